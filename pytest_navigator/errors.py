@@ -1,0 +1,61 @@
+"""What can go wrong, as types: the message says what, where and what to do."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class NavigatorError(Exception):
+    """Base of every error that pytest_navigator raises on purpose."""
+
+
+class ConfigError(NavigatorError):
+    """An option, a field of a configuration or a combination of them is wrong (a usage error of the run)."""
+
+
+class SourceError(NavigatorError):
+    """The user's model or loader does not keep its contract: it is the source step that fails."""
+
+
+class StepFailed(NavigatorError):
+    """A step ran and did not reach its goal.
+
+    Args:
+        message: one line, enough to understand the failure.
+        detail: the fuller text (table of mismatches, tail of a log, traceback).
+        kind: the type of the error that the upstream library raised, or what ended the child.
+    """
+
+    def __init__(self, message: str, detail: str = "", kind: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+        self.kind = kind
+
+
+class Unavailable(NavigatorError):
+    """Something that a step needs is not on this machine: the step is skipped.
+
+    Args:
+        requirement: the missing requirement, the same text for every step that misses it.
+    """
+
+    def __init__(self, requirement: str) -> None:
+        super().__init__(requirement)
+        self.requirement = requirement
+
+
+class PackageError(NavigatorError):
+    """A `.nav` file cannot be written or read."""
+
+
+def unknown(what: str, value: str, valid: Iterable[str]) -> ConfigError:
+    """Return the error for a name that does not exist, with the nearest name that does."""
+    names = sorted(valid)
+    near = get_close_matches(value, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return ConfigError(f"unknown {what} {value!r}{hint} (valid: {', '.join(names)})")

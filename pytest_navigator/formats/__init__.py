@@ -1,0 +1,3 @@
+"""One module per format."""
+
+from __future__ import annotations

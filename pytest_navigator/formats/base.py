@@ -1,0 +1,94 @@
+"""What a format is: its key, its parent, what it requires, how it is made, and its runners.
+
+A format is one module. It is plain code without state; everything that makes an artifact a different one is in its
+`Variant`, as plain data, so that a child process can make it without the configuration object.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from abc import abstractmethod
+from dataclasses import dataclass
+from dataclasses import field
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import Variant
+    from pytest_navigator.runners.base import Runner
+
+
+@dataclass(frozen=True)
+class FormatConfig:
+    """What every format's configuration has.
+
+    Attributes:
+        custom_args: passed on to the exporter or converter as they are.
+        device: where to export or convert ("cpu", "cuda"); None: where the model is.
+    """
+
+    custom_args: dict[str, Any] = field(default_factory=dict)
+    device: str | None = None
+
+
+class Format(ABC):
+    """One format. Registered through the hook `pytest_nav_formats`; the built-in ones use the same way in."""
+
+    name: ClassVar[str]
+    """Model Navigator's name of the format: "onnx"."""
+
+    config: ClassVar[type[FormatConfig]]
+    """The configuration class; one format's class is no other format's."""
+
+    frameworks: ClassVar[tuple[str, ...]]
+    """Sources for which the suite makes this format by default."""
+
+    parent: ClassVar[str | None] = None
+    """Format that it is converted from; None: it is exported from the live model."""
+
+    requires: ClassVar[tuple[str, ...]] = ()
+    """What making it needs: names in `pytest_navigator.requirements`."""
+
+    runners: ClassVar[tuple[type[Runner], ...]] = ()
+    """Its runners, in order of preference; the first available one proves that the artifact loads."""
+
+    @abstractmethod
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        """Return the artifacts that a configuration asks for, in a fixed order.
+
+        Args:
+            config: an instance of `self.config`.
+            parents: the variants of the parent format in this suite (empty for an exported format).
+
+        Raises:
+            ConfigError: a value is not possible; with the value, the field and what is possible.
+        """
+
+    def export(
+        self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
+    ) -> dict[str, JSON]:
+        """Write the live model to `path`. Runs in the process that holds the model.
+
+        Args:
+            example: one of the user's own batches, by input name.
+
+        Returns:
+            What is worth recording beside the artifact (the opset and the engine that were used, ...).
+        """
+        raise NotImplementedError
+
+    def convert(
+        self, parent: Path, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
+    ) -> dict[str, JSON]:
+        """Write the artifact at `parent` to `path` in this format. Runs in the child."""
+        raise NotImplementedError

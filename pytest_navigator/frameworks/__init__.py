@@ -1,0 +1,3 @@
+"""One module per framework of a live model."""
+
+from __future__ import annotations

@@ -1,0 +1,88 @@
+"""What the plugin needs of a framework, and of a live model through it."""
+
+from __future__ import annotations
+
+from abc import ABC
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+from typing import ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    import numpy as np
+
+    from pytest_navigator.records import JSON
+
+
+class Framework(ABC):
+    """Arrays, random state and models of one framework.
+
+    Its module is imported only when a model of the framework is used; nothing here imports the framework before.
+    """
+
+    name: ClassVar[str]
+    """Model Navigator's name: "torch", "tensorflow", "jax", "onnx", "python"."""
+
+    package: ClassVar[str]
+    """The importable top-level package, for telling the framework of a module and whether it is installed."""
+
+    @abstractmethod
+    def is_array(self, value: object) -> bool:
+        """Whether a leaf of a sample is an array (numpy arrays always are)."""
+
+    @abstractmethod
+    def to_numpy(self, array: object) -> np.ndarray:
+        """Copy an array to numpy; bfloat16 and float8 as ml_dtypes types. Shape and type stay."""
+
+    @abstractmethod
+    def from_numpy(self, array: np.ndarray, device: str = "cpu") -> object:
+        """The framework's array with the same shape and type, on `device`."""
+
+    @abstractmethod
+    def seeded(self, seed: int) -> AbstractContextManager[None]:
+        """Seed the framework's random state (all devices); put the old state back on leaving."""
+
+    @abstractmethod
+    def source(self, model: object, parameters: dict[str, JSON]) -> Source:
+        """Wrap the user's model.
+
+        Args:
+            model: what the `nav_model` fixture returned.
+            parameters: fields of the framework's own configuration class (`TorchConfig`), as plain data.
+
+        Raises:
+            SourceError: `model` is not one of this framework.
+        """
+
+
+class Source(ABC):
+    """The user's live model: called with the user's own structures, never changed."""
+
+    framework: Framework
+    model: object
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise SourceError unless the model is ready for inference (not in training mode, on one device)."""
+
+    @abstractmethod
+    def fingerprint(self) -> str | None:
+        """SHA-256 over the parameters (names, types, shapes, bytes); None for a model without any."""
+
+    @abstractmethod
+    def parameter_names(self) -> Sequence[str]:
+        """Names of the positional parameters that the model is called with (without self, *args, **kwargs)."""
+
+    @abstractmethod
+    def call(self, args: Sequence[object], kwargs: dict[str, object]) -> object:
+        """Run one inference on the model's own device, without gradients; returns the model's own structure."""
+
+    @abstractmethod
+    def device(self) -> str:
+        """The device that inputs must be on ("cpu", "cuda:0")."""
+
+    @abstractmethod
+    def preserved(self) -> AbstractContextManager[None]:
+        """Put mode, device and gradient flags of the model back on leaving, however the block ends."""

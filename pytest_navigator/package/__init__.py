@@ -1,0 +1,3 @@
+"""The `.nav` package: schema, writing, reading."""
+
+from __future__ import annotations

@@ -1,0 +1,314 @@
+"""Results as plain data: what the steps write and everything else reads.
+
+Every class here survives ``load(save(x)) == x`` as JSON; none holds a live object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from dataclasses import field
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any
+from typing import TypeVar
+
+JSON = Any
+T = TypeVar("T")
+
+
+class Status(str, Enum):
+    """How a step ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    XFAILED = "xfailed"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output tensor.
+
+    Attributes:
+        name: the name that ONNX, SavedModel, status.yaml and tolerances use.
+        shape: -1 where the axis is dynamic.
+        dtype: numpy's name of the type; "bfloat16" and the float8 types by the names of ml_dtypes.
+        axes: the symbol of each dynamic axis, `{0: "batch", 1: "input_ids_1"}`; equal symbols have equal sizes.
+        batched: whether the axis at the signature's batch_dim is the batch.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    axes: dict[int, str] = field(default_factory=dict)
+    batched: bool = False
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What goes into the model and what comes out.
+
+    Attributes:
+        inputs, outputs: the tensors, in the order in which the structures are flattened.
+        input_tree: structure of `(args, kwargs)`; see `pytest_navigator.structure`.
+        output_tree: structure of the model's return value.
+        batch_dim: the batch axis, None for a model without one.
+        array_type: whose arrays the source takes and gives: "torch", "tensorflow", "jax", "numpy".
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    input_tree: JSON
+    output_tree: JSON
+    batch_dim: int | None
+    array_type: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison: an input that the source has seen, and what it gave.
+
+    Attributes:
+        sample: index of the sample in the user's loader.
+        kind: "batch" (the sample as the loader gave it) or "row" (its first row, at batch 1).
+        input, output: paths of the npz files below the suite's folder.
+        batch_size: None without a batch axis.
+    """
+
+    sample: int
+    kind: str
+    input: str
+    output: str
+    batch_size: int | None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One artifact that a suite makes: a format with every parameter that makes it a different one.
+
+    Attributes:
+        key: the name of its folder, Model Navigator's (`torchscript-trace`).
+        format: Model Navigator's name of the format (`torchscript`).
+        parent: key of the variant that it is made from; None: it is exported from the live source.
+        file: name of the artifact inside the folder; "" for the source itself, which has none.
+        parameters: everything that the format needs to make it, as plain data.
+        runners: names of its runners, in order of preference.
+    """
+
+    key: str
+    format: str
+    parent: str | None
+    file: str
+    parameters: dict[str, JSON] = field(default_factory=dict)
+    runners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunnerRecord:
+    """What is known of a runner without loading it.
+
+    Attributes:
+        name: Model Navigator's ("OnnxCPU"); runtime: as item ids write it ("cpu", "compile-cpu").
+        format: name of the format that it runs; device: "cpu" or "cuda".
+        live: whether it runs the live model instead of a file.
+        path: where a child process imports it from, "package.module:Class".
+        requires: names of the requirements.
+    """
+
+    name: str
+    runtime: str
+    format: str
+    device: str
+    live: bool
+    path: str
+    requires: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SuiteRecord:
+    """The generated tests of one `nav_model` (of one parameter of it), as they were collected.
+
+    Attributes:
+        name: of the model, what `{model}` in `--nav-package` becomes.
+        nodeid: of the suite, with the model's own parameters in brackets if it has any.
+        framework: "torch", ...
+        package: path of the package that is to be written; "" for none.
+        variants: every format of the suite, the source's own first, parents before what is made from them.
+        runners: every runner of those, by name.
+        steps: ids of all steps that the suite generated, in order (see `step_id`).
+        settings: every setting as it holds for this suite, `{"sample_count": {"value": 100, "origin": "default"}}`.
+        implied: keys of the variants that nobody asked for but that others are made from.
+        named: keys of the variants that somebody named (their failure is never an xfail).
+    """
+
+    name: str
+    nodeid: str
+    framework: str
+    package: str
+    variants: tuple[Variant, ...]
+    runners: dict[str, RunnerRecord]
+    steps: tuple[str, ...]
+    settings: dict[str, JSON]
+    implied: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OutputReport:
+    """How one output compares over all cases.
+
+    Attributes:
+        name: of the output.
+        atol: largest absolute difference; rtol: largest relative one, by the source's value (0/0 = 0, x/0 = inf).
+        sample, index, case: where the largest absolute difference is.
+        mismatched, total: elements outside of the tolerance, elements compared.
+        used: the rule that judged it, as text ("atol 1e-3", "cosine >= 0.99", "unchecked: sampled").
+        suggestion: a tolerance that would pass, as text; "" when it passed.
+        problem: why it failed, one line; "" when it passed.
+    """
+
+    name: str
+    atol: float
+    rtol: float
+    used: str = ""
+    mismatched: int = 0
+    total: int = 0
+    sample: int | None = None
+    case: str = ""
+    index: tuple[int, ...] = ()
+    suggestion: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class ProfileResult:
+    """The figures of one runner at one batch size (latencies in ms, throughput in infer/s, memory in MiB).
+
+    The first ten fields are Model Navigator's `profiling_results`; the others are ours.
+
+    Attributes:
+        stability: "stable", "unstable" (the trials were used up) or "short" (the time was).
+        contention: share of the machine's processors that others used while this was measured, 0.0 to 1.0;
+            None where the platform does not tell.
+        peak_memory: high-water mark of the process while this ran; None: not measured.
+        latencies: every timed inference of the windows that count, in ms.
+    """
+
+    batch_size: int | None
+    avg_latency: float
+    std_latency: float
+    p50_latency: float
+    p90_latency: float
+    p95_latency: float
+    p99_latency: float
+    throughput: float
+    request_count: int
+    sample_id: int = 0
+    avg_gpu_clock: float | None = None
+    stability: str = "stable"
+    windows: int = 0
+    contention: float | None = None
+    peak_memory: float | None = None
+    latencies: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one step of one suite ended.
+
+    Attributes:
+        step: "source", "export", "convert", "correctness", "profile" or "verify".
+        key: folder name of the variant; "" for the source step.
+        runner: Model Navigator's name of the runner, for steps that have one.
+        batch: "batch1", "batchmax", "batch8" or "nobatch", for profile steps.
+        message: one line for people: the reason of a skip or a failure, a caveat of a pass.
+        detail: the fuller text of a failure.
+        requirement: what is missing on this machine, if that is why it was skipped.
+        cause: id of the step whose failure this skip follows from.
+        error: type of the error that was raised or what ended the child ("SIGSEGV", "timeout").
+        duration: s.
+        started: UTC, ISO 8601.
+        identity: digest of all that this outcome depends on; `--nav-resume` compares it.
+        digest: SHA-256 of the artifact that the step made or used.
+        data: the step's own results, plain data.
+    """
+
+    step: str
+    status: Status
+    key: str = ""
+    runner: str = ""
+    batch: str = ""
+    message: str = ""
+    detail: str = ""
+    requirement: str = ""
+    cause: str = ""
+    error: str = ""
+    duration: float = 0.0
+    started: str = ""
+    identity: str = ""
+    digest: str = ""
+    data: dict[str, JSON] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The id of the step, unique in its suite."""
+        return step_id(self.step, self.key, self.runner, self.batch)
+
+    @property
+    def passed(self) -> bool:
+        """Whether a step that needs this one can run."""
+        return self.status is Status.PASSED
+
+
+def step_id(step: str, key: str = "", runner: str = "", batch: str = "") -> str:
+    """Return the id of a step: `profile.onnx.OnnxCPU.batch1`."""
+    return ".".join(part for part in (step, key, runner, batch) if part)
+
+
+def plain(value: object) -> JSON:
+    """Return a record as plain data (dict, list, str, int, float, bool, None)."""
+    return _converter().unstructure(value)
+
+
+def structured(value: JSON, kind: type[T]) -> T:
+    """Return plain data as a record of type `kind`.
+
+    Raises:
+        cattrs.ClassValidationError: if the data does not have the form of `kind`.
+    """
+    record: T = _converter().structure(value, kind)
+    return record
+
+
+def save(path: Path, value: object) -> None:
+    """Write a record as JSON, atomically: readers see the old file or the new one."""
+    write_atomically(path, json.dumps(plain(value), indent=1, ensure_ascii=False).encode())
+
+
+def load(path: Path, kind: type[T]) -> T:
+    """Read a record that `save` wrote."""
+    return structured(json.loads(path.read_bytes()), kind)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` to a temporary file beside `path`, then rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@cache
+def _converter() -> Any:
+    from cattrs.preconf.json import make_converter
+
+    return make_converter()

@@ -1,0 +1,76 @@
+"""What a step may need of a machine, by name, and whether it is there."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
+
+MODULES = {
+    "torch": "PyTorch is not installed (pip install pytest-navigator[torch])",
+    "onnx": "onnx is not installed (pip install pytest-navigator[onnx])",
+    "onnxscript": "onnxscript is not installed (pip install pytest-navigator[onnx])",
+    "onnxruntime": "ONNX Runtime is not installed (pip install pytest-navigator[onnx])",
+}
+
+
+def missing(names: Iterable[str]) -> str | None:
+    """Return the text of the first requirement that this machine does not meet, None when it meets all.
+
+    May import a framework and ask a driver: call it in the child.
+    """
+    return next((text for name in names if (text := _check(name))), None)
+
+
+@cache
+def _check(name: str) -> str | None:
+    if name in CHECKS:
+        return CHECKS[name]()
+    if name in MODULES and importlib.util.find_spec(name) is not None:
+        return None
+    return MODULES.get(name, f"{name} is not installed")
+
+
+def _cuda() -> str | None:
+    """Ask the driver itself: frameworks differ in what they call available, and may abort."""
+    import ctypes
+
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return "no CUDA device"
+    count = ctypes.c_int()
+    if code := driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+        return f"CUDA is visible but unusable (driver error {code})"
+    return None if count.value else "no CUDA device"
+
+
+def _torch_cuda() -> str | None:
+    import torch
+
+    return None if torch.cuda.is_available() else f"PyTorch {torch.__version__} cannot use CUDA here"
+
+
+def _onnxruntime_cuda() -> str | None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        return None
+    return f"ONNX Runtime {onnxruntime.__version__} was built without CUDA (pip install onnxruntime-gpu)"
+
+
+def _compiler() -> str | None:
+    return None if shutil.which("g++") else "torch.compile needs a C++ compiler (g++)"
+
+
+CHECKS: dict[str, Callable[[], str | None]] = {
+    "cuda": _cuda,
+    "torch-cuda": _torch_cuda,
+    "onnxruntime-cuda": _onnxruntime_cuda,
+    "c++ compiler": _compiler,
+}

@@ -1,0 +1,3 @@
+"""One module per runtime family."""
+
+from __future__ import annotations

@@ -1,0 +1,95 @@
+"""A runner is a format loaded into a runtime."""
+
+from __future__ import annotations
+
+from abc import ABC
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+from typing import ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Self
+
+    import numpy as np
+
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Signature
+
+
+class Runner(ABC):
+    """`activate / infer / deactivate`, as a context manager. Not thread-safe: one thread at a time.
+
+    Args:
+        artifact: file or folder of the format; for a live runner (`live = True`) the source itself.
+        signature: names, types and structure of inputs and outputs.
+        parameters: the variant's parameters, as plain data.
+    """
+
+    name: ClassVar[str]
+    """Model Navigator's name, unique: "OnnxCPU"."""
+
+    format: ClassVar[str]
+    """Name of the format that it runs: "onnx"."""
+
+    runtime: ClassVar[str]
+    """What executes, as item ids and `--nav-runtimes` write it: "cpu", "cuda", "compile-cpu", "tensorrt"."""
+
+    device: ClassVar[str] = "cpu"
+    """"cpu" or "cuda"."""
+
+    requires: ClassVar[tuple[str, ...]] = ()
+    """Names in `pytest_navigator.requirements`, the one that a user should hear of first in front."""
+
+    live: ClassVar[bool] = False
+    """Whether it runs the live model, and so in the process that holds it, instead of a file."""
+
+    def __init__(self, artifact: Path | Source, signature: Signature, parameters: Mapping[str, JSON]) -> None:
+        self.artifact = artifact
+        self.signature = signature
+        self.parameters = parameters
+
+    @abstractmethod
+    def activate(self) -> None:
+        """Load the artifact.
+
+        Raises:
+            StepFailed: the runtime that was asked for silently became another (ONNX Runtime falls back to the CPU).
+        """
+
+    @abstractmethod
+    def deactivate(self) -> None:
+        """Free what `activate` took, device memory included."""
+
+    @abstractmethod
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run one inference.
+
+        Args:
+            feed: one array per name in `signature.inputs`.
+
+        Returns:
+            One array per output of the artifact: by the names of `signature.outputs`, in their order; an artifact that
+            returns more or fewer outputs returns them as `output__{i}` so that the comparison can say so.
+        """
+
+    @abstractmethod
+    def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
+        """Return the bare call of the runtime on inputs that are already where the runtime wants them.
+
+        What is timed is this call and nothing else; on an asynchronous device it returns after the device is done.
+        """
+
+    def settings(self) -> dict[str, JSON]:
+        """Numeric and thread settings that the figures depend on, of an activated runner."""
+        return {}
+
+    def __enter__(self) -> Self:
+        self.activate()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.deactivate()
