@@ -10,7 +10,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from dataclasses import field
-from enum import Enum
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ JSON = Any
 T = TypeVar("T")
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """How a step ended."""
 
     PASSED = "passed"
