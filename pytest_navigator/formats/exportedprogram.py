@@ -1,0 +1,63 @@
+"""Programs of `torch.export`, as files that load without the model's library."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import ClassVar
+
+from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.flat import example_tensors
+from pytest_navigator.formats.flat import exported_program
+from pytest_navigator.formats.flat import exporter
+from pytest_navigator.formats.flat import on_device
+from pytest_navigator.formats.torch import AutocastConfig
+from pytest_navigator.records import Variant
+from pytest_navigator.runners.exportedprogram import TorchExportedProgramCPU
+from pytest_navigator.runners.exportedprogram import TorchExportedProgramCUDA
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Signature
+    from pytest_navigator.runners.base import Runner
+
+
+@dataclass(frozen=True)
+class TorchExportConfig(AutocastConfig):
+    """An exported program; `custom_args` go to `torch.export.export`."""
+
+
+class TorchExportedProgramFormat(Format):
+    """`torch-exportedprogram`: takes the inputs by position and returns the outputs as a tuple."""
+
+    name: ClassVar[str] = "torch-exportedprogram"
+    config: ClassVar[type[FormatConfig]] = TorchExportConfig
+    frameworks: ClassVar[tuple[str, ...]] = ("torch",)
+    requires: ClassVar[tuple[str, ...]] = ("torch",)
+    runners: ClassVar[tuple[type[Runner], ...]] = (TorchExportedProgramCPU, TorchExportedProgramCUDA)
+
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        """Return the one variant."""
+        return [Variant(self.name, self.name, None, "model.pt2", asdict(config), tuple(r.name for r in self.runners))]
+
+    def export(
+        self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
+    ) -> dict[str, JSON]:
+        """Export the model with the dynamic axes of the signature."""
+        import torch
+
+        model, device = on_device(source, variant.parameters)
+        tensors = example_tensors(example, signature, device)
+        with exporter("torch.export") as lines:
+            program = exported_program(model, tensors, signature, variant.parameters, device)
+            torch.export.save(program, str(path))
+        return {"sizes": {str(k): str(v) for k, v in program.range_constraints.items()}, "warnings": lines}

@@ -1,0 +1,252 @@
+"""A live PyTorch model as exporters want it: tensors in, a tuple of tensors out, and errors in one line."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import sys
+import traceback
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import cast
+
+import pytest_navigator
+from pytest_navigator.errors import NavigatorError
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import Unavailable
+from pytest_navigator.frameworks.torch import TorchFramework
+from pytest_navigator.frameworks.torch import calling
+from pytest_navigator.requirements import missing
+from pytest_navigator.runners.outputs import by_name
+from pytest_navigator.runners.torch import moved_copy
+from pytest_navigator.structure import unflatten_call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Mapping
+
+    import numpy as np
+    import torch
+
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.frameworks.torch import TorchSource
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import TensorSpec
+
+Example = tuple["torch.Tensor", ...]
+
+# What torch says of failures that users meet often, and what it means for their model.
+CAUSES = (
+    (
+        r"You marked (\w+) as dynamic but your code specialized it to be a constant \((\d+)\)",
+        "the model fixes {0} to {1} (by int(x.shape[i]), or by a branch or a loop on the size)",
+    ),
+    (r"satisfy the generated guard (.+?)\.?$", "the model does not take every size: it needs {0}"),
+    (r"Could not guard on data-dependent expression (.+?) \(", "the model branches on the values of a tensor ({0})"),
+)
+
+
+def on_device(source: Source, parameters: Mapping[str, JSON]) -> tuple[torch.nn.Module, str]:
+    """Return the model on the device that the variant asks for (a copy if it is not there), and that device.
+
+    Raises:
+        Unavailable: there is no such device.
+    """
+    model, here = cast("TorchSource", source).model, source.device()
+    wanted = parameters.get("device") or here
+    if wanted.partition(":")[0] == here.partition(":")[0]:
+        return model, here
+    if wanted.startswith("cuda") and (text := missing(("cuda", "torch-cuda"))):
+        raise Unavailable(text)
+    return moved_copy(model, wanted), wanted
+
+
+def example_tensors(example: Mapping[str, np.ndarray], signature: Signature, device: str) -> Example:
+    """Return an example as tensors in the signature's order, with no dynamic axis of size 1: those become 2.
+
+    Exporters take a size of 1 for a constant: what they make of it would fail on every other batch.
+    """
+    import numpy as np
+
+    tensors = []
+    for spec in signature.inputs:
+        array = example[spec.name]
+        for axis in spec.axes:
+            array = np.repeat(array, 2, axis) if array.shape[axis] == 1 else array
+        tensors.append(TorchFramework().from_numpy(array, device))
+    return tuple(tensors)
+
+
+def flat_module(model: torch.nn.Module, signature: Signature) -> torch.nn.Module:
+    """Return a module that takes the inputs by position and returns the outputs as a tuple of tensors.
+
+    What is exported from it needs no class of the model's library when it is loaded. The parameters have the inputs'
+    names.
+    """
+    import torch
+
+    names = [spec.name for spec in signature.inputs]
+
+    class Flat(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            call = unflatten_call(signature.input_tree, dict(zip(names, tensors, strict=True)))
+            found = by_name(signature, self.model(*call.args, **call.kwargs))
+            return tuple(_tensor(value, spec) for value, spec in zip(found.values(), signature.outputs, strict=True))
+
+    parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in ("self", *identifiers(names))]
+    cast("Any", Flat.forward).__signature__ = inspect.Signature(parameters)
+    return Flat().train(mode=bool(getattr(model, "training", False)))
+
+
+def _tensor(value: Any, spec: TensorSpec) -> torch.Tensor:
+    """Numbers in the output are tensors of the type that numpy gives them in the source's own outputs."""
+    import torch
+
+    return value if isinstance(value, torch.Tensor) else torch.as_tensor(value, dtype=getattr(torch, spec.dtype))
+
+
+def identifiers(names: list[str]) -> list[str]:
+    """Return names as distinct Python identifiers ("input-ids" becomes `input_ids`)."""
+    found: list[str] = []
+    for name in names:
+        base = re.sub(r"\W", "_", name)
+        base = base if base.isidentifier() and base != "self" else f"_{base}"
+        while base in found:
+            base += "_"
+        found.append(base)
+    return found
+
+
+def exported_program(
+    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], device: str
+) -> torch.export.ExportedProgram:
+    """Return the model as a program in which every axis that is dynamic in the signature is dynamic.
+
+    Args:
+        parameters: `custom_args` go to `torch.export.export`; the modes of the call as in TorchExportConfig.
+
+    Raises:
+        Exception: what torch raises; the first way's error when the others fail too.
+        StepFailed: the exporter fixed an axis.
+    """
+    flat = flat_module(model, signature)
+    errors: list[Exception] = []
+    for attempt in (_named_dims, _derived_dims):
+        try:
+            with calling({**parameters, "inference_mode": False}, device):
+                return attempt(flat, tensors, signature, dict(parameters.get("custom_args", {})))
+        except Exception as error:
+            errors.append(error)
+            if not _is_about_sizes(error):
+                break
+    raise errors[0]
+
+
+def _named_dims(flat: torch.nn.Module, tensors: Example, signature: Signature, options: dict[str, Any]) -> Any:
+    """Export with one torch Dim per symbol: torch proves that all its sizes are possible."""
+    import torch
+
+    dims = {symbol: torch.export.Dim(name) for symbol, name in _dim_names(signature).items()}
+    shapes = tuple({axis: dims[symbol] for axis, symbol in spec.axes.items()} for spec in signature.inputs)
+    return torch.export.export(flat, tensors, dynamic_shapes=shapes, **{"strict": False, **options})
+
+
+def _derived_dims(flat: torch.nn.Module, tensors: Example, signature: Signature, options: dict[str, Any]) -> Any:
+    """Let torch derive conditions on the sizes (a multiple of 2), which the program then checks; fix none of them."""
+    import torch
+    from torch.fx.experimental.symbolic_shapes import is_concrete_int
+
+    auto = torch.export.Dim.AUTO
+    shapes = tuple(dict.fromkeys(spec.axes, auto) for spec in signature.inputs)
+    program = torch.export.export(flat, tensors, dynamic_shapes=shapes, **{"strict": False, **options})
+    nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
+    for spec, node in zip(signature.inputs, program.graph_signature.user_inputs, strict=True):
+        for axis in spec.axes:
+            if is_concrete_int(size := nodes[node].meta["val"].shape[axis]):
+                raise StepFailed(fixed_axis("input", spec.name, axis, int(size), signature))
+    return program
+
+
+def fixed_axis(kind: str, name: str, axis: int, size: int, signature: Signature) -> str:
+    """Say that an exporter made a dynamic axis a constant one."""
+    what = "the batch axis" if axis == signature.batch_dim else f"axis {axis}"
+    return f"{what} of {kind} {name!r} was fixed to {size} by the exporter: the model takes no other size"
+
+
+def _dim_names(signature: Signature) -> dict[str, str]:
+    symbols = list(dict.fromkeys(symbol for spec in signature.inputs for symbol in spec.axes.values()))
+    return dict(zip(symbols, identifiers(symbols), strict=True))
+
+
+def _is_about_sizes(error: BaseException) -> bool:
+    return any(word in str(error) for word in ("Constraints violated", "0/1 speciali", "specialized"))
+
+
+@contextmanager
+def exporter(what: str) -> Iterator[list[str]]:
+    """Run an exporter: its errors become StepFailed, its warnings lines of the list and of stderr, never errors."""
+    lines: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield lines
+        except NavigatorError:
+            raise
+        except Exception as error:
+            raise failure(what, error) from error
+        finally:
+            lines += _useful(caught)
+            print(*lines, sep="\n", end="\n" if lines else "", file=sys.stderr)
+
+
+def _useful(caught: list[warnings.WarningMessage]) -> list[str]:
+    """Deprecations speak to the exporter's callers, which is us; what concerns the model stays."""
+    texts = [str(w.message).strip() for w in caught if not issubclass(w.category, DeprecationWarning | FutureWarning)]
+    return list(dict.fromkeys(" ".join(text.split()) for text in texts))
+
+
+def failure(what: str, error: BaseException) -> StepFailed:
+    """Return an exporter's error as one line with its root cause and the place in the model, the rest as detail."""
+    root = error
+    while root.__cause__ is not None:
+        root = root.__cause__
+    detail = "".join(traceback.format_exception(error))
+    return StepFailed(f"{what}: {_cause(str(root) or repr(root))}{_place(error)}", detail, type(root).__name__)
+
+
+def _cause(text: str) -> str:
+    for pattern, meaning in CAUSES:
+        if found := re.search(pattern, text, re.MULTILINE):
+            return meaning.format(*found.groups())
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    end = 2 if lines[0].endswith(":") else 1
+    line = " ".join(lines[:end])
+    return line if len(line) <= 300 else f"{line[:297]}..."
+
+
+def _place(error: BaseException | None) -> str:
+    """Return the innermost line of the traceback that is the user's, neither torch's nor ours."""
+    import torch
+
+    others = tuple(str(Path(file).parent) for file in (torch.__file__, pytest_navigator.__file__, os.__file__))
+    while error is not None:
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            if Path(frame.filename).is_file() and not _in(frame.filename, others):
+                return f" (at {Path(frame.filename).name}:{frame.lineno}: {frame.line})"
+        error = error.__cause__
+    return ""
+
+
+def _in(file: str, folders: tuple[str, ...]) -> bool:
+    """Whether a file is in one of the folders; other packages that are installed below the last one are not."""
+    *packages, standard = folders
+    return file.startswith(tuple(packages)) or (file.startswith(standard) and "site-packages" not in file)

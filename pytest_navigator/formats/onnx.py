@@ -1,0 +1,331 @@
+"""ONNX files, by torch's dynamo exporter and by its TorchScript-based one."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.base import FormatConfig
+from pytest_navigator.formats.flat import example_tensors
+from pytest_navigator.formats.flat import exported_program
+from pytest_navigator.formats.flat import exporter
+from pytest_navigator.formats.flat import flat_module
+from pytest_navigator.formats.flat import on_device
+from pytest_navigator.formats.onnx_file import conform
+from pytest_navigator.formats.onnx_file import opset_of
+from pytest_navigator.formats.onnx_file import store
+from pytest_navigator.formats.torch import check_device
+from pytest_navigator.formats.torch import invalid
+from pytest_navigator.records import Variant
+from pytest_navigator.runners.onnx import SESSION_OPTIONS
+from pytest_navigator.runners.onnx import OnnxCPU
+from pytest_navigator.runners.onnx import OnnxCUDA
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    import numpy as np
+    import torch
+
+    from pytest_navigator.formats.flat import Example
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import TensorSpec
+    from pytest_navigator.runners.base import Runner
+
+DEFAULT_OPSET = 18
+"""Both engines deliver it for most models, and every runtime and converter takes it."""
+
+LOWEST_OPSET = 7
+
+Axes = dict[str, "Sequence[int] | dict[int, str]"]
+
+
+@dataclass(frozen=True)
+class OnnxTraceExportConfig:
+    """The TorchScript-based exporter."""
+
+
+@dataclass(frozen=True)
+class OnnxDynamoExportConfig:
+    """The exporter on `torch.export`.
+
+    Attributes:
+        dynamo_dynamic_shapes: as OnnxConfig.dynamic_axes, for this engine only.
+    """
+
+    dynamo_dynamic_shapes: Axes | None = None
+
+
+Engine = OnnxTraceExportConfig | OnnxDynamoExportConfig
+
+
+@dataclass(frozen=True)
+class OnnxConfig(FormatConfig):
+    """ONNX. `custom_args` go to `torch.onnx.export`, but "session_options", a dict, to ONNX Runtime's SessionOptions.
+
+    Attributes:
+        opset: one opset or several; None: 18.
+        export_engine: one engine or several; None: dynamo, and the TorchScript-based one where dynamo does not deliver
+            the opset.
+        dynamic_axes: `{"x": {0: "batch"}}` or `{"x": [0]}` instead of the axes that the loader shows; every axis that
+            changes in the loader must be among them.
+        graph_surgeon_optimization: not possible in this version.
+        onnx_extended_conversion: also make `onnx-script`, from the scripted model, with its branches and loops.
+        export_device: Model Navigator's older name of `device`.
+        model_path: a ready ONNX file, which is taken instead of an export.
+
+    Raises:
+        ConfigError: a value is not possible.
+    """
+
+    opset: int | tuple[int, ...] | None = None
+    export_engine: Engine | tuple[Engine, ...] | None = None
+    dynamic_axes: Axes | None = None
+    graph_surgeon_optimization: bool = False
+    onnx_extended_conversion: bool = False
+    export_device: str | None = None
+    model_path: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.export_device and self.device and self.export_device != self.device:
+            raise ConfigError(f"OnnxConfig: device={self.device!r} and export_device={self.export_device!r} differ")
+        object.__setattr__(self, "device", self.device or self.export_device)
+        check_device(self)
+        _check_opsets(self)
+        _check_engines(self)
+        _plain_axes("OnnxConfig.dynamic_axes", self.dynamic_axes)
+        if self.graph_surgeon_optimization:
+            raise ConfigError(
+                "OnnxConfig.graph_surgeon_optimization=True is not possible in this version: leave it out"
+            )
+        if self.model_path is not None and not Path(self.model_path).is_file():
+            raise ConfigError(f"OnnxConfig.model_path={str(self.model_path)!r} is no file")
+
+    @property
+    def opsets(self) -> tuple[int, ...]:
+        """The opsets that are asked for."""
+        if self.opset is None:
+            return (DEFAULT_OPSET,)
+        return (self.opset,) if isinstance(self.opset, int) else tuple(self.opset)
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """The engines that are asked for."""
+        if self.export_engine is None:
+            return (OnnxDynamoExportConfig(),)
+        several = isinstance(self.export_engine, tuple | list)
+        return tuple(self.export_engine) if several else (self.export_engine,)  # type: ignore[arg-type, return-value]
+
+
+class OnnxFormat(Format):
+    """`onnx`, and `onnx-trace`, `onnx-opset17`, `onnx-script` where more than one is asked for."""
+
+    name: ClassVar[str] = "onnx"
+    config: ClassVar[type[FormatConfig]] = OnnxConfig
+    frameworks: ClassVar[tuple[str, ...]] = ("torch",)
+    requires: ClassVar[tuple[str, ...]] = ("torch", "onnx", "onnxscript")
+    runners: ClassVar[tuple[type[Runner], ...]] = (OnnxCPU, OnnxCUDA)
+
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        """Return one variant per engine and opset."""
+        assert isinstance(config, OnnxConfig)
+        engines: list[tuple[str, str, Axes | None]] = []
+        for engine in config.engines:
+            if isinstance(engine, OnnxDynamoExportConfig):
+                engines.append(("dynamo", "", engine.dynamo_dynamic_shapes or config.dynamic_axes))
+            else:
+                engines.append(("trace", "-trace" if len(config.engines) > 1 else "", config.dynamic_axes))
+        if config.onnx_extended_conversion:
+            engines.append(("script", "-script", config.dynamic_axes))
+        return [
+            self._variant(config, engine, axes, opset, suffix + (f"-opset{opset}" if len(config.opsets) > 1 else ""))
+            for engine, suffix, axes in engines
+            for opset in config.opsets
+        ]
+
+    def export(
+        self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
+    ) -> dict[str, JSON]:
+        """Export the model, or copy the ready file, and see that it has the names and axes of the signature."""
+        parameters = variant.parameters
+        signature = _with_axes(signature, parameters["dynamic_axes"])
+        if parameters["model_path"]:
+            store(Path(parameters["model_path"]), path)
+            conform(path, signature)
+            return {"engine": "file", "opset": opset_of(path)}
+        with exporter("torch.onnx.export") as lines:
+            data = _export(source, example, signature, parameters, path)
+        return {**data, "warnings": lines}
+
+    def _variant(self, config: OnnxConfig, engine: str, axes: Axes | None, opset: int, suffix: str) -> Variant:
+        parameters = {
+            "opset": opset,
+            "engine": engine,
+            "engine_named": config.export_engine is not None or engine == "script",
+            "dynamic_axes": _plain_axes("dynamic_axes", axes),
+            "model_path": None if config.model_path is None else str(Path(config.model_path).absolute()),
+            "device": config.device,
+            "custom_args": config.custom_args,
+        }
+        return Variant(
+            self.name + suffix, self.name, None, "model.onnx", parameters, tuple(r.name for r in self.runners)
+        )
+
+
+def _export(
+    source: Source, example: Mapping[str, np.ndarray], signature: Signature, parameters: dict[str, JSON], path: Path
+) -> dict[str, JSON]:
+    """Try the engines until one delivers the opset."""
+    model, device = on_device(source, parameters)
+    tensors = example_tensors(example, signature, device)
+    delivered = {}
+    for engine in _engines(model, parameters):
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            made = Path(folder, path.name)
+            _quietly(ENGINES[engine], model, tensors, signature, parameters, made)
+            delivered[engine] = opset_of(made)
+            if delivered[engine] == parameters["opset"]:
+                store(made, path)
+                conform(path, signature)
+                return {"engine": engine, "opset": delivered[engine]}
+    found = ", ".join(f"the {engine} engine delivered {opset}" for engine, opset in delivered.items())
+    raise StepFailed(f"opset {parameters['opset']} was asked for, {found}: ask for another opset or engine")
+
+
+def _engines(model: torch.nn.Module, parameters: Mapping[str, JSON]) -> tuple[str, ...]:
+    """dynamo cannot export ScriptModules and cannot go down to every opset; it alone is not a user's wish."""
+    import torch
+
+    if parameters["engine_named"]:
+        return (parameters["engine"],)
+    return ("trace",) if isinstance(model, torch.jit.ScriptModule) else ("dynamo", "trace")
+
+
+def _dynamo(
+    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
+) -> None:
+    import torch
+
+    device = str(tensors[0].device) if tensors else "cpu"
+    program = exported_program(model, tensors, signature, {}, device)
+    made = torch.onnx.export(program, (), None, dynamo=True, **_options(signature, parameters))
+    assert made is not None
+    made.save(path, external_data=True)
+
+
+def _trace(
+    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
+) -> None:
+    import torch
+
+    axes = {spec.name: spec.axes for spec in (*signature.inputs, *signature.outputs)}
+    options = {"dynamic_axes": axes, **_options(signature, parameters)}
+    with torch.no_grad():
+        flat = flat_module(model, signature)
+        if isinstance(model, torch.jit.ScriptModule):
+            # The exporter cannot trace through a scripted part; torch.jit can, and keeps its branches and loops.
+            flat = torch.jit.trace(flat, tensors, check_trace=False)
+        torch.onnx.export(flat, tensors, str(path), dynamo=False, **options)
+
+
+def _script(
+    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
+) -> None:
+    import torch
+
+    _trace(torch.jit.script(model), tensors, signature, parameters, path)
+
+
+ENGINES = {"dynamo": _dynamo, "trace": _trace, "script": _script}
+
+
+def _options(signature: Signature, parameters: Mapping[str, JSON]) -> dict[str, Any]:
+    names = {"input_names": [s.name for s in signature.inputs], "output_names": [s.name for s in signature.outputs]}
+    own = {key: value for key, value in parameters["custom_args"].items() if key != SESSION_OPTIONS}
+    return {"opset_version": parameters["opset"], "verbose": False, **names, **own}
+
+
+def _quietly(engine: Any, *args: Any) -> None:
+    """Silence the exporter's remarks on packages that no model here needs ("torchvision is not installed")."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        engine(*args)
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _with_axes(signature: Signature, axes: dict[str, dict[str, str]] | None) -> Signature:
+    """Return the signature with the user's dynamic axes instead of the inferred ones.
+
+    Raises:
+        StepFailed: a name or an axis that does not exist, or an axis that changes in the loader and is not listed.
+    """
+    if not axes:
+        return signature
+    if unknown := set(axes) - {spec.name for spec in (*signature.inputs, *signature.outputs)}:
+        raise StepFailed(f"OnnxConfig.dynamic_axes names {sorted(unknown)}, which the model does not have")
+    inputs = tuple(_respecified(spec, axes) for spec in signature.inputs)
+    return replace(signature, inputs=inputs, outputs=tuple(_respecified(spec, axes) for spec in signature.outputs))
+
+
+def _respecified(spec: TensorSpec, axes: dict[str, dict[str, str]]) -> TensorSpec:
+    if spec.name not in axes:
+        return spec
+    wanted = {
+        int(axis): symbol or spec.axes.get(int(axis), f"{spec.name}_{axis}") for axis, symbol in axes[spec.name].items()
+    }
+    if lost := set(spec.axes) - set(wanted):
+        raise StepFailed(
+            f"OnnxConfig.dynamic_axes lacks axis {min(lost)} of {spec.name!r}, which changes in the loader"
+        )
+    if max(wanted, default=0) >= max(len(spec.shape), 1):
+        raise StepFailed(f"OnnxConfig.dynamic_axes: {spec.name!r} has {len(spec.shape)} axes, none is {max(wanted)}")
+    return replace(spec, axes=wanted)
+
+
+def _plain_axes(where: str, axes: Axes | None) -> dict[str, dict[str, str]] | None:
+    """Return `{name: {"0": symbol}}`, with "" for a symbol that is to be made up."""
+    if axes is None:
+        return None
+    found = {}
+    for name, value in axes.items():
+        named = dict(value) if isinstance(value, dict) else dict.fromkeys(value, "")
+        if not all(type(axis) is int and axis >= 0 and type(symbol) is str for axis, symbol in named.items()):
+            raise ConfigError(f'{where}[{name!r}]={value!r}: write {{0: "batch"}} or [0], with axes from 0 on')
+        found[name] = {str(axis): symbol for axis, symbol in named.items()}
+    return found
+
+
+def _check_opsets(config: OnnxConfig) -> None:
+    for opset in config.opsets:
+        if type(opset) is not int or opset < LOWEST_OPSET:
+            raise ConfigError(f"OnnxConfig.opset={config.opset!r}: opsets are numbers from {LOWEST_OPSET} on")
+    if not config.opsets or len(set(config.opsets)) < len(config.opsets):
+        raise ConfigError(f"OnnxConfig.opset={config.opset!r} names none or one twice")
+
+
+def _check_engines(config: OnnxConfig) -> None:
+    kinds = [type(engine) for engine in config.engines]
+    if not kinds or not all(kind in (OnnxDynamoExportConfig, OnnxTraceExportConfig) for kind in kinds):
+        raise invalid(config, "export_engine", (None, OnnxDynamoExportConfig(), OnnxTraceExportConfig()))
+    if len(set(kinds)) < len(kinds):
+        raise ConfigError(f"OnnxConfig.export_engine={config.export_engine!r} names an engine twice")
+    for engine in config.engines:
+        if isinstance(engine, OnnxDynamoExportConfig):
+            _plain_axes("OnnxDynamoExportConfig.dynamo_dynamic_shapes", engine.dynamo_dynamic_shapes)

@@ -1,0 +1,114 @@
+"""What an ONNX file must be here: one file, with the names and the dynamic axes of the signature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.flat import fixed_axis
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import TensorSpec
+
+EXTERNAL_DATA_BYTES = 1_500_000_000
+"""Weights above this go to `model.onnx.data` beside the file: one protobuf message holds less than 2 GiB."""
+
+
+def opset_of(path: Path) -> int:
+    """Return the opset of the standard operators."""
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    return next(int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+
+
+def store(made: Path, path: Path) -> None:
+    """Write the model at `made`, wherever its weights are, to `path`: one file unless it is too large for one."""
+    import onnx
+
+    model = onnx.load(made)
+    large = sum(len(tensor.raw_data) for tensor in model.graph.initializer) > EXTERNAL_DATA_BYTES
+    data = path.with_name(f"{path.name}.data")
+    data.unlink(missing_ok=True)
+    onnx.save_model(model, path, save_as_external_data=large, location=data.name if large else None)
+
+
+def conform(path: Path, signature: Signature) -> None:
+    """Give inputs and axes the signature's names.
+
+    Raises:
+        StepFailed: names are other ones, or a dynamic axis is fixed in the file.
+    """
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    graph = model.graph
+    _restore_inputs(graph, signature)
+    _check_names("outputs", [value.name for value in graph.output], [spec.name for spec in signature.outputs])
+    symbols: dict[str, str] = {}
+    for kind, specs, values in (("input", signature.inputs, graph.input), ("output", signature.outputs, graph.output)):
+        for spec, value in zip(specs, values, strict=True):
+            symbols |= _name_axes(kind, spec, value, signature)
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        _rename(value, symbols)
+    onnx.save_model(model, path)
+
+
+def _restore_inputs(graph: Any, signature: Signature) -> None:
+    """Put inputs into the signature's order, with those that the exporter dropped because the model ignores them."""
+    import onnx
+
+    found = {value.name: value for value in graph.input}
+    _check_names("inputs", sorted(set(found) - {spec.name for spec in signature.inputs}), [])
+    for spec in signature.inputs:
+        if spec.name not in found:
+            found[spec.name] = onnx.helper.make_tensor_value_info(spec.name, _onnx_type(spec.dtype), _dims(spec))
+    values = [onnx.ValueInfoProto.FromString(found[spec.name].SerializeToString()) for spec in signature.inputs]
+    del graph.input[:]
+    graph.input.extend(values)
+
+
+def _dims(spec: TensorSpec) -> list[int | str]:
+    return [spec.axes.get(axis, size) for axis, size in enumerate(spec.shape)]
+
+
+def _onnx_type(dtype: str) -> int:
+    import ml_dtypes
+    import numpy as np
+    import onnx
+
+    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    return int(onnx.helper.np_dtype_to_tensor_dtype(kind))
+
+
+def _check_names(what: str, found: list[str], wanted: list[str]) -> None:
+    if found != wanted:
+        raise StepFailed(f"the ONNX file has the {what} {found}, the model has {wanted}")
+
+
+def _name_axes(kind: str, spec: TensorSpec, value: Any, signature: Signature) -> dict[str, str]:
+    """Check the dynamic axes of one tensor and return {name in the file: symbol of the signature}."""
+    shape = value.type.tensor_type.shape
+    if len(shape.dim) != len(spec.shape):
+        raise StepFailed(
+            f"{kind} {spec.name!r} has {len(shape.dim)} axes in the ONNX file, {len(spec.shape)} in the model"
+        )
+    names = {}
+    for axis, symbol in spec.axes.items():
+        dim = shape.dim[axis]
+        if dim.HasField("dim_value"):
+            raise StepFailed(fixed_axis(kind, spec.name, axis, dim.dim_value, signature))
+        if dim.dim_param:
+            names[dim.dim_param] = symbol
+        dim.dim_param = symbol
+    return names
+
+
+def _rename(value: Any, symbols: dict[str, str]) -> None:
+    for dim in value.type.tensor_type.shape.dim:
+        if dim.dim_param in symbols:
+            dim.dim_param = symbols[dim.dim_param]

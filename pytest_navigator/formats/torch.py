@@ -1,0 +1,85 @@
+"""The live PyTorch model: the format that everything else is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import ClassVar
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.base import FormatConfig
+from pytest_navigator.records import Variant
+from pytest_navigator.runners.torch import TorchCompileCPU
+from pytest_navigator.runners.torch import TorchCompileCUDA
+from pytest_navigator.runners.torch import TorchCPU
+from pytest_navigator.runners.torch import TorchCUDA
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.runners.base import Runner
+
+AUTOCAST_DTYPES = ("float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class AutocastConfig(FormatConfig):
+    """How a PyTorch model is called while it is exported and run.
+
+    Attributes:
+        autocast: run under `torch.autocast`.
+        autocast_dtype: "float16" or "bfloat16" (or the torch type); None: what torch takes on the device.
+        inference_mode: run under `torch.inference_mode`, otherwise under `torch.no_grad`.
+
+    Raises:
+        ConfigError: a value is not possible.
+    """
+
+    autocast: bool = False
+    autocast_dtype: str | None = None
+    inference_mode: bool = True
+
+    def __post_init__(self) -> None:
+        check_device(self)
+        if self.autocast_dtype is None:
+            return
+        dtype = str(self.autocast_dtype).removeprefix("torch.")
+        if dtype not in AUTOCAST_DTYPES:
+            raise invalid(self, "autocast_dtype", (None, *AUTOCAST_DTYPES))
+        if not self.autocast:
+            raise ConfigError(f"{type(self).__name__}.autocast_dtype={dtype!r} needs autocast=True")
+        object.__setattr__(self, "autocast_dtype", dtype)
+
+
+@dataclass(frozen=True)
+class TorchConfig(AutocastConfig):
+    """The source model and its compiled form; `custom_args` go to `torch.compile`."""
+
+
+class TorchFormat(Format):
+    """The live model itself: nothing is written."""
+
+    name: ClassVar[str] = "torch"
+    config: ClassVar[type[FormatConfig]] = TorchConfig
+    frameworks: ClassVar[tuple[str, ...]] = ("torch",)
+    requires: ClassVar[tuple[str, ...]] = ("torch",)
+    runners: ClassVar[tuple[type[Runner], ...]] = (TorchCPU, TorchCompileCPU, TorchCUDA, TorchCompileCUDA)
+
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        """Return the one variant `torch`."""
+        return [Variant(self.name, self.name, None, "", asdict(config), tuple(r.name for r in self.runners))]
+
+
+def invalid(config: FormatConfig, field: str, valid: Sequence[object]) -> ConfigError:
+    """Return the error for an impossible value of a field."""
+    value = getattr(config, field)
+    options = ", ".join(repr(option) for option in valid)
+    return ConfigError(f"{type(config).__name__}.{field}={value!r} is not possible (valid: {options})")
+
+
+def check_device(config: FormatConfig) -> None:
+    """Raise ConfigError for a device that is none."""
+    if config.device is not None and config.device.partition(":")[0] not in ("cpu", "cuda"):
+        raise invalid(config, "device", (None, "cpu", "cuda"))

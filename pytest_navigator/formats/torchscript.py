@@ -1,0 +1,148 @@
+"""TorchScript, by `torch.jit.script` and by `torch.jit.trace`."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import asdict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.flat import example_tensors
+from pytest_navigator.formats.flat import exporter
+from pytest_navigator.formats.flat import flat_module
+from pytest_navigator.formats.flat import on_device
+from pytest_navigator.formats.torch import AutocastConfig
+from pytest_navigator.formats.torch import invalid
+from pytest_navigator.frameworks.torch import calling
+from pytest_navigator.records import Variant
+from pytest_navigator.runners.torchscript import INTERFACE
+from pytest_navigator.runners.torchscript import TorchScriptCPU
+from pytest_navigator.runners.torchscript import TorchScriptCUDA
+from pytest_navigator.structure import unflatten_call
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    import torch
+
+    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.formats.flat import Example
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Signature
+    from pytest_navigator.runners.base import Runner
+
+
+class JitType(StrEnum):
+    """How TorchScript is made."""
+
+    SCRIPT = "script"
+    TRACE = "trace"
+
+
+@dataclass(frozen=True)
+class TorchScriptConfig(AutocastConfig):
+    """TorchScript; `custom_args` go to `torch.jit.script` or `torch.jit.trace`.
+
+    Attributes:
+        jit_type: "script", "trace" or both.
+        strict: whether a traced model must not return dicts; False by itself where the source returns one.
+
+    Raises:
+        ConfigError: a value is not possible.
+    """
+
+    jit_type: JitType | str | tuple[JitType | str, ...] = (JitType.SCRIPT, JitType.TRACE)
+    strict: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        asked = (self.jit_type,) if isinstance(self.jit_type, str) else tuple(self.jit_type)
+        valid = [kind.value for kind in JitType]
+        if not asked or any(kind not in valid for kind in asked):
+            raise invalid(self, "jit_type", valid)
+        if len(set(asked)) < len(asked):
+            raise ConfigError(f"TorchScriptConfig.jit_type={self.jit_type!r} names one twice")
+        object.__setattr__(self, "jit_type", tuple(JitType(kind) for kind in asked))
+
+
+class TorchScriptFormat(Format):
+    """`torchscript-script` and `torchscript-trace`."""
+
+    name: ClassVar[str] = "torchscript"
+    config: ClassVar[type[FormatConfig]] = TorchScriptConfig
+    frameworks: ClassVar[tuple[str, ...]] = ("torch",)
+    requires: ClassVar[tuple[str, ...]] = ("torch",)
+    runners: ClassVar[tuple[type[Runner], ...]] = (TorchScriptCPU, TorchScriptCUDA)
+
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        """Return one variant per jit type."""
+        assert isinstance(config, TorchScriptConfig)
+        runners = tuple(runner.name for runner in self.runners)
+        return [
+            Variant(
+                f"{self.name}-{kind}", self.name, None, "model.pt", {**asdict(config), "jit_type": str(kind)}, runners
+            )
+            for kind in config.jit_type
+        ]
+
+    def export(
+        self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
+    ) -> dict[str, JSON]:
+        """Script or trace the model."""
+        import torch
+
+        model, device = on_device(source, variant.parameters)
+        kind = variant.parameters["jit_type"]
+        with exporter(f"torch.jit.{kind}") as lines, calling({**variant.parameters, "inference_mode": False}, device):
+            if kind == JitType.SCRIPT:
+                module, data = torch.jit.script(model, **variant.parameters["custom_args"]), {"interface": "model"}
+            else:
+                module, data = _traced(model, example_tensors(example, signature, device), signature, variant)
+            torch.jit.save(module, str(path), _extra_files={INTERFACE: data["interface"]})
+        return {**data, "warnings": lines}
+
+
+def _traced(
+    model: torch.nn.Module, tensors: Example, signature: Signature, variant: Variant
+) -> tuple[torch.jit.ScriptModule, dict[str, JSON]]:
+    """Trace the model with its own interface, or, where tracing has no types for that, with a flat one."""
+    import torch
+
+    options = {"check_trace": False, "strict": _strict(signature, variant), **variant.parameters["custom_args"]}
+    try:
+        inputs = _trace_inputs(model, tensors, signature)
+        return torch.jit.trace(model, **inputs, **options), {"interface": "model", "strict": options["strict"]}
+    except Exception as first:
+        try:
+            flat = torch.jit.trace(flat_module(model, signature), tensors, **options)
+        except Exception:
+            raise first from None
+        return flat, {"interface": "flat", "strict": options["strict"]}
+
+
+def _strict(signature: Signature, variant: Variant) -> bool:
+    return bool(variant.parameters["strict"]) and not _has_dict(signature.output_tree)
+
+
+def _has_dict(tree: JSON) -> bool:
+    ((kind, content),) = tree.items()
+    return kind in ("dict", "object") or (kind in ("list", "tuple") and any(_has_dict(part) for part in content))
+
+
+def _trace_inputs(model: torch.nn.Module, tensors: Example, signature: Signature) -> dict[str, Any]:
+    """Return the arguments of `torch.jit.trace`, which takes positional or keyword examples but not both."""
+    names = [spec.name for spec in signature.inputs]
+    call = unflatten_call(signature.input_tree, dict(zip(names, tensors, strict=True)))
+    if not call.kwargs:
+        return {"example_inputs": tuple(call.args)}
+    bound = inspect.signature(model.forward).bind(*call.args, **call.kwargs)
+    return {"example_kwarg_inputs": dict(bound.arguments)}

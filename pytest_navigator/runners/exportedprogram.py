@@ -1,0 +1,69 @@
+"""Programs of `torch.export`: tensors in, a tuple of tensors out."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+from typing import ClassVar
+from typing import cast
+
+from pytest_navigator.runners.outputs import in_order
+from pytest_navigator.runners.torch import TorchRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Sequence
+
+    import torch
+
+    from pytest_navigator.runners.torch import Arguments
+
+
+class TorchExportedProgramRunner(TorchRunner):
+    """`torch.export.load`."""
+
+    format: ClassVar[str] = "torch-exportedprogram"
+
+    def load(self) -> Callable[..., object]:
+        """Return the program as a module on this runner's device, wherever it was exported."""
+        import torch
+        from torch.export.passes import move_to_device_pass
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.export.load(str(self.artifact))
+            if self.device == "cuda" or _on_cuda(program):
+                program = move_to_device_pass(program, self.device)
+            return cast("Callable[..., object]", program.module())
+
+    def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
+        """Return the tensors in the order of the signature."""
+        return tuple(tensors.values()), {}
+
+    def outputs(self, value: object) -> dict[str, object]:
+        """Return the tensors by name."""
+        return in_order(self.signature, cast("Sequence[object]", value))
+
+
+class TorchExportedProgramCPU(TorchExportedProgramRunner):
+    """An exported program on the CPU."""
+
+    name: ClassVar[str] = "TorchExportedProgramCPU"
+    runtime: ClassVar[str] = "cpu"
+    requires: ClassVar[tuple[str, ...]] = ("torch",)
+
+
+class TorchExportedProgramCUDA(TorchExportedProgramRunner):
+    """An exported program on a GPU."""
+
+    name: ClassVar[str] = "TorchExportedProgramCUDA"
+    runtime: ClassVar[str] = "cuda"
+    device: ClassVar[str] = "cuda"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "torch-cuda")
+
+
+def _on_cuda(program: torch.export.ExportedProgram) -> bool:
+    import torch
+
+    tensors = [*program.state_dict.values(), *program.constants.values()]
+    return any(isinstance(tensor, torch.Tensor) and tensor.is_cuda for tensor in tensors)

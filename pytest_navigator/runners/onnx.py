@@ -1,0 +1,196 @@
+"""ONNX files in ONNX Runtime."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import partial
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+from typing import cast
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.runners.base import Runner
+from pytest_navigator.runners.outputs import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from pytest_navigator.records import JSON
+
+SESSION_OPTIONS = "session_options"
+"""Key in `OnnxConfig.custom_args`: attributes of onnxruntime.SessionOptions."""
+
+# What numpy knows only through ml_dtypes: ONNX Runtime takes and gives it as OrtValue alone, never through `run`.
+FOREIGN = {
+    "tensor(bfloat16)": "bfloat16",
+    "tensor(float8e4m3fn)": "float8_e4m3fn",
+    "tensor(float8e4m3fnuz)": "float8_e4m3fnuz",
+    "tensor(float8e5m2)": "float8_e5m2",
+    "tensor(float8e5m2fnuz)": "float8_e5m2fnuz",
+}
+NUMPY = {"float": "float32", "double": "float64", "string": "str"}
+
+
+class OnnxRunner(Runner):
+    """`onnxruntime.InferenceSession` with one execution provider."""
+
+    format: ClassVar[str] = "onnx"
+    provider: ClassVar[str]
+
+    def activate(self) -> None:
+        """Load the file.
+
+        Raises:
+            StepFailed: the session runs on another provider than this runner's.
+        """
+        import onnxruntime
+
+        providers = list(dict.fromkeys((self.provider, "CPUExecutionProvider")))
+        self.session = onnxruntime.InferenceSession(str(self.artifact), self._options(), providers=providers)
+        if (found := self.session.get_providers()[0]) != self.provider:
+            raise StepFailed(f"{self.name}: ONNX Runtime fell back from {self.provider} to {found}")
+        self._inputs = {node.name: node.type for node in self.session.get_inputs()}
+        self._outputs = [node.name for node in self.session.get_outputs()]
+        types = {*self._inputs.values(), *(node.type for node in self.session.get_outputs())}
+        self._plain = not types & set(FOREIGN)
+
+    def deactivate(self) -> None:
+        """Free the session."""
+        del self.session
+
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run one inference on arrays.
+
+        Raises:
+            StepFailed: an array has another type than the file's input, or is missing.
+        """
+        feed = self._checked(feed)
+        if self._plain:
+            values = self.session.run(None, feed)
+        else:
+            binding = self._binding(feed, "cpu")
+            self.session.run_with_iobinding(binding)
+            values = [_array(value) for value in binding.get_outputs()]
+        names = [spec.name for spec in self.signature.outputs]
+        found: dict[str, Any] = dict(zip(self._outputs, values, strict=True))
+        if set(names) != set(found):
+            return cast("dict[str, np.ndarray]", in_order(self.signature, values))
+        return {name: found[name] for name in names}
+
+    def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
+        """Return `session.run` on arrays, or on bound values where `run` cannot take the types."""
+        feed = self._checked(feed)
+        if self._plain:
+            return partial(self.session.run, None, feed)
+        return partial(self.session.run_with_iobinding, self._binding(feed, "cpu"))
+
+    def settings(self) -> dict[str, JSON]:
+        """Threads (0: as many as there are cores), optimisation level and providers."""
+        options = self.session.get_session_options()
+        return {
+            "intra_op_num_threads": options.intra_op_num_threads,
+            "inter_op_num_threads": options.inter_op_num_threads,
+            "graph_optimization_level": options.graph_optimization_level.name,
+            "execution_mode": options.execution_mode.name,
+            "providers": self.session.get_providers(),
+        }
+
+    def _options(self) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        for name, value in self.parameters.get("custom_args", {}).get(SESSION_OPTIONS, {}).items():
+            if not hasattr(options, name):
+                raise ConfigError(f"session_options: onnxruntime.SessionOptions has no attribute {name!r}")
+            setattr(options, name, value)
+        return options
+
+    def _checked(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the arrays that the file takes; ONNX Runtime's own errors name no input."""
+        import numpy as np
+
+        for name, kind in self._inputs.items():
+            if name not in feed:
+                raise StepFailed(f"the ONNX file has an input {name!r}, the model has {sorted(feed)}")
+            wanted, found = _numpy_name(kind), feed[name].dtype
+            if wanted != found.name and not (wanted == "str" and found.kind in "OUST"):
+                raise StepFailed(f"input {name!r} is {found.name}, the ONNX file takes {wanted}")
+        return {name: np.ascontiguousarray(feed[name]).reshape(feed[name].shape) for name in self._inputs}
+
+    def _binding(self, feed: Mapping[str, np.ndarray], device: str) -> Any:
+        binding = self.session.io_binding()
+        for name, array in feed.items():
+            binding.bind_ortvalue_input(name, _ort_value(array, device))
+        for name in self._outputs:
+            binding.bind_output(name, device)
+        return binding
+
+
+class OnnxCPU(OnnxRunner):
+    """ONNX Runtime on the CPU."""
+
+    name: ClassVar[str] = "OnnxCPU"
+    runtime: ClassVar[str] = "cpu"
+    requires: ClassVar[tuple[str, ...]] = ("onnxruntime",)
+    provider: ClassVar[str] = "CPUExecutionProvider"
+
+
+class OnnxCUDA(OnnxRunner):
+    """ONNX Runtime on a GPU; nodes that CUDA does not know run on the CPU."""
+
+    name: ClassVar[str] = "OnnxCUDA"
+    runtime: ClassVar[str] = "cuda"
+    device: ClassVar[str] = "cuda"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "onnxruntime", "onnxruntime-cuda")
+    provider: ClassVar[str] = "CUDAExecutionProvider"
+
+    def activate(self) -> None:
+        """Load the file, with the CUDA libraries that Python packages brought."""
+        import onnxruntime
+
+        onnxruntime.preload_dlls()
+        super().activate()
+
+    def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
+        """Return the run on inputs and outputs that are on the device, until the device is done."""
+        binding = self._binding(self._checked(feed), "cuda")
+        run = self.session.run_with_iobinding
+
+        def call() -> None:
+            run(binding)
+            binding.synchronize_outputs()
+
+        return call
+
+
+def _numpy_name(kind: str) -> str:
+    """Return numpy's name of an ONNX Runtime type, "float32" for "tensor(float)"."""
+    inner = kind.removeprefix("tensor(").removesuffix(")")
+    return FOREIGN.get(kind) or NUMPY.get(inner, inner)
+
+
+def _ort_value(array: np.ndarray, device: str) -> Any:
+    import onnx
+    from onnxruntime import OrtValue
+
+    if array.dtype.name not in FOREIGN.values():
+        return OrtValue.ortvalue_from_numpy(array, device)
+    kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+    return OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(f"uint{8 * array.itemsize}"), kind)
+
+
+def _array(value: Any) -> np.ndarray:
+    """Copy a value on the CPU to numpy."""
+    if value.data_type() not in FOREIGN:
+        array: np.ndarray = value.numpy()
+        return array
+    import ml_dtypes
+    import numpy as np
+
+    memory = ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes())
+    return np.frombuffer(bytearray(memory), getattr(ml_dtypes, FOREIGN[value.data_type()])).reshape(value.shape())

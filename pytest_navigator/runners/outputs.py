@@ -1,0 +1,93 @@
+"""What a runtime returned, by the names of the signature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from dataclasses import is_dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Sequence
+
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Signature
+
+
+class OtherStructure(Exception):
+    """A value has another structure than the tree that it is read by."""
+
+
+def by_name(signature: Signature, value: object) -> dict[str, object]:
+    """Return the leaves of a model's return value by the names of the outputs, in their order.
+
+    A runtime may return the fields of an object as a dict or as a tuple. A value of any other structure than the
+    source's gives `output__{i}`, so that a comparison says that it is another.
+    """
+    try:
+        found = dict(leaves(signature.output_tree, value))
+    except OtherStructure:
+        return numbered(list(_all_leaves(value)))
+    return {output.name: found[output.name] for output in signature.outputs}
+
+
+def in_order(signature: Signature, values: Sequence[object]) -> dict[str, object]:
+    """Return values in the order of the signature's outputs by name; `output__{i}` if their number is another."""
+    if len(values) != len(signature.outputs):
+        return numbered(values)
+    return {output.name: value for output, value in zip(signature.outputs, values, strict=True)}
+
+
+def numbered(values: Sequence[object]) -> dict[str, object]:
+    """Return values as `output__{i}`."""
+    return {f"output__{index}": value for index, value in enumerate(values)}
+
+
+def leaves(tree: JSON, value: object) -> Iterator[tuple[str, object]]:
+    """Walk a value along a tree of `pytest_navigator.structure` and give (name, leaf).
+
+    Raises:
+        OtherStructure: the value does not have the structure of the tree.
+    """
+    ((kind, content),) = tree.items()
+    if kind == "leaf":
+        if value is None:
+            raise OtherStructure(f"{content!r} is None")
+        yield content, value
+    elif kind != "value":
+        branches = _branches(kind, content)
+        children = _children(value, tuple(branches))
+        if {key for key, child in children.items() if child is not None} - set(branches):
+            raise OtherStructure(f"more than {sorted(map(str, branches))}")
+        for key, branch in branches.items():
+            if "value" not in branch and key not in children:
+                raise OtherStructure(f"{key!r} is missing")
+            yield from leaves(branch, children.get(key))
+
+
+def _branches(kind: str, content: JSON) -> dict[object, JSON]:
+    if kind in ("list", "tuple"):
+        return dict(enumerate(content))
+    return dict(content["fields"] if kind == "object" else content)
+
+
+def _children(value: object, keys: Sequence[object]) -> Mapping[object, object]:
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, list | tuple):
+        return dict(zip(keys, value, strict=True)) if len(keys) == len(value) else dict(enumerate(value))
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    raise OtherStructure(f"{type(value).__name__} has no parts")
+
+
+def _all_leaves(value: object) -> Iterator[object]:
+    try:
+        children = _children(value, ())
+    except OtherStructure:
+        yield value
+        return
+    for child in children.values():
+        if child is not None:
+            yield from _all_leaves(child)

@@ -1,0 +1,225 @@
+"""PyTorch in the process: the live model, eager and compiled, and what all runners of torch have in common."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import warnings
+from abc import abstractmethod
+from contextlib import ExitStack
+from functools import partial
+from types import FunctionType
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+from typing import cast
+
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.frameworks.torch import TorchFramework
+from pytest_navigator.frameworks.torch import calling
+from pytest_navigator.frameworks.torch import contexts
+from pytest_navigator.runners.base import Runner
+from pytest_navigator.runners.outputs import by_name
+from pytest_navigator.structure import unflatten_call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    import numpy as np
+    import torch
+
+    from pytest_navigator.frameworks.torch import TorchSource
+    from pytest_navigator.records import JSON
+
+    Arguments = tuple[Sequence[object], dict[str, object]]
+
+
+class TorchRunner(Runner):
+    """A callable of torch on one device: subclasses say how it is loaded, called and read."""
+
+    module: Callable[..., object]
+
+    @abstractmethod
+    def load(self) -> Callable[..., object]:
+        """Return what is called, on `self.device`."""
+
+    def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
+        """Return the positional and keyword arguments of one call: the structures of the source."""
+        call = unflatten_call(self.signature.input_tree, tensors)
+        return call.args, dict(call.kwargs)
+
+    def outputs(self, value: object) -> dict[str, object]:
+        """Return the tensors of a return value by output name."""
+        return by_name(self.signature, value)
+
+    def activate(self) -> None:
+        """Load the module onto the device."""
+        self._bound = ExitStack()
+        self.module = self.load()
+
+    def deactivate(self) -> None:
+        """Leave the modes that `bind` entered and free the module."""
+        self._bound.close()
+        del self.module
+        if self.device == "cuda":
+            import torch
+
+            gc.collect()
+            torch.cuda.empty_cache()
+
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run one inference on arrays."""
+        args, kwargs = self.arguments(self._tensors(feed))
+        with calling(self.parameters, self.device):
+            value = self.module(*args, **kwargs)
+        return {name: TorchFramework().to_numpy(leaf) for name, leaf in self.outputs(value).items()}
+
+    def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
+        """Return the call of the module on tensors on its device; the modes hold until `deactivate`."""
+        for context in contexts(self.parameters, self.device):
+            self._bound.enter_context(context)
+        args, kwargs = self.arguments(self._tensors(feed))
+        call = partial(self.module, *args, **kwargs)
+        return call if self.device == "cpu" else _synchronized(call)
+
+    def settings(self) -> dict[str, JSON]:
+        """Threads, precision of float32 products and the modes of the call."""
+        import torch
+
+        found: dict[str, JSON] = {
+            "threads": torch.get_num_threads(),
+            "interop_threads": torch.get_num_interop_threads(),
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
+            "autocast": bool(self.parameters.get("autocast")),
+            "inference_mode": bool(self.parameters.get("inference_mode", True)),
+        }
+        if self.device == "cuda":
+            found |= {"device": torch.cuda.get_device_name(), "cudnn_tf32": torch.backends.cudnn.allow_tf32}
+        return found
+
+    def _tensors(self, feed: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+        framework = TorchFramework()
+        return {spec.name: framework.from_numpy(feed[spec.name], self.device) for spec in self.signature.inputs}
+
+
+class LiveTorchRunner(TorchRunner):
+    """The user's module: itself where it is, a copy of it on any other device."""
+
+    format: ClassVar[str] = "torch"
+    live: ClassVar[bool] = True
+
+    def load(self) -> Callable[..., object]:
+        """Return the module on this runner's device."""
+        source = cast("TorchSource", self.artifact)
+        if source.device().partition(":")[0] == self.device:
+            return cast("Callable[..., object]", source.model)
+        return cast("Callable[..., object]", moved_copy(source.model, self.device))
+
+
+class TorchCPU(LiveTorchRunner):
+    """Eager on the CPU."""
+
+    name: ClassVar[str] = "TorchCPU"
+    runtime: ClassVar[str] = "cpu"
+    requires: ClassVar[tuple[str, ...]] = ("torch",)
+
+
+class TorchCUDA(LiveTorchRunner):
+    """Eager on a GPU."""
+
+    name: ClassVar[str] = "TorchCUDA"
+    runtime: ClassVar[str] = "cuda"
+    device: ClassVar[str] = "cuda"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "torch-cuda")
+
+
+class TorchCompileRunner(LiveTorchRunner):
+    """`torch.compile`, by Inductor unless TorchConfig.custom_args say otherwise; compiled by the first inference."""
+
+    def load(self) -> Callable[..., object]:
+        """Return the compiled module."""
+        import torch
+
+        options = {"backend": "inductor", **self.parameters.get("custom_args", {})}
+        return cast("Callable[..., object]", torch.compile(_own_frame(super().load()), **options))
+
+    def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
+        """Mark the dynamic axes first: else every new batch size, or every size as such, would be compiled anew."""
+        import torch
+
+        for spec in self.signature.inputs:
+            for axis in spec.axes:
+                torch._dynamo.maybe_mark_dynamic(tensors[spec.name], axis)
+        return super().arguments(tensors)
+
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run one inference; the compiler's deprecations are no concern of the user's warning filters."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return super().infer(feed)
+
+    def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
+        """Return the call of the compiled module, which has been compiled for these arrays."""
+        call = super().bind(feed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            call()
+        return call
+
+
+class TorchCompileCPU(TorchCompileRunner):
+    """Compiled on the CPU."""
+
+    name: ClassVar[str] = "TorchCompileCPU"
+    runtime: ClassVar[str] = "compile-cpu"
+    requires: ClassVar[tuple[str, ...]] = ("torch", "c++ compiler")
+
+
+class TorchCompileCUDA(TorchCompileRunner):
+    """Compiled on a GPU."""
+
+    name: ClassVar[str] = "TorchCompileCUDA"
+    runtime: ClassVar[str] = "compile-cuda"
+    device: ClassVar[str] = "cuda"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "torch-cuda", "c++ compiler")
+
+
+def moved_copy(model: torch.nn.Module, device: str) -> torch.nn.Module:
+    """Return a copy of a module on another device; the user's own stays where it is.
+
+    Raises:
+        StepFailed: the module cannot be copied, or does not fit.
+    """
+    try:
+        return copy.deepcopy(model).to(device)
+    except Exception as error:
+        raise StepFailed(f"a copy of nav_model on {device!r} failed: {error}", kind=type(error).__name__) from error
+
+
+def _synchronized(call: Callable[[], object]) -> Callable[[], object]:
+    import torch
+
+    synchronize = torch.cuda.synchronize
+
+    def run() -> object:
+        value = call()
+        synchronize()
+        return value
+
+    return run
+
+
+def _own_frame(module: Callable[..., object]) -> Callable[..., object]:
+    """Return a function that calls `module`, with a code object of its own.
+
+    Dynamo keeps what it compiled, and counts recompilations, per code object. With the one of the model's class, or one
+    that all runners share, the ninth model of a class would silently run eagerly and the user's own torch.compile would
+    meet our entries; these go with the function.
+    """
+
+    def forward(*args: Any, **kwargs: Any) -> object:
+        return module(*args, **kwargs)
+
+    return FunctionType(forward.__code__.replace(), forward.__globals__, closure=forward.__closure__)

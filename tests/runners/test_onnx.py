@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto
+from onnx import helper
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.records import Signature
+from pytest_navigator.records import TensorSpec
+from pytest_navigator.runners.onnx import OnnxCPU
+from pytest_navigator.runners.onnx import OnnxCUDA
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def one_node(
+    path: Path, operator: str, kind: int, dtype: str, outputs: tuple[str, ...] = ("y",), **attributes: Any
+) -> Any:
+    """Write a model of one node and return (path, signature with the one output "y")."""
+    values = [helper.make_tensor_value_info(name, kind, ["batch", "n"]) for name in ("x", *outputs)]
+    node = helper.make_node(operator, ["x"], list(outputs), **attributes)
+    graph = helper.make_graph([node], "graph", values[:1], values[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path / "model.onnx")
+    specs = [(TensorSpec(name, (-1, -1), dtype, {0: "batch", 1: "n"}, True),) for name in ("x", "y")]
+    return path / "model.onnx", Signature(*specs, {}, {}, 0, "torch")
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> Any:
+    return one_node(tmp_path, "Identity", TensorProto.FLOAT, "float32")
+
+
+def test_an_inference_gives_the_outputs_by_name(identity: Any) -> None:
+    x = np.ones((2, 3), "float32")
+    with OnnxCPU(*identity, {}) as runner:
+        np.testing.assert_array_equal(runner.infer({"x": x})["y"], x, strict=True)
+        np.testing.assert_array_equal(runner.infer({"x": x[:, ::-1][:0]})["y"], x[:0], strict=True)
+
+
+def test_the_bound_call_is_the_bare_session_call(identity: Any) -> None:
+    x = np.ones((2, 3), "float32")
+    with OnnxCPU(*identity, {}) as runner:
+        call = runner.bind({"x": x})
+        assert call.func == runner.session.run
+        np.testing.assert_array_equal(call()[0], x)
+
+
+def test_a_wrong_type_is_named_with_both_types(identity: Any) -> None:
+    with OnnxCPU(*identity, {}) as runner:
+        with pytest.raises(StepFailed, match="input 'x' is float64, the ONNX file takes float32"):
+            runner.infer({"x": np.ones((2, 3))})
+        with pytest.raises(StepFailed, match=r"has an input 'x', the model has \['z'\]"):
+            runner.bind({"z": np.ones((2, 3), "float32")})
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kind"), [("bfloat16", TensorProto.BFLOAT16), ("str", TensorProto.STRING), ("bool", TensorProto.BOOL)]
+)
+def test_types_that_numpy_lacks_or_treats_differently_come_back_equal(dtype: str, kind: int, tmp_path: Path) -> None:
+    array = np.array([["1", "0"], ["0", "1"]])
+    x = array if dtype == "str" else array.astype("float32").astype(getattr(ml_dtypes, dtype, dtype))
+    with OnnxCPU(*one_node(tmp_path, "Identity", kind, dtype), {}) as runner:
+        found = runner.infer({"x": x})["y"]
+        assert found.tolist() == x.tolist()
+        assert dtype == "str" or found.dtype == x.dtype
+        runner.bind({"x": x})()
+
+
+def test_more_outputs_than_the_models_are_numbered(tmp_path: Path) -> None:
+    path, signature = one_node(tmp_path, "Split", TensorProto.FLOAT, "float32", ("y", "z"), axis=0, num_outputs=2)
+    with OnnxCPU(path, signature, {}) as runner:
+        assert list(runner.infer({"x": np.ones((2, 3), "float32")})) == ["output__0", "output__1"]
+
+
+def test_a_silent_fall_back_to_another_provider_fails(identity: Any) -> None:
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("CUDA is there: nothing falls back")
+    with (
+        pytest.warns(UserWarning, match="not in available provider names"),
+        pytest.raises(
+            StepFailed, match="OnnxCUDA: ONNX Runtime fell back from CUDAExecutionProvider to CPUExecutionProvider"
+        ),
+    ):
+        OnnxCUDA(*identity, {}).activate()
+
+
+def test_session_options_are_set_and_reported(identity: Any) -> None:
+    parameters = {"custom_args": {"session_options": {"intra_op_num_threads": 1}}}
+    with OnnxCPU(*identity, parameters) as runner:
+        settings = runner.settings()
+    assert settings["intra_op_num_threads"] == 1
+    assert settings["providers"] == ["CPUExecutionProvider"]
+    with pytest.raises(ConfigError, match="no attribute 'threads'"):
+        OnnxCPU(*identity, {"custom_args": {"session_options": {"threads": 1}}}).activate()

@@ -1,0 +1,218 @@
+"""Small PyTorch models, one for each way in which a real one differs from another, and their signatures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+import torch
+
+from pytest_navigator.frameworks.torch import TorchFramework
+from pytest_navigator.records import Signature
+from pytest_navigator.records import TensorSpec
+from pytest_navigator.structure import call_of
+from pytest_navigator.structure import flatten_call
+from pytest_navigator.structure import flatten_output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.frameworks.torch import TorchSource
+    from pytest_navigator.records import Variant
+    from pytest_navigator.runners.base import Runner
+
+BATCH = {0: "batch"}
+PLAIN: dict[str, Any] = {}
+
+
+@dataclass
+class Subject:
+    """A model with everything that a format or a runner asks of it; `sample(n)` is a sample of batch size n."""
+
+    model: torch.nn.Module
+    sample: Callable[[int], object]
+    axes: dict[str, dict[int, str]] = field(default_factory=dict)
+    example_size: int = 2
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(0)
+        self.framework = TorchFramework()
+        self.source: TorchSource = self.framework.source(self.model, PLAIN)
+        self.example = self.feed(self.sample(self.example_size))
+        sample = self.sample(self.example_size)
+        input_tree, inputs = self._flat(sample)
+        output_tree, outputs = self._run(sample)
+        specs = [tuple(self._spec(name, array) for name, array in arrays.items()) for arrays in (inputs, outputs)]
+        self.signature = Signature(specs[0], specs[1], input_tree, output_tree, 0, "torch")
+
+    def feed(self, sample: object) -> dict[str, np.ndarray]:
+        return self._flat(sample)[1]
+
+    def expected(self, sample: object) -> dict[str, np.ndarray]:
+        return self._run(sample)[1]
+
+    def export(
+        self, format: Format, config: FormatConfig, path: Path, index: int = 0
+    ) -> tuple[Variant, dict[str, Any]]:
+        variant = format.variants(config, [])[index]
+        file = path / variant.file
+        return variant, format.export(self.source, self.example, self.signature, variant, file)
+
+    def check(self, runner: Runner, sizes: tuple[int, ...] = (1, 2, 5), atol: float = 1e-5) -> None:
+        """Compare a runner with the source at several batch sizes."""
+        with runner:
+            for size in sizes:
+                self.check_sample(runner, self.sample(size), atol)
+
+    def check_sample(self, runner: Runner, sample: object, atol: float = 1e-5) -> None:
+        found, expected = runner.infer(self.feed(sample)), self.expected(sample)
+        assert list(found) == list(expected)
+        for name, array in expected.items():
+            assert found[name].dtype == array.dtype
+            np.testing.assert_allclose(found[name].astype("f8"), array.astype("f8"), atol=atol, rtol=1e-5, strict=True)
+
+    def _flat(self, sample: object) -> tuple[Any, dict[str, np.ndarray]]:
+        return flatten_call(call_of(sample, "torch"), self.source.parameter_names(), None, self.framework)
+
+    def _run(self, sample: object) -> tuple[Any, dict[str, np.ndarray]]:
+        call = call_of(sample, "torch")
+        return flatten_output(self.source.call(call.args, call.kwargs), None, self.framework)
+
+    def _spec(self, name: str, array: np.ndarray) -> TensorSpec:
+        axes = self.axes.get(name, BATCH if array.ndim else {})
+        shape = tuple(-1 if axis in axes else size for axis, size in enumerate(array.shape))
+        return TensorSpec(name, shape, array.dtype.name, dict(axes), axes.get(0) == "batch")
+
+
+class Residual(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = torch.nn.Conv2d(3, 4, 3, padding=1)
+        self.norm = torch.nn.BatchNorm2d(4)
+        self.last = torch.nn.Linear(4, 5)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        features = torch.relu(self.norm(self.first(image)))
+        return self.last((features + self.first(image)).mean((2, 3)))
+
+
+class Heads(torch.nn.Module):
+    """Returns a dict whose keys are not in alphabetical order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = torch.nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        features = self.body(x)
+        return {"scores": features.softmax(-1), "best": features.argmax(-1)}
+
+
+class Nested(torch.nn.Module):
+    def forward(
+        self, pair: tuple[torch.Tensor, torch.Tensor], scale: torch.Tensor
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+        first, second = pair
+        return first + second, (first * scale, second - scale)
+
+
+class KeywordOnly(torch.nn.Module):
+    def forward(self, *, query: torch.Tensor, factor: float = 1.0, key: torch.Tensor) -> torch.Tensor:
+        return (query * key * factor).sum(-1)
+
+
+class Branching(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.sum() > 0:
+            return x * 2
+        return x - 1
+
+
+class BakedBatch(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(int(x.shape[0]), -1) * 2
+
+
+class ScaledByBatch(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * x.shape[0]
+
+
+class IgnoresMask(torch.nn.Module):
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return x + 1
+
+
+class Halves(torch.nn.Module):
+    """Takes even lengths only."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.view(x.shape[0], 2, x.shape[1] // 2).sum(1)
+
+
+def linear() -> Subject:
+    return Subject(torch.nn.Linear(5, 7).eval(), lambda n: torch.randn(n, 5))
+
+
+def residual() -> Subject:
+    return Subject(Residual().eval(), lambda n: torch.randn(n, 3, 8, 8))
+
+
+def heads() -> Subject:
+    return Subject(Heads().eval(), lambda n: (torch.randn(n, 4),))
+
+
+def nested() -> Subject:
+    return Subject(Nested().eval(), lambda n: ((torch.randn(n, 3), torch.randn(n, 3)), torch.randn(n, 1)))
+
+
+def keyword_only() -> Subject:
+    return Subject(
+        KeywordOnly().eval(), lambda n: {"query": torch.randn(n, 4), "factor": 2.0, "key": torch.randn(n, 4)}
+    )
+
+
+def half_precision() -> Subject:
+    return Subject(torch.nn.Linear(5, 7).eval().bfloat16(), lambda n: torch.randn(n, 5).bfloat16())
+
+
+def branching() -> Subject:
+    return Subject(Branching().eval(), lambda n: torch.rand(n, 4))
+
+
+def baked() -> Subject:
+    return Subject(BakedBatch().eval(), lambda n: torch.randn(n, 4))
+
+
+def halves() -> Subject:
+    return Subject(
+        Halves().eval(),
+        lambda n: torch.randn(n, 6),
+        {"x": {0: "batch", 1: "length"}, "output__0": {0: "batch", 1: "half"}},
+    )
+
+
+def tokens(size: int, length: int) -> dict[str, torch.Tensor]:
+    mask = torch.ones(size, length, dtype=torch.int64)
+    # Never a whole row: what attention gives there is nobody's business, and differs.
+    mask[0, 1 + length // 2 :] = 0
+    return {"input_ids": torch.randint(0, 50, (size, length)), "attention_mask": mask}
+
+
+def bert() -> Subject:
+    from transformers import BertConfig
+    from transformers import BertModel
+
+    config = BertConfig(
+        vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=32,
+    )  # fmt: skip
+    both = {0: "batch", 1: "length"}
+    axes = {"input_ids": both, "attention_mask": both, "last_hidden_state": both}
+    return Subject(BertModel(config).eval(), lambda n: tokens(n, 7), axes)
