@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.records import TensorSpec
+from pytest_navigator.records import plain
+from pytest_navigator.records import structured
+from pytest_navigator.tolerances import DEFAULTS
+from pytest_navigator.tolerances import TEXTS
+from pytest_navigator.tolerances import Rule
+from pytest_navigator.tolerances import cosine
+from pytest_navigator.tolerances import default
+from pytest_navigator.tolerances import functions
+from pytest_navigator.tolerances import number
+from pytest_navigator.tolerances import parse
+from pytest_navigator.tolerances import resolve
+from pytest_navigator.tolerances import share
+from pytest_navigator.tolerances import unchecked
+
+LOGITS = TensorSpec("logits", (-1, 10), "float32")
+HIDDEN = TensorSpec("hidden", (-1, 8), "float16")
+IDS = TensorSpec("ids", (-1,), "int64")
+MASK = TensorSpec("mask", (-1,), "bool")
+TEXT = TensorSpec("text", (-1,), "object")
+
+
+def rules(*outputs, key="onnx-dynamo", name="onnx", formats=("onnx", "torchscript-trace", "torchscript"), **settings):
+    return resolve(outputs or (LOGITS, HIDDEN), variant_key=key, format_name=name, formats=formats, **settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1e-5", {"": 1e-5}),
+        ("0", {"": 0.0}),
+        ("logits=1e-4", {"logits": 1e-4}),
+        ("1e-5 logits=1e-4", {"": 1e-5, "logits": 1e-4}),
+        ("logits:1e-4 1e-5", {"": 1e-5, "logits": 1e-4}),
+        ("1e-5,logits=1e-4", {"": 1e-5, "logits": 1e-4}),
+        ("logits:0=1e-4", {"logits:0": 1e-4}),
+        ("logits:0:1e-4", {"logits:0": 1e-4}),
+        ("*=1e-4", {"*": 1e-4}),
+    ],
+)
+def test_a_command_line_holds_a_default_and_overrides(text, values):
+    assert parse(text) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("-1", r"'-1' is no tolerance; a tolerance is a number from 0"),
+        ("nan", r"'nan' is no tolerance"),
+        ("inf", r"'inf' is no tolerance"),
+        ("logits=abc", r"atol 'logits=abc': 'abc' is not a number"),
+        ("logits=", r"'' is not a number"),
+        ("logits", r"'logits' is not a number"),
+        ("=1e-5", r"no output before '='; write name=number"),
+        ("1e-5 1e-4", r"'the default' comes twice"),
+        ("logits=1 logits=2", r"'logits' comes twice"),
+        (" ", r"empty; write a number"),
+    ],
+)
+def test_a_wrong_command_line_says_what_is_wrong(text, message):
+    with pytest.raises(ConfigError, match=message):
+        parse(text)
+
+
+@given(st.dictionaries(st.text("abz_.:=/0", min_size=1), st.floats(0, 1e6), min_size=1))
+def test_every_name_and_number_survives_the_command_line(values):
+    assert parse(" ".join(f"{name}={value!r}" for name, value in values.items())) == values
+
+
+def test_without_a_tolerance_the_type_of_the_output_decides():
+    found = rules(LOGITS, HIDDEN, IDS, MASK, TEXT)
+    assert [found[name].kind for name in found] == ["scaled", "scaled", "equal", "equal", "equal"]
+    assert (found["logits"].note, found["hidden"].note) == ("fp32", "fp16")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "precision", "expected"),
+    [
+        ("float64", "", "fp64"),
+        ("float64", "fp32", "fp32"),
+        ("float32", "fp16", "fp16"),
+        ("float32", "int8", "int8"),
+        ("bfloat16", "fp32", "bf16"),
+        ("bfloat16", "", "bf16"),
+        ("complex64", "", "fp32"),
+        ("float8_e4m3fn", "", "fp8"),
+    ],
+)
+def test_the_looser_of_type_and_precision_holds(dtype, precision, expected):
+    assert default(dtype, precision) == Rule("scaled", DEFAULTS[expected][1], DEFAULTS[expected][0], note=expected)
+
+
+def test_an_unknown_precision_is_named_with_the_nearest():
+    with pytest.raises(ConfigError, match="unknown precision 'fp61'; did you mean 'fp64'"):
+        default("float32", "fp61")
+
+
+def test_one_number_holds_for_every_floating_output_and_leaves_integers_exact():
+    found = rules(LOGITS, IDS, MASK, TEXT, atol=1e-3)
+    assert found["logits"] == Rule("close", atol=1e-3, rtol=0.0)
+    assert [found[name].kind for name in ("ids", "mask", "text")] == ["equal"] * 3
+
+
+def test_an_integer_output_can_have_a_tolerance_by_its_name():
+    assert rules(IDS, atol={"ids": 1})["ids"] == Rule("close", atol=1.0)
+
+
+@pytest.mark.parametrize("output", [MASK, TEXT])
+def test_an_output_without_differences_has_no_tolerance(output):
+    with pytest.raises(ConfigError, match="it has no tolerance; use nav"):
+        rules(output, atol={output.name: 1e-3})
+
+
+def test_the_missing_one_of_atol_and_rtol_is_zero_per_output():
+    found = rules(atol={"logits": 1e-3}, rtol={"hidden": 1e-2})
+    assert found == {"logits": Rule("close", atol=1e-3), "hidden": Rule("close", rtol=1e-2)}
+
+
+def test_an_output_that_no_tolerance_mentions_keeps_its_default():
+    assert rules(atol={"logits": 1e-3})["hidden"].kind == "scaled"
+
+
+@pytest.mark.parametrize(
+    ("setting", "logits", "hidden"),
+    [
+        ("1e-5 logits=1e-4", 1e-4, 1e-5),
+        ({"": 1e-5, "logits": 1e-3}, 1e-3, 1e-5),
+        ({"*": 1e-5, "torchscript-trace": {"logits": 1e-3}}, 1e-5, 1e-5),
+        ({"*": 1e-5, "onnx": {"logits": 1e-3}}, 1e-3, 1e-5),
+        ({"*": 1e-5, "onnx": 1e-3}, 1e-3, 1e-3),
+        ({"onnx": 1e-3, "onnx-dynamo": {"logits": 1e-2}}, 1e-2, 1e-3),
+        ({"logits": 1e-5, "onnx": 1e-3}, 1e-3, 1e-3),
+        ({"*": 1e-5, "onnx": {"*": 1e-4, "logits": 1e-3}}, 1e-3, 1e-4),
+    ],
+)
+def test_the_nearest_level_that_mentions_the_output_decides(setting, logits, hidden):
+    found = rules(atol=setting)
+    assert (found["logits"].atol, found["hidden"].atol) == (logits, hidden)
+
+
+def test_a_name_of_a_format_and_an_output_is_the_formats():
+    output = TensorSpec("onnx", (1,), "float32")
+    assert rules(output, LOGITS, atol={"onnx": 1e-3})["logits"].atol == 1e-3
+    assert rules(output, LOGITS, atol={"onnx": {"onnx": 1e-3}})["logits"].kind == "scaled"
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"logit": 1e-3}, "unknown output in atol 'logit'; did you mean 'logits'"),
+        ({"onxn": {"logits": 1e-3}}, "unknown output in atol 'onxn'; did you mean 'onnx'"),
+        ({"onnx": {"logit": 1e-3}}, r"unknown output in atol\['onnx'\] 'logit'; did you mean 'logits'"),
+        ({"": 1, "*": 2}, "'' and '\\*' both mean every output"),
+        ({"logits": {"onnx": 1e-3}}, r"atol\['logits'\]: .* is not a number"),
+        ({"logits": True}, "True is no tolerance"),
+        ({"onnx": {"logits": -1}}, r"atol\['onnx'\]\['logits'\]: -1 is no tolerance"),
+        ("logit=1e-3", "unknown output in atol 'logit'; did you mean 'logits'"),
+    ],
+)
+def test_a_wrong_setting_says_where_and_what(setting, message):
+    with pytest.raises(ConfigError, match=message):
+        rules(atol=setting)
+
+
+def test_a_comparison_goes_before_a_tolerance():
+    found = rules(LOGITS, IDS, atol=1e-3, comparisons={"logits": cosine(0.999), "ids": share(0.99)})
+    assert found == {"logits": Rule("cosine", minimum=0.999), "ids": Rule("share", minimum=0.99)}
+
+
+def test_a_comparison_can_hold_for_one_format_only():
+    comparisons = {"onnx": {"logits": cosine(0.9)}}
+    assert rules(LOGITS, comparisons=comparisons)["logits"].kind == "cosine"
+    other = rules(LOGITS, key="torchscript-trace", name="torchscript", comparisons=comparisons)
+    assert other["logits"].kind == "scaled"
+
+
+def test_a_function_is_named_in_the_rule_and_kept_beside_it():
+    def same_order(expected, actual):
+        return True
+
+    found = rules(LOGITS, comparisons={"logits": same_order})["logits"]
+    assert (found.kind, found.text.rpartition(".")[2]) == ("function", "same_order")
+    kept = functions({"logits": same_order}, (LOGITS, HIDDEN), variant_key="onnx", format_name="onnx")
+    assert kept == {"logits": same_order}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: share(1.5), r"share\(1.5\): the smallest share that passes is above 0 and at most 1"),
+        (lambda: share(0), r"share\(0\)"),
+        (lambda: cosine(float("nan")), r"cosine\(nan\)"),
+        (lambda: cosine("0.9"), r"cosine\('0.9'\)"),
+        (lambda: unchecked(""), r"unchecked\(''\): say why"),
+        (lambda: unchecked(None), r"unchecked\(None\): say why"),
+        (lambda: rules(LOGITS, comparisons={"logits": 0.99}), r"0.99: not a comparison; use nav.share"),
+        (lambda: rules(LOGITS, comparisons={"logit": share(1)}), "did you mean 'logits'"),
+        (lambda: rules(TEXT, comparisons={"text": cosine(1)}), "it has no cosine"),
+    ],
+)
+def test_a_wrong_comparison_says_what_is_possible(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (Rule("close", atol=1e-3), "atol 1e-3"),
+        (Rule("close", atol=1e-3, rtol=0.02), "atol 1e-3, rtol 0.02"),
+        (Rule("close", rtol=0.02), "rtol 0.02"),
+        (Rule("close"), "atol 0"),
+        (default("float32"), f"{number(DEFAULTS['fp32'][0])} of |value| + scale (fp32 default)"),
+        (default("int32"), "equal"),
+        (share(0.99), "share of equal elements >= 0.99"),
+        (cosine(0.999), "cosine >= 0.999"),
+        (unchecked(" sampled "), "unchecked: sampled"),
+        (Rule("function", note="near"), "function near"),
+    ],
+)
+def test_every_rule_reads_well_and_survives_as_json(rule, text):
+    assert rule.text == text
+    assert structured(json.loads(json.dumps(plain(rule))), Rule) == rule
+
+
+def test_every_kind_has_a_text():
+    assert set(TEXTS) == {"close", "scaled", "equal", "share", "cosine", "function", "unchecked"}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0031, "3.1e-3"),
+        (0.001, "1e-3"),
+        (0.25, "0.25"),
+        (12.0, "12"),
+        (1014.6, "1e3"),
+        (float("inf"), "inf"),
+        (0.0, "0"),
+    ],
+)
+def test_a_figure_is_short(value, text):
+    assert number(value) == text
