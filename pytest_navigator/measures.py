@@ -100,7 +100,8 @@ def _account(result: Measure, rule: Rule, start: int, worst: float, difference: 
 
 def above(bins: NDArray[np.int64], limit: float) -> int:
     """Return how many of the binned differences are larger than `limit`, to the width of a bin."""
-    first = int(_bin(np.array([limit]))[0])
+    with np.errstate(over="ignore"):
+        first = int(_bin(np.array([limit]))[0])
     return int(bins[first + 1 :].sum())
 
 

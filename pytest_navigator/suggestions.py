@@ -70,7 +70,8 @@ class Suggester:
 
 def round_up(value: float) -> float:
     """Return the smallest number with one digit that is (a little) above `value`: 4e-3 for 3.1e-3."""
-    exponent = math.floor(math.log10(value)) if value > 0 else 0
+    value = max(value, 1e-300)
+    exponent = math.floor(math.log10(value))
     digit = math.floor(value / 10.0**exponent)
     while float(f"{digit}e{exponent}") <= value * (1 + 1e-9):
         digit += 1
@@ -88,4 +89,4 @@ def fraction_that_passes(name: str, value: float, least: float) -> str:
 
 
 def _thousandths(value: float) -> float:
-    return math.ceil(value * 1000) / 1000 if math.isfinite(value) else math.inf
+    return math.ceil(value * 1000) / 1000 if value < 1e12 else value

@@ -35,10 +35,10 @@ DEFAULTS: dict[str, tuple[float, float]] = {
     "fp64": (1e-9, 1e-300),
     "fp32": (1e-4, 1e-37),
     "tf32": (1e-2, 1e-37),
-    "fp16": (2e-2, 1e-6),
+    "fp16": (2e-2, 1.2e-7),
     "bf16": (1.2e-1, 1e-37),
-    "int8": (3e-1, 1e-6),
-    "fp8": (3e-1, 1e-6),
+    "int8": (3e-1, 1.2e-7),
+    "fp8": (3e-1, 1.2e-7),
 }
 """Precision -> (tolerance relative to the output's scale, smallest difference that counts at all).
 

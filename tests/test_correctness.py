@@ -432,6 +432,16 @@ def test_a_suggested_tolerance_passes(data, expected, atol, rtol):
     assert compare(close(**parts), case).problem == ""
 
 
+@pytest.mark.parametrize(
+    ("expected", "actual", "atol"), [(1e-300, 1e6, 1e6), (0.0, 5e-324, 5e-324), (1e308, -1e308, np.inf)]
+)
+def test_the_extremes_of_float64_are_reported_without_a_suggestion_that_cannot_hold(expected, actual, atol):
+    for rule in (default("float64"), close(0.0)):
+        report = compare(rule, ([expected, 1.0], [actual, 1.0]))
+        assert report.atol == atol
+        assert "inf" not in report.suggestion
+
+
 @given(st.floats(1e-30, 1e30))
 def test_a_round_number_is_above_but_at_most_twice_the_value(value):
     assert value < round_up(value) <= 2 * value * (1 + 1e-8)
