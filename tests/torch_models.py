@@ -156,6 +156,13 @@ class Halves(torch.nn.Module):
         return x.view(x.shape[0], 2, x.shape[1] // 2).sum(1)
 
 
+class Numbers(torch.nn.Module):
+    """Returns Python numbers, one of which is the batch size, and nothing in one field."""
+
+    def forward(self, x: torch.Tensor) -> dict[str, object]:
+        return {"y": x * 2, "size": x.shape[0], "constant": 3.5, "nothing": None}
+
+
 def linear() -> Subject:
     return Subject(torch.nn.Linear(5, 7).eval(), lambda n: torch.randn(n, 5))
 
@@ -203,6 +210,10 @@ def tokens(size: int, length: int) -> dict[str, torch.Tensor]:
     # Never a whole row: what attention gives there is nobody's business, and differs.
     mask[0, 1 + length // 2 :] = 0
     return {"input_ids": torch.randint(0, 50, (size, length)), "attention_mask": mask}
+
+
+def numbers() -> Subject:
+    return Subject(Numbers().eval(), lambda n: torch.randn(n, 3))
 
 
 def bert() -> Subject:

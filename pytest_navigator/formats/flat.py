@@ -23,7 +23,6 @@ from pytest_navigator.frameworks.torch import calling
 from pytest_navigator.requirements import missing
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.runners.torch import moved_copy
-from pytest_navigator.structure import unflatten_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +89,8 @@ def flat_module(model: torch.nn.Module, signature: Signature) -> torch.nn.Module
     """
     import torch
 
+    from pytest_navigator.structure import unflatten_call
+
     names = [spec.name for spec in signature.inputs]
 
     class Flat(torch.nn.Module):  # type: ignore[misc]
@@ -111,7 +112,7 @@ def _tensor(value: Any, spec: TensorSpec) -> torch.Tensor:
     """Numbers in the output are tensors of the type that numpy gives them in the source's own outputs."""
     import torch
 
-    return value if isinstance(value, torch.Tensor) else torch.as_tensor(value, dtype=getattr(torch, spec.dtype))
+    return value if isinstance(value, torch.Tensor) else torch.scalar_tensor(value, dtype=getattr(torch, spec.dtype))
 
 
 def identifiers(names: list[str]) -> list[str]:
@@ -217,7 +218,8 @@ def _useful(caught: list[warnings.WarningMessage]) -> list[str]:
 def failure(what: str, error: BaseException) -> StepFailed:
     """Return an exporter's error as one line with its root cause and the place in the model, the rest as detail."""
     root = error
-    while root.__cause__ is not None:
+    # Only the ONNX exporter's own errors say no more than "step 2/3"; elsewhere the outer one knows more.
+    while root.__cause__ is not None and type(root).__module__.startswith("torch.onnx"):
         root = root.__cause__
     detail = "".join(traceback.format_exception(error))
     return StepFailed(f"{what}: {_cause(str(root) or repr(root))}{_place(error)}", detail, type(root).__name__)
@@ -227,7 +229,7 @@ def _cause(text: str) -> str:
     for pattern, meaning in CAUSES:
         if found := re.search(pattern, text, re.MULTILINE):
             return meaning.format(*found.groups())
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in re.sub(r" at 0x[0-9a-f]+", "", text).splitlines() if line.strip()]
     end = 2 if lines[0].endswith(":") else 1
     line = " ".join(lines[:end])
     return line if len(line) <= 300 else f"{line[:297]}..."

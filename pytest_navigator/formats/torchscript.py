@@ -23,7 +23,6 @@ from pytest_navigator.records import Variant
 from pytest_navigator.runners.torchscript import INTERFACE
 from pytest_navigator.runners.torchscript import TorchScriptCPU
 from pytest_navigator.runners.torchscript import TorchScriptCUDA
-from pytest_navigator.structure import unflatten_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,6 +139,8 @@ def _has_dict(tree: JSON) -> bool:
 
 def _trace_inputs(model: torch.nn.Module, tensors: Example, signature: Signature) -> dict[str, Any]:
     """Return the arguments of `torch.jit.trace`, which takes positional or keyword examples but not both."""
+    from pytest_navigator.structure import unflatten_call
+
     names = [spec.name for spec in signature.inputs]
     call = unflatten_call(signature.input_tree, dict(zip(names, tensors, strict=True)))
     if not call.kwargs:

@@ -46,12 +46,16 @@ class OnnxRunner(Runner):
         """Load the file.
 
         Raises:
-            StepFailed: the session runs on another provider than this runner's.
+            StepFailed: ONNX Runtime cannot load it, or runs it on another provider than this runner's.
         """
         import onnxruntime
 
         providers = list(dict.fromkeys((self.provider, "CPUExecutionProvider")))
-        self.session = onnxruntime.InferenceSession(str(self.artifact), self._options(), providers=providers)
+        options = self._options()
+        try:
+            self.session = onnxruntime.InferenceSession(str(self.artifact), options, providers=providers)
+        except Exception as error:
+            raise StepFailed(f"ONNX Runtime cannot load the file: {error}", kind=type(error).__name__) from error
         if (found := self.session.get_providers()[0]) != self.provider:
             raise StepFailed(f"{self.name}: ONNX Runtime fell back from {self.provider} to {found}")
         self._inputs = {node.name: node.type for node in self.session.get_inputs()}

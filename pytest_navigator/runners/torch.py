@@ -20,7 +20,6 @@ from pytest_navigator.frameworks.torch import calling
 from pytest_navigator.frameworks.torch import contexts
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
-from pytest_navigator.structure import unflatten_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +46,8 @@ class TorchRunner(Runner):
 
     def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
         """Return the positional and keyword arguments of one call: the structures of the source."""
+        from pytest_navigator.structure import unflatten_call
+
         call = unflatten_call(self.signature.input_tree, tensors)
         return call.args, dict(call.kwargs)
 

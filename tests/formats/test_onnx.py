@@ -12,10 +12,10 @@ from torch_models import Subject
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats import onnx_file
-from pytest_navigator.formats.onnx import OnnxConfig
-from pytest_navigator.formats.onnx import OnnxDynamoExportConfig
 from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.formats.onnx import OnnxTraceExportConfig
+from pytest_navigator.formats.onnx_config import OnnxConfig
+from pytest_navigator.formats.onnx_config import OnnxDynamoExportConfig
+from pytest_navigator.formats.onnx_config import OnnxTraceExportConfig
 from pytest_navigator.runners.onnx import OnnxCPU
 
 if TYPE_CHECKING:
@@ -74,7 +74,14 @@ def test_an_impossible_configuration_is_an_error(options: dict[str, Any], messag
 @pytest.mark.parametrize("engine", [DYNAMO, TRACE])
 @pytest.mark.parametrize(
     "make",
-    [torch_models.linear, torch_models.residual, torch_models.heads, torch_models.nested, torch_models.keyword_only],
+    [
+        torch_models.linear,
+        torch_models.residual,
+        torch_models.heads,
+        torch_models.nested,
+        torch_models.keyword_only,
+        torch_models.numbers,
+    ],
 )
 def test_both_engines_agree_at_every_batch_size(make: Callable[[], Subject], engine: Any, tmp_path: Path) -> None:
     subject = make()
@@ -152,9 +159,11 @@ def test_a_named_engine_that_does_not_deliver_the_opset_fails(tmp_path: Path) ->
 
 def test_a_bfloat16_model_is_exported_with_its_types(tmp_path: Path) -> None:
     subject = torch_models.half_precision()
-    exported(subject, tmp_path)
+    runner, _ = exported(subject, tmp_path)
     kinds = [v.type.tensor_type.elem_type for v in onnx.load(tmp_path / "model.onnx").graph.input]
     assert kinds == [onnx.TensorProto.BFLOAT16]
+    with pytest.raises(StepFailed, match=r"ONNX Runtime cannot load the file: .*NOT_IMPLEMENTED.*Gemm"):
+        runner.activate()
 
 
 def test_a_fixed_batch_is_a_failure_of_the_export(tmp_path: Path) -> None:
