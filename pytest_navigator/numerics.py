@@ -1,0 +1,128 @@
+"""Thread and numeric settings of frameworks: read in one process, applied in another."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from contextlib import suppress
+from importlib.abc import MetaPathFinder
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    from pytest_navigator.records import JSON
+
+
+class Setting(NamedTuple):
+    """One setting of a framework: how it is read from the framework's module and how it is set."""
+
+    read: Callable[[Any], JSON]
+    write: Callable[[Any, Any], object]
+
+
+SETTINGS: dict[str, dict[str, Setting]] = {
+    "torch": {
+        "num_threads": Setting(
+            lambda torch: torch.get_num_threads(), lambda torch, value: torch.set_num_threads(value)
+        ),
+        "float32_matmul_precision": Setting(
+            lambda torch: torch.get_float32_matmul_precision(),
+            lambda torch, value: torch.set_float32_matmul_precision(value),
+        ),
+        "deterministic": Setting(
+            lambda torch: torch.are_deterministic_algorithms_enabled(),
+            lambda torch, value: torch.use_deterministic_algorithms(
+                value, warn_only=torch.is_deterministic_algorithms_warn_only_enabled()
+            ),
+        ),
+        "deterministic_warn_only": Setting(
+            lambda torch: torch.is_deterministic_algorithms_warn_only_enabled(),
+            lambda torch, value: torch.use_deterministic_algorithms(
+                torch.are_deterministic_algorithms_enabled(), warn_only=value
+            ),
+        ),
+        "cudnn_benchmark": Setting(
+            lambda torch: torch.backends.cudnn.benchmark,
+            lambda torch, value: setattr(torch.backends.cudnn, "benchmark", value),
+        ),
+    },
+}
+
+
+def current_settings() -> dict[str, JSON]:
+    """Return the settings of those frameworks that this process has imported; imports none."""
+    return {name: _read(name, module) for name in SETTINGS if (module := sys.modules.get(name)) is not None}
+
+
+def apply_settings(settings: Mapping[str, JSON]) -> None:
+    """Apply settings to the frameworks that this process has imported; the others are left alone.
+
+    Raises:
+        ValueError: a framework or a setting is not one of `SETTINGS`.
+    """
+    check_settings(settings)
+    for name in settings:
+        if module := sys.modules.get(name):
+            _write(name, module, settings[name])
+
+
+def check_settings(settings: Mapping[str, JSON]) -> None:
+    """Raise ValueError unless every framework and every setting is one of `SETTINGS`."""
+    for name, values in settings.items():
+        if unknown := [key for key in values if key not in SETTINGS.get(name, {})]:
+            raise ValueError(f"unknown setting {unknown[0]!r} of {name!r} (valid: {sorted(SETTINGS.get(name, {}))})")
+
+
+class SettingsOnImport(MetaPathFinder):
+    """Applies `settings` right after a framework was imported, before anything can compute with it."""
+
+    def __init__(self) -> None:
+        self.settings: Mapping[str, JSON] = {}
+        self._searching = False
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the spec that the other finders have, its loader followed by the settings."""
+        if fullname not in SETTINGS or self._searching:
+            return None
+        self._searching = True
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self._searching = False
+        if spec is not None and spec.loader is not None:
+            self._extend(spec.loader, fullname)
+        return spec
+
+    def _extend(self, loader: Any, name: str) -> None:
+        execute = loader.exec_module
+
+        def execute_and_apply(module: ModuleType) -> None:
+            execute(module)
+            _write(name, module, self.settings.get(name, {}))
+
+        loader.exec_module = execute_and_apply
+
+
+def _read(name: str, module: ModuleType) -> dict[str, JSON]:
+    values: dict[str, JSON] = {}
+    for key, setting in SETTINGS[name].items():
+        # torch refuses to name a precision that was set by its old and its new functions at once.
+        with suppress(RuntimeError):
+            values[key] = setting.read(module)
+    return values
+
+
+def _write(name: str, module: ModuleType, values: Mapping[str, JSON]) -> None:
+    current = _read(name, module)
+    for key, value in values.items():
+        if current.get(key) != value:
+            SETTINGS[name][key].write(module, value)
