@@ -1,0 +1,104 @@
+"""Named arrays in files, in Model Navigator's layout: one npz a sample, rows without their batch axis."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import TYPE_CHECKING
+
+import ml_dtypes
+import numpy as np
+
+from pytest_navigator.records import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_navigator.records import TensorSpec
+
+TEXT_TYPES = {"U": "str", "S": "bytes"}
+
+
+def save_npz(
+    path: Path, arrays: Mapping[str, np.ndarray], specs: Sequence[TensorSpec] = (), batch_dim: int | None = None
+) -> None:
+    """Write arrays atomically; the same arrays give the same bytes.
+
+    Types that only ml_dtypes has are stored in float32 (integers in int8), so that numpy alone can read the file.
+
+    Args:
+        path: of the file.
+        arrays: by name; any name is possible.
+        specs: which of them are batched, where `batch_dim` is given.
+        batch_dim: given for rows: the axis, of size 1, that batched arrays are stored without.
+
+    Raises:
+        ValueError: a batched array is not a row, or an array holds Python objects.
+    """
+    batched = {spec.name for spec in specs if spec.batched}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            stored = _stored(array)
+            if batch_dim is not None and name in batched:
+                stored = np.squeeze(stored, batch_dim)
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, stored, allow_pickle=False)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_npz(path: Path, specs: Sequence[TensorSpec], batch_dim: int | None = None) -> dict[str, np.ndarray]:
+    """Read the arrays of `specs`, in their order and with their types.
+
+    Args:
+        path: of a file that `save_npz` or Model Navigator wrote.
+        specs: what to read.
+        batch_dim: given for rows: the axis that batched arrays are stored without.
+
+    Raises:
+        KeyError: an array is not in the file.
+        zipfile.BadZipFile: the file is damaged.
+        ValueError: an array holds Python objects; they are never unpickled.
+    """
+    with zipfile.ZipFile(path) as archive:
+        return {spec.name: _loaded(archive, spec, batch_dim) for spec in specs}
+
+
+def npz_name(index: int, count: int) -> str:
+    """Return the name of the file of sample `index` of `count`: equally long names, so that they sort."""
+    return f"{index:0{len(str(count))}d}.npz"
+
+
+def dtype_name(dtype: np.dtype) -> str:
+    """Return the name of a type as `TensorSpec` has it; text has no length."""
+    return TEXT_TYPES.get(dtype.kind, dtype.name)
+
+
+def dtype_of(name: str) -> np.dtype:
+    """Return the type that `dtype_name` gave the name of.
+
+    Raises:
+        TypeError: there is no such type.
+    """
+    return np.dtype(getattr(ml_dtypes, name, name))
+
+
+def _loaded(archive: zipfile.ZipFile, spec: TensorSpec, batch_dim: int | None) -> np.ndarray:
+    with archive.open(f"{spec.name}.npy") as file:
+        array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    if spec.dtype not in TEXT_TYPES.values():
+        array = _cast(array, dtype_of(spec.dtype))
+    return np.expand_dims(array, batch_dim) if batch_dim is not None and spec.batched else array
+
+
+def _stored(array: np.ndarray) -> np.ndarray:
+    if array.dtype.name not in vars(ml_dtypes):
+        return array
+    return _cast(array, np.dtype(np.int8 if "int" in array.dtype.name else np.float32))
+
+
+def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    with np.errstate(invalid="ignore"):  # ml_dtypes warns of a signalling NaN
+        return array.astype(dtype, copy=False)
