@@ -1,5 +1,60 @@
-"""pytest_navigator: does this model still export, convert, give the same numbers and run fast, in every format?"""
+"""pytest_navigator: does this model still export, convert, give the same numbers and run fast, in every format?
+
+The public names are imported when they are first used: a pytest run that checks no model pays nothing for them.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_navigator.config import NavConfig as NavConfig
+    from pytest_navigator.formats.base import Format as Format
+    from pytest_navigator.formats.base import FormatConfig as FormatConfig
+    from pytest_navigator.formats.exportedprogram import TorchExportConfig as TorchExportConfig
+    from pytest_navigator.formats.onnx_config import OnnxConfig as OnnxConfig
+    from pytest_navigator.formats.onnx_config import OnnxDynamoExportConfig as OnnxDynamoExportConfig
+    from pytest_navigator.formats.onnx_config import OnnxTraceExportConfig as OnnxTraceExportConfig
+    from pytest_navigator.formats.torch import TorchConfig as TorchConfig
+    from pytest_navigator.formats.torchscript import JitType as JitType
+    from pytest_navigator.formats.torchscript import TorchScriptConfig as TorchScriptConfig
+    from pytest_navigator.profile_config import MeasurementMode as MeasurementMode
+    from pytest_navigator.profile_config import OptimizationProfile as OptimizationProfile
+    from pytest_navigator.profile_config import ProfilerConfig as ProfilerConfig
+    from pytest_navigator.runners.base import Runner as Runner
+    from pytest_navigator.structure import Call as Call
+    from pytest_navigator.tolerances import cosine as cosine
+    from pytest_navigator.tolerances import share as share
+    from pytest_navigator.tolerances import unchecked as unchecked
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "NavConfig": "config",
+    "Format": "formats.base",
+    "FormatConfig": "formats.base",
+    "TorchExportConfig": "formats.exportedprogram",
+    "OnnxConfig": "formats.onnx_config",
+    "OnnxDynamoExportConfig": "formats.onnx_config",
+    "OnnxTraceExportConfig": "formats.onnx_config",
+    "TorchConfig": "formats.torch",
+    "JitType": "formats.torchscript",
+    "TorchScriptConfig": "formats.torchscript",
+    "MeasurementMode": "profile_config",
+    "OptimizationProfile": "profile_config",
+    "ProfilerConfig": "profile_config",
+    "Runner": "runners.base",
+    "Call": "structure",
+    "cosine": "tolerances",
+    "share": "tolerances",
+    "unchecked": "tolerances",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -28,13 +28,15 @@ class StepFailed(NavigatorError):
         message: one line, enough to understand the failure.
         detail: the fuller text (table of mismatches, tail of a log, traceback).
         kind: the type of the error that the upstream library raised, or what ended the child.
+        data: what the step found out all the same, plain data.
     """
 
-    def __init__(self, message: str, detail: str = "", kind: str = "") -> None:
+    def __init__(self, message: str, detail: str = "", kind: str = "", data: dict[str, object] | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.detail = detail
         self.kind = kind
+        self.data = data or {}
 
 
 class Unavailable(NavigatorError):

@@ -1,3 +1,55 @@
 """The hooks, in the order in which pytest calls them."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_navigator import options
+
+if TYPE_CHECKING:
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.frameworks.base import Framework
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let others add formats and frameworks."""
+    from pytest_navigator import hookspec
+
+    pluginmanager.add_hookspecs(hookspec)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the flags and ini options."""
+    options.add_options(parser)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what does the work, if this run checks models."""
+    for name, text in options.MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {text}.")
+    if options.active(config):
+        from pytest_navigator.session import start
+
+        start(config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_nav_formats() -> list[type[Format]]:
+    """Add the built-in formats."""
+    from pytest_navigator.formats.exportedprogram import TorchExportedProgramFormat
+    from pytest_navigator.formats.onnx import OnnxFormat
+    from pytest_navigator.formats.torch import TorchFormat
+    from pytest_navigator.formats.torchscript import TorchScriptFormat
+
+    return [TorchFormat, TorchScriptFormat, TorchExportedProgramFormat, OnnxFormat]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_nav_frameworks() -> list[type[Framework]]:
+    """Add the built-in frameworks."""
+    from pytest_navigator.frameworks.torch import TorchFramework
+
+    return [TorchFramework]

@@ -195,7 +195,9 @@ class ProfileResult:
         contention: share of the machine's processors that others used while this was measured, 0.0 to 1.0;
             None where the platform does not tell.
         peak_memory: high-water mark of the process while this ran; None: not measured.
-        latencies: every timed inference of the windows that count, in ms.
+        windows: number of the windows that count, the last ones.
+        latencies: every timed inference of those windows, in ms.
+        window_means: mean latency of each of those windows, in ms.
     """
 
     batch_size: int | None
@@ -214,6 +216,7 @@ class ProfileResult:
     contention: float | None = None
     peak_memory: float | None = None
     latencies: tuple[float, ...] = ()
+    window_means: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -301,10 +304,19 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+        os.chmod(name, 0o666 & ~_umask())  # mkstemp's own mode shuts out everybody else who reads the workspace
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@cache
+def _umask() -> int:
+    """Return the file mode mask; it cannot be read without setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 @cache

@@ -1,0 +1,81 @@
+"""The only place that knows what pytest does not document, each with the reason."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# The class of a fixture definition is not exported (pytest >= 8.4): isinstance on it is how to tell a fixture.
+FIXTURE = type(pytest.fixture(lambda: None))
+
+
+class PlantedClass(pytest.Class):
+    """A class node whose class does not stand in the user's module.
+
+    `_getobj` is not documented API, though its docstring invites overriding it.
+    """
+
+    planted: type
+
+    def _getobj(self) -> type:
+        return self.planted
+
+    def funcnamefilter(self, name: str) -> bool:
+        """Collect our tests, whatever the user's `python_functions` says."""
+        return name.startswith("test_")
+
+
+class ConftestModule(pytest.Module):
+    """A conftest.py, collected for its `nav_model`; its fixtures are registered already.
+
+    It must be a Module (a module-scoped `nav_model` needs one), and must not call `Module.collect`, which would
+    register the fixtures a second time.
+    """
+
+    def _getobj(self) -> Any:
+        return self.config.pluginmanager.get_plugin(str(self.path))
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        """Return what the plugin plants here."""
+        from pytest_navigator.collection import planted_in_conftest
+
+        return planted_in_conftest(self)
+
+
+def fixtures_asked_for(item: pytest.Function) -> set[str]:
+    """Return the fixtures of an item's own signature, its marks and its autouse ones, without what those need.
+
+    The closure (`item.fixturenames`) is public, which part of it was asked for directly is not.
+    """
+    return set(item._fixtureinfo.initialnames)
+
+
+def closure_of(item: pytest.Function, fixture: str) -> set[str]:
+    """Return a fixture and everything that it needs, as seen from an item.
+
+    pytest documents only the closure of the whole item.
+    """
+    definitions = item._fixtureinfo.name2fixturedefs
+    found, pending = set(), [fixture]
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending += [arg for d in definitions.get(name, ()) for arg in d.argnames]
+    return found
+
+
+def functions_of(module: pytest.Module, name: str, function: object) -> Iterable[pytest.Item]:
+    """Return the parametrized items of a function; pytest offers it for modules that it collects itself only."""
+    return module._genfunctions(name, function)
+
+
+def direct_names(function: Any) -> set[str]:
+    """Return the names of a function's own parameters."""
+    return set(inspect.signature(function).parameters)

@@ -1,0 +1,130 @@
+"""Figures that were measured elsewhere (in the child), shown by pytest-benchmark as its own."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Mapping
+
+    from pytest_navigator.records import Outcome
+    from pytest_navigator.records import ProfileResult
+
+
+class ReplayClock:
+    """A timer that stands still but for what a replay sets it to.
+
+    It is reset before every round, so that end - start is the latency itself and not a difference of sums.
+    """
+
+    __name__ = "replay"
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Return the time, in s."""
+        return self.now
+
+    def reset(self) -> None:
+        """Go back to 0."""
+        self.now = 0.0
+
+
+CLOCK = pytest.StashKey[ReplayClock]()
+"""The clock of an item that replays."""
+
+
+def prepare(item: pytest.Function) -> None:
+    """Give an item the clock that its replay needs; call it before the item's fixtures are set up."""
+    if CLOCK in item.stash:
+        return  # it is run again
+    clock = item.stash[CLOCK] = ReplayClock()
+    if item.config.pluginmanager.hasplugin("benchmark"):
+        # In front of the user's own marks: pytest-benchmark reads the closest one only.
+        item.add_marker(pytest.mark.benchmark(timer=clock), append=False)
+
+
+def replay_item(
+    item: pytest.Item, benchmark: Any, result: ProfileResult, outcome: Outcome, *, group: str, runtime: str
+) -> None:
+    """Replay the result of an item that `prepare` has seen; see `replay`."""
+    replay(benchmark, item.stash[CLOCK], result, extra_info(result, outcome.key, runtime), group)
+
+
+def extra_info(result: ProfileResult, format: str, runtime: str) -> dict[str, str | int | float]:
+    """Return what pytest-benchmark's JSON tells beside the figures (throughput in infer/s)."""
+    info: dict[str, str | int | float | None] = {
+        "format": format,
+        "runtime": runtime,
+        "batch_size": "nobatch" if result.batch_size is None else result.batch_size,
+        "throughput": result.throughput,
+        "stability": result.stability,
+        "contention": result.contention,
+    }
+    return {name: value for name, value in info.items() if value is not None}
+
+
+def replay(benchmark: Any, clock: ReplayClock, result: ProfileResult, info: Mapping[str, Any], group: str) -> None:
+    """Let pytest-benchmark take each latency of a result for a round of its own.
+
+    Does nothing for a `benchmark` that is not pytest-benchmark's: None, or one that would time the replay itself.
+    When pytest-benchmark is disabled (`--benchmark-disable`, xdist) it shows nothing, and nothing fails.
+    """
+    if not _is_pytest_benchmarks(benchmark):
+        return
+    remaining = iter(result.latencies)
+
+    def inference() -> None:
+        clock.now = next(remaining, 0.0) / 1000  # --benchmark-cprofile calls once more than there are rounds
+
+    benchmark.group = group
+    benchmark.extra_info.update(info)
+    benchmark.pedantic(inference, setup=clock.reset, rounds=len(result.latencies), iterations=1)
+
+
+class _NotMeasured(Exception):
+    """Ends a benchmark without a figure."""
+
+
+@contextmanager
+def measured(benchmark: Any) -> Iterator[None]:
+    """Wrap what leads to a replay: if it raises, pytest-benchmark must not warn that it was not used.
+
+    With `-W error` that warning would be a second failure of the item.
+    """
+    try:
+        yield
+    except BaseException:
+        if _is_pytest_benchmarks(benchmark):
+            with suppress(_NotMeasured):
+                benchmark.pedantic(_fail)
+        raise
+
+
+def _fail() -> None:
+    raise _NotMeasured
+
+
+def _is_pytest_benchmarks(benchmark: object) -> bool:
+    return type(benchmark).__module__.partition(".")[0] == "pytest_benchmark"
+
+
+class NullBenchmark:
+    """The plugin that stands in for pytest-benchmark where that is absent."""
+
+    @pytest.fixture
+    def benchmark(self, request: pytest.FixtureRequest) -> None:
+        """Nothing: the generated items need no more; tests of others need pytest-benchmark."""
+        if CLOCK not in request.node.stash:
+            pytest.fail(
+                "the fixture 'benchmark' comes with pytest-benchmark, which is not part of this run "
+                "(not installed, or -p no:benchmark)",
+                pytrace=False,
+            )

@@ -1,0 +1,234 @@
+"""Where `nav_model` lives -> the node of its suite; which `verify_` functions are ours; their parameters."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+
+from pytest_navigator._compat import FIXTURE
+from pytest_navigator._compat import ConftestModule
+from pytest_navigator._compat import PlantedClass
+from pytest_navigator._compat import functions_of
+from pytest_navigator.config import NavConfig
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.suite import NavigatorSuite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Iterator
+
+    from pytest_navigator.registry import Registry
+
+MODEL = "nav_model"
+LOADER = "nav_dataloader"
+RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
+
+
+class SuiteNode(PlantedClass):
+    """The generated tests of one `nav_model`."""
+
+    planted = NavigatorSuite
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        """Mark the suite before its items inherit from it."""
+        self.add_marker("nav")
+        return super().collect()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a `nav_model` is defined, and so where its suite is.
+
+    Attributes:
+        nodeid: of the suite's node, without the model's own parameters.
+        path: of the file.
+        holders: the class chain, the module and the conftests that can see it, nearest first.
+        name: what the suite is called if nav_config does not say.
+    """
+
+    nodeid: str
+    path: Path
+    holders: tuple[object, ...]
+    name: str
+
+    @property
+    def fixture(self) -> object:
+        """The definition of `nav_model`."""
+        return getattr(self.holders[0], MODEL)
+
+    def config(self, parameters: str = "") -> NavConfig | None:
+        """Return the nearest `nav_config` (it wins whole); of a dict, the one of the model's parameters."""
+        found = next((vars(h)["nav_config"] for h in self.holders if "nav_config" in vars(h)), None)
+        if isinstance(found, dict):
+            found = found.get(parameters)
+        if found is not None and not isinstance(found, NavConfig):
+            raise ConfigError(
+                f"nav_config seen from {self.nodeid} is {found!r}; it must be a NavConfig or a dict of them"
+            )
+        return found
+
+    def configs(self) -> list[NavConfig | None]:
+        """Return every configuration that a model of this place may have."""
+        found = next((vars(h)["nav_config"] for h in self.holders if "nav_config" in vars(h)), None)
+        return [self.config(key) for key in found] if isinstance(found, dict) else [self.config()]
+
+    @property
+    def line(self) -> int:
+        """The line of the fixture in its file, from 0."""
+        return inspect.getsourcelines(_function(self.fixture))[1] - 1
+
+    def relative_path(self, config: pytest.Config) -> str:
+        """Return the file of the fixture as pytest's reports write paths."""
+        return _nodeid(self.path, config)
+
+
+def visible_models(config: pytest.Config) -> list[str]:
+    """Return the conftests with a `nav_model` that pytest has loaded, collected or not."""
+    plugins = config.pluginmanager.list_name_plugin()
+    paths = [Path(name) for name, plugin in plugins if is_fixture(getattr(plugin, MODEL, None))]
+    return [_nodeid(path, config) for path in paths if path.name == "conftest.py"]
+
+
+def is_fixture(obj: object) -> bool:
+    """Whether `obj` is what `@pytest.fixture` returned."""
+    return isinstance(obj, FIXTURE)
+
+
+def holders(node: pytest.Item | pytest.Collector) -> Iterator[tuple[str, Path, object]]:
+    """Yield node id, file and object of everything around `node` that can hold a fixture, nearest first."""
+    for above in reversed(node.listchain()):
+        if isinstance(above, (pytest.Class, pytest.Module)) and not isinstance(above, SuiteNode):
+            yield above.nodeid, above.path, above.obj
+    own = node.path
+    for folder in own.parents:
+        path = folder / "conftest.py"
+        module = node.config.pluginmanager.get_plugin(str(path))
+        if module is not None and path != own:
+            yield _nodeid(path, node.config), path, module
+        if folder == node.config.rootpath:
+            break
+
+
+def place_of(node: pytest.Item | pytest.Collector) -> Place | None:
+    """Return the place of the nearest `nav_model` seen from `node`."""
+    around = list(holders(node))
+    for i, (nodeid, path, obj) in enumerate(around):
+        if is_fixture(getattr(obj, MODEL, None)):
+            return Place(f"{nodeid}::{MODEL}", path, tuple(o for _, _, o in around[i:]), _default_name(obj, path))
+    return None
+
+
+def loader_override(item: pytest.Item, place: Place) -> str | None:
+    """Return the node id of a `nav_dataloader` that stands below the `nav_model` of `item`, None if there is none."""
+    for nodeid, _, obj in holders(item):
+        if obj is place.holders[0]:
+            return None
+        if is_fixture(getattr(obj, LOADER, None)):
+            return nodeid
+    return None
+
+
+def collect_conftest(path: Path, parent: pytest.Collector, collectors: list[pytest.Collector]) -> None:
+    """Append the collector of a conftest.py, unless pytest already made a Module of it (named outright)."""
+    if path.name == "conftest.py" and not any(isinstance(c, pytest.Module) for c in collectors):
+        collectors.append(ConftestModule.from_parent(parent, path=path))
+
+
+def planted_in_conftest(module: pytest.Module) -> list[pytest.Item | pytest.Collector]:
+    """Return the suite of a conftest.py and its own `verify_` functions."""
+    if module.obj is None or not is_fixture(getattr(module.obj, MODEL, None)):
+        return []
+    verify = [(name, _taken_in(f)) for name, f in vars(module.obj).items() if is_verify(name, f)]
+    functions = [item for name, function in verify for item in functions_of(module, name, function)]
+    return [SuiteNode.from_parent(module, name=MODEL), *functions]
+
+
+def planted(collector: pytest.Module | pytest.Class, name: str, obj: object) -> SuiteNode | None:
+    """Return the suite for a module's or class's own `nav_model`; tell pytest of `verify_` functions that are ours."""
+    if name == MODEL and is_fixture(obj):
+        return SuiteNode.from_parent(collector, name=name)
+    if is_verify(name, obj) and place_of(collector) is not None:
+        _taken_in(obj)
+    return None
+
+
+def _taken_in(function: Any) -> Any:
+    """Have pytest collect a `verify_` function; with `nav_model` in its closure it has the model's parameters."""
+    if "__test__" not in vars(function):
+        function.__test__ = True
+        pytest.mark.usefixtures(MODEL, LOADER)(function)
+        pytest.mark.nav_verify(function)
+    return function
+
+
+def is_verify(name: str, obj: object) -> bool:
+    """Whether this is a function `verify_*` that asks for one of our fixtures."""
+    return (
+        name.startswith("verify_")
+        and inspect.isfunction(obj)
+        and bool(RUNNER_FIXTURES & set(inspect.signature(obj).parameters))
+    )
+
+
+def framework_of(place: Place, config: NavConfig | None, registry: Registry) -> str:
+    """Tell the framework without building the model or importing a framework.
+
+    From nav_config, else the return annotation of `nav_model`, else the only framework that its module imports, else
+    the only one that is installed.
+
+    Raises:
+        ConfigError: it cannot be told; says what to write.
+    """
+    if config is not None and config.framework:
+        return registry.framework(config.framework).name
+    providers = (_annotated, _imported, _installed)
+    packages = {f.package: name for name, f in registry.frameworks.items() if f.package}
+    for provider in providers:
+        found = {packages[p] for p in provider(place, packages)}
+        if len(found) == 1:
+            return found.pop()
+    raise ConfigError(
+        f"the framework of {place.nodeid} cannot be told; annotate the fixture (def nav_model() -> torch.nn.Module) or "
+        f"write nav_config = NavConfig(framework=...) beside it, one of: {', '.join(sorted(registry.frameworks))}"
+    )
+
+
+def _annotated(place: Place, packages: dict[str, str]) -> set[str]:
+    function = _function(place.fixture)
+    annotation = function.__annotations__.get("return", "")
+    text = annotation if isinstance(annotation, str) else f"{annotation.__module__}."
+    return {p for p in packages if text.split(".")[0] == p}
+
+
+def _imported(place: Place, packages: dict[str, str]) -> set[str]:
+    """Read the imports of the fixture's file: names, not modules, so that nothing is imported."""
+    tree = ast.parse(Path(inspect.getfile(_function(place.fixture))).read_text(encoding="utf-8"))
+    modules = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
+    modules += [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and not n.level]
+    return {m.split(".")[0] for m in modules} & set(packages)
+
+
+def _installed(place: Place, packages: dict[str, str]) -> set[str]:
+    return {p for p in packages if find_spec(p) is not None}
+
+
+def _function(fixture: Any) -> Any:
+    return fixture.__wrapped__ if hasattr(fixture, "__wrapped__") else fixture._get_wrapped_function()
+
+
+def _nodeid(path: Path, config: pytest.Config) -> str:
+    return path.relative_to(config.rootpath).as_posix() if path.is_relative_to(config.rootpath) else str(path)
+
+
+def _default_name(holder: object, path: Path) -> str:
+    """Return the class, the module or the folder that holds the fixture."""
+    if inspect.isclass(holder):
+        return holder.__name__
+    return path.parent.name if path.name == "conftest.py" else path.stem.removeprefix("test_")

@@ -1,0 +1,156 @@
+"""From a suite's matrix to pytest's parameters, and what is done to each item of ours around its run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+
+from pytest_navigator._compat import direct_names
+from pytest_navigator._compat import fixtures_asked_for
+from pytest_navigator.benchmark import prepare as prepare_benchmark
+from pytest_navigator.collection import LOADER
+from pytest_navigator.collection import MODEL
+from pytest_navigator.collection import SuiteNode
+from pytest_navigator.collection import is_verify
+from pytest_navigator.collection import loader_override
+from pytest_navigator.collection import place_of
+from pytest_navigator.collection import visible_models
+from pytest_navigator.item import suite_of
+from pytest_navigator.report import properties
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
+
+    from pytest_navigator.matrix import Matrix
+    from pytest_navigator.records import Outcome
+    from pytest_navigator.run import Run
+    from pytest_navigator.run import Suite
+
+PARAMETERS: dict[str, tuple[tuple[str, ...], Callable[[Matrix], Iterable[tuple[str, ...]]]]] = {
+    "test_export": (("nav_format",), lambda m: ((key,) for key in m.made("export"))),
+    "test_convert": (("nav_format",), lambda m: ((key,) for key in m.made("convert"))),
+    "test_correctness": (("nav_format", "nav_runtime"), lambda m: ((k, m.runners[r].runtime) for k, r in m.cells)),
+    "test_profile": (
+        ("nav_format", "nav_runtime", "nav_batch"),
+        lambda m: ((k, m.runners[r].runtime, batch) for k, r in m.cells for batch in m.batches),
+    ),
+}
+"""The generated test -> its parameters, and their values for a suite."""
+
+NOT_BUILT = object()
+"""Stands for `nav_model` in an item that has not asked for it."""
+
+
+def is_ours(item: pytest.Item) -> bool:
+    """Whether an item is a generated test, or a `verify_` test that asks for one of our fixtures."""
+    if item.getparent(SuiteNode) is not None:
+        return True
+    return isinstance(item, pytest.Function) and is_verify(item.originalname, item.function)
+
+
+def parametrize(metafunc: pytest.Metafunc, run: Run) -> None:
+    """Give a generated test, or a `verify_` test with `nav_runner`, its parameters."""
+    node = metafunc.definition
+    if node.getparent(SuiteNode) is not None and node.originalname in PARAMETERS:
+        names, values = PARAMETERS[node.originalname]
+        cells = list(dict.fromkeys(v for m in run.matrices(place_of(node)) for v in values(m)))
+        metafunc.parametrize(names, [_cell(run, node, c) for c in cells])
+    elif "nav_runner" in metafunc.fixturenames and place_of(node) is not None:
+        cells = list(dict.fromkeys(c for m in run.matrices(place_of(node)) for c in _file_cells(m)))
+        metafunc.parametrize("nav_runner", cells, indirect=True, ids=["-".join(c) for c in cells])
+
+
+def _cell(run: Run, node: pytest.Item, values: tuple[str, ...]) -> Any:
+    """Return the parameters of one item; those of an expected failure with pytest's own strict mark."""
+    reason = next(
+        (m.xfail[n] for m in run.matrices(place_of(node)) for n in [_xfail_name(node, values)] if n in m.xfail), None
+    )
+    marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
+    return pytest.param(*values, id="-".join(values), marks=marks)
+
+
+def _xfail_name(node: pytest.Item, values: tuple[str, ...]) -> str:
+    """Return what `xfail` of nav_config calls an item: a format for its export, a cell for its correctness."""
+    return "" if getattr(node, "originalname", "") == "test_profile" else "-".join(values)
+
+
+def _file_cells(matrix: Matrix) -> list[tuple[str, str]]:
+    """Return the cells that run from a file: a `nav_runner` lives in the child."""
+    return [(key, matrix.runners[r].runtime) for key, r in matrix.cells if not matrix.runners[r].live]
+
+
+def finish(run: Run, items: list[pytest.Item]) -> None:
+    """Meet every suite, drop the items that are another parameter's, record what was collected."""
+    ours = [item for item in items if isinstance(item, pytest.Function) and is_ours(item)]
+    with run.noting_problems():
+        strangers = {id(item) for item in ours if not _belongs(item, suite_of(item, run))}
+        items[:] = [item for item in items if id(item) not in strangers]
+        for item in ours:
+            _check_loader(item)
+        if not ours:
+            run.note(_nothing_collected(run))
+        if not run.problem and not run.config.option.collectonly:
+            run.write_manifests()
+
+
+def _belongs(item: pytest.Function, suite: Suite) -> bool:
+    """Whether the item's cell is one of its own model's (the models of one fixture may differ in configuration)."""
+    if item.originalname not in PARAMETERS:
+        return True
+    names, values = PARAMETERS[item.originalname]
+    return tuple(item.callspec.params[n] for n in names) in set(values(suite.matrix))
+
+
+def _check_loader(item: pytest.Function) -> None:
+    from pytest_navigator.errors import ConfigError
+
+    place = place_of(item)
+    below = loader_override(item, place) if place else None
+    if place and below:
+        raise ConfigError(
+            f"{below} overrides nav_dataloader below its nav_model ({place.nodeid}): one suite has one "
+            "loader. Move it to where nav_model is, or give this place a nav_model of its own"
+        )
+
+
+def _nothing_collected(run: Run) -> str:
+    flag = "--nav-package" if run.options.package is not None else "--nav"
+    visible = visible_models(run.config)
+    if visible:
+        return (
+            f"{flag}: {visible[0]} defines nav_model, but was not collected; add it to the arguments: "
+            f"pytest {flag}{'=' + run.options.package if run.options.package else ''} {visible[0]}"
+        )
+    return (
+        f"{flag}: no nav_model was found. Write in a conftest.py or a test module:\n\n"
+        "    @pytest.fixture(scope='session')\n    def nav_model(): return MyModel().eval()\n\n"
+        "    @pytest.fixture(scope='session')\n    def nav_dataloader(): return [one_batch, another_batch]"
+    )
+
+
+def prepare(item: pytest.Function) -> None:
+    """Fill the fixtures that nothing but `nav_model` needs, so that pytest does not build them for this item."""
+    direct = direct_names(item.function) if item.getparent(SuiteNode) is None else set()
+    asked = fixtures_asked_for(item) - {MODEL, LOADER} | direct
+    for name in item.fixturenames:
+        if name not in asked:
+            item.funcargs[name] = NOT_BUILT
+    if "benchmark" in item.fixturenames and item.getparent(SuiteNode) is not None:
+        prepare_benchmark(item)
+
+
+def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome | None) -> None:
+    """Point a generated test's report at the user's file; add its figures to junit's properties."""
+    if item.getparent(SuiteNode) is None:
+        return
+    place = place_of(item)
+    if place is not None:
+        report.location = (place.relative_path(item.config), place.line, report.location[2])
+    if outcome is not None and report.when == "call":
+        report.user_properties += properties(outcome)
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None and crash.message.startswith("Failed: "):
+        crash.message = crash.message.removeprefix("Failed: ").splitlines()[0]

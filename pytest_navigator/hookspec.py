@@ -1,0 +1,29 @@
+"""The hooks by which another package or a conftest.py extends pytest_navigator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.frameworks.base import Framework
+
+
+@pytest.hookspec
+def pytest_nav_formats() -> list[type[Format]]:
+    """Return the formats that this plugin adds; the built-in ones come the same way.
+
+    Example::
+
+        def pytest_nav_formats():
+            return [OpenVINO]
+    """
+    raise NotImplementedError
+
+
+@pytest.hookspec
+def pytest_nav_frameworks() -> list[type[Framework]]:
+    """Return the frameworks of live models that this plugin adds."""
+    raise NotImplementedError

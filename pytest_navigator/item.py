@@ -1,0 +1,131 @@
+"""One generated test: it reports the outcome of a step, or is a view of a runner for a `verify_` function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+
+from pytest_navigator._compat import closure_of
+from pytest_navigator.collection import MODEL
+from pytest_navigator.collection import place_of
+from pytest_navigator.live import Live
+from pytest_navigator.matrix import Step
+from pytest_navigator.records import Outcome
+from pytest_navigator.records import ProfileResult
+from pytest_navigator.records import Status
+from pytest_navigator.records import structured
+from pytest_navigator.report import failure_text
+from pytest_navigator.run import RUN
+
+if TYPE_CHECKING:
+    from pytest_navigator.collection import Place
+    from pytest_navigator.run import Run
+    from pytest_navigator.run import Suite
+
+OURS = ("nav_format", "nav_runtime", "nav_batch")
+OUTCOME = pytest.StashKey[Outcome]()
+"""What an item reported: for the report's own line and properties."""
+
+
+class SuiteItem:
+    """A suite, seen from one of its items (or from a `verify_` test)."""
+
+    def __init__(self, request: pytest.FixtureRequest, run: Run, suite: Suite) -> None:
+        self.request = request
+        self.run = run
+        self.suite = suite
+        self.live = Live(request, run, suite)
+
+    def outcome(self, step: Step, *, again: bool = False) -> Outcome:
+        """Return the outcome of a step; it runs if it has not."""
+        from pytest_navigator.steps import engine
+
+        return engine.outcome(self.run, self.suite, step, self.live, again=again)
+
+    def report(self, step: str, nav_format: str = "", nav_runtime: str = "", nav_batch: str = "") -> Outcome:
+        """Pass, fail, skip or xfail as the step did."""
+        item = self.request.node
+        retried = getattr(item, "execution_count", 1) > 1  # set by pytest-rerunfailures
+        runner = self.runner(nav_format, nav_runtime) if nav_runtime else ""
+        found = self.outcome(Step(step, nav_format, runner, nav_batch), again=retried)
+        item.stash[OUTCOME] = found
+        self._raise(found)
+        return found
+
+    def profile(self, nav_format: str, nav_runtime: str, nav_batch: str, benchmark: Any) -> None:
+        """Report a profile step, and show its figures as pytest-benchmark's."""
+        from pytest_navigator.benchmark import measured
+        from pytest_navigator.benchmark import replay_item
+
+        with measured(benchmark):
+            found = self.report("profile", nav_format, nav_runtime, nav_batch)
+        result = structured(found.data["result"], ProfileResult)
+        replay_item(self.request.node, benchmark, result, found, group=self.suite.name, runtime=nav_runtime)
+
+    def runner(self, nav_format: str, nav_runtime: str) -> str:
+        """Return the name of the runner that executes a format in a runtime."""
+        return self.suite.matrix.runner_of(nav_format, nav_runtime)
+
+    def required(self, found: Outcome) -> bool:
+        """Whether `--nav-require` wants this step to pass."""
+        from pytest_navigator.matrix import covers
+
+        matrix = self.suite.matrix
+        if not found.key:
+            return False
+        cell = matrix.cell_id(found.key, found.runner) if found.runner else ""
+        return any(covers(name, matrix.variants[found.key], cell) for name in self.suite.settings.require)
+
+    def _raise(self, found: Outcome) -> None:
+        if found.status is Status.FAILED:
+            pytest.fail(failure_text(found, self.suite.folder.path), pytrace=False)
+        if found.status is Status.XFAILED:
+            pytest.xfail(found.message)
+        if found.status is Status.SKIPPED:
+            if self.required(found) and (found.requirement and not found.data.get("equal")):
+                pytest.fail(f"{found.message} (required by --nav-require)", pytrace=False)
+            pytest.skip(found.message)
+
+
+def suite_item(request: pytest.FixtureRequest) -> SuiteItem:
+    """Return the suite that the item of a request belongs to."""
+    run = request.config.stash[RUN]
+    return SuiteItem(request, run, suite_of(request.node, run))
+
+
+def suite_of(item: pytest.Function, run: Run) -> Suite:
+    """Return the suite of an item: of its own node, or of the `nav_model` that a `verify_` test sees."""
+    place = place_of(item)
+    assert place is not None
+    parameters = model_parameters(item)
+    return run.met(place, parameters) or run.suite(place, model_id(item, place, parameters), parameters)
+
+
+def model_parameters(item: pytest.Function) -> dict[str, Any]:
+    """Return those parameters of an item that its `nav_model` depends on."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None:
+        return {}
+    closure = closure_of(item, MODEL)
+    return {name: value for name, value in callspec.params.items() if name in closure}
+
+
+def model_id(item: pytest.Function, place: Place, parameters: dict[str, Any]) -> str:
+    """Return the model's own parameters as the item's id writes them."""
+    if not parameters:
+        return ""
+    own = "-".join(str(v) for n, v in item.callspec.params.items() if n in OURS)
+    return (
+        str(item.callspec.id).removesuffix(own).rstrip("-")
+        if place_is_suite(item)
+        else "-".join(map(str, parameters.values()))
+    )
+
+
+def place_is_suite(item: pytest.Function) -> bool:
+    """Whether an item is one of the generated tests."""
+    from pytest_navigator.collection import SuiteNode
+
+    return item.getparent(SuiteNode) is not None

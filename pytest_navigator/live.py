@@ -1,0 +1,164 @@
+"""The user's live objects, through the request of one item; and the seeds under which they are made."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import signal
+import sys
+import threading
+import warnings
+from contextlib import ExitStack
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.capture import redirected
+from pytest_navigator.capture import tail
+from pytest_navigator.errors import SourceError
+from pytest_navigator.errors import StepFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    import pytest
+
+    from pytest_navigator.frameworks.base import Framework
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.run import Run
+    from pytest_navigator.run import Suite
+
+
+class Live:
+    """`nav_model` and `nav_dataloader` of one item, built when a step first needs them."""
+
+    def __init__(self, request: pytest.FixtureRequest, run: Run, suite: Suite) -> None:
+        self.request = request
+        self.framework = run.registry.framework(suite.matrix.framework)
+        self.suite = suite
+        self._source: Source | None = None
+
+    def source(self) -> Source:
+        """Return the user's model, wrapped; fails if it is another one than the source step has seen.
+
+        Raises:
+            SourceError: nav_model is another model here.
+        """
+        if self._source is None:
+            own = self.suite.matrix.variants[self.suite.matrix.framework]
+            model = self.request.getfixturevalue("nav_model")
+            source = self.framework.source(model, own.parameters)
+            self._check_identity(source)
+            self._source = source
+        return self._source
+
+    def loader(self) -> object:
+        """Return the user's loader."""
+        return self.request.getfixturevalue("nav_dataloader")
+
+    def _check_identity(self, source: Source) -> None:
+        record = self.suite.folder.record("source")
+        if record is None or not record.passed:
+            return
+        if fingerprint(source, self.suite) != record.data["fingerprint"]:
+            raise SourceError(
+                "nav_model is another model here than the one that the source step has checked (its parameters or "
+                "outputs differ): seed everything that it draws from, or give it a wider fixture scope; the "
+                "fixture's own setup is seeded already, a fixture that it depends on is not"
+            )
+
+
+def fingerprint(source: Source, suite: Suite, outputs: dict[str, np.ndarray] | None = None) -> str:
+    """Return the digest of the model's parameters; without any, of its outputs on the profiling sample."""
+    digest = source.fingerprint()
+    if digest is not None:
+        return digest
+    if outputs is None:
+        from pytest_navigator.steps.source import profiled_outputs
+
+        outputs = profiled_outputs(source, suite)
+    return digest_of_arrays(outputs)
+
+
+def digest_of_arrays(arrays: dict[str, np.ndarray]) -> str:
+    """Return the SHA-256 over names, types, shapes and bytes."""
+    total = hashlib.sha256()
+    for name, array in arrays.items():
+        total.update(f"{name}\0{array.dtype}\0{array.shape}\0".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
+
+
+@contextmanager
+def seeded(seed: int, frameworks: Iterable[Framework]) -> Iterator[None]:
+    """Seed Python, numpy and the frameworks that are imported (others could draw nothing); restore all afterwards."""
+    with ExitStack() as stack:
+        stack.callback(random.setstate, random.getstate())
+        random.seed(seed)
+        numpy = sys.modules.get("numpy")
+        if numpy is not None:
+            stack.callback(numpy.random.set_state, numpy.random.get_state())
+            numpy.random.seed(seed)
+        for framework in frameworks:
+            if framework.package in sys.modules:
+                stack.enter_context(framework.seeded(seed))
+        yield
+
+
+@contextmanager
+def live_section(log: Path, limit: float | None) -> Iterator[None]:
+    """Run a step that needs the live model in this process: its output goes to the log, its time is limited.
+
+    A native call cannot be interrupted from Python; the limit takes effect when it returns.
+
+    Raises:
+        StepFailed: the limit has passed.
+    """
+    try:
+        with redirected(log), _warnings_to_stderr(), _alarm(limit):
+            yield
+    except StepFailed as error:
+        if not error.detail:
+            error.detail = tail(log)
+        raise
+
+
+@contextmanager
+def _warnings_to_stderr() -> Iterator[None]:
+    """Keep the warnings of exporters, which no user can act on, out of pytest's summary and of `-W error`."""
+
+    def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: object) -> None:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.showwarning = show
+        yield
+
+
+class _TimeIsUp(BaseException):
+    """Raised by the alarm; no `except Exception` of a library swallows it."""
+
+
+@contextmanager
+def _alarm(limit: float | None) -> Iterator[None]:
+    """Raise in the main thread once `limit` s have passed; another alarm (pytest-timeout's) goes on afterwards."""
+    if limit is None or threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def ring(number: int, frame: Any) -> None:
+        raise _TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, ring)
+    remaining, interval = signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        yield
+    except _TimeIsUp:
+        raise StepFailed(f"no answer within {limit:g} s", kind="timeout") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, remaining, interval)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,161 @@
+"""What a figure was measured on: who else used the processors, peak memory, clock of the GPU."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
+    from psutil._ntuples import scputimes as ProcessorTimes
+
+SHORTEST_SAMPLE = 0.05
+"""s; the kernel counts processor time in steps of 10 ms, so a shorter sample tells nothing."""
+
+_CGROUP = Path("/sys/fs/cgroup")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+
+
+class Contention:
+    """The share of the processors that others use, from the making of this object on.
+
+    "The processors" are those that this process may run on (all of the machine, or what a cpuset leaves); "others" are
+    all processes but this one and its children, and a hypervisor that took the time away. In a container with a
+    processor quota the same is asked of the quota, and the larger share counts.
+    """
+
+    def __init__(self) -> None:
+        self._begin = _sample()
+
+    def share(self) -> float | None:
+        """Return the share, 0.0 to 1.0; None where the platform does not tell or the sample is too short."""
+        end = _sample()
+        if self._begin is None or end is None or end.wall - self._begin.wall < SHORTEST_SAMPLE:
+            return None
+        return _share(self._begin, end)
+
+
+class _Sample:
+    """Processor times so far, in s."""
+
+    def __init__(self, process: psutil.Process) -> None:
+        import psutil
+
+        times = _own_processors(process, psutil.cpu_times(percpu=True))
+        self.wall = time.monotonic()
+        self.total = sum(_total(each) for each in times)
+        self.busy = self.total - sum(each.idle + getattr(each, "iowait", 0.0) for each in times)
+        self.own = sum(_used(each) for each in (process, *process.children(recursive=True)))
+        self.quota = _quota()
+        self.group = _group_usage()
+
+
+def _sample() -> _Sample | None:
+    import psutil
+
+    try:
+        return _Sample(psutil.Process())
+    except (OSError, RuntimeError, psutil.Error):
+        return None
+
+
+def _own_processors(process: psutil.Process, times: list[ProcessorTimes]) -> list[ProcessorTimes]:
+    """Leave the processors that the process may run on; lxcfs lists those only, under other numbers."""
+    if not hasattr(process, "cpu_affinity"):
+        return times
+    return [times[index] for index in process.cpu_affinity() if index < len(times)] or times
+
+
+def _total(times: ProcessorTimes) -> float:
+    """Sum the states; Linux counts guest time in user time already."""
+    return float(sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0))
+
+
+def _used(process: psutil.Process) -> float:
+    import psutil
+
+    try:
+        times = process.cpu_times()
+    except psutil.Error:
+        return 0.0  # it ended; its parent has its time now
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
+def _quota() -> float | None:
+    """Return how many processors the container may use, None without a limit."""
+    try:
+        limit, period = (_CGROUP / "cpu.max").read_text().split()
+        return int(limit) / int(period)
+    except (OSError, ValueError):
+        return None
+
+
+def _group_usage() -> float:
+    """Return what all processes of the container used so far, in s."""
+    try:
+        lines = (_CGROUP / "cpu.stat").read_text().splitlines()
+        return next(int(line.split()[1]) / 1e6 for line in lines if line.startswith("usage_usec"))
+    except (OSError, StopIteration):
+        return 0.0
+
+
+def _share(begin: _Sample, end: _Sample) -> float:
+    own = end.own - begin.own
+    shares = [_part(end.busy - begin.busy - own, end.total - begin.total)]
+    if end.quota is not None:
+        shares.append(_part(end.group - begin.group - own, end.quota * (end.wall - begin.wall)))
+    return max(shares)
+
+
+def _part(used: float, available: float) -> float:
+    return min(1.0, max(0.0, used / available)) if available > 0 else 0.0
+
+
+def reset_peak() -> None:
+    """Let the high-water mark of this process's memory start again from what it uses now (Linux)."""
+    if _resettable():
+        _CLEAR_REFS.write_text("5")
+
+
+def peak() -> float | None:
+    """Return the high-water mark since `reset_peak`, in MiB; None where the kernel cannot reset it."""
+    if not _resettable():
+        return None
+    lines = _STATUS.read_text().splitlines()
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), None)
+
+
+def _resettable() -> bool:
+    return os.access(_CLEAR_REFS, os.W_OK)
+
+
+def gpu_clock() -> float | None:
+    """Return the clock of this process's first CUDA device (SM clock, MHz); None without a driver that tells it."""
+    library, device = _nvml()
+    clock = ctypes.c_uint()
+    if library is None or library.nvmlDeviceGetClockInfo(device, 1, ctypes.byref(clock)):
+        return None
+    return float(clock.value)
+
+
+@cache
+def _nvml() -> tuple[ctypes.CDLL | None, ctypes.c_void_p]:
+    """Find the device by its PCI address: NVML counts devices that CUDA_VISIBLE_DEVICES hides, CUDA does not."""
+    device = ctypes.c_void_p()
+    address = ctypes.create_string_buffer(32)
+    try:
+        cuda, nvml = ctypes.CDLL("libcuda.so.1"), ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return None, device
+    failed = (
+        cuda.cuInit(0)
+        or cuda.cuDeviceGetPCIBusId(address, len(address), 0)
+        or nvml.nvmlInit_v2()
+        or nvml.nvmlDeviceGetHandleByPciBusId_v2(address, ctypes.byref(device))
+    )
+    return (None if failed else nvml), device

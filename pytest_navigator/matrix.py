@@ -1,0 +1,275 @@
+"""Settings and registry -> the formats, runners and steps of one suite (pure; no framework, no machine)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import unknown
+from pytest_navigator.records import step_id
+from pytest_navigator.registry import runner_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.records import RunnerRecord
+    from pytest_navigator.records import Variant
+    from pytest_navigator.registry import Registry
+    from pytest_navigator.settings import Settings
+
+
+@dataclass(frozen=True)
+class Step:
+    """One piece of work with one outcome; its id in a record, its parameters in an item's id.
+
+    Attributes:
+        step: "source", "export", "convert", "correctness", "profile".
+        key: of the variant; runner: name of the runner; batch: "batch1", ...
+    """
+
+    step: str
+    key: str = ""
+    runner: str = ""
+    batch: str = ""
+
+    @property
+    def id(self) -> str:
+        """Unique in the suite: `profile.onnx.OnnxCPU.batch1`."""
+        return step_id(self.step, self.key, self.runner, self.batch)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Everything that one suite generates.
+
+    Attributes:
+        framework: of the source; `variants` starts with the source's own.
+        variants, runners: by key and by name, in order.
+        cells: the variant × runner pairs.
+        batches: ids of the batch sizes to profile; empty: nothing is profiled.
+        named: keys that somebody asked for by name; implied: keys that only others need.
+        xfail: format or cell -> why it is expected to fail.
+    """
+
+    framework: str
+    variants: dict[str, Variant]
+    runners: dict[str, RunnerRecord]
+    cells: tuple[tuple[str, str], ...]
+    batches: tuple[str, ...]
+    named: tuple[str, ...]
+    implied: tuple[str, ...]
+    xfail: Mapping[str, str]
+
+    def runners_of(self, key: str) -> tuple[str, ...]:
+        """Return the names of a variant's runners."""
+        return tuple(runner for of, runner in self.cells if of == key)
+
+    def runner_of(self, key: str, runtime: str) -> str:
+        """Return the name of the runner that executes a variant in a runtime."""
+        return next(name for of, name in self.cells if of == key and self.runners[name].runtime == runtime)
+
+    def cell_id(self, key: str, runner: str) -> str:
+        """Return what an item's id says of a cell: `onnx-cpu`."""
+        return f"{key}-{self.runners[runner].runtime}"
+
+    def made(self, step: str) -> list[str]:
+        """Return the keys of the variants that `step` ("export" or "convert") makes."""
+        return [v.key for v in self.variants.values() if v.file and making(v) == step]
+
+    def steps(self) -> list[Step]:
+        """Return every step, in the order of the generated tests."""
+        makes = [Step(step, key) for step in ("export", "convert") for key in self.made(step)]
+        checks = [Step("correctness", key, runner) for key, runner in self.cells]
+        profiles = [Step("profile", key, runner, batch) for key, runner in self.cells for batch in self.batches]
+        return [Step("source"), *makes, *checks, *profiles]
+
+    def needs(self, step: Step) -> list[Step]:
+        """Return the steps that must have passed before `step` can run, in the order in which to run them."""
+        variant = self.variants.get(step.key)
+        if step.step == "source" or variant is None:
+            return []
+        if step.step == "profile":
+            return [Step("correctness", step.key, step.runner)]
+        made_from = self.variants.get(variant.parent or "") if step.step in ("export", "convert") else variant
+        makes = [Step(making(made_from), made_from.key)] if made_from and made_from.file else []
+        return [Step("source"), *makes]
+
+
+def making(variant: Variant) -> str:
+    """Return the step that makes a variant."""
+    return "convert" if variant.parent else "export"
+
+
+def covers(name: str, variant: Variant, cell: str = "") -> bool:
+    """Whether a name that a user wrote means this variant (its key, its format) or this cell of it."""
+    return name in (variant.key, variant.format, cell)
+
+
+def build(settings: Settings, registry: Registry, framework: str) -> Matrix:
+    """Expand the settings.
+
+    Raises:
+        ConfigError: an unknown format, runtime, precision, required or xfail name; a format configured twice.
+    """
+    wanted = _wanted(settings, registry, framework)
+    everything = _expand(_with_parents(wanted, registry, framework), registry)
+    names = _names(settings, registry)
+    kept = _kept(everything, names or list(wanted), settings, framework)
+    cells = _cells(kept, settings, registry)
+    matrix = Matrix(
+        framework=framework,
+        variants=kept,
+        runners={name: runner_record(registry.runner(name)) for name in dict.fromkeys(r for _, r in cells)},
+        cells=cells,
+        batches=_batches(settings),
+        named=tuple(v.key for v in kept.values() if any(covers(n, v) for n in (*names, *settings.require))),
+        implied=tuple(v.key for v in kept.values() if v.format not in wanted),
+        xfail=settings.config.xfail,
+    )
+    _check_names("xfail of nav_config", settings.config.xfail, matrix)
+    _check_names("required format", settings.require, matrix)
+    return matrix
+
+
+def _wanted(settings: Settings, registry: Registry, framework: str) -> dict[str, list[FormatConfig]]:
+    """Return the configurations of each format that was asked for, by the format's name.
+
+    `settings.formats` are names when they come from a flag or the ini file, names and objects from nav_config; what a
+    flag names keeps the configuration that nav_config has for it.
+    """
+    configured = _by_format(settings.config.formats or (), registry)
+    if settings.formats is None:
+        return {f.name: [f.config()] for f in registry.formats.values() if framework in f.frameworks}
+    asked = _by_format(settings.formats, registry)
+    return {name: configured.get(name, configs) for name, configs in asked.items()}
+
+
+def _by_format(entries: Iterable[FormatConfig | str], registry: Registry) -> dict[str, list[FormatConfig]]:
+    found: dict[str, list[FormatConfig]] = {}
+    for entry in entries:
+        form = _owner(entry, registry) if isinstance(entry, str) else registry.format_of(entry)
+        configs = found.setdefault(form.name, [])
+        if not isinstance(entry, str):
+            configs.append(entry)
+        elif not configs:
+            configs.append(form.config())
+    return found
+
+
+def _owner(name: str, registry: Registry) -> Format:
+    """Return the format that `name` means: its own name or the key of one of its variants."""
+    if name in registry.formats:
+        return registry.formats[name]
+    defaults = _expand({f.name: [f.config()] for f in registry.formats.values()}, registry)
+    if name not in defaults:
+        raise unknown("format", name, {*registry.formats, *defaults})
+    return registry.formats[defaults[name].format]
+
+
+def _with_parents(
+    wanted: Mapping[str, list[FormatConfig]], registry: Registry, framework: str
+) -> dict[str, list[FormatConfig]]:
+    """Add the source's own format and what others are made from, with default configurations."""
+    complete = dict(wanted)
+    pending = [framework, *wanted]
+    while pending:
+        form = registry.format(pending.pop())
+        complete.setdefault(form.name, [form.config()])
+        if form.parent and form.parent not in complete:
+            pending.append(form.parent)
+    return complete
+
+
+def _expand(configs: Mapping[str, list[FormatConfig]], registry: Registry) -> dict[str, Variant]:
+    """Return every variant by key, parents before what is made from them."""
+    variants: dict[str, Variant] = {}
+    for form in _parents_first(registry, configs):
+        parents = [v for v in variants.values() if v.format == form.parent]
+        for variant in [v for config in configs[form.name] for v in form.variants(config, parents)]:
+            if variant.key in variants:
+                raise ConfigError(f"format {variant.key!r} is configured twice: {configs[form.name]}")
+            variants[variant.key] = variant
+    return variants
+
+
+def _parents_first(registry: Registry, names: Iterable[str]) -> list[Format]:
+    chosen = [f for f in registry.formats.values() if f.name in set(names)]
+    return sorted(chosen, key=lambda f: len(_line(f, registry)))
+
+
+def _line(form: Format, registry: Registry) -> list[str]:
+    """Return the names of the formats that `form` is made from, nearest first."""
+    line: list[str] = []
+    while form.parent and form.parent not in line:
+        line.append(form.parent)
+        form = registry.format(form.parent)
+    return line
+
+
+def _kept(
+    variants: Mapping[str, Variant], names: Sequence[str], settings: Settings, framework: str
+) -> dict[str, Variant]:
+    """Drop the variants that nobody asked for, unless they are the source or a parent of one that stays."""
+    _check_precisions(settings.precisions, variants)
+    asked = [v for v in variants.values() if any(covers(name, v) for name in names)]
+    stay = {framework} | {v.key for v in asked if _precise(v, settings.precisions)}
+    for variant in reversed(list(variants.values())):
+        if variant.key in stay and variant.parent:
+            stay.add(variant.parent)
+    return {key: variant for key, variant in variants.items() if key in stay}
+
+
+def _precise(variant: Variant, precisions: Sequence[str] | None) -> bool:
+    own = variant.parameters.get("precision")
+    return not precisions or own is None or own in precisions
+
+
+def _check_precisions(precisions: Sequence[str] | None, variants: Mapping[str, Variant]) -> None:
+    valid = {"fp32", "fp16", "bf16", "int8", "fp8"} | {
+        str(v.parameters.get("precision", "fp32")) for v in variants.values()
+    }
+    for precision in precisions or ():
+        if precision not in valid:
+            raise unknown("precision", precision, valid)
+
+
+def _cells(variants: Mapping[str, Variant], settings: Settings, registry: Registry) -> tuple[tuple[str, str], ...]:
+    """Return the variant × runner pairs that the settings leave."""
+    runners = [r for f in registry.formats.values() for r in f.runners]
+    valid = {r.name for r in runners} | {r.runtime for r in runners}
+    for name in settings.runtimes or ():
+        if name not in valid:
+            raise unknown("runtime", name, valid)
+    return tuple(
+        (variant.key, runner.name)
+        for variant in variants.values()
+        for runner in registry.format(variant.format).runners
+        if not settings.runtimes or runner.name in settings.runtimes or runner.runtime in settings.runtimes
+        if settings.device in (None, runner.device)
+    )
+
+
+def _batches(settings: Settings) -> tuple[str, ...]:
+    from pytest_navigator.profiling import batch_ids
+
+    if not settings.profile:
+        return ()
+    return tuple(batch_ids(settings.batch_sizes, settings.config.batch_dim))
+
+
+def _names(settings: Settings, registry: Registry) -> list[str]:
+    """Return the names of the formats that somebody asked for outright."""
+    return [e if isinstance(e, str) else registry.format_of(e).name for e in settings.formats or ()]
+
+
+def _check_names(what: str, names: Iterable[str], matrix: Matrix) -> None:
+    cells = [matrix.cell_id(key, runner) for key, runner in matrix.cells]
+    valid = {*cells, *matrix.variants, *(v.format for v in matrix.variants.values())}
+    for name in names:
+        if name not in valid:
+            raise unknown(what, name, valid)

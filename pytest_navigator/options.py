@@ -1,0 +1,105 @@
+"""The command line and the ini file, as pytest sees them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+
+from pytest_navigator.settings import OPTIONS
+from pytest_navigator.settings import PROFILE
+from pytest_navigator.settings import Settings
+from pytest_navigator.settings import resolve
+
+if TYPE_CHECKING:
+    from pytest_navigator.config import NavConfig
+
+MARKERS = {
+    "nav": "a test that pytest-navigator generated",
+    "nav_source": "checks the model and its loader",
+    "nav_export": "exports the model to a format",
+    "nav_convert": "converts one format to another",
+    "nav_correctness": "compares a format's outputs with the source's",
+    "nav_profile": "measures latency and throughput",
+    "nav_verify": "a user's verify_ test of a format",
+}
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add every flag and ini option of the plugin.
+
+    Help texts start with a capital and end without a period; a flag's default is None so that "not given" is visible.
+    """
+    group = parser.getgroup("navigator", "model export, correctness and performance")
+    add = group.addoption
+    add("--nav", action="store_true", dest="nav", help="Run the model checks, write no package")
+    add("--nav-package", metavar="PATH", dest="nav_package", help="Run the model checks and write this .nav package")
+    add("--nav-workspace", metavar="DIR", dest="nav_workspace", help="Folder of the run (default: navigator_workspace)")
+    add("--nav-resume", action="store_true", dest="nav_resume", help="Reuse what an unchanged earlier run recorded")
+    add(
+        "--nav-in-process",
+        action="store_true",
+        dest="nav_in_process",
+        help="Run everything in pytest's process (--pdb)",
+    )
+    add("--nav-no-git", action="store_true", dest="nav_no_git", help="Record no git commit in the package")
+    add("--nav-show-config", action="store_true", dest="nav_show_config", help="Print each setting with its origin")
+    add("--nav-no-profile", action="store_false", default=None, dest="nav_profile", help="Generate no profile items")
+    for option in OPTIONS:
+        add(option.flag, type=option.parse, metavar=option.metavar, dest=option.dest, default=None, help=option.help)
+    for option in (*OPTIONS, PROFILE):
+        parser.addini(option.dest, option.help, default=None)
+    parser.addini("nav_workspace", "Folder of the run")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What holds for the whole run."""
+
+    package: str | None
+    workspace: Path
+    resume: bool
+    in_process: bool
+    no_git: bool
+    show_config: bool
+
+
+def active(config: pytest.Config) -> bool:
+    """Whether this run checks models at all."""
+    return bool(config.getoption("nav") or config.getoption("nav_package") is not None)
+
+
+def run_options(config: pytest.Config) -> RunOptions:
+    """Read the run's own options."""
+    get = config.getoption
+    folder = get("nav_workspace") or config.getini("nav_workspace") or "navigator_workspace"
+    workspace = Path(config.invocation_params.dir if get("nav_workspace") else config.rootpath, folder)
+    return RunOptions(
+        get("nav_package"),
+        workspace,
+        get("nav_resume"),
+        get("nav_in_process"),
+        get("nav_no_git"),
+        get("nav_show_config"),
+    )
+
+
+def suite_settings(config: pytest.Config, nav_config: NavConfig | None) -> Settings:
+    """Return what holds for the suite whose nearest configuration is `nav_config`."""
+    every = (*OPTIONS, PROFILE)
+    flags = {o.name: config.getoption(o.dest) for o in every}
+    return resolve(flags, {o.name: _ini(config, o.dest, o.parse) for o in every}, nav_config)
+
+
+def _ini(config: pytest.Config, name: str, parse: Any) -> Any:
+    text = config.getini(name)
+    if text in (None, ""):
+        return None
+    try:
+        return parse(text)
+    except ArgumentTypeError as error:
+        raise pytest.UsageError(f"{config.inipath}: {name}: {error}") from None

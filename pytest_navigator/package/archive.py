@@ -1,0 +1,183 @@
+"""A ZIP that is either whole or not there: stored, with 64-bit sizes, the same bytes for the same content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import uuid
+import zipfile
+from contextlib import contextmanager
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import PackageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterator
+    from collections.abc import Sequence
+    from pathlib import Path
+
+CHUNK = 2**20
+SUFFIX = ".nav"
+ZIP_START = b"PK"
+TIME = (1980, 1, 1, 0, 0, 0)
+"""The time of every member: ZIP's first, so that equal content is equal bytes."""
+
+TEXTS = (".log", ".py", ".sh", ".txt", ".yaml")
+"""Files that are written by us or for people, and so are scrubbed."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of a package.
+
+    Attributes:
+        name: in the package.
+        content: the bytes, or the path of a file that is copied as it is.
+    """
+
+    name: str
+    content: bytes | Path
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the content in pieces."""
+        if isinstance(self.content, bytes):
+            yield self.content
+            return
+        with self.content.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+    @property
+    def size(self) -> int:
+        """Size in bytes."""
+        return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the content."""
+        total = hashlib.sha256()
+        for chunk in self.chunks():
+            total.update(chunk)
+        return total.hexdigest()
+
+
+def member(name: str, path: Path, scrub: Callable[[str], str]) -> Member:
+    """Return a file of the workspace as a member; a text without what is private."""
+    if path.suffix not in TEXTS:
+        return Member(name, path)
+    text = path.read_bytes().decode(errors="surrogateescape")
+    return Member(name, scrub(text).encode(errors="surrogateescape"))
+
+
+def write_archive(target: Path, members: Sequence[Member], digests: dict[str, str]) -> None:
+    """Write a ZIP with these members, in this order; whatever is at `target` stays until the new file is on the disk.
+
+    Args:
+        digests: what each member's SHA-256 has to be (status.yaml, which names them, needs none).
+
+    Raises:
+        PackageError: a file changed since its digest was taken.
+        OSError: from the file system.
+    """
+    with _replacing(target) as temporary, temporary.open("xb") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+            for each in members:
+                digest = _store(archive, each)
+                if digests.get(each.name, digest) != digest:
+                    raise PackageError(f"{each.name} changed while it was packed; pack again when nothing writes it")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def check_writable(target: Path) -> str:
+    """Find out before a run whether its package could be written after it.
+
+    Returns:
+        A hint for the user, "" if there is none.
+
+    Raises:
+        ConfigError: no; with the reason and what to do.
+    """
+    try:
+        reason = _obstacle(target)
+    except OSError as error:
+        reason = f"cannot be written ({error.strerror}: {error.filename}); choose another folder"
+    if reason:
+        raise ConfigError(f"--nav-package={target}: {reason}")
+    return "" if target.suffix == SUFFIX else f"{target.name} does not end in {SUFFIX}, which readers expect"
+
+
+def partial_path(target: Path) -> Path:
+    """Return where an incomplete package goes: out.partial.nav beside out.nav."""
+    return target.with_name(f"{target.name.removesuffix(SUFFIX)}.partial{SUFFIX}")
+
+
+def name_problem(name: str) -> str:
+    """Return why a file of this name cannot be in a package, "" if it can: it must mean the same file everywhere."""
+    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
+        return "an absolute name"
+    if re.search(r"[\\\0\ud800-\udfff]", name):
+        return "not a portable name"
+    return "a name that leads elsewhere" if {"", ".", ".."} & set(name.split("/")) else ""
+
+
+def _obstacle(target: Path) -> str:
+    """Return why a package cannot be written, or let the file system say so."""
+    if target.is_dir():
+        return f"this is a folder; name a file in it, like {target / 'out.nav'}"
+    if target.exists() and not _is_ours(target):
+        return "this file is no package and would be lost; choose another name or delete it"
+    folder = next(parent for parent in target.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        return f"{folder} is a file, so that nothing can be written below it"
+    # access() tells root, and network file systems, something else than what happens.
+    tempfile.TemporaryFile(dir=folder, prefix=f".{target.name}.").close()
+    return ""
+
+
+def _is_ours(target: Path) -> bool:
+    with target.open("rb") as file:
+        return file.read(len(ZIP_START)) in (ZIP_START, b"")
+
+
+def _store(archive: zipfile.ZipFile, each: Member) -> str:
+    info = zipfile.ZipInfo(each.name, TIME)
+    info.create_system = 3
+    info.external_attr = (0o100755 if each.name.endswith(".sh") else 0o100644) << 16
+    # Decides whether the entry gets 64-bit sizes.
+    info.file_size = each.size
+    total = hashlib.sha256()
+    with archive.open(info, "w") as entry:
+        for chunk in each.chunks():
+            entry.write(chunk)
+            total.update(chunk)
+    return total.hexdigest()
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """Give a path beside `target` to write to; it takes the place of `target` if the block ends well, else it goes."""
+    target = target.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    with suppress(OSError):  # some file systems cannot; the file itself is on the disk
+        _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,145 @@
+"""The machine and the interpreter that a package was made with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from pytest_navigator.package.privacy import public_url
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.records import JSON
+
+TIMEOUT = 10.0
+"""How long git and nvidia-smi may take, s: a driver in trouble hangs."""
+
+LIBRARIES = {
+    "CUDA_VERSION": "nvidia-cuda-runtime",
+    "CUDNN_VERSION": "nvidia-cudnn",
+    "CUBLAS_VERSION": "nvidia-cublas",
+    "CUFFT_VERSION": "nvidia-cufft",
+    "CURAND_VERSION": "nvidia-curand",
+    "CUSOLVER_VERSION": "nvidia-cusolver",
+    "CUSPARSE_VERSION": "nvidia-cusparse",
+    "NCCL_VERSION": "nvidia-nccl",
+    "TRT_VERSION": "tensorrt",
+}
+"""Model Navigator's name of a library -> how the name of its distribution starts.
+
+Model Navigator takes these from environment variables of NVIDIA's containers, which need not be what is loaded.
+"""
+
+GPU_FIELDS = {"name": "name", "driver_version": "driver_version", "memory": "memory.total", "tdp": "power.max_limit"}
+
+
+def current_environment() -> dict[str, JSON]:
+    """Return Model Navigator's `environment` block, of the running interpreter.
+
+    No framework is imported, no environment variable is recorded. Takes some 100 ms.
+    """
+    packages = python_packages()
+    return {
+        "cpu": _cpu(),
+        "memory": f"{psutil.virtual_memory().total / 2**30:.1f}G",
+        "gpu": _gpu(),
+        "os": {"name": os.name, "platform": platform.system(), "release": platform.release()},
+        "python_version": platform.python_version(),
+        "python_packages": packages,
+        "libraries": _libraries(packages),
+    }
+
+
+def python_packages() -> dict[str, str]:
+    """Return name -> version of every distribution that the running interpreter can import."""
+    found: dict[str, str] = {}
+    for distribution in distributions():
+        name: str | None = distribution.metadata["Name"]
+        # The first one on sys.path is the one that is imported.
+        if name:
+            found.setdefault(name, distribution.version)
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def git_state(root: Path) -> dict[str, JSON] | None:
+    """Return commit, branch (None: detached), dirty and url (without user-info) of a checkout; None outside of one.
+
+    `dirty` says whether tracked files differ from the commit (None: git did not tell); the workspace and the package
+    themselves do not count.
+    """
+    commit = _git(root, "rev-parse", "HEAD")
+    if not commit:
+        return None
+    url = _git(root, "remote", "get-url", "origin")
+    changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+    return {
+        "commit": commit,
+        "branch": _git(root, "symbolic-ref", "--short", "-q", "HEAD") or None,
+        "dirty": None if changes is None else bool(changes),
+        "url": public_url(url) if url else None,
+    }
+
+
+def _cpu() -> dict[str, JSON]:
+    frequency = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
+    return {
+        "name": _cpu_name(),
+        "physical_cores": psutil.cpu_count(logical=False),
+        "logical_cores": psutil.cpu_count(logical=True),
+        # Virtual machines do not tell: psutil says 0.
+        "min_frequency": (frequency.min if frequency else None) or None,
+        "max_frequency": (frequency.max if frequency else None) or None,
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()
+
+
+def _gpu() -> dict[str, JSON] | None:
+    """Return the first GPU as nvidia-smi sees it."""
+    program = shutil.which("nvidia-smi")
+    if not program:
+        return None
+    query = _output([program, f"--query-gpu={','.join(GPU_FIELDS.values())}", "--format=csv,noheader"]) or ""
+    values = [value.strip() for value in query.partition("\n")[0].split(",")]
+    if len(values) != len(GPU_FIELDS):
+        return None
+    lines = (line.partition(":") for line in (_output([program, "--query"]) or "").splitlines())
+    version = next((value.strip() for name, _, value in lines if name.strip() == "CUDA Version"), None)
+    return {**dict(zip(GPU_FIELDS, values, strict=True)), "cuda_version": version}
+
+
+def _libraries(packages: dict[str, str]) -> dict[str, JSON]:
+    found = {
+        library: next((version for name, version in packages.items() if name.lower().startswith(prefix)), None)
+        for library, prefix in LIBRARIES.items()
+    }
+    return {library: version for library, version in found.items() if version}
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    return _output(["git", "-C", str(root), *arguments])
+
+
+def _output(command: Sequence[str]) -> str | None:
+    """Return what a command prints; None if it is missing, fails or takes too long."""
+    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT, env=quiet, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode(errors="replace").strip()

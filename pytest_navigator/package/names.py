@@ -1,0 +1,112 @@
+"""Model Navigator's names: of formats, of the commands in status.yaml, of the rows in navigator.log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Sequence
+
+    from pytest_navigator.records import Outcome
+    from pytest_navigator.records import SuiteRecord
+    from pytest_navigator.records import Variant
+
+
+@dataclass(frozen=True)
+class FormatNames:
+    """The names of one format.
+
+    Attributes:
+        title: for people, as navigator.log writes it.
+        command: the part of a command's name ("ExportTorch2ONNX").
+        config: the key in `custom_configs`.
+    """
+
+    title: str
+    command: str
+    config: str
+
+
+FORMATS = {
+    "torch": FormatNames("PyTorch", "Torch", "Torch"),
+    "tensorflow": FormatNames("TensorFlow2", "TF", "TensorFlow"),
+    "jax": FormatNames("JAX", "JAX", "JAX"),
+    "python": FormatNames("Python", "Python", "Python"),
+    "torchscript": FormatNames("TorchScript", "TorchScript", "TorchScript"),
+    "torch-exportedprogram": FormatNames("ExportedProgram", "ExportedProgram", "TorchExportedProgram"),
+    "torch-trt": FormatNames("Torch-TensorRT", "TorchTensorRT", "TorchTensorRT"),
+    "onnx": FormatNames("ONNX", "ONNX", "Onnx"),
+    "trt": FormatNames("TensorRT", "TRT", "TensorRT"),
+    "tf-savedmodel": FormatNames("SavedModel", "SavedModel", "TensorFlowSavedModel"),
+    "tf-trt": FormatNames("TensorFlow-TensorRT", "TFTRT", "TensorFlowTensorRT"),
+}
+
+IRREGULAR = {"ExportTorch2ExportedProgram": "ExportExportedProgram"}
+"""Commands whose name does not follow `<Export|Convert><from>2<to>`."""
+
+SOURCE_COMMANDS = ("InferInputMetadata", "FetchInputModelData", "InferOutputMetadata", "FetchOutputModelData")
+"""What Model Navigator does in four commands is one step here."""
+
+TITLES = {
+    "source": "Fetch input model data",
+    "export": "Export {source} to {format}",
+    "convert": "Convert {parent} to {format}",
+    "correctness": "Correctness {source} to {format}",
+    "profile": "Performance {format}",
+    "verify": "Verify {format}",
+}
+
+
+def names_of(format_name: str) -> FormatNames:
+    """Return the names of a format; those that Model Navigator does not know are named after themselves."""
+    own = "".join(part[:1].upper() + part[1:] for part in format_name.split("-"))
+    return FORMATS.get(format_name) or FormatNames(format_name, own, own)
+
+
+def command(suite: SuiteRecord, variant: Variant) -> str:
+    """Return the name of the command that makes a variant: "ExportTorch2ONNX", "ConvertONNX2TRT"."""
+    parent = {v.key: v.format for v in suite.variants}.get(variant.parent or "")
+    verb, origin = ("Convert", parent) if parent else ("Export", suite.framework)
+    regular = f"{verb}{names_of(origin).command}2{names_of(variant.format).command}"
+    return IRREGULAR.get(regular, regular)
+
+
+def titles(suite: SuiteRecord, outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the title of each outcome's row; what would be equal is told apart in parentheses."""
+    plain = [_title(suite, outcome) for outcome in outcomes]
+    return [
+        f"{title} ({note})" if (note := _difference(outcome, _namesakes(title, plain, outcomes))) else title
+        for title, outcome in zip(plain, outcomes, strict=True)
+    ]
+
+
+def _title(suite: SuiteRecord, outcome: Outcome) -> str:
+    variants = {variant.key: variant for variant in suite.variants}
+    variant = variants.get(outcome.key)
+    parent = variants.get(variant.parent or "") if variant else None
+    title = TITLES[outcome.step].format(
+        source=names_of(suite.framework).title,
+        format=names_of(variant.format if variant else outcome.key).title,
+        parent=names_of(parent.format).title if parent else "",
+    )
+    source = names_of(suite.framework).title
+    return title.replace(f"{source} to {source}", source)
+
+
+def _namesakes(title: str, every: Iterable[str], outcomes: Iterable[Outcome]) -> list[Outcome]:
+    return [outcome for other, outcome in zip(every, outcomes, strict=True) if other == title]
+
+
+def _difference(outcome: Outcome, namesakes: Sequence[Outcome]) -> str:
+    """Return what tells an outcome from its namesakes, as little as possible."""
+    if len(namesakes) == 1:
+        return ""
+    columns = zip(*map(_parts, namesakes), strict=True)
+    differing = [len(set(column)) > 1 for column in columns]
+    return ", ".join(part for part, differs in zip(_parts(outcome), differing, strict=True) if differs and part)
+
+
+def _parts(outcome: Outcome) -> tuple[str, ...]:
+    return outcome.key, outcome.runner, outcome.batch, str(outcome.data.get("nodeid", ""))

@@ -1,0 +1,222 @@
+"""Open a `.nav` package: nothing is unpickled, nothing unchecked is handed out, nothing is written elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import struct
+import uuid
+import zipfile
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package.archive import name_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Iterator
+    from typing import Self
+
+    from pytest_navigator.records import JSON
+
+STATUS = "status.yaml"
+CHUNK = 2**20
+LARGEST_STATUS = 64 * 2**20
+"""More than this is no status.yaml, B."""
+
+TRUNCATED = "is truncated or damaged"
+AGAIN = "make it again with pytest --nav-package=PATH, or get another copy"
+
+
+class PackageFile:
+    """An open package, as a context manager. Made by `open_package`.
+
+    Attributes:
+        path: of the package.
+        status: content of status.yaml.
+    """
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
+        self.path = path
+        self._archive = archive
+        self._names = _checked_names(path, archive)
+        self.status: dict[str, JSON] = self._read_status()
+        self._digests: dict[str, str] = self.details.get("files") or {}
+        self._compare_with_list()
+
+    @property
+    def details(self) -> dict[str, JSON]:
+        """What is in status.yaml under `pytest_navigator`; empty for a package of Model Navigator's own."""
+        details = self.status.get("pytest_navigator")
+        return details if isinstance(details, dict) else {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run that wrote the package covered the whole suite."""
+        return bool(self.details.get("complete", True))
+
+    def files(self) -> dict[str, str]:
+        """Return name -> SHA-256 of every file but status.yaml; "" in a package of Model Navigator's own."""
+        return {name: self._digests.get(name, "") for name in self._names if name != STATUS}
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            PackageError: there is no such file, or it is not what was packed.
+        """
+        return b"".join(self._chunks(name))
+
+    def verify(self) -> None:
+        """Read every file.
+
+        Raises:
+            PackageError: names the first one that is not what was packed.
+        """
+        for name in self.files():
+            for _ in self._chunks(name):
+                pass
+
+    def extract(self, names: Iterable[str], target: Path) -> list[Path]:
+        """Write files below `target`, replacing those that are there; a damaged file is not written.
+
+        Returns:
+            Their paths.
+
+        Raises:
+            PackageError: a file is damaged or cannot be written, or a link in `target` leads out of it.
+        """
+        try:
+            return [self._extract(name, target) for name in names]
+        except OSError as error:
+            raise PackageError(f"cannot write below {target} ({error.strerror or error})") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._archive.close()
+
+    def _read_status(self) -> dict[str, JSON]:
+        info = self._names.get(STATUS)
+        if info is None:
+            raise PackageError(f"{self.path} is a ZIP, but no package: it has no {STATUS}")
+        if info.file_size > LARGEST_STATUS:
+            raise PackageError(f"{self.path}: its {STATUS} is too large to be one ({info.file_size} B)")
+        try:
+            status = yaml.safe_load(self.read(STATUS))
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise PackageError(f"{self.path}: {STATUS} cannot be read ({error}); {AGAIN}") from error
+        if not isinstance(status, dict) or "format_version" not in status:
+            raise PackageError(f"{self.path}: {STATUS} is not that of a package: it has no format_version")
+        return status
+
+    def _compare_with_list(self) -> None:
+        if not self._digests:
+            return
+        if gone := sorted(self._digests.keys() - self._names.keys()):
+            raise PackageError(f"{self.path}: {gone[0]} is missing; {AGAIN}")
+        if added := sorted(self._names.keys() - self._digests.keys() - {STATUS}):
+            raise PackageError(f"{self.path}: {added[0]} was added after the package was written; {AGAIN}")
+
+    def _chunks(self, name: str) -> Iterator[bytes]:
+        total = hashlib.sha256()
+        try:
+            with self._archive.open(self._info(name)) as file:
+                while chunk := file.read(CHUNK):
+                    total.update(chunk)
+                    yield chunk
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
+            raise PackageError(f"{self.path}: {name} is damaged ({error}); {AGAIN}") from error
+        # status.yaml holds the digests and is asked for before they are known.
+        if name != STATUS and self._digests.get(name, total.hexdigest()) != total.hexdigest():
+            raise PackageError(f"{self.path}: {name} is not what was packed (SHA-256 differs); {AGAIN}")
+
+    def _info(self, name: str) -> zipfile.ZipInfo:
+        if name in self._names:
+            return self._names[name]
+        left_out = self.details.get("left_out") or {}
+        reason = f"it was left out ({left_out[name]})" if name in left_out else "no such file"
+        raise PackageError(f"{self.path}: {name}: {reason}")
+
+    def _extract(self, name: str, target: Path) -> Path:
+        path = target / self._info(name).filename
+        if not path.parent.resolve().is_relative_to(target.resolve()):
+            raise PackageError(f"{path} would be written outside of {target}: a link leads there; remove it")
+        chunks = self._chunks(name)
+        first = next(chunks, b"")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
+        try:
+            with temporary.open("xb") as file:
+                file.write(first)
+                file.writelines(chunks)
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        return path
+
+
+def open_package(path: Path) -> PackageFile:
+    """Open a package for reading.
+
+    Raises:
+        PackageError: there is none, it is truncated, it is something else, or it is made to write outside of a folder.
+    """
+    archive = _open(Path(path))
+    try:
+        return PackageFile(Path(path), archive)
+    except BaseException:
+        archive.close()
+        raise
+
+
+def _open(path: Path) -> zipfile.ZipFile:
+    if path.is_dir():
+        raise PackageError(f"{path} is a folder, not a package; a package is a file that --nav-package=PATH wrote")
+    try:
+        return zipfile.ZipFile(path)
+    except FileNotFoundError:
+        raise PackageError(f"{path}: no such file; pytest --nav-package={path} writes it") from None
+    except OSError as error:
+        raise PackageError(f"{path} cannot be read ({error.strerror or error})") from error
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+        raise PackageError(f"{path} {_why_not(path)}; {AGAIN}") from error
+
+
+def _why_not(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(4)
+    if not start:
+        return "is empty"
+    return TRUNCATED if start.startswith(b"PK") else "is not a package (not a ZIP file)"
+
+
+def _checked_names(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the files by name; folders need no entry of their own."""
+    infos = archive.infolist()
+    # In a truncated package the last sample's own end record is found, since an npz is a ZIP: it does not begin at 0.
+    if infos and min(info.header_offset for info in infos) != 0:
+        raise PackageError(f"{path} {TRUNCATED}; {AGAIN}")
+    for name, count in Counter(info.filename for info in infos).items():
+        if count > 1:
+            raise PackageError(f"{path}: {name!r} is there {count} times; the package was tampered with")
+    for info in infos:
+        if problem := _problem(info):
+            raise PackageError(f"{path}: {info.filename!r} is {problem}; the package was tampered with")
+    return {info.filename: info for info in infos if not info.is_dir()}
+
+
+def _problem(info: zipfile.ZipInfo) -> str:
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "a link or a device"
+    # The name as it is stored: zipfile has cut the other one at the first NUL.
+    return name_problem(info.orig_filename.removesuffix("/"))

@@ -1,0 +1,141 @@
+"""What a suite's folder in the workspace says, as one value that status, log, configuration and summary read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pytest_navigator import records
+from pytest_navigator.errors import PackageError
+from pytest_navigator.records import Outcome
+from pytest_navigator.records import ProfileResult
+from pytest_navigator.records import Signature
+from pytest_navigator.records import Status
+from pytest_navigator.records import SuiteRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from typing import TypeVar
+
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Variant
+
+    T = TypeVar("T")
+
+MADE = ("export", "convert")
+
+
+@dataclass(frozen=True)
+class Results:
+    """The outcomes of one suite, looked up by what they are about.
+
+    Attributes:
+        outcomes: in the order of the suite's steps; verify outcomes after these.
+        signature: None as long as the source step has not passed.
+        unfinished: steps in which the process that holds the live model died.
+    """
+
+    suite: SuiteRecord
+    outcomes: tuple[Outcome, ...]
+    signature: Signature | None = None
+    unfinished: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> Outcome | None:
+        """The source step."""
+        return next((outcome for outcome in self.outcomes if outcome.step == "source"), None)
+
+    @property
+    def source_data(self) -> dict[str, JSON]:
+        """What the source step recorded; empty if it has not run."""
+        return self.source.data if self.source else {}
+
+    @cached_property
+    def missing(self) -> tuple[str, ...]:
+        """Ids of the suite's steps that neither ran nor were skipped."""
+        known = {outcome.id for outcome in self.outcomes}
+        return tuple(step for step in self.suite.steps if step not in known)
+
+    def variant(self, key: str) -> Variant:
+        """Return the variant with this key."""
+        return next(variant for variant in self.suite.variants if variant.key == key)
+
+    def chain(self, key: str) -> list[str]:
+        """Return the key and those of the variants that it is made from, the nearest first."""
+        parent = self.variant(key).parent
+        return [key, *(self.chain(parent) if parent else [])]
+
+    def made(self, key: str) -> Outcome | None:
+        """Return the export or convert step of a variant."""
+        return next((outcome for outcome in self.outcomes if outcome.step in MADE and outcome.key == key), None)
+
+    def correctness(self, key: str, runner: str) -> Outcome | None:
+        """Return the correctness step of one runner."""
+        return next(iter(self._cell("correctness", key, runner)), None)
+
+    def profiles(self, key: str, runner: str) -> list[Outcome]:
+        """Return the profile steps of one runner, one a batch size."""
+        return self._cell("profile", key, runner)
+
+    def verifications(self, key: str, runner: str) -> list[Outcome]:
+        """Return the user's verify tests of one runner."""
+        return self._cell("verify", key, runner)
+
+    def current(self, verification: Outcome) -> bool:
+        """Whether the artifact is still the one that a verify test has seen."""
+        if self.variant(verification.key).file:
+            made = self.made(verification.key)
+            return made is not None and bool(made.digest) and made.digest == verification.digest
+        known = {self.source.digest if self.source else "", str(self.source_data.get("fingerprint") or "")}
+        return verification.digest in ((known - {""}) or {""})
+
+    def verified(self, key: str, runner: str) -> bool:
+        """Whether at least one verify test ran for this runner's artifact as it is now, and all passed."""
+        found = self.verifications(key, runner)
+        return bool(found) and all(outcome.passed and self.current(outcome) for outcome in found)
+
+    def cells(self) -> list[tuple[str, str]]:
+        """Return every variant key with each of its runners."""
+        return [(v.key, runner) for v in self.suite.variants for runner in v.runners]
+
+    def _cell(self, step: str, key: str, runner: str) -> list[Outcome]:
+        return [o for o in self.outcomes if (o.step, o.key, o.runner) == (step, key, runner)]
+
+
+def profile_result(outcome: Outcome) -> ProfileResult:
+    """Return the figures of a profile step that passed."""
+    return records.structured(outcome.data["result"], ProfileResult)
+
+
+def combined(outcomes: Iterable[Outcome]) -> Status | None:
+    """Return one status for several outcomes: failed if one failed, else passed if one passed, else skipped."""
+    statuses = {Status.FAILED if o.status is Status.XFAILED else o.status for o in outcomes}
+    return next((s for s in (Status.FAILED, Status.PASSED, Status.SKIPPED) if s in statuses), None)
+
+
+def read_results(folder: Path) -> Results:
+    """Read a suite's folder in the workspace.
+
+    Raises:
+        PackageError: a record is missing or cannot be read.
+    """
+    suite = _load(folder / "suite.json", SuiteRecord)
+    signature = folder / "signature.json"
+    outcomes = [_load(path, Outcome) for path in sorted((folder / ".steps").glob("*.json"))]
+    order = {step: position for position, step in enumerate(suite.steps)}
+    outcomes.sort(key=lambda o: (order.get(o.id, len(order)), o.started, o.id, str(o.data.get("nodeid"))))
+    unfinished = sorted(path.stem for path in (folder / ".steps").glob("*.started"))
+    return Results(
+        suite, tuple(outcomes), _load(signature, Signature) if signature.exists() else None, tuple(unfinished)
+    )
+
+
+def _load(path: Path, kind: type[T]) -> T:
+    try:
+        return records.load(path, kind)
+    except FileNotFoundError:
+        raise PackageError(f"{path.parent} is no suite's folder of a workspace: it has no {path.name}") from None
+    except Exception as error:  # json and cattrs raise many types
+        raise PackageError(f"{path}: not a {kind.__name__} ({error}); remove the workspace and run again") from error

@@ -1,0 +1,102 @@
+"""Which files of a suite's folder go into its package, and why the others do not."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.package.archive import name_problem
+from pytest_navigator.package.best import best_runners
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterator
+    from collections.abc import Sequence
+
+    from pytest_navigator.package.results import Results
+
+RECORDS = ("suite.json", "signature.json")
+"""What they say is in status.yaml."""
+
+DATA = ("model_input", "model_output")
+
+SMALL = ("config.yaml", "format.log", "reproduce_")
+"""How the names start of what stays of a format whose model is left out."""
+
+KEPT: dict[str, Callable[[Results, Sequence[str]], set[str]]] = {
+    "all": lambda results, required: {variant.key for variant in results.suite.variants},
+    "best": lambda results, required: _with_parents(results, best_runners(results, files_only=True).keys),
+    "required": lambda results, required: _with_parents(results, _named(results, required)),
+    "none": lambda results, required: set(),
+}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The files of a package.
+
+    Attributes:
+        files: name in the package -> path, in the order of the package.
+        left_out: name -> reason.
+    """
+
+    files: dict[str, Path] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def select(folder: Path, results: Results, *, keep: str, save_data: str, required: Sequence[str]) -> Selection:
+    """Return what goes into the package. Hidden files and folders never do; they are not mentioned either.
+
+    Args:
+        keep: a key of `KEPT`; the models that "best" and "required" keep bring those that they are made from.
+        required: keys or formats of variants.
+    """
+    kept = KEPT[keep](results, required)
+    dropped = {v.key for v in results.suite.variants} - kept
+    selection = Selection()
+    for name, path in sorted(_files(folder, folder)):
+        reason = _reason(name, path, folder, dropped, keep, save_data)
+        if reason:
+            selection.left_out[name] = reason
+        elif reason is not None:
+            selection.files[name] = path
+    return selection
+
+
+def _reason(name: str, path: Path, folder: Path, dropped: set[str], keep: str, save_data: str) -> str | None:
+    """Return why a file is left out, "" if it is not, None if nobody misses it."""
+    top, _, rest = name.partition("/")
+    if name in RECORDS:
+        return None
+    if problem := name_problem(name):
+        return problem
+    if not path.resolve().is_relative_to(folder.resolve()):
+        return "a link out of the workspace"
+    if not path.is_file():
+        return "not a regular file"
+    if top in DATA and save_data == "none":
+        return "save_data=none"
+    return f"keep={keep}" if top in dropped and not rest.startswith(SMALL) else ""
+
+
+def _files(folder: Path, root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield every file; a link to a folder counts as one, so that it is not followed and not forgotten."""
+    for entry in os.scandir(folder):
+        path = Path(entry.path)
+        if entry.name.startswith(".") or entry.name == "__pycache__":
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(path, root)
+        else:
+            yield path.relative_to(root).as_posix(), path
+
+
+def _named(results: Results, required: Sequence[str]) -> set[str]:
+    return {variant.key for variant in results.suite.variants if {variant.key, variant.format} & set(required)}
+
+
+def _with_parents(results: Results, keys: set[str]) -> set[str]:
+    return {ancestor for key in keys for ancestor in results.chain(key)}

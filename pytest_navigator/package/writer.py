@@ -1,0 +1,128 @@
+"""A suite's folder in the workspace -> its `.nav` package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+
+from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import unknown
+from pytest_navigator.package import config_yaml
+from pytest_navigator.package import navlog
+from pytest_navigator.package import status
+from pytest_navigator.package.archive import Member
+from pytest_navigator.package.archive import member
+from pytest_navigator.package.archive import partial_path
+from pytest_navigator.package.archive import write_archive
+from pytest_navigator.package.environment import current_environment
+from pytest_navigator.package.privacy import scrubbed
+from pytest_navigator.package.privacy import scrubber
+from pytest_navigator.package.results import read_results
+from pytest_navigator.package.selection import KEPT
+from pytest_navigator.package.selection import select
+from pytest_navigator.records import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_navigator.package.results import Results
+    from pytest_navigator.records import JSON
+
+STATUS = "status.yaml"
+LOG = "navigator.log"
+CONFIG = "config.yaml"
+SAVE_DATA = ("all", "none")
+
+
+def pack(
+    folder: Path,
+    target: Path,
+    *,
+    keep: str = "all",
+    save_data: str = "all",
+    complete: bool = True,
+    required: Sequence[str] = (),
+    environment: Mapping[str, JSON] | None = None,
+    git: Mapping[str, JSON] | None = None,
+    uuid: str = "",
+    timestamp: str = "",
+) -> Path:
+    """Write a suite's package, and its status.yaml, navigator.log and config.yaml into the workspace as well.
+
+    With `environment`, `uuid` and `timestamp` given, the same workspace gives the same bytes.
+
+    Args:
+        folder: of the suite.
+        target: path of the package.
+        keep: which models: "all", "best", "required" (with what they are made from) or "none".
+        save_data: "all", or "none" to leave out the samples, and their ranges in config.yaml.
+        complete: whether the run covered the whole suite. It is not complete either if a step of it has no outcome.
+        required: keys or formats that `keep="required"` keeps.
+        git: see `environment.git_state`; None: not recorded.
+
+    Returns:
+        The path of the package: `target`, or `out.partial.nav` beside it if the run was not complete; a package that
+        is at `target` stays then.
+
+    Raises:
+        ConfigError: `keep` or `save_data` is none of the words.
+        PackageError: a record cannot be read or the package cannot be written; what was at the path is as it was.
+    """
+    _check("keep", keep, KEPT)
+    _check("save_data", save_data, SAVE_DATA)
+    results = read_results(folder)
+    whole = complete and not results.missing
+    path = target if whole else partial_path(target)
+    try:
+        _write_texts(folder, results, save_data)
+        selection = select(folder, results, keep=keep, save_data=save_data, required=required)
+        scrub = scrubber()
+        members = [member(name, file, scrub) for name, file in selection.files.items() if name != STATUS]
+        digests = {each.name: each.digest() for each in members}
+        content = dump(
+            status.build(
+                results,
+                current_environment() if environment is None else environment,
+                files=digests,
+                left_out=selection.left_out,
+                git=git,
+                complete=whole,
+                uuid=uuid,
+                timestamp=timestamp,
+            )
+        )
+        write_atomically(folder / STATUS, content)
+        write_archive(path, [Member(STATUS, content), *members], digests)
+    except OSError as error:
+        raise PackageError(
+            f"cannot write {path}: {error.strerror or error}; what was there before is untouched, and the workspace "
+            f"{folder} still has everything"
+        ) from error
+    return path
+
+
+def dump(content: JSON) -> bytes:
+    """Return plain data as YAML, keys in their order."""
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120).encode()
+
+
+def _check(option: str, value: str, valid: Sequence[str] | Mapping[str, object]) -> None:
+    if value not in valid:
+        raise unknown(option, value, valid)
+
+
+def _write_texts(folder: Path, results: Results, save_data: str) -> None:
+    """Write what is derived from the records, so that workspace and package look the same."""
+    write_atomically(folder / LOG, navlog.render(results).encode(errors="surrogateescape"))
+    if results.signature is None:
+        return
+    value_ranges = config_yaml.ranges(folder / "model_input" / "correctness") if save_data == "all" else {}
+    scrub = scrubber()
+    for variant in results.suite.variants:
+        made = results.made(variant.key)
+        if made and made.passed:
+            content = scrubbed(config_yaml.config(results, variant, value_ranges), scrub)
+            write_atomically(folder / variant.key / CONFIG, dump(content))

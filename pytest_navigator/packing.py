@@ -1,0 +1,88 @@
+"""The end of a run: every suite's package, and what is said about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package import check_writable
+from pytest_navigator.package import environment
+from pytest_navigator.package import git_state
+from pytest_navigator.package import pack
+from pytest_navigator.package import read_results
+from pytest_navigator.records import Outcome
+from pytest_navigator.records import Status
+from pytest_navigator.report import summary
+from pytest_navigator.report import unfit
+
+if TYPE_CHECKING:
+    from pytest_navigator.package import Results
+    from pytest_navigator.run import Run
+    from pytest_navigator.workspace import SuiteFolder
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the end of the run says of one suite: its summary, and whether the run must not exit with 0."""
+
+    lines: list[str]
+    fails: bool
+
+
+def check_target(pattern: str | None) -> None:
+    """Find an unwritable package path before the run, not after an hour.
+
+    Raises:
+        PackageError: with the reason.
+    """
+    if pattern:
+        check_writable(Path(pattern.replace("{model}", "model")).absolute())
+
+
+def write_all(run: Run) -> list[Written]:
+    """Write the package of every suite, and return what to print."""
+    return [_write(run, folder) for folder in run.workspace.suites()]
+
+
+def _write(run: Run, folder: SuiteFolder) -> Written:
+    _bury(folder)
+    results = read_results(folder.path)
+    try:
+        saved = _pack(run, results, folder.path)
+    except PackageError as error:
+        return Written([*summary(results), f"ERROR: no package was written: {error}"], fails=True)
+    reason = unfit(results)
+    return Written([*summary(results), *([f"FAILED: {reason}"] if reason else []), *saved], fails=bool(reason))
+
+
+def _pack(run: Run, results: Results, folder: Path) -> list[str]:
+    """Write the package; returns the line that says where it is and what is missing from it."""
+    if not results.suite.package:
+        return [f"results: {folder}"]
+    target = Path(run.config.invocation_params.dir, results.suite.package)
+    settings = results.suite.settings
+    path = pack(
+        folder,
+        target,
+        keep=settings["keep"]["value"],
+        save_data=settings["save_data"]["value"],
+        required=settings["require"]["value"],
+        environment=environment(),
+        git=None if run.options.no_git else git_state(run.config.rootpath),
+    )
+    if path == target:
+        return [f"package: {path}"]
+    count = f"{len(results.missing)} of {len(results.suite.steps)}"
+    return [f"package: {path} (partial: {count} steps did not run; {target.name} is as it was)"]
+
+
+def _bury(folder: SuiteFolder) -> None:
+    """Give a step whose process died in it the outcome that it could not write itself."""
+    for step in folder.unfinished():
+        if folder.record(step) is None:
+            kind, key, runner, batch = [*step.split("."), "", "", ""][:4]
+            message = "the pytest process ended while this step ran in it; -n 1 keeps such a crash to one test"
+            folder.write(Outcome(kind, Status.FAILED, key, runner, batch, message=message, error="crash"))
+        folder.finish(step)

@@ -1,0 +1,121 @@
+"""What a `verify_` test holds: a runner in the child, or the live model, called like the model itself."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import unknown
+from pytest_navigator.structure import Call
+from pytest_navigator.structure import call_of
+from pytest_navigator.structure import flatten_call
+from pytest_navigator.structure import flatten_output
+from pytest_navigator.structure import unflatten
+from pytest_navigator.structure import unflatten_call
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    import numpy as np
+
+    from pytest_navigator.frameworks.base import Framework
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.item import SuiteItem
+    from pytest_navigator.records import Signature
+    from pytest_navigator.steps.context import Context
+
+
+class RunnerProxy:
+    """A format in a runtime. Call it like the model: the source's structure and arrays come back.
+
+    Attributes:
+        format: folder name of the format; name: Model Navigator's name of the runner.
+    """
+
+    def __init__(self, item: SuiteItem, key: str, runner: str) -> None:
+        self.format = key
+        self.name = runner
+        self._item = item
+        self._handle = uuid.uuid4().hex
+        self._signature = item.suite.folder.signature
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """Run one inference on the model's own arguments."""
+        framework = self._item.live.framework
+        feed = feed_of(Call(*args, **kwargs), self._signature, framework)
+        outputs = {n: framework.from_numpy(a) for n, a in self.infer(feed).items()}
+        return unflatten(self._signature.output_tree, outputs)
+
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run one inference on numpy arrays by input name; returns numpy arrays by output name.
+
+        Raises:
+            ConfigError: an input is missing or does not exist.
+        """
+        check_feed(feed, self._signature)
+        context = self._context()
+        if self._item.run.options.in_process:
+            from pytest_navigator.steps import isolated
+
+            return isolated.infer(feed, handle=self._handle)[1]
+        path = "pytest_navigator.steps.isolated:infer"
+        arguments = {"handle": self._handle}
+        return self._item.run.child.call(path, arguments, arrays=feed, log=context.log, timeout=context.limit).arrays
+
+    def __enter__(self) -> Self:
+        context = self._context()
+        path = context.runner.path
+        context.isolated(
+            "open_runner", folder=context.folder.path, variant=context.variant, runner=path, handle=self._handle
+        )
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._context().isolated("close_runner", handle=self._handle)
+
+    def _context(self) -> Context:
+        from pytest_navigator.matrix import Step
+        from pytest_navigator.steps.context import Context
+
+        step = Step("verify", self.format, self.name)
+        return Context(self._item.run, self._item.suite, step, self._item.live)
+
+
+class SourceProxy:
+    """The live model, in the same two forms as a runner."""
+
+    def __init__(self, source: Source, signature: Signature) -> None:
+        self.source = source
+        self.signature = signature
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """Run one inference on the model's own arguments."""
+        return self.source.call(args, kwargs)
+
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run one inference on numpy arrays by input name; returns numpy arrays by output name."""
+        check_feed(feed, self.signature)
+        framework, device = self.source.framework, self.source.device()
+        leaves = {n: framework.from_numpy(a, device) for n, a in feed.items()}
+        call = unflatten_call(self.signature.input_tree, leaves)
+        names = [o.name for o in self.signature.outputs]
+        return flatten_output(self.source.call(call.args, call.kwargs), names, framework)[1]
+
+
+def feed_of(call: Call, signature: Signature, framework: Framework) -> dict[str, np.ndarray]:
+    """Return the arrays of a call by the signature's input names."""
+    names = [i.name for i in signature.inputs]
+    return flatten_call(call_of(call, framework.name), (), names, framework)[1]
+
+
+def check_feed(feed: Mapping[str, object], signature: Signature) -> None:
+    """Raise ConfigError for a name that is missing or does not exist."""
+    names = [i.name for i in signature.inputs]
+    for name in feed:
+        if name not in names:
+            raise unknown("input", name, names)
+    absent = [name for name in names if name not in feed]
+    if absent:
+        raise ConfigError(f"input {absent[0]!r} is missing (the model's inputs: {', '.join(names)})")

@@ -1,0 +1,167 @@
+"""Outcomes -> text for people (pure)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_navigator.package.best import best
+from pytest_navigator.package.best import candidates
+from pytest_navigator.package.results import profile_result
+from pytest_navigator.records import Status
+from pytest_navigator.tolerances import number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_navigator.package.best import Figure
+    from pytest_navigator.package.results import Results
+    from pytest_navigator.records import Outcome
+
+HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s", "speed-up", "verified")
+WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped", Status.XFAILED: "xfailed"}
+
+
+def failure_text(outcome: Outcome, folder: Path) -> str:
+    """Return what a failed item says: the one-line reason first, then the details, the log and the script."""
+    lines = [outcome.message, *([outcome.detail] if outcome.detail else [])]
+    if outcome.key:
+        lines.append(f"log: {folder / outcome.key / 'format.log'}")
+    script = outcome.data.get("script")
+    if script:
+        lines.append(f"reproduce, from {folder}: bash {script}")
+    return "\n".join(lines)
+
+
+def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
+    """Return the figures of an outcome for junit's `<property>`: exact builtin types, which also survive xdist."""
+    found: list[tuple[str, str | float]] = [("nav_step", outcome.step)]
+    found += [
+        (f"nav_{n}", v) for n, v in (("format", outcome.key), ("runner", outcome.runner), ("batch", outcome.batch)) if v
+    ]
+    for report in outcome.data.get("outputs", []):
+        found.append((f"nav_atol_{report['name']}", float(report["atol"])))
+    result = outcome.data.get("result")
+    if result:
+        found += [("nav_p50_ms", float(result["p50_latency"])), ("nav_throughput", float(result["throughput"]))]
+    return found
+
+
+def summary(results: Results) -> list[str]:
+    """Return the summary of one suite: a row per format and runner, the best, the folded skips and caveats."""
+    rows = [_row(results, key, runner) for key, runner in results.cells() if not _unavailable(results, key, runner)]
+    return [
+        f"{results.suite.name} ({results.suite.framework})",
+        *(columns([HEADINGS, *rows]) if rows else []),
+        *_not_made(results),
+        *_best(results),
+        *_caveats(results),
+        *_skips(results.outcomes),
+    ]
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def unfit(results: Results) -> str:
+    """Return why a run that is green must not exit with 0: nothing but the source is right; "" otherwise."""
+    checked = [o for o in results.outcomes if o.step == "correctness" and results.variant(o.key).file]
+    planned = [
+        s for s in results.suite.steps if s.startswith("correctness.") and s.split(".")[1] != results.suite.framework
+    ]
+    if not planned or set(results.missing) & set(planned) or any(o.passed for o in checked):
+        return ""
+    return f"no format of {results.suite.name} but the source itself passed correctness"
+
+
+def _row(results: Results, key: str, runner: str) -> tuple[str, ...]:
+    made, checked = results.made(key), results.correctness(key, runner)
+    figure = _best_figure(results, key, runner)
+    tolerance = (
+        max((r["atol"] for r in checked.data["outputs"]), default=None)
+        if checked and checked.data.get("outputs")
+        else None
+    )
+    return (
+        key,
+        runner,
+        _word(made) if results.variant(key).file else "-",
+        _word(checked),
+        "-" if tolerance is None else number(tolerance),
+        f"{figure.p50_latency:.4g}" if figure else "-",
+        f"{figure.throughput:.4g}" if figure else "-",
+        _speed_up(results, figure),
+        "yes" if results.verified(key, runner) else "FAILED" if results.verifications(key, runner) else "-",
+    )
+
+
+def _word(outcome: Outcome | None) -> str:
+    return WORDS[outcome.status] if outcome else "not run"
+
+
+def _best_figure(results: Results, key: str, runner: str) -> Figure | None:
+    """Return the figure at the smallest batch that was measured: the latency that people compare."""
+    mine = [f for f in candidates(results) if (f.key, f.runner) == (key, runner)]
+    return min(mine, key=lambda f: f.batch_size or 0, default=None)
+
+
+def _speed_up(results: Results, figure: Figure | None) -> str:
+    """Compare with the source on the same device at the same batch size."""
+    if figure is None:
+        return "-"
+    device = results.suite.runners[figure.runner].device
+    source = [
+        f
+        for f in candidates(results)
+        if f.key == results.suite.framework and f.batch_size == figure.batch_size
+        if results.suite.runners[f.runner].device == device and results.suite.runners[f.runner].runtime == device
+    ]
+    return f"{source[0].p50_latency / figure.p50_latency:.2f}x" if source and figure.p50_latency else "-"
+
+
+def _best(results: Results) -> list[str]:
+    """Return the block of Model Navigator's strategies, a line each."""
+    found = best(results)
+    rows = (("MaxThroughputStrategy", found.throughput), ("MinLatencyStrategy", found.latency))
+    return [
+        f"{name}: {figure.key} on {figure.runner}, batch {figure.batch_size or '-'}: "
+        f"{figure.p50_latency:.4g} ms, {figure.throughput:.4g} infer/s"
+        for name, figure in rows
+        if figure
+    ]
+
+
+def _not_made(results: Results) -> list[str]:
+    """Return a line for every format that was expected to be impossible, with the reason."""
+    return [f"xfailed: {o.step} {o.key}: {o.message}" for o in results.outcomes if o.status is Status.XFAILED]
+
+
+def _caveats(results: Results) -> list[str]:
+    noted = [o for o in results.outcomes if o.passed and o.message]
+    return [f"note: {o.id}: {o.message}" for o in noted if o.step != "profile"] + _figures_with_caveats(noted)
+
+
+def _figures_with_caveats(noted: Sequence[Outcome]) -> list[str]:
+    """Fold the caveats of figures: how many, and the worst one as an example."""
+    profiles = [o for o in noted if o.step == "profile"]
+    if not profiles:
+        return []
+    worst = max(profiles, key=lambda o: profile_result(o).contention or 0.0)
+    return [f"note: {len(profiles)} profile figures have a caveat, for example {worst.id}: {worst.message}"]
+
+
+def _unavailable(results: Results, key: str, runner: str) -> bool:
+    checked = results.correctness(key, runner)
+    return checked is not None and checked.status is Status.SKIPPED and bool(checked.requirement)
+
+
+def _skips(outcomes: Sequence[Outcome]) -> list[str]:
+    """Fold the skips for what this machine lacks: one line a requirement."""
+    counts: Counter[str] = Counter(o.requirement for o in outcomes if o.status is Status.SKIPPED and o.requirement)
+    return [f"skipped: {count} steps: {requirement}" for requirement, count in counts.items()]

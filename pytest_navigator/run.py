@@ -1,0 +1,233 @@
+"""What one process of a run holds: the registry, the workspace, the child, and the suites that it has met."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+
+from pytest_navigator import matrix as matrices
+from pytest_navigator.collection import framework_of
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.options import suite_settings
+from pytest_navigator.records import SuiteRecord
+from pytest_navigator.records import save
+from pytest_navigator.registry import Registry
+from pytest_navigator.registry import registry_of
+from pytest_navigator.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_navigator.child import Child
+    from pytest_navigator.collection import Place
+    from pytest_navigator.config import NavConfig
+    from pytest_navigator.matrix import Matrix
+    from pytest_navigator.options import RunOptions
+    from pytest_navigator.settings import Settings
+    from pytest_navigator.workspace import SuiteFolder
+
+RUN = pytest.StashKey["Run"]()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The generated tests of one `nav_model`, of one parameter of it.
+
+    Attributes:
+        parameters: the model's own, by fixture name; empty for a model without any.
+        model_id: those parameters as the items' ids write them.
+    """
+
+    place: Place
+    model_id: str
+    parameters: dict[str, Any]
+    settings: Settings
+    matrix: Matrix
+    folder: SuiteFolder
+    name: str
+
+    @property
+    def nodeid(self) -> str:
+        """The suite's node, with the model's own parameters in brackets."""
+        return f"{self.place.nodeid}[{self.model_id}]" if self.model_id else self.place.nodeid
+
+
+@dataclass
+class Run:
+    """One process of one run."""
+
+    config: pytest.Config
+    options: RunOptions
+    registry: Registry
+    workspace: Workspace
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    suites: dict[str, Suite] = field(default_factory=dict)
+    problem: str = ""
+    _child: Child | None = None
+
+    @classmethod
+    def start(cls, config: pytest.Config, options: RunOptions) -> Run:
+        """Begin the run in this process."""
+        return cls(config, options, registry_of(config), Workspace(options.workspace))
+
+    def suite(self, place: Place, model_id: str, parameters: dict[str, Any]) -> Suite:
+        """Return the suite of a place and a model's parameters; make it when it is met first.
+
+        Raises:
+            ConfigError: its configuration is wrong.
+        """
+        key = f"{place.nodeid}[{model_id}]"
+        if key not in self.suites:
+            self.suites[key] = self._suite(place, model_id, parameters)
+        return self.suites[key]
+
+    def met(self, place: Place, parameters: dict[str, Any]) -> Suite | None:
+        """Return the suite of a place whose model has these parameters (the same objects), if it was collected."""
+        for suite in self.suites.values():
+            same = suite.parameters.keys() == parameters.keys()
+            if (
+                suite.place.nodeid == place.nodeid
+                and same
+                and all(parameters[n] is v for n, v in suite.parameters.items())
+            ):
+                return suite
+        return None
+
+    def matrices(self, place: Place | None) -> list[Matrix]:
+        """Return what the models of one place generate: one matrix, or one for each entry of a dict of NavConfigs."""
+        return [self._matrix(place, config)[0] for config in place.configs()] if place else []
+
+    def note(self, problem: str) -> None:
+        """Keep the first usage error; it is raised when the collection is over."""
+        self.problem = self.problem or problem
+
+    @contextmanager
+    def noting_problems(self) -> Iterator[None]:
+        """Note a ConfigError instead of raising it: while pytest collects, it would become a traceback."""
+        try:
+            yield
+        except ConfigError as error:
+            self.note(str(error))
+
+    @property
+    def seed(self) -> int:
+        """Of the setup of `nav_model` and `nav_dataloader`: suites that disagree have the first one's."""
+        seeds = [suite.settings.seed for suite in self.suites.values()]
+        return int(seeds[0]) if seeds else 0
+
+    def warm_up(self) -> None:
+        """Start the child and have it import what the runners of this run need."""
+        if self.options.in_process:
+            return
+        runners = [r for suite in self.suites.values() for r in suite.matrix.runners.values() if not r.live]
+        modules = [name for r in runners for name in r.requires if r.device == "cpu" and find_spec(name) is not None]
+        self.child.start(imports=list(dict.fromkeys(modules)))
+
+    @property
+    def child(self) -> Child:
+        """The child of this process; its imports overlap what this process does."""
+        from pytest_navigator.child import Child
+        from pytest_navigator.child import parent_settings
+
+        if self._child is None:
+            self._child = Child(cwd=self.config.rootpath)
+        self._child.settings = parent_settings()
+        return self._child
+
+    def write_manifests(self) -> None:
+        """Record what was collected: the package's status and a later `pack` start from it."""
+        check_names(list(self.suites.values()), self.options.package)
+        for suite in self.suites.values():
+            save(suite.folder.path / "suite.json", manifest(suite, self.options.package))
+
+    def close(self) -> None:
+        """End what this process started."""
+        if self._child is not None:
+            self._child.close()
+
+    def _suite(self, place: Place, model_id: str, parameters: dict[str, Any]) -> Suite:
+        nav_config = place.config(model_id)
+        matrix, settings = self._matrix(place, nav_config)
+        name = settings.config.name or place.name
+        full = f"{name}-{model_id}" if model_id and not (nav_config and nav_config.name and _own(place)) else name
+        folder = self.workspace.suite(full, f"{place.nodeid}[{model_id}]")
+        return Suite(place, model_id, parameters, settings, matrix, folder, full)
+
+    def _matrix(self, place: Place, nav_config: NavConfig | None) -> tuple[Matrix, Settings]:
+        settings = suite_settings(self.config, nav_config)
+        return matrices.build(settings, self.registry, framework_of(place, nav_config, self.registry)), settings
+
+
+def _own(place: Place) -> bool:
+    """Whether nav_config is a dict, so that its name is one parameter's own."""
+    return any(isinstance(vars(h).get("nav_config"), dict) for h in place.holders)
+
+
+def package_path(pattern: str | None, name: str) -> str:
+    """Return the package of one model: `{model}` in the pattern is its name."""
+    return (pattern or "").replace("{model}", name.replace("/", "-"))
+
+
+def check_names(suites: list[Suite], pattern: str | None) -> None:
+    """Refuse two models that would be written to one package.
+
+    Raises:
+        ConfigError: with the models, and what to write.
+    """
+    packages: dict[str, str] = {}
+    for suite in suites:
+        path = package_path(pattern, suite.name)
+        if pattern and path in packages:
+            what = "models are called " + repr(suite.name) if "{model}" in pattern else "models would be written to it"
+            raise ConfigError(
+                f"--nav-package={pattern}: two {what}: {packages[path]} and {suite.nodeid}. "
+                + (
+                    "Give them names: NavConfig(name=...)"
+                    if "{model}" in pattern
+                    else "Write {model} in it: {model}.nav"
+                )
+            )
+        packages[path] = suite.nodeid
+
+
+def manifest(suite: Suite, pattern: str | None) -> SuiteRecord:
+    """Return a suite as plain data."""
+    matrix = suite.matrix
+    return SuiteRecord(
+        name=suite.name,
+        nodeid=suite.nodeid,
+        framework=matrix.framework,
+        package=package_path(pattern, suite.name),
+        variants=tuple(replace(v, runners=matrix.runners_of(v.key)) for v in matrix.variants.values()),
+        runners=matrix.runners,
+        steps=tuple(step.id for step in matrix.steps()),
+        settings=_plain_settings(suite.settings),
+        implied=matrix.implied,
+        named=matrix.named,
+    )
+
+
+def _plain_settings(settings: Settings) -> dict[str, Any]:
+    """Return each setting's value and origin; objects of configuration as their text."""
+    own = ("batch_dim", "input_names", "output_names", "dynamic_axes", "optimization_profile", "comparisons", "xfail")
+    merged = {name: (s.value, s.origin) for name, s in settings.all.items()}
+    merged |= {name: (getattr(settings.config, name), "nav_config") for name in own}
+    return {name: {"value": _plain(value), "origin": origin} for name, (value, origin) in merged.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (str, int, float, bool, type(None))):
+        return value
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return getattr(value, "__qualname__", repr(value))

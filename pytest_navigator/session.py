@@ -1,0 +1,175 @@
+"""The hooks of a run that checks models, in the order in which pytest calls them; each asks the module that knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+
+from pytest_navigator import __version__
+from pytest_navigator import collection
+from pytest_navigator import generation
+from pytest_navigator import packing
+from pytest_navigator import verification
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import PackageError
+from pytest_navigator.item import OUTCOME
+from pytest_navigator.live import seeded
+from pytest_navigator.options import run_options
+from pytest_navigator.run import RUN
+from pytest_navigator.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from filelock import FileLock
+
+WORKSPACE = "nav_workspace"
+RUN_ID = "nav_run"
+PROBLEM = "nav_problem"
+
+
+def start(config: pytest.Config) -> None:
+    """Begin the run in this process: the controller claims the workspace, its workers are told where it is."""
+    try:
+        run = Run.start(config, run_options(config))
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(Controller(config, run), "navigator-controller")
+        else:
+            run.id = config.workerinput[RUN_ID]
+    except (ConfigError, PackageError) as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[RUN] = run
+    config.pluginmanager.register(Session(run), "navigator-session")
+    config.pluginmanager.register(verification.Fixtures(), "navigator-fixtures")
+    if not config.pluginmanager.hasplugin("benchmark"):
+        from pytest_navigator.benchmark import NullBenchmark
+
+        config.pluginmanager.register(NullBenchmark(), "navigator-benchmark")
+
+
+class Session:
+    """What every process does: collect, run, report."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collect_file(
+        self, file_path: Path, parent: pytest.Collector
+    ) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+        """Collect a conftest.py for its `nav_model`."""
+        collectors = yield
+        collection.collect_conftest(file_path, parent, collectors)
+        return collectors
+
+    def pytest_pycollect_makeitem(self, collector: Any, name: str, obj: object) -> pytest.Collector | None:
+        """Plant a suite where `nav_model` is; take `verify_` functions in."""
+        return collection.planted(collector, name, obj)
+
+    @pytest.hookimpl(trylast=True)  # so that our part of an id comes last
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Parametrize the generated tests and `nav_runner`."""
+        with self.run.noting_problems():
+            generation.parametrize(metafunc, self.run)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Find what is wrong before anything runs; record what was collected."""
+        generation.finish(self.run, items)
+        if self.run.problem:
+            if not hasattr(config, "workerinput"):
+                raise pytest.UsageError(self.run.problem)
+            config.workeroutput[PROBLEM] = self.run.problem  # type: ignore[attr-defined]
+            items.clear()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Start the child early: its imports overlap the source step and the first export."""
+        if not session.config.option.collectonly and any(generation.is_ours(item) for item in session.items):
+            self.run.warm_up()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Keep `nav_model` from being built by items that work from files."""
+        if isinstance(item, pytest.Function) and generation.is_ours(item):
+            generation.prepare(item)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """Seed the setup of `nav_model` and `nav_dataloader`."""
+        if fixturedef.argname not in (collection.MODEL, collection.LOADER):
+            return (yield)
+        with seeded(self.run.seed, self.run.registry.frameworks.values()):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Point at the user's own file, add the figures, and keep what a `verify_` test found."""
+        report = yield
+        if isinstance(item, pytest.Function) and generation.is_ours(item):
+            generation.annotate(item, report, item.stash.get(OUTCOME, None))
+            verification.record(item, report, self.run)
+        return report
+
+    def pytest_unconfigure(self) -> None:
+        """End the child."""
+        self.run.close()
+
+
+class Controller:
+    """What one process does for all: own the workspace, write the packages, print the summary."""
+
+    def __init__(self, config: pytest.Config, run: Run) -> None:
+        self.run = run
+        self.written: list[packing.Written] = []
+        self._lock: FileLock | None = None
+        if config.option.collectonly:
+            return
+        packing.check_target(run.options.package)
+        self._lock = run.workspace.claim(resume=run.options.resume)
+
+    def pytest_report_header(self) -> str:
+        """Say what this run will leave behind."""
+        package = self.run.options.package or "none (--nav-package=PATH writes one)"
+        return f"navigator: {__version__}, workspace: {self.run.options.workspace}, package: {package}"
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell an xdist worker which run it belongs to."""
+        node.workerinput[RUN_ID] = self.run.id
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Take a worker's usage error for the run's."""
+        self.run.problem = self.run.problem or getattr(node, "workeroutput", {}).get(PROBLEM, "")
+
+    @pytest.hookimpl(trylast=True)  # after the last step has been recorded, before the terminal's summary
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the packages, whatever happened: also after failures, `-x` and Ctrl-C."""
+        if self.run.problem:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        elif not session.config.option.collectonly:
+            self.written = packing.write_all(self.run)
+            if session.exitstatus == pytest.ExitCode.OK and any(w.fails for w in self.written):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+        """Print one section: a row per format and runtime, the best, the skips, the package."""
+        if self.run.problem and config.pluginmanager.hasplugin("xdist"):
+            terminalreporter.write_line(f"ERROR: {self.run.problem}", red=True)
+        lines = [line for written in self.written for line in written.lines]
+        if lines:
+            terminalreporter.section("navigator")
+            for line in lines:
+                terminalreporter.write_line(line)
+
+    def pytest_unconfigure(self) -> None:
+        """Let the next run have the workspace."""
+        if self._lock is not None:
+            self._lock.release()

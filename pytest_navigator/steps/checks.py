@@ -1,0 +1,68 @@
+"""Comparing and timing a runner: the same code for a runner in the child and for one of the live model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.correctness import Comparison
+from pytest_navigator.npz import load_npz
+from pytest_navigator.npz import save_npz
+from pytest_navigator.profiling import measure
+from pytest_navigator.signatures import resized
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from pytest_navigator.profile_config import Windows
+    from pytest_navigator.records import Case
+    from pytest_navigator.records import OutputReport
+    from pytest_navigator.records import ProfileResult
+    from pytest_navigator.records import Signature
+    from pytest_navigator.runners.base import Runner
+    from pytest_navigator.tolerances import Rule
+
+
+def read_input(folder: Path, case: Case, signature: Signature) -> dict[str, np.ndarray]:
+    """Return what goes into a case, by name; rows are stored without their batch axis."""
+    return load_npz(folder / case.input, signature.inputs, batch_dim=_stored_without(case, signature))
+
+
+def read_output(folder: Path, case: Case, signature: Signature) -> dict[str, np.ndarray]:
+    """Return what the source gave for a case, by name."""
+    return load_npz(folder / case.output, signature.outputs, batch_dim=_stored_without(case, signature))
+
+
+def compare(
+    runner: Runner, folder: Path, cases: Sequence[Case], rules: Mapping[str, Rule], keep: Path
+) -> list[OutputReport]:
+    """Run every case on an activated runner and compare.
+
+    Args:
+        keep: where the outputs go that a function of the user's judges later, in a file per case.
+    """
+    comparison = Comparison(rules)
+    kept = [name for name, rule in rules.items() if rule.kind == "function"]
+    for i, case in enumerate(cases):
+        actual = runner.infer(read_input(folder, case, runner.signature))
+        comparison.add(case.sample, case.kind, read_output(folder, case, runner.signature), actual)
+        if kept:
+            save_npz(keep / f"{i}.npz", {name: actual[name] for name in kept if name in actual})
+    return comparison.reports()
+
+
+def profile(
+    runner: Runner, folder: Path, sample: str, batch_size: int | None, windows: Windows, seconds: float
+) -> ProfileResult:
+    """Time the bare call of an activated runner on the profiling sample, resized from its real rows."""
+    feed = load_npz(folder / sample, runner.signature.inputs)
+    if batch_size is not None:
+        feed = resized(feed, runner.signature.inputs, runner.signature.batch_dim, batch_size)
+    return measure(runner.bind(feed), windows, batch_size=batch_size, seconds=seconds)
+
+
+def _stored_without(case: Case, signature: Signature) -> int | None:
+    return signature.batch_dim if case.kind == "row" else None

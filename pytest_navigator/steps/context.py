@@ -1,0 +1,93 @@
+"""What a step gets: its suite, the live objects, the child, and where its log is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from dataclasses import field
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.records import JSON
+from pytest_navigator.records import plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_navigator.live import Live
+    from pytest_navigator.matrix import Step
+    from pytest_navigator.records import RunnerRecord
+    from pytest_navigator.records import Variant
+    from pytest_navigator.run import Run
+    from pytest_navigator.run import Suite
+    from pytest_navigator.workspace import SuiteFolder
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a step that passed leaves: its data, a caveat, the digest of the artifact that it made or used."""
+
+    data: dict[str, JSON] = field(default_factory=dict)
+    message: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Context:
+    """One step of one suite, about to run in this process."""
+
+    run: Run
+    suite: Suite
+    step: Step
+    live: Live
+
+    @property
+    def folder(self) -> SuiteFolder:
+        """Where the suite keeps everything."""
+        return self.suite.folder
+
+    @property
+    def variant(self) -> Variant:
+        """The variant that the step makes or checks; the source's own for the source step."""
+        return self.suite.matrix.variants[self.step.key or self.suite.matrix.framework]
+
+    @property
+    def runner(self) -> RunnerRecord:
+        """The runner that the step uses."""
+        return self.suite.matrix.runners[self.step.runner]
+
+    @property
+    def log(self) -> Path:
+        """The log of the variant."""
+        return self.folder.log(self.variant.key)
+
+    @property
+    def limit(self) -> float:
+        """Time limit of the step in s."""
+        limit: float = self.suite.settings.timeout
+        return limit
+
+    def artifact(self, variant: Variant | None = None) -> Path:
+        """Return where the artifact of a variant is, or will be."""
+        of = variant or self.variant
+        return self.folder.path / of.key / of.file
+
+    def isolated(self, function: str, **kwargs: Any) -> JSON:
+        """Run a function of `steps/isolated.py` in the child (in this process with `--nav-in-process`)."""
+        arguments = json.loads(json.dumps(plain(kwargs), default=str))
+        if self.run.options.in_process:
+            from pytest_navigator.live import live_section
+            from pytest_navigator.steps import isolated
+
+            with live_section(self.log, self.limit):
+                return getattr(isolated, function)(**arguments)
+        path = f"pytest_navigator.steps.isolated:{function}"
+        return self.run.child.call(path, arguments, log=self.log, timeout=self.limit).result
+
+    def require(self, *names: str) -> None:
+        """Raise Unavailable unless this machine has what is named; the child asks, so that no probe can hurt us."""
+        from pytest_navigator.errors import Unavailable
+
+        text = self.isolated("missing", names=names) if names else None
+        if text:
+            raise Unavailable(text)

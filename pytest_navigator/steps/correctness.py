@@ -1,0 +1,127 @@
+"""The correctness step: a runner gives the source's numbers on the user's own batches and at batch 1."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_navigator.correctness import judge
+from pytest_navigator.correctness import one_line
+from pytest_navigator.correctness import table
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.live import live_section
+from pytest_navigator.npz import load_npz
+from pytest_navigator.records import Case
+from pytest_navigator.records import OutputReport
+from pytest_navigator.records import plain
+from pytest_navigator.records import structured
+from pytest_navigator.steps.context import Result
+from pytest_navigator.tolerances import functions
+from pytest_navigator.tolerances import resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import Variant
+    from pytest_navigator.steps.context import Context
+    from pytest_navigator.tolerances import Function
+    from pytest_navigator.tolerances import Rule
+
+
+def run(context: Context) -> Result:
+    """Compare, judge, and tell what a failure needs to be understood.
+
+    Raises:
+        StepFailed: an output is outside of its tolerance; `data` holds the reports all the same.
+    """
+    context.require(*context.runner.requires)
+    cases, rules = cases_of(context), rules_of(context, context.variant, context.folder.signature)
+    keep = context.folder.path / ".outputs" / context.step.id
+    try:
+        reports = _judged(context, _compared(context, cases, rules, keep), cases, keep)
+    finally:
+        shutil.rmtree(keep, ignore_errors=True)
+    data = {"outputs": plain(reports), "cases": len(cases), "rules": plain(rules)}
+    if any(report.problem for report in reports):
+        raise StepFailed(one_line(reports), table(reports), "mismatch", data)
+    made = context.folder.record(f"{'convert' if context.variant.parent else 'export'}.{context.variant.key}")
+    return Result(data, digest=made.digest if made else "")
+
+
+def cases_of(context: Context) -> list[Case]:
+    """Return the comparisons that the source step has prepared."""
+    source = context.folder.record("source")
+    assert source is not None
+    return structured(source.data["cases"], list[Case])
+
+
+def rules_of(context: Context, variant: Variant, signature: Signature) -> dict[str, Rule]:
+    """Return the rule of every output for a variant.
+
+    Raises:
+        ConfigError: a tolerance for an output or a format that does not exist.
+    """
+    settings = context.suite.settings
+    return resolve(
+        signature.outputs,
+        atol=settings.atol,
+        rtol=settings.rtol,
+        comparisons=settings.config.comparisons,
+        precision=str(variant.parameters.get("precision", "")),
+        variant_key=variant.key,
+        format_name=variant.format,
+        formats=_names(context),
+    )
+
+
+def _names(context: Context) -> set[str]:
+    """Return every name of a format that a tolerance may mention."""
+    variants = context.suite.matrix.variants.values()
+    return {v.key for v in variants} | {v.format for v in variants} | set(context.run.registry.formats)
+
+
+def _compared(context: Context, cases: list[Case], rules: dict[str, Rule], keep: Path) -> list[OutputReport]:
+    if not context.runner.live:
+        found = context.isolated(
+            "correctness",
+            folder=context.folder.path,
+            variant=context.variant,
+            runner=context.runner.path,
+            cases=cases,
+            rules=rules,
+            keep=keep,
+        )
+        return structured(found, list[OutputReport])
+    from pytest_navigator.steps.checks import compare
+
+    source = context.live.source()
+    kind = context.run.registry.runner(context.runner.name)
+    active = kind(source, context.folder.signature, context.variant.parameters)
+    with live_section(context.log, context.limit), source.preserved(), active as runner:
+        return compare(runner, context.folder.path, cases, rules, keep)
+
+
+def _judged(context: Context, reports: list[OutputReport], cases: list[Case], keep: Path) -> list[OutputReport]:
+    """Ask the user's own functions, in this process: they cannot be sent to another."""
+    own = functions(
+        context.suite.settings.config.comparisons,
+        context.folder.signature.outputs,
+        variant_key=context.variant.key,
+        format_name=context.variant.format,
+        formats=_names(context),
+    )
+    return [_asked(context, r, own[r.name], cases, keep) if r.name in own else r for r in reports]
+
+
+def _asked(context: Context, report: OutputReport, function: Function, cases: list[Case], keep: Path) -> OutputReport:
+    from pytest_navigator.steps.checks import read_output
+
+    spec = [o for o in context.folder.signature.outputs if o.name == report.name]
+    for i, case in enumerate(cases):
+        expected = read_output(context.folder.path, case, context.folder.signature)[report.name]
+        problem = report.problem or judge(function, expected, load_npz(keep / f"{i}.npz", spec)[report.name])
+        if problem:
+            return replace(report, problem=problem, sample=case.sample, case=case.kind)
+    return report

@@ -1,0 +1,125 @@
+"""Ask for a step's outcome: what it needs runs first, it runs once a run, and its outcome is recorded as plain data."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import NavigatorError
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import Unavailable
+from pytest_navigator.records import Outcome
+from pytest_navigator.records import Status
+from pytest_navigator.steps import correctness
+from pytest_navigator.steps import make
+from pytest_navigator.steps import profile
+from pytest_navigator.steps import source
+from pytest_navigator.steps.context import Context
+from pytest_navigator.steps.identity import identity_of
+from pytest_navigator.steps.identity import still_true
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_navigator.live import Live
+    from pytest_navigator.matrix import Step
+    from pytest_navigator.run import Run
+    from pytest_navigator.run import Suite
+    from pytest_navigator.steps.context import Result
+
+STEPS: dict[str, Callable[[Context], Result]] = {
+    "source": source.run,
+    "export": make.export,
+    "convert": make.convert,
+    "correctness": correctness.run,
+    "profile": profile.run,
+}
+MEASURING = {"profile"}
+"""Steps that want the machine for themselves."""
+
+
+def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = False) -> Outcome:
+    """Return the outcome of a step, running it (and what it needs) unless this run already has.
+
+    Args:
+        again: run it once more, for a retry; what it needs keeps its outcome.
+    """
+    folder = suite.folder
+    recorded = folder.record(step.id)
+    if recorded is not None and not again and not run.options.resume:
+        return recorded
+    blocked = _blocked(run, suite, step, live)
+    if blocked is not None:
+        return folder.write(blocked)
+    with run.workspace.machine(exclusive=step.step in MEASURING), folder.lock(step.id):
+        recorded = folder.record(step.id)
+        context = Context(run, suite, step, live)
+        if recorded is not None and not again and _usable(context, recorded):
+            return recorded
+        return folder.write(_run(context))
+
+
+def _blocked(run: Run, suite: Suite, step: Step, live: Live) -> Outcome | None:
+    """Return the skip of a step whose prerequisite did not pass, None when all have."""
+    for needed in suite.matrix.needs(step):
+        before = outcome(run, suite, needed, live)
+        if not before.passed:
+            why = before.requirement or f"{needed.id} {before.status.value}: {before.message}"
+            root = before.cause or needed.id
+            return _empty(step, Status.SKIPPED, message=why, requirement=before.requirement, cause=root)
+    return None
+
+
+def _usable(context: Context, recorded: Outcome) -> bool:
+    """Whether a record is of this run, or, with `--nav-resume`, still true of an unchanged model."""
+    return not context.run.options.resume or recorded.data.get("run") == context.run.id or still_true(context, recorded)
+
+
+def _run(context: Context) -> Outcome:
+    started, begin = datetime.now(UTC), time.perf_counter()
+    context.folder.start(context.step.id)
+    try:
+        found = _attempt(context)
+    finally:
+        context.folder.finish(context.step.id)
+    data = {**found.data, "run": context.run.id}
+    return replace(found, duration=time.perf_counter() - begin, started=started.isoformat(), data=data)
+
+
+def _attempt(context: Context) -> Outcome:
+    """Run the step; what it raises becomes its outcome."""
+    step = context.step
+    try:
+        result = STEPS[step.step](context)
+    except Unavailable as error:
+        return _empty(step, Status.SKIPPED, message=str(error), requirement=error.requirement)
+    except StepFailed as error:
+        status = Status.XFAILED if _expected(context) else Status.FAILED
+        return _empty(step, status, message=error.message, detail=error.detail, error=error.kind, data=error.data)
+    except ConfigError:
+        raise
+    except NavigatorError as error:
+        return _empty(step, Status.FAILED, message=str(error), error=type(error).__name__)
+    except Exception as error:
+        if os.environ.get("NAV_DEBUG") == "1":
+            raise
+        message = f"{type(error).__name__}: {error}".splitlines()[0]
+        return _empty(step, Status.FAILED, message=message, detail=traceback.format_exc(), error=type(error).__name__)
+    passed = _empty(step, Status.PASSED, message=result.message, digest=result.digest, data=result.data)
+    return replace(passed, identity=identity_of(context))
+
+
+def _expected(context: Context) -> bool:
+    """Whether a failure is none of the user's: a format that nobody named cannot be made from this model."""
+    matrix = context.suite.matrix
+    return context.step.step in ("export", "convert") and context.step.key not in matrix.named
+
+
+def _empty(step: Step, status: Status, **fields: object) -> Outcome:
+    return Outcome(step.step, status, step.key, step.runner, step.batch, **fields)  # type: ignore[arg-type]

@@ -1,0 +1,105 @@
+"""What runs in the child: functions of plain data, each starting from files."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator import requirements
+from pytest_navigator.machine import peak
+from pytest_navigator.machine import reset_peak
+from pytest_navigator.npz import load_npz
+from pytest_navigator.profile_config import Windows
+from pytest_navigator.records import JSON
+from pytest_navigator.records import Case
+from pytest_navigator.records import Signature
+from pytest_navigator.records import Variant
+from pytest_navigator.records import load
+from pytest_navigator.records import plain
+from pytest_navigator.records import structured
+from pytest_navigator.steps import checks
+from pytest_navigator.tolerances import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from pytest_navigator.runners.base import Runner
+
+
+def missing(names: list[str]) -> str | None:
+    """Return the text of the first requirement that is not met."""
+    return requirements.missing(names)
+
+
+def loads(folder: str, variant: JSON, runner: str) -> JSON:
+    """Load an artifact and free it again; returns the settings that its figures would depend on."""
+    with _runner(folder, variant, runner) as active:
+        return active.settings()
+
+
+def convert(folder: str, variant: JSON, parent: JSON, format: str, example: str) -> JSON:
+    """Make a variant from its parent's artifact; returns what is worth recording."""
+    root, made, origin = Path(folder), structured(variant, Variant), structured(parent, Variant)
+    signature = load(root / "signature.json", Signature)
+    feed = load_npz(root / example, signature.inputs)
+    source = root / origin.key / origin.file
+    return _imported(format)().convert(source, feed, signature, made, root / made.key / made.file)
+
+
+def correctness(folder: str, variant: JSON, runner: str, cases: JSON, rules: JSON, keep: str) -> JSON:
+    """Compare a runner with the source on every case; returns the reports, as plain data."""
+    with _runner(folder, variant, runner) as active:
+        reports = checks.compare(
+            active, Path(folder), structured(cases, list[Case]), structured(rules, dict[str, Rule]), Path(keep)
+        )
+        return plain(reports)
+
+
+def profile(
+    folder: str, variant: JSON, runner: str, sample: str, batch_size: int | None, windows: JSON, seconds: float
+) -> JSON:
+    """Time a runner; returns a ProfileResult and the runner's settings, as plain data."""
+    reset_peak()
+    with _runner(folder, variant, runner) as active:
+        result = checks.profile(active, Path(folder), sample, batch_size, structured(windows, Windows), seconds)
+        return {"result": plain(replace(result, peak_memory=peak())), "settings": active.settings()}
+
+
+_OPEN: dict[str, Runner] = {}
+"""Runners that a `verify_` test holds open, by handle."""
+
+
+def open_runner(folder: str, variant: JSON, runner: str, handle: str) -> None:
+    """Load a runner and keep it until `close_runner`."""
+    active = _runner(folder, variant, runner)
+    active.activate()
+    _OPEN[handle] = active
+
+
+def infer(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[None, dict[str, np.ndarray]]:
+    """Run one inference of an open runner."""
+    return None, _OPEN[handle].infer(arrays)
+
+
+def close_runner(handle: str) -> None:
+    """Free a runner that `open_runner` holds."""
+    _OPEN.pop(handle).deactivate()
+
+
+def _runner(folder: str, variant: JSON, path: str) -> Runner:
+    root, of = Path(folder), structured(variant, Variant)
+    runner: Runner = _imported(path)(root / of.key / of.file, load(root / "signature.json", Signature), of.parameters)
+    return runner
+
+
+def _imported(path: str) -> Any:
+    module, _, name = path.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found

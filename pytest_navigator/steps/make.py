@@ -1,0 +1,73 @@
+"""The export and the convert step: an artifact that a runtime loads."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from pytest_navigator.live import live_section
+from pytest_navigator.npz import load_npz
+from pytest_navigator.steps.context import Result
+from pytest_navigator.steps.source import profiling_batch
+from pytest_navigator.workspace import digest_of
+
+if TYPE_CHECKING:
+    from pytest_navigator.records import JSON
+    from pytest_navigator.steps.context import Context
+
+
+def export(context: Context) -> Result:
+    """Export the live model, from one of the user's own batches."""
+    form = context.run.registry.format(context.variant.format)
+    context.require(*form.requires)
+    context.run.child.start(imports=_runtime_modules(context))
+    source, signature = context.live.source(), context.folder.signature
+    example = load_npz(context.folder.path / profiling_batch(context.folder), signature.inputs)
+    _clear(context)
+    with live_section(context.log, context.limit), source.preserved():
+        data = form.export(source, example, signature, context.variant, context.artifact())
+    return _proven(context, data)
+
+
+def convert(context: Context) -> Result:
+    """Convert the parent's artifact, in the child."""
+    form = context.run.registry.format(context.variant.format)
+    context.require(*form.requires)
+    _clear(context)
+    assert context.variant.parent is not None
+    data = context.isolated(
+        "convert",
+        folder=context.folder.path,
+        variant=context.variant,
+        parent=context.suite.matrix.variants[context.variant.parent],
+        format=f"{type(form).__module__}:{type(form).__qualname__}",
+        example=profiling_batch(context.folder),
+    )
+    return _proven(context, data)
+
+
+def _proven(context: Context, data: JSON) -> Result:
+    """Load the artifact in the first runner that this machine has; without any it is not proven, and says so."""
+    artifact = context.artifact()
+    size = artifact.stat().st_size if artifact.is_file() else sum(p.stat().st_size for p in artifact.rglob("*"))
+    recorded = {**data, "bytes": size}
+    for runner in context.run.registry.format(context.variant.format).runners:
+        if context.isolated("missing", names=runner.requires) is None:
+            path = f"{runner.__module__}:{runner.__qualname__}"
+            settings = context.isolated("loads", folder=context.folder.path, variant=context.variant, runner=path)
+            return Result({**recorded, "loaded": runner.name, "settings": settings}, digest=digest_of(artifact))
+    return Result(recorded, message="not loaded: no runtime for it here", digest=digest_of(artifact))
+
+
+def _runtime_modules(context: Context) -> list[str]:
+    """Return what the child will need to import for this variant: its imports overlap the export."""
+    runners = context.run.registry.format(context.variant.format).runners
+    modules = {name for r in runners for name in r.requires if name.isidentifier() and name != "cuda"}
+    return sorted(modules)
+
+
+def _clear(context: Context) -> None:
+    """Remove what an earlier attempt left beside the log."""
+    for path in context.artifact().parent.glob("*"):
+        if path.name != "format.log":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

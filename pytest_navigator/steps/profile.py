@@ -1,0 +1,73 @@
+"""The profile step: the bare call of a runner, timed in windows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import Unavailable
+from pytest_navigator.live import live_section
+from pytest_navigator.machine import peak
+from pytest_navigator.machine import reset_peak
+from pytest_navigator.profile_config import OptimizationProfile
+from pytest_navigator.profiling import batch_of
+from pytest_navigator.profiling import caveat
+from pytest_navigator.records import ProfileResult
+from pytest_navigator.records import plain
+from pytest_navigator.records import structured
+from pytest_navigator.steps.context import Result
+from pytest_navigator.steps.source import profiling_batch
+
+if TYPE_CHECKING:
+    from pytest_navigator.profile_config import Windows
+    from pytest_navigator.records import JSON
+    from pytest_navigator.steps.context import Context
+
+
+class SameBatch(Unavailable):
+    """The loader's largest batch is 1, which has an item of its own."""
+
+
+def run(context: Context) -> Result:
+    """Measure; noise is recorded, never judged."""
+    context.require(*context.runner.requires)
+    source = context.folder.record("source")
+    assert source is not None
+    largest = source.data["max_batch_size"]
+    if context.step.batch == "batchmax" and largest == 1:
+        raise SameBatch("the loader's largest batch is 1, which batch1 measures")
+    found = _measured(context, batch_of(context.step.batch, largest))
+    result = structured(found["result"], ProfileResult)
+    return Result({**found, "source_device": source.data["device"]}, message=caveat(result))
+
+
+def _measured(context: Context, batch_size: int | None) -> JSON:
+    sample, seconds = profiling_batch(context.folder), context.suite.settings.profile_seconds
+    if not context.runner.live:
+        return context.isolated(
+            "profile",
+            folder=context.folder.path,
+            variant=context.variant,
+            runner=context.runner.path,
+            sample=sample,
+            batch_size=batch_size,
+            windows=_windows(context),
+            seconds=seconds,
+        )
+    return _live(context, sample, batch_size, seconds)
+
+
+def _live(context: Context, sample: str, batch_size: int | None, seconds: float) -> JSON:
+    from pytest_navigator.steps import checks
+
+    source, kind = context.live.source(), context.run.registry.runner(context.runner.name)
+    reset_peak()
+    active = kind(source, context.folder.signature, context.variant.parameters)
+    with live_section(context.log, context.limit), source.preserved(), active as runner:
+        result = checks.profile(runner, context.folder.path, sample, batch_size, _windows(context), seconds)
+        return {"result": plain(replace(result, peak_memory=peak())), "settings": runner.settings()}
+
+
+def _windows(context: Context) -> Windows:
+    configured = context.suite.settings.config.optimization_profile or OptimizationProfile()
+    return configured.windows()

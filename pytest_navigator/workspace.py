@@ -1,0 +1,185 @@
+"""The folder of a run: who owns it, and what its steps keep in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+from filelock import ReadWriteLock
+from filelock import Timeout
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.records import Outcome
+from pytest_navigator.records import Signature
+from pytest_navigator.records import SuiteRecord
+from pytest_navigator.records import load
+from pytest_navigator.records import save
+from pytest_navigator.records import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MARKER = ".pytest_navigator.json"
+"""Tells that a folder is a workspace of ours, and so may be replaced."""
+LOCK = ".pytest_navigator.lock"
+MACHINE = ".machine.db"
+"""Held for reading by every step of the run, for writing by a step that measures."""
+
+
+@dataclass
+class Workspace:
+    """One run's folder, shared by all processes of the run."""
+
+    root: Path
+
+    def claim(self, *, resume: bool = False) -> FileLock:
+        """Make the folder this run's own; the lock is held until the run ends.
+
+        Args:
+            resume: keep what an earlier run recorded.
+
+        Raises:
+            ConfigError: another run uses the folder, or it holds something that is not ours. Nothing was changed then.
+        """
+        if self.root.exists() and not (self.root / MARKER).is_file() and any(self.root.iterdir()):
+            raise ConfigError(
+                f"the workspace {self.root} holds something that pytest-navigator did not write; nothing was deleted. "
+                "Choose another folder with --nav-workspace=DIR, or empty this one yourself"
+            )
+        self.root.mkdir(parents=True, exist_ok=True)
+        lock = self._locked()
+        if not resume:
+            self._empty()
+        marker = {"pid": os.getpid(), "purpose": "workspace of pytest-navigator; replaced by its next run"}
+        write_atomically(self.root / MARKER, json.dumps(marker).encode())
+        return lock
+
+    def suite(self, name: str, nodeid: str) -> SuiteFolder:
+        """Return the folder of one suite: readable, and unique to its node id."""
+        digest = hashlib.sha256(nodeid.encode()).hexdigest()[:6]
+        return SuiteFolder(self.root / f"{slug(name)}-{digest}", self.root)
+
+    def suites(self) -> list[SuiteFolder]:
+        """Return the folders of the suites that were collected, in the order of their names."""
+        return [SuiteFolder(p.parent, self.root) for p in sorted(self.root.glob("*/suite.json"))]
+
+    @contextmanager
+    def machine(self, *, exclusive: bool) -> Iterator[None]:
+        """Hold the machine: alone for a step that measures, together with others for the rest.
+
+        Whoever holds it shared must not ask for it alone: prerequisites first, then the lock.
+        """
+        lock = ReadWriteLock(self.root / MACHINE)
+        with lock.write_lock() if exclusive else lock.read_lock():
+            yield
+
+    def _locked(self) -> FileLock:
+        lock = FileLock(self.root / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise ConfigError(
+                f"the workspace {self.root} is in use by another run; wait for it, or choose another folder with "
+                "--nav-workspace=DIR"
+            ) from None
+        return lock
+
+    def _empty(self) -> None:
+        for path in self.root.iterdir():
+            if path.name == LOCK:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+@dataclass(frozen=True)
+class SuiteFolder:
+    """What one suite keeps: the future package's files, and the outcomes of its steps."""
+
+    path: Path
+    root: Path
+
+    def record(self, step: str) -> Outcome | None:
+        """Return the outcome of a step, None if it has not run."""
+        path = self._step(step)
+        return load(path, Outcome) if path.exists() else None
+
+    def write(self, outcome: Outcome, suffix: str = "") -> Outcome:
+        """Record an outcome; `suffix` tells several of one step apart."""
+        save(self._step(outcome.id + suffix), outcome)
+        return outcome
+
+    def forget(self, step: str) -> None:
+        """Drop an outcome, before the step is run again."""
+        self._step(step).unlink(missing_ok=True)
+
+    def outcomes(self) -> list[Outcome]:
+        """Return every recorded outcome."""
+        return [load(p, Outcome) for p in sorted((self.path / ".steps").glob("*.json"))]
+
+    def lock(self, step: str) -> FileLock:
+        """Return the lock around test and run of one step."""
+        folder = self.path / ".steps"
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / f"{slug(step)}.lock")
+
+    def start(self, step: str) -> None:
+        """Note that a step runs in the pytest process: if that process dies in it, the note is what is left."""
+        write_atomically(self._started(step), str(os.getpid()).encode())
+
+    def finish(self, step: str) -> None:
+        """Take the note of `start` back."""
+        self._started(step).unlink(missing_ok=True)
+
+    def unfinished(self) -> list[str]:
+        """Return the ids of the steps that started and never finished."""
+        return sorted(p.name.removesuffix(".started") for p in (self.path / ".steps").glob("*.started"))
+
+    @property
+    def signature(self) -> Signature:
+        """What the source step found out about inputs and outputs."""
+        return load(self.path / "signature.json", Signature)
+
+    @property
+    def suite(self) -> SuiteRecord:
+        """The suite as it was collected."""
+        return load(self.path / "suite.json", SuiteRecord)
+
+    def log(self, key: str) -> Path:
+        """Return the log of a variant; the source step's is that of the source's own folder."""
+        path = self.path / key / "format.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _step(self, step: str) -> Path:
+        return self.path / ".steps" / f"{slug(step)}.json"
+
+    def _started(self, step: str) -> Path:
+        return self.path / ".steps" / f"{slug(step)}.started"
+
+
+def slug(text: str) -> str:
+    """Return `text` as a file name; what had to be changed is told apart by a digest."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:80] or "model"
+    return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, or of a folder's names and contents."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    total = hashlib.sha256()
+    for inner in sorted(p for p in path.rglob("*") if p.is_file()):
+        total.update(f"{inner.relative_to(path).as_posix()}\0{digest_of(inner)}\n".encode())
+    return total.hexdigest()
