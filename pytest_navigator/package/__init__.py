@@ -6,8 +6,8 @@ from pytest_navigator.package.archive import check_writable
 from pytest_navigator.package.archive import partial_path
 from pytest_navigator.package.best import Best
 from pytest_navigator.package.best import Figure
-from pytest_navigator.package.best import best_runners
-from pytest_navigator.package.environment import current_environment
+from pytest_navigator.package.best import best
+from pytest_navigator.package.environment import environment
 from pytest_navigator.package.environment import git_state
 from pytest_navigator.package.reader import PackageFile
 from pytest_navigator.package.reader import open_package
@@ -20,9 +20,9 @@ __all__ = [
     "Figure",
     "PackageFile",
     "Results",
-    "best_runners",
+    "best",
     "check_writable",
-    "current_environment",
+    "environment",
     "git_state",
     "open_package",
     "pack",

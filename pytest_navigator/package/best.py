@@ -38,7 +38,7 @@ class Best:
         return {figure.key for figure in (self.latency, self.throughput) if figure}
 
 
-def best_runners(results: Results, *, files_only: bool = False) -> Best:
+def best(results: Results, *, files_only: bool = False) -> Best:
     """Return the runner with the smallest p50 latency and the one with the largest throughput.
 
     A tie goes to the one that the suite names first.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest_navigator
-from pytest_navigator.package.best import best_runners
+from pytest_navigator.package.best import best
 from pytest_navigator.records import plain
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def details(results: Results, *, git: Mapping[str, JSON] | None, complete: bool)
 
     `suite`, `signature` and `steps` have the form of `pytest_navigator.records`, so that they can be read back as such.
     """
-    suite, source, winners = results.suite, results.source_data, best_runners(results)
+    suite, source, winners = results.suite, results.source_data, best(results)
     settings = plain(suite.settings)
     return {
         "version": pytest_navigator.__version__,

@@ -41,7 +41,7 @@ Model Navigator takes these from environment variables of NVIDIA's containers, w
 GPU_FIELDS = {"name": "name", "driver_version": "driver_version", "memory": "memory.total", "tdp": "power.max_limit"}
 
 
-def current_environment() -> dict[str, JSON]:
+def environment() -> dict[str, JSON]:
     """Return Model Navigator's `environment` block, of the running interpreter.
 
     No framework is imported, no environment variable is recorded. Takes some 100 ms.

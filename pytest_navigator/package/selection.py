@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.package.archive import name_problem
-from pytest_navigator.package.best import best_runners
+from pytest_navigator.package.best import best
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_navigator.package.results import Results
+    from pytest_navigator.records import Variant
 
 RECORDS = ("suite.json", "signature.json")
 """What they say is in status.yaml."""
@@ -28,7 +29,7 @@ SMALL = ("config.yaml", "format.log", "reproduce_")
 
 KEPT: dict[str, Callable[[Results, Sequence[str]], set[str]]] = {
     "all": lambda results, required: {variant.key for variant in results.suite.variants},
-    "best": lambda results, required: _with_parents(results, best_runners(results, files_only=True).keys),
+    "best": lambda results, required: _with_parents(results, best(results, files_only=True).keys),
     "required": lambda results, required: _with_parents(results, _named(results, required)),
     "none": lambda results, required: set(),
 }
@@ -52,7 +53,7 @@ def select(folder: Path, results: Results, *, keep: str, save_data: str, require
 
     Args:
         keep: a key of `KEPT`; the models that "best" and "required" keep bring those that they are made from.
-        required: keys or formats of variants.
+        required: keys or formats of variants, or cells ("onnx-cpu").
     """
     kept = KEPT[keep](results, required)
     dropped = {v.key for v in results.suite.variants} - kept
@@ -95,7 +96,13 @@ def _files(folder: Path, root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _named(results: Results, required: Sequence[str]) -> set[str]:
-    return {variant.key for variant in results.suite.variants if {variant.key, variant.format} & set(required)}
+    return {variant.key for variant in results.suite.variants if _names(results, variant) & set(required)}
+
+
+def _names(results: Results, variant: Variant) -> set[str]:
+    """Return what a variant may be called: its key, its format, and its cells as item ids write them ("onnx-cpu")."""
+    runtimes = (results.suite.runners[name].runtime for name in variant.runners if name in results.suite.runners)
+    return {variant.key, variant.format, *(f"{variant.key}-{runtime}" for runtime in runtimes)}
 
 
 def _with_parents(results: Results, keys: set[str]) -> set[str]:

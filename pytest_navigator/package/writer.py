@@ -15,7 +15,7 @@ from pytest_navigator.package.archive import Member
 from pytest_navigator.package.archive import member
 from pytest_navigator.package.archive import partial_path
 from pytest_navigator.package.archive import write_archive
-from pytest_navigator.package.environment import current_environment
+from pytest_navigator.package.environment import environment as this_environment
 from pytest_navigator.package.privacy import scrubbed
 from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.results import read_results
@@ -60,7 +60,7 @@ def pack(
         keep: which models: "all", "best", "required" (with what they are made from) or "none".
         save_data: "all", or "none" to leave out the samples, and their ranges in config.yaml.
         complete: whether the run covered the whole suite. It is not complete either if a step of it has no outcome.
-        required: keys or formats that `keep="required"` keeps.
+        required: keys, formats or cells ("onnx-cpu") that `keep="required"` keeps.
         git: see `environment.git_state`; None: not recorded.
 
     Returns:
@@ -85,7 +85,7 @@ def pack(
         content = dump(
             status.build(
                 results,
-                current_environment() if environment is None else environment,
+                this_environment() if environment is None else environment,
                 files=digests,
                 left_out=selection.left_out,
                 git=git,

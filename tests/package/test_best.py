@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import math
 
-from conftest import SOURCE
-from conftest import correctness
-from conftest import outcomes
-from conftest import profile
-from conftest import results
-from pytest_navigator.package import best_runners
+from recorded import SOURCE
+from recorded import correctness
+from recorded import outcomes
+from recorded import profile
+from recorded import results
+
+from pytest_navigator.package import best
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 
@@ -23,7 +24,7 @@ FAST_TRACE = [
 
 
 def test_latency_and_throughput_may_have_different_winners() -> None:
-    found = best_runners(results(FAST_TRACE))
+    found = best(results(FAST_TRACE))
 
     assert (found.latency.key, found.latency.p50_latency) == ("torch", 1.0)
     assert (found.throughput.key, found.throughput.batch_size) == ("torchscript-trace", 3)
@@ -31,30 +32,30 @@ def test_latency_and_throughput_may_have_different_winners() -> None:
 
 
 def test_the_live_model_can_be_left_out() -> None:
-    assert best_runners(results(FAST_TRACE), files_only=True).keys == {"torchscript-trace"}
+    assert best(results(FAST_TRACE), files_only=True).keys == {"torchscript-trace"}
 
 
 def test_a_runner_that_failed_correctness_does_not_win() -> None:
     steps = [*FAST_TRACE, correctness("onnx", "OnnxCPU", status=Status.FAILED)]
     steps.append(profile("onnx", "OnnxCPU", "batch1", 0.1, 9999.0))
 
-    assert "onnx" not in best_runners(results(steps)).keys
+    assert "onnx" not in best(results(steps)).keys
 
 
 def test_a_runner_that_failed_at_one_batch_size_does_not_win() -> None:
     steps = [*FAST_TRACE[:5], Outcome("profile", Status.FAILED, *TRACE, "batchmax")]
 
-    assert best_runners(results(steps), files_only=True).keys == set()
+    assert best(results(steps), files_only=True).keys == set()
 
 
 def test_a_figure_that_is_none_does_not_win() -> None:
     steps = [*FAST_TRACE[:4], profile(*TRACE, "batch1", math.nan, math.nan)]
 
-    assert best_runners(results(steps)).keys == {"torch"}
+    assert best(results(steps)).keys == {"torch"}
 
 
 def test_without_figures_nobody_wins() -> None:
-    found = best_runners(results(outcomes()[:8]))
+    found = best(results(outcomes()[:8]))
 
     assert found.latency is None
     assert found.throughput is None

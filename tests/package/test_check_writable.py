@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.package import check_writable
 from pytest_navigator.package import partial_path
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_path_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
@@ -53,15 +50,14 @@ def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
         check_writable(tmp_path / f"{'x' * 300}.nav")
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not os.path.exists("/proc/self"), reason="root may write everywhere")
 def test_a_place_that_nobody_can_write_is_refused(tmp_path: Path) -> None:
-    folder = tmp_path / "locked"
-    folder.mkdir(mode=0o555)
-    # Root may write there all the same, but nobody may write below /proc.
-    target = folder if os.geteuid() else "/proc/self"
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    # Root may write there all the same, but nobody can in /proc.
+    folder = locked if os.geteuid() else Path("/proc")
 
     with pytest.raises(ConfigError, match="cannot be written"):
-        check_writable(type(tmp_path)(target, "out.nav"))
+        check_writable(folder / "out.nav")
 
 
 @pytest.mark.parametrize(("name", "partial"), [("out.nav", "out.partial.nav"), ("a.b", "a.b.partial.nav")])

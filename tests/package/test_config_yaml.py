@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recorded import SOURCE
+from recorded import correctness
+from recorded import outcomes
+from recorded import results
 
-from conftest import SOURCE
-from conftest import correctness
-from conftest import outcomes
-from conftest import results
 from pytest_navigator.package.config_yaml import config
 from pytest_navigator.package.config_yaml import ranges
 from pytest_navigator.package.config_yaml import tolerance

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conftest import SOURCE
-from conftest import correctness
-from conftest import outcomes
-from conftest import results
-from conftest import verify
+from recorded import SOURCE
+from recorded import correctness
+from recorded import outcomes
+from recorded import results
+from recorded import verify
+
 from pytest_navigator.package.navlog import HINT
 from pytest_navigator.package.navlog import render
 from pytest_navigator.records import Outcome

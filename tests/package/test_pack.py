@@ -4,17 +4,19 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from recorded import DIGEST
+from recorded import ONNX_BYTES
+from recorded import outcomes
+from recorded import verify
 
-from conftest import DIGEST
-from conftest import ONNX_BYTES
-from conftest import outcomes
-from conftest import verify
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
+from pytest_navigator.package import git_state
 from pytest_navigator.package import open_package
 from pytest_navigator.package import pack
 
@@ -144,6 +146,7 @@ MODELS = {"onnx/model.onnx", "torchscript-trace/model.pt"}
         # torchscript-trace is the only file that passed correctness; the live model is faster, but in no package.
         ("best", (), {"torchscript-trace/model.pt"}),
         ("required", ("onnx",), {"onnx/model.onnx"}),
+        ("required", ("onnx-cpu",), {"onnx/model.onnx"}),
         ("required", ("torchscript",), {"torchscript-trace/model.pt"}),
         # It is made from onnx, which its reproduction needs.
         ("required", ("trt-fp16",), {"onnx/model.onnx"}),
@@ -302,7 +305,8 @@ def test_an_interrupt_leaves_the_old_package_and_nothing_else(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pytest_navigator.package import archive, pack
+from pytest_navigator.package import archive, pack, writer
+writer.write_atomically = print  # the records are renamed too: kill only at the package
 archive.os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
 pack(Path(sys.argv[1]), Path(sys.argv[2]), environment={})
 """
@@ -311,12 +315,7 @@ pack(Path(sys.argv[1]), Path(sys.argv[2]), environment={})
 def test_a_kill_at_the_last_moment_leaves_the_old_package(workspace: Build, tmp_path: Path) -> None:
     folder, target = workspace(), tmp_path / "out.nav"
     before = pack(folder, target, **FIXED).read_bytes()
-    # The records are written with the same function of the same module: kill only the package.
-    script = KILLED.replace(
-        "pack(Path", "import pytest_navigator.package.writer as w; w.write_atomically = print; pack(Path"
-    )
-
-    done = subprocess.run([sys.executable, "-c", script, folder, target], capture_output=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED, folder, target], capture_output=True, check=False, timeout=60)
 
     assert done.returncode == -9
     assert target.read_bytes() == before
@@ -332,6 +331,9 @@ def test_the_link_at_the_path_stays_a_link(workspace: Build, tmp_path: Path) -> 
     assert contents(tmp_path / "store" / "real.nav") == LAYOUT
 
 
+AUTHOR = ("-c", "user.name=Jane", "-c", "user.email=jane@example.org")
+
+
 def test_nothing_private_is_packed(workspace: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "private-home"))
     monkeypatch.setenv("HF_TOKEN", "hf_0123456789abcdef")
@@ -341,27 +343,14 @@ def test_nothing_private_is_packed(workspace: Build, tmp_path: Path, monkeypatch
     for command in (
         ["git", "init", "-q", "-b", "main"],
         ["git", "remote", "add", "origin", "https://jane:hunter2secret@example.org/repo.git"],
-        [
-            "git",
-            "-c",
-            "user.name=Jane",
-            "-c",
-            "user.email=jane@example.org",
-            "commit",
-            "-q",
-            "--allow-empty",
-            "-m",
-            "x",
-        ],
+        ["git", *AUTHOR, "commit", "-q", "--allow-empty", "-m", "x"],
     ):
         subprocess.run(command, cwd=root, check=True, capture_output=True)
     trouble = f"File {root}/model.py of /home/jane/x, token hf_0123456789abcdef, https://jane:hunter2secret@example.org"
     steps = outcomes()
-    steps[1] = type(steps[1])("export", steps[1].status, "torchscript-script", message=trouble, detail=trouble)
+    steps[1] = replace(steps[1], message=trouble, detail=trouble)
     folder = workspace(steps, settings={"atol": {"value": trouble, "origin": trouble}})
     (folder / "onnx" / "format.log").write_text(trouble)
-
-    from pytest_navigator.package import git_state
 
     path = pack(folder, tmp_path / "out.nav", git=git_state(root))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.package import current_environment
+from pytest_navigator.package import environment
 from pytest_navigator.package import git_state
 from pytest_navigator.package.environment import python_packages
 
@@ -44,7 +44,7 @@ def program(folder: Path, name: str, text: str) -> None:
 
 
 def test_the_block_is_model_navigators_and_plain_data() -> None:
-    block = current_environment()
+    block = environment()
 
     assert list(block) == ["cpu", "memory", "gpu", "os", "python_version", "python_packages", "libraries"]
     assert list(block["cpu"]) == ["name", "physical_cores", "logical_cores", "min_frequency", "max_frequency"]
@@ -58,7 +58,7 @@ def test_the_packages_are_those_of_the_running_interpreter(tmp_path: Path, monke
     program(tmp_path, "pip", "#!/bin/sh\necho numpy==0.0.0\n")
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    packages = current_environment()["python_packages"]
+    packages = environment()["python_packages"]
     assert packages["numpy"] == version("numpy")
     assert packages["pytest"] == version("pytest")
 
@@ -74,7 +74,7 @@ def test_the_first_distribution_on_the_path_counts(tmp_path: Path, monkeypatch: 
 
 def test_no_framework_is_imported_for_it() -> None:
     script = (
-        "import sys; from pytest_navigator.package import environment; current_environment();"
+        "import sys; from pytest_navigator.package import environment; environment();"
         "print([m for m in ('torch', 'onnx', 'onnxruntime', 'tensorflow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
@@ -86,7 +86,7 @@ def test_a_gpu_is_described_as_nvidia_smi_does(tmp_path: Path, monkeypatch: pyte
     program(tmp_path, "nvidia-smi", NVIDIA_SMI)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert current_environment()["gpu"] == {
+    assert environment()["gpu"] == {
         "name": "NVIDIA H200",
         "driver_version": "570.1",
         "memory": "143771 MiB",
@@ -99,15 +99,15 @@ def test_a_gpu_is_described_as_nvidia_smi_does(tmp_path: Path, monkeypatch: pyte
 def test_a_driver_in_trouble_is_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     program(tmp_path, "nvidia-smi", text)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr("pytest_navigator.package.environment.TIMEOUT", 0.2)
+    monkeypatch.setattr(sys.modules["pytest_navigator.package.environment"], "TIMEOUT", 0.2)
 
-    assert current_environment()["gpu"] is None
+    assert environment()["gpu"] is None
 
 
 def test_without_a_driver_there_is_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert current_environment()["gpu"] is None
+    assert environment()["gpu"] is None
 
 
 def test_git_tells_commit_branch_and_changes(repo: Path) -> None:

@@ -2,27 +2,30 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from recorded import DIGEST
+from recorded import SIGNATURE
+from recorded import SOURCE
+from recorded import correctness
+from recorded import outcomes
+from recorded import results
+from recorded import verify
 
-from conftest import DIGEST
-from conftest import SIGNATURE
-from conftest import SOURCE
-from conftest import correctness
-from conftest import outcomes
-from conftest import results
-from conftest import verify
 from pytest_navigator.package import status
-from pytest_navigator.package.results import Results
 from pytest_navigator.package.writer import dump
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Signature
 from pytest_navigator.records import Status
 from pytest_navigator.records import structured
+
+if TYPE_CHECKING:
+    from pytest_navigator.package.results import Results
 
 KEYS = [
     "format_version",
