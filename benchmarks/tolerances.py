@@ -148,7 +148,12 @@ def exported_program(model: nn.Module, x: torch.Tensor, folder: Path) -> Infer:
 
 def compiled(model: nn.Module, x: torch.Tensor, folder: Path) -> Infer:
     """torch.compile, which fuses and so rounds less often."""
-    return torch.compile(model, dynamic=True)
+    # Models share their forward function: without this, the tenth of them silently runs as it is.
+    torch.compiler.reset()
+    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
+        infer = torch.compile(model, dynamic=True, fullgraph=True)
+        infer(x)
+    return infer
 
 
 def onnx_cpu(model: nn.Module, x: torch.Tensor, folder: Path) -> Infer:

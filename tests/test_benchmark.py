@@ -16,16 +16,16 @@ LATENCIES = [1_250_000, 1_750_000, 9_000_001, 1_333_333, 77]
 RESULT = summary([LATENCIES], 4, stability="unstable", contention=0.25)
 CONFTEST = """
 import pytest
-from pytest_navigator import benchmark
+from pytest_navigator.benchmark import NullBenchmark, prepare
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     if "replays" in item.name:
-        benchmark.prepare(item)
+        prepare(item)
 
 def pytest_configure(config):
     if not config.pluginmanager.hasplugin("benchmark"):
-        config.pluginmanager.register(benchmark.NullBenchmark())
+        config.pluginmanager.register(NullBenchmark())
 """
 TEST = f"""
 import pytest
