@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pytest_navigator.package.archive import check_writable
 from pytest_navigator.package.archive import partial_path
-from pytest_navigator.package.best import Best
-from pytest_navigator.package.best import Figure
-from pytest_navigator.package.best import best
-from pytest_navigator.package.environment import environment
-from pytest_navigator.package.environment import git_state
+from pytest_navigator.package.fingerprint import environment
+from pytest_navigator.package.fingerprint import git_state
 from pytest_navigator.package.reader import PackageFile
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.results import Results
 from pytest_navigator.package.results import read_results
+from pytest_navigator.package.strategies import Best
+from pytest_navigator.package.strategies import Figure
+from pytest_navigator.package.strategies import best
 from pytest_navigator.package.writer import pack
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest_navigator
-from pytest_navigator.package.best import best
+from pytest_navigator.package.strategies import best
 from pytest_navigator.records import plain
 
 if TYPE_CHECKING:

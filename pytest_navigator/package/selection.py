@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.package.archive import name_problem
-from pytest_navigator.package.best import best
+from pytest_navigator.package.strategies import best
 
 if TYPE_CHECKING:
     from collections.abc import Callable

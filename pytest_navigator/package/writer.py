@@ -15,7 +15,7 @@ from pytest_navigator.package.archive import Member
 from pytest_navigator.package.archive import member
 from pytest_navigator.package.archive import partial_path
 from pytest_navigator.package.archive import write_archive
-from pytest_navigator.package.environment import environment as this_environment
+from pytest_navigator.package.fingerprint import environment as this_environment
 from pytest_navigator.package.privacy import scrubbed
 from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.results import read_results
@@ -35,6 +35,7 @@ STATUS = "status.yaml"
 LOG = "navigator.log"
 CONFIG = "config.yaml"
 SAVE_DATA = ("all", "none")
+UNICODE_BREAKS = set("\x85\u2028\u2029")
 
 
 def pack(
@@ -106,7 +107,18 @@ def pack(
 
 def dump(content: JSON) -> bytes:
     """Return plain data as YAML, keys in their order."""
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120).encode()
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120).encode()
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's own, which loses Unicode's line breaks unless they are between double quotes."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = '"' if UNICODE_BREAKS & set(data) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def _check(option: str, value: str, valid: Sequence[str] | Mapping[str, object]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_navigator.package import environment
 from pytest_navigator.package import git_state
-from pytest_navigator.package.environment import python_packages
+from pytest_navigator.package.fingerprint import python_packages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +99,7 @@ def test_a_gpu_is_described_as_nvidia_smi_does(tmp_path: Path, monkeypatch: pyte
 def test_a_driver_in_trouble_is_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     program(tmp_path, "nvidia-smi", text)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(sys.modules["pytest_navigator.package.environment"], "TIMEOUT", 0.2)
+    monkeypatch.setattr(sys.modules["pytest_navigator.package.fingerprint"], "TIMEOUT", 0.2)
 
     assert environment()["gpu"] is None
 

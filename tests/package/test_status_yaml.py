@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import example
 from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
 from recorded import DIGEST
 from recorded import SIGNATURE
@@ -253,5 +255,7 @@ plain_data = st.recursive(
 
 
 @given(plain_data)
+@example({"\x85": "\u2028 \x85", "a": "\udcff", "b": "no", "c": "1e3", "d": "2026-02-22"})
+@settings(deadline=None)
 def test_plain_data_survives_the_yaml(data: Any) -> None:
     assert yaml.safe_load(dump({"data": data})) == {"data": data}
