@@ -13,7 +13,6 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from collections.abc import Mapping
     from collections.abc import Sequence
     from typing import Self
@@ -21,10 +20,8 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.base import FormatConfig
     from pytest_navigator.profile_config import OptimizationProfile
     from pytest_navigator.profile_config import ProfilerConfig
-    from pytest_navigator.tolerances import Rule
-
-    Tolerance = float | Mapping[str, float | Mapping[str, float]]
-    Comparison = Rule | Callable[[Any, Any], bool | str | None]
+    from pytest_navigator.tolerances import Comparisons
+    from pytest_navigator.tolerances import Tolerance
 
 
 class KnownFields:
@@ -76,9 +73,9 @@ class NavConfig(KnownFields):
     input_names: Sequence[str] | None = None
     output_names: Sequence[str] | None = None
     dynamic_axes: Mapping[str, Mapping[int, str] | Sequence[int]] | None = None
-    atol: Tolerance | None = None
-    rtol: Tolerance | None = None
-    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    atol: Tolerance = None
+    rtol: Tolerance = None
+    comparisons: Comparisons = field(default_factory=dict)
     sample_count: int | None = None
     max_sample_bytes: int | None = None
     seed: int | None = None

@@ -130,8 +130,15 @@ def live_section(log: Path, limit: float | None) -> Iterator[None]:
 def _warnings_to_stderr() -> Iterator[None]:
     """Keep the warnings of exporters, which no user can act on, out of pytest's summary and of `-W error`."""
 
-    def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: object) -> None:
-        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: object = None,
+        line: str | None = None,
+    ) -> None:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
 
     with warnings.catch_warnings():
         warnings.simplefilter("default")

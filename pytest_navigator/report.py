@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_navigator.package.best import best
-from pytest_navigator.package.best import candidates
 from pytest_navigator.package.results import profile_result
+from pytest_navigator.package.strategies import best
+from pytest_navigator.package.strategies import candidates
 from pytest_navigator.records import Status
 from pytest_navigator.tolerances import number
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_navigator.package.best import Figure
     from pytest_navigator.package.results import Results
+    from pytest_navigator.package.strategies import Figure
     from pytest_navigator.records import Outcome
 
 HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s", "speed-up", "verified")

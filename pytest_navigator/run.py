@@ -17,6 +17,7 @@ from pytest_navigator import matrix as matrices
 from pytest_navigator.collection import framework_of
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.options import suite_settings
+from pytest_navigator.progress import Progress
 from pytest_navigator.records import SuiteRecord
 from pytest_navigator.records import save
 from pytest_navigator.registry import Registry
@@ -71,12 +72,15 @@ class Run:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     suites: dict[str, Suite] = field(default_factory=dict)
     problem: str = ""
+    progress: Progress = field(default_factory=lambda: Progress(shown=False))
     _child: Child | None = None
 
     @classmethod
     def start(cls, config: pytest.Config, options: RunOptions) -> Run:
         """Begin the run in this process."""
-        return cls(config, options, registry_of(config), Workspace(options.workspace))
+        run = cls(config, options, registry_of(config), Workspace(options.workspace))
+        run.progress = Progress(shown=config.option.verbose > 0 and not hasattr(config, "workerinput"))
+        return run
 
     def suite(self, place: Place, model_id: str, parameters: dict[str, Any]) -> Suite:
         """Return the suite of a place and a model's parameters; make it when it is met first.
@@ -150,6 +154,7 @@ class Run:
 
     def close(self) -> None:
         """End what this process started."""
+        self.progress.close()
         if self._child is not None:
             self._child.close()
 

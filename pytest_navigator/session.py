@@ -19,6 +19,7 @@ from pytest_navigator.live import seeded
 from pytest_navigator.options import run_options
 from pytest_navigator.run import RUN
 from pytest_navigator.run import Run
+from pytest_navigator.settings import config_lines
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -89,6 +90,11 @@ class Session:
         """Start the child early: its imports overlap the source step and the first export."""
         if not session.config.option.collectonly and any(generation.is_ours(item) for item in session.items):
             self.run.warm_up()
+
+    def pytest_report_collectionfinish(self, config: pytest.Config) -> list[str]:
+        """Print what holds for each suite, with `--nav-show-config` (an xdist controller collects nothing)."""
+        shown = self.run.suites.values() if self.run.options.show_config else ()
+        return [line for suite in shown for line in (f"{suite.nodeid}:", *config_lines(suite.settings))]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

@@ -85,7 +85,8 @@ def _run(context: Context) -> Outcome:
     started, begin = datetime.now(UTC), time.perf_counter()
     context.folder.start(context.step.id)
     try:
-        found = _attempt(context)
+        with context.run.progress.of(context.step.id):
+            found = _attempt(context)
     finally:
         context.folder.finish(context.step.id)
     data = {**found.data, "run": context.run.id}
