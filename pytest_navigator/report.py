@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Outcome
 
 HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s", "speed-up", "verified")
+NOT_MADE = (Status.FAILED, Status.XFAILED)
 WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped", Status.XFAILED: "xfailed"}
 
 
@@ -50,7 +51,7 @@ def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
 
 def summary(results: Results) -> list[str]:
     """Return the summary of one suite: a row per format and runner, the best, the folded skips and caveats."""
-    rows = [_row(results, key, runner) for key, runner in results.cells() if not _unavailable(results, key, runner)]
+    rows = [_row(results, key, runner) for key, runner in results.cells() if _shown(results, key, runner)]
     return [
         f"{results.suite.name} ({results.suite.framework})",
         *(columns([HEADINGS, *rows]) if rows else []),
@@ -138,8 +139,9 @@ def _best(results: Results) -> list[str]:
 
 
 def _not_made(results: Results) -> list[str]:
-    """Return a line for every format that was expected to be impossible, with the reason."""
-    return [f"xfailed: {o.step} {o.key}: {o.message}" for o in results.outcomes if o.status is Status.XFAILED]
+    """Return a line for every format that could not be made, with the reason."""
+    made = [o for o in results.outcomes if o.step in ("export", "convert")]
+    return [f"{WORDS[o.status]}: {o.step} {o.key}: {o.message}" for o in made if o.status in NOT_MADE]
 
 
 def _caveats(results: Results) -> list[str]:
@@ -156,9 +158,11 @@ def _figures_with_caveats(noted: Sequence[Outcome]) -> list[str]:
     return [f"note: {len(profiles)} profile figures have a caveat, for example {worst.id}: {worst.message}"]
 
 
-def _unavailable(results: Results, key: str, runner: str) -> bool:
-    checked = results.correctness(key, runner)
-    return checked is not None and checked.status is Status.SKIPPED and bool(checked.requirement)
+def _shown(results: Results, key: str, runner: str) -> bool:
+    """Whether a cell has a row: not where the format was not made, or the machine cannot run it."""
+    made, checked = results.made(key), results.correctness(key, runner)
+    unavailable = checked is not None and checked.status is Status.SKIPPED and bool(checked.requirement)
+    return not unavailable and (made is None or made.passed)
 
 
 def _skips(outcomes: Sequence[Outcome]) -> list[str]:

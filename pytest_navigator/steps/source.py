@@ -248,8 +248,10 @@ def _facts(seen: _Seen, source: Source) -> dict[str, JSON]:
 
 def _caveat(samples: Samples, bitwise: bool) -> str:
     notes = [] if bitwise else ["two runs differ in their last bits"]
+    if len(samples.kept) < samples.read:
+        notes.append(f"{len(samples.kept)} of {samples.read} samples are checked")
     if samples.left_out:
-        notes.append(f"{samples.left_out} of {samples.read} samples were read but not kept")
+        notes.append(f"{samples.left_out} more would not fit into --nav-max-sample-bytes")
     if not samples.complete:
-        notes.append(f"the loader was read up to sample {samples.read}")
+        notes.append(f"the loader goes on after sample {samples.read - 1}, where reading stopped")
     return "; ".join(notes)
