@@ -51,6 +51,10 @@ class Unavailable(NavigatorError):
         self.requirement = requirement
 
 
+class NotApplicable(NavigatorError):
+    """A step has nothing to do for this model: it is skipped, and nothing is missing."""
+
+
 class PackageError(NavigatorError):
     """A `.nav` file cannot be written or read."""
 

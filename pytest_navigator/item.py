@@ -84,7 +84,7 @@ class SuiteItem:
         if found.status is Status.XFAILED:
             pytest.xfail(found.message)
         if found.status is Status.SKIPPED:
-            if self.required(found) and (found.requirement and not found.data.get("equal")):
+            if found.requirement and self.required(found):
                 pytest.fail(f"{found.message} (required by --nav-require)", pytrace=False)
             pytest.skip(found.message)
 

@@ -12,8 +12,6 @@ from pytest_navigator.package import environment
 from pytest_navigator.package import git_state
 from pytest_navigator.package import pack
 from pytest_navigator.package import read_results
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Status
 from pytest_navigator.report import summary
 from pytest_navigator.report import unfit
 
@@ -47,7 +45,8 @@ def write_all(run: Run) -> list[Written]:
 
 
 def _write(run: Run, folder: SuiteFolder) -> Written:
-    _bury(folder)
+    for step in folder.unfinished():
+        folder.bury(step)
     results = read_results(folder.path)
     try:
         saved = _pack(run, results, folder.path)
@@ -76,13 +75,3 @@ def _pack(run: Run, results: Results, folder: Path) -> list[str]:
         return [f"package: {path}"]
     count = f"{len(results.missing)} of {len(results.suite.steps)}"
     return [f"package: {path} (partial: {count} steps did not run; {target.name} is as it was)"]
-
-
-def _bury(folder: SuiteFolder) -> None:
-    """Give a step whose process died in it the outcome that it could not write itself."""
-    for step in folder.unfinished():
-        if folder.record(step) is None:
-            kind, key, runner, batch = [*step.split("."), "", "", ""][:4]
-            message = "the pytest process ended while this step ran in it; -n 1 keeps such a crash to one test"
-            folder.write(Outcome(kind, Status.FAILED, key, runner, batch, message=message, error="crash"))
-        folder.finish(step)

@@ -140,10 +140,15 @@ class Controller:
         packing.check_target(run.options.package)
         self._lock = run.workspace.claim(resume=run.options.resume)
 
-    def pytest_report_header(self) -> str:
-        """Say what this run will leave behind."""
+    def pytest_report_header(self) -> list[str]:
+        """Say what this run will leave behind, and what became of the one before."""
         package = self.run.options.package or "none (--nav-package=PATH writes one)"
-        return f"navigator: {__version__}, workspace: {self.run.options.workspace}, package: {package}"
+        first = f"navigator: {__version__}, workspace: {self.run.options.workspace}, package: {package}"
+        crashed = ", ".join(self.run.workspace.crashed)
+        return [
+            first,
+            *([f"navigator: the last run's process ended in {crashed}; -n 1 isolates it"] if crashed else []),
+        ]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

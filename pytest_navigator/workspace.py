@@ -9,6 +9,7 @@ import re
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
@@ -39,6 +40,8 @@ class Workspace:
     """One run's folder, shared by all processes of the run."""
 
     root: Path
+    crashed: list[str] = field(default_factory=list)
+    """Steps of the run before in which its process died; known once the folder is claimed."""
 
     def claim(self, *, resume: bool = False) -> FileLock:
         """Make the folder this run's own; the lock is held until the run ends.
@@ -56,6 +59,7 @@ class Workspace:
             )
         self.root.mkdir(parents=True, exist_ok=True)
         lock = self._locked()
+        self.crashed = [f"{suite.path.name}: {step}" for suite in self.suites() for step in suite.unfinished()]
         if not resume:
             self._empty()
         marker = {"pid": os.getpid(), "purpose": "workspace of pytest-navigator; replaced by its next run"}
@@ -133,9 +137,9 @@ class SuiteFolder:
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"{slug(step)}.lock")
 
-    def start(self, step: str) -> None:
-        """Note that a step runs in the pytest process: if that process dies in it, the note is what is left."""
-        write_atomically(self._started(step), str(os.getpid()).encode())
+    def start(self, crashed: Outcome) -> None:
+        """Note what a step's outcome is if the process dies in it."""
+        save(self._started(crashed.id), crashed)
 
     def finish(self, step: str) -> None:
         """Take the note of `start` back."""
@@ -144,6 +148,12 @@ class SuiteFolder:
     def unfinished(self) -> list[str]:
         """Return the ids of the steps that started and never finished."""
         return sorted(p.name.removesuffix(".started") for p in (self.path / ".steps").glob("*.started"))
+
+    def bury(self, step: str) -> Outcome:
+        """Record the failure of a step whose process died in it, and so could not write it itself."""
+        outcome = self.write(self.record(step) or load(self._started(step), Outcome))
+        self.finish(step)
+        return outcome
 
     @property
     def signature(self) -> Signature:

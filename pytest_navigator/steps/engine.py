@@ -10,8 +10,8 @@ from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import NavigatorError
+from pytest_navigator.errors import NotApplicable
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.records import Outcome
@@ -43,6 +43,8 @@ STEPS: dict[str, Callable[[Context], Result]] = {
 MEASURING = {"profile"}
 """Steps that want the machine for themselves."""
 
+CRASHED = "the pytest process ended while this step ran in it; -n 1 keeps such a crash to one test"
+
 
 def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = False) -> Outcome:
     """Return the outcome of a step, running it (and what it needs) unless this run already has.
@@ -62,6 +64,8 @@ def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = Fal
         context = Context(run, suite, step, live)
         if recorded is not None and not again and _usable(context, recorded):
             return recorded
+        if step.id in folder.unfinished() and not again:
+            return folder.bury(step.id)  # we hold its lock, so nobody runs it: whoever started it is dead
         return folder.write(_run(context))
 
 
@@ -83,7 +87,7 @@ def _usable(context: Context, recorded: Outcome) -> bool:
 
 def _run(context: Context) -> Outcome:
     started, begin = datetime.now(UTC), time.perf_counter()
-    context.folder.start(context.step.id)
+    context.folder.start(_empty(context.step, Status.FAILED, message=CRASHED, error="crash"))
     try:
         with context.run.progress.of(context.step.id):
             found = _attempt(context)
@@ -100,11 +104,11 @@ def _attempt(context: Context) -> Outcome:
         result = STEPS[step.step](context)
     except Unavailable as error:
         return _empty(step, Status.SKIPPED, message=str(error), requirement=error.requirement)
+    except NotApplicable as error:
+        return _empty(step, Status.SKIPPED, message=str(error))
     except StepFailed as error:
         status = Status.XFAILED if _expected(context) else Status.FAILED
         return _empty(step, status, message=error.message, detail=error.detail, error=error.kind, data=error.data)
-    except ConfigError:
-        raise
     except NavigatorError as error:
         return _empty(step, Status.FAILED, message=str(error), error=type(error).__name__)
     except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.errors import Unavailable
+from pytest_navigator.errors import NotApplicable
 from pytest_navigator.live import live_section
 from pytest_navigator.machine import peak
 from pytest_navigator.machine import reset_peak
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from pytest_navigator.steps.context import Context
 
 
-class SameBatch(Unavailable):
-    """The loader's largest batch is 1, which has an item of its own."""
-
-
 def run(context: Context) -> Result:
     """Measure; noise is recorded, never judged."""
     context.require(*context.runner.requires)
@@ -35,7 +31,7 @@ def run(context: Context) -> Result:
     assert source is not None
     largest = source.data["max_batch_size"]
     if context.step.batch == "batchmax" and largest == 1:
-        raise SameBatch("the loader's largest batch is 1, which batch1 measures")
+        raise NotApplicable("the loader's largest batch is 1, which batch1 measures")
     found = _measured(context, batch_of(context.step.batch, largest))
     result = structured(found["result"], ProfileResult)
     return Result({**found, "source_device": source.data["device"]}, message=caveat(result))
