@@ -12,6 +12,7 @@ from pytest_navigator.collection import MODEL
 from pytest_navigator.collection import place_of
 from pytest_navigator.live import Live
 from pytest_navigator.matrix import Step
+from pytest_navigator.matrix import covers
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
@@ -69,14 +70,16 @@ class SuiteItem:
         return self.suite.matrix.runner_of(nav_format, nav_runtime)
 
     def required(self, found: Outcome) -> bool:
-        """Whether `--nav-require` wants this step to pass."""
-        from pytest_navigator.matrix import covers
-
-        matrix = self.suite.matrix
-        if not found.key:
+        """Whether `--nav-require` wants this step: its cell by name, or its format and no other runtime can run it."""
+        matrix, names = self.suite.matrix, self.suite.settings.require
+        if not found.key or not names:
             return False
-        cell = matrix.cell_id(found.key, found.runner) if found.runner else ""
-        return any(covers(name, matrix.variants[found.key], cell) for name in self.suite.settings.require)
+        if found.runner and matrix.cell_id(found.key, found.runner) in names:
+            return True
+        if not any(covers(name, matrix.variants[found.key]) for name in names):
+            return False
+        cells = [Step("correctness", found.key, runner) for runner in matrix.runners_of(found.key)]
+        return not found.runner or all(self.outcome(cell).requirement for cell in cells)
 
     def _raise(self, found: Outcome) -> None:
         if found.status is Status.FAILED:
