@@ -290,7 +290,7 @@ def _close_text(rule: Rule) -> str:
 
 TEXTS: dict[str, Callable[[Rule], str]] = {
     "close": _close_text,
-    "scaled": lambda rule: f"{number(rule.rtol)} of |value| + scale ({rule.note} default)",
+    "scaled": lambda rule: f"{number(rule.rtol)} of (|value| + scale) ({rule.note} default)",
     "equal": lambda rule: "equal",
     "share": lambda rule: f"share of equal elements >= {rule.minimum:g}",
     "cosine": lambda rule: f"cosine >= {rule.minimum:g}",

@@ -160,7 +160,7 @@ def _judge_close(output: Tally) -> _Verdict:
 
 def _judge_scaled(output: Tally) -> _Verdict:
     rule, scale = output.rule, output.scale
-    used = f"{number(rule.rtol)} of |value| + {number(scale)} ({rule.note} default)"
+    used = f"{number(rule.rtol)} of (|value| + {number(scale)}) ({rule.note} default)"
     limit = rule.atol + rule.rtol * scale
     if output.excess <= limit:
         return _Verdict(used)

@@ -219,7 +219,7 @@ def test_a_wrong_comparison_says_what_is_possible(make, message):
         (Rule("close", atol=1e-3, rtol=0.02), "atol 1e-3, rtol 0.02"),
         (Rule("close", rtol=0.02), "rtol 0.02"),
         (Rule("close"), "atol 0"),
-        (default("float32"), f"{number(DEFAULTS['fp32'][0])} of |value| + scale (fp32 default)"),
+        (default("float32"), f"{number(DEFAULTS['fp32'][0])} of (|value| + scale) (fp32 default)"),
         (default("int32"), "equal"),
         (share(0.99), "share of equal elements >= 0.99"),
         (cosine(0.999), "cosine >= 0.999"),
