@@ -149,6 +149,8 @@ def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome 
     place = place_of(item)
     if place is not None:
         report.location = (place.relative_path(item.config), place.line, report.location[2])
+        if isinstance(report.longrepr, tuple):  # a skip: where, and why
+            report.longrepr = (str(place.path), place.line + 1, report.longrepr[2])
     if outcome is not None and report.when == "call":
         report.user_properties += properties(outcome)
     crash = getattr(report.longrepr, "reprcrash", None)

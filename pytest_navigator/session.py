@@ -170,13 +170,14 @@ class Controller:
             if session.exitstatus == pytest.ExitCode.OK and any(w.fails for w in self.written):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
+    @pytest.hookimpl(trylast=True)  # below pytest-benchmark's tables, where it is seen
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print one section: a row per format and runtime, the best, the skips, the package."""
         if self.run.problem and config.pluginmanager.hasplugin("xdist"):
             terminalreporter.write_line(f"ERROR: {self.run.problem}", red=True)
         lines = [line for written in self.written for line in written.lines]
         if lines:
-            terminalreporter.section("navigator")
+            terminalreporter.write_sep("=", "navigator")
             for line in lines:
                 terminalreporter.write_line(line)
 
