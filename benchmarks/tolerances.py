@@ -29,7 +29,7 @@ from pytest_navigator.tolerances import DEFAULTS
 from pytest_navigator.tolerances import number
 
 Infer = Callable[[torch.Tensor], torch.Tensor]
-TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+TYPES = {"fp64": torch.float64, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 BATCHES = (8, 1)
 
 
@@ -148,10 +148,10 @@ def exported_program(model: nn.Module, x: torch.Tensor, folder: Path) -> Infer:
 
 def compiled(model: nn.Module, x: torch.Tensor, folder: Path) -> Infer:
     """torch.compile, which fuses and so rounds less often."""
-    # Models share their forward function: without this, the tenth of them silently runs as it is.
+    # Models share their forward function: without this, the ninth of them silently runs uncompiled.
     torch.compiler.reset()
     with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
-        infer = torch.compile(model, dynamic=True, fullgraph=True)
+        infer = torch.compile(model, dynamic=True)
         infer(x)
     return infer
 
