@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -17,7 +18,9 @@ from pytest_navigator.records import Outcome
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
 from pytest_navigator.records import structured
+from pytest_navigator.report import REPORTED
 from pytest_navigator.report import failure_text
+from pytest_navigator.report import short_path
 from pytest_navigator.run import RUN
 
 if TYPE_CHECKING:
@@ -83,7 +86,9 @@ class SuiteItem:
 
     def _raise(self, found: Outcome) -> None:
         if found.status is Status.FAILED:
-            pytest.fail(failure_text(found, self.suite.folder.path), pytrace=False)
+            self.suite.folder.write(replace(found, data={**found.data, REPORTED: True}))
+            folder = short_path(self.suite.folder.path, self.run.config.invocation_params.dir)
+            pytest.fail(failure_text(found, folder), pytrace=False)
         if found.status is Status.XFAILED:
             pytest.xfail(found.message)
         if found.status is Status.SKIPPED:

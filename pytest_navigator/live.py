@@ -15,8 +15,10 @@ from typing import Any
 
 from pytest_navigator.capture import redirected
 from pytest_navigator.capture import tail
+from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.messages import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,19 +47,30 @@ class Live:
         """Return the user's model, wrapped; fails if it is another one than the source step has seen.
 
         Raises:
-            SourceError: nav_model is another model here.
+            SourceError: nav_model is another model here, or raised.
         """
         if self._source is None:
             own = self.suite.matrix.variants[self.suite.matrix.framework]
-            model = self.request.getfixturevalue("nav_model")
-            source = self.framework.source(model, own.parameters)
+            source = self.framework.source(self._fixture("nav_model"), own.parameters)
             self._check_identity(source)
             self._source = source
         return self._source
 
     def loader(self) -> object:
-        """Return the user's loader."""
-        return self.request.getfixturevalue("nav_dataloader")
+        """Return the user's loader.
+
+        Raises:
+            SourceError: nav_dataloader raised.
+        """
+        return self._fixture("nav_dataloader")
+
+    def _fixture(self, name: str) -> object:
+        try:
+            return self.request.getfixturevalue(name)
+        except NavigatorError:
+            raise
+        except Exception as error:
+            raise SourceError(f"{name} raised {one_line(error)}") from error
 
     def _check_identity(self, source: Source) -> None:
         record = self.suite.folder.record("source")

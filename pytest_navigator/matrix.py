@@ -259,7 +259,9 @@ def _batches(settings: Settings) -> tuple[str, ...]:
 
     if not settings.profile:
         return ()
-    return tuple(batch_ids(settings.batch_sizes, settings.config.batch_dim))
+    profile = settings.config.optimization_profile
+    sizes = settings.batch_sizes or (profile.sizes() if profile else None)
+    return batch_ids(sizes, settings.config.batch_dim)
 
 
 def _names(settings: Settings, registry: Registry) -> list[str]:

@@ -74,13 +74,19 @@ def error_fields(error: BaseException, frames_of: str = "") -> dict[str, JSON]:
         if isinstance(error, kind):
             return {"type": kind.__name__, "message": str(error)}
     name = type(error).__name__
-    return {"type": "StepFailed", "message": _one_line(error), "detail": _traceback(error, frames_of), "kind": name}
+    return {"type": "StepFailed", "message": one_line(error), "detail": _traceback(error, frames_of), "kind": name}
 
 
 def error_from(fields: Mapping[str, JSON]) -> Exception:
     """Return the exception that `error_fields` turned into plain data."""
     rest = dict(fields)
     return ERRORS[rest.pop("type")](rest)
+
+
+def one_line(error: BaseException) -> str:
+    """Return the type of an error and the first line of what it says."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _parts(header: bytes, arrays: Sequence[np.ndarray]) -> Iterator[bytes]:
@@ -107,11 +113,6 @@ def _array(dtype: str, shape: Sequence[int], content: bytes) -> np.ndarray:
     kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
     # A bytearray, so that the array can be written to: torch warns of one that cannot.
     return cast("np.ndarray", np.ndarray(tuple(shape), kind, buffer=bytearray(content)))
-
-
-def _one_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _traceback(error: BaseException, frames_of: str) -> str:

@@ -12,8 +12,10 @@ from pytest_navigator.package import environment
 from pytest_navigator.package import git_state
 from pytest_navigator.package import pack
 from pytest_navigator.package import read_results
+from pytest_navigator.report import short_path
 from pytest_navigator.report import summary
 from pytest_navigator.report import unfit
+from pytest_navigator.report import unreported
 
 if TYPE_CHECKING:
     from pytest_navigator.package import Results
@@ -52,15 +54,16 @@ def _write(run: Run, folder: SuiteFolder) -> Written:
         saved = _pack(run, results, folder.path)
     except PackageError as error:
         return Written([*summary(results), f"ERROR: no package was written: {error}"], fails=True)
-    reason = unfit(results)
-    return Written([*summary(results), *([f"FAILED: {reason}"] if reason else []), *saved], fails=bool(reason))
+    reasons = [*filter(None, [unfit(results)]), *unreported(results, run.id)]
+    return Written([*summary(results), *(f"FAILED: {reason}" for reason in reasons), *saved], fails=bool(reasons))
 
 
 def _pack(run: Run, results: Results, folder: Path) -> list[str]:
     """Write the package; returns the line that says where it is and what is missing from it."""
+    start = run.config.invocation_params.dir
     if not results.suite.package:
-        return [f"results: {folder}"]
-    target = Path(run.config.invocation_params.dir, results.suite.package)
+        return [f"results: {short_path(folder, start)}"]
+    target = Path(start, results.suite.package)
     settings = results.suite.settings
     path = pack(
         folder,
@@ -72,6 +75,6 @@ def _pack(run: Run, results: Results, folder: Path) -> list[str]:
         git=None if run.options.no_git else git_state(run.config.rootpath),
     )
     if path == target:
-        return [f"package: {path}"]
+        return [f"package: {short_path(path, start)}"]
     count = f"{len(results.missing)} of {len(results.suite.steps)}"
-    return [f"package: {path} (partial: {count} steps did not run; {target.name} is as it was)"]
+    return [f"package: {short_path(path, start)} (partial: {count} steps did not run; {target.name} is as it was)"]

@@ -23,6 +23,14 @@ HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "inf
 NOT_MADE = (Status.FAILED, Status.XFAILED)
 WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped", Status.XFAILED: "xfailed"}
 
+REPORTED = "reported"
+"""In the data of a failed outcome: a test has failed with it."""
+
+
+def short_path(path: Path, start: Path) -> Path:
+    """Return a path as people read it: relative if it is below `start`."""
+    return path.relative_to(start) if path.is_relative_to(start) else path
+
 
 def failure_text(outcome: Outcome, folder: Path) -> str:
     """Return what a failed item says: the one-line reason first, then the details, the log and the script."""
@@ -76,9 +84,18 @@ def unfit(results: Results) -> str:
     planned = [
         s for s in results.suite.steps if s.startswith("correctness.") and s.split(".")[1] != results.suite.framework
     ]
+    if results.source and not results.source.passed:
+        return ""  # that is said already
     if not planned or set(results.missing) & set(planned) or any(o.passed for o in checked):
         return ""
     return f"no format of {results.suite.name} but the source itself passed correctness"
+
+
+def unreported(results: Results, run_id: str) -> list[str]:
+    """Return what failed in this run although no selected test says so: those that need it are skipped."""
+    failed = [o for o in results.outcomes if o.status is Status.FAILED and o.step != "verify"]
+    hidden = [o for o in failed if o.data.get("run") == run_id and not o.data.get(REPORTED)]
+    return [f"{' '.join(filter(None, (o.step, o.key, o.runner)))} failed, and selected tests need it" for o in hidden]
 
 
 def _row(results: Results, key: str, runner: str) -> tuple[str, ...]:
@@ -139,9 +156,9 @@ def _best(results: Results) -> list[str]:
 
 
 def _not_made(results: Results) -> list[str]:
-    """Return a line for every format that could not be made, with the reason."""
-    made = [o for o in results.outcomes if o.step in ("export", "convert")]
-    return [f"{WORDS[o.status]}: {o.step} {o.key}: {o.message}" for o in made if o.status in NOT_MADE]
+    """Return a line for the source that is not fit and for every format that could not be made, with the reason."""
+    made = [o for o in results.outcomes if o.step in ("source", "export", "convert") and o.status in NOT_MADE]
+    return [f"{WORDS[o.status]}: {f'{o.step} {o.key}'.strip()}: {o.message}" for o in made]
 
 
 def _caveats(results: Results) -> list[str]:
@@ -159,7 +176,9 @@ def _figures_with_caveats(noted: Sequence[Outcome]) -> list[str]:
 
 
 def _shown(results: Results, key: str, runner: str) -> bool:
-    """Whether a cell has a row: not where the format was not made, or the machine cannot run it."""
+    """Whether a cell has a row: not where source or format failed, or the machine cannot run it."""
+    if results.source and not results.source.passed:
+        return False
     made, checked = results.made(key), results.correctness(key, runner)
     unavailable = checked is not None and checked.status is Status.SKIPPED and bool(checked.requirement)
     return not unavailable and (made is None or made.passed)

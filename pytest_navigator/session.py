@@ -17,6 +17,7 @@ from pytest_navigator.errors import PackageError
 from pytest_navigator.item import OUTCOME
 from pytest_navigator.live import seeded
 from pytest_navigator.options import run_options
+from pytest_navigator.report import short_path
 from pytest_navigator.run import RUN
 from pytest_navigator.run import Run
 from pytest_navigator.settings import config_lines
@@ -143,7 +144,8 @@ class Controller:
     def pytest_report_header(self) -> list[str]:
         """Say what this run will leave behind, and what became of the one before."""
         package = self.run.options.package or "none (--nav-package=PATH writes one)"
-        first = f"navigator: {__version__}, workspace: {self.run.options.workspace}, package: {package}"
+        workspace = short_path(self.run.options.workspace, self.run.config.invocation_params.dir)
+        first = f"navigator: {__version__}, workspace: {workspace}, package: {package}"
         crashed = ", ".join(self.run.workspace.crashed)
         return [
             first,

@@ -75,12 +75,21 @@ def one_of(*valid: str) -> Callable[[str], str]:
     return parse
 
 
-def tolerance(text: str) -> Mapping[str, float]:
+def atol(text: str) -> Mapping[str, float]:
     """Parse `1e-5 logits=1e-4`: a default and overrides together."""
+    return _tolerance(text, "atol")
+
+
+def rtol(text: str) -> Mapping[str, float]:
+    """Parse `1e-5 logits=1e-4`: a default and overrides together."""
+    return _tolerance(text, "rtol")
+
+
+def _tolerance(text: str, option: str) -> Mapping[str, float]:
     from pytest_navigator.tolerances import parse
 
     try:
-        return parse(text)
+        return parse(text, option)
     except ConfigError as error:
         raise ArgumentTypeError(str(error)) from None
 
@@ -120,8 +129,8 @@ OPTIONS = (
     Option("precisions", names, None, "NAMES", "Precisions of formats that have several (fp32,fp16)"),
     Option("batch_sizes", counts, None, "SIZES", "Batch sizes to profile (1,8); default: 1 and the loader's largest"),
     Option("profile_seconds", seconds, 10.0, "S", "Time limit of one profile item (default: 10)"),
-    Option("atol", tolerance, None, "TOL", "Absolute tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'"),
-    Option("rtol", tolerance, None, "TOL", "Relative tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'"),
+    Option("atol", atol, None, "TOL", "Absolute tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'"),
+    Option("rtol", rtol, None, "TOL", "Relative tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'"),
     Option("sample_count", count, 100, "N", "Samples to check correctness on, at most (default: 100)"),
     Option("max_sample_bytes", count, 512 * MEBIBYTE, "BYTES", "How much of the loader is kept (default: 512 MiB)"),
     Option("seed", whole, 0, "N", "Seed of nav_model, nav_dataloader and the choice of samples (default: 0)"),
@@ -182,7 +191,7 @@ def _first(option: Option, flags: Mapping[str, Any], ini: Mapping[str, Any], con
 
 def _checked(option: Option, value: Any) -> Any:
     """Hold a value of nav_config to the same rules as the flag's text, where the text form exists."""
-    if not isinstance(value, (str, int, float)) or option.parse is tolerance:
+    if not isinstance(value, (str, int, float)) or option.parse in (atol, rtol):
         return value
     try:
         return option.parse(value)

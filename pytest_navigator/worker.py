@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.capture import redirected
+from pytest_navigator.machine import peak
+from pytest_navigator.machine import reset_peak
 from pytest_navigator.messages import decode
 from pytest_navigator.messages import encode
 from pytest_navigator.messages import error_fields
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
 PR_SET_PDEATHSIG = 1
 IONBF = 2
-KIB_PER_MIB = 1024
 
 
 def main() -> NoReturn:
@@ -116,11 +117,11 @@ class Worker:
         """Return the encoded result of "package.module:qualname", with the peak memory of this call."""
         module, _, name = function.partition(":")
         call = operator.attrgetter(name)(importlib.import_module(module))
-        measured = _reset_peak_memory()
+        reset_peak()
         returned = call(**kwargs) if arrays is None else call(arrays, **kwargs)
-        peak = _peak_memory() if measured else None
+        used = peak()
         result, outputs = returned if isinstance(returned, tuple) else (returned, {})
-        return encode({"result": result, "peak_memory": peak}, outputs)
+        return encode({"result": result, "peak_memory": used}, outputs)
 
 
 def _failed(error: BaseException) -> Iterator[bytes]:
@@ -173,22 +174,6 @@ def _unbuffer_c_output() -> None:
     # Where the C library has its streams under another name, buffered output before a crash is lost.
     with suppress(ValueError):
         libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, IONBF, 0)
-
-
-def _reset_peak_memory() -> bool:
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return False
-    return True
-
-
-def _peak_memory() -> float | None:
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / KIB_PER_MIB
-    return None
 
 
 if __name__ == "__main__":

@@ -84,5 +84,9 @@ class Source(ABC):
         """The device that inputs must be on ("cpu", "cuda:0")."""
 
     @abstractmethod
+    def precision(self) -> str:
+        """The lowest precision that the model computes in ("fp32", "bf16"), whatever type its outputs have; "": none."""
+
+    @abstractmethod
     def preserved(self) -> AbstractContextManager[None]:
         """Put mode, device and gradient flags of the model back on leaving, however the block ends."""

@@ -14,6 +14,7 @@ from typing import cast
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
+from pytest_navigator.tolerances import PRECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,6 +145,17 @@ class TorchSource(Source):
     def device(self) -> str:
         """The device of the first parameter or buffer; "cpu" for a model without any."""
         return next((str(tensor.device) for tensor in self._tensors().values()), "cpu")
+
+    def precision(self) -> str:
+        """The lowest of autocast's precision and those of the parameters; "" for a model without any."""
+        import torch
+
+        types = {tensor.dtype for tensor in self._tensors().values() if tensor.is_floating_point()}
+        if self.parameters.get("autocast"):
+            default = torch.get_autocast_dtype(torch.device(self.device()).type)
+            types.add(getattr(torch, self.parameters.get("autocast_dtype") or "", default))
+        names = {str(dtype).removeprefix("torch.") for dtype in types}
+        return next((PRECISIONS[name] for name in ("bfloat16", "float16", "float32", "float64") if name in names), "")
 
     @contextmanager
     def preserved(self) -> Iterator[None]:

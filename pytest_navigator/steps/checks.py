@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_navigator import machine
 from pytest_navigator.correctness import Comparison
 from pytest_navigator.npz import load_npz
 from pytest_navigator.npz import save_npz
@@ -61,7 +62,8 @@ def profile(
     feed = load_npz(folder / sample, runner.signature.inputs)
     if batch_size is not None:
         feed = resized(feed, runner.signature.inputs, runner.signature.batch_dim, batch_size)
-    return measure(runner.bind(feed), windows, batch_size=batch_size, seconds=seconds)
+    clock = machine.gpu_clock if runner.device == "cuda" else None
+    return measure(runner.bind(feed), windows, batch_size=batch_size, seconds=seconds, gpu_clock=clock)
 
 
 def _stored_without(case: Case, signature: Signature) -> int | None:

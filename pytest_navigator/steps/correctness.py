@@ -37,7 +37,7 @@ def run(context: Context) -> Result:
         StepFailed: an output is outside of its tolerance; `data` holds the reports all the same.
     """
     context.require(*context.runner.requires)
-    cases, rules = cases_of(context), rules_of(context, context.variant, context.folder.signature)
+    cases, rules = cases_of(context), rules_of(context, context.variant, context.folder.signature, _precision(context))
     keep = context.folder.path / ".outputs" / context.step.id
     try:
         reports = _judged(context, _compared(context, cases, rules, keep), cases, keep)
@@ -57,8 +57,11 @@ def cases_of(context: Context) -> list[Case]:
     return structured(source.data["cases"], list[Case])
 
 
-def rules_of(context: Context, variant: Variant, signature: Signature) -> dict[str, Rule]:
+def rules_of(context: Context, variant: Variant, signature: Signature, precision: str = "") -> dict[str, Rule]:
     """Return the rule of every output for a variant.
+
+    Args:
+        precision: what source and runner compute in, where the variant says nothing.
 
     Raises:
         ConfigError: a tolerance for an output or a format that does not exist.
@@ -69,11 +72,18 @@ def rules_of(context: Context, variant: Variant, signature: Signature) -> dict[s
         atol=settings.atol,
         rtol=settings.rtol,
         comparisons=settings.config.comparisons,
-        precision=str(variant.parameters.get("precision", "")),
+        precision=str(variant.parameters.get("precision", "")) or precision,
         variant_key=variant.key,
         format_name=variant.format,
         formats=_names(context),
     )
+
+
+def _precision(context: Context) -> str:
+    """Return what the source computes in; a GPU rounds float32 products to tf32."""
+    source = context.folder.record("source")
+    own = str(source.data["precision"]) if source else ""
+    return "tf32" if context.runner.device == "cuda" and own in ("", "fp32") else own
 
 
 def _names(context: Context) -> set[str]:

@@ -23,6 +23,7 @@ from pytest_navigator.steps import source
 from pytest_navigator.steps.context import Context
 from pytest_navigator.steps.identity import identity_of
 from pytest_navigator.steps.identity import still_true
+from pytest_navigator.tracebacks import users_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +111,11 @@ def _attempt(context: Context) -> Outcome:
         status = Status.XFAILED if _expected(context) else Status.FAILED
         return _empty(step, status, message=error.message, detail=error.detail, error=error.kind, data=error.data)
     except NavigatorError as error:
-        return _empty(step, Status.FAILED, message=str(error), error=type(error).__name__)
+        cause = error.__cause__
+        if cause and os.environ.get("NAV_DEBUG") == "1":
+            raise cause from None
+        detail = users_traceback(cause) if cause else ""
+        return _empty(step, Status.FAILED, message=str(error), detail=detail, error=type(error).__name__)
     except Exception as error:
         if os.environ.get("NAV_DEBUG") == "1":
             raise

@@ -9,6 +9,7 @@ from pytest_navigator.errors import NotApplicable
 from pytest_navigator.live import live_section
 from pytest_navigator.machine import peak
 from pytest_navigator.machine import reset_peak
+from pytest_navigator.package.results import profile_result
 from pytest_navigator.profile_config import OptimizationProfile
 from pytest_navigator.profiling import batch_of
 from pytest_navigator.profiling import caveat
@@ -32,9 +33,23 @@ def run(context: Context) -> Result:
     largest = source.data["max_batch_size"]
     if context.step.batch == "batchmax" and largest == 1:
         raise NotApplicable("the loader's largest batch is 1, which batch1 measures")
+    _check_saturated(context)
     found = _measured(context, batch_of(context.step.batch, largest))
     result = structured(found["result"], ProfileResult)
     return Result({**found, "source_device": source.data["device"]}, message=caveat(result))
+
+
+def _check_saturated(context: Context) -> None:
+    """Skip a size of a search up to `max_batch_size` once larger batches have stopped to raise the throughput."""
+    profile = context.suite.settings.config.optimization_profile
+    if not isinstance(profile, OptimizationProfile) or not profile.max_batch_size or context.suite.settings.batch_sizes:
+        return
+    batches = context.suite.matrix.batches
+    smaller = [replace(context.step, batch=batch) for batch in batches[: batches.index(context.step.batch)]]
+    outcomes = [context.folder.record(step.id) for step in smaller]
+    figures = [profile_result(o).throughput for o in outcomes if o is not None and o.passed]
+    if profile.saturated(figures):
+        raise NotApplicable(f"the throughput was saturated at {smaller[len(figures) - 1].batch}")
 
 
 def _measured(context: Context, batch_size: int | None) -> JSON:

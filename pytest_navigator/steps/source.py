@@ -228,6 +228,7 @@ def _facts(seen: _Seen, source: Source) -> dict[str, JSON]:
     return {
         "model": f"{kind.__module__}.{kind.__qualname__}",
         "device": source.device(),
+        "precision": source.precision(),
         "samples": {
             "read": samples.read,
             "kept": len(samples.kept),
