@@ -85,7 +85,7 @@ class Source(ABC):
 
     @abstractmethod
     def precision(self) -> str:
-        """The lowest precision that the model computes in ("fp32", "bf16"), whatever type its outputs have; "": none."""
+        """The lowest precision that the model computes in ("fp32", "bf16"), whatever its outputs are; "": none."""
 
     @abstractmethod
     def preserved(self) -> AbstractContextManager[None]:

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_navigator import NavConfig
+from pytest_navigator import OnnxConfig
+from pytest_navigator import OptimizationProfile
+from pytest_navigator import TorchScriptConfig
+from pytest_navigator import plugin
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.matrix import Matrix
+from pytest_navigator.matrix import Step
+from pytest_navigator.matrix import build
+from pytest_navigator.registry import Registry
+from pytest_navigator.registry import registry_of
+from pytest_navigator.settings import resolve
+
+
+@pytest.fixture
+def registry() -> Registry:
+    hook = SimpleNamespace(
+        pytest_nav_formats=lambda: [plugin.pytest_nav_formats()],
+        pytest_nav_frameworks=lambda: [plugin.pytest_nav_frameworks()],
+    )
+    return registry_of(SimpleNamespace(hook=hook))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def matrix_of(registry: Registry):
+    def matrix_of(flags: dict | None = None, **config: object) -> Matrix:
+        return build(resolve(flags or {}, {}, NavConfig(**config)), registry, "torch")
+
+    return matrix_of
+
+
+def test_by_default_every_format_of_the_framework_is_made_with_every_runner(matrix_of):
+    matrix = matrix_of()
+    assert list(matrix.variants) == [
+        "torch",
+        "torchscript-script",
+        "torchscript-trace",
+        "torch-exportedprogram",
+        "onnx",
+    ]
+    assert ("onnx", "OnnxCPU") in matrix.cells
+    assert ("torch", "TorchCompileCPU") in matrix.cells
+    assert matrix.named == ()
+
+
+def test_a_flag_names_one_variant_of_a_format(matrix_of):
+    matrix = matrix_of({"formats": ("torchscript-trace",)})
+    assert list(matrix.variants) == ["torch", "torchscript-trace"]
+    assert matrix.named == ("torchscript-trace",)
+
+
+def test_a_flag_keeps_the_configuration_that_nav_config_has_for_the_format(matrix_of):
+    matrix = matrix_of({"formats": ("onnx",)}, formats=[OnnxConfig(opset=19), TorchScriptConfig()])
+    assert list(matrix.variants) == ["torch", "onnx"]
+    assert matrix.variants["onnx"].parameters["opset"] == 19
+
+
+def test_the_source_is_checked_though_nobody_named_it(matrix_of):
+    assert "torch" in matrix_of(formats=["onnx"]).variants
+
+
+@pytest.mark.parametrize(
+    ("flags", "config", "message"),
+    [
+        ({"formats": ("onx",)}, {}, "unknown format 'onx'; did you mean 'onnx'?"),
+        ({"formats": ("torchscript-tracee",)}, {}, "did you mean 'torchscript-trace'?"),
+        ({"runtimes": ("cpuu",)}, {}, "unknown runtime 'cpuu'; did you mean 'cpu'?"),
+        ({"precisions": ("fp61",)}, {}, "unknown precision 'fp61'; did you mean 'fp16'?"),
+        ({"require": ("onnx-cpuu",)}, {}, "unknown required format 'onnx-cpuu'; did you mean 'onnx-cpu'?"),
+        ({}, {"xfail": {"torchscript-scrip": "x"}}, "did you mean 'torchscript-script'?"),
+        ({}, {"formats": [OnnxConfig(), OnnxConfig(opset=17)]}, "format 'onnx' is configured twice"),
+        ({}, {"formats": [3]}, "3 configures no format"),
+    ],
+)
+def test_a_wrong_name_is_refused_with_the_nearest_one(matrix_of, flags, config, message):
+    with pytest.raises(ConfigError) as caught:
+        matrix_of(flags, **config)
+    assert message in str(caught.value)
+
+
+def test_a_runtime_is_named_by_what_executes_or_by_its_runner(matrix_of):
+    assert {r for _, r in matrix_of({"runtimes": ("OnnxCPU",)}).cells} == {"OnnxCPU"}
+    assert {r for _, r in matrix_of({"runtimes": ("compile-cpu",)}).cells} == {"TorchCompileCPU"}
+
+
+def test_a_device_leaves_its_own_runners(matrix_of):
+    matrix = matrix_of({"device": "cpu"})
+    assert {matrix.runners[r].device for _, r in matrix.cells} == {"cpu"}
+
+
+def test_the_steps_come_in_the_order_of_the_tests_and_need_what_is_before_them(matrix_of):
+    matrix = matrix_of({"formats": ("onnx",), "runtimes": ("cpu",)})
+    ids = [step.id for step in matrix.steps()]
+    assert ids == [
+        "source",
+        "export.onnx",
+        "correctness.torch.TorchCPU",
+        "correctness.onnx.OnnxCPU",
+        "profile.torch.TorchCPU.batch1",
+        "profile.torch.TorchCPU.batchmax",
+        "profile.onnx.OnnxCPU.batch1",
+        "profile.onnx.OnnxCPU.batchmax",
+    ]
+    for step in matrix.steps():
+        assert all(ids.index(needed.id) < ids.index(step.id) for needed in matrix.needs(step))
+
+
+def test_a_check_of_a_file_needs_its_export_and_a_profile_its_check(matrix_of):
+    matrix = matrix_of()
+    assert matrix.needs(Step("correctness", "onnx", "OnnxCPU")) == [Step("source"), Step("export", "onnx")]
+    assert matrix.needs(Step("correctness", "torch", "TorchCPU")) == [Step("source")]
+    assert matrix.needs(Step("profile", "onnx", "OnnxCPU", "batch1")) == [Step("correctness", "onnx", "OnnxCPU")]
+
+
+def test_batch_sizes_come_from_the_flag_the_profile_or_the_default(matrix_of):
+    profile = OptimizationProfile(max_batch_size=4)
+    assert matrix_of({"batch_sizes": (8, 2)}, optimization_profile=profile).batches == ("batch2", "batch8")
+    assert matrix_of(optimization_profile=profile).batches == ("batch1", "batch2", "batch4")
+    assert matrix_of().batches == ("batch1", "batchmax")
+    assert matrix_of(batch_dim=None).batches == ("nobatch",)
+    assert matrix_of(profile=False).batches == ()

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+
+import pytest
+
+from pytest_navigator import NavConfig
+from pytest_navigator import settings
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.settings import config_lines
+from pytest_navigator.settings import resolve
+
+
+def test_a_flag_wins_over_nav_config_and_that_over_the_ini_file():
+    config = NavConfig(timeout=20, seed=2)
+    found = resolve({"timeout": 10.0}, {"timeout": 30.0, "seed": 3, "sample_count": 4}, config)
+    assert (found.timeout, found.all["timeout"].origin) == (10.0, "--nav-timeout")
+    assert (found.seed, found.all["seed"].origin) == (2, "nav_config")
+    assert (found.sample_count, found.all["sample_count"].origin) == (4, "ini: nav_sample_count")
+    assert (found.keep, found.all["keep"].origin) == ("all", "default")
+
+
+def test_a_setting_that_does_not_exist_is_an_attribute_error():
+    with pytest.raises(AttributeError):
+        resolve({}, {}, None).nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        (settings.names, " , "),
+        (settings.count, "0"),
+        (settings.count, "many"),
+        (settings.counts, "x"),
+        (settings.whole, "-1"),
+        (settings.seconds, "0"),
+        (settings.seconds, "inf"),
+        (settings.seconds, "nan"),
+        (settings.one_of("all", "none"), "some"),
+        (settings.atol, "logits="),
+        (settings.rtol, "-1"),
+        (settings.yes, "perhaps"),
+    ],
+)
+def test_a_bad_value_is_named(parse, text):
+    with pytest.raises(ArgumentTypeError) as caught:
+        parse(text)
+    assert repr(text) in str(caught.value) or text in str(caught.value)
+
+
+def test_the_tolerance_of_a_bad_flag_is_called_by_its_own_name():
+    with pytest.raises(ArgumentTypeError, match="rtol"):
+        settings.rtol("x=y")
+
+
+@pytest.mark.parametrize(("field", "value"), [("timeout", -1), ("sample_count", 0), ("keep", "some"), ("seed", -3)])
+def test_nav_config_is_held_to_the_rules_of_the_flags(field, value):
+    with pytest.raises(ConfigError, match=f"nav_config: {field}"):
+        resolve({}, {}, NavConfig(**{field: value}))
+
+
+def test_a_string_where_a_list_belongs_is_refused():
+    with pytest.raises(ConfigError, match="a list or tuple is needed"):
+        NavConfig(formats="onnx")
+
+
+def test_an_unknown_field_is_named_with_the_nearest_one():
+    with pytest.raises(ConfigError, match="unknown field of NavConfig 'format'; did you mean 'formats'"):
+        NavConfig(format=["onnx"])
+
+
+def test_a_configuration_is_adapted_with_replace():
+    company = NavConfig(atol=1e-3, formats=["onnx"])
+    assert company.replace(name="mine") == NavConfig(atol=1e-3, formats=["onnx"], name="mine")
+
+
+def test_each_value_is_shown_with_its_origin():
+    lines = config_lines(resolve({"formats": ("onnx", "torchscript")}, {}, NavConfig(timeout=5)))
+    assert any(line.split(maxsplit=1) == ["formats", "onnx, torchscript  (--nav-formats)"] for line in lines)
+    assert any(
+        line.split() == ["timeout", "5", "(nav_config)"] or ("5" in line and "(nav_config)" in line) for line in lines
+    )
+    assert any(line.split() == ["runtimes", "-", "(default)"] for line in lines)

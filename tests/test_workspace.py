@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from filelock import ReadWriteLock
+from filelock import Timeout
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.records import Outcome
+from pytest_navigator.records import Status
+from pytest_navigator.workspace import MACHINE
+from pytest_navigator.workspace import Workspace
+from pytest_navigator.workspace import digest_of
+from pytest_navigator.workspace import slug
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "workspace")
+
+
+def test_a_folder_that_holds_anything_else_is_refused_and_left_alone(workspace):
+    workspace.root.mkdir()
+    thesis = workspace.root / "thesis.txt"
+    thesis.write_text("years of work")
+    with pytest.raises(ConfigError, match="nothing was deleted"):
+        workspace.claim()
+    assert thesis.read_text() == "years of work"
+
+
+def test_a_new_run_replaces_the_one_before(workspace):
+    workspace.claim().release()
+    old = workspace.suite("model", "conftest.py::nav_model")
+    old.write(Outcome("source", Status.PASSED))
+    workspace.claim().release()
+    assert old.record("source") is None
+
+
+def test_a_resumed_run_keeps_what_the_one_before_recorded(workspace):
+    workspace.claim().release()
+    outcome = Outcome("source", Status.PASSED, data={"fingerprint": "x"})
+    workspace.suite("model", "conftest.py::nav_model").write(outcome)
+    workspace.claim(resume=True).release()
+    assert workspace.suite("model", "conftest.py::nav_model").record("source") == outcome
+
+
+def test_a_link_in_a_workspace_is_removed_but_not_what_it_points_to(workspace, tmp_path):
+    workspace.claim().release()
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").write_text("here")
+    (workspace.root / "link").symlink_to(precious)
+    workspace.claim().release()
+    assert (precious / "file").read_text() == "here"
+    assert not (workspace.root / "link").exists()
+
+
+def test_two_runs_cannot_have_one_workspace(workspace):
+    lock = workspace.claim()
+    code = "import sys, pathlib, pytest_navigator.workspace as w; w.Workspace(pathlib.Path(sys.argv[1])).claim()"
+    other = subprocess.run([sys.executable, "-c", code, workspace.root], capture_output=True, text=True, check=False)
+    lock.release()
+    assert "is in use by another run" in other.stderr
+
+
+def test_suites_of_one_name_have_folders_of_their_own(workspace):
+    first, second = (workspace.suite("model", f"tests/{n}/conftest.py::nav_model") for n in "ab")
+    assert first.path != second.path
+    assert first.path.name.startswith("model-")
+
+
+def test_a_step_that_measures_has_the_machine_for_itself(workspace):
+    workspace.claim().release()
+    with workspace.machine(exclusive=True):
+        other = ReadWriteLock(workspace.root / MACHINE, is_singleton=False)
+        with pytest.raises(Timeout):
+            other.acquire_read(timeout=0.05)
+    with workspace.machine(exclusive=False):
+        assert other.acquire_read(timeout=5)
+        other.release()
+
+
+def test_a_step_whose_process_died_gets_the_outcome_that_it_noted_before(workspace):
+    folder = workspace.suite("model", "conftest.py::nav_model")
+    crashed = Outcome("export", Status.FAILED, "onnx", message="the process ended")
+    folder.start(crashed)
+    assert folder.unfinished() == ["export.onnx"]
+    assert folder.bury("export.onnx") == crashed
+    assert folder.record("export.onnx") == crashed
+    assert folder.unfinished() == []
+
+
+@pytest.mark.parametrize(("text", "safe"), [("resnet50", "resnet50"), ("torch-trt-fp16.x", "torch-trt-fp16.x")])
+def test_a_safe_name_stays(text, safe):
+    assert slug(text) == safe
+
+
+@pytest.mark.parametrize("text", ["a/b", "../up", "x:y", "", "é", "a" * 300])
+def test_any_other_name_becomes_one_file_name(text):
+    assert "/" not in slug(text)
+    assert not slug(text).startswith(".")
+    assert len(slug(text)) < 100
+
+
+def test_names_that_look_alike_stay_apart():
+    assert slug("a/b") != slug("a:b")
+
+
+def test_the_digest_of_a_folder_follows_names_and_contents(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x").write_text("1")
+    first = digest_of(tmp_path)
+    (tmp_path / "a" / "x").rename(tmp_path / "a" / "y")
+    assert digest_of(tmp_path) != first
