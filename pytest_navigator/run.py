@@ -6,6 +6,8 @@ import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import fields
+from dataclasses import is_dataclass
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -221,7 +223,7 @@ def manifest(suite: Suite, pattern: str | None) -> SuiteRecord:
 
 
 def _plain_settings(settings: Settings) -> dict[str, Any]:
-    """Return each setting's value and origin; objects of configuration as their text."""
+    """Return each setting's value and origin; objects of configuration as their fields."""
     own = ("batch_dim", "input_names", "output_names", "dynamic_axes", "optimization_profile", "comparisons", "xfail")
     merged = {name: (s.value, s.origin) for name, s in settings.all.items()}
     merged |= {name: (getattr(settings.config, name), "nav_config") for name in own}
@@ -235,4 +237,6 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     return getattr(value, "__qualname__", repr(value))

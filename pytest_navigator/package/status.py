@@ -139,8 +139,8 @@ def _device(results: Results) -> str:
 
 def _optimization_profile(results: Results) -> dict[str, JSON]:
     own = setting(results, "optimization_profile") or {}
-    sizes = {"batch_sizes": setting(results, "batch_sizes")}
-    return {key: own.get(key, sizes.get(key, default)) for key, default in OPTIMIZATION_PROFILE.items()}
+    asked = setting(results, "batch_sizes") or own.get("batch_sizes")
+    return {key: own.get(key, default) for key, default in OPTIMIZATION_PROFILE.items()} | {"batch_sizes": asked}
 
 
 def _custom_configs(variants: Sequence[Variant]) -> dict[str, JSON]:
