@@ -51,6 +51,13 @@ def is_ours(item: pytest.Item) -> bool:
     return isinstance(item, pytest.Function) and is_verify(item.originalname, item.function)
 
 
+def is_empty(collector: pytest.Collector, name: str, run: Run) -> bool:
+    """Whether a generated test has no parameters in this suite (no conversions, or no profiling)."""
+    if name not in PARAMETERS or not isinstance(collector, SuiteNode):
+        return False
+    return not any(True for matrix in run.matrices(place_of(collector)) for _ in PARAMETERS[name][1](matrix))
+
+
 def parametrize(metafunc: pytest.Metafunc, run: Run) -> None:
     """Give a generated test, or a `verify_` test with `nav_runner`, its parameters."""
     node = metafunc.definition

@@ -187,4 +187,6 @@ def _shown(results: Results, key: str, runner: str) -> bool:
 def _skips(outcomes: Sequence[Outcome]) -> list[str]:
     """Fold the skips for what this machine lacks: one line a requirement."""
     counts: Counter[str] = Counter(o.requirement for o in outcomes if o.status is Status.SKIPPED and o.requirement)
-    return [f"skipped: {count} steps: {requirement}" for requirement, count in counts.items()]
+    return [
+        f"skipped: {count} {'step' if count == 1 else 'steps'}: {requirement}" for requirement, count in counts.items()
+    ]

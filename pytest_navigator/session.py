@@ -67,8 +67,13 @@ class Session:
         collection.collect_conftest(file_path, parent, collectors)
         return collectors
 
-    def pytest_pycollect_makeitem(self, collector: Any, name: str, obj: object) -> pytest.Collector | None:
-        """Plant a suite where `nav_model` is; take `verify_` functions in."""
+    def pytest_pycollect_makeitem(
+        self, collector: Any, name: str, obj: object
+    ) -> pytest.Collector | list[pytest.Item] | None:
+        """Plant a suite where `nav_model` is; take `verify_` functions in; leave out tests of nothing."""
+        with self.run.noting_problems():
+            if generation.is_empty(collector, name, self.run):
+                return []
         return collection.planted(collector, name, obj)
 
     @pytest.hookimpl(trylast=True)  # so that our part of an id comes last
@@ -175,7 +180,7 @@ class Controller:
     @pytest.hookimpl(trylast=True)  # below pytest-benchmark's tables, where it is seen
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print one section: a row per format and runtime, the best, the skips, the package."""
-        if self.run.problem and config.pluginmanager.hasplugin("xdist"):
+        if self.run.problem and config.pluginmanager.hasplugin("dsession"):  # without xdist, pytest says it
             terminalreporter.write_line(f"ERROR: {self.run.problem}", red=True)
         lines = [line for written in self.written for line in written.lines]
         if lines:
