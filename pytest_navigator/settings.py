@@ -33,23 +33,21 @@ def counts(text: str) -> tuple[int, ...]:
 
 def count(text: str | int) -> int:
     """Parse a positive whole number."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise ArgumentTypeError(f"{text!r} is not a positive whole number")
-    return number
+    return _whole(text, 1, "a positive whole number")
 
 
 def whole(text: str | int) -> int:
     """Parse a whole number that is not negative."""
+    return _whole(text, 0, "a whole number of 0 or more")
+
+
+def _whole(text: str | int, least: int, what: str) -> int:
     try:
         number = int(text)
     except ValueError:
-        number = -1
-    if number < 0:
-        raise ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+        number = least - 1
+    if number < least:
+        raise ArgumentTypeError(f"{text!r} is not {what}")
     return number
 
 
