@@ -1,25 +1,16 @@
-"""The scenario that most tests start from: the mission's own example, in pytester's folder."""
+"""The scenarios that most tests start from: the mission's own example, and a third party's format, in pytester's folder."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
+from blackbox import FAKE_CONFTEST
+from blackbox import FAKE_FORMAT
+from blackbox import LINEAR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-LINEAR = """
-import pytest, torch
-
-@pytest.fixture(scope="session")
-def nav_model() -> torch.nn.Module:
-    return torch.nn.Linear(5, 7).eval()
-
-@pytest.fixture(scope="session")
-def nav_dataloader():
-    return [torch.randn(3, 5) for _ in range(4)]
-"""
 
 
 @pytest.fixture
@@ -30,12 +21,70 @@ def linear(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 @pytest.fixture
+def fake(pytester: pytest.Pytester) -> Callable[..., pytest.Pytester]:
+    """Write the linear model and a format of a third party; the arguments are that format's configuration."""
+
+    def write(config: str = "", **nav_config: str) -> pytest.Pytester:
+        pytester.makepyfile(fake_format=FAKE_FORMAT)
+        fields = "".join(f", {name}={value}" for name, value in nav_config.items())
+        pytester.makeconftest(f"{FAKE_CONFTEST}\nnav_config = NavConfig(formats=[FakeConfig({config})]{fields})\n")
+        return pytester
+
+    return write
+
+
+@pytest.fixture
 def nav(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
     """Run pytest in this process with the checks on: one cheap format, no profile, unless the arguments say more."""
 
-    def run(*args: str, formats: str = "torchscript-trace", profile: bool = False) -> pytest.RunResult:
+    def run(
+        *args: str, formats: str = "torchscript-trace", profile: bool = False, subprocess: bool = False
+    ) -> pytest.RunResult:
         chosen = [f"--nav-formats={formats}"] if formats else []
         chosen += [] if profile else ["--nav-no-profile"]
-        return pytester.runpytest("-p", "no:randomly", "--nav", "--nav-runtimes=cpu", *chosen, *args)
+        start = pytester.runpytest_subprocess if subprocess else pytester.runpytest_inprocess
+        return start("-p", "no:randomly", "--nav", "--nav-runtimes=cpu", *chosen, *args)
 
     return run
+
+
+PROJECT = """
+import pytest, torch
+
+{model}
+
+@pytest.fixture(scope="session")
+def nav_model() -> torch.nn.Module:
+    return {made}
+
+@pytest.fixture(scope="session")
+def nav_dataloader():
+    return {loader}
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Write a conftest.py with a model and its samples; lines of the run that follows are not cut."""
+    monkeypatch.setenv("COLUMNS", "500")
+
+    def write(
+        model: str = "",
+        *,
+        made: str = "Model().eval()",
+        loader: str = "[torch.randn(3, 5) for _ in range(2)]",
+    ) -> None:
+        pytester.makeconftest(PROJECT.format(model=model, made=made, loader=loader))
+
+    return write
+
+
+@pytest.fixture
+def failed() -> Callable[[pytest.RunResult], dict[str, str]]:
+    """Read what failed in a run: the generated test -> its one-line message."""
+
+    def read(result: pytest.RunResult) -> dict[str, str]:
+        lines = [line.removeprefix("FAILED ") for line in result.outlines if line.startswith("FAILED ")]
+        return {name.rpartition("::")[2]: message for name, _, message in (line.partition(" - ") for line in lines)}
+
+    return read
