@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -152,14 +153,21 @@ def prepare(item: pytest.Function) -> None:
 def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome | None) -> None:
     """Point a generated test's report at the user's file; add its figures to junit's properties."""
     if item.getparent(SuiteNode) is None:
+        path, line, _ = item.reportinfo()
+        _point_skip_to(report, str(path), (line or 0) + 1)
         return
     place = place_of(item)
     if place is not None:
         report.location = (place.relative_path(item.config), place.line, report.location[2])
-        if isinstance(report.longrepr, tuple):  # a skip: where, and why
-            report.longrepr = (str(place.path), place.line + 1, report.longrepr[2])
+        _point_skip_to(report, str(place.path), place.line + 1)
     if outcome is not None and report.when == "call":
         report.user_properties += properties(outcome)
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is not None and crash.message.startswith("Failed: "):
         crash.message = crash.message.removeprefix("Failed: ").splitlines()[0]
+
+
+def _point_skip_to(report: pytest.TestReport, path: str, line: int) -> None:
+    """Let a skip of ours stand in the user's file; one that a `verify_` function calls itself stays where it is."""
+    if isinstance(report.longrepr, tuple) and Path(report.longrepr[0]).is_relative_to(Path(__file__).parent):
+        report.longrepr = (path, line, report.longrepr[2])

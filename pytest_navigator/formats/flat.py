@@ -18,6 +18,7 @@ import pytest_navigator
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
+from pytest_navigator.formats.traces import without_folders
 from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.frameworks.torch import calling
 from pytest_navigator.requirements import missing
@@ -132,6 +133,8 @@ def exported_program(
 ) -> torch.export.ExportedProgram:
     """Return the model as a program in which every axis that is dynamic in the signature is dynamic.
 
+    Its stack traces tell files by name, without the folders of this machine.
+
     Args:
         parameters: `custom_args` go to `torch.export.export`; the modes of the call as in TorchExportConfig.
 
@@ -144,12 +147,22 @@ def exported_program(
     for attempt in (_named_dims, _derived_dims):
         try:
             with calling({**parameters, "inference_mode": False}, device):
-                return attempt(flat, tensors, signature, dict(parameters.get("custom_args", {})))
+                return _named_files(attempt(flat, tensors, signature, dict(parameters.get("custom_args", {}))))
         except Exception as error:
             errors.append(error)
             if not _is_about_sizes(error):
                 break
     raise errors[0]
+
+
+def _named_files(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    import torch
+
+    for module in program.graph_module.modules():
+        for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
+            if node.stack_trace:
+                node.meta["stack_trace"] = without_folders(node.stack_trace)
+    return program
 
 
 def _named_dims(flat: torch.nn.Module, tensors: Example, signature: Signature, options: dict[str, Any]) -> Any:
@@ -229,6 +242,8 @@ def _cause(text: str) -> str:
     for pattern, meaning in CAUSES:
         if found := re.search(pattern, text, re.MULTILINE):
             return meaning.format(*found.groups())
+    if found := re.match(r"\s*(.+?)[.:]*\n\s*File \"([^\"]+)\", line (\d+)", text):  # TorchScript's compiler
+        return f"{found[1]} (at {Path(found[2]).name}:{found[3]})"
     lines = [line.strip() for line in re.sub(r" at 0x[0-9a-f]+", "", text).splitlines() if line.strip()]
     end = 2 if lines[0].endswith(":") else 1
     line = " ".join(lines[:end])

@@ -89,3 +89,14 @@ def test_a_transformer_is_traced_by_keywords_and_fails_to_script_in_one_line(tmp
 def test_the_example_of_one_row_is_traced_at_batch_two(tmp_path: Path) -> None:
     subject = Subject(torch_models.ScaledByBatch().eval(), lambda n: torch_models.torch.randn(n, 4), example_size=1)
     subject.check(exported(subject, tmp_path, jit_type="trace")[0])
+
+
+def test_what_scripting_cannot_compile_is_told_with_its_place_and_no_folders(tmp_path: Path) -> None:
+    class Unscriptable(torch_models.torch.nn.Module):
+        def forward(self, x: torch_models.torch.Tensor) -> torch_models.torch.Tensor:
+            return x.bool()
+
+    subject = Subject(Unscriptable().eval(), lambda n: torch_models.torch.randn(n, 4))
+    message = r"^torch.jit.script: 'Tensor' object has no attribute or method 'bool' \(at test_torchscript.py:\d+\)$"
+    with pytest.raises(StepFailed, match=message):
+        exported(subject, tmp_path, jit_type="script")
