@@ -18,6 +18,8 @@ from pytest_navigator.report import unfit
 from pytest_navigator.report import unreported
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_navigator.package import Results
     from pytest_navigator.run import Run
     from pytest_navigator.workspace import SuiteFolder
@@ -42,14 +44,18 @@ def check_target(pattern: str | None) -> None:
 
 
 def write_all(run: Run) -> list[Written]:
-    """Write the package of every suite, and return what to print."""
-    return [_write(run, folder) for folder in run.workspace.suites()]
+    """Write the package of every suite of which anything has run, and return what to print."""
+    return [_write(run, folder, results) for folder, results in _recorded(run) if results.outcomes]
 
 
-def _write(run: Run, folder: SuiteFolder) -> Written:
-    for step in folder.unfinished():
-        folder.bury(step)
-    results = read_results(folder.path)
+def _recorded(run: Run) -> Iterator[tuple[SuiteFolder, Results]]:
+    for folder in run.workspace.suites():
+        for step in folder.unfinished():
+            folder.bury(step)
+        yield folder, read_results(folder.path)
+
+
+def _write(run: Run, folder: SuiteFolder, results: Results) -> Written:
     try:
         saved = _pack(run, results, folder.path)
     except PackageError as error:
@@ -77,4 +83,5 @@ def _pack(run: Run, results: Results, folder: Path) -> list[str]:
     if path == target:
         return [f"package: {short_path(path, start)}"]
     count = f"{len(results.missing)} of {len(results.suite.steps)}"
-    return [f"package: {short_path(path, start)} (partial: {count} steps did not run; {target.name} is as it was)"]
+    kept = f"; {target.name} is as it was" if target.exists() else ""
+    return [f"package: {short_path(path, start)} (partial: {count} steps did not run{kept})"]

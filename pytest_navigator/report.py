@@ -176,11 +176,13 @@ def _figures_with_caveats(noted: Sequence[Outcome]) -> list[str]:
 
 
 def _shown(results: Results, key: str, runner: str) -> bool:
-    """Whether a cell has a row: not where source or format failed, or the machine cannot run it."""
+    """Whether a cell has a row: not where source or format failed, the machine cannot run it, or nothing of it ran."""
     if results.source and not results.source.passed:
         return False
     made, checked = results.made(key), results.correctness(key, runner)
     unavailable = checked is not None and checked.status is Status.SKIPPED and bool(checked.requirement)
+    if made is None and checked is None:
+        return False
     return not unavailable and (made is None or made.passed)
 
 

@@ -44,3 +44,27 @@ def test_a_usage_error_is_said_once(linear: pytest.Pytester, nav: Nav) -> None:
 
     said = [line for line in result.outlines + result.errlines if "unknown format 'onx'" in line]
     assert len(said) == 1
+
+
+def test_a_model_of_which_nothing_ran_is_not_mentioned(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makepyfile(
+        """
+        import pytest, torch
+
+        @pytest.fixture(params=["small", "large"], scope="session")
+        def nav_model(request) -> torch.nn.Module:
+            return torch.nn.Linear(5, {"small": 2, "large": 9}[request.param]).eval()
+
+        @pytest.fixture(scope="session")
+        def nav_dataloader():
+            return [torch.randn(3, 5)]
+        """
+    )
+
+    result = nav("-k", "small and torch-cpu", "--nav-package={model}.nav")
+
+    result.assert_outcomes(passed=1, deselected=7)
+    result.stdout.no_fnmatch_line("*large*")
+    result.stdout.no_fnmatch_line("*torchscript-trace*")
+    result.stdout.fnmatch_lines(["package: *-small.partial.nav (partial: 2 of 4 steps did not run)"])
+    assert not list(pytester.path.glob("*large*.nav"))
