@@ -59,5 +59,7 @@ class TorchExportedProgramFormat(Format):
         tensors = example_tensors(example, signature, device)
         with exporter("torch.export") as lines:
             program = exported_program(model, tensors, signature, variant.parameters, device)
+            # The file keeps an example for later compilers: of the user's batch only types and shapes.
+            program.example_inputs = (tuple(torch.zeros_like(tensor) for tensor in tensors), {})
             torch.export.save(program, str(path))
         return {"sizes": {str(k): str(v) for k, v in program.range_constraints.items()}, "warnings": lines}

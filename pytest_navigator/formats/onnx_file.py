@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.flat import fixed_axis
+from pytest_navigator.formats.traces import without_folders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ def store(made: Path, path: Path) -> None:
 
 
 def conform(path: Path, signature: Signature) -> None:
-    """Give inputs and axes the signature's names.
+    """Give inputs and axes the signature's names, and take the folders of this machine out of stack traces.
 
     Raises:
         StepFailed: names are other ones, or a dynamic axis is fixed in the file.
@@ -55,6 +56,7 @@ def conform(path: Path, signature: Signature) -> None:
             symbols |= _name_axes(kind, spec, value, signature)
     for value in (*graph.input, *graph.output, *graph.value_info):
         _rename(value, symbols)
+    _hide_folders(model)
     onnx.save_model(model, path)
 
 
@@ -112,3 +114,16 @@ def _rename(value: Any, symbols: dict[str, str]) -> None:
     for dim in value.type.tensor_type.shape.dim:
         if dim.dim_param in symbols:
             dim.dim_param = symbols[dim.dim_param]
+
+
+def _hide_folders(message: Any) -> None:
+    """Exporters write stack traces into the metadata of nodes, values, functions, and of the graphs inside them."""
+    for field, value in message.ListFields():
+        if field.name == "metadata_props":
+            for entry in value:
+                entry.value = without_folders(entry.value)
+        elif field.name == "doc_string":
+            message.doc_string = without_folders(value)
+        elif field.message_type is not None:
+            for part in value if hasattr(value, "__len__") else (value,):
+                _hide_folders(part)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import tempfile
 from dataclasses import asdict
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
@@ -27,7 +29,6 @@ from pytest_navigator.runners.torchscript import TorchScriptCUDA
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
-    from pathlib import Path
 
     import numpy as np
     import torch
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
     from pytest_navigator.runners.base import Runner
+
+
+VERSIONS = (".data/version", "version")
+"""Where a TorchScript file holds the version of its operators; the second one below version 6."""
 
 
 class JitType(StrEnum):
@@ -106,8 +111,26 @@ class TorchScriptFormat(Format):
                 module, data = torch.jit.script(model, **variant.parameters["custom_args"]), {"interface": "model"}
             else:
                 module, data = _traced(model, example_tensors(example, signature, device), signature, variant)
-            torch.jit.save(module, str(path), _extra_files={INTERFACE: data["interface"]})
+            _save(module, {INTERFACE: str(data["interface"])}, path)
         return {**data, "warnings": lines}
+
+
+def _save(module: torch.jit.ScriptModule, notes: dict[str, str], path: Path) -> None:
+    """Write the module without its debug records: they hold the absolute paths of the files that it comes from."""
+    import torch
+
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made = Path(folder, path.name)
+        torch.jit.save(module, str(made), _extra_files=notes)
+        reader, writer = torch._C.PyTorchFileReader(str(made)), torch._C.PyTorchFileWriter(str(path))
+        names = reader.get_all_records()
+        writer.set_min_version(int(reader.get_record(next(name for name in VERSIONS if name in names))))
+        for name in names:
+            # Version and id are the writer's own.
+            if name not in VERSIONS and not name.startswith(".data/") and not name.endswith(".debug_pkl"):
+                record = reader.get_record(name)
+                writer.write_record(name, record, len(record))
+        writer.write_end_of_file()
 
 
 def _traced(
