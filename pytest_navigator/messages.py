@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from typing import TYPE_CHECKING
 from typing import Any
@@ -63,6 +64,10 @@ def decode(receive: Callable[[], bytes]) -> tuple[dict[str, JSON], dict[str, np.
     return content, {entry["name"]: _array(entry["dtype"], entry["shape"], receive()) for entry in table}
 
 
+CAUSE = re.compile(r"\w*(Error|Exception): \S")
+"""How a line starts that ends a traceback."""
+
+
 def error_fields(error: BaseException, frames_of: str = "") -> dict[str, JSON]:
     """Return an error as plain data, the traceback without the first frames as long as they are in file `frames_of`."""
     if isinstance(error, StepFailed):
@@ -84,8 +89,13 @@ def error_from(fields: Mapping[str, JSON]) -> Exception:
 
 
 def one_line(error: BaseException) -> str:
-    """Return the type of an error and the first line of what it says."""
+    """Return the type of an error and the first line of what it says, or the last one where that is the cause.
+
+    TorchScript's interpreter, for one, starts with a traceback of its own and ends with "RuntimeError: the cause".
+    """
     lines = str(error).strip().splitlines()
+    if len(lines) > 1 and CAUSE.match(lines[-1]):
+        return lines[-1]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 

@@ -99,3 +99,9 @@ def test_an_error_whose_text_begins_with_an_empty_line_keeps_its_first_real_line
 
     assert isinstance(error, StepFailed)
     assert error.message == "ValueError: a table"
+
+
+def test_an_error_whose_text_ends_like_a_traceback_is_told_by_its_last_line():
+    text = "The following operation failed.\nTraceback of TorchScript:\n  x = ...\nRuntimeError: shape '[3]' is invalid"
+
+    assert error_fields(RuntimeError(text))["message"] == "RuntimeError: shape '[3]' is invalid"

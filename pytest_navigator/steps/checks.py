@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator import machine
 from pytest_navigator.correctness import Comparison
+from pytest_navigator.errors import NavigatorError
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.messages import one_line
 from pytest_navigator.npz import load_npz
 from pytest_navigator.npz import save_npz
 from pytest_navigator.profiling import measure
 from pytest_navigator.signatures import resized
+from pytest_navigator.tracebacks import users_traceback
+from pytest_navigator.verdicts import where
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +53,7 @@ def compare(
     comparison = Comparison(rules)
     kept = [name for name, rule in rules.items() if rule.kind == "function"]
     for i, case in enumerate(cases):
-        actual = runner.infer(read_input(folder, case, runner.signature))
+        actual = _infer(runner, case, read_input(folder, case, runner.signature))
         comparison.add(case.sample, case.kind, read_output(folder, case, runner.signature), actual)
         if kept:
             save_npz(keep / f"{i}.npz", {name: actual[name] for name in kept if name in actual})
@@ -64,6 +69,17 @@ def profile(
         feed = resized(feed, runner.signature.inputs, runner.signature.batch_dim, batch_size)
     clock = machine.gpu_clock if runner.device == "cuda" else None
     return measure(runner.bind(feed), windows, batch_size=batch_size, seconds=seconds, gpu_clock=clock)
+
+
+def _infer(runner: Runner, case: Case, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Run a case; what the runtime raises says on which sample."""
+    try:
+        return runner.infer(feed)
+    except NavigatorError:
+        raise
+    except Exception as error:
+        text = f"{one_line(error)}{where((case.sample, case.kind, ()))}"
+        raise StepFailed(text, users_traceback(error), type(error).__name__) from error
 
 
 def _stored_without(case: Case, signature: Signature) -> int | None:
