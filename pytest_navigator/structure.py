@@ -193,7 +193,7 @@ def _keywords(sample: Mapping[Any, object]) -> dict[str, object]:
 
 
 def _instance(kind: str, values: dict[str, object]) -> object:
-    cls = _class(kind)
+    cls = record_class(kind)
     if cls is None:
         return values
     late = {field.name for field in fields(cls) if not field.init} if is_dataclass(cls) else set()
@@ -208,7 +208,7 @@ def _instance(kind: str, values: dict[str, object]) -> object:
 
 
 @cache
-def _class(kind: str) -> type | None:
+def record_class(kind: str) -> type | None:
     """Return the dataclass or namedtuple called `kind`, None if there is none: nothing else is ever constructed."""
     module, _, name = kind.partition(":")
     try:

@@ -23,6 +23,7 @@ from pytest_navigator.records import SuiteRecord
 from pytest_navigator.records import load
 from pytest_navigator.records import save
 from pytest_navigator.records import write_atomically
+from pytest_navigator.reproduce.names import with_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,7 +152,7 @@ class SuiteFolder:
 
     def bury(self, step: str) -> Outcome:
         """Record the failure of a step whose process died in it, and so could not write it itself."""
-        outcome = self.write(self.record(step) or load(self._started(step), Outcome))
+        outcome = self.write(self.record(step) or with_script(load(self._started(step), Outcome), self.path))
         self.finish(step)
         return outcome
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
     from pytest_navigator.records import Variant
+    from pytest_navigator.reproduce.parts import MakingCode
+    from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
 
 
@@ -94,3 +96,11 @@ class Format(ABC):
     ) -> dict[str, JSON]:
         """Write the artifact at `parent` to `path` in this format. Runs in the child."""
         raise NotImplementedError
+
+    def export_script(self, subject: Subject) -> MakingCode | None:
+        """Return the export as source text of the upstream libraries; None: there is no script for it."""
+        return None
+
+    def convert_script(self, subject: Subject) -> MakingCode | None:
+        """Return the conversion as source text of the upstream libraries; None: there is no script for it."""
+        return None

@@ -14,6 +14,7 @@ from pytest_navigator.formats.flat import exporter
 from pytest_navigator.formats.flat import on_device
 from pytest_navigator.formats.torch import AutocastConfig
 from pytest_navigator.records import Variant
+from pytest_navigator.reproduce import torch as text
 from pytest_navigator.runners.exportedprogram import TorchExportedProgramCPU
 from pytest_navigator.runners.exportedprogram import TorchExportedProgramCUDA
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
+    from pytest_navigator.reproduce.parts import MakingCode
+    from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
 
 
@@ -58,8 +61,15 @@ class TorchExportedProgramFormat(Format):
         model, device = on_device(source, variant.parameters)
         tensors = example_tensors(example, signature, device)
         with exporter("torch.export") as lines:
-            program = exported_program(model, tensors, signature, variant.parameters, device)
+            program, derived = exported_program(model, tensors, signature, variant.parameters, device)
             # The file keeps an example for later compilers: of the user's batch only types and shapes.
             program.example_inputs = (tuple(torch.zeros_like(tensor) for tensor in tensors), {})
             torch.export.save(program, str(path))
-        return {"sizes": {str(k): str(v) for k, v in program.range_constraints.items()}, "warnings": lines}
+        sizes = {str(k): str(v) for k, v in program.range_constraints.items()}
+        return {"sizes": sizes, "derived_sizes": derived, "warnings": lines}
+
+    def export_script(self, subject: Subject) -> MakingCode:
+        """Return the export, by the way that succeeded."""
+        options = subject.variant.parameters["custom_args"]
+        program = text.program(subject.signature, options, derived=bool(subject.data.get("derived_sizes")))
+        return text.making(subject, program, "torch.export.save(program, args.output)\ntorch.export.load(args.output)")

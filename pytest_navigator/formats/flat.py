@@ -21,6 +21,7 @@ from pytest_navigator.errors import Unavailable
 from pytest_navigator.formats.traces import without_folders
 from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.frameworks.torch import calling
+from pytest_navigator.reproduce.code import identifiers
 from pytest_navigator.requirements import missing
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.runners.torch import moved_copy
@@ -116,23 +117,12 @@ def _tensor(value: Any, spec: TensorSpec) -> torch.Tensor:
     return value if isinstance(value, torch.Tensor) else torch.scalar_tensor(value, dtype=getattr(torch, spec.dtype))
 
 
-def identifiers(names: list[str]) -> list[str]:
-    """Return names as distinct Python identifiers ("input-ids" becomes `input_ids`)."""
-    found: list[str] = []
-    for name in names:
-        base = re.sub(r"\W", "_", name)
-        base = base if base.isidentifier() and base != "self" else f"_{base}"
-        while base in found:
-            base += "_"
-        found.append(base)
-    return found
-
-
 def exported_program(
     model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], device: str
-) -> torch.export.ExportedProgram:
+) -> tuple[torch.export.ExportedProgram, bool]:
     """Return the model as a program in which every axis that is dynamic in the signature is dynamic.
 
+    The second value is whether torch has derived conditions on the sizes of these axes.
     Its stack traces tell files by name, without the folders of this machine.
 
     Args:
@@ -147,7 +137,8 @@ def exported_program(
     for attempt in (_named_dims, _derived_dims):
         try:
             with calling({**parameters, "inference_mode": False}, device):
-                return _named_files(attempt(flat, tensors, signature, dict(parameters.get("custom_args", {}))))
+                program = attempt(flat, tensors, signature, dict(parameters.get("custom_args", {})))
+                return _named_files(program), attempt is _derived_dims
         except Exception as error:
             errors.append(error)
             if not _is_about_sizes(error):

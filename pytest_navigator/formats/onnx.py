@@ -24,11 +24,13 @@ from pytest_navigator.formats.onnx_file import conform
 from pytest_navigator.formats.onnx_file import opset_of
 from pytest_navigator.formats.onnx_file import store
 from pytest_navigator.records import Variant
+from pytest_navigator.reproduce.onnx import export_code
 from pytest_navigator.runners.onnx import SESSION_OPTIONS
 from pytest_navigator.runners.onnx import OnnxCPU
 from pytest_navigator.runners.onnx import OnnxCUDA
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
     from collections.abc import Sequence
 
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
     from pytest_navigator.records import TensorSpec
+    from pytest_navigator.reproduce.parts import MakingCode
+    from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
 
 
@@ -85,6 +89,16 @@ class OnnxFormat(Format):
             data = _export(source, example, signature, parameters, path)
         return {**data, "warnings": lines}
 
+    def export_script(self, subject: Subject) -> MakingCode | None:
+        """Return the export by the engine that delivered, else by the first; None for a ready file."""
+        parameters = subject.variant.parameters
+        if parameters["model_path"]:
+            return None
+        signature = _with_axes(subject.signature, parameters["dynamic_axes"])
+        scripted = subject.model.startswith("torch.jit.") and not parameters["engine_named"]
+        engine = subject.data.get("engine") or ("trace" if scripted else parameters["engine"])
+        return export_code(replace(subject, signature=signature), engine, _options(signature, parameters))
+
     def _variant(self, config: OnnxConfig, engine: str, axes: Axes | None, opset: int, suffix: str) -> Variant:
         parameters = {
             "opset": opset,
@@ -110,12 +124,12 @@ def _export(
     for engine in _engines(model, parameters):
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             made = Path(folder, path.name)
-            _quietly(ENGINES[engine], model, tensors, signature, parameters, made)
+            facts = _quietly(ENGINES[engine], model, tensors, signature, parameters, made)
             delivered[engine] = opset_of(made)
             if delivered[engine] == parameters["opset"]:
                 store(made, path)
                 conform(path, signature)
-                return {"engine": engine, "opset": delivered[engine]}
+                return {"engine": engine, "opset": delivered[engine], **facts}
     found = ", ".join(f"the {engine} engine delivered {opset}" for engine, opset in delivered.items())
     raise StepFailed(f"opset {parameters['opset']} was asked for, {found}: ask for another opset or engine")
 
@@ -131,21 +145,22 @@ def _engines(model: torch.nn.Module, parameters: Mapping[str, JSON]) -> tuple[st
 
 def _dynamo(
     model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
-) -> None:
+) -> dict[str, JSON]:
     import torch
 
     device = str(tensors[0].device) if tensors else "cpu"
-    program = exported_program(model, tensors, signature, {}, device)
+    program, derived = exported_program(model, tensors, signature, {}, device)
     # With gradients on, the decompositions fail on views that they make of attention (T5).
     with torch.no_grad():
         made = torch.onnx.export(program, (), None, dynamo=True, **_options(signature, parameters))
     assert made is not None
     made.save(path, external_data=True)
+    return {"derived_sizes": derived}
 
 
 def _trace(
     model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
-) -> None:
+) -> dict[str, JSON]:
     import torch
 
     axes = {spec.name: spec.axes for spec in (*signature.inputs, *signature.outputs)}
@@ -156,14 +171,15 @@ def _trace(
             # The exporter cannot trace through a scripted part; torch.jit can, and keeps its branches and loops.
             flat = torch.jit.trace(flat, tensors, check_trace=False)
         torch.onnx.export(flat, tensors, str(path), dynamo=False, **options)
+    return {}
 
 
 def _script(
     model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
-) -> None:
+) -> dict[str, JSON]:
     import torch
 
-    _trace(torch.jit.script(model), tensors, signature, parameters, path)
+    return _trace(torch.jit.script(model), tensors, signature, parameters, path)
 
 
 ENGINES = {"dynamo": _dynamo, "trace": _trace, "script": _script}
@@ -175,14 +191,14 @@ def _options(signature: Signature, parameters: Mapping[str, JSON]) -> dict[str, 
     return {"opset_version": parameters["opset"], "verbose": False, **names, **own}
 
 
-def _quietly(engine: Any, *args: Any) -> None:
+def _quietly(engine: Callable[..., dict[str, JSON]], *args: Any) -> dict[str, JSON]:
     """Silence the exporter's remarks on packages that no model here needs ("torchvision is not installed")."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        engine(*args)
+        return engine(*args)
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

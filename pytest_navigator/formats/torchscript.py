@@ -6,6 +6,7 @@ import inspect
 import tempfile
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ from pytest_navigator.formats.torch import AutocastConfig
 from pytest_navigator.formats.torch import invalid
 from pytest_navigator.frameworks.torch import calling
 from pytest_navigator.records import Variant
+from pytest_navigator.reproduce import torch as text
+from pytest_navigator.reproduce.code import call_arguments
+from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.runners.torchscript import INTERFACE
 from pytest_navigator.runners.torchscript import TorchScriptCPU
 from pytest_navigator.runners.torchscript import TorchScriptCUDA
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
+    from pytest_navigator.reproduce.parts import MakingCode
+    from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
 
 
@@ -113,6 +119,29 @@ class TorchScriptFormat(Format):
                 module, data = _traced(model, example_tensors(example, signature, device), signature, variant)
             _save(module, {INTERFACE: str(data["interface"])}, path)
         return {**data, "warnings": lines}
+
+    def export_script(self, subject: Subject) -> MakingCode:
+        """Return the export, with the interface that succeeded."""
+        options = keywords(subject.variant.parameters["custom_args"])
+        scripted = subject.variant.parameters["jit_type"] == JitType.SCRIPT
+        made = f"module = torch.jit.script(model{options})" if scripted else _tracing(subject)
+        code = text.making(subject, made, "torch.jit.save(module, args.output)\ntorch.jit.load(args.output)")
+        return replace(code, imports=("import inspect", *code.imports)) if "inspect." in made else code
+
+
+def _tracing(subject: Subject) -> str:
+    """Return the call of `torch.jit.trace` that delivered, else the first one that is tried."""
+    signature, data = subject.signature, subject.data
+    strict = data.get("strict", _strict(signature, subject.variant))
+    options = keywords({"check_trace": False, "strict": strict, **subject.variant.parameters["custom_args"]})
+    if data.get("interface") == "flat":
+        return f"module = torch.jit.trace(Flat(model).eval(), tensors{options})"
+    names = [spec.name for spec in signature.inputs]
+    arguments = call_arguments(signature.input_tree, lambda name: f"tensors[{names.index(name)}]")
+    if signature.input_tree["kwargs"]:
+        bound = f"bound = inspect.signature(model.forward).bind({arguments})"
+        return f"{bound}\nmodule = torch.jit.trace(model, example_kwarg_inputs=dict(bound.arguments){options})"
+    return f"module = torch.jit.trace(model, ({arguments},){options})"
 
 
 def _save(module: torch.jit.ScriptModule, notes: dict[str, str], path: Path) -> None:

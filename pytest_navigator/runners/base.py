@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
+    from pytest_navigator.reproduce.parts import RunnerCode
+    from pytest_navigator.reproduce.parts import Subject
 
 
 class Runner(ABC):
@@ -82,6 +84,11 @@ class Runner(ABC):
 
         What is timed is this call and nothing else; on an asynchronous device it returns after the device is done.
         """
+
+    @classmethod
+    def script(cls, subject: Subject) -> RunnerCode | None:
+        """Return loading and calling as source text of the upstream libraries; None: there are no scripts for it."""
+        return None
 
     def settings(self) -> dict[str, JSON]:
         """Numeric and thread settings that the figures depend on, of an activated runner."""

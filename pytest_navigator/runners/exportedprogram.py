@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typing import ClassVar
 from typing import cast
 
+from pytest_navigator.reproduce import torch as text
 from pytest_navigator.runners.outputs import in_order
 from pytest_navigator.runners.torch import TorchRunner
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     import torch
 
+    from pytest_navigator.reproduce.parts import RunnerCode
+    from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.torch import Arguments
 
 
@@ -43,6 +46,14 @@ class TorchExportedProgramRunner(TorchRunner):
     def outputs(self, value: object) -> dict[str, object]:
         """Return the tensors by name."""
         return in_order(self.signature, cast("Sequence[object]", value))
+
+    @classmethod
+    def script(cls, subject: Subject) -> RunnerCode:
+        """Return the call of the loaded program."""
+        load = "program = torch.export.load(args.artifact)\n"
+        if cls.device != text.device_of(subject).partition(":")[0]:
+            load += f"program = torch.export.passes.move_to_device_pass(program, {cls.device!r})\n"
+        return text.runner_code(subject, f"{load}model = program.module()", cls.device, flat=True)
 
 
 class TorchExportedProgramCPU(TorchExportedProgramRunner):

@@ -11,6 +11,7 @@ from typing import cast
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.reproduce.onnx import runner_code
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import in_order
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.records import JSON
+    from pytest_navigator.reproduce.parts import RunnerCode
+    from pytest_navigator.reproduce.parts import Subject
 
 SESSION_OPTIONS = "session_options"
 """Key in `OnnxConfig.custom_args`: attributes of onnxruntime.SessionOptions."""
@@ -103,6 +106,12 @@ class OnnxRunner(Runner):
             "execution_mode": options.execution_mode.name,
             "providers": self.session.get_providers(),
         }
+
+    @classmethod
+    def script(cls, subject: Subject) -> RunnerCode:
+        """Return the run of a session."""
+        options = subject.variant.parameters.get("custom_args", {}).get(SESSION_OPTIONS, {})
+        return runner_code(subject, cls.provider, cls.device, options)
 
     def _options(self) -> Any:
         import onnxruntime

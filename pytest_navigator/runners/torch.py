@@ -18,6 +18,8 @@ from pytest_navigator.errors import StepFailed
 from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.frameworks.torch import calling
 from pytest_navigator.frameworks.torch import contexts
+from pytest_navigator.reproduce import torch as text
+from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.frameworks.torch import TorchSource
     from pytest_navigator.records import JSON
+    from pytest_navigator.reproduce.parts import RunnerCode
+    from pytest_navigator.reproduce.parts import Subject
 
     Arguments = tuple[Sequence[object], dict[str, object]]
 
@@ -118,6 +122,11 @@ class LiveTorchRunner(TorchRunner):
             return cast("Callable[..., object]", source.model)
         return cast("Callable[..., object]", moved_copy(source.model, self.device))
 
+    @classmethod
+    def script(cls, subject: Subject) -> RunnerCode:
+        """Return the call of the live model."""
+        return text.runner_code(subject, text.moved(subject, cls.device), cls.device)
+
 
 class TorchCPU(LiveTorchRunner):
     """Eager on the CPU."""
@@ -143,8 +152,14 @@ class TorchCompileRunner(LiveTorchRunner):
         """Return the compiled module."""
         import torch
 
-        options = {"backend": "inductor", **self.parameters.get("custom_args", {})}
-        return cast("Callable[..., object]", torch.compile(_own_frame(super().load()), **options))
+        return cast("Callable[..., object]", torch.compile(_own_frame(super().load()), **_options(self.parameters)))
+
+    @classmethod
+    def script(cls, subject: Subject) -> RunnerCode:
+        """Return the call of the compiled model."""
+        compiled = f"model = torch.compile(model{keywords(_options(subject.variant.parameters))})"
+        load = f"{text.moved(subject, cls.device)}{compiled}"
+        return text.runner_code(subject, load, cls.device, mark_dynamic=True)
 
     def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
         """Mark the dynamic axes first: else every new batch size, or every size as such, would be compiled anew."""
@@ -168,6 +183,10 @@ class TorchCompileRunner(LiveTorchRunner):
             warnings.simplefilter("ignore", DeprecationWarning)
             call()
         return call
+
+
+def _options(parameters: Mapping[str, JSON]) -> dict[str, Any]:
+    return {"backend": "inductor", **parameters.get("custom_args", {})}
 
 
 class TorchCompileCPU(TorchCompileRunner):

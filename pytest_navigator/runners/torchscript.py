@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typing import ClassVar
 from typing import cast
 
+from pytest_navigator.reproduce import torch as text
 from pytest_navigator.runners.outputs import in_order
 from pytest_navigator.runners.torch import TorchRunner
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     import torch
 
+    from pytest_navigator.reproduce.parts import RunnerCode
+    from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.torch import Arguments
 
 INTERFACE = "pytest_navigator_interface"
@@ -45,6 +48,12 @@ class TorchScriptRunner(TorchRunner):
     def outputs(self, value: object) -> dict[str, object]:
         """Return the tensors by name."""
         return in_order(self.signature, cast("Sequence[object]", value)) if self._flat else super().outputs(value)
+
+    @classmethod
+    def script(cls, subject: Subject) -> RunnerCode:
+        """Return the call of the loaded file."""
+        load = f"model = torch.jit.load(args.artifact, map_location={cls.device!r})"
+        return text.runner_code(subject, load, cls.device, flat=subject.data.get("interface") == "flat")
 
 
 class TorchScriptCPU(TorchScriptRunner):

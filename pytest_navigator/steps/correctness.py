@@ -17,6 +17,7 @@ from pytest_navigator.records import OutputReport
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
 from pytest_navigator.steps.context import Result
+from pytest_navigator.steps.scripts import write_correctness
 from pytest_navigator.tolerances import functions
 from pytest_navigator.tolerances import resolve
 
@@ -38,6 +39,7 @@ def run(context: Context) -> Result:
     """
     context.require(*context.runner.requires)
     cases, rules = cases_of(context), rules_of(context, context.variant, context.folder.signature, _precision(context))
+    write_correctness(context, cases, rules)
     keep = context.folder.path / ".outputs" / context.step.id
     try:
         reports = _judged(context, _compared(context, cases, rules, keep), cases, keep)

@@ -16,6 +16,7 @@ from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
+from pytest_navigator.reproduce.names import with_script
 from pytest_navigator.steps import correctness
 from pytest_navigator.steps import make
 from pytest_navigator.steps import profile
@@ -94,6 +95,7 @@ def _run(context: Context) -> Outcome:
             found = _attempt(context)
     finally:
         context.folder.finish(context.step.id)
+    found = with_script(found, context.folder.path)
     data = {**found.data, "run": context.run.id}
     return replace(found, duration=time.perf_counter() - begin, started=started.isoformat(), data=data)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.live import live_section
 from pytest_navigator.npz import load_npz
 from pytest_navigator.steps.context import Result
+from pytest_navigator.steps.scripts import write_making
 from pytest_navigator.steps.source import profiling_batch
 from pytest_navigator.workspace import digest_of
 
@@ -24,8 +25,10 @@ def export(context: Context) -> Result:
     source, signature = context.live.source(), context.folder.signature
     example = load_npz(context.folder.path / profiling_batch(context.folder), signature.inputs)
     _clear(context)
+    write_making(context)
     with live_section(context.log, context.limit), source.preserved():
         data = form.export(source, example, signature, context.variant, context.artifact())
+    write_making(context, data)
     return _proven(context, data)
 
 
@@ -34,6 +37,7 @@ def convert(context: Context) -> Result:
     form = context.run.registry.format(context.variant.format)
     context.require(*form.requires)
     _clear(context)
+    write_making(context)
     assert context.variant.parent is not None
     data = context.isolated(
         "convert",
@@ -67,7 +71,7 @@ def _runtime_modules(context: Context) -> list[str]:
 
 
 def _clear(context: Context) -> None:
-    """Remove what an earlier attempt left beside the log."""
+    """Remove what an earlier attempt left beside the log and the scripts."""
     for path in context.artifact().parent.glob("*"):
-        if path.name != "format.log":
+        if path.name != "format.log" and not path.name.startswith("reproduce_"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

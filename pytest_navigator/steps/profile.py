@@ -17,6 +17,7 @@ from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
 from pytest_navigator.steps.context import Result
+from pytest_navigator.steps.scripts import write_profiling
 from pytest_navigator.steps.source import profiling_batch
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def run(context: Context) -> Result:
     if context.step.batch == "batchmax" and largest == 1:
         raise NotApplicable("the loader's largest batch is 1, which batch1 measures")
     _check_saturated(context)
+    write_profiling(context)
     found = _measured(context, batch_of(context.step.batch, largest))
     result = structured(found["result"], ProfileResult)
     return Result({**found, "source_device": source.data["device"]}, message=caveat(result))

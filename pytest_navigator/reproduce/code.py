@@ -1,0 +1,151 @@
+"""Plain data and structures as Python source text (pure)."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import math
+import pprint
+import re
+from typing import TYPE_CHECKING
+
+from pytest_navigator.structure import record_class
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterator
+    from collections.abc import Mapping
+
+    from pytest_navigator.records import JSON
+
+WIDTH = 110
+
+
+class NoScript(Exception):
+    """A value cannot be written as source text."""
+
+
+def literal(value: object, name: str = "") -> str:
+    """Return a literal of `value`, on several lines if it is long; with `name`, the assignment to it.
+
+    Raises:
+        NoScript: there is no literal for it.
+    """
+    text = pprint.pformat(value, width=WIDTH - len(name), compact=True, sort_dicts=False)
+    if isinstance(value, float) and not math.isfinite(value):
+        text = f'float("{value}")'
+    else:
+        try:
+            ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            raise NoScript(f"{text} cannot be written as source text") from None
+    return f"{name} = {text}" if name else text
+
+
+def keywords(options: Mapping[str, object]) -> str:
+    """Return keyword arguments, each after a comma: `, opset_version=18, verbose=False`."""
+    if all(map(is_name, options)):
+        return "".join(f", {name}={literal(value)}" for name, value in options.items())
+    return f", **{literal(dict(options))}"
+
+
+def call_arguments(tree: JSON, leaf: Callable[[str], str]) -> str:
+    """Return the arguments of a call of the structure `tree`.
+
+    Args:
+        leaf: gives the expression of an array by its name.
+    """
+    positional = [expression(item, leaf) for item in tree["args"]]
+    named = {key: expression(item, leaf) for key, item in tree["kwargs"]}
+    if all(map(is_name, named)):
+        return ", ".join([*positional, *(f"{key}={text}" for key, text in named.items())])
+    items = ", ".join(f"{key!r}: {text}" for key, text in named.items())
+    return ", ".join([*positional, f"**{{{items}}}"])
+
+
+def expression(tree: JSON, leaf: Callable[[str], str]) -> str:
+    """Return a structure as an expression."""
+    match tree:
+        case {"leaf": name}:
+            return leaf(name)
+        case {"value": constant}:
+            return literal(constant)
+        case {"list": items}:
+            return f"[{', '.join(expression(item, leaf) for item in items)}]"
+        case {"tuple": items}:
+            return f"({''.join(expression(item, leaf) + ', ' for item in items).strip()})"
+        case {"dict": items}:
+            return f"{{{', '.join(f'{literal(key)}: {expression(item, leaf)}' for key, item in items)}}}"
+        case {"object": {"type": kind, "fields": items}}:
+            return _object(kind, {name: expression(item, leaf) for name, item in items})
+    raise NoScript(f"not a node of a structure: {tree!r}")
+
+
+def imports_of(tree: JSON) -> list[str]:
+    """Return the imports that the expression of a structure needs."""
+    kinds = {node["object"]["type"] for node in _nodes(tree) if "object" in node}
+    return sorted(f"import {kind.partition(':')[0]}" for kind in kinds if record_class(kind) is not None)
+
+
+def paths(tree: JSON, root: str, field: str = "{0}.{1}") -> dict[str, str]:
+    """Return the expression of every array in a value of the structure `tree`, by name.
+
+    Args:
+        root: expression of the value.
+        field: how a field of an object is reached: {0} is the object, {1} the field's name, {2} its index.
+    """
+    match tree:
+        case {"leaf": name}:
+            return {name: root}
+        case {"list": items} | {"tuple": items}:
+            children = [(f"{root}[{i}]", item) for i, item in enumerate(items)]
+        case {"dict": items}:
+            children = [(f"{root}[{literal(key)}]", item) for key, item in items]
+        case {"object": {"fields": items}}:
+            children = [(field.format(root, name, i), item) for i, (name, item) in enumerate(items)]
+        case _:
+            children = []
+    return {name: path for text, item in children for name, path in paths(item, text, field).items()}
+
+
+def has_objects(tree: JSON) -> bool:
+    """Whether there is an object in a structure."""
+    return any("object" in node for node in _nodes(tree))
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be the name of a parameter."""
+    return text.isidentifier() and not keyword.iskeyword(text)
+
+
+def identifiers(names: list[str]) -> list[str]:
+    """Return names as distinct Python identifiers ("input-ids" becomes `input_ids`)."""
+    found: list[str] = []
+    for name in names:
+        base = re.sub(r"\W", "_", name)
+        base = base if is_name(base) and base != "self" else f"_{base}"
+        while base in found:
+            base += "_"
+        found.append(base)
+    return found
+
+
+def _object(kind: str, values: dict[str, str]) -> str:
+    if record_class(kind) is None:
+        return f"{{{', '.join(f'{name!r}: {text}' for name, text in values.items())}}}"
+    return f"{kind.replace(':', '.')}({', '.join(f'{name}={text}' for name, text in values.items())})"
+
+
+def _nodes(tree: JSON) -> Iterator[JSON]:
+    yield tree
+    match tree:
+        case {"args": args, "kwargs": kwargs}:
+            children = [*args, *(item for _, item in kwargs)]
+        case {"list": items} | {"tuple": items}:
+            children = items
+        case {"dict": items} | {"object": {"fields": items}}:
+            children = [item for _, item in items]
+        case _:
+            children = []
+    for child in children:
+        yield from _nodes(child)

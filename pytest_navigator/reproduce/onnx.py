@@ -1,0 +1,168 @@
+"""ONNX in scripts: torch's two exporters, and ONNX Runtime (pure)."""
+
+from __future__ import annotations
+
+from textwrap import indent
+from typing import TYPE_CHECKING
+
+from pytest_navigator.reproduce import torch
+from pytest_navigator.reproduce.code import imports_of
+from pytest_navigator.reproduce.code import keywords
+from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.parts import MakingCode
+from pytest_navigator.reproduce.parts import RunnerCode
+from pytest_navigator.reproduce.scripts import is_foreign
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Signature
+    from pytest_navigator.reproduce.parts import Subject
+
+CHECK = '''
+DYNAMIC = [
+{dynamic}]
+
+
+def check(path: str) -> None:
+    """See that the file has the opset, and that the axes that change in the loader are dynamic; then load it."""
+    model = onnx.load(path, load_external_data=False)
+    opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    if opset != {opset}:
+        raise ValueError(f"opset {opset} was asked for, the {engine} engine delivered {{opset}}")
+    values = {{value.name: value for value in (*model.graph.input, *model.graph.output)}}
+    for kind, name, axis, text in DYNAMIC:
+        dims = values[name].type.tensor_type.shape.dim if name in values else []
+        if dims and dims[axis].HasField("dim_value"):
+            size = dims[axis].dim_value
+            raise ValueError(
+                f"{{text}} of {{kind}} {{name!r}} was fixed to {{size}} by the exporter: the model takes no other size"
+            )
+    onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+'''
+
+VALUES = '''
+# What numpy has only through ml_dtypes: ONNX Runtime takes and gives it as OrtValue alone, by its bits.
+FOREIGN = {foreign}
+
+
+def ort_value(array: np.ndarray) -> onnxruntime.OrtValue:
+    """Return an array as a value of ONNX Runtime."""
+    if f"tensor({{array.dtype.name.replace('_', '')}})" not in FOREIGN:
+        return onnxruntime.OrtValue.ortvalue_from_numpy(array, {device!r})
+    kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+    return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(f"uint{{8 * array.itemsize}}"), kind)
+
+
+'''
+
+ARRAY = '''
+def array(value: onnxruntime.OrtValue) -> np.ndarray:
+    """Return a value of ONNX Runtime as an array."""
+    if value.data_type() not in FOREIGN:
+        return value.numpy()
+    memory = ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes())
+    return np.frombuffer(memory, FOREIGN[value.data_type()]).reshape(value.shape())
+'''
+
+BINDING = """x = model.io_binding()
+for name, value in feed.items():
+    x.bind_ortvalue_input(name, ort_value(value))
+for output in model.get_outputs():
+    x.bind_output(output.name, {device!r})"""
+
+NAMES = "[output.name for output in model.get_outputs()]"
+
+FALLBACK = """if model.get_providers()[0] != {provider!r}:
+    sys.exit(f"ONNX Runtime fell back from {provider} to {{model.get_providers()[0]}}")"""
+
+
+def export_code(subject: Subject, engine: str, options: Mapping[str, JSON]) -> MakingCode:
+    """Return the export by one engine, "dynamo", "trace" or "script".
+
+    Args:
+        subject: with the dynamic axes that are asked for in its signature.
+        options: of `torch.onnx.export`.
+    """
+    signature, device = subject.signature, torch.device_of(subject)
+    body = f"{torch.moved(subject, device)}{torch.example_tensors(subject, device)}"
+    made = _dynamo(subject, options) if engine == "dynamo" else _trace(subject, engine, options)
+    return MakingCode(
+        body="\n".join([body, "with torch.no_grad():", indent(made, "    "), "check(args.output)"]),
+        imports=("import onnx", "import onnxruntime", "import torch", *imports_of(signature.input_tree)),
+        helpers=f"{torch.flat_module(signature).strip()}\n\n\n{_check(signature, engine, options).strip()}",
+        seeding=torch.SEEDING.format(seed=subject.seed),
+    )
+
+
+def runner_code(subject: Subject, provider: str, device: str, session_options: Mapping[str, JSON]) -> RunnerCode:
+    """Return the code of `onnxruntime.InferenceSession` with one provider first."""
+    signature, lines = subject.signature, []
+    if device == "cuda":
+        lines.append("onnxruntime.preload_dlls()")
+    if session_options:
+        lines.append("options = onnxruntime.SessionOptions()")
+        lines += [f"options.{name} = {literal(value)}" for name, value in session_options.items()]
+    providers = list(dict.fromkeys((provider, "CPUExecutionProvider")))
+    options = ", options" if session_options else ""
+    lines.append(f"model = onnxruntime.InferenceSession(args.artifact{options}, providers={providers!r})")
+    if device == "cuda":
+        lines.append(FALLBACK.format(provider=provider))
+    load = "\n".join(lines)
+    foreign = {s.dtype for s in (*signature.inputs, *signature.outputs) if is_foreign(s)}
+    if not foreign and device == "cpu":
+        outputs = f"dict(zip({NAMES}, y))"
+        return RunnerCode(load, "", "y = model.run(None, feed)", outputs, imports=("import onnxruntime",))
+    return _bound(load, foreign, device)
+
+
+def _bound(load: str, foreign: set[str], device: str) -> RunnerCode:
+    """Return the code for values that are on a device, or of types that `run` cannot take."""
+    kinds = "".join(f"    'tensor({name.replace('_', '')})': ml_dtypes.{name},\n" for name in sorted(foreign))
+    return RunnerCode(
+        load=load,
+        prepare=BINDING.format(device=device),
+        call="model.run_with_iobinding(x)\nx.synchronize_outputs()",
+        outputs=f"dict(zip({NAMES}, map(array, x.get_outputs())))",
+        imports=("import ctypes", "import sys", "import onnx", "import onnxruntime"),
+        helpers=VALUES.format(foreign=f"{{\n{kinds}}}" if kinds else "{}", device=device),
+        output_helpers=ARRAY,
+    )
+
+
+def _dynamo(subject: Subject, options: Mapping[str, JSON]) -> str:
+    program = torch.program(subject.signature, {}, derived=bool(subject.data.get("derived_sizes")))
+    return (
+        f"{program}\n"
+        f"made = torch.onnx.export(\n    program, (), None, dynamo=True{_lines(options)}\n)\n"
+        "made.save(args.output, external_data=True)"
+    )
+
+
+def _trace(subject: Subject, engine: str, options: Mapping[str, JSON]) -> str:
+    signature = subject.signature
+    axes = {spec.name: spec.axes for spec in (*signature.inputs, *signature.outputs)}
+    lines = ["model = torch.jit.script(model)"] if engine == "script" else []
+    lines.append("flat = Flat(model).eval()")
+    if engine == "script" or subject.model.startswith("torch.jit."):
+        lines.append("flat = torch.jit.trace(flat, tensors, check_trace=False)")
+    arguments = f"flat, tensors, args.output, dynamo=False{_lines({'dynamic_axes': axes, **options})}"
+    lines.append(f"torch.onnx.export(\n    {arguments}\n)")
+    return "\n".join(lines)
+
+
+def _lines(options: Mapping[str, JSON]) -> str:
+    """Return keyword arguments, a line each."""
+    return "".join(keywords({name: value}).replace(", ", ",\n    ", 1) for name, value in options.items())
+
+
+def _check(signature: Signature, engine: str, options: Mapping[str, JSON]) -> str:
+    rows = [
+        (kind, spec.name, axis, "the batch axis" if axis == signature.batch_dim else f"axis {axis}")
+        for kind, specs in (("input", signature.inputs), ("output", signature.outputs))
+        for spec in specs
+        for axis in spec.axes
+    ]
+    dynamic = "".join(f"    {row!r},\n" for row in rows)
+    return CHECK.format(dynamic=dynamic, opset=options["opset_version"], engine=engine)

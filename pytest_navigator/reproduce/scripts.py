@@ -1,0 +1,363 @@
+"""A format's or a runner's part, and what is known of the model -> a whole script (pure)."""
+
+from __future__ import annotations
+
+import inspect
+import platform
+import re
+import sys
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version
+from textwrap import dedent
+from textwrap import indent
+from typing import TYPE_CHECKING
+
+from pytest_navigator.reproduce import comparison
+from pytest_navigator.reproduce.code import NoScript
+from pytest_navigator.reproduce.code import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from pytest_navigator.records import Case
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import TensorSpec
+    from pytest_navigator.reproduce.parts import MakingCode
+    from pytest_navigator.reproduce.parts import RunnerCode
+    from pytest_navigator.reproduce.parts import Subject
+    from pytest_navigator.tolerances import Rule
+
+LIVE = """
+--model names a function that returns the live model when it is called without arguments: nav_model is a pytest
+fixture, and a fixture cannot be called. Its module has to be importable: PYTHONPATH=FOLDER bash {name}.sh ...
+"""
+
+NUMPY_ONLY = ("float", "int", "uint", "complex", "bool", "str", "bytes")
+
+RULES: dict[str, Callable[[Rule], str]] = {
+    "scaled": lambda rule: f"Scaled(rtol={rule.rtol!r}, atol={rule.atol!r})",
+    "close": lambda rule: f"Close(atol={rule.atol!r}, rtol={rule.rtol!r})",
+    "equal": lambda rule: "Share(1.0)",
+    "share": lambda rule: f"Share({rule.minimum!r})",
+    "cosine": lambda rule: f"Cosine({rule.minimum!r})",
+    "function": lambda rule: "Unchecked()",
+    "unchecked": lambda rule: "Unchecked()",
+}
+"""Kind of a rule -> the object of `comparison` that judges like it."""
+
+READ = '''
+def read(path: str, types: dict) -> dict:
+    """Return the arrays of a file by name."""
+    with np.load(path) as file:
+        return {name: np.array(file[name], kind, order="C") for name, kind in types.items()}
+'''
+
+READ_ROW = '''
+def read_row(path: str, types: dict) -> dict:
+    """Return a row by name; it is stored without its batch axis."""
+    return {name: np.expand_dims(a, BATCH_DIM) if name in BATCHED else a for name, a in read(path, types).items()}
+'''
+
+LOAD_MODEL = '''
+def load_model(name: str) -> object:
+    """Call the function that --model names, with the random states as nav_model found them."""
+    module, _, function = name.partition(":")
+    random.seed({seed})
+    np.random.seed({seed})
+    {seeding}
+    return getattr(importlib.import_module(module), function)()
+'''
+
+COMPARE = '''
+def main() -> None:
+    """Run every recorded sample and compare."""
+    args = arguments()
+    {load}
+    outputs = {rules}
+    for path in {all}:
+        {reading}
+        found = infer(model, inputs)
+        if found.keys() != outputs.keys():
+            sys.exit(f"FAILED: the outputs are {{list(found)}}, the source has {{list(outputs)}}")
+        for name, output in outputs.items():
+            output.add(expected[name], found[name])
+    for name, output in outputs.items():
+        print(f"{{name}}: max abs {{output.max_abs}}, max rel {{output.max_rel}}: {{output.verdict()}}")
+    sys.exit(any(output.verdict() != "passed" for output in outputs.values()))
+'''
+
+READING_ROWS = """load = read_row if path in ROWS else read
+inputs, expected = load(f"model_input/{path}", INPUTS), load(f"model_output/{path}", OUTPUTS)"""
+READING = 'inputs, expected = read(f"model_input/{path}", INPUTS), read(f"model_output/{path}", OUTPUTS)'
+
+INFER = '''
+def infer(model, feed: dict) -> dict:
+    """Run one inference; arrays by name."""
+    {prepare}
+    {call}
+    return {outputs}
+'''
+
+PROFILE = '''
+def main() -> None:
+    """Time the bare call; the first tenth of the inferences is the warm-up."""
+    args = arguments()
+    {load}
+    feed = read({batch!r}, INPUTS)
+    {resize}
+    {prepare}
+    {timing}
+    latencies = latencies[max(1, len(latencies) // 10) :]
+    print(f"{{len(latencies)}} inferences: p50 {{np.median(latencies):.6g}} ms, avg {{np.mean(latencies):.6g}} ms")
+'''
+
+TIMING = """latencies = []
+end = time.perf_counter() + args.seconds
+while len(latencies) < 6 or time.perf_counter() < end:
+    begin = time.perf_counter()
+    {call}
+    latencies.append((time.perf_counter() - begin) * 1000)"""
+
+RESIZE = """if args.batch_size:
+    rows = np.arange(args.batch_size)
+    feed = {{n: a.take(rows % a.shape[{dim}], axis={dim}) if n in {batched} else a for n, a in feed.items()}}"""
+
+MAKE = '''
+def main() -> None:
+    """{title}"""
+    args = arguments()
+    batch = read({batch!r}, INPUTS)
+    {load}
+    {body}
+    print(f"written: {{args.output}}")
+'''
+
+
+def export_script(subject: Subject, code: MakingCode, name: str) -> str:
+    """Return the script that repeats an export."""
+    title = f"Export the live model to {subject.artifact} again, with its errors."
+    return _make(subject, code, title, name, live=True)
+
+
+def convert_script(subject: Subject, code: MakingCode, name: str) -> str:
+    """Return the script that repeats a conversion."""
+    assert subject.parent is not None
+    title = f"Convert {subject.parent.key}/{subject.parent.file} to {subject.artifact} again, with its errors."
+    return _make(subject, code, title, name, live=False)
+
+
+def correctness_script(
+    subject: Subject, code: RunnerCode, name: str, cases: Sequence[Case], rules: Mapping[str, Rule], live: bool
+) -> str:
+    """Return the script that repeats a comparison."""
+    signature = subject.signature
+    rows = [case.input.removeprefix("model_input/") for case in cases if case.kind == "row"]
+    batches = [case.input.removeprefix("model_input/") for case in cases if case.kind != "row"]
+    what = "the live model" if live else subject.artifact
+    constants = [
+        types("INPUTS", signature.inputs),
+        types("OUTPUTS", signature.outputs),
+        f"# Below model_input and model_output: the user's batches as they came.\n{literal(batches, 'BATCHES')}",
+    ]
+    if rows:
+        constants += [f"# Single rows of them.\n{literal(rows, 'ROWS')}", *_batch_axis(signature)]
+    judged = "\n".join(f"        {output!r}: {RULES[rule.kind](rule)}," for output, rule in rules.items())
+    main = _filled(
+        COMPARE,
+        load=_indented(_load(code, live)),
+        rules=f"{{\n{judged}\n    }}",
+        all="BATCHES + ROWS" if rows else "BATCHES",
+        reading=_indented(READING_ROWS if rows else READING, 8),
+    )
+    call = _in_context(code.call, code.context)
+    functions = [
+        *_live(subject, code, live),
+        _filled(INFER, prepare=_indented(code.prepare), call=_indented(call), outputs=_indented(code.outputs)),
+        _arguments(subject, live, {}),
+        main,
+    ]
+    title = f"Compare what {subject.runner} gives for {what} with what the source model gave."
+    notes = "Exits with 0 if every output is within its tolerance, else with 1." + _own(rules)
+    body = [*_comparison(rules), code.helpers, code.output_helpers, READ, *([READ_ROW] if rows else []), *functions]
+    imports = ["import sys", *_live_imports(live), *code.imports]
+    return _script(title, notes, name, live, imports, constants, body, signature)
+
+
+def profiling_script(subject: Subject, code: RunnerCode, name: str, seconds: float, live: bool) -> str:
+    """Return the script that times the bare call."""
+    signature, options = subject.signature, {"seconds": f"type=float, default={seconds!r}"}
+    batched = [spec.name for spec in signature.inputs if spec.batched]
+    resize = ""
+    if signature.batch_dim is not None:
+        options["batch-size"] = 'type=int, help="rows of the sample, used again from the first on; default: all"'
+        resize = RESIZE.format(dim=signature.batch_dim, batched=literal(batched))
+    timing = _in_context(f"{code.call}  # It may compile.\n{TIMING.format(call=_indented(code.call))}", code.context)
+    main = _filled(
+        PROFILE,
+        load=_indented(_load(code, live)),
+        batch=subject.batch,
+        resize=_indented(resize),
+        prepare=_indented(code.prepare),
+        timing=_indented(timing),
+    )
+    what = "the live model" if live else subject.artifact
+    title = f"Time {subject.runner} on {what}: the bare call, on inputs that are where it wants them."
+    imports = ["import time", *_live_imports(live), *code.imports]
+    body = [code.helpers, READ, *_live(subject, code, live), _arguments(subject, live, options), main]
+    return _script(title, "", name, live, imports, [types("INPUTS", signature.inputs)], body, signature)
+
+
+def types(name: str, specs: Sequence[TensorSpec]) -> str:
+    """Return the assignment of a dict of types by tensor name; those that numpy lacks are ml_dtypes'."""
+    items = (f"    {s.name!r}: {f'ml_dtypes.{s.dtype}' if is_foreign(s) else repr(s.dtype)}," for s in specs)
+    return "\n".join([f"{name} = {{", *items, "}"])
+
+
+def is_foreign(spec: TensorSpec) -> bool:
+    """Whether numpy has the type only through ml_dtypes."""
+    return not spec.dtype.startswith(NUMPY_ONLY) or spec.dtype.startswith("float8") or spec.dtype in ("int4", "uint4")
+
+
+def shell(name: str) -> str:
+    """Return the shell script that runs a script."""
+    return f'#!/bin/sh\n# Run it from the root of the package.\nexec "${{PYTHON:-python3}}" {name}.py "$@"\n'
+
+
+def _make(subject: Subject, code: MakingCode, title: str, name: str, *, live: bool) -> str:
+    signature = subject.signature
+    suffix = f".{subject.variant.file.partition('.')[2]}" if "." in subject.variant.file else ""
+    output = f'default="{subject.variant.key}/reproduced{suffix}"'
+    load = "model = load_model(args.model)" if live else ""
+    main = _filled(MAKE, title=title, batch=subject.batch, load=_indented(load), body=_indented(code.body))
+    body = [code.helpers, READ, *_live(subject, code, live), _arguments(subject, live, {"output": output}), main]
+    imports = [*_live_imports(live), *code.imports]
+    return _script(title, "", name, live, imports, [types("INPUTS", signature.inputs)], body, signature)
+
+
+def _script(
+    title: str,
+    notes: str,
+    name: str,
+    live: bool,
+    imports: Sequence[str],
+    constants: Sequence[str],
+    body: Sequence[str],
+    signature: Signature,
+) -> str:
+    """Put the parts together and see that the result is Python."""
+    if any(map(is_foreign, (*signature.inputs, *signature.outputs))):
+        imports = [*imports, "import ml_dtypes"]
+    usage = f"Run it from the root of the package (the unpacked .nav): bash {name}.sh"
+    made = f"Made with {', '.join(_versions(imports))}."
+    head = "\n\n".join(part for part in (title, f"{usage}\n{notes}".strip(), _live_note(name, live), made) if part)
+    blocks = [block.strip() for block in body if block.strip()]
+    text = "\n\n\n".join(
+        [
+            "\n\n".join([f'"""{head}\n"""', _imports(imports), *constants]),
+            *blocks,
+            'if __name__ == "__main__":\n    main()\n',
+        ]
+    )
+    text = "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+    try:
+        compile(text, f"{name}.py", "exec")
+    except SyntaxError as error:
+        raise NoScript(f"{name}.py would not be Python: {error}") from error
+    return text
+
+
+def _imports(lines: Sequence[str]) -> str:
+    """Return the imports of a script, the standard library's first."""
+    found = sorted({"import argparse", "import os", "import numpy as np", *lines})
+    standard = [line for line in found if _package(line) in sys.stdlib_module_names]
+    return "\n".join([*standard, "", *(line for line in found if line not in standard)])
+
+
+def _package(line: str) -> str:
+    return line.split()[1].partition(".")[0]
+
+
+def _live_note(name: str, live: bool) -> str:
+    return LIVE.format(name=name).strip() if live else ""
+
+
+def _versions(imports: Sequence[str]) -> list[str]:
+    found = [f"Python {platform.python_version()}"]
+    for package in dict.fromkeys(["numpy", *map(_package, imports)]):
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _comparison(rules: Mapping[str, Rule]) -> list[str]:
+    """Return the source text of the classes that the rules need, and what these need."""
+    kinds = sorted({RULES[rule.kind](rule).partition("(")[0] for rule in rules.values()})
+    needed = ["Output", *kinds, "distance", "difference_in_kind", "comparable", "wide"]
+    return [inspect.getsource(getattr(comparison, name)) for name in needed]
+
+
+def _own(rules: Mapping[str, Rule]) -> str:
+    own = [f"{output!r} by {rule.note}" for output, rule in rules.items() if rule.kind == "function"]
+    return f"\nNot judged here: {', '.join(own)} (a function of the test suite)." if own else ""
+
+
+def _batch_axis(signature: Signature) -> list[str]:
+    names = sorted({spec.name for spec in (*signature.inputs, *signature.outputs) if spec.batched})
+    return [literal(names, "BATCHED"), literal(signature.batch_dim, "BATCH_DIM")]
+
+
+def _live(subject: Subject, code: MakingCode | RunnerCode, live: bool) -> list[str]:
+    return [_filled(LOAD_MODEL, seed=subject.seed, seeding=_indented(code.seeding))] if live else []
+
+
+def _live_imports(live: bool) -> list[str]:
+    return ["import importlib", "import random"] if live else []
+
+
+def _load(code: RunnerCode, live: bool) -> str:
+    return f"model = load_model(args.model)\n{code.load}" if live else code.load
+
+
+def _arguments(subject: Subject, live: bool, options: Mapping[str, str]) -> str:
+    """Return the function that reads the command line, and refuses another folder than the package's root."""
+    given = dict(options)
+    if live:
+        given = {"model": 'required=True, metavar="MODULE:FUNCTION", help="returns the live model"', **given}
+    elif subject.parent or "output" not in options:
+        of = subject.parent if "output" in options and subject.parent else subject.variant
+        given = {"artifact": f'default="{of.key}/{of.file}"', **given}
+    lines = "\n".join(f'parser.add_argument("--{name}", {text})' for name, text in given.items())
+    return dedent(
+        '''
+        def arguments() -> argparse.Namespace:
+            """Return the options of the command line."""
+            parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+            {lines}
+            args = parser.parse_args()
+            if not os.path.isfile({batch!r}):
+                parser.error({problem!r})
+            return args
+        '''
+    ).format(
+        lines=_indented(lines),
+        batch=subject.batch,
+        problem=f"no {subject.batch}: run this from the root of a package that has its samples",
+    )
+
+
+def _filled(template: str, **parts: object) -> str:
+    """Return a template with its parts, without the lines of those that are empty."""
+    return re.sub(r"\n +\n", "\n", template.format(**parts))
+
+
+def _in_context(text: str, context: str) -> str:
+    return f"with {context}:\n{indent(text, '    ')}" if context else text
+
+
+def _indented(text: str, spaces: int = 4) -> str:
+    """Return a text whose first line is already indented where it is put."""
+    return indent(text, " " * spaces).strip()

@@ -1,0 +1,225 @@
+"""PyTorch in scripts: tensors, the flat module that exporters get, and the calls of its runners (pure)."""
+
+from __future__ import annotations
+
+from textwrap import indent
+from typing import TYPE_CHECKING
+
+from pytest_navigator.reproduce.code import call_arguments
+from pytest_navigator.reproduce.code import has_objects
+from pytest_navigator.reproduce.code import identifiers
+from pytest_navigator.reproduce.code import imports_of
+from pytest_navigator.reproduce.code import keywords
+from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.parts import MakingCode
+from pytest_navigator.reproduce.parts import RunnerCode
+from pytest_navigator.reproduce.scripts import is_foreign
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import TensorSpec
+    from pytest_navigator.reproduce.parts import Subject
+
+SEEDING = "torch.manual_seed({seed})"
+
+FLAT = '''
+class Flat(torch.nn.Module):
+    """The model with its inputs by position and its outputs as a tuple of tensors."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, {parameters}):
+        output = self.model({arguments})
+        return ({outputs},)
+'''
+
+NUMBER = '''
+def tensor(value, dtype: torch.dtype) -> torch.Tensor:
+    """Return a number in the output as a tensor."""
+    return value if isinstance(value, torch.Tensor) else torch.scalar_tensor(value, dtype=dtype)
+'''
+
+ARRAY = '''
+def array(value) -> np.ndarray:
+    """Return a tensor, or a number, as an array."""
+    return value.detach().cpu(){resolved}.numpy() if isinstance(value, torch.Tensor) else np.array(value)
+'''
+
+FOREIGN_ARRAY = '''
+def array(value) -> np.ndarray:
+    """Return a tensor, or a number, as an array; numpy has bfloat16 and the like through ml_dtypes."""
+    if not isinstance(value, torch.Tensor):
+        return np.array(value)
+    name = str(value.dtype).removeprefix("torch.")
+    if hasattr(ml_dtypes, name):
+        return value.detach().cpu().float().numpy().astype(getattr(ml_dtypes, name))
+    return value.detach().cpu(){resolved}.numpy()
+'''
+
+PART = '''
+def part(value, name: str, index: int):
+    """Return a field of an object, which TorchScript returns as a dict or as a tuple."""
+    if isinstance(value, dict):
+        return value[name]
+    return value[index] if isinstance(value, tuple | list) else getattr(value, name)
+'''
+
+
+def flat_module(signature: Signature) -> str:
+    """Return the class `Flat`, as `formats.flat.flat_module` makes it."""
+    names = [spec.name for spec in signature.inputs]
+    local = dict(zip(names, identifiers(names), strict=True))
+    found = paths(signature.output_tree, "output")
+    text = FLAT.format(
+        parameters=", ".join(local.values()),
+        arguments=call_arguments(signature.input_tree, local.__getitem__),
+        outputs=", ".join(_tensor(found[spec.name], spec) for spec in signature.outputs),
+    )
+    return text if all(spec.shape for spec in signature.outputs) else f"{NUMBER.strip()}\n\n\n{text.strip()}"
+
+
+def example_tensors(subject: Subject, device: str) -> str:
+    """Return the assignment of `tensors`, as `formats.flat.example_tensors` makes them of `batch`."""
+    lines = []
+    for spec in subject.signature.inputs:
+        text = from_array(f"batch[{spec.name!r}]", spec, device)
+        for axis in spec.axes:
+            if subject.shapes[spec.name][axis] == 1:
+                text += f".repeat_interleave(2, {axis})"
+        lines.append(f"    {text},\n")
+    return f"tensors = (\n{''.join(lines)})"
+
+
+def from_array(text: str, spec: TensorSpec, device: str) -> str:
+    """Return the expression of a tensor, from that of an array."""
+    made = f"torch.from_numpy({text})"
+    if is_foreign(spec):
+        made = f"torch.from_numpy({text}.astype(np.float32)).to(torch.{spec.dtype})"
+    return made if device == "cpu" else f"{made}.to({device!r})"
+
+
+def program(signature: Signature, options: Mapping[str, JSON], *, derived: bool) -> str:
+    """Return the assignment of `program`: `torch.export` of the flat module, with the signature's dynamic axes."""
+    symbols = list(dict.fromkeys(symbol for spec in signature.inputs for symbol in spec.axes.values()))
+    names = dict(zip(symbols, identifiers(symbols), strict=True))
+    size = "torch.export.Dim.AUTO" if derived else "sizes[{!r}]"
+    shapes = (
+        f"    {{{', '.join(f'{axis}: {size.format(names[symbol])}' for axis, symbol in spec.axes.items())}}},\n"
+        for spec in signature.inputs
+    )
+    sizes = f"sizes = {{name: torch.export.Dim(name) for name in {literal(list(names.values()))}}}\n"
+    return (
+        f"{sizes if symbols and not derived else ''}dynamic_shapes = (\n{''.join(shapes)})\n"
+        f"program = torch.export.export(Flat(model).eval(), tensors, dynamic_shapes=dynamic_shapes"
+        f"{keywords({'strict': False, **options})})"
+    )
+
+
+def calling(parameters: Mapping[str, JSON], device: str, *, inference_mode: bool | None = None) -> str:
+    """Return the contexts of a call, as `frameworks.torch.calling` enters them."""
+    inference = parameters.get("inference_mode", True) if inference_mode is None else inference_mode
+    contexts = "torch.inference_mode()" if inference else "torch.no_grad()"
+    if not parameters.get("autocast"):
+        return contexts
+    dtype = parameters.get("autocast_dtype")
+    return f"{contexts}, torch.autocast({device.partition(':')[0]!r}{f', dtype=torch.{dtype}' if dtype else ''})"
+
+
+def making(subject: Subject, made: str, saved: str) -> MakingCode:
+    """Return the export of a model by torch itself.
+
+    Args:
+        made: statements that export `model`, in the modes of the variant.
+        saved: statements that write what they have made to `args.output` and load it.
+    """
+    device, signature = device_of(subject), subject.signature
+    context = calling(subject.variant.parameters, device, inference_mode=False)
+    exported = f"with {context}:\n{indent(made, '    ')}"
+    return MakingCode(
+        body="\n".join([f"{moved(subject, device)}{example_tensors(subject, device)}", exported, saved]),
+        imports=("import torch", *imports_of(signature.input_tree)),
+        helpers=flat_module(signature),
+        seeding=SEEDING.format(seed=subject.seed),
+    )
+
+
+def device_of(subject: Subject) -> str:
+    """Return the device that a model is exported on."""
+    return str(subject.variant.parameters.get("device") or subject.device)
+
+
+def moved(subject: Subject, device: str) -> str:
+    """Return the statement that moves the live model to a device, "" if it is there."""
+    there = subject.device.partition(":")[0] == device.partition(":")[0]
+    return "" if there else f"model = model.to({device!r})\n"
+
+
+def runner_code(
+    subject: Subject, load: str, device: str, *, flat: bool = False, mark_dynamic: bool = False
+) -> RunnerCode:
+    """Return the code of a runner of torch.
+
+    Args:
+        load: statements that give `model`.
+        flat: whether it takes the tensors by position and returns a tuple of tensors.
+        mark_dynamic: whether to tell the compiler which axes are dynamic.
+    """
+    signature = subject.signature
+    items = (f"    {s.name!r}: {from_array(f'feed[{s.name!r}]', s, device)},\n" for s in signature.inputs)
+    prepare = f"x = {{\n{''.join(items)}}}"
+    if mark_dynamic:
+        marks = (
+            f"torch._dynamo.maybe_mark_dynamic(x[{s.name!r}], {axis})" for s in signature.inputs for axis in s.axes
+        )
+        prepare = "\n".join([prepare, *marks])
+    names = [spec.name for spec in signature.outputs]
+    found = {n: f"y[{i}]" for i, n in enumerate(names)} if flat else paths(signature.output_tree, "y", PART_FIELD)
+    arguments = "*x.values()" if flat else call_arguments(signature.input_tree, lambda name: f"x[{name!r}]")
+    sync = "\ntorch.cuda.synchronize()" if device == "cuda" else ""
+    outputs = "".join(f"    {name!r}: array({found[name]}),\n" for name in names)
+    return RunnerCode(
+        load=f"{_settings(subject)}{load}",
+        prepare=prepare,
+        call=f"y = model({arguments}){sync}",
+        outputs=f"{{\n{outputs}}}",
+        context=calling(subject.variant.parameters, device),
+        imports=("import torch", *imports_of(signature.input_tree)),
+        output_helpers=_helpers(signature, flat),
+        seeding=SEEDING.format(seed=subject.seed),
+    )
+
+
+PART_FIELD = "part({0}, {1!r}, {2})"
+
+
+def _helpers(signature: Signature, flat: bool) -> str:
+    resolved = ".resolve_conj().resolve_neg()" if any("complex" in s.dtype for s in signature.outputs) else ""
+    template = FOREIGN_ARRAY if any(map(is_foreign, signature.outputs)) else ARRAY
+    parts = [template.format(resolved=resolved)]
+    if has_objects(signature.output_tree) and not flat:
+        parts.append(PART)
+    return "\n\n\n".join(part.strip() for part in parts)
+
+
+def _settings(subject: Subject) -> str:
+    """Return the statements that repeat the settings that results depend on in their last bits."""
+    found, lines = subject.settings.get("torch", {}), []
+    if "num_threads" in found:
+        lines.append(f"torch.set_num_threads({found['num_threads']})")
+    if found.get("float32_matmul_precision", "highest") != "highest":
+        lines.append(f"torch.set_float32_matmul_precision({found['float32_matmul_precision']!r})")
+    if found.get("deterministic"):
+        lines.append(
+            f"torch.use_deterministic_algorithms(True, warn_only={found.get('deterministic_warn_only', False)})"
+        )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _tensor(text: str, spec: TensorSpec) -> str:
+    return text if spec.shape else f"tensor({text}, torch.{spec.dtype})"

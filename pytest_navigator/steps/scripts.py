@@ -1,0 +1,109 @@
+"""Write the scripts that repeat a step, before it runs: a step that crashes this process has one too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import NavigatorError
+from pytest_navigator.npz import load_npz
+from pytest_navigator.numerics import current_settings
+from pytest_navigator.records import write_atomically
+from pytest_navigator.reproduce.code import NoScript
+from pytest_navigator.reproduce.names import script_name
+from pytest_navigator.reproduce.parts import Subject
+from pytest_navigator.reproduce.scripts import convert_script
+from pytest_navigator.reproduce.scripts import correctness_script
+from pytest_navigator.reproduce.scripts import export_script
+from pytest_navigator.reproduce.scripts import profiling_script
+from pytest_navigator.reproduce.scripts import shell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Sequence
+
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Case
+    from pytest_navigator.steps.context import Context
+    from pytest_navigator.tolerances import Rule
+
+
+def write_making(context: Context, data: dict[str, JSON] | None = None) -> None:
+    """Write the script of an export or a conversion.
+
+    Args:
+        data: what it has recorded; None before it has run.
+    """
+    form = context.run.registry.format(context.variant.format)
+    exports = context.step.step == "export"
+
+    def text(name: str) -> str:
+        subject = _subject(context, data or {})
+        code = form.export_script(subject) if exports else form.convert_script(subject)
+        write = export_script if exports else convert_script
+        return write(subject, code, name) if code else ""
+
+    _write(context, text)
+
+
+def write_correctness(context: Context, cases: Sequence[Case], rules: dict[str, Rule]) -> None:
+    """Write the script of a comparison."""
+    runner = context.run.registry.runner(context.runner.name)
+
+    def text(name: str) -> str:
+        subject = _subject(context, _made(context))
+        code = runner.script(subject)
+        return correctness_script(subject, code, name, cases, rules, runner.live) if code else ""
+
+    _write(context, text)
+
+
+def write_profiling(context: Context) -> None:
+    """Write the script that times a runner."""
+    runner = context.run.registry.runner(context.runner.name)
+
+    def text(name: str) -> str:
+        subject = _subject(context, _made(context))
+        code, seconds = runner.script(subject), context.suite.settings.profile_seconds
+        return profiling_script(subject, code, name, seconds, runner.live) if code else ""
+
+    _write(context, text)
+
+
+def _write(context: Context, text: Callable[[str], str]) -> None:
+    """Write a script and the shell script that runs it; a script that cannot be made is no failure of the step."""
+    name = script_name(context.step.step, context.variant.key, context.step.runner)
+    try:
+        content = text(name)
+    except (NoScript, NavigatorError) as error:
+        with context.log.open("a") as log:
+            log.write(f"no script reproduces {context.step.id}: {error}\n")
+        return
+    if content:
+        for suffix, part in ((".py", content), (".sh", shell(name))):
+            write_atomically(context.folder.path / f"{name}{suffix}", part.encode())
+
+
+def _subject(context: Context, data: dict[str, JSON]) -> Subject:
+    source, signature = context.folder.record("source"), context.folder.signature
+    assert source is not None
+    batch = str(source.data["profiling_batch"])
+    arrays = load_npz(context.folder.path / batch, signature.inputs)
+    return Subject(
+        variant=context.variant,
+        parent=context.suite.matrix.variants.get(context.variant.parent or ""),
+        signature=signature,
+        model=str(source.data["model"]),
+        device=str(source.data["device"]),
+        batch=batch,
+        shapes={name: array.shape for name, array in arrays.items()},
+        runner=context.step.runner,
+        seed=context.run.seed,
+        settings=current_settings(),
+        data=data,
+    )
+
+
+def _made(context: Context) -> dict[str, JSON]:
+    """Return what the export or conversion of the variant has recorded."""
+    record = context.folder.record(f"{'convert' if context.variant.parent else 'export'}.{context.variant.key}")
+    return record.data if record else {}
