@@ -1,0 +1,79 @@
+"""READMEs as tests read them: their blocks, their commands, and whether what they show is what one sees."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_navigator.requirements import missing
+
+ROOT = Path(__file__).parents[1]
+NUMBER = re.compile(r"\d[\d.]*(e[+-]?\d+)?")
+VARIES = ("MaxThroughputStrategy:", "MinLatencyStrategy:")
+"""How lines start whose rest is another one on another machine."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language and its lines."""
+
+    language: str
+    text: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+
+def blocks(text: str, *languages: str) -> list[Block]:
+    """Return the fenced blocks of some languages."""
+    found = [Block(*match) for match in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
+    return [block for block in found if block.language in languages]
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of a README in a shell; `pytest` is this interpreter's, and no setting of this run reaches it."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "NAV_"))}
+    return subprocess.run(
+        ["bash", "-euc", command],
+        cwd=folder,
+        env={**environment, "PATH": path, "COLUMNS": "80"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+
+
+def copy_of(folder: Path, target: Path) -> Path:
+    """Return a copy of an example without what earlier runs left in it."""
+    left = shutil.ignore_patterns("__pycache__", "navigator_workspace", "*.nav", ".pytest_cache", ".benchmarks")
+    return Path(shutil.copytree(folder, target, ignore=left))
+
+
+def not_seen(shown: str, output: str) -> list[str]:
+    """Return the lines of a README's shortened output that the real one does not have, in their order.
+
+    Figures count as equal. A line ends at "...", which stands for anything. What depends on the machine is left out.
+    """
+    real = iter([_comparable(line) for line in output.splitlines()])
+    lines = [_comparable(line) for line in shown.splitlines() if _is_here(line)]
+    return [line for line in lines if line and not any(found.startswith(line) for found in real)]
+
+
+def _comparable(line: str) -> str:
+    start = next((start for start in VARIES if line.startswith(start)), line.partition("...")[0])
+    return " ".join(NUMBER.sub("#", start.strip("= ")).split())
+
+
+def _is_here(line: str) -> bool:
+    """Whether this machine shows a line: on one with a GPU less is skipped, on one without a compiler more."""
+    if "skipped" in line:
+        return missing(("cuda",)) == "no CUDA device" and missing(("c++ compiler",)) is None
+    return "TorchCompileCPU" not in line or missing(("c++ compiler",)) is None

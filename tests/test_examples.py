@@ -1,0 +1,69 @@
+"""Every command of an example's README runs, and shows what the README says."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from documents import ROOT
+from documents import blocks
+from documents import copy_of
+from documents import not_seen
+from documents import run
+
+from pytest_navigator.package import open_package
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EXAMPLES = ROOT / "example_projects"
+PACKAGES = {
+    "torch_linear": {"torch_linear"},
+    "torch_cnn": {"torch_cnn"},
+    "torch_transformer": {"torch_transformer"},
+    "many_models": {"autoencoder", "classifier-large", "classifier-small"},
+}
+
+
+def test_every_example_is_tested_and_has_a_readme() -> None:
+    folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir() and any(path.glob("*.py"))}
+
+    assert folders == set(PACKAGES)
+    assert all((EXAMPLES / name / "README.md").is_file() for name in folders)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_commands_of_an_example_do_what_its_readme_shows(name: str, tmp_path: Path) -> None:
+    folder = copy_of(EXAMPLES / name, tmp_path / name)
+    output = ""
+
+    for block in blocks((EXAMPLES / name / "README.md").read_text(encoding="utf-8"), "shell", "text"):
+        if block.language == "text":
+            assert not_seen(block.text, output) == [], output
+            continue
+        ran = run(block.text, folder)
+        output = ran.stdout
+        assert ran.returncode == 0, output
+
+    complete = {path.stem for path in folder.glob("*.nav") if ".partial" not in path.name}
+    assert complete == PACKAGES[name]
+    for package in complete:
+        with open_package(folder / f"{package}.nav") as opened:
+            assert opened.complete
+            opened.verify()
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_code_that_an_example_quotes_is_its_own(name: str) -> None:
+    text = (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
+    files = [path.read_text(encoding="utf-8") for path in (EXAMPLES / name).glob("*.py")]
+
+    assert [b.text for b in blocks(text, "python") if not any(b.text in file for file in files)] == []
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_links_of_an_example_lead_somewhere(name: str) -> None:
+    text = (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
+
+    assert [link for link in re.findall(r"\]\(([^)#:]+)\)", text) if not (EXAMPLES / name / link).exists()] == []
