@@ -116,7 +116,7 @@ def _attempt(context: Context) -> Outcome:
         cause = error.__cause__
         if cause and os.environ.get("NAV_DEBUG") == "1":
             raise cause from None
-        detail = users_traceback(cause) if cause else ""
+        detail = users_traceback(cause) if cause and not isinstance(cause, NavigatorError) else ""
         return _empty(step, Status.FAILED, message=str(error), detail=detail, error=type(error).__name__)
     except Exception as error:
         if os.environ.get("NAV_DEBUG") == "1":

@@ -1,0 +1,189 @@
+"""A model or a loader that does not keep its contract: the source step fails, says where, and nothing else runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Nav = Callable[..., pytest.RunResult]
+    Project = Callable[..., None]
+    Failed = Callable[[pytest.RunResult], dict[str, str]]
+
+# The source step always runs in pytest's process; --nav-in-process saves the child that would have nothing to do.
+LINEAR = "torch.nn.Linear(5, 7).eval()"
+
+LOADERS = {
+    "empty": ("[]", "the loader is empty: it has to give at least one sample"),
+    "an empty generator": ("iter(())", "the loader is empty: it has to give at least one sample"),
+    "infinite": (
+        "itertools.repeat(torch.randn(3, 5))",
+        "the loader has no len() and still goes on after 10000 samples: is it infinite? End it (itertools.islice), or "
+        "give it a len()",
+    ),
+    "raising": (
+        "(torch.ones(3, 5) / (2 - i) if i < 2 else {}['row'] for i in range(4))",
+        "the loader raised at sample 2: KeyError: 'row'",
+    ),
+    "a callable that raises": (
+        "lambda: open('/nowhere')",
+        "the loader raised when it was called: FileNotFoundError: *",
+    ),
+    "one tensor": ("torch.randn(3, 5)", "the loader is an array of shape (3, 5): put it into a list, one batch each"),
+    "one dict": ("{'x': torch.randn(3, 5)}", "the loader is a dict, which is one sample: put it into a list"),
+    "None": ("None", "the loader is a NoneType, which cannot be iterated: return a list of samples"),
+    "another structure": (
+        "[torch.randn(3, 5), (torch.randn(3, 5), torch.randn(3, 5))]",
+        "sample 1: args[1] is not in sample 0",
+    ),
+    "other keys": (
+        "[{'input': torch.randn(3, 5)}, {'inputs': torch.randn(3, 5)}]",
+        'sample 1: kwargs["input"] is missing',
+    ),
+    "another rank": (
+        "[torch.randn(3, 5), torch.randn(3, 5), torch.randn(3, 2, 5)]",
+        "sample 2: input 'input' has shape (3, 2, 5), sample 0 has (3, 5): not as many axes",
+    ),
+    "another type": (
+        "[torch.randn(3, 5), torch.randn(3, 5).double()]",
+        "sample 1: input 'input' is float64, sample 0 has float32",
+    ),
+    "an empty batch": (
+        "[torch.randn(3, 5), torch.randn(0, 5)]",
+        "sample 1: input 'input' is empty, its shape is (0, 5)",
+    ),
+    "infinity": (
+        "[torch.randn(3, 5), torch.tensor([[0, 1, 2, 3, float('inf')]])]",
+        "sample 1: input 'input' is inf at [0, 4]",
+    ),
+    "text": ("['a sentence']", "sample 0: there is no array in the sample: Call('a sentence')"),
+}
+
+MODELS = {
+    "None": ("None", "nav_model returned NoneType: a torch.nn.Module is needed"),
+    "a path": ("'model.pt'", "nav_model returned str: a torch.nn.Module is needed"),
+    "a class": ("torch.nn.ReLU", "nav_model returned the class ReLU: return an instance of it"),
+    "a state dict": (
+        "torch.nn.Linear(5, 7).state_dict()",
+        "nav_model returned OrderedDict: a torch.nn.Module is needed",
+    ),
+    "training": ("torch.nn.Linear(5, 7)", "nav_model is in training mode: Linear; return model.eval()"),
+    "no values": (
+        "torch.nn.Linear(5, 7, device='meta').eval()",
+        "nav_model has no values: 'weight' is on the device 'meta'; load its weights",
+    ),
+    "raising in its fixture": ("open('/nowhere/weights.pt')", "nav_model raised FileNotFoundError: *weights.pt*"),
+    "another input": (
+        "torch.nn.Linear(6, 7).eval()",
+        "the model raised on sample 0: RuntimeError: mat1 and mat2 shapes cannot be multiplied (3x5 and 6x7)",
+    ),
+}
+
+CHANGING_STRUCTURE = """
+class Model(torch.nn.Module):
+    def forward(self, x):
+        return (x, x) if x.shape[0] == 2 else (x,)
+"""
+
+CHANGING_RANK = """
+class Model(torch.nn.Module):
+    def forward(self, x):
+        return x.sum(1, keepdim=x.shape[0] == 2)
+"""
+
+NOTHING = "class Model(torch.nn.Module):\n    def forward(self, x):\n        return None"
+
+NO_LOADER = """
+import pytest, torch
+
+@pytest.fixture
+def nav_model() -> torch.nn.Module:
+    return torch.nn.Linear(5, 7).eval()
+"""
+
+
+def check(result: pytest.RunResult, failed: dict[str, str], message: str) -> None:
+    """Only the source failed, with this message; all that starts from it is skipped; no traceback of ours."""
+    assert list(failed) == ["test_source"]
+    result.stdout.fnmatch_lines([f"FAILED conftest.py::nav_model::test_source - {escaped(message)}"])
+    result.assert_outcomes(failed=1, skipped=3)
+    assert "pytest_navigator/" not in result.stdout.str()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def escaped(pattern: str) -> str:
+    return pattern.replace("[", "[[]")
+
+
+@pytest.mark.parametrize("case", LOADERS)
+def test_a_loader_that_gives_no_usable_samples_fails_the_source(
+    project: Project, nav: Nav, failed: Failed, case: str
+) -> None:
+    loader, message = LOADERS[case]
+    project("import itertools", made=LINEAR, loader=loader)
+
+    result = nav("--nav-in-process")
+
+    check(result, failed(result), message)
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_what_cannot_be_checked_as_a_model_fails_the_source(
+    project: Project, nav: Nav, failed: Failed, case: str
+) -> None:
+    made, message = MODELS[case]
+    project(made=made)
+
+    result = nav("--nav-in-process")
+
+    check(result, failed(result), message)
+
+
+def test_an_output_of_changing_structure_fails_the_source(project: Project, nav: Nav, failed: Failed) -> None:
+    project(CHANGING_STRUCTURE, loader="[torch.ones(3, 5), torch.ones(2, 5)]")
+
+    result = nav("--nav-in-process")
+
+    check(result, failed(result), "the model's output has another structure on sample 1: *2*1*")
+
+
+def test_an_output_of_changing_rank_fails_the_source(project: Project, nav: Nav, failed: Failed) -> None:
+    project(CHANGING_RANK, loader="[torch.ones(3, 5), torch.ones(2, 5)]")
+
+    result = nav("--nav-in-process")
+
+    message = "output 'output__0' has shape (2, 1) on sample 1, (3,) on sample 0: not as many axes"
+    check(result, failed(result), message)
+
+
+def test_a_model_that_returns_nothing_fails_the_source(project: Project, nav: Nav, failed: Failed) -> None:
+    project(NOTHING)
+
+    result = nav("--nav-in-process")
+
+    check(result, failed(result), "there is nothing to compare in the model's output: None")
+
+
+def test_a_model_without_a_loader_says_what_to_write(
+    pytester: pytest.Pytester, nav: Nav, failed: Failed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    pytester.makeconftest(NO_LOADER)
+
+    result = nav("--nav-in-process")
+
+    message = "there is no nav_dataloader beside nav_model; write a fixture that returns a list of samples"
+    check(result, failed(result), f"*{message}")
+
+
+def test_a_package_is_written_of_a_run_whose_source_failed(
+    project: Project, nav: Nav, pytester: pytest.Pytester
+) -> None:
+    project(made=LINEAR, loader="[]")
+
+    nav("--nav-in-process", "--nav-package=out.nav")
+
+    assert (pytester.path / "out.nav").is_file()
