@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -13,6 +14,23 @@ if TYPE_CHECKING:
 
 # The class of a fixture definition is not exported (pytest >= 8.4): isinstance on it is how to tell a fixture.
 FIXTURE = type(pytest.fixture(lambda: None))
+
+
+@cache
+def fixture_called(holder: object, name: str) -> Any:
+    """Return the fixture that a module or class defines as `name`, by its own name or the decorator's; else None.
+
+    pytest has no question "who defines this" before an item exists.
+    """
+    spaces = holder.__mro__ if isinstance(holder, type) else (holder,)
+    found = ((key, obj) for space in spaces for key, obj in vars(space).items() if isinstance(obj, FIXTURE))
+    # Without a name of the decorator's it is the attribute's, whatever the function is called.
+    return next((obj for key, obj in found if (obj._fixture_function_marker.name or key) == name), None)
+
+
+def is_test_module(collector: object) -> bool:
+    """Whether a collector holds a file's tests; the one for doctests is a Module too, and is not exported."""
+    return isinstance(collector, pytest.Module) and type(collector).__name__ != "DoctestModule"
 
 
 class PlantedClass(pytest.Class):
@@ -69,6 +87,11 @@ def closure_of(item: pytest.Function, fixture: str) -> set[str]:
             found.add(name)
             pending += [arg for d in definitions.get(name, ()) for arg in d.argnames]
     return found
+
+
+def ids_of(item: pytest.Function) -> list[str]:
+    """Return the parts of an item's id, one for each parametrization; only their joined text is public."""
+    return list(item.callspec._idlist)
 
 
 def functions_of(module: pytest.Module, name: str, function: object) -> Iterable[pytest.Item]:

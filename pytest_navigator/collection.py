@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from pytest_navigator._compat import FIXTURE
 from pytest_navigator._compat import ConftestModule
 from pytest_navigator._compat import PlantedClass
+from pytest_navigator._compat import fixture_called
 from pytest_navigator._compat import functions_of
+from pytest_navigator._compat import is_test_module
 from pytest_navigator.config import NavConfig
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.suite import NavigatorSuite
@@ -61,11 +62,16 @@ class Place:
     @property
     def fixture(self) -> object:
         """The definition of `nav_model`."""
-        return getattr(self.holders[0], MODEL)
+        return fixture_called(self.holders[0], MODEL)
+
+    @property
+    def nav_config(self) -> object:
+        """The nearest `nav_config`, whatever it is."""
+        return next((vars(h)["nav_config"] for h in self.holders if "nav_config" in vars(h)), None)
 
     def config(self, parameters: str = "") -> NavConfig | None:
         """Return the nearest `nav_config` (it wins whole); of a dict, the one of the model's parameters."""
-        found = next((vars(h)["nav_config"] for h in self.holders if "nav_config" in vars(h)), None)
+        found = self.nav_config
         if isinstance(found, dict):
             found = found.get(parameters)
         if found is not None and not isinstance(found, NavConfig):
@@ -75,30 +81,29 @@ class Place:
         return found
 
     def configs(self) -> list[NavConfig | None]:
-        """Return every configuration that a model of this place may have."""
-        found = next((vars(h)["nav_config"] for h in self.holders if "nav_config" in vars(h)), None)
-        return [self.config(key) for key in found] if isinstance(found, dict) else [self.config()]
+        """Return every configuration that a model of this place may have; one that a dict lacks has none."""
+        found = self.nav_config
+        return [*map(self.config, found), None] if isinstance(found, dict) else [self.config()]
+
+    @property
+    def source(self) -> Path:
+        """The file that the fixture is written in; another one than `path` if it was imported from there."""
+        return Path(inspect.getfile(_function(self.fixture)))
 
     @property
     def line(self) -> int:
-        """The line of the fixture in its file, from 0."""
+        """The line of the fixture in that file, from 0."""
         return inspect.getsourcelines(_function(self.fixture))[1] - 1
 
     def relative_path(self, config: pytest.Config) -> str:
-        """Return the file of the fixture as pytest's reports write paths."""
-        return _nodeid(self.path, config)
+        """Return that file as pytest's reports write paths."""
+        return _nodeid(self.source, config)
 
 
 def visible_models(config: pytest.Config) -> list[str]:
     """Return the conftests with a `nav_model` that pytest has loaded, collected or not."""
-    plugins = config.pluginmanager.list_name_plugin()
-    paths = [Path(name) for name, plugin in plugins if is_fixture(getattr(plugin, MODEL, None))]
-    return [_nodeid(path, config) for path in paths if path.name == "conftest.py"]
-
-
-def is_fixture(obj: object) -> bool:
-    """Whether `obj` is what `@pytest.fixture` returned."""
-    return isinstance(obj, FIXTURE)
+    conftests = [(Path(n), p) for n, p in config.pluginmanager.list_name_plugin() if Path(n).name == "conftest.py"]
+    return [_nodeid(path, config) for path, module in conftests if fixture_called(module, MODEL)]
 
 
 def holders(node: pytest.Item | pytest.Collector) -> Iterator[tuple[str, Path, object]]:
@@ -120,7 +125,7 @@ def place_of(node: pytest.Item | pytest.Collector) -> Place | None:
     """Return the place of the nearest `nav_model` seen from `node`."""
     around = list(holders(node))
     for i, (nodeid, path, obj) in enumerate(around):
-        if is_fixture(getattr(obj, MODEL, None)):
+        if fixture_called(obj, MODEL):
             return Place(f"{nodeid}::{MODEL}", path, tuple(o for _, _, o in around[i:]), _default_name(obj, path))
     return None
 
@@ -130,20 +135,20 @@ def loader_override(item: pytest.Item, place: Place) -> str | None:
     for nodeid, _, obj in holders(item):
         if obj is place.holders[0]:
             return None
-        if is_fixture(getattr(obj, LOADER, None)):
+        if fixture_called(obj, LOADER):
             return nodeid
     return None
 
 
 def collect_conftest(path: Path, parent: pytest.Collector, collectors: list[pytest.Collector]) -> None:
     """Append the collector of a conftest.py, unless pytest already made a Module of it (named outright)."""
-    if path.name == "conftest.py" and not any(isinstance(c, pytest.Module) for c in collectors):
+    if path.name == "conftest.py" and not any(is_test_module(c) for c in collectors):
         collectors.append(ConftestModule.from_parent(parent, path=path))
 
 
 def planted_in_conftest(module: pytest.Module) -> list[pytest.Item | pytest.Collector]:
     """Return the suite of a conftest.py and its own `verify_` functions."""
-    if module.obj is None or not is_fixture(getattr(module.obj, MODEL, None)):
+    if module.obj is None or not fixture_called(module.obj, MODEL):
         return []
     verify = [(name, _taken_in(f)) for name, f in vars(module.obj).items() if is_verify(name, f)]
     functions = [item for name, function in verify for item in functions_of(module, name, function)]
@@ -152,8 +157,8 @@ def planted_in_conftest(module: pytest.Module) -> list[pytest.Item | pytest.Coll
 
 def planted(collector: pytest.Module | pytest.Class, name: str, obj: object) -> SuiteNode | None:
     """Return the suite for a module's or class's own `nav_model`; tell pytest of `verify_` functions that are ours."""
-    if name == MODEL and is_fixture(obj):
-        return SuiteNode.from_parent(collector, name=name)
+    if obj is not None and obj is fixture_called(collector.obj, MODEL):
+        return SuiteNode.from_parent(collector, name=MODEL)
     if is_verify(name, obj) and place_of(collector) is not None:
         _taken_in(obj)
     return None
@@ -209,7 +214,7 @@ def _annotated(place: Place, packages: dict[str, str]) -> set[str]:
 
 def _imported(place: Place, packages: dict[str, str]) -> set[str]:
     """Read the imports of the fixture's file: names, not modules, so that nothing is imported."""
-    tree = ast.parse(Path(inspect.getfile(_function(place.fixture))).read_text(encoding="utf-8"))
+    tree = ast.parse(place.source.read_text(encoding="utf-8"))
     modules = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
     modules += [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and not n.level]
     return {m.split(".")[0] for m in modules} & set(packages)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from typing import Any
 
 import pytest
 
@@ -18,6 +17,8 @@ from pytest_navigator.collection import is_verify
 from pytest_navigator.collection import loader_override
 from pytest_navigator.collection import place_of
 from pytest_navigator.collection import visible_models
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import unknown
 from pytest_navigator.item import suite_of
 from pytest_navigator.report import properties
 
@@ -65,24 +66,10 @@ def parametrize(metafunc: pytest.Metafunc, run: Run) -> None:
     if node.getparent(SuiteNode) is not None and node.originalname in PARAMETERS:
         names, values = PARAMETERS[node.originalname]
         cells = list(dict.fromkeys(v for m in run.matrices(place_of(node)) for v in values(m)))
-        metafunc.parametrize(names, [_cell(run, node, c) for c in cells])
+        metafunc.parametrize(names, cells, ids=["-".join(c) for c in cells])
     elif "nav_runner" in metafunc.fixturenames and place_of(node) is not None:
         cells = list(dict.fromkeys(c for m in run.matrices(place_of(node)) for c in _file_cells(m)))
         metafunc.parametrize("nav_runner", cells, indirect=True, ids=["-".join(c) for c in cells])
-
-
-def _cell(run: Run, node: pytest.Item, values: tuple[str, ...]) -> Any:
-    """Return the parameters of one item; those of an expected failure with pytest's own strict mark."""
-    reason = next(
-        (m.xfail[n] for m in run.matrices(place_of(node)) for n in [_xfail_name(node, values)] if n in m.xfail), None
-    )
-    marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
-    return pytest.param(*values, id="-".join(values), marks=marks)
-
-
-def _xfail_name(node: pytest.Item, values: tuple[str, ...]) -> str:
-    """Return what `xfail` of nav_config calls an item: a format for its export, a cell for its correctness."""
-    return "" if getattr(node, "originalname", "") == "test_profile" else "-".join(values)
 
 
 def _file_cells(matrix: Matrix) -> list[tuple[str, str]]:
@@ -98,6 +85,8 @@ def finish(run: Run, items: list[pytest.Item]) -> None:
         items[:] = [item for item in items if id(item) not in strangers]
         for item in ours:
             _check_loader(item)
+            _expect_failure(item, suite_of(item, run).matrix)
+        _check_parameters(run)
         if not ours:
             run.note(_nothing_collected(run))
         if not run.problem and not run.config.option.collectonly:
@@ -106,15 +95,39 @@ def finish(run: Run, items: list[pytest.Item]) -> None:
 
 def _belongs(item: pytest.Function, suite: Suite) -> bool:
     """Whether the item's cell is one of its own model's (the models of one fixture may differ in configuration)."""
-    if item.originalname not in PARAMETERS:
-        return True
-    names, values = PARAMETERS[item.originalname]
-    return tuple(item.callspec.params[n] for n in names) in set(values(suite.matrix))
+    if _is_cell(item):
+        return _cell_of(item) in set(PARAMETERS[item.originalname][1](suite.matrix))
+    cell = item.callspec.params.get("nav_runner") if hasattr(item, "callspec") else None
+    return cell is None or cell in _file_cells(suite.matrix)
+
+
+def _is_cell(item: pytest.Function) -> bool:
+    return item.getparent(SuiteNode) is not None and item.originalname in PARAMETERS
+
+
+def _cell_of(item: pytest.Function) -> tuple[str, ...]:
+    return tuple(str(item.callspec.params[name]) for name in PARAMETERS[item.originalname][0])
+
+
+def _expect_failure(item: pytest.Function, matrix: Matrix) -> None:
+    """Mark what `xfail` of nav_config names: a format means its export or conversion, a cell its correctness."""
+    name = "-".join(_cell_of(item)) if _is_cell(item) and item.originalname != "test_profile" else ""
+    if name in matrix.xfail:
+        item.add_marker(pytest.mark.xfail(strict=True, reason=matrix.xfail[name]))
+
+
+def _check_parameters(run: Run) -> None:
+    """Find a configuration of a parameter that no model has, unless the arguments may have left that model out."""
+    if any("::" in argument for argument in run.config.args):
+        return
+    for place in {suite.place.nodeid: suite.place for suite in run.suites.values()}.values():
+        ids = [suite.model_id for suite in run.suites.values() if suite.place.nodeid == place.nodeid]
+        for name in place.nav_config if isinstance(place.nav_config, dict) else ():
+            if name not in ids:
+                raise unknown(f"model in nav_config seen from {place.nodeid}", name, ids)
 
 
 def _check_loader(item: pytest.Function) -> None:
-    from pytest_navigator.errors import ConfigError
-
     place = place_of(item)
     below = loader_override(item, place) if place else None
     if place and below:
@@ -159,7 +172,7 @@ def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome 
     place = place_of(item)
     if place is not None:
         report.location = (place.relative_path(item.config), place.line, report.location[2])
-        _point_skip_to(report, str(place.path), place.line + 1)
+        _point_skip_to(report, str(place.source), place.line + 1)
     if outcome is not None and report.when == "call":
         report.user_properties += properties(outcome)
     crash = getattr(report.longrepr, "reprcrash", None)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_navigator._compat import closure_of
+from pytest_navigator._compat import ids_of
 from pytest_navigator.collection import MODEL
 from pytest_navigator.collection import place_of
 from pytest_navigator.live import Live
@@ -24,11 +25,10 @@ from pytest_navigator.report import short_path
 from pytest_navigator.run import RUN
 
 if TYPE_CHECKING:
-    from pytest_navigator.collection import Place
     from pytest_navigator.run import Run
     from pytest_navigator.run import Suite
 
-OURS = ("nav_format", "nav_runtime", "nav_batch")
+OURS = ("nav_format", "nav_runtime", "nav_batch", "nav_runner")
 OUTCOME = pytest.StashKey[Outcome]()
 """What an item reported: for the report's own line and properties."""
 
@@ -108,7 +108,7 @@ def suite_of(item: pytest.Function, run: Run) -> Suite:
     place = place_of(item)
     assert place is not None
     parameters = model_parameters(item)
-    return run.met(place, parameters) or run.suite(place, model_id(item, place, parameters), parameters)
+    return run.met(place, parameters) or run.suite(place, model_id(item, parameters), parameters)
 
 
 def model_parameters(item: pytest.Function) -> dict[str, Any]:
@@ -120,20 +120,13 @@ def model_parameters(item: pytest.Function) -> dict[str, Any]:
     return {name: value for name, value in callspec.params.items() if name in closure}
 
 
-def model_id(item: pytest.Function, place: Place, parameters: dict[str, Any]) -> str:
+def model_id(item: pytest.Function, parameters: dict[str, Any]) -> str:
     """Return the model's own parameters as the item's id writes them."""
     if not parameters:
         return ""
-    own = "-".join(str(v) for n, v in item.callspec.params.items() if n in OURS)
-    return (
-        str(item.callspec.id).removesuffix(own).rstrip("-")
-        if place_is_suite(item)
-        else "-".join(map(str, parameters.values()))
-    )
-
-
-def place_is_suite(item: pytest.Function) -> bool:
-    """Whether an item is one of the generated tests."""
-    from pytest_navigator.collection import SuiteNode
-
-    return item.getparent(SuiteNode) is not None
+    ids, names = ids_of(item), [name for name in item.callspec.params if name not in OURS]
+    if len(names) < len(item.callspec.params):
+        ids.pop()  # ours are one parametrization, the last one
+    if len(ids) != len(names):  # several names in one parametrization, or an id that is hidden
+        return "-".join(ids)
+    return "-".join(part for name, part in zip(names, ids, strict=True) if name in parameters)

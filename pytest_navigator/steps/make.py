@@ -21,7 +21,7 @@ def export(context: Context) -> Result:
     """Export the live model, from one of the user's own batches."""
     form = context.run.registry.format(context.variant.format)
     context.require(*form.requires)
-    context.run.child.start(imports=_runtime_modules(context))
+    context.run.warm_up()
     source, signature = context.live.source(), context.folder.signature
     example = load_npz(context.folder.path / profiling_batch(context.folder), signature.inputs)
     _clear(context)
@@ -61,13 +61,6 @@ def _proven(context: Context, data: JSON) -> Result:
             settings = context.isolated("loads", folder=context.folder.path, variant=context.variant, runner=path)
             return Result({**recorded, "loaded": runner.name, "settings": settings}, digest=digest_of(artifact))
     return Result(recorded, message="not loaded: no runtime for it here", digest=digest_of(artifact))
-
-
-def _runtime_modules(context: Context) -> list[str]:
-    """Return what the child will need to import for this variant: its imports overlap the export."""
-    runners = context.run.registry.format(context.variant.format).runners
-    modules = {name for r in runners for name in r.requires if name.isidentifier() and name != "cuda"}
-    return sorted(modules)
 
 
 def _clear(context: Context) -> None:

@@ -6,13 +6,18 @@ import re
 import zipfile
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import TypeAlias
 
 import yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import pytest
+
+Nav: TypeAlias = "Callable[..., pytest.RunResult]"
+Fake: TypeAlias = "Callable[..., pytest.Pytester]"
 
 LINEAR = """
 import pytest, torch
@@ -26,11 +31,15 @@ def nav_dataloader():
     return [torch.randn(3, 5) for _ in range(4)]
 """
 
+LAZY = LINEAR.replace("import pytest, torch", "import pytest").replace("torch.nn.Module", '"torch.nn.Module"')
+LAZY = LAZY.replace("    return", "    import torch\n    return")
+"""The same in a file that imports no framework before a fixture runs."""
+
 FAKE_FORMAT = '''
 """A format of a third party: the weights of a linear model, run by numpy; it can misbehave in any step."""
 
 import ctypes, os, time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -134,7 +143,8 @@ class Other(Fake):
     runners = (OtherCPU,)
 
     def variants(self, config, parents):
-        return [Variant("other", "other", None, "model.npz", {"mode": "", "where": "", "scale": 1.0, "fail_once": False})]
+        (variant,) = super().variants(FakeConfig(), parents)
+        return [replace(variant, key="other", format="other")]
 '''
 
 FAKE_CONFTEST = f"""

@@ -1,4 +1,4 @@
-"""The scenarios that most tests start from: the mission's own example, and a third party's format, in pytester's folder."""
+"""The scenarios that most tests start from, in pytester's folder."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def nav(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
         chosen = [f"--nav-formats={formats}"] if formats else []
         chosen += [] if profile else ["--nav-no-profile"]
         start = pytester.runpytest_subprocess if subprocess else pytester.runpytest_inprocess
-        return start("-p", "no:randomly", "--nav", "--nav-runtimes=cpu", *chosen, *args)
+        # Hypothesis is imported by its plugin's summary, anew in every run in this process.
+        return start("-p", "no:randomly", "-p", "no:hypothesispytest", "--nav", "--nav-runtimes=cpu", *chosen, *args)
 
     return run
 
