@@ -12,18 +12,18 @@ from dataclasses import is_dataclass
 from typing import TYPE_CHECKING
 from typing import Any
 
-import numpy as np
-
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+
     from pytest_navigator.frameworks.base import Framework
 
 Tree = dict[str, Any]
-Arrays = dict[str, np.ndarray]
+Arrays = dict[str, "np.ndarray"]
 
 CONSTANTS = (type(None), bool, int, float, str)
 SUPPORTED = "arrays, None, bool, int, float, str, list, tuple, mappings, dataclasses and namedtuples are supported"
@@ -90,6 +90,8 @@ class Flattener:
         Raises:
             SourceError: a value of a type that is not supported.
         """
+        import numpy as np
+
         if isinstance(value, np.ndarray | np.generic):
             return self._leaf(np.array(value, order="C"), place)
         if self.framework.is_array(value):
@@ -120,6 +122,8 @@ class Flattener:
         return node
 
     def _constant(self, value: object, place: Place) -> Tree:
+        import numpy as np
+
         if self.outputs and value is not None:
             return self._leaf(np.array(value), place)
         return {"value": value}

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import check_writable
-from pytest_navigator.package import environment
-from pytest_navigator.package import git_state
-from pytest_navigator.package import pack
 from pytest_navigator.package import read_results
 from pytest_navigator.report import short_path
 from pytest_navigator.report import summary
@@ -66,6 +63,10 @@ def _write(run: Run, folder: SuiteFolder, results: Results) -> Written:
 
 def _pack(run: Run, results: Results, folder: Path) -> list[str]:
     """Write the package; returns the line that says where it is and what is missing from it."""
+    from pytest_navigator.package import environment
+    from pytest_navigator.package import git_state
+    from pytest_navigator.package import pack
+
     start = run.config.invocation_params.dir
     if not results.suite.package:
         return [f"results: {short_path(folder, start)}"]

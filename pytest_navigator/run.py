@@ -76,6 +76,7 @@ class Run:
     problem: str = ""
     progress: Progress = field(default_factory=lambda: Progress(shown=False))
     _child: Child | None = None
+    _matrices: dict[tuple[str, int], tuple[Matrix, Settings]] = field(default_factory=dict)
 
     @classmethod
     def start(cls, config: pytest.Config, options: RunOptions) -> Run:
@@ -169,8 +170,13 @@ class Run:
         return Suite(place, model_id, parameters, settings, matrix, folder, full)
 
     def _matrix(self, place: Place, nav_config: NavConfig | None) -> tuple[Matrix, Settings]:
-        settings = suite_settings(self.config, nav_config)
-        return matrices.build(settings, self.registry, framework_of(place, nav_config, self.registry)), settings
+        """Return what a configuration means; every item asks for it, and a NavConfig lives as long as its module."""
+        key = place.nodeid, id(nav_config)
+        if key not in self._matrices:
+            settings = suite_settings(self.config, nav_config)
+            framework = framework_of(place, nav_config, self.registry)
+            self._matrices[key] = matrices.build(settings, self.registry, framework), settings
+        return self._matrices[key]
 
 
 def _own(place: Place) -> bool:

@@ -12,8 +12,6 @@ import pytest
 from pytest_navigator.item import suite_item
 from pytest_navigator.item import suite_of
 from pytest_navigator.matrix import Step
-from pytest_navigator.proxies import RunnerProxy
-from pytest_navigator.proxies import SourceProxy
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pytest_navigator.proxies import RunnerProxy
+    from pytest_navigator.proxies import SourceProxy
     from pytest_navigator.run import Run
 
 
@@ -33,6 +33,8 @@ class Fixtures:
 
         It lives in the child and is activated once per test: for checking results, not for timing.
         """
+        from pytest_navigator.proxies import RunnerProxy
+
         item = suite_item(request)
         key, runtime = request.param
         runner = item.runner(key, runtime)
@@ -48,6 +50,8 @@ class Fixtures:
     @pytest.fixture
     def nav_source_runner(self, request: pytest.FixtureRequest) -> SourceProxy:
         """The user's own model, called in the same way as `nav_runner`."""
+        from pytest_navigator.proxies import SourceProxy
+
         item = suite_item(request)
         found = item.outcome(Step("source"))
         if not found.passed:

@@ -1,31 +1,46 @@
-"""The `.nav` package: what is in it, writing it, reading it."""
+"""The `.nav` package: what is in it, writing it, reading it.
+
+The names are imported when they are first used: collecting tests needs neither YAML nor psutil.
+"""
 
 from __future__ import annotations
 
-from pytest_navigator.package.archive import check_writable
-from pytest_navigator.package.archive import partial_path
-from pytest_navigator.package.fingerprint import environment
-from pytest_navigator.package.fingerprint import git_state
-from pytest_navigator.package.reader import PackageFile
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.results import Results
-from pytest_navigator.package.results import read_results
-from pytest_navigator.package.strategies import Best
-from pytest_navigator.package.strategies import Figure
-from pytest_navigator.package.strategies import best
-from pytest_navigator.package.writer import pack
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Best",
-    "Figure",
-    "PackageFile",
-    "Results",
-    "best",
-    "check_writable",
-    "environment",
-    "git_state",
-    "open_package",
-    "pack",
-    "partial_path",
-    "read_results",
-]
+if TYPE_CHECKING:
+    from pytest_navigator.package.archive import check_writable as check_writable
+    from pytest_navigator.package.archive import partial_path as partial_path
+    from pytest_navigator.package.fingerprint import environment as environment
+    from pytest_navigator.package.fingerprint import git_state as git_state
+    from pytest_navigator.package.reader import PackageFile as PackageFile
+    from pytest_navigator.package.reader import open_package as open_package
+    from pytest_navigator.package.results import Results as Results
+    from pytest_navigator.package.results import read_results as read_results
+    from pytest_navigator.package.strategies import Best as Best
+    from pytest_navigator.package.strategies import Figure as Figure
+    from pytest_navigator.package.strategies import best as best
+    from pytest_navigator.package.writer import pack as pack
+
+_HOMES = {
+    "check_writable": "archive",
+    "partial_path": "archive",
+    "environment": "fingerprint",
+    "git_state": "fingerprint",
+    "PackageFile": "reader",
+    "open_package": "reader",
+    "Results": "results",
+    "read_results": "results",
+    "Best": "strategies",
+    "Figure": "strategies",
+    "best": "strategies",
+    "pack": "writer",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -12,7 +12,6 @@ from textwrap import dedent
 from textwrap import indent
 from typing import TYPE_CHECKING
 
-from pytest_navigator.reproduce import comparison
 from pytest_navigator.reproduce.code import NoScript
 from pytest_navigator.reproduce.code import literal
 
@@ -295,6 +294,8 @@ def _versions(imports: Sequence[str]) -> list[str]:
 
 def _comparison(rules: Mapping[str, Rule]) -> list[str]:
     """Return the source text of the classes that the rules need, and what these need."""
+    from pytest_navigator.reproduce import comparison
+
     kinds = sorted({RULES[rule.kind](rule).partition("(")[0] for rule in rules.values()})
     needed = ["Output", *kinds, "distance", "difference_in_kind", "comparable", "wide"]
     return [inspect.getsource(getattr(comparison, name)) for name in needed]
