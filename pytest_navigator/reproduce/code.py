@@ -122,7 +122,7 @@ def identifiers(names: list[str]) -> list[str]:
     """Return names as distinct Python identifiers ("input-ids" becomes `input_ids`)."""
     found: list[str] = []
     for name in names:
-        base = re.sub(r"\W", "_", name)
+        base = re.sub(r"\W", "_", name, flags=re.ASCII)
         base = base if is_name(base) and base != "self" else f"_{base}"
         while base in found:
             base += "_"

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_navigator.reproduce.code import NoScript
+from pytest_navigator.reproduce.code import call_arguments
+from pytest_navigator.reproduce.code import expression
+from pytest_navigator.reproduce.code import identifiers
+from pytest_navigator.reproduce.code import imports_of
+from pytest_navigator.reproduce.code import keywords
+from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.code import paths
+from pytest_navigator.structure import unflatten
+from pytest_navigator.structure import unflatten_call
+
+NAMES = ["a", "b c", "it's", 'say "x"', "from", "x.y"]
+CONSTANTS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text())
+KEYS = st.one_of(st.text(), st.integers())
+TREES = st.recursive(
+    st.one_of(st.sampled_from(NAMES).map(lambda name: {"leaf": name}), CONSTANTS.map(lambda value: {"value": value})),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda items: {"list": items}),
+        st.lists(inner, max_size=3).map(lambda items: {"tuple": items}),
+        st.dictionaries(KEYS, inner, max_size=3).map(lambda items: {"dict": [list(pair) for pair in items.items()]}),
+    ),
+    max_leaves=8,
+)
+ARRAYS = {name: f"array {name}" for name in NAMES}
+
+
+@dataclass
+class Pair:
+    left: object
+    right: object = None
+
+
+def leaf(name: str) -> str:
+    return f"x[{name!r}]"
+
+
+@given(TREES)
+def test_a_structure_as_source_text_is_the_structure(tree: dict):
+    assert repr(eval(expression(tree, leaf), {"x": ARRAYS})) == repr(unflatten(tree, ARRAYS))
+
+
+@given(st.lists(TREES, max_size=3), st.dictionaries(st.sampled_from(NAMES), TREES, max_size=3))
+def test_a_call_as_source_text_is_the_call(args: list, kwargs: dict):
+    tree = {"args": args, "kwargs": [list(pair) for pair in kwargs.items()]}
+    got = eval(f"f({call_arguments(tree, leaf)})", {"x": ARRAYS, "f": lambda *a, **k: (list(a), k)})
+    wanted = unflatten_call(tree, ARRAYS)
+    assert repr(got) == repr((list(wanted.args), wanted.kwargs))
+
+
+@given(TREES)
+def test_the_path_of_every_array_leads_to_it(tree: dict):
+    value = unflatten(tree, ARRAYS)
+    for name, path in paths(tree, "y").items():
+        assert eval(path, {"y": value}) == ARRAYS[name]
+
+
+def test_an_object_is_made_by_its_class_and_its_fields_are_reached():
+    tree = {"object": {"type": f"{__name__}:Pair", "fields": [["left", {"leaf": "a"}], ["right", {"value": None}]]}}
+    assert imports_of({"args": [tree], "kwargs": []}) == [f"import {__name__}"]
+    made = eval(
+        expression(tree, leaf), {"x": ARRAYS, __name__.partition(".")[0]: sys.modules[__name__.partition(".")[0]]}
+    )
+    assert made == Pair("array a")
+    assert paths(tree, "y") == {"a": "y.left"}
+    assert paths(tree, "y", "part({0}, {1!r}, {2})") == {"a": "part(y, 'left', 0)"}
+
+
+def test_an_object_of_a_class_that_cannot_be_imported_is_a_dict_as_it_is_for_the_plugin():
+    tree = {"object": {"type": "gone:Pair", "fields": [["left", {"leaf": "a"}]]}}
+    assert expression(tree, leaf) == "{'left': x['a']}"
+    assert imports_of({"args": [tree], "kwargs": []}) == []
+
+
+def test_what_has_no_literal_gives_no_script():
+    with pytest.raises(NoScript, match="cannot be written as source text"):
+        literal(object())
+    with pytest.raises(NoScript):
+        keywords({"options": {"hook": print}})
+
+
+@given(st.lists(st.text(min_size=1), unique=True))
+def test_identifiers_are_distinct_names_of_parameters(names: list[str]):
+    found = identifiers(names)
+    assert len(set(found)) == len(names)
+    ast.parse(f"def f(self, {', '.join(found)}): pass")
+
+
+def test_a_keyword_is_no_identifier():
+    assert identifiers(["from", "self", "input-ids", "input_ids"]) == ["_from", "_self", "input_ids", "input_ids_"]

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_navigator.records import Outcome
+from pytest_navigator.records import Status
+from pytest_navigator.reproduce.names import script_name
+from pytest_navigator.reproduce.names import with_script
+from pytest_navigator.workspace import SuiteFolder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("step", "runner", "name"),
+    [
+        ("export", "", "onnx/reproduce_export"),
+        ("convert", "", "onnx/reproduce_conversion"),
+        ("correctness", "OnnxCPU", "onnx/reproduce_correctness-onnxcpu"),
+        ("profile", "My Runner_2", "onnx/reproduce_profiling-my-runner-2"),
+        ("source", "", ""),
+        ("verify", "OnnxCPU", ""),
+    ],
+)
+def test_a_scripts_name_is_model_navigators(step: str, runner: str, name: str):
+    assert script_name(step, "onnx", runner) == name
+
+
+def test_an_outcome_without_a_script_stays_as_it_is(tmp_path: Path):
+    outcome = Outcome("export", Status.FAILED, "onnx", data={"bytes": 3})
+    assert with_script(outcome, tmp_path) == outcome
+
+
+def test_the_failure_of_a_step_whose_process_died_names_the_script_that_was_written_before(tmp_path: Path):
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / "onnx" / "reproduce_export.py").write_text('parser.add_argument("--model")')
+    (tmp_path / "onnx" / "reproduce_export.sh").write_text("")
+    folder = SuiteFolder(tmp_path, tmp_path)
+    folder.start(Outcome("export", Status.FAILED, "onnx", error="crash"))
+    found = folder.bury("export.onnx")
+    assert found.data["script"] == "onnx/reproduce_export.sh --model MODULE:FUNCTION"
+    assert folder.record("export.onnx") == found

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_navigator.records import Status
+from pytest_navigator.reproduce.names import WORDS
+from tests.reproduce.project import TESTS
+
+if TYPE_CHECKING:
+    from pytest_navigator.records import Outcome
+    from tests.reproduce.project import Project
+    from tests.reproduce.project import Ran
+
+ALL = list(TESTS)
+
+
+def of_step(project: Project, model: str, step: str) -> list[Outcome]:
+    return [outcome for outcome in project.scripted(model) if outcome.step == step]
+
+
+def raised(detail: str) -> str:
+    """Return the last line of a traceback that names an error: its type and the first line of its message."""
+    return [line for line in detail.splitlines() if re.match(r"[\w.]+(Error|Exception|SymNode|Violation)\b.*: ", line)][
+        -1
+    ]
+
+
+@pytest.mark.parametrize("model", ALL)
+def test_every_step_that_ran_names_its_script_and_the_package_holds_it(project: Project, model: str):
+    ran = [o for o in project.outcomes(model).values() if o.status is not Status.SKIPPED and o.step in WORDS]
+    named = {o.id for o in project.scripted(model)}
+    assert {o.id for o in ran if "nscripted" not in o.id} == named
+    for outcome in project.scripted(model):
+        script = str(outcome.data["script"]).split()[0]
+        assert (project.unpacked / model / script).is_file()
+        assert (project.unpacked / model / script.replace(".sh", ".py")).is_file()
+
+
+def test_scripts_have_model_navigators_names(project: Project):
+    found = sorted(
+        p.relative_to(project.unpacked / "linear").as_posix() for p in (project.unpacked / "linear").rglob("*.sh")
+    )
+    assert found == [
+        "copy/reproduce_conversion.sh",
+        "copy/reproduce_correctness-copycpu.sh",
+        "copy/reproduce_profiling-copycpu.sh",
+        "onnx/reproduce_correctness-onnxcpu.sh",
+        "onnx/reproduce_export.sh",
+        "onnx/reproduce_profiling-onnxcpu.sh",
+        "torch/reproduce_correctness-torchcompilecpu.sh",
+        "torch/reproduce_correctness-torchcpu.sh",
+        "torch/reproduce_profiling-torchcompilecpu.sh",
+        "torch/reproduce_profiling-torchcpu.sh",
+        "torchscript-script/reproduce_correctness-torchscriptcpu.sh",
+        "torchscript-script/reproduce_export.sh",
+        "torchscript-script/reproduce_profiling-torchscriptcpu.sh",
+        "torchscript-trace/reproduce_correctness-torchscriptcpu.sh",
+        "torchscript-trace/reproduce_export.sh",
+        "torchscript-trace/reproduce_profiling-torchscriptcpu.sh",
+    ]
+
+
+@pytest.mark.parametrize("model", ALL)
+def test_a_correctness_script_measures_what_the_step_has_recorded(
+    project: Project, ran: dict[tuple[str, str], Ran], model: str
+):
+    for outcome in of_step(project, model, "correctness"):
+        script = ran[model, outcome.id]
+        for report in outcome.data["outputs"]:
+            line = f"{report['name']}: max abs {report['atol']}, max rel {report['rtol']}: "
+            line += "FAILED: " if report["problem"] else "passed\n"
+            assert line in script.text, outcome.id
+        assert script.code == (0 if outcome.passed else 1), script.text
+
+
+@pytest.mark.parametrize("model", ALL)
+def test_the_script_of_a_good_export_writes_an_artifact_that_its_runtime_loads(
+    project: Project, ran: dict[tuple[str, str], Ran], model: str
+):
+    for outcome in [*of_step(project, model, "export"), *of_step(project, model, "convert")]:
+        if outcome.passed:
+            script = ran[model, outcome.id]
+            assert script.code == 0, script.text
+            written = script.text.splitlines()[-1].removeprefix("written: ")
+            assert written.startswith(f"{outcome.key}/reproduced.")
+            assert (project.unpacked / model / written).stat().st_size > 0
+
+
+def test_the_script_of_a_failed_export_raises_the_same_error(project: Project, ran: dict[tuple[str, str], Ran]):
+    failed = [outcome for outcome in of_step(project, "branching", "export") if not outcome.passed]
+    assert [outcome.key for outcome in failed] == ["onnx", "torch-exportedprogram"]
+    for outcome in failed:
+        script = ran["branching", outcome.id]
+        assert script.code == 1
+        assert raised(script.text) == raised(outcome.detail)
+        assert outcome.error in raised(script.text)
+
+
+def test_a_script_exports_by_the_way_that_succeeded(project: Project):
+    outcomes = project.outcomes("pairs")
+    scripts = {
+        o.key: (project.unpacked / "pairs" / o.key / "reproduce_export.py").read_text()
+        for o in outcomes.values()
+        if o.step == "export"
+    }
+    for key in ("onnx", "torch-exportedprogram"):
+        assert outcomes[f"export.{key}"].data["derived_sizes"] is True
+        assert "{0: torch.export.Dim.AUTO, 1: torch.export.Dim.AUTO}" in scripts[key]
+    assert outcomes["export.torchscript-trace"].data["interface"] == "flat"
+    assert "torch.jit.trace(Flat(model).eval(), tensors" in scripts["torchscript-trace"]
+
+
+def test_a_profiling_script_prints_the_latency_of_the_bare_call(project: Project, ran: dict[tuple[str, str], Ran]):
+    profiled = of_step(project, "linear", "profile")
+    assert len(profiled) == 6
+    for outcome in profiled:
+        script = ran["linear", outcome.id]
+        found = re.search(r"(\d+) inferences: p50 (\S+) ms, avg (\S+) ms", script.text)
+        assert found, script.text
+        assert int(found[1]) >= 5
+        assert 0 < float(found[2]) < 1000
+        assert outcome.data["script"].endswith(" --batch-size 5")
+
+
+@pytest.mark.parametrize("model", ALL)
+def test_no_script_mentions_the_plugin_as_a_module(project: Project, model: str):
+    for script in (project.unpacked / model).rglob("reproduce_*"):
+        assert "pytest_navigator" not in script.read_text()
+
+
+def test_the_failure_in_the_terminal_names_the_command(project: Project):
+    folder = f"navigator_workspace/{project.workspace('branching').path.name}"
+    command = "bash torchscript-trace/reproduce_correctness-torchscriptcpu.sh"
+    assert f"reproduce, from {folder}: {command}\n" in project.report
+    command = "bash onnx/reproduce_export.sh --model MODULE:FUNCTION"
+    assert f"reproduce, from {folder}: {command}\n" in project.report
+
+
+def test_that_command_works_in_the_folder_that_the_failure_names(project: Project):
+    folder = project.workspace("branching").path
+    script = project.shell(["torchscript-trace/reproduce_correctness-torchscriptcpu.sh"], folder)
+    assert script.code == 1
+    assert "output__0: max abs 1.26" in script.text
+    assert script.text.splitlines()[-1] == "output__1: max abs 0.0, max rel 0.0: passed"
+
+
+def test_elsewhere_than_at_the_root_of_a_package_a_script_says_where_to_run_it(project: Project):
+    script = project.shell(["reproduce_correctness-torchscriptcpu.sh"], project.unpacked / "half" / "torchscript-trace")
+    assert script.code == 2
+    assert "No such file" in script.text
+    path = project.unpacked / "half" / "torchscript-trace" / "reproduce_correctness-torchscriptcpu.py"
+    script = project.shell(["-c", f'"$PYTHON" "{path}"'], project.unpacked)
+    assert script.code == 2
+    assert "run this from the root of a package that has its samples" in script.text
+
+
+def test_a_script_that_needs_the_live_model_says_how_to_give_it(project: Project):
+    script = project.shell(["torchscript-trace/reproduce_export.sh"], project.unpacked / "words")
+    assert script.code == 2
+    assert "the following arguments are required: --model" in script.text
+    text = (project.unpacked / "words" / "torchscript-trace" / "reproduce_export.py").read_text()
+    assert "a fixture cannot be called" in text
+
+
+def test_a_correctness_script_takes_another_artifact(project: Project, ran: dict[tuple[str, str], Ran]):
+    assert ran["words", "export.onnx"].code == 0
+    command = ["onnx/reproduce_correctness-onnxcpu.sh", "--artifact", "onnx/reproduced.onnx"]
+    script = project.shell(command, project.unpacked / "words")
+    assert script.code == 0, script.text
+
+
+def test_an_export_script_writes_where_it_is_told(project: Project):
+    target = project.unpacked / "other.pt"
+    command = ["torchscript-trace/reproduce_export.sh", "--model=models:make_half", f"--output={target}"]
+    script = project.shell(command, project.unpacked / "half")
+    assert script.code == 0, script.text
+    assert target.stat().st_size > 0
