@@ -1,0 +1,89 @@
+"""What the plugin costs beside a script that does the same useful work in one process.
+
+    python benchmarks/overhead.py                      # three models, three times each: about six minutes
+    python benchmarks/overhead.py cnn --repetitions=5
+    python benchmarks/overhead.py --no-compile         # without torch.compile, whose time is the same on both sides
+
+Prints Markdown: medians over interleaved runs. Both sides export, load, compare (every batch and its first row) and
+time (75 inferences at batch 1 and at the largest) the same models (`models.py`); `handwritten.py` is the script. The
+plugin also isolates, repeats the source's inferences, records and packs. Aim: wall at most 1.15 times the script's
+plus 2 s. Other work on the machine disturbs the wall time; processor seconds less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from costs import Cost
+from costs import interleaved
+from costs import medians
+from costs import run
+from costs import table
+
+BENCHMARKS = Path(__file__).parent
+NAMES = ("linear", "cnn", "transformer")
+HEADINGS = (
+    "model",
+    "wall, plugin / script (s)",
+    "ratio",
+    "aim (s)",
+    "processor (s)",
+    "ratio",
+    "peak of all processes (MiB)",
+    "ratio",
+    "peak of the largest (MiB)",
+    "ratio",
+)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("models", nargs="*", default=NAMES)
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--threads", default="1", help="OMP_NUM_THREADS of both sides (default: 1)")
+    parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile on both sides")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [measured(name, Path(folder, name), arguments) for name in arguments.models]
+    print(f"Medians of {arguments.repetitions} interleaved runs; load average {os.getloadavg()[1]:.1f}.\n")
+    print(table(HEADINGS, rows))
+
+
+def measured(name: str, folder: Path, arguments: argparse.Namespace) -> list[str]:
+    """Return the row of one model."""
+    from models import write_project
+
+    write_project(folder, name)
+    runtimes = ["--nav-runtimes=cpu"] if arguments.no_compile else []
+    plugin = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--nav-package=out.nav", *runtimes]
+    script = [sys.executable, str(BENCHMARKS / "handwritten.py"), name]
+    script += ["--no-compile"] if arguments.no_compile else []
+    side = partial(run, folder=folder, OMP_NUM_THREADS=arguments.threads)
+    sides = {"plugin": partial(side, plugin), "script": partial(side, script)}
+    found = interleaved(sides, arguments.repetitions)
+    for side, costs in found.items():
+        print(f"{name}, {side}: wall {', '.join(f'{c.wall:.1f}' for c in costs)} s", file=sys.stderr)
+    return row(name, medians(found["plugin"]), medians(found["script"]))
+
+
+def row(name: str, plugin: Cost, script: Cost) -> list[str]:
+    """Return the figures of both sides and their ratios."""
+    aim = 1.15 * script.wall + 2
+    cells = [name, *pair(plugin.wall, script.wall, 1), f"{aim:.1f} {'met' if plugin.wall <= aim else 'MISSED'}"]
+    cells += pair(plugin.cpu, script.cpu, 1)
+    return [*cells, *pair(plugin.tree, script.tree, 0), *pair(plugin.single, script.single, 0)]
+
+
+def pair(plugin: float, script: float, digits: int) -> list[str]:
+    """Return both figures and their ratio."""
+    return [f"{plugin:.{digits}f} / {script:.{digits}f}", f"{plugin / script:.2f}"]
+
+
+if __name__ == "__main__":
+    main()
