@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 
 if TYPE_CHECKING:
@@ -49,7 +48,8 @@ class NavConfig(KnownFields):
         batch_sizes: to profile. Default: 1 and the loader's largest.
         batch_dim: the batch axis of every batched tensor; None: the model has none.
         input_names, output_names: in flattening order.
-        dynamic_axes: `{"x": {0: "batch"}}` or `{"x": [0]}`. Default: inferred from the loader.
+        dynamic_axes: `{"x": {0: "batch"}}` or `{"x": [0]}`. Default: inferred from the loader, as the outputs'
+            always are (entries for outputs, which torch's exporter takes too, are checked only).
         atol, rtol: a number; `{"logits": 1e-3, "*": 1e-5}` by output; `{"onnx": {"logits": 1e-3}}` by format too.
         comparisons: by output, instead of a tolerance: `nav.share(0.99)`, `nav.cosine(0.999)`,
             `nav.unchecked("reason")` or a function `(expected, actual) -> bool | str`.
@@ -61,6 +61,9 @@ class NavConfig(KnownFields):
         timeout: of one step (s). device: "cpu" or "cuda": only runners on that device.
         require: formats or cells whose skip is a failure. xfail: `{"torchscript-script": "reason"}`, strict.
         keep, save_data: what goes into the package.
+
+    Raises:
+        ConfigError: a field does not exist, or its value is not possible.
     """
 
     name: str | None = None
@@ -90,10 +93,10 @@ class NavConfig(KnownFields):
     save_data: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no option's own check sees."""
-        for name in ("formats", "runtimes", "precisions", "input_names", "output_names", "require", "batch_sizes"):
-            if isinstance(getattr(self, name), str):
-                raise ConfigError(f"NavConfig({name}={getattr(self, name)!r}): a list or tuple is needed, not a string")
+        """Refuse what cannot be, where it is written."""
+        from pytest_navigator.config_checks import check
+
+        check(self)
 
     def replace(self, **changes: Any) -> NavConfig:
         """Return a copy with other values, for a company's configuration that one model adapts."""

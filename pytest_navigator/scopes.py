@@ -69,5 +69,6 @@ def _table(
         raise ConfigError(f"{option}: '' and '*' both mean every output; keep one")
     for name in values:
         if name not in EVERY and name not in outputs:
-            raise unknown(f"output in {option}", name, valid)
+            kind = "format" if isinstance(values[name], Mapping) else "output"
+            raise unknown(f"{kind} in {option}", name, valid)
     return {"" if name in EVERY else name: check(value, f"{option}[{name!r}]") for name, value in values.items()}

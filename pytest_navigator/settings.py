@@ -43,8 +43,8 @@ def whole(text: str | int) -> int:
 
 def _whole(text: str | int, least: int, what: str) -> int:
     try:
-        number = int(text)
-    except ValueError:
+        number = least - 1 if isinstance(text, bool | float) else int(text)
+    except (TypeError, ValueError):
         number = least - 1
     if number < least:
         raise ArgumentTypeError(f"{text!r} is not {what}")
@@ -54,8 +54,8 @@ def _whole(text: str | int, least: int, what: str) -> int:
 def seconds(text: str | float) -> float:
     """Parse a positive number of seconds."""
     try:
-        number = float(text)
-    except ValueError:
+        number = math.nan if isinstance(text, bool) else float(text)
+    except (TypeError, ValueError):
         number = math.nan
     if not 0 < number < math.inf:
         raise ArgumentTypeError(f"{text!r} is not a positive number of seconds")
@@ -188,11 +188,11 @@ def _first(option: Option, flags: Mapping[str, Any], ini: Mapping[str, Any], con
 
 
 def _checked(option: Option, value: Any) -> Any:
-    """Hold a value of nav_config to the same rules as the flag's text, where the text form exists."""
-    if not isinstance(value, (str, int, float)) or option.parse in (atol, rtol):
+    """Hold a value of nav_config to the same rules as the flag's text; NavConfig has checked those that have others."""
+    if option.parse in (names, atol, rtol):
         return value
     try:
-        return option.parse(value)
+        return tuple(map(count, value)) if option.parse is counts else option.parse(value)
     except ArgumentTypeError as error:
         raise ConfigError(f"nav_config: {option.name}: {error}") from None
 

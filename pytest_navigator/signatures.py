@@ -55,10 +55,11 @@ def infer_inputs(
     Args:
         samples: what the loader gave.
         batch_dim: the batch axis, None for a model without one.
-        dynamic_axes: the user's `{"x": {0: "batch"}}` or `{"x": [0]}`: these, and the batch axis, are dynamic.
+        dynamic_axes: the user's `{"x": {0: "batch"}}` or `{"x": [0]}`: these, and the batch axis, are dynamic. What
+            it says of other names is of the outputs, see `check_output_axes`.
 
     Raises:
-        ConfigError: `dynamic_axes` names an input or axis that does not exist, gives one symbol to unequal sizes, or
+        ConfigError: `dynamic_axes` names an axis that an input does not have, gives one symbol to unequal sizes, or
             leaves out an axis whose size varies.
     """
     arrays = next(iter(samples.kept.values()))
@@ -68,7 +69,9 @@ def infer_inputs(
     varied = [axis for axis, values in sizes.items() if len(set(values)) > 1]
     given = _given(dynamic_axes, arrays) if dynamic_axes is not None else None
     if given is not None:
-        _check_given(given, sizes, [axis for axis in varied if axis not in batch])
+        _check_given(
+            given, sizes, [axis for axis in varied if axis not in batch], set(dynamic_axes or ()) - set(arrays)
+        )
     dynamic = batch | set(varied if given is None else given)
     symbols = _symbols([axis for axis in sizes if axis in dynamic], sizes, batch, given or {})
     return tuple(_spec(name, array, symbols, (name, batch_dim) in batch) for name, array in arrays.items())
@@ -100,6 +103,23 @@ def infer_outputs(runs: Sequence[Run], inputs: Sequence[TensorSpec], batch_dim: 
     given |= {axis: spec.axes[axis[1]] for axis in batch for spec in reversed(inputs) if spec.batched}
     symbols = _symbols(dynamic, sizes, batch, given)
     return tuple(_spec(name, array, symbols, (name, batch_dim) in batch) for name, array in first.items())
+
+
+def check_output_axes(
+    dynamic_axes: DynamicAxes | None, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+) -> None:
+    """Check what `dynamic_axes` says of outputs, as torch's exporter takes it; their axes are inferred all the same.
+
+    Raises:
+        ConfigError: a name that is neither an input nor an output, or an axis that an output does not have.
+    """
+    axes_of = {spec.name: spec.shape for spec in (*inputs, *outputs)}
+    for name, axes in (dynamic_axes or {}).items():
+        if name not in axes_of:
+            raise unknown("input or output in dynamic_axes", name, axes_of)
+        for axis in axes:
+            if axis not in range(len(axes_of[name])):
+                raise ConfigError(f"dynamic_axes: {name!r} has no axis {axis!r}, its shape is {axes_of[name]}")
 
 
 def row(
@@ -165,7 +185,7 @@ def _given(dynamic_axes: DynamicAxes, arrays: Arrays) -> dict[Axis, str]:
     given = {}
     for name, axes in dynamic_axes.items():
         if name not in arrays:
-            raise unknown("input in dynamic_axes", name, arrays)
+            continue
         for axis in axes:
             if axis not in range(arrays[name].ndim):
                 raise ConfigError(
@@ -175,11 +195,13 @@ def _given(dynamic_axes: DynamicAxes, arrays: Arrays) -> dict[Axis, str]:
     return given
 
 
-def _check_given(given: Mapping[Axis, str], sizes: Sizes, varied: Sequence[Axis]) -> None:
+def _check_given(given: Mapping[Axis, str], sizes: Sizes, varied: Sequence[Axis], not_inputs: Collection[str]) -> None:
+    names = ", ".join(map(repr, sorted(not_inputs)))
+    hint = f"; {names} is no input (inputs: {', '.join(dict.fromkeys(n for n, _ in sizes))})" if names else ""
     for axis in varied:
         if axis not in given:
-            low, high = min(sizes[axis]), max(sizes[axis])
-            raise ConfigError(f"dynamic_axes lacks {_axis(axis)}, whose size varies in the loader ({low} to {high})")
+            change = f"{min(sizes[axis])} to {max(sizes[axis])}"
+            raise ConfigError(f"dynamic_axes lacks {_axis(axis)}, whose size varies in the loader ({change}){hint}")
     owners: dict[str, Axis] = {}
     for axis, symbol in given.items():
         owner = owners.setdefault(symbol, axis) if symbol else axis

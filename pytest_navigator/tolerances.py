@@ -121,7 +121,7 @@ def parse(text: str, option: str = "atol") -> dict[str, float]:
         name, value = _split(part)
         if name in values:
             raise ConfigError(f"{option} {text!r}: {name or 'the default'!r} comes twice; keep one")
-        values[name] = _tolerance(value, f"{option} {part!r}")
+        values[name] = tolerance(value, f"{option} {part!r}")
     if not values:
         raise ConfigError(f"{option} {text!r}: empty; write a number, or name=number, or both: '1e-5 logits=1e-4'")
     return values
@@ -202,12 +202,12 @@ def _levels(setting: Tolerance, option: str, formats: set[str], outputs: list[st
     if isinstance(setting, str):
         setting = parse(setting, option)
     elif setting is not None and not isinstance(setting, Mapping):
-        return {"": {"": _tolerance(setting, option)}}
-    return scopes.read(setting or {}, option, formats, outputs, _tolerance)
+        return {"": {"": tolerance(setting, option)}}
+    return scopes.read(setting or {}, option, formats, outputs, tolerance)
 
 
 def _comparison_levels(setting: Comparisons, formats: set[str], outputs: list[str]) -> Levels[Any]:
-    return scopes.read(setting or {}, "comparisons", formats, outputs, _comparison)
+    return scopes.read(setting or {}, "comparisons", formats, outputs, comparison_of)
 
 
 def _rule(
@@ -237,7 +237,8 @@ def _compared(output: TensorSpec, comparison: Rule | Function) -> Rule:
     return comparison
 
 
-def _comparison(value: Any, where: str) -> Rule | Function:
+def comparison_of(value: Any, where: str) -> Rule | Function:
+    """Return a rule or a function of the user's; ConfigError with `where` if it is neither."""
     if isinstance(value, Rule) or callable(value):
         result: Rule | Function = value
         return result
@@ -247,7 +248,8 @@ def _comparison(value: Any, where: str) -> Rule | Function:
     )
 
 
-def _tolerance(value: Any, where: str) -> float:
+def tolerance(value: Any, where: str) -> float:
+    """Return a tolerance as a number; ConfigError with `where` if it is none."""
     hint = "a tolerance is a number from 0, like 1e-5"
     try:
         result = math.nan if isinstance(value, bool) else float(value)

@@ -13,6 +13,7 @@ from pytest_navigator.samples import Limits
 from pytest_navigator.samples import batch_size
 from pytest_navigator.samples import read_loader
 from pytest_navigator.signatures import Run
+from pytest_navigator.signatures import check_output_axes
 from pytest_navigator.signatures import infer_inputs
 from pytest_navigator.signatures import infer_outputs
 from pytest_navigator.signatures import optimal_batch_size
@@ -108,7 +109,7 @@ def test_the_users_dynamic_axes_win(dynamic_axes, axes):
     [
         ({}, r"dynamic_axes lacks axis 1 of input 'ids', whose size varies in the loader \(7 to 8\)"),
         ({"ids": {0: "batch"}}, "dynamic_axes lacks axis 1 of input 'ids'"),
-        ({"idz": [1]}, "unknown input in dynamic_axes 'idz'; did you mean 'ids'"),
+        ({"idz": [1]}, r"lacks axis 1 of input 'ids'.*; 'idz' is no input \(inputs: ids, y\)"),
         ({"ids": [2]}, r"input 'ids' has no axis 2, its shape is \(2, 7\)"),
         ({"ids": [-1]}, "has no axis -1"),
         ({"ids": {"1": "seq"}}, "has no axis '1'"),
@@ -121,6 +122,18 @@ def test_the_users_dynamic_axes_win(dynamic_axes, axes):
 def test_dynamic_axes_that_the_loader_disproves_are_an_error(dynamic_axes, message):
     with pytest.raises(ConfigError, match=message):
         inputs_of({"ids": (2, 7), "y": (2, 4)}, {"ids": (3, 8), "y": (3, 4)}, dynamic_axes=dynamic_axes)
+
+
+def test_dynamic_axes_may_name_outputs_too_and_are_checked():
+    inputs, outputs = [TensorSpec("ids", (-1, -1), "int64")], [TensorSpec("logits", (-1, 7), "float32")]
+
+    check_output_axes({"ids": {0: "n"}, "logits": {0: "n"}}, inputs, outputs)
+    check_output_axes({"logits": [0, 1]}, inputs, outputs)
+    check_output_axes(None, inputs, outputs)
+    with pytest.raises(ConfigError, match="unknown input or output in dynamic_axes 'logit'; did you mean 'logits'"):
+        check_output_axes({"logit": {0: "n"}}, inputs, outputs)
+    with pytest.raises(ConfigError, match=r"'logits' has no axis 2, its shape is \(-1, 7\)"):
+        check_output_axes({"logits": [2]}, inputs, outputs)
 
 
 def test_outputs_follow_batch_and_inputs():

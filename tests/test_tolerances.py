@@ -157,7 +157,7 @@ def test_a_name_of_a_format_and_an_output_is_the_formats():
     ("setting", "message"),
     [
         ({"logit": 1e-3}, "unknown output in atol 'logit'; did you mean 'logits'"),
-        ({"onxn": {"logits": 1e-3}}, "unknown output in atol 'onxn'; did you mean 'onnx'"),
+        ({"onxn": {"logits": 1e-3}}, "unknown format in atol 'onxn'; did you mean 'onnx'"),
         ({"onnx": {"logit": 1e-3}}, r"unknown output in atol\['onnx'\] 'logit'; did you mean 'logits'"),
         ({"": 1, "*": 2}, "'' and '\\*' both mean every output"),
         ({"logits": {"onnx": 1e-3}}, r"atol\['logits'\]: .* is not a number"),

@@ -26,6 +26,7 @@ from pytest_navigator.samples import Samples
 from pytest_navigator.samples import batch_size
 from pytest_navigator.samples import read_loader
 from pytest_navigator.signatures import Run as SourceRun
+from pytest_navigator.signatures import check_output_axes
 from pytest_navigator.signatures import infer_inputs
 from pytest_navigator.signatures import infer_outputs
 from pytest_navigator.signatures import row
@@ -157,6 +158,7 @@ def _seen(context: Context, source: Source, samples: Samples) -> _Seen:
     runs = [SourceRun(f"sample {i}", sizes[i], samples.kept[i], outputs[i]) for i in outputs]
     runs += [SourceRun(f"sample {i} at batch 1", 1, rows[i], row_outputs[i]) for i in rows if sizes[i] != 1]
     specs = infer_outputs(runs, inputs, config.batch_dim)
+    check_output_axes(config.dynamic_axes, inputs, specs)
     signature = Signature(inputs, specs, samples.tree, model.tree, config.batch_dim, source.framework.name)
     return _Seen(model, samples, signature, sizes, outputs, rows, row_outputs)
 
@@ -181,7 +183,8 @@ def _repeatable(seen: _Seen) -> bool:
 def _check_finite(name: str, array: np.ndarray, place: str) -> None:
     if array.dtype.kind not in "fcV":
         return
-    finite = np.isfinite(array.astype(np.float32) if array.dtype.kind == "V" else array)
+    with np.errstate(invalid="ignore"):  # ml_dtypes warns of a signalling NaN
+        finite = np.isfinite(array.astype(np.float32) if array.dtype.kind == "V" else array)
     if not finite.all():
         index = [int(i) for i in np.argwhere(~finite)[0]]
         raise SourceError(f"output {name} of the model is {array[tuple(index)]} on {place} at {index}")
