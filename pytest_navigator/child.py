@@ -109,6 +109,7 @@ class Child:
                 did not answer in time (kind: "timeout") or cannot start.
             TypeError: an argument is not plain data.
         """
+        __tracebackhide__ = True
         log = log.absolute()
         request = {"function": function, "kwargs": kwargs, "log": str(log), "settings": self.settings}
         message = encode(request, arrays)

@@ -43,6 +43,7 @@ class RunnerProxy:
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run one inference on the model's own arguments."""
+        __tracebackhide__ = True
         framework = self._item.live.framework
         feed = feed_of(Call(*args, **kwargs), self._signature, framework)
         outputs = {n: framework.from_numpy(a) for n, a in self.infer(feed).items()}
@@ -54,6 +55,7 @@ class RunnerProxy:
         Raises:
             ConfigError: an input is missing or does not exist.
         """
+        __tracebackhide__ = True
         check_feed(feed, self._signature)
         context = self._context()
         if self._item.run.options.in_process:

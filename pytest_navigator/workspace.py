@@ -60,7 +60,7 @@ class Workspace:
             )
         self.root.mkdir(parents=True, exist_ok=True)
         lock = self._locked()
-        self.crashed = [f"{suite.path.name}: {step}" for suite in self.suites() for step in suite.unfinished()]
+        self.crashed = self._forget_unfinished()
         if not resume:
             self._empty()
         marker = {"pid": os.getpid(), "purpose": "workspace of pytest-navigator; replaced by its next run"}
@@ -85,6 +85,13 @@ class Workspace:
         lock = ReadWriteLock(self.root / MACHINE)
         with lock.write_lock() if exclusive else lock.read_lock():
             yield
+
+    def _forget_unfinished(self) -> list[str]:
+        """Take the notes of steps in which an earlier run died: a resumed run runs them again."""
+        found = [(suite, step) for suite in self.suites() for step in suite.unfinished()]
+        for suite, step in found:
+            suite.finish(step)
+        return [f"{suite.path.name}: {step}" for suite, step in found]
 
     def _locked(self) -> FileLock:
         lock = FileLock(self.root / LOCK)

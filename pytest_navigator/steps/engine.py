@@ -68,7 +68,11 @@ def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = Fal
             return recorded
         if step.id in folder.unfinished() and not again:
             return folder.bury(step.id)  # we hold its lock, so nobody runs it: whoever started it is dead
-        return folder.write(_run(context))
+        found = folder.write(_run(context))
+    if again and found.passed:
+        for skipped in [o for o in folder.outcomes() if o.cause == step.id]:
+            folder.forget(skipped.id)
+    return found
 
 
 def _blocked(run: Run, suite: Suite, step: Step, live: Live) -> Outcome | None:

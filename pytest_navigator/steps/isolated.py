@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator import requirements
+from pytest_navigator.errors import StepFailed
 from pytest_navigator.machine import peak
 from pytest_navigator.machine import reset_peak
 from pytest_navigator.npz import load_npz
@@ -83,12 +84,15 @@ def open_runner(folder: str, variant: JSON, runner: str, handle: str) -> None:
 
 def infer(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[None, dict[str, np.ndarray]]:
     """Run one inference of an open runner."""
+    if handle not in _OPEN:
+        raise StepFailed("the runner is gone: the process that held it has ended during this test")
     return None, _OPEN[handle].infer(arrays)
 
 
 def close_runner(handle: str) -> None:
-    """Free a runner that `open_runner` holds."""
-    _OPEN.pop(handle).deactivate()
+    """Free a runner that `open_runner` holds, unless it went with its process."""
+    if handle in _OPEN:
+        _OPEN.pop(handle).deactivate()
 
 
 def _runner(folder: str, variant: JSON, path: str) -> Runner:

@@ -174,10 +174,15 @@ def collected(result: pytest.RunResult) -> list[str]:
     return [line for line in result.outlines if "::" in line and not line.startswith("ERROR")]
 
 
+def member(package: Path, name: str) -> str:
+    """Return the text of one file in a package."""
+    with zipfile.ZipFile(package) as archive:
+        return archive.read(name).decode()
+
+
 def status(package: Path) -> dict[str, Any]:
     """Return status.yaml of a package."""
-    with zipfile.ZipFile(package) as archive:
-        found: dict[str, Any] = yaml.safe_load(archive.read("status.yaml"))
+    found: dict[str, Any] = yaml.safe_load(member(package, "status.yaml"))
     return found
 
 
