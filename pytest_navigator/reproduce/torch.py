@@ -140,11 +140,12 @@ def making(subject: Subject, made: str, saved: str) -> MakingCode:
     """
     device, signature = device_of(subject), subject.signature
     context = calling(subject.variant.parameters, device, inference_mode=False)
+    tensors = example_tensors(subject, device) if "tensors" in made else ""
     exported = f"with {context}:\n{indent(made, '    ')}"
     return MakingCode(
-        body="\n".join([f"{moved(subject, device)}{example_tensors(subject, device)}", exported, saved]),
+        body="\n".join([f"{moved(subject, device)}{tensors}", exported, saved]),
         imports=("import torch", *imports_of(signature.input_tree)),
-        helpers=flat_module(signature),
+        helpers=flat_module(signature) if "Flat(" in made else "",
         seeding=SEEDING.format(seed=subject.seed),
     )
 

@@ -84,6 +84,17 @@ def make_half():
     return torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.GELU()).to(torch.bfloat16).eval()
 
 
+class Sliced(torch.nn.Module):
+    """What ONNX Runtime can do in bfloat16 on a processor."""
+
+    def forward(self, x):
+        return x[:, :2]
+
+
+def make_sliced():
+    return Sliced().eval()
+
+
 def make_branching():
     return Branching().eval()
 '''
@@ -115,6 +126,14 @@ nav_model = pytest.fixture(scope="module")(models.make_half)
 @pytest.fixture(scope="module")
 def nav_dataloader():
     return [torch.randn(2, 5, dtype=torch.bfloat16) for _ in range(3)]
+""",
+    "sliced": """
+nav_config = NavConfig(name="sliced", runtimes=["cpu"], profile=False, formats=["onnx"])
+nav_model = pytest.fixture(scope="module")(models.make_sliced)
+
+@pytest.fixture(scope="module")
+def nav_dataloader():
+    return [torch.randn(size, 4, dtype=torch.bfloat16) for size in (2, 3)]
 """,
     "pairs": """
 nav_config = NavConfig(name="pairs", runtimes=["cpu"], profile=False, atol={"*": 1e-6, "sums": 1e-5},
