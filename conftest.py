@@ -17,7 +17,8 @@ import pytest_navigator
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # torch's own use of what it deprecates
-    for name in ("onnxscript", "torch._dynamo", "torch._inductor.compile_fx", "torch.export", "torch.onnx._internal"):
+    heavy = ("onnxscript", "torch._dynamo", "torch._inductor.compile_fx", "torch.export", "torch.onnx._internal")
+    for name in (*heavy, "hypothesis"):  # pytest-randomly imports the last one, 2 s each time
         importlib.import_module(name)
 
 # For the same reason: a second in-process run would meet classes of ours twice, an old one and a new one.

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.settings import OPTIONS
 from pytest_navigator.settings import PROFILE
 from pytest_navigator.settings import Settings
@@ -102,4 +103,4 @@ def _ini(config: pytest.Config, name: str, parse: Any) -> Any:
     try:
         return parse(text)
     except ArgumentTypeError as error:
-        raise pytest.UsageError(f"{config.inipath}: {name}: {error}") from None
+        raise ConfigError(f"{config.inipath}: {name}: {error}") from None
