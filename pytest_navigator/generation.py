@@ -79,6 +79,8 @@ def _file_cells(matrix: Matrix) -> list[tuple[str, str]]:
 
 def finish(run: Run, items: list[pytest.Item]) -> None:
     """Meet every suite, drop the items that are another parameter's, record what was collected."""
+    if run.problem:  # what could not be parametrized has no cells
+        return
     ours = [item for item in items if isinstance(item, pytest.Function) and is_ours(item)]
     with run.noting_problems():
         strangers = {id(item) for item in ours if not _belongs(item, suite_of(item, run))}
