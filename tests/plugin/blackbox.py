@@ -38,7 +38,8 @@ LAZY = LAZY.replace("    return", "    import torch\n    return")
 FAKE_FORMAT = '''
 """A format of a third party: the weights of a linear model, run by numpy; it can misbehave in any step."""
 
-import ctypes, os, time
+import ctypes, hashlib, os, time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,6 +48,8 @@ import numpy as np
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.base import FormatConfig
+from pytest_navigator.frameworks.base import Framework
+from pytest_navigator.frameworks.base import Source
 from pytest_navigator.records import Variant
 from pytest_navigator.runners.base import Runner
 
@@ -109,7 +112,7 @@ class FakeCPU(Runner):
 class Fake(Format):
     name = "fake"
     config = FakeConfig
-    frameworks = ("torch",)
+    frameworks = ("torch", "dense")
     runners = (FakeCPU,)
 
     def variants(self, config, parents):
@@ -122,8 +125,9 @@ class Fake(Format):
         if variant.parameters["fail_once"] and not flag.exists():
             flag.touch()
             raise StepFailed("the first export always fails")
-        weight, bias = (p.detach().numpy() * variant.parameters["scale"] for p in source.model.parameters())
-        np.savez(path, weight=weight, bias=bias)
+        arrays = {name: getattr(source.model, name) for name in ("weight", "bias")}
+        arrays = {name: a.detach().numpy() if hasattr(a, "detach") else a for name, a in arrays.items()}
+        np.savez(path, **{name: a * variant.parameters["scale"] for name, a in arrays.items()})
         return {}
 
 
@@ -145,6 +149,97 @@ class Other(Fake):
     def variants(self, config, parents):
         (variant,) = super().variants(FakeConfig(), parents)
         return [replace(variant, key="other", format="other")]
+
+
+@dataclass
+class Dense:
+    """A model of a framework that needs nothing but numpy: it starts in no time in any number of processes."""
+
+    weight: np.ndarray
+    bias: np.ndarray
+
+    def __call__(self, x):
+        return x @ self.weight.T + self.bias
+
+
+class DenseSource(Source):
+    def __init__(self, framework, model):
+        self.framework, self.model = framework, model
+
+    def check(self):
+        pass
+
+    def fingerprint(self):
+        return hashlib.sha256(self.model.weight.tobytes() + self.model.bias.tobytes()).hexdigest()
+
+    def precision(self):
+        return ""
+
+    def parameter_names(self):
+        return ["x"]
+
+    def call(self, args, kwargs):
+        return self.model(*args, **kwargs)
+
+    def device(self):
+        return "cpu"
+
+    def preserved(self):
+        return nullcontext()
+
+
+class DenseFramework(Framework):
+    name = "dense"
+    package = "numpy"
+
+    def is_array(self, value):
+        return isinstance(value, np.ndarray)
+
+    def to_numpy(self, array):
+        return np.array(array)
+
+    def from_numpy(self, array, device="cpu"):
+        return np.array(array)
+
+    def seeded(self, seed):
+        return nullcontext()
+
+    def source(self, model, parameters):
+        return DenseSource(self, model)
+
+
+@dataclass(frozen=True)
+class DenseConfig(FormatConfig):
+    pass
+
+
+class DenseCPU(Runner):
+    name = "DenseCPU"
+    format = "dense"
+    runtime = "cpu"
+    live = True
+
+    def activate(self):
+        pass
+
+    def deactivate(self):
+        pass
+
+    def infer(self, feed):
+        return {self.signature.outputs[0].name: self.artifact.model(**feed)}
+
+    def bind(self, feed):
+        return lambda: self.artifact.model(**feed)
+
+
+class DenseFormat(Format):
+    name = "dense"
+    config = DenseConfig
+    frameworks = ("dense",)
+    runners = (DenseCPU,)
+
+    def variants(self, config, parents):
+        return [Variant("dense", "dense", None, "")]
 '''
 
 FAKE_CONFTEST = f"""
@@ -154,6 +249,27 @@ from pytest_navigator import NavConfig
 def pytest_nav_formats():
     return [Fake, Other]
 """
+
+DENSE = """
+import numpy as np, pytest
+from fake_format import *
+from pytest_navigator import NavConfig
+
+@pytest.fixture(scope="session")
+def nav_model():
+    return Dense(np.random.randn(7, 5).astype("float32"), np.random.randn(7).astype("float32"))
+
+@pytest.fixture(scope="session")
+def nav_dataloader():
+    return [np.random.randn(3, 5).astype("float32") for _ in range(4)]
+
+def pytest_nav_formats():
+    return [DenseFormat, Fake, Other]
+
+def pytest_nav_frameworks():
+    return [DenseFramework]
+"""
+"""A model of a third party's framework, without torch."""
 
 VERBOSE = re.compile(r"^(?:\[gw\d+\] \[ *\d+%\] (?P<word1>[A-Z]+) )?(?P<id>\S+?\.py::.+?)(?: (?P<word2>[A-Z]+)\b.*)?$")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from blackbox import DENSE
 from blackbox import FAKE_CONFTEST
 from blackbox import FAKE_FORMAT
 from blackbox import LINEAR
@@ -28,6 +29,20 @@ def fake(pytester: pytest.Pytester) -> Callable[..., pytest.Pytester]:
         pytester.makepyfile(fake_format=FAKE_FORMAT)
         fields = "".join(f", {name}={value}" for name, value in nav_config.items())
         pytester.makeconftest(f"{FAKE_CONFTEST}\nnav_config = NavConfig(formats=[FakeConfig({config})]{fields})\n")
+        return pytester
+
+    return write
+
+
+@pytest.fixture
+def dense(pytester: pytest.Pytester) -> Callable[..., pytest.Pytester]:
+    """Write the same with a model of a third party's framework: what needs several processes starts fast with it."""
+
+    def write(config: str = "", **nav_config: str) -> pytest.Pytester:
+        pytester.makepyfile(fake_format=FAKE_FORMAT)
+        fields = "".join(f", {name}={value}" for name, value in nav_config.items())
+        configured = f"nav_config = NavConfig(framework='dense', formats=[FakeConfig({config})]{fields})"
+        pytester.makeconftest(f"{DENSE}\n{configured}\n")
         return pytester
 
     return write
