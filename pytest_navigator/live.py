@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 import signal
 import sys
@@ -131,7 +132,7 @@ def live_section(log: Path, limit: float | None) -> Iterator[None]:
         StepFailed: the limit has passed.
     """
     try:
-        with redirected(log), _warnings_to_stderr(), _alarm(limit):
+        with redirected(log), _warnings_to_stderr(), _logging_to_stderr(), _alarm(limit):
             yield
     except StepFailed as error:
         if not error.detail:
@@ -157,6 +158,20 @@ def _warnings_to_stderr() -> Iterator[None]:
         warnings.simplefilter("default")
         warnings.showwarning = show
         yield
+
+
+@contextmanager
+def _logging_to_stderr() -> Iterator[None]:
+    """Keep what exporters log out of pytest's "Captured log": torch alone logs hundreds of debug lines."""
+    root = logging.getLogger()
+    before = root.handlers[:]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    root.handlers[:] = [handler]
+    try:
+        yield
+    finally:
+        root.handlers[:] = before
 
 
 class _TimeIsUp(BaseException):

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
-import pytest
-
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.settings import OPTIONS
 from pytest_navigator.settings import PROFILE
@@ -17,6 +15,8 @@ from pytest_navigator.settings import Settings
 from pytest_navigator.settings import resolve
 
 if TYPE_CHECKING:
+    import pytest
+
     from pytest_navigator.config import NavConfig
 
 MARKERS = {

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Outcome
 
 HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s", "speed-up", "verified")
+DETAIL = 32
+"""Lines of a failure's details that the terminal shows."""
+
 NOT_MADE = (Status.FAILED, Status.XFAILED)
 WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped", Status.XFAILED: "xfailed"}
 
@@ -34,13 +37,21 @@ def short_path(path: Path, start: Path) -> Path:
 
 def failure_text(outcome: Outcome, folder: Path) -> str:
     """Return what a failed item says: the one-line reason first, then the details, the log and the script."""
-    lines = [outcome.message, *([outcome.detail] if outcome.detail else [])]
+    lines = [outcome.message, *_shortened(outcome.detail)]
     if outcome.key:
         lines.append(f"log: {folder / outcome.key / 'format.log'}")
     script = outcome.data.get("script")
     if script:
         lines.append(f"reproduce, from {folder}: bash {script}")
     return "\n".join(lines)
+
+
+def _shortened(detail: str) -> list[str]:
+    """Return a text without its middle: an exporter's traceback has hundreds of lines, and the log has them all."""
+    lines = detail.splitlines()
+    if len(lines) <= DETAIL:
+        return lines
+    return [*lines[: DETAIL // 4], f"... {len(lines) - DETAIL} more lines in the log ...", *lines[-DETAIL * 3 // 4 :]]
 
 
 def properties(outcome: Outcome) -> list[tuple[str, str | float]]:

@@ -114,21 +114,37 @@ def _attempt(context: Context) -> Outcome:
     except NotApplicable as error:
         return _empty(step, Status.SKIPPED, message=str(error))
     except StepFailed as error:
+        if error.__cause__ and _debugging():
+            raise error.__cause__ from None
+        _log(context, error.detail)
         status = Status.XFAILED if _expected(context) else Status.FAILED
         return _empty(step, status, message=error.message, detail=error.detail, error=error.kind, data=error.data)
     except NavigatorError as error:
         cause = error.__cause__
-        if cause and os.environ.get("NAV_DEBUG") == "1":
+        if cause and _debugging():
             raise cause from None
         detail = users_traceback(cause) if cause and not isinstance(cause, NavigatorError) else ""
         return _empty(step, Status.FAILED, message=str(error), detail=detail, error=type(error).__name__)
     except Exception as error:
-        if os.environ.get("NAV_DEBUG") == "1":
+        if _debugging():
             raise
         message = f"{type(error).__name__}: {error}".splitlines()[0]
         return _empty(step, Status.FAILED, message=message, detail=traceback.format_exc(), error=type(error).__name__)
     passed = _empty(step, Status.PASSED, message=result.message, digest=result.digest, data=result.data)
     return replace(passed, identity=identity_of(context))
+
+
+def _debugging() -> bool:
+    """Whether exceptions go through to the user's debugger."""
+    return os.environ.get("NAV_DEBUG") == "1"
+
+
+def _log(context: Context, detail: str) -> None:
+    """Keep the whole of what the terminal shows a part of; a tail of the log is there already."""
+    text = context.log.read_text(errors="replace") if context.log.exists() else ""
+    if detail not in text:
+        with context.log.open("a") as log:
+            log.write(f"{context.step.id}:\n{detail}\n")
 
 
 def _expected(context: Context) -> bool:
