@@ -164,14 +164,19 @@ def _warnings_to_stderr() -> Iterator[None]:
 def _logging_to_stderr() -> Iterator[None]:
     """Keep what exporters log out of pytest's "Captured log": torch alone logs hundreds of debug lines."""
     root = logging.getLogger()
-    before = root.handlers[:]
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.WARNING)
-    root.handlers[:] = [handler]
+    # Levels, not the list: pytest 9.2 adds its handlers to loggers that do not propagate as well (torch's own).
+    levels = {muted: muted.level for muted in root.handlers}
+    for muted in levels:
+        muted.setLevel(logging.CRITICAL + 1)
+    root.addHandler(handler)
     try:
         yield
     finally:
-        root.handlers[:] = before
+        root.removeHandler(handler)
+        for muted, level in levels.items():
+            muted.setLevel(level)
 
 
 class _TimeIsUp(BaseException):
