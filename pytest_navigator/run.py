@@ -27,6 +27,7 @@ from pytest_navigator.registry import registry_of
 from pytest_navigator.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Iterator
 
     from pytest_navigator.child import Child
@@ -130,13 +131,13 @@ class Run:
         seeds = [suite.settings.seed for suite in self.suites.values()]
         return int(seeds[0]) if seeds else 0
 
-    def warm_up(self) -> None:
-        """Start the child and have it import what the runners of this run need."""
+    def warm_up(self, more: Iterable[str] = ()) -> None:
+        """Start the child and have it import what the runners of this run need, and `more` modules."""
         if self.options.in_process:
             return
         runners = [r for suite in self.suites.values() for r in suite.matrix.runners.values() if not r.live]
         modules = [name for r in runners for name in r.requires if r.device == "cpu" and find_spec(name) is not None]
-        self.child.start(imports=list(dict.fromkeys(modules)))
+        self.child.start(imports=list(dict.fromkeys([*modules, *more])))
 
     @property
     def child(self) -> Child:

@@ -46,6 +46,9 @@ class Runner(ABC):
     requires: ClassVar[tuple[str, ...]] = ()
     """Names in `pytest_navigator.requirements`, the one that a user should hear of first in front."""
 
+    imports: ClassVar[tuple[str, ...]] = ()
+    """Modules that loading needs, beside those of `requires`: the child imports them while the format is exported."""
+
     live: ClassVar[bool] = False
     """Whether it runs the live model, and so in the process that holds it, instead of a file."""
 

@@ -26,6 +26,7 @@ class TorchExportedProgramRunner(TorchRunner):
     """`torch.export.load`."""
 
     format: ClassVar[str] = "torch-exportedprogram"
+    imports: ClassVar[tuple[str, ...]] = ("torch._dynamo",)
 
     def load(self) -> Callable[..., object]:
         """Return the program as a module on this runner's device, wherever it was exported."""

@@ -8,10 +8,12 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator import requirements
 from pytest_navigator.records import JSON
 from pytest_navigator.records import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_navigator.live import Live
@@ -85,9 +87,19 @@ class Context:
         return self.run.child.call(path, arguments, log=self.log, timeout=self.limit).result
 
     def require(self, *names: str) -> None:
-        """Raise Unavailable unless this machine has what is named; the child asks, so that no probe can hurt us."""
+        """Raise Unavailable unless this machine has what is named."""
         from pytest_navigator.errors import Unavailable
 
-        text = self.isolated("missing", names=names) if names else None
+        text = self.missing(names)
         if text:
             raise Unavailable(text)
+
+    def missing(self, names: Sequence[str]) -> str | None:
+        """Return what this machine lacks of what is named; the child asks, so that no probe can hurt us.
+
+        Whether a package is installed can be told here: the child may still be busy with its imports.
+        """
+        if all(name in requirements.MODULES for name in names):
+            return requirements.missing(names)
+        text: str | None = self.isolated("missing", names=names)
+        return text

@@ -21,7 +21,7 @@ def export(context: Context) -> Result:
     """Export the live model, from one of the user's own batches."""
     form = context.run.registry.format(context.variant.format)
     context.require(*form.requires)
-    context.run.warm_up()
+    context.run.warm_up(module for runner in form.runners for module in runner.imports)
     source, signature = context.live.source(), context.folder.signature
     example = load_npz(context.folder.path / profiling_batch(context.folder), signature.inputs)
     _clear(context)
@@ -56,7 +56,7 @@ def _proven(context: Context, data: JSON) -> Result:
     size = artifact.stat().st_size if artifact.is_file() else sum(p.stat().st_size for p in artifact.rglob("*"))
     recorded = {**data, "bytes": size}
     for runner in context.run.registry.format(context.variant.format).runners:
-        if context.isolated("missing", names=runner.requires) is None:
+        if context.missing(runner.requires) is None:
             path = f"{runner.__module__}:{runner.__qualname__}"
             settings = context.isolated("loads", folder=context.folder.path, variant=context.variant, runner=path)
             return Result({**recorded, "loaded": runner.name, "settings": settings}, digest=digest_of(artifact))
