@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 import pytest
+from _pytest.python import PyCollector  # what a Module does, without the fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,11 +27,6 @@ def fixture_called(holder: object, name: str) -> Any:
     found = ((key, obj) for space in spaces for key, obj in vars(space).items() if isinstance(obj, FIXTURE))
     # Without a name of the decorator's it is the attribute's, whatever the function is called.
     return next((obj for key, obj in found if (obj._fixture_function_marker.name or key) == name), None)
-
-
-def is_test_module(collector: object) -> bool:
-    """Whether a collector holds a file's tests; the one for doctests is a Module too, and is not exported."""
-    return isinstance(collector, pytest.Module) and type(collector).__name__ != "DoctestModule"
 
 
 class PlantedClass(pytest.Class):
@@ -53,16 +49,21 @@ class ConftestModule(pytest.Module):
     """A conftest.py, collected for its `nav_model`; its fixtures are registered already.
 
     It must be a Module (a module-scoped `nav_model` needs one), and must not call `Module.collect`, which would
-    register the fixtures a second time.
+    register the fixtures a second time: a model of session scope would be built twice.
     """
+
+    with_tests = False
+    """Whether pytest would collect the file's tests: it was named outright, or `python_files` matches it."""
 
     def _getobj(self) -> Any:
         return self.config.pluginmanager.get_plugin(str(self.path))
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        """Return what the plugin plants here."""
+        """Return what the plugin plants here, and the file's tests."""
         from pytest_navigator.collection import planted_in_conftest
 
+        if self.with_tests:
+            return PyCollector.collect(self)
         return planted_in_conftest(self)
 
 

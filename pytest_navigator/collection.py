@@ -16,7 +16,6 @@ from pytest_navigator._compat import ConftestModule
 from pytest_navigator._compat import PlantedClass
 from pytest_navigator._compat import fixture_called
 from pytest_navigator._compat import functions_of
-from pytest_navigator._compat import is_test_module
 from pytest_navigator.config import NavConfig
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.suite import NavigatorSuite
@@ -141,9 +140,12 @@ def loader_override(item: pytest.Item, place: Place) -> str | None:
 
 
 def collect_conftest(path: Path, parent: pytest.Collector, collectors: list[pytest.Collector]) -> None:
-    """Append the collector of a conftest.py, unless pytest already made a Module of it (named outright)."""
-    if path.name == "conftest.py" and not any(is_test_module(c) for c in collectors):
-        collectors.append(ConftestModule.from_parent(parent, path=path))
+    """Add the collector of a conftest.py, in the place of pytest's own if it made one (the file was named outright)."""
+    if path.name != "conftest.py" or parent.config.pluginmanager.get_plugin(str(path)) is None:
+        return
+    module = ConftestModule.from_parent(parent, path=path)
+    module.with_tests = any(type(collector) is pytest.Module for collector in collectors)
+    collectors[:] = [*(c for c in collectors if type(c) is not pytest.Module), module]
 
 
 def planted_in_conftest(module: pytest.Module) -> list[pytest.Item | pytest.Collector]:
