@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -75,7 +76,12 @@ def active(config: pytest.Config) -> bool:
 
 
 def run_options(config: pytest.Config) -> RunOptions:
-    """Read the run's own options."""
+    """Read the run's own options.
+
+    Raises:
+        ConfigError: pytest has taken one of the paths for an argument of its own.
+    """
+    _check_form(config)
     get = config.getoption
     folder = get("nav_workspace") or config.getini("nav_workspace") or "navigator_workspace"
     workspace = Path(config.invocation_params.dir if get("nav_workspace") else config.rootpath, folder)
@@ -87,6 +93,20 @@ def run_options(config: pytest.Config) -> RunOptions:
         get("nav_no_git"),
         get("nav_show_config"),
     )
+
+
+def _check_form(config: pytest.Config) -> None:
+    """Refuse `--nav-package PATH` where pytest, which knew no such flag yet, took PATH for a place of tests."""
+    here, given = config.invocation_params.dir, config.invocation_params.args
+    if config.getoption("rootdir") or config.getoption("inifilename"):
+        return
+    for flag, value in pairwise(map(str, given)):
+        path = Path(here, value)
+        if flag in ("--nav-package", "--nav-workspace") and path.exists() and not path.is_relative_to(here):
+            raise ConfigError(
+                f"{flag} {value}: pytest takes a path that exists for an argument, and so looks for its configuration "
+                f"there (rootdir: {config.rootpath}); write {flag}={value}"
+            )
 
 
 def suite_settings(config: pytest.Config, nav_config: NavConfig | None) -> Settings:

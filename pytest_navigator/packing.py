@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import check_writable
 from pytest_navigator.package import read_results
@@ -30,14 +31,23 @@ class Written:
     fails: bool
 
 
-def check_target(pattern: str | None) -> None:
-    """Find an unwritable package path before the run, not after an hour.
+def check_target(pattern: str | None, workspace: Path) -> None:
+    """Find a package path that cannot be before the run, not after an hour.
 
     Raises:
-        PackageError: with the reason.
+        ConfigError: with the reason.
     """
-    if pattern:
-        check_writable(Path(pattern.replace("{model}", "model")).absolute())
+    if pattern is None:
+        return
+    if not pattern.strip():
+        raise ConfigError("--nav-package=: the path is missing; name a file, like --nav-package=out.nav")
+    target = Path(pattern.replace("{model}", "model")).absolute()
+    if target.resolve().is_relative_to(workspace.resolve()):
+        raise ConfigError(
+            f"--nav-package={target}: this is inside of the workspace {workspace}, which every run empties; choose "
+            "another folder"
+        )
+    check_writable(target)
 
 
 def write_all(run: Run) -> list[Written]:

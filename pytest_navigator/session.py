@@ -143,7 +143,7 @@ class Controller:
         self._lock: FileLock | None = None
         if config.option.collectonly:
             return
-        packing.check_target(run.options.package)
+        packing.check_target(run.options.package, run.options.workspace)
         self._lock = run.workspace.claim(resume=run.options.resume)
 
     def pytest_report_header(self) -> list[str]:
@@ -182,11 +182,10 @@ class Controller:
         """Print one section: a row per format and runtime, the best, the skips, the package."""
         if self.run.problem and config.pluginmanager.hasplugin("dsession"):  # without xdist, pytest says it
             terminalreporter.write_line(f"ERROR: {self.run.problem}", red=True)
-        lines = [line for written in self.written for line in written.lines]
-        if lines:
+        if self.written:
             terminalreporter.write_sep("=", "navigator")
-            for line in lines:
-                terminalreporter.write_line(line)
+            blocks = ("\n".join(written.lines) for written in self.written)
+            terminalreporter.write_line("\n\n".join(blocks))
 
     def pytest_unconfigure(self) -> None:
         """Let the next run have the workspace."""

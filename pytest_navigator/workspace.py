@@ -53,12 +53,7 @@ class Workspace:
         Raises:
             ConfigError: another run uses the folder, or it holds something that is not ours. Nothing was changed then.
         """
-        if self.root.exists() and not (self.root / MARKER).is_file() and any(self.root.iterdir()):
-            raise ConfigError(
-                f"the workspace {self.root} holds something that pytest-navigator did not write; nothing was deleted. "
-                "Choose another folder with --nav-workspace=DIR, or empty this one yourself"
-            )
-        self.root.mkdir(parents=True, exist_ok=True)
+        self._check()
         lock = self._locked()
         self.crashed = self._forget_unfinished()
         if not resume:
@@ -86,6 +81,31 @@ class Workspace:
         with lock.write_lock() if exclusive else lock.read_lock():
             yield
 
+    def _check(self) -> None:
+        """Make the folder if it is missing; refuse one that cannot be a workspace, or that has somebody's files."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            foreign = sorted(path.name for path in self.root.iterdir() if not self._owns(path))
+        except OSError as error:
+            raise ConfigError(
+                f"the workspace {self.root} cannot be used ({error.strerror}); choose another folder with "
+                "--nav-workspace=DIR"
+            ) from None
+        if foreign:
+            names = ", ".join(foreign[:3]) + (" and more" if len(foreign) > 3 else "")
+            raise ConfigError(
+                f"the workspace {self.root} holds something that pytest-navigator did not write ({names}); nothing was "
+                f"deleted. Choose another folder with --nav-workspace=DIR, or empty this one yourself"
+            )
+
+    def _owns(self, path: Path) -> bool:
+        """Whether something in the folder is ours; without the marker, nothing but a lock is."""
+        if path.name == LOCK or not (self.root / MARKER).is_file():
+            return path.name == LOCK
+        if path.name.lstrip(".").startswith((MARKER.lstrip("."), MACHINE.lstrip("."))):
+            return True
+        return (path / ".steps").is_dir() or any(path.glob("*suite.json*"))
+
     def _forget_unfinished(self) -> list[str]:
         """Take the notes of steps in which an earlier run died: a resumed run runs them again."""
         found = [(suite, step) for suite in self.suites() for step in suite.unfinished()]
@@ -106,7 +126,7 @@ class Workspace:
 
     def _empty(self) -> None:
         for path in self.root.iterdir():
-            if path.name == LOCK:
+            if path.name in (LOCK, MARKER):  # whoever is killed in here leaves a folder that is still ours
                 continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

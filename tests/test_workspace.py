@@ -50,15 +50,40 @@ def test_a_resumed_run_keeps_what_the_one_before_recorded(workspace):
     assert workspace.suite("model", "conftest.py::nav_model").record("source") == outcome
 
 
-def test_a_link_in_a_workspace_is_removed_but_not_what_it_points_to(workspace, tmp_path):
+def test_a_link_in_a_suite_is_removed_but_not_what_it_points_to(workspace, tmp_path):
     workspace.claim().release()
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "file").write_text("here")
-    (workspace.root / "link").symlink_to(precious)
+    link = workspace.suite("model", "conftest.py::nav_model").path / "link"
+    (link.parent / ".steps").mkdir(parents=True)
+    link.symlink_to(precious)
     workspace.claim().release()
     assert (precious / "file").read_text() == "here"
-    assert not (workspace.root / "link").exists()
+    assert not link.parent.exists()
+
+
+def test_what_somebody_put_into_a_workspace_is_refused_and_stays(workspace, tmp_path):
+    workspace.claim().release()
+    (tmp_path / "precious").mkdir()
+    (workspace.root / "link").symlink_to(tmp_path / "precious")
+    (workspace.root / "mine").mkdir()
+    with pytest.raises(ConfigError, match=r"did not write \(link, mine\); nothing was deleted"):
+        workspace.claim()
+    assert (workspace.root / "link").is_symlink()
+    assert (workspace.root / "mine").is_dir()
+
+
+def test_a_run_that_was_killed_while_it_wrote_leaves_a_folder_that_the_next_one_takes(workspace):
+    workspace.claim().release()
+    for name in (".machine.db-wal", "..pytest_navigator.json.x1y2", "model-abc/.suite.json.x1y2"):
+        (workspace.root / name).parent.mkdir(exist_ok=True)
+        (workspace.root / name).write_text("half")
+    workspace.claim().release()
+    assert sorted(path.name for path in workspace.root.iterdir()) == [
+        ".pytest_navigator.json",
+        ".pytest_navigator.lock",
+    ]
 
 
 def test_two_runs_cannot_have_one_workspace(workspace):

@@ -150,8 +150,8 @@ def test_a_folder_that_holds_something_else_is_not_taken_for_a_workspace(linear:
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
         [
-            "ERROR: the workspace *mine holds something that pytest-navigator did not write; nothing was deleted. "
-            "Choose another folder with --nav-workspace=DIR, or empty this one yourself"
+            "ERROR: the workspace *mine holds something that pytest-navigator did not write (thesis.txt); nothing was "
+            "deleted. Choose another folder with --nav-workspace=DIR, or empty this one yourself"
         ]
     )
     assert [path.name for path in thesis.parent.iterdir()] == ["thesis.txt"]
