@@ -21,11 +21,13 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.item import suite_of
 from pytest_navigator.report import properties
+from pytest_navigator.settings import filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterable
 
+    from pytest_navigator.collection import Place
     from pytest_navigator.matrix import Matrix
     from pytest_navigator.records import Outcome
     from pytest_navigator.run import Run
@@ -89,10 +91,24 @@ def finish(run: Run, items: list[pytest.Item]) -> None:
             _check_loader(item)
             _expect_failure(item, suite_of(item, run).matrix)
         _check_parameters(run)
+        _check_cells(run)
         if not ours:
             run.note(_nothing_collected(run))
+        run.hints = _hints(run, {place_of(item) for item in ours if item.getparent(SuiteNode) is not None})
         if not run.problem and not run.config.option.collectonly:
             run.write_manifests()
+
+
+def _hints(run: Run, collected: set[Place | None]) -> list[str]:
+    """Name the models of which `verify_` tests only were collected, unless the arguments name single tests."""
+    if any("::" in argument for argument in run.config.args):
+        return []
+    nodeids = {place.nodeid for place in collected if place is not None}
+    missed = [suite.place for suite in run.suites.values() if suite.place.nodeid not in nodeids]
+    files = dict.fromkeys(place.nodeid.partition("::")[0] for place in missed)
+    return [
+        f"note: {file} was not collected, only tests that use its nav_model; add {file} to run all" for file in files
+    ]
 
 
 def _belongs(item: pytest.Function, suite: Suite) -> bool:
@@ -116,6 +132,13 @@ def _expect_failure(item: pytest.Function, matrix: Matrix) -> None:
     name = "-".join(_cell_of(item)) if _is_cell(item) and item.originalname != "test_profile" else ""
     if name in matrix.xfail:
         item.add_marker(pytest.mark.xfail(strict=True, reason=matrix.xfail[name]))
+
+
+def _check_cells(run: Run) -> None:
+    """Find settings that leave nothing to check: such a run would be green for every model."""
+    suites = list(run.suites.values())
+    if suites and not any(suite.matrix.cells for suite in suites):
+        raise ConfigError(f"there is no runner left to check {suites[0].nodeid} with: {filters(suites[0].settings)}")
 
 
 def _check_parameters(run: Run) -> None:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from typing import Any
 
+import pytest
+
 from pytest_navigator.capture import redirected
 from pytest_navigator.capture import tail
 from pytest_navigator.errors import NavigatorError
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
-    import pytest
 
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.frameworks.base import Source
@@ -42,6 +43,7 @@ class Live:
         self.request = request
         self.framework = run.registry.framework(suite.matrix.framework)
         self.suite = suite
+        self._run_id = run.id
         self._source: Source | None = None
 
     def source(self) -> Source:
@@ -70,13 +72,15 @@ class Live:
             return self.request.getfixturevalue(name)
         except NavigatorError:
             raise
+        except pytest.FixtureLookupError as error:  # its own text is for pytest's report
+            raise SourceError(f"{name} needs the fixture {error.argname!r}, which is not found") from None
         except Exception as error:
             raise SourceError(f"{name} raised {one_line(error)}") from error
 
     def _check_identity(self, source: Source) -> None:
         record = self.suite.folder.record("source")
-        if record is None or not record.passed:
-            return
+        if record is None or not record.passed or record.data["run"] != self._run_id:
+            return  # an earlier run's model may have been another one
         if fingerprint(source, self.suite) != record.data["fingerprint"]:
             raise SourceError(
                 "nav_model is another model here than the one that the source step has checked (its parameters or "

@@ -75,6 +75,7 @@ class Run:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     suites: dict[str, Suite] = field(default_factory=dict)
     problem: str = ""
+    hints: list[str] = field(default_factory=list)
     progress: Progress = field(default_factory=lambda: Progress(shown=False))
     _child: Child | None = None
     _matrices: dict[tuple[str, int], tuple[Matrix, Settings]] = field(default_factory=dict)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 WORKSPACE = "nav_workspace"
 RUN_ID = "nav_run"
 PROBLEM = "nav_problem"
+HINTS = "nav_hints"
 
 
 def start(config: pytest.Config) -> None:
@@ -86,6 +87,8 @@ class Session:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Find what is wrong before anything runs; record what was collected."""
         generation.finish(self.run, items)
+        if hasattr(config, "workeroutput"):
+            config.workeroutput[HINTS] = self.run.hints
         if self.run.problem:
             if not hasattr(config, "workerinput"):
                 raise pytest.UsageError(self.run.problem)
@@ -164,8 +167,10 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Take a worker's usage error for the run's."""
-        self.run.problem = self.run.problem or getattr(node, "workeroutput", {}).get(PROBLEM, "")
+        """Take a worker's usage error and hints for the run's."""
+        output = getattr(node, "workeroutput", {})
+        self.run.problem = self.run.problem or output.get(PROBLEM, "")
+        self.run.hints = self.run.hints or output.get(HINTS, [])
 
     @pytest.hookimpl(trylast=True)  # after the last step has been recorded, before the terminal's summary
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -184,8 +189,8 @@ class Controller:
             terminalreporter.write_line(f"ERROR: {self.run.problem}", red=True)
         if self.written:
             terminalreporter.write_sep("=", "navigator")
-            blocks = ("\n".join(written.lines) for written in self.written)
-            terminalreporter.write_line("\n\n".join(blocks))
+            blocks = ["\n".join(written.lines) for written in self.written]
+            terminalreporter.write_line("\n\n".join(blocks + self.run.hints))
 
     def pytest_unconfigure(self) -> None:
         """Let the next run have the workspace."""

@@ -170,9 +170,16 @@ def resolve(flags: Mapping[str, Any], ini: Mapping[str, Any], config: NavConfig 
 
     Args:
         flags, ini: by the option's name; None where not given.
+
+    Raises:
+        ConfigError: a value of nav_config is not possible, or contradicts another setting.
     """
     chosen = config or NavConfig()
     merged = {o.name: _first(o, flags, ini, chosen) for o in (*OPTIONS, PROFILE)}
+    if merged["keep"].value == "required" and not merged["require"].value:
+        raise ConfigError(
+            f"keep = required ({merged['keep'].origin}) would keep nothing: name formats in --nav-require"
+        )
     return Settings(merged, chosen)
 
 
@@ -201,6 +208,12 @@ def config_lines(settings: Settings) -> list[str]:
     """Return `--nav-show-config`'s lines: each value with its origin."""
     width = max(len(name) for name in settings.all)
     return [f"{name:{width}}  {_text(s.value)}  ({s.origin})" for name, s in settings.all.items()]
+
+
+def filters(settings: Settings) -> str:
+    """Return the settings that leave runners out, each with its origin."""
+    chosen = {name: settings.all[name] for name in ("formats", "runtimes", "precisions", "device")}
+    return ", ".join(f"{name} = {_text(s.value)} ({s.origin})" for name, s in chosen.items() if s.value)
 
 
 def _text(value: Any) -> str:

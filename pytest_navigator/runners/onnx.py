@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
@@ -205,5 +206,6 @@ def _array(value: Any) -> np.ndarray:
     import ml_dtypes
     import numpy as np
 
-    memory = ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes())
-    return np.frombuffer(bytearray(memory), getattr(ml_dtypes, FOREIGN[value.data_type()])).reshape(value.shape())
+    dtype, shape = np.dtype(getattr(ml_dtypes, FOREIGN[value.data_type()])), value.shape()
+    memory = ctypes.string_at(value.data_ptr(), math.prod(shape) * dtype.itemsize)
+    return np.frombuffer(bytearray(memory), dtype).reshape(shape)

@@ -31,7 +31,9 @@ def identity_of(context: Context) -> str:
         "settings": settings,
         "config": repr(context.suite.settings.config),
         "libraries": {name: _version(name) for name in LIBRARIES},
-        "needs": [(n.identity, n.digest, n.data.get("fingerprint")) for n in needed if n is not None],
+        "needs": [
+            (n.identity, n.digest, n.data.get("fingerprint"), n.data.get("observed")) for n in needed if n is not None
+        ],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -10,6 +10,7 @@ import numpy as np
 from pytest_navigator.correctness import Comparison
 from pytest_navigator.correctness import one_line
 from pytest_navigator.errors import SourceError
+from pytest_navigator.live import digest_of_arrays
 from pytest_navigator.live import fingerprint
 from pytest_navigator.live import live_section
 from pytest_navigator.live import seeded
@@ -69,7 +70,8 @@ def run(context: Context) -> Result:
         cases = _write(context.folder.path, seen)
         save(context.folder.path / "signature.json", seen.signature)
         digest = fingerprint(source, context.suite, seen.outputs[samples.profiling])
-    data = {"fingerprint": digest, "bitwise": bitwise, "cases": plain(cases), **_facts(seen, source)}
+    data = {"fingerprint": digest, "observed": _observed(seen), "bitwise": bitwise, "cases": plain(cases)}
+    data |= _facts(seen, source)
     return Result(data, message=_caveat(samples, bitwise))
 
 
@@ -178,6 +180,12 @@ def _repeatable(seen: _Seen) -> bool:
             "(dropout, sampling), or declare the output nav.unchecked(reason)"
         )
     return equal
+
+
+def _observed(seen: _Seen) -> str:
+    """Return the digest of what went in and came out: parameters stay the same where the code or the data changes."""
+    places = {f"{i} in": seen.samples.kept[i] for i in seen.outputs} | {f"{i} out": a for i, a in seen.outputs.items()}
+    return digest_of_arrays({f"{place} {name}": array for place, of in places.items() for name, array in of.items()})
 
 
 def _check_finite(name: str, array: np.ndarray, place: str) -> None:
