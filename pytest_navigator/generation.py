@@ -92,10 +92,10 @@ def finish(run: Run, items: list[pytest.Item]) -> None:
             _expect_failure(item, suite_of(item, run).matrix)
         _check_parameters(run)
         _check_cells(run)
+        run.hints = _hints(run, {place_of(item) for item in ours if item.getparent(SuiteNode) is not None})
         if not ours:
             run.note(_nothing_collected(run))
-        run.hints = _hints(run, {place_of(item) for item in ours if item.getparent(SuiteNode) is not None})
-        if not run.problem and not run.config.option.collectonly:
+        elif not run.config.option.collectonly:
             run.write_manifests()
 
 

@@ -59,6 +59,10 @@ class Session:
     def __init__(self, run: Run) -> None:
         self.run = run
 
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Keep pytest out of the workspace: with `python_files = *.py` it would run the scripts in it."""
+        return True if collection_path == self.run.options.workspace else None
+
     @pytest.hookimpl(wrapper=True)
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector

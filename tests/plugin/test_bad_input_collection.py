@@ -126,7 +126,7 @@ def test_two_models_need_a_name_each_in_the_package_path(pytester: pytest.Pytest
 def test_a_model_whose_framework_cannot_be_told_is_refused(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytester.makeconftest(UNTOLD + "\nfrom importlib import util\nutil.find_spec = lambda name, package=None: None\n")
+    pytester.makeconftest(UNTOLD)
     monkeypatch.setattr("pytest_navigator.collection.find_spec", lambda name: None)
 
     refused(
