@@ -199,7 +199,10 @@ def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome 
         report.location = (place.relative_path(item.config), place.line, report.location[2])
         _point_skip_to(report, str(place.source), place.line + 1)
     if outcome is not None and report.when == "call":
-        report.user_properties += properties(outcome)
+        # junit reads them from the report of the teardown, which gets the item's; a retry replaces its own.
+        item.user_properties[:] = [p for p in item.user_properties if not p[0].startswith("nav_")]
+        item.user_properties += properties(outcome)
+        report.user_properties = list(item.user_properties)
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is not None and crash.message.startswith("Failed: "):
         crash.message = crash.message.removeprefix("Failed: ").splitlines()[0]

@@ -128,8 +128,9 @@ def _attempt(context: Context) -> Outcome:
     except Exception as error:
         if _debugging():
             raise
+        status = Status.XFAILED if _expected(context) else Status.FAILED
         message = f"{type(error).__name__}: {error}".splitlines()[0]
-        return _empty(step, Status.FAILED, message=message, detail=traceback.format_exc(), error=type(error).__name__)
+        return _empty(step, status, message=message, detail=traceback.format_exc(), error=type(error).__name__)
     passed = _empty(step, Status.PASSED, message=result.message, digest=result.digest, data=result.data)
     return replace(passed, identity=identity_of(context))
 

@@ -1,0 +1,85 @@
+"""Several models in one run: each has its own suite, outcomes and package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from blackbox import DENSE
+from blackbox import FAKE_FORMAT
+from blackbox import outcomes
+from blackbox import status
+
+if TYPE_CHECKING:
+    from blackbox import Nav
+
+HOOKS = "from fake_format import *\n" + DENSE[DENSE.index("def pytest_nav_formats") :]
+MODULE = """
+import numpy as np, pytest
+from fake_format import *
+from pytest_navigator import NavConfig
+
+nav_config = NavConfig(framework="dense", formats=[FakeConfig(scale={scale})]{rest})
+
+@pytest.fixture(scope="module")
+def nav_model():
+    return Dense(np.random.randn({width}, 5).astype("float32"), np.zeros({width}, "float32"))
+
+@pytest.fixture(scope="module")
+def nav_dataloader():
+    return [np.random.randn(3, 5).astype("float32") for _ in range(2)]
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A right model and a wrong one."""
+    modules = {
+        "test_right": MODULE.format(scale=1.0, width=7, rest=""),
+        "test_wrong": MODULE.format(scale=2.0, width=9, rest=""),
+    }
+    pytester.makepyfile(fake_format=FAKE_FORMAT, **modules)
+    pytester.makeconftest(HOOKS)
+    return pytester
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n2",)], ids=["plain", "n2"])
+def test_a_wrong_model_does_not_touch_the_other(project: pytest.Pytester, nav: Nav, arguments: tuple[str, ...]) -> None:
+    result = nav("-v", "--nav-package={model}.nav", *arguments, formats="", subprocess=bool(arguments))
+    failed = {nodeid for nodeid, word in outcomes(result).items() if word != "PASSED"}
+    assert failed == {"test_wrong.py::nav_model::test_correctness[fake-cpu]"}
+    assert {path.name for path in project.path.glob("*.nav")} == {"right.nav", "wrong.nav"}
+    for name, word in (("right", "passed"), ("wrong", "failed")):
+        steps = status(project.path / f"{name}.nav")["pytest_navigator"]["steps"]
+        assert steps["correctness.fake.FakeCPU"]["status"] == word
+
+
+def test_the_summary_has_a_block_for_each(project: pytest.Pytester, nav: Nav) -> None:
+    lines = nav(formats="").outlines
+    assert {"right (dense)", "wrong (dense)"} <= set(lines)
+    assert sum(line.split()[:2] == ["fake", "FakeCPU"] for line in lines) == 2
+
+
+def test_a_model_that_was_deselected_leaves_its_package_alone(project: pytest.Pytester, nav: Nav) -> None:
+    nav("--nav-package={model}.nav", formats="")
+    before = (project.path / "wrong.nav").read_bytes()
+    nav("--nav-package={model}.nav", "-k", "test_right", formats="").assert_outcomes(passed=4, deselected=4)
+    assert (project.path / "wrong.nav").read_bytes() == before
+    assert not list(project.path.glob("*.partial.nav"))
+
+
+def test_one_model_alone_needs_no_placeholder(project: pytest.Pytester, nav: Nav) -> None:
+    nav("--nav-package=out.nav", "test_right.py", formats="").assert_outcomes(passed=4)
+    assert (project.path / "out.nav").exists()
+
+
+def test_the_name_of_the_configuration_names_the_package(project: pytest.Pytester, nav: Nav) -> None:
+    project.makepyfile(test_right=MODULE.format(scale=1.0, width=7, rest=", name='resnet'"))
+    nav("--nav-package=built/{model}.nav", formats="")
+    assert {path.name for path in (project.path / "built").glob("*.nav")} == {"resnet.nav", "wrong.nav"}
+
+
+def test_a_name_with_a_slash_stays_in_the_folder(project: pytest.Pytester, nav: Nav) -> None:
+    project.makepyfile(test_right=MODULE.format(scale=1.0, width=7, rest=", name='../org/resnet'"))
+    nav("--nav-package={model}.nav", "test_right.py", formats="").assert_outcomes(passed=4)
+    assert [path.name for path in project.path.glob("*.nav")] == ["..-org-resnet.nav"]
