@@ -35,7 +35,7 @@ Outcomes = tuple[tuple[str, str], ...]
 
 def main() -> None:
     """Run, print and judge."""
-    examples = sorted(path.parent.name for path in EXAMPLES.glob("*/conftest.py"))
+    examples = sorted(path.parent.name for path in EXAMPLES.glob("*/README.md"))
     parser = argparse.ArgumentParser()
     parser.add_argument("examples", nargs="*", default=examples)
     parser.add_argument("--runs", type=int, default=20)

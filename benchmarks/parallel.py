@@ -1,4 +1,4 @@
-"""What `-n 2` gains on the export and correctness steps, whose work can be shared out; profile steps wait for each other.
+"""What `-n 2` gains on the export and correctness steps; profile steps wait for each other and gain nothing.
 
     python benchmarks/parallel.py                    # transformer and cnn, three times each: a few minutes
 
