@@ -1,0 +1,103 @@
+"""pytest-benchmark shows, stores and compares the very figures of status.yaml."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+from blackbox import calls
+from blackbox import status
+from blackbox import words
+
+if TYPE_CHECKING:
+    from blackbox import Fake
+    from blackbox import Nav
+
+PROFILES = {f"test_profile[{cell}-{batch}]" for cell in ("dense-cpu", "fake-cpu") for batch in ("batch1", "batchmax")}
+
+
+@pytest.fixture
+def project(dense: Fake) -> pytest.Pytester:
+    pytester = dense(profile_seconds="0.05")
+    pytester.makepyfile(test_mine="def test_mine(): pass\n\ndef test_timed(benchmark): benchmark(int)\n")
+    return pytester
+
+
+def run(nav: Nav, *arguments: str) -> pytest.RunResult:
+    return nav("-v", "--nav-package=out.nav", *arguments, formats="", profile=True)
+
+
+def figures(pytester: pytest.Pytester) -> dict[tuple[str, int], dict[str, Any]]:
+    """Return the profiling results of the package, by runner and batch size."""
+    models = status(pytester.path / "out.nav")["models_status"].values()
+    runners = [(name, r) for model in models for name, r in model["runners_status"].items()]
+    return {(n, f["batch_size"]): f for n, r in runners for f in r["result"]["Performance"]["profiling_results"]}
+
+
+def test_the_json_has_the_figures_of_the_package(project: pytest.Pytester, nav: Nav) -> None:
+    run(nav, "--benchmark-json=figures.json", "conftest.py")
+    found = json.loads((project.path / "figures.json").read_text())["benchmarks"]
+    own = figures(project)
+    assert len(found) == len(own) == 4
+    for benchmark in found:
+        info, stats = benchmark["extra_info"], benchmark["stats"]
+        runner = {"dense": "DenseCPU", "fake": "FakeCPU"}[info["format"]]
+        figure = own[runner, info["batch_size"]]
+        assert info["runtime"] == "cpu"
+        assert info["throughput"] == figure["throughput"]
+        assert stats["rounds"] == figure["request_count"]
+        assert stats["median"] * 1000 == pytest.approx(figure["p50_latency"], rel=1e-9)
+        assert stats["mean"] * 1000 == pytest.approx(figure["avg_latency"], rel=1e-9)
+
+
+def test_its_table_lists_the_profiles(project: pytest.Pytester, nav: Nav) -> None:
+    lines = run(nav).outlines
+    rows = {line.split()[0] for line in lines if line.startswith("test_profile[") and " (" in line}
+    assert rows == PROFILES
+
+
+def test_benchmark_only_runs_the_profiles_and_what_they_need(project: pytest.Pytester, nav: Nav) -> None:
+    found = words(run(nav, "--benchmark-only"))
+    assert {name for name, word in found.items() if word == "PASSED"} == PROFILES | {"test_timed"}
+    assert {word for name, word in found.items() if name not in PROFILES | {"test_timed"}} == {"SKIPPED"}
+    assert calls(project).count("export") == 1
+
+
+def test_benchmark_skip_skips_the_profiles(project: pytest.Pytester, nav: Nav) -> None:
+    found = words(run(nav, "--benchmark-skip"))
+    assert {name for name, word in found.items() if word == "SKIPPED"} == PROFILES | {"test_timed"}
+    assert calls(project).count("bind") == 0
+
+
+def test_benchmark_disable_leaves_the_package_its_figures(project: pytest.Pytester, nav: Nav) -> None:
+    found = words(run(nav, "--benchmark-disable"))
+    assert set(found.values()) == {"PASSED"}
+    assert all(figure["p50_latency"] > 0 for figure in figures(project).values())
+
+
+def test_a_slower_model_fails_the_comparison(project: pytest.Pytester, nav: Nav) -> None:
+    arguments = ("conftest.py", "-k", "profile and fake and batch1")
+    assert run(nav, "--benchmark-save=before", *arguments).ret == 0
+    path = project.path / "fake_format.py"
+    quick = "    def infer_quietly(self, feed):\n"
+    path.write_text(path.read_text().replace(quick, quick + "        time.sleep(0.005)\n"))
+    compare = ("--benchmark-compare", "--benchmark-compare-fail=median:200%")
+    result = run(nav, *compare, *arguments)
+    assert result.ret != 0
+    assert "Performance has regressed" in result.stdout.str() + result.stderr.str()
+
+
+def test_a_failed_profile_is_one_failure_even_where_warnings_are_errors(dense: Fake, nav: Nav) -> None:
+    dense("mode='raise', where='bind'", profile_seconds="0.05", batch_sizes="[1]")
+    result = nav("-v", "-Werror", formats="", profile=True)
+    found = words(result)
+    assert {name for name, word in found.items() if word != "PASSED"} == {"test_profile[fake-cpu-batch1]"}
+    assert result.parseoutcomes().get("errors", 0) == 0
+
+
+def test_a_benchmark_of_the_users_own_needs_the_plugin(project: pytest.Pytester, nav: Nav) -> None:
+    result = run(nav, "-p", "no:benchmark", "-rE")
+    assert set(PROFILES) <= {name for name, word in words(result).items() if word == "PASSED"}
+    result.stdout.fnmatch_lines(["*the fixture 'benchmark' comes with pytest-benchmark*"])
