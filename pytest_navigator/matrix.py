@@ -53,6 +53,7 @@ class Matrix:
         cells: the variant × runner pairs.
         batches: ids of the batch sizes to profile; empty: nothing is profiled.
         named: keys that somebody asked for by name; implied: keys that only others need.
+        provided: keys whose artifact comes with the source: a model file, what a package holds.
         xfail: format or cell -> why it is expected to fail.
     """
 
@@ -64,6 +65,7 @@ class Matrix:
     named: tuple[str, ...]
     implied: tuple[str, ...]
     xfail: Mapping[str, str]
+    provided: tuple[str, ...] = ()
 
     def runners_of(self, key: str) -> tuple[str, ...]:
         """Return the names of a variant's runners."""
@@ -79,7 +81,14 @@ class Matrix:
 
     def made(self, step: str) -> list[str]:
         """Return the keys of the variants that `step` ("export" or "convert") makes."""
-        return [v.key for v in self.variants.values() if v.file and making(v) == step]
+        return [v.key for v in self.variants.values() if self.making(v.key).step == step]
+
+    def making(self, key: str) -> Step:
+        """Return the step after which a variant is there."""
+        variant = self.variants[key]
+        if not variant.file or key in self.provided:
+            return Step("source")
+        return Step("convert" if variant.parent else "export", key)
 
     def steps(self) -> list[Step]:
         """Return every step, in the order of the generated tests."""
@@ -95,14 +104,9 @@ class Matrix:
             return []
         if step.step == "profile":
             return [Step("correctness", step.key, step.runner)]
-        made_from = self.variants.get(variant.parent or "") if step.step in ("export", "convert") else variant
-        makes = [Step(making(made_from), made_from.key)] if made_from and made_from.file else []
-        return [Step("source"), *makes]
-
-
-def making(variant: Variant) -> str:
-    """Return the step that makes a variant."""
-    return "convert" if variant.parent else "export"
+        made_from = variant.parent if step.step in ("export", "convert") else step.key
+        makes = [self.making(made_from)] if made_from else []
+        return list(dict.fromkeys([Step("source"), *makes]))
 
 
 def covers(name: str, variant: Variant, cell: str = "") -> bool:
@@ -117,7 +121,7 @@ def build(settings: Settings, registry: Registry, framework: str) -> Matrix:
         ConfigError: an unknown format, runtime, precision, required or xfail name; a format configured twice.
     """
     wanted = _wanted(settings, registry, framework)
-    everything = _expand(_with_parents(wanted, registry, framework), registry)
+    everything = _expand(_with_parents(wanted, registry, framework), registry, framework)
     names = _names(settings, registry)
     kept = _kept(everything, names or list(wanted), settings, framework)
     cells = _cells(kept, settings, registry)
@@ -130,6 +134,7 @@ def build(settings: Settings, registry: Registry, framework: str) -> Matrix:
         named=tuple(v.key for v in kept.values() if any(covers(n, v) for n in (*names, *settings.require))),
         implied=tuple(v.key for v in kept.values() if v.format not in wanted),
         xfail=settings.config.xfail,
+        provided=(framework,) if kept[framework].file else (),
     )
     _check_names("xfail of nav_config", settings.config.xfail, matrix)
     _check_names("required format", settings.require, matrix)
@@ -142,17 +147,27 @@ def _wanted(settings: Settings, registry: Registry, framework: str) -> dict[str,
     `settings.formats` are names when they come from a flag or the ini file, names and objects from nav_config; what a
     flag names keeps the configuration that nav_config has for it.
     """
-    configured = _by_format(settings.config.formats or (), registry)
+    configured = _by_format(settings.config.formats or (), registry, framework)
     if settings.formats is None:
         return {f.name: [f.config()] for f in registry.formats.values() if framework in f.frameworks}
-    asked = _by_format(settings.formats, registry)
+    asked = _by_format(settings.formats, registry, framework)
+    for name in asked:
+        _check_possible(registry.format(name), framework)
     return {name: configured.get(name, configs) for name, configs in asked.items()}
 
 
-def _by_format(entries: Iterable[FormatConfig | str], registry: Registry) -> dict[str, list[FormatConfig]]:
+def _check_possible(form: Format, framework: str) -> None:
+    if framework not in (form.name, *form.frameworks):
+        sources = ", ".join(form.frameworks)
+        raise ConfigError(f"format {form.name!r} cannot be made of a {framework} model (only of: {sources})")
+
+
+def _by_format(
+    entries: Iterable[FormatConfig | str], registry: Registry, framework: str
+) -> dict[str, list[FormatConfig]]:
     found: dict[str, list[FormatConfig]] = {}
     for entry in entries:
-        form = _owner(entry, registry) if isinstance(entry, str) else registry.format_of(entry)
+        form = _owner(entry, registry, framework) if isinstance(entry, str) else registry.format_of(entry)
         configs = found.setdefault(form.name, [])
         if not isinstance(entry, str):
             configs.append(entry)
@@ -161,11 +176,11 @@ def _by_format(entries: Iterable[FormatConfig | str], registry: Registry) -> dic
     return found
 
 
-def _owner(name: str, registry: Registry) -> Format:
+def _owner(name: str, registry: Registry, framework: str) -> Format:
     """Return the format that `name` means: its own name or the key of one of its variants."""
     if name in registry.formats:
         return registry.formats[name]
-    defaults = _expand({f.name: [f.config()] for f in registry.formats.values()}, registry)
+    defaults = _expand({f.name: [f.config()] for f in registry.formats.values()}, registry, framework)
     if name not in defaults:
         raise unknown("format", name, {*registry.formats, *defaults})
     return registry.formats[defaults[name].format]
@@ -180,34 +195,38 @@ def _with_parents(
     while pending:
         form = registry.format(pending.pop())
         complete.setdefault(form.name, [form.config()])
-        if form.parent and form.parent not in complete:
-            pending.append(form.parent)
+        if form.name == framework:
+            continue
+        parent = form.parent_for(framework)
+        if parent and parent not in complete:
+            pending.append(parent)
     return complete
 
 
-def _expand(configs: Mapping[str, list[FormatConfig]], registry: Registry) -> dict[str, Variant]:
+def _expand(configs: Mapping[str, list[FormatConfig]], registry: Registry, framework: str) -> dict[str, Variant]:
     """Return every variant by key, parents before what is made from them."""
     variants: dict[str, Variant] = {}
-    for form in _parents_first(registry, configs):
-        parents = [v for v in variants.values() if v.format == form.parent]
-        for variant in [v for config in configs[form.name] for v in form.variants(config, parents)]:
+    for form in _parents_first(registry, configs, framework):
+        parents = [v for v in variants.values() if v.format == form.parent_for(framework)]
+        own = [form.as_source()] if form.file and form.name == framework else []
+        for variant in own or [v for config in configs[form.name] for v in form.variants(config, parents)]:
             if variant.key in variants:
                 raise ConfigError(f"format {variant.key!r} is configured twice: {configs[form.name]}")
             variants[variant.key] = variant
     return variants
 
 
-def _parents_first(registry: Registry, names: Iterable[str]) -> list[Format]:
+def _parents_first(registry: Registry, names: Iterable[str], framework: str) -> list[Format]:
     chosen = [f for f in registry.formats.values() if f.name in set(names)]
-    return sorted(chosen, key=lambda f: len(_line(f, registry)))
+    return sorted(chosen, key=lambda f: len(_line(f, registry, framework)))
 
 
-def _line(form: Format, registry: Registry) -> list[str]:
+def _line(form: Format, registry: Registry, framework: str) -> list[str]:
     """Return the names of the formats that `form` is made from, nearest first."""
     line: list[str] = []
-    while form.parent and form.parent not in line:
-        line.append(form.parent)
-        form = registry.format(form.parent)
+    while (parent := form.parent_for(framework)) and parent not in line and form.name != framework:
+        line.append(parent)
+        form = registry.format(parent)
     return line
 
 

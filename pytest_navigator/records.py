@@ -143,6 +143,7 @@ class SuiteRecord:
         settings: every setting as it holds for this suite, `{"sample_count": {"value": 100, "origin": "default"}}`.
         implied: keys of the variants that nobody asked for but that others are made from.
         named: keys of the variants that somebody named (their failure is never an xfail).
+        provided: keys of the variants whose artifact comes with the source.
     """
 
     name: str
@@ -155,6 +156,7 @@ class SuiteRecord:
     settings: dict[str, JSON]
     implied: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    provided: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

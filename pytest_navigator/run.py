@@ -227,6 +227,7 @@ def manifest(suite: Suite, pattern: str | None) -> SuiteRecord:
         settings=_plain_settings(suite.settings),
         implied=matrix.implied,
         named=matrix.named,
+        provided=matrix.provided,
     )
 
 

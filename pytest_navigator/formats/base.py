@@ -16,6 +16,8 @@ from typing import ClassVar
 
 from pytest_navigator.config import KnownFields
 
+from pytest_navigator.records import Variant
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
-    from pytest_navigator.records import Variant
     from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
@@ -55,16 +56,34 @@ class Format(ABC):
     """The configuration class; one format's class is no other format's."""
 
     frameworks: ClassVar[tuple[str, ...]]
-    """Sources for which the suite makes this format by default."""
+    """Sources that the suite makes this format of: names of frameworks, and of formats whose files are sources."""
 
     parent: ClassVar[str | None] = None
     """Format that it is converted from; None: it is exported from the live model."""
+
+    parents: ClassVar[Mapping[str, str]] = {}
+    """Source -> format that it is converted from, for the sources where that is another one than `parent`."""
+
+    file: ClassVar[str] = ""
+    """Name of a file (or folder) of this format that is itself the source; "": there is no such source."""
 
     requires: ClassVar[tuple[str, ...]] = ()
     """What making it needs: names in `pytest_navigator.requirements`."""
 
     runners: ClassVar[tuple[type[Runner], ...]] = ()
     """Its runners, in order of preference; the first available one proves that the artifact loads."""
+
+    def parent_for(self, source: str) -> str | None:
+        """Return the format that it is converted from in a suite of this source; None: it is exported."""
+        return self.parents.get(source, self.parent)
+
+    def requires_for(self, source: str) -> tuple[str, ...]:
+        """Return what making it needs in a suite of this source."""
+        return self.requires
+
+    def as_source(self) -> Variant:
+        """Return the variant of a source that is a file of this format."""
+        return Variant(self.name, self.name, None, self.file, {}, tuple(runner.name for runner in self.runners))
 
     @abstractmethod
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:

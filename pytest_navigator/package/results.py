@@ -68,7 +68,9 @@ class Results:
         return [key, *(self.chain(parent) if parent else [])]
 
     def made(self, key: str) -> Outcome | None:
-        """Return the export or convert step of a variant."""
+        """Return the export or convert step of a variant; the source step of one that comes with the source."""
+        if key in self.suite.provided:
+            return self.source
         return next((outcome for outcome in self.outcomes if outcome.step in MADE and outcome.key == key), None)
 
     def correctness(self, key: str, runner: str) -> Outcome | None:

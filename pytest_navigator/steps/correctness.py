@@ -48,7 +48,7 @@ def run(context: Context) -> Result:
     data = {"outputs": plain(reports), "cases": len(cases), "rules": plain(rules)}
     if any(report.problem for report in reports):
         raise StepFailed(one_line(reports), table(reports), "mismatch", data)
-    made = context.folder.record(f"{'convert' if context.variant.parent else 'export'}.{context.variant.key}")
+    made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
     return Result(data, digest=made.digest if made else "")
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def export(context: Context) -> Result:
     """Export the live model, from one of the user's own batches."""
     form = context.run.registry.format(context.variant.format)
-    context.require(*form.requires)
+    context.require(*form.requires_for(context.suite.matrix.framework))
     context.run.warm_up(module for runner in form.runners for module in runner.imports)
     source, signature = context.live.source(), context.folder.signature
     example = load_npz(context.folder.path / profiling_batch(context.folder), signature.inputs)
@@ -35,7 +35,7 @@ def export(context: Context) -> Result:
 def convert(context: Context) -> Result:
     """Convert the parent's artifact, in the child."""
     form = context.run.registry.format(context.variant.format)
-    context.require(*form.requires)
+    context.require(*form.requires_for(context.suite.matrix.framework))
     _clear(context)
     write_making(context)
     assert context.variant.parent is not None

@@ -105,5 +105,6 @@ def _subject(context: Context, data: dict[str, JSON]) -> Subject:
 
 def _made(context: Context) -> dict[str, JSON]:
     """Return what the export or conversion of the variant has recorded."""
-    record = context.folder.record(f"{'convert' if context.variant.parent else 'export'}.{context.variant.key}")
-    return record.data if record else {}
+    making = context.suite.matrix.making(context.variant.key)
+    record = context.folder.record(making.id)
+    return record.data if record and making.key else {}
