@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from typing import ClassVar
 
 from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.flat import example_tensors
 from pytest_navigator.formats.flat import exported_program
-from pytest_navigator.formats.flat import exporter
 from pytest_navigator.formats.flat import on_device
 from pytest_navigator.formats.torch import AutocastConfig
 from pytest_navigator.records import Variant
@@ -44,13 +44,14 @@ class TorchExportedProgramFormat(Format):
 
     name: ClassVar[str] = "torch-exportedprogram"
     config: ClassVar[type[FormatConfig]] = TorchExportConfig
-    frameworks: ClassVar[tuple[str, ...]] = ("torch",)
+    frameworks: ClassVar[tuple[str, ...]] = ("torch", "torch-exportedprogram")
+    file: ClassVar[str] = "model.pt2"
     requires: ClassVar[tuple[str, ...]] = ("torch",)
     runners: ClassVar[tuple[type[Runner], ...]] = (TorchExportedProgramCPU, TorchExportedProgramCUDA)
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant."""
-        return [Variant(self.name, self.name, None, "model.pt2", asdict(config), tuple(r.name for r in self.runners))]
+        return [Variant(self.name, self.name, None, self.file, asdict(config), tuple(r.name for r in self.runners))]
 
     def export(
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path

@@ -1,22 +1,17 @@
-"""ONNX files, by torch's dynamo exporter and by its TorchScript-based one."""
+"""ONNX files: exported by the framework of the live model, or converted from another format's file."""
 
 from __future__ import annotations
 
-import logging
-import tempfile
 from dataclasses import replace
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.flat import example_tensors
-from pytest_navigator.formats.flat import exported_program
-from pytest_navigator.formats.flat import exporter
-from pytest_navigator.formats.flat import flat_module
-from pytest_navigator.formats.flat import on_device
 from pytest_navigator.formats.onnx_config import OnnxConfig
 from pytest_navigator.formats.onnx_config import OnnxDynamoExportConfig
 from pytest_navigator.formats.onnx_config import plain_axes
@@ -24,8 +19,6 @@ from pytest_navigator.formats.onnx_file import conform
 from pytest_navigator.formats.onnx_file import opset_of
 from pytest_navigator.formats.onnx_file import store
 from pytest_navigator.records import Variant
-from pytest_navigator.reproduce.onnx import export_code
-from pytest_navigator.runners.onnx import SESSION_OPTIONS
 from pytest_navigator.runners.onnx import OnnxCPU
 from pytest_navigator.runners.onnx import OnnxCUDA
 
@@ -35,10 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
-    import torch
 
     from pytest_navigator.formats.base import FormatConfig
-    from pytest_navigator.formats.flat import Example
     from pytest_navigator.formats.onnx_config import Axes
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
@@ -48,29 +39,68 @@ if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
 
+EXPORTERS = {"torch": "torch_onnx", "jax": "jax2onnx"}
+"""Framework -> the module here whose `export_onnx` writes its live models (and `export_script`, what repeats that)."""
+
+CONVERTERS = {
+    "tf-savedmodel": ("tf2onnx", "convert_savedmodel", "savedmodel_script"),
+    "torchscript": ("torch_files", "convert_torchscript", "torchscript_script"),
+    "torch-exportedprogram": ("torch_files", "convert_program", "program_script"),
+}
+"""Parent's format -> the module here, what it converts with, and what writes the script of that."""
+
+TENSORFLOW = ("tensorflow", "tf2onnx", "onnx")
+TORCH = ("torch", "onnx", "onnxscript")
+REQUIRES = {
+    "torch": TORCH,
+    "torchscript": TORCH,
+    "torch-exportedprogram": TORCH,
+    "tensorflow": TENSORFLOW,
+    "tf-savedmodel": TENSORFLOW,
+    "jax": ("jax", "jax2onnx", "onnx"),
+}
+
 
 class OnnxFormat(Format):
     """`onnx`, and `onnx-trace`, `onnx-opset17`, `onnx-script` where more than one is asked for."""
 
     name: ClassVar[str] = "onnx"
     config: ClassVar[type[FormatConfig]] = OnnxConfig
-    frameworks: ClassVar[tuple[str, ...]] = ("torch",)
-    requires: ClassVar[tuple[str, ...]] = ("torch", "onnx", "onnxscript")
+    frameworks: ClassVar[tuple[str, ...]] = (
+        "torch",
+        "tensorflow",
+        "jax",
+        "tf-savedmodel",
+        "torchscript",
+        "torch-exportedprogram",
+        "onnx",
+    )
+    parents: ClassVar[Mapping[str, str]] = {
+        "tensorflow": "tf-savedmodel",
+        "tf-savedmodel": "tf-savedmodel",
+        "torchscript": "torchscript",
+        "torch-exportedprogram": "torch-exportedprogram",
+    }
+    file: ClassVar[str] = "model.onnx"
     runners: ClassVar[tuple[type[Runner], ...]] = (OnnxCPU, OnnxCUDA)
 
+    def requires_for(self, source: str) -> tuple[str, ...]:
+        """Return what the way from this source to ONNX needs."""
+        return REQUIRES.get(source, ())
+
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
-        """Return one variant per engine and opset."""
+        """Return one variant per engine and opset; what is converted has no engines.
+
+        Raises:
+            ConfigError: an engine is configured for a conversion.
+        """
         assert isinstance(config, OnnxConfig)
-        engines: list[tuple[str, str, Axes | None]] = []
-        for engine in config.engines:
-            if isinstance(engine, OnnxDynamoExportConfig):
-                engines.append(("dynamo", "", engine.dynamo_dynamic_shapes or config.dynamic_axes))
-            else:
-                engines.append(("trace", "-trace" if len(config.engines) > 1 else "", config.dynamic_axes))
-        if config.onnx_extended_conversion:
-            engines.append(("script", "-script", config.dynamic_axes))
+        parent = parents[0] if parents else None
+        if parent is not None:
+            _check_no_engine(config, parent)
+        engines = [("", "", config.dynamic_axes)] if parent else _engines(config)
         return [
-            self._variant(config, engine, axes, opset, suffix + (f"-opset{opset}" if len(config.opsets) > 1 else ""))
+            self._variant(config, parent, engine, axes, opset, f"{suffix}{_opset_suffix(config, opset)}")
             for engine, suffix, axes in engines
             for opset in config.opsets
         ]
@@ -78,30 +108,34 @@ class OnnxFormat(Format):
     def export(
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
-        """Export the model, or copy the ready file, and see that it has the names and axes of the signature."""
-        parameters = variant.parameters
-        signature = _with_axes(signature, parameters["dynamic_axes"])
-        if parameters["model_path"]:
-            store(Path(parameters["model_path"]), path)
-            conform(path, signature)
-            return {"engine": "file", "opset": opset_of(path)}
-        with exporter("torch.onnx.export") as lines:
-            data = _export(source, example, signature, parameters, path)
-        return {**data, "warnings": lines}
+        """Export the model by its framework, or copy the ready file; see that it has the signature's names and axes."""
+        way = _function(EXPORTERS[source.framework.name], "export_onnx")
+        return _made(signature, variant, path, lambda asked: way(source, example, asked, variant, path))
+
+    def convert(
+        self, parent: Path, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
+    ) -> dict[str, JSON]:
+        """Convert the parent's artifact, or copy the ready file; see that it has the signature's names and axes."""
+        module, function, _ = CONVERTERS[variant.parameters["from"]]
+        way = _function(module, function)
+        return _made(signature, variant, path, lambda asked: way(parent, example, asked, variant, path))
 
     def export_script(self, subject: Subject) -> MakingCode | None:
-        """Return the export by the engine that delivered, else by the first; None for a ready file."""
-        parameters = subject.variant.parameters
-        if parameters["model_path"]:
-            return None
-        signature = _with_axes(subject.signature, parameters["dynamic_axes"])
-        scripted = subject.model.startswith("torch.jit.") and not parameters["engine_named"]
-        engine = subject.data.get("engine") or ("trace" if scripted else parameters["engine"])
-        return export_code(replace(subject, signature=signature), engine, _options(signature, parameters))
+        """Return the export by the framework; None for a ready file."""
+        module = EXPORTERS[subject.signature.array_type]
+        return _script(subject, _function(module, "export_script"))
 
-    def _variant(self, config: OnnxConfig, engine: str, axes: Axes | None, opset: int, suffix: str) -> Variant:
+    def convert_script(self, subject: Subject) -> MakingCode | None:
+        """Return the conversion; None for a ready file."""
+        module, _, function = CONVERTERS[subject.variant.parameters["from"]]
+        return _script(subject, _function(module, function))
+
+    def _variant(
+        self, config: OnnxConfig, parent: Variant | None, engine: str, axes: Axes | None, opset: int, suffix: str
+    ) -> Variant:
         parameters = {
             "opset": opset,
+            "from": parent.format if parent else None,
             "engine": engine,
             "engine_named": config.export_engine is not None or engine == "script",
             "dynamic_axes": plain_axes("dynamic_axes", axes),
@@ -109,99 +143,60 @@ class OnnxFormat(Format):
             "device": config.device,
             "custom_args": config.custom_args,
         }
-        return Variant(
-            self.name + suffix, self.name, None, "model.onnx", parameters, tuple(r.name for r in self.runners)
-        )
+        runners = tuple(runner.name for runner in self.runners)
+        return Variant(self.name + suffix, self.name, parent.key if parent else None, self.file, parameters, runners)
 
 
-def _export(
-    source: Source, example: Mapping[str, np.ndarray], signature: Signature, parameters: dict[str, JSON], path: Path
+def _engines(config: OnnxConfig) -> list[tuple[str, str, Axes | None]]:
+    """Return name, suffix of the key and dynamic axes of each engine of torch that is asked for."""
+    engines: list[tuple[str, str, Axes | None]] = []
+    for engine in config.engines:
+        if isinstance(engine, OnnxDynamoExportConfig):
+            engines.append(("dynamo", "", engine.dynamo_dynamic_shapes or config.dynamic_axes))
+        else:
+            engines.append(("trace", "-trace" if len(config.engines) > 1 else "", config.dynamic_axes))
+    if config.onnx_extended_conversion:
+        engines.append(("script", "-script", config.dynamic_axes))
+    return engines
+
+
+def _opset_suffix(config: OnnxConfig, opset: int) -> str:
+    return f"-opset{opset}" if len(config.opsets) > 1 else ""
+
+
+def _check_no_engine(config: OnnxConfig, parent: Variant) -> None:
+    for field in ("export_engine", "onnx_extended_conversion"):
+        if value := getattr(config, field):
+            raise ConfigError(
+                f"OnnxConfig.{field}={value!r} is for live PyTorch models: here ONNX is converted from {parent.key}"
+            )
+
+
+def _function(module: str, name: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = resolve_name(f"pytest_navigator.formats.{module}:{name}")
+    return function
+
+
+def _made(
+    signature: Signature, variant: Variant, path: Path, make: Callable[[Signature], dict[str, JSON]]
 ) -> dict[str, JSON]:
-    """Try the engines until one delivers the opset."""
-    model, device = on_device(source, parameters)
-    tensors = example_tensors(example, signature, device)
-    delivered = {}
-    for engine in _engines(model, parameters):
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            made = Path(folder, path.name)
-            facts = _quietly(ENGINES[engine], model, tensors, signature, parameters, made)
-            delivered[engine] = opset_of(made)
-            if delivered[engine] == parameters["opset"]:
-                store(made, path)
-                conform(path, signature)
-                return {"engine": engine, "opset": delivered[engine], **facts}
-    found = ", ".join(f"the {engine} engine delivered {opset}" for engine, opset in delivered.items())
-    raise StepFailed(f"opset {parameters['opset']} was asked for, {found}: ask for another opset or engine")
+    """Write the file, by `make` with the dynamic axes that are asked for, or from the ready one."""
+    signature, ready = _with_axes(signature, variant.parameters["dynamic_axes"]), variant.parameters["model_path"]
+    if ready:
+        store(Path(ready), path)
+    data = {"engine": "file"} if ready else make(signature)
+    asked, delivered = variant.parameters["opset"], opset_of(path)
+    if delivered != asked and not ready:
+        raise StepFailed(f"opset {asked} was asked for, the converter delivered {delivered}: ask for another opset")
+    conform(path, signature)
+    return {**data, "opset": delivered}
 
 
-def _engines(model: torch.nn.Module, parameters: Mapping[str, JSON]) -> tuple[str, ...]:
-    """dynamo cannot export ScriptModules and cannot go down to every opset; it alone is not a user's wish."""
-    import torch
-
-    if parameters["engine_named"]:
-        return (parameters["engine"],)
-    return ("trace",) if isinstance(model, torch.jit.ScriptModule) else ("dynamo", "trace")
-
-
-def _dynamo(
-    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
-) -> dict[str, JSON]:
-    import torch
-
-    device = str(tensors[0].device) if tensors else "cpu"
-    program, derived = exported_program(model, tensors, signature, {}, device)
-    # With gradients on, the decompositions fail on views that they make of attention (T5).
-    with torch.no_grad():
-        made = torch.onnx.export(program, (), None, dynamo=True, **_options(signature, parameters))
-    assert made is not None
-    made.save(path, external_data=True)
-    return {"derived_sizes": derived}
-
-
-def _trace(
-    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
-) -> dict[str, JSON]:
-    import torch
-
-    axes = {spec.name: spec.axes for spec in (*signature.inputs, *signature.outputs)}
-    options = {"dynamic_axes": axes, **_options(signature, parameters)}
-    with torch.no_grad():
-        flat = flat_module(model, signature)
-        if isinstance(model, torch.jit.ScriptModule):
-            # The exporter cannot trace through a scripted part; torch.jit can, and keeps its branches and loops.
-            flat = torch.jit.trace(flat, tensors, check_trace=False)
-        torch.onnx.export(flat, tensors, str(path), dynamo=False, **options)
-    return {}
-
-
-def _script(
-    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
-) -> dict[str, JSON]:
-    import torch
-
-    return _trace(torch.jit.script(model), tensors, signature, parameters, path)
-
-
-ENGINES = {"dynamo": _dynamo, "trace": _trace, "script": _script}
-
-
-def _options(signature: Signature, parameters: Mapping[str, JSON]) -> dict[str, Any]:
-    names = {"input_names": [s.name for s in signature.inputs], "output_names": [s.name for s in signature.outputs]}
-    own = {key: value for key, value in parameters["custom_args"].items() if key != SESSION_OPTIONS}
-    return {"opset_version": parameters["opset"], "verbose": False, **names, **own}
-
-
-def _quietly(engine: Callable[..., dict[str, JSON]], *args: Any) -> dict[str, JSON]:
-    """Silence the exporter's remarks on packages that no model here needs ("torchvision is not installed")."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        return engine(*args)
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+def _script(subject: Subject, write: Callable[[Subject], MakingCode]) -> MakingCode | None:
+    parameters = subject.variant.parameters
+    if parameters["model_path"]:
+        return None
+    return write(replace(subject, signature=_with_axes(subject.signature, parameters["dynamic_axes"])))
 
 
 def _with_axes(signature: Signature, axes: dict[str, dict[str, str]] | None) -> Signature:

@@ -15,8 +15,8 @@ from typing import ClassVar
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.flat import example_tensors
-from pytest_navigator.formats.flat import exporter
 from pytest_navigator.formats.flat import flat_module
 from pytest_navigator.formats.flat import on_device
 from pytest_navigator.formats.torch import AutocastConfig
@@ -89,7 +89,8 @@ class TorchScriptFormat(Format):
 
     name: ClassVar[str] = "torchscript"
     config: ClassVar[type[FormatConfig]] = TorchScriptConfig
-    frameworks: ClassVar[tuple[str, ...]] = ("torch",)
+    frameworks: ClassVar[tuple[str, ...]] = ("torch", "torchscript")
+    file: ClassVar[str] = "model.pt"
     requires: ClassVar[tuple[str, ...]] = ("torch",)
     runners: ClassVar[tuple[type[Runner], ...]] = (TorchScriptCPU, TorchScriptCUDA)
 
@@ -99,7 +100,7 @@ class TorchScriptFormat(Format):
         runners = tuple(runner.name for runner in self.runners)
         return [
             Variant(
-                f"{self.name}-{kind}", self.name, None, "model.pt", {**asdict(config), "jit_type": str(kind)}, runners
+                f"{self.name}-{kind}", self.name, None, self.file, {**asdict(config), "jit_type": str(kind)}, runners
             )
             for kind in config.jit_type
         ]

@@ -42,6 +42,8 @@ def check(path: str) -> None:
     onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 '''
 
+CHECKED = "check(args.output)"
+
 VALUES = '''
 # What numpy has only through ml_dtypes: ONNX Runtime takes and gives it as OrtValue alone, by its bits.
 FOREIGN = {foreign}
@@ -89,10 +91,28 @@ def export_code(subject: Subject, engine: str, options: Mapping[str, JSON]) -> M
     body = f"{torch.moved(subject, device)}{torch.example_tensors(subject, device)}"
     made = _dynamo(subject, options) if engine == "dynamo" else _trace(subject, engine, options)
     return MakingCode(
-        body="\n".join([body, "with torch.no_grad():", indent(made, "    "), "check(args.output)"]),
+        body="\n".join([body, "with torch.no_grad():", indent(made, "    "), CHECKED]),
         imports=("import onnx", "import onnxruntime", "import torch", *imports_of(signature.input_tree)),
         helpers=f"{torch.flat_module(signature).strip()}\n\n\n{_check(signature, engine, options).strip()}",
         seeding=torch.SEEDING.format(seed=subject.seed),
+    )
+
+
+def conversion_code(subject: Subject, load: str, options: Mapping[str, JSON]) -> MakingCode:
+    """Return the export of a file of torch's: of `model`, a ScriptModule, or of `program`, an exported one.
+
+    Args:
+        load: statements that give `model` or `program` from `args.artifact`.
+    """
+    scripted = load.startswith("model")
+    tensors = torch.example_tensors(subject, torch.device_of(subject)) if scripted else ""
+    made = _trace(subject, "file", options) if scripted else _dynamo_call(options)
+    helpers = torch.flat_module(subject.signature) if scripted else ""
+    check = _check(subject.signature, "trace" if scripted else "dynamo", options)
+    return MakingCode(
+        body="\n".join([load, *filter(None, [tensors]), "with torch.no_grad():", indent(made, "    "), CHECKED]),
+        imports=("import onnx", "import onnxruntime", "import torch", *imports_of(subject.signature.input_tree)),
+        helpers="\n\n\n".join(part.strip() for part in (helpers, check) if part),
     )
 
 
@@ -133,11 +153,12 @@ def _bound(load: str, foreign: set[str], device: str) -> RunnerCode:
 
 def _dynamo(subject: Subject, options: Mapping[str, JSON]) -> str:
     program = torch.program(subject.signature, {}, derived=bool(subject.data.get("derived_sizes")))
-    return (
-        f"{program}\n"
-        f"made = torch.onnx.export(\n    program, (), None, dynamo=True{_lines(options)}\n)\n"
-        "made.save(args.output, external_data=True)"
-    )
+    return f"{program}\n{_dynamo_call(options)}"
+
+
+def _dynamo_call(options: Mapping[str, JSON]) -> str:
+    call = f"made = torch.onnx.export(\n    program, (), None, dynamo=True{_lines(options)}\n)\n"
+    return f"{call}made.save(args.output, external_data=True)"
 
 
 def _trace(subject: Subject, engine: str, options: Mapping[str, JSON]) -> str:
@@ -145,7 +166,7 @@ def _trace(subject: Subject, engine: str, options: Mapping[str, JSON]) -> str:
     axes = {spec.name: spec.axes for spec in (*signature.inputs, *signature.outputs)}
     lines = ["model = torch.jit.script(model)"] if engine == "script" else []
     lines.append("flat = Flat(model).eval()")
-    if engine == "script" or subject.model.startswith("torch.jit."):
+    if engine in ("script", "file") or subject.model.startswith("torch.jit."):
         lines.append("flat = torch.jit.trace(flat, tensors, check_trace=False)")
     arguments = f"flat, tensors, args.output, dynamo=False{_lines({'dynamic_axes': axes, **options})}"
     lines.append(f"torch.onnx.export(\n    {arguments}\n)")

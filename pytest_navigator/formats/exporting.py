@@ -1,0 +1,96 @@
+"""Calling exporters and converters: their errors in one line, their warnings in the log."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest_navigator
+from pytest_navigator.errors import NavigatorError
+from pytest_navigator.errors import StepFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LIBRARIES = ("torch", "tensorflow", "keras", "tf2onnx", "jax", "jaxlib", "flax", "jax2onnx", "onnx")
+"""Whose lines in a traceback are not the user's."""
+
+# What exporters say of failures that users meet often, and what it means for their model.
+CAUSES = (
+    (
+        r"You marked (\w+) as dynamic but your code specialized it to be a constant \((\d+)\)",
+        "the model fixes {0} to {1} (by int(x.shape[i]), or by a branch or a loop on the size)",
+    ),
+    (r"satisfy the generated guard (.+?)\.?$", "the model does not take every size: it needs {0}"),
+    (r"Could not guard on data-dependent expression (.+?) \(", "the model branches on the values of a tensor ({0})"),
+)
+
+
+@contextmanager
+def exporter(what: str) -> Iterator[list[str]]:
+    """Run an exporter: its errors become StepFailed, its warnings lines of the list and of stderr, never errors."""
+    lines: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield lines
+        except NavigatorError:
+            raise
+        except Exception as error:
+            raise failure(what, error) from error
+        finally:
+            lines += _useful(caught)
+            print(*lines, sep="\n", end="\n" if lines else "", file=sys.stderr)
+
+
+def _useful(caught: list[warnings.WarningMessage]) -> list[str]:
+    """Deprecations speak to the exporter's callers, which is us; what concerns the model stays."""
+    texts = [str(w.message).strip() for w in caught if not issubclass(w.category, DeprecationWarning | FutureWarning)]
+    return list(dict.fromkeys(" ".join(text.split()) for text in texts))
+
+
+def failure(what: str, error: BaseException) -> StepFailed:
+    """Return an exporter's error as one line with its root cause and the place in the model, the rest as detail."""
+    root = error
+    # Only the ONNX exporter's own errors say no more than "step 2/3"; elsewhere the outer one knows more.
+    while root.__cause__ is not None and type(root).__module__.startswith("torch.onnx"):
+        root = root.__cause__
+    detail = "".join(traceback.format_exception(error))
+    return StepFailed(f"{what}: {_cause(str(root) or repr(root))}{_place(error)}", detail, type(root).__name__)
+
+
+def _cause(text: str) -> str:
+    for pattern, meaning in CAUSES:
+        if found := re.search(pattern, text, re.MULTILINE):
+            return meaning.format(*found.groups())
+    if found := re.match(r"\s*(.+?)[.:]*\n\s*File \"([^\"]+)\", line (\d+)", text):  # TorchScript's compiler
+        return f"{found[1]} (at {Path(found[2]).name}:{found[3]})"
+    lines = [line.strip() for line in re.sub(r" at 0x[0-9a-f]+", "", text).splitlines() if line.strip()]
+    end = 2 if lines[0].endswith(":") else 1
+    line = " ".join(lines[:end])
+    return line if len(line) <= 300 else f"{line[:297]}..."
+
+
+def _place(error: BaseException | None) -> str:
+    """Return the innermost line of the traceback that is the user's, neither a framework's nor ours."""
+    packages = [sys.modules[name].__file__ for name in LIBRARIES if name in sys.modules]
+    files = [file for file in (*packages, pytest_navigator.__file__, os.__file__) if file]
+    others = tuple(f"{Path(file).parent}{os.sep}" for file in files)
+    while error is not None:
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            if Path(frame.filename).is_file() and not _in(frame.filename, others):
+                return f" (at {Path(frame.filename).name}:{frame.lineno}: {frame.line})"
+        error = error.__cause__
+    return ""
+
+
+def _in(file: str, folders: tuple[str, ...]) -> bool:
+    """Whether a file is in one of the folders; other packages that are installed below the last one are not."""
+    *packages, standard = folders
+    return file.startswith(tuple(packages)) or (file.startswith(standard) and "site-packages" not in file)
