@@ -70,16 +70,17 @@ def parametrize(metafunc: pytest.Metafunc, run: Run) -> None:
         cells = list(dict.fromkeys(v for m in run.matrices(place_of(node)) for v in values(m)))
         metafunc.parametrize(names, cells, ids=["-".join(c) for c in cells])
     elif "nav_runner" in metafunc.fixturenames and place_of(node) is not None:
-        cells = list(dict.fromkeys(c for m in run.matrices(place_of(node)) for c in _file_cells(m)))
+        cells = list(dict.fromkeys(c for m in run.matrices(place_of(node)) for c in _runner_cells(m)))
         metafunc.parametrize("nav_runner", cells, indirect=True, ids=["-".join(c) for c in cells])
 
 
-def _file_cells(matrix: Matrix) -> list[tuple[str, str]]:
-    """Return the cells that run from a file: a `nav_runner` lives in the child."""
-    return [(key, matrix.runners[r].runtime) for key, r in matrix.cells if not matrix.runners[r].live]
+def _runner_cells(matrix: Matrix) -> list[tuple[str, str]]:
+    """Return the cells that run from a file, which can be deployed; of a source without any, its live ones."""
+    files = [(key, runner) for key, runner in matrix.cells if not matrix.runners[runner].live]
+    return [(key, matrix.runners[runner].runtime) for key, runner in files or matrix.cells]
 
 
-def finish(run: Run, items: list[pytest.Item]) -> None:
+def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
     """Meet every suite, drop the items that are another parameter's, record what was collected."""
     if run.problem:  # what could not be parametrized has no cells
         return
@@ -93,9 +94,9 @@ def finish(run: Run, items: list[pytest.Item]) -> None:
         _check_parameters(run)
         _check_cells(run)
         run.hints = _hints(run, {place_of(item) for item in ours if item.getparent(SuiteNode) is not None})
-        if not ours:
+        if not ours and not session.testsfailed:  # pytest tells what could not be collected
             run.note(_nothing_collected(run))
-        elif not run.config.option.collectonly:
+        if ours and not run.config.option.collectonly:
             run.write_manifests()
 
 
@@ -116,7 +117,7 @@ def _belongs(item: pytest.Function, suite: Suite) -> bool:
     if _is_cell(item):
         return _cell_of(item) in set(PARAMETERS[item.originalname][1](suite.matrix))
     cell = item.callspec.params.get("nav_runner") if hasattr(item, "callspec") else None
-    return cell is None or cell in _file_cells(suite.matrix)
+    return cell is None or cell in _runner_cells(suite.matrix)
 
 
 def _is_cell(item: pytest.Function) -> bool:

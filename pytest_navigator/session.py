@@ -88,9 +88,11 @@ class Session:
             generation.parametrize(metafunc, self.run)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
         """Find what is wrong before anything runs; record what was collected."""
-        generation.finish(self.run, items)
+        generation.finish(self.run, session, items)
         if hasattr(config, "workeroutput"):
             config.workeroutput[HINTS] = self.run.hints
         if self.run.problem:

@@ -55,6 +55,13 @@ def nav_model() -> torch.nn.Module:
     return torch.nn.Linear(5, 7).eval()
 """
 
+ONE_GROUP_A_WORKER = """
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("export" if "test_export" in item.name else "others"))
+"""
+
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
@@ -90,11 +97,11 @@ def test_a_function_scoped_model_that_draws_upstream_is_an_error(project: pytest
 
 
 def test_a_session_scoped_model_that_draws_upstream_is_an_error_in_the_second_worker(dense: Fake, nav: Nav) -> None:
-    """Whichever worker has not run the source step has another model."""
+    """Whichever worker has not run the source step has another model; each of the two has a step that needs it."""
     pytester = dense()
     conftest = pytester.path / "conftest.py"
-    conftest.write_text(conftest.read_text() + DENSE_UPSTREAM)
-    result = nav("-v", "-rf", "-n2", formats="", subprocess=True)
+    conftest.write_text(conftest.read_text() + DENSE_UPSTREAM + ONE_GROUP_A_WORKER)
+    result = nav("-v", "-rf", "-n2", "--dist=loadgroup", formats="", subprocess=True)
     found = words(result)
     assert found["test_source"] == "PASSED"
     assert "FAILED" in found.values()

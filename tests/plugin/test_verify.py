@@ -230,15 +230,15 @@ def verify_files(nav_runner, nav_package):
 
 def test_a_verify_test_alone_pulls_what_it_needs_and_names_the_suite(project: pytest.Pytester, nav: Nav) -> None:
     """`pytest tests` with the model in the root conftest.py: very common."""
-    project.mkpydir("tests").joinpath("test_quality.py").write_text(PASSES)
-    result = run(nav, "tests")
-    assert outcomes(result) == {f"tests/test_quality.py::verify_shape[{k}-cpu]": "PASSED" for k in ("fake", "other")}
+    project.mkdir("quality").joinpath("test_quality.py").write_text(PASSES)
+    result = run(nav, "quality")
+    assert outcomes(result) == {f"quality/test_quality.py::verify_shape[{k}-cpu]": "PASSED" for k in ("fake", "other")}
     assert calls(project).count("export") == 2
     hint = "note: conftest.py was not collected, only tests that use its nav_model; add conftest.py to run all"
     result.stdout.fnmatch_lines([hint])
-    assert hint not in run(nav, "tests", "conftest.py").outlines
-    assert hint not in run(nav, "tests/test_quality.py::verify_shape").outlines
-    assert hint in nav("-n2", "tests", formats="", subprocess=True).outlines
+    assert hint not in run(nav, "quality", "conftest.py").outlines
+    assert hint not in run(nav, "quality/test_quality.py::verify_shape").outlines
+    assert hint in nav("-n2", "quality", formats="", subprocess=True).outlines
 
 
 def test_a_verify_test_of_a_format_that_is_wrong_is_skipped(project: pytest.Pytester, nav: Nav) -> None:

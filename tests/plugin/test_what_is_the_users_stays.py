@@ -136,9 +136,11 @@ def test_a_noisy_machine_takes_no_format_away(
     result = nav("--nav-package=out.nav", profile=True)
 
     assert not failed(result)
-    runners = status(pytester.path / "out.nav")["models_status"]["torch"]["runners_status"]
-    assert runners["TorchCPU"]["status"]["Performance"] == "OK"
-    result.stdout.fnmatch_lines(["note: * profile.torch.TorchCPU.batch1: *unstable*"])
+    package = status(pytester.path / "out.nav")
+    assert package["models_status"]["torch"]["runners_status"]["TorchCPU"]["status"]["Performance"] == "OK"
+    measured = package["pytest_navigator"]["steps"]["profile.torch.TorchCPU.batch1"]
+    assert measured["data"]["result"]["stability"] == "unstable"
+    result.stdout.fnmatch_lines(["note: * profile figure* a caveat, for example *"])
 
 
 def test_a_folder_that_holds_something_else_is_not_taken_for_a_workspace(linear: pytest.Pytester, nav: Nav) -> None:
