@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 MODEL = "nav_model"
 LOADER = "nav_dataloader"
+CALLABLE = "Callable"
+"""How a return annotation names any function of arrays; stands for the package of the framework "python"."""
+NO_MODELS = {*sys.stdlib_module_names, "numpy", "pytest", "pytest_navigator", "scipy"}
+"""Packages that no model of a framework comes from."""
 RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
 
 
@@ -187,43 +192,58 @@ def is_verify(name: str, obj: object) -> bool:
 def framework_of(place: Place, config: NavConfig | None, registry: Registry) -> str:
     """Tell the framework without building the model or importing a framework.
 
-    From nav_config, else the return annotation of `nav_model`, else the only framework that its module imports, else
-    the only one that is installed.
+    From nav_config, else the return annotation of `nav_model`, else the only framework that its module imports; a
+    callable where it imports nothing that a model could come from; else the only framework that is installed.
 
     Raises:
         ConfigError: it cannot be told; says what to write.
     """
     if config is not None and config.framework:
         return registry.framework(config.framework).name
-    providers = (_annotated, _imported, _installed)
+    providers = (_annotated, _imported, _callable, _installed)
     packages = {f.package: name for name, f in registry.frameworks.items() if f.package}
+    packages[CALLABLE] = "python"
     for provider in providers:
         found = {packages[p] for p in provider(place, packages)}
         if len(found) == 1:
             return found.pop()
     raise ConfigError(
-        f"the framework of {place.nodeid} cannot be told; annotate the fixture (def nav_model() -> torch.nn.Module) or "
-        f"write nav_config = NavConfig(framework=...) beside it, one of: {', '.join(sorted(registry.frameworks))}"
+        f"the framework of {place.nodeid} cannot be told; annotate the fixture (def nav_model() -> torch.nn.Module, "
+        f"-> Callable for a function of numpy arrays) or write nav_config = NavConfig(framework=...) beside "
+        f"it, one of: {', '.join(sorted(registry.frameworks))}"
     )
 
 
 def _annotated(place: Place, packages: dict[str, str]) -> set[str]:
-    function = _function(place.fixture)
-    annotation = function.__annotations__.get("return", "")
-    text = annotation if isinstance(annotation, str) else f"{annotation.__module__}."
+    annotation = _function(place.fixture).__annotations__.get("return", "")
+    text = annotation if isinstance(annotation, str) else f"{annotation.__module__}.{_name(annotation)}"
+    if text.partition("[")[0].rpartition(".")[2] == CALLABLE:
+        return {CALLABLE}
     return {p for p in packages if text.split(".")[0] == p}
 
 
+def _name(annotation: object) -> str:
+    return str(getattr(annotation, "__name__", ""))
+
+
 def _imported(place: Place, packages: dict[str, str]) -> set[str]:
-    """Read the imports of the fixture's file: names, not modules, so that nothing is imported."""
-    tree = ast.parse(place.source.read_text(encoding="utf-8"))
-    modules = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
-    modules += [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and not n.level]
-    return {m.split(".")[0] for m in modules} & set(packages)
+    return _imports(place.source) & set(packages)
+
+
+def _callable(place: Place, packages: dict[str, str]) -> set[str]:
+    return set() if _imports(place.source) - NO_MODELS else {CALLABLE}
 
 
 def _installed(place: Place, packages: dict[str, str]) -> set[str]:
-    return {p for p in packages if find_spec(p) is not None}
+    return {p for p in packages if p != CALLABLE and find_spec(p) is not None}
+
+
+def _imports(path: Path) -> set[str]:
+    """Read the imports of a file: names, not modules, so that nothing is imported; "" for a relative one."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    modules = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
+    modules += ["" if n.level else n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    return {m.split(".")[0] for m in modules}
 
 
 def _function(fixture: Any) -> Any:

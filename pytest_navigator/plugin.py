@@ -41,15 +41,17 @@ def pytest_nav_formats() -> list[type[Format]]:
     """Add the built-in formats."""
     from pytest_navigator.formats.exportedprogram import TorchExportedProgramFormat
     from pytest_navigator.formats.onnx import OnnxFormat
+    from pytest_navigator.formats.python import PythonFormat
     from pytest_navigator.formats.torch import TorchFormat
     from pytest_navigator.formats.torchscript import TorchScriptFormat
 
-    return [TorchFormat, TorchScriptFormat, TorchExportedProgramFormat, OnnxFormat]
+    return [TorchFormat, TorchScriptFormat, TorchExportedProgramFormat, OnnxFormat, PythonFormat]
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_nav_frameworks() -> list[type[Framework]]:
     """Add the built-in frameworks."""
+    from pytest_navigator.frameworks.python import PythonFramework
     from pytest_navigator.frameworks.torch import TorchFramework
 
-    return [TorchFramework]
+    return [TorchFramework, PythonFramework]

@@ -1,4 +1,4 @@
-"""What a `verify_` test holds: a runner in the child, or the live model, called like the model itself."""
+"""What a `verify_` test holds: a runner in the child or of the live model, or that model; called like it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
+from pytest_navigator.live import live_section
 from pytest_navigator.structure import Call
 from pytest_navigator.structure import call_of
 from pytest_navigator.structure import flatten_call
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.item import SuiteItem
     from pytest_navigator.records import Signature
+    from pytest_navigator.runners.base import Runner
     from pytest_navigator.steps.context import Context
 
 
@@ -40,6 +42,7 @@ class RunnerProxy:
         self._item = item
         self._handle = uuid.uuid4().hex
         self._signature = item.suite.folder.signature
+        self._live: Runner | None = None
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run one inference on the model's own arguments."""
@@ -58,6 +61,9 @@ class RunnerProxy:
         __tracebackhide__ = True
         check_feed(feed, self._signature)
         context = self._context()
+        if self._live is not None:
+            with live_section(context.log, context.limit):
+                return self._live.infer(feed)
         if self._item.run.options.in_process:
             from pytest_navigator.steps import isolated
 
@@ -69,12 +75,19 @@ class RunnerProxy:
     def __enter__(self) -> Self:
         context = self._context()
         path = context.runner.path
+        if context.runner.live:
+            self._live = self._live_runner(context)
+            self._live.activate()
+            return self
         context.isolated(
             "open_runner", folder=context.folder.path, variant=context.variant, runner=path, handle=self._handle
         )
         return self
 
     def __exit__(self, *exc: object) -> None:
+        if self._live is not None:
+            self._live.deactivate()
+            return
         self._context().isolated("close_runner", handle=self._handle)
 
     def _context(self) -> Context:
@@ -83,6 +96,11 @@ class RunnerProxy:
 
         step = Step("verify", self.format, self.name)
         return Context(self._item.run, self._item.suite, step, self._item.live)
+
+    def _live_runner(self, context: Context) -> Runner:
+        """Return the runner of a source that nothing is exported from."""
+        kind = context.run.registry.runner(self.name)
+        return kind(context.live.source(), self._signature, context.variant.parameters)
 
 
 class SourceProxy:

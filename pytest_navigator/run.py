@@ -134,9 +134,9 @@ class Run:
 
     def warm_up(self, more: Iterable[str] = ()) -> None:
         """Start the child and have it import what the runners of this run need, and `more` modules."""
-        if self.options.in_process:
-            return
         runners = [r for suite in self.suites.values() for r in suite.matrix.runners.values() if not r.live]
+        if self.options.in_process or not runners:
+            return
         modules = [name for r in runners for name in r.requires if r.device == "cpu" and find_spec(name) is not None]
         self.child.start(imports=list(dict.fromkeys([*modules, *more])))
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_navigator.proxies import RunnerProxy
     from pytest_navigator.proxies import SourceProxy
     from pytest_navigator.run import Run
+    from pytest_navigator.run import Suite
 
 
 class Fixtures:
@@ -31,7 +32,8 @@ class Fixtures:
     def nav_runner(self, request: pytest.FixtureRequest) -> Iterator[RunnerProxy]:
         """A format in a runtime, called like the model; parametrized over all that run from a file.
 
-        It lives in the child and is activated once per test: for checking results, not for timing.
+        It lives in the child and is activated once per test: for checking results, not for timing. A source that
+        nothing is exported from runs itself, in this process.
         """
         from pytest_navigator.proxies import RunnerProxy
 
@@ -79,7 +81,6 @@ def record(item: pytest.Function, report: pytest.TestReport, run: Run) -> None:
     suite = suite_of(item, run)
     key, runtime = cell
     runner = suite.matrix.runner_of(key, runtime)
-    checked = suite.folder.record(Step("correctness", key, runner).id)
     outcome = Outcome(
         step="verify",
         status=Status.FAILED if report.failed else Status.PASSED,
@@ -88,7 +89,16 @@ def record(item: pytest.Function, report: pytest.TestReport, run: Run) -> None:
         message=report.longreprtext.splitlines()[-1] if report.failed and report.longreprtext else "",
         duration=report.duration,
         started=datetime.now(UTC).isoformat(),
-        digest=checked.digest if checked else "",
+        digest=_digest(suite, key, runner),
         data={"nodeid": item.nodeid},
     )
     suite.folder.write(outcome, suffix="." + hashlib.sha256(item.nodeid.encode()).hexdigest()[:12])
+
+
+def _digest(suite: Suite, key: str, runner: str) -> str:
+    """Return what tells the artifact that was verified from another one; of the live source, its fingerprint."""
+    if suite.matrix.runners[runner].live:
+        source = suite.folder.record("source")
+        return str(source.data.get("fingerprint", "")) if source else ""
+    checked = suite.folder.record(Step("correctness", key, runner).id)
+    return checked.digest if checked else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -235,7 +237,8 @@ def _pair(
 
 
 def _facts(seen: _Seen, source: Source) -> dict[str, JSON]:
-    samples, kind = seen.samples, type(source.model)
+    samples = seen.samples
+    kind: Any = source.model if inspect.isroutine(source.model) else type(source.model)
     return {
         "model": f"{kind.__module__}.{kind.__qualname__}",
         "device": source.device(),

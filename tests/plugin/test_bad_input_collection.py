@@ -42,7 +42,8 @@ import pytest
 
 @pytest.fixture
 def nav_model():
-    return object()
+    from company import build
+    return build()
 
 @pytest.fixture
 def nav_dataloader():
@@ -132,7 +133,8 @@ def test_a_model_whose_framework_cannot_be_told_is_refused(
     refused(
         pytester.runpytest("--nav"),
         "ERROR: the framework of conftest.py::nav_model cannot be told; annotate the fixture (def nav_model() -> "
-        "torch.nn.Module) or write nav_config = NavConfig(framework=...) beside it, one of: *torch*",
+        "torch.nn.Module, -> Callable for a function of numpy arrays) or write nav_config = NavConfig(framework=...) "
+        "beside it, one of: *python*torch*",
     )
 
 
