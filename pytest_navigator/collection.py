@@ -201,7 +201,7 @@ def framework_of(place: Place, config: NavConfig | None, registry: Registry) -> 
     if config is not None and config.framework:
         return registry.framework(config.framework).name
     providers = (_annotated, _imported, _callable, _installed)
-    packages = {f.package: name for name, f in registry.frameworks.items() if f.package}
+    packages = {p: name for name, f in registry.frameworks.items() for p in (f.package, *f.packages) if p}
     packages[CALLABLE] = "python"
     for provider in providers:
         found = {packages[p] for p in provider(place, packages)}

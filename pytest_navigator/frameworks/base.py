@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from typing import ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
@@ -27,6 +28,12 @@ class Framework(ABC):
 
     package: ClassVar[str]
     """The importable top-level package, for telling the framework of a module and whether it is installed."""
+
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Packages built on it, which tell the framework of a module as well."""
+
+    environment: ClassVar[Mapping[str, str]] = {}
+    """Environment variables that are set before a model of it is built, unless the user has set them."""
 
     @abstractmethod
     def is_array(self, value: object) -> bool:
