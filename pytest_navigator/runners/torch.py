@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
+import sys
 import warnings
 from abc import abstractmethod
 from contextlib import ExitStack
+from contextlib import contextmanager
 from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING
@@ -25,6 +28,7 @@ from pytest_navigator.runners.outputs import by_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Iterator
     from collections.abc import Mapping
     from collections.abc import Sequence
 
@@ -152,7 +156,13 @@ class TorchCompileRunner(LiveTorchRunner):
         """Return the compiled module."""
         import torch
 
-        return cast("Callable[..., object]", torch.compile(_own_frame(super().load()), **_options(self.parameters)))
+        self._eager, self._proven = super().load(), False
+        return cast("Callable[..., object]", torch.compile(_own_frame(self._eager), **_options(self.parameters)))
+
+    def deactivate(self) -> None:
+        """Free both modules."""
+        del self._eager
+        super().deactivate()
 
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
@@ -171,18 +181,82 @@ class TorchCompileRunner(LiveTorchRunner):
         return super().arguments(tensors)
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run one inference; the compiler's deprecations are no concern of the user's warning filters."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+        """Run one inference; the first one compiles.
+
+        Raises:
+            StepFailed: nothing was compiled, the model ran eagerly.
+        """
+        with self._proving(feed):
             return super().infer(feed)
 
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
-        """Return the call of the compiled module, which has been compiled for these arrays."""
+        """Return the call of the compiled module, which has been compiled for these arrays.
+
+        Raises:
+            StepFailed: nothing was compiled, the model ran eagerly.
+        """
         call = super().bind(feed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with self._proving(feed):
             call()
         return call
+
+    @contextmanager
+    def _proving(self, feed: Mapping[str, np.ndarray]) -> Iterator[None]:
+        """See that the first call compiles; the compiler's deprecations are no concern of the user's warning filters.
+
+        Where it compiled nothing, it may have run what an earlier runner compiled: of a model with graph breaks, the
+        parts between them are kept with the code of its class.
+        """
+        before = _graphs_compiled()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+            if not self._proven and _graphs_compiled() == before and not self._has_graphs(feed):
+                raise StepFailed(_eager_message())
+        self._proven = True
+
+    def _has_graphs(self, feed: Mapping[str, np.ndarray]) -> bool:
+        import torch
+
+        before = GRAPHS.run
+        args, kwargs = self.arguments(self._tensors(feed))
+        with calling(self.parameters, self.device), torch._dynamo.config.patch(recompile_limit=sys.maxsize):
+            torch.compile(_own_frame(self._eager), backend=GRAPHS)(*args, **kwargs)
+        return before < GRAPHS.run
+
+
+class _Graphs:
+    """A backend that runs graphs as they are and counts how often; there is one, so that what it compiled is found."""
+
+    def __init__(self) -> None:
+        self.run = 0
+
+    def __call__(self, graph: torch.fx.GraphModule, example: object) -> Callable[..., object]:
+        def counted(*args: object) -> object:
+            self.run += 1
+            return graph.forward(*args)
+
+        return counted
+
+
+GRAPHS = _Graphs()
+
+
+def _graphs_compiled() -> int:
+    """Return how many graphs were compiled in this process so far."""
+    from torch._dynamo.utils import counters
+
+    return int(counters["stats"]["unique_graphs"])
+
+
+def _eager_message() -> str:
+    import torch
+
+    if torch._dynamo.config.disable or os.environ.get("TORCHDYNAMO_DISABLE") == "1":
+        why = "torch.compile is switched off; unset TORCHDYNAMO_DISABLE"
+    else:
+        why = "its forward is under @torch.compiler.disable, or all of it is outside of what torch.compile understands"
+    return f"nothing was compiled, the model ran eagerly: {why} (--nav-runtimes chooses other runtimes)"
 
 
 def _options(parameters: Mapping[str, JSON]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import torch_models
 from torch_models import PLAIN
 from torch_models import Subject
 
+from pytest_navigator.errors import StepFailed
 from pytest_navigator.runners.torch import TorchCompileCPU
 from pytest_navigator.runners.torch import TorchCompileCUDA
 from pytest_navigator.runners.torch import TorchCPU
@@ -97,6 +98,43 @@ def test_the_compiled_model_agrees_and_a_new_size_is_not_compiled_anew() -> None
         other = copy.copy(eager)
         subject.check(other, sizes=(2,), atol=1e-4)
     assert count.calls == 10
+
+
+class Excluded(torch.nn.Module):
+    @torch.compiler.disable
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 2
+
+
+class Broken(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x * 2
+        torch._dynamo.graph_break()
+        return y + 1
+
+
+def test_a_compiled_runner_that_compiles_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    excluded = Subject(Excluded(), lambda n: torch.ones(n, 5))
+    with (
+        TorchCompileCPU(excluded.source, excluded.signature, PLAIN) as runner,
+        pytest.raises(StepFailed, match=r"ran eagerly: its forward is under @torch.compiler.disable"),
+    ):
+        runner.infer(excluded.example)
+
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")
+    subject = torch_models.linear()
+    with (
+        TorchCompileCPU(subject.source, subject.signature, PLAIN) as runner,
+        pytest.raises(StepFailed, match=r"ran eagerly: torch.compile is switched off; unset TORCHDYNAMO_DISABLE"),
+    ):
+        runner.bind(subject.example)
+
+
+def test_code_that_an_earlier_runner_compiled_counts() -> None:
+    """Of a model with graph breaks, dynamo keeps the parts by class: a second one compiles nothing."""
+    for _ in range(12):
+        broken = Subject(Broken(), lambda n: torch.ones(n, 5))
+        broken.check(TorchCompileCPU(broken.source, broken.signature, {"custom_args": {"backend": "eager"}}), atol=0)
 
 
 class Count:
