@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 GRACE = 1.0
 """How long in s an idle child gets for its own exit."""
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,15 +72,17 @@ class Child:
         self.settings = settings or {}
         check_settings(self.settings)
         self._imports: list[str] = []
+        self._broken: set[str] = set()
         self._process: Process | None = None
 
     def start(self, imports: Sequence[str] = ()) -> None:
         """Start the child unless it lives, and have it import those modules that nobody asked for yet.
 
-        Returns at once. What goes wrong is raised by the next `call`. A child that replaces this one imports all of
-        them again.
+        Returns at once. A child that replaces this one imports all of them again, but none that raised an error, ended
+        the child or hung: that is logged, and fails the `call` that needs such a module.
         """
-        new = [name for name in dict.fromkeys(imports) if name not in self._imports]
+        known = {*self._imports, *self._broken}
+        new = [name for name in dict.fromkeys(imports) if name not in known]
         self._imports += new
         if self._process is None:
             self._process = Process(self.python_path, self.cwd, self.settings)
@@ -113,11 +118,9 @@ class Child:
         log = log.absolute()
         request = {"function": function, "kwargs": kwargs, "log": str(log), "settings": self.settings}
         message = encode(request, arrays)
-        self.start()
-        assert self._process is not None
         written = log.stat().st_size if log.exists() else 0
         try:
-            answer, outputs = self._process.ask(message, timeout)
+            answer, outputs = self._ready().ask(message, timeout)
         except (EOFError, ConnectionError, TimeoutError) as error:
             raise self._failure(error, log, written) from None
         except BaseException:
@@ -133,19 +136,47 @@ class Child:
             self._process.end(GRACE)
             self._process = None
 
+    def _ready(self) -> Process:
+        """Start the child and wait for its imports; one that an import ends is replaced by one without that import.
+
+        Raises:
+            EOFError, ConnectionError, TimeoutError: it cannot even start.
+        """
+        self.start()
+        assert self._process is not None
+        process = self._process
+        try:
+            process.wait_until_ready()
+        except (EOFError, ConnectionError, TimeoutError) as error:
+            if not process.importing:
+                raise
+            failure = self._failure(error)
+            self._leave_out(process.importing, f"{failure}\n{failure.detail}".strip())
+            return self._ready()
+        for module, text in process.failed.items():
+            self._leave_out(module, f"the child process cannot import {module!r}: {text}")
+        process.failed.clear()
+        return process
+
+    def _leave_out(self, module: str, text: str) -> None:
+        """Have no later child import a module; whatever needs it does that itself, and fails."""
+        LOG.warning("%s", text)
+        self._broken.add(module)
+        self._imports.remove(module)
+
     def _kill(self) -> None:
         if self._process is not None:
             self._process.end(0)
             self._process = None
 
-    def _failure(self, error: Exception, log: Path, written: int) -> StepFailed:
+    def _failure(self, error: Exception, log: Path | None = None, written: int = 0) -> StepFailed:
         """End the child and return the failure that tells why it had to."""
         assert self._process is not None
         process, self._process = self._process, None
         late = isinstance(error, TimeoutError)
         returncode = None if late else process.returncode()
         phase, killed = process.phase, process.oom_kills()
-        detail = process.output() if phase else tail(log, since=written)
+        detail = process.output() if phase or log is None else tail(log, since=written)
         process.end(0)
         if late:
             return StepFailed(str(error), detail, "timeout")

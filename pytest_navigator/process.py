@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.capture import tail_of
-from pytest_navigator.errors import StepFailed
 from pytest_navigator.messages import decode
 from pytest_navigator.messages import encode
 from pytest_navigator.messages import error_from
@@ -44,11 +43,14 @@ class Process:
     """One started child.
 
     Attributes:
-        phase: what it does until it is ready, "while it imported 'torch'"; "" from then on.
+        importing: the module that it imports until it is ready; "" before, and from then on.
+        failed: what it could not import, and why.
     """
 
     def __init__(self, python_path: Sequence[str], cwd: Path | None, settings: dict[str, JSON]) -> None:
-        self.phase = "while it started"
+        self.importing = ""
+        self.failed: dict[str, str] = {}
+        self._started = False
         self._warming_up = 0
         self._oom_kills = _oom_kills()
         path = _python_path(python_path)
@@ -71,17 +73,36 @@ class Process:
         self._warming_up += 1
         self._send(encode({"imports": names}))
 
+    @property
+    def phase(self) -> str:
+        """What it does until it is ready, "while it imported 'torch'"; "" from then on."""
+        if self.importing:
+            return f"while it imported {self.importing!r}"
+        return "" if self._started else "while it started"
+
+    def wait_until_ready(self) -> None:
+        """Wait until all imports that were asked for are made, or have failed.
+
+        Raises:
+            EOFError, ConnectionError: the child has ended.
+            TimeoutError: it was not ready in time.
+        """
+        end = time.monotonic() + START_LIMIT
+        while self._warming_up:
+            late = f"the child process was not ready within {START_LIMIT:g} s ({self.phase})"
+            event, _ = self._receive(end - time.monotonic(), late)
+            self._note(event)
+        self.importing, self._started = "", True
+
     def ask(
         self, message: Iterable[bytes], timeout: float | None
     ) -> tuple[dict[str, Any], dict[str, np.ndarray] | None]:
-        """Return the answer to a request.
+        """Return the answer of a child that is ready to a request.
 
         Raises:
             EOFError, ConnectionError: the child has ended.
             TimeoutError: no answer in time.
-            StepFailed: a module cannot be imported.
         """
-        self._wait_until_ready()
         self._oom_kills = _oom_kills()
         for part in message:
             self.connection.send_bytes(part)
@@ -121,22 +142,11 @@ class Process:
             for part in parts:
                 self.connection.send_bytes(part)
 
-    def _wait_until_ready(self) -> None:
-        end = time.monotonic() + START_LIMIT
-        while self._warming_up:
-            late = f"the child process was not ready within {START_LIMIT:g} s ({self.phase})"
-            event, _ = self._receive(end - time.monotonic(), late)
-            self._note(event)
-        self.phase = ""
-
     def _note(self, event: dict[str, Any]) -> None:
-        if "error" in event:
-            error = error_from(event["error"])
-            if isinstance(error, StepFailed):
-                error.detail = f"{error.detail}\n{self.output()}".strip()
-            raise error
         if "importing" in event:
-            self.phase = f"while it imported {event['importing']!r}"
+            self.importing = event["importing"]
+        elif "failed" in event:
+            self.failed[event["failed"]] = str(error_from(event["error"]))
         else:
             self._warming_up -= 1
 

@@ -92,15 +92,17 @@ class Worker:
                 os.environ[name] = value
 
     def warm_up(self, names: list[str]) -> None:
-        """Import modules, telling the parent before each one which it is: it may end the process."""
+        """Import modules, telling the parent before each one which it is (it may end the process), and what it raised.
+
+        Whoever needs a module that raises imports it again, and fails by itself.
+        """
         for name in names:
             self.send(encode({"importing": name}))
             try:
                 importlib.import_module(name)
             except BaseException as error:
-                return self.send(encode({"error": _import_error(name, error)}))
+                self.send(_failed(error, failed=name))
         self.send(encode({"ready": True}))
-        return None
 
     def answer(self, request: dict[str, JSON], arrays: dict[str, np.ndarray] | None) -> None:
         """Run one function and send what it returned or raised."""
@@ -124,19 +126,12 @@ class Worker:
         return encode({"result": result, "peak_memory": used}, outputs)
 
 
-def _failed(error: BaseException) -> Iterator[bytes]:
+def _failed(error: BaseException, **more: JSON) -> Iterator[bytes]:
     try:
-        return encode({"error": error_fields(error, frames_of=__file__)})
+        return encode({**more, "error": error_fields(error, frames_of=__file__)})
     except Exception as worse:
         # Its text or its data cannot be had; the traceback of the new error shows both.
-        return encode({"error": error_fields(worse, frames_of=__file__)})
-
-
-def _import_error(name: str, error: BaseException) -> dict[str, JSON]:
-    fields = error_fields(error, frames_of=__file__)
-    if "message" in fields:
-        fields["message"] = f"the child process cannot import {name!r}: {fields['message']}"
-    return fields
+        return encode({**more, "error": error_fields(worse, frames_of=__file__)})
 
 
 def _end_with(parent: int, lifeline: int, socket: int) -> None:

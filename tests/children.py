@@ -59,6 +59,7 @@ def pid() -> int:
 def state() -> dict[str, Any]:
     main = sys.modules["__main__"].__spec__
     return {
+        "pid": os.getpid(),
         "path": sys.path,
         "cwd": os.getcwd(),
         "PYTHONPATH": os.environ.get("PYTHONPATH"),

@@ -366,34 +366,46 @@ def importing(*names):
     return closing(child)
 
 
-def test_a_module_that_cannot_be_imported_is_named_with_what_it_wrote(tmp_path):
-    with importing("json", "broken_import") as child:
-        for _ in range(2):
-            with pytest.raises(StepFailed) as caught:
-                child.call("children:pid", {}, log=tmp_path / "log", timeout=LIMIT)
+def test_a_module_that_cannot_be_imported_early_is_logged_and_fails_only_who_needs_it(tmp_path, caplog):
+    with importing("json", "broken_import", "colorsys") as child:
+        first = child.call("children:state", {}, log=tmp_path / "log", timeout=LIMIT).result
+        assert "the child process cannot import 'broken_import': RuntimeError: a shared lib" in caplog.text
+        assert "colorsys" in first["modules"]
 
-            message = "the child process cannot import 'broken_import': RuntimeError: a shared library is missing"
-            assert (caught.value.message, caught.value.kind) == (message, "RuntimeError")
-            assert "about to break" in caught.value.detail
-            assert "broken_import.py" in caught.value.detail
+        with pytest.raises(StepFailed, match="a shared library is missing") as caught:
+            child.call("broken_import:anything", {}, log=tmp_path / "log", timeout=LIMIT)
+        assert "broken_import.py" in caught.value.detail
 
-
-def test_a_module_that_ends_the_child_is_named_with_what_it_wrote(tmp_path):
-    with importing("crashing_import") as child, pytest.raises(StepFailed) as caught:
-        child.call("children:pid", {}, log=tmp_path / "log", timeout=LIMIT)
-
-    assert caught.value.message == "the child process was ended by SIGABRT while it imported 'crashing_import'"
-    assert "about to crash" in caught.value.detail
+        caplog.clear()
+        child.start(["broken_import"])
+        assert child.call("children:pid", {}, log=tmp_path / "log", timeout=LIMIT).result == first["pid"]
+    assert caplog.text == ""
 
 
-def test_a_module_whose_import_hangs_is_named(tmp_path, monkeypatch):
+def test_a_module_that_ends_the_child_is_logged_and_fails_only_who_needs_it(tmp_path, caplog):
+    with importing("crashing_import", "colorsys") as child:
+        first = child.call("children:state", {}, log=tmp_path / "log", timeout=LIMIT).result
+        assert "the child process was ended by SIGABRT while it imported 'crashing_import'" in caplog.text
+        assert "about to crash" in caplog.text
+        assert "colorsys" in first["modules"]
+
+        caplog.clear()
+        with pytest.raises(StepFailed) as caught:
+            child.call("crashing_import:anything", {}, log=tmp_path / "log", timeout=LIMIT)
+        assert (caught.value.kind, caught.value.message) == ("SIGABRT", "the child process was ended by SIGABRT")
+
+        assert "colorsys" in child.call("children:state", {}, log=tmp_path / "log", timeout=LIMIT).result["modules"]
+    assert caplog.text == ""
+
+
+def test_a_module_whose_import_hangs_is_logged_and_left_out(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("WAITING_IMPORT", str(tmp_path))
     monkeypatch.setattr("pytest_navigator.process.START_LIMIT", 2.0)
-    with importing("waiting_import") as child, pytest.raises(StepFailed) as caught:
-        child.call("children:pid", {}, log=tmp_path / "log", timeout=LIMIT)
+    with importing("waiting_import") as child:
+        modules = child.call("children:state", {}, log=tmp_path / "log", timeout=LIMIT).result["modules"]
 
-    message = "the child process was not ready within 2 s (while it imported 'waiting_import')"
-    assert (caught.value.kind, caught.value.message) == ("timeout", message)
+    assert "waiting_import" not in modules
+    assert "the child process was not ready within 2 s (while it imported 'waiting_import')" in caplog.text
 
 
 def test_an_interpreter_that_cannot_start_says_why(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from blackbox import DENSE
 from blackbox import FAKE_CONFTEST
 from blackbox import FAKE_FORMAT
 from blackbox import LAZY
@@ -86,6 +87,41 @@ CRASH_ON_ZEROS = """        (x,) = feed.values()
 VERIFY = """
 def verify_zeros(nav_runner):
     assert nav_runner(torch.zeros(2, 5)).shape == (2, 7)
+"""
+
+
+BROKEN = {
+    "import os; os.abort()": "the child process was ended by SIGABRT",
+    "raise ImportError('libx.so: cannot open')": "ImportError: libx.so: cannot open",
+}
+
+
+@pytest.mark.parametrize("module", BROKEN)
+def test_a_runtime_that_cannot_be_imported_fails_its_own_format_only(
+    pytester: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    """The child imports it early, while the first format is still exported."""
+    monkeypatch.setenv("COLUMNS", "300")
+    pytester.makepyfile(broken=module, fake_format=FAKE_FORMAT.replace(LOADING, LOADING_BROKEN, 1))
+    configured = "NavConfig(framework='dense', formats=[Other.config(), FakeConfig()])"
+    pytester.makeconftest(f"{DENSE}\nnav_config = {configured}\n")
+    result = nav("-v", "-rf", formats="")
+    found = words(result)
+    assert {name for name, word in found.items() if word == "FAILED"} == {"test_export[fake]"}
+    assert {name for name, word in found.items() if word == "SKIPPED"} == {"test_correctness[fake-cpu]"}
+    result.stdout.fnmatch_lines([f"FAILED *test_export?fake? - {BROKEN[module]}*"])
+
+
+LOADING = """    runtime = "cpu"
+
+    def activate(self):
+"""
+LOADING_BROKEN = """    runtime = "cpu"
+    imports = ("broken",)
+
+    def activate(self):
+        if self.name == "FakeCPU":
+            import broken
 """
 
 
