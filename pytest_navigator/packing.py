@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import check_writable
+from pytest_navigator.package import partial_path
 from pytest_navigator.package import read_results
 from pytest_navigator.report import short_path
 from pytest_navigator.report import summary
@@ -41,13 +42,14 @@ def check_target(pattern: str | None, workspace: Path) -> None:
         return
     if not pattern.strip():
         raise ConfigError("--nav-package=: the path is missing; name a file, like --nav-package=out.nav")
-    target = Path(pattern.replace("{model}", "model")).absolute()
+    target = Path(pattern).absolute()
     if target.resolve().is_relative_to(workspace.resolve()):
         raise ConfigError(
             f"--nav-package={target}: this is inside of the workspace {workspace}, which every run empties; choose "
             "another folder"
         )
     check_writable(target)
+    check_writable(partial_path(target))
 
 
 def write_all(run: Run) -> list[Written]:

@@ -19,6 +19,7 @@ from pytest_navigator import matrix as matrices
 from pytest_navigator.collection import framework_of
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.options import suite_settings
+from pytest_navigator.packing import check_target
 from pytest_navigator.progress import Progress
 from pytest_navigator.records import SuiteRecord
 from pytest_navigator.records import save
@@ -155,6 +156,9 @@ class Run:
         """Record what was collected: the package's status and a later `pack` start from it."""
         check_names(list(self.suites.values()), self.options.package)
         for suite in self.suites.values():
+            if self.options.package:
+                start = self.config.invocation_params.dir
+                check_target(str(start / package_path(self.options.package, suite.name)), self.options.workspace)
             save(suite.folder.path / "suite.json", manifest(suite, self.options.package))
 
     def close(self) -> None:

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 CHUNK = 2**20
 SUFFIX = ".nav"
 ZIP_START = b"PK"
+ZIP_HEADER = 30
+"""Bytes before the name of a ZIP's first member."""
+FIRST = b"status.yaml"
+"""Name of the first member of every package of ours."""
+
+LOST = "this file is no package and would be lost; choose another name or delete it"
 TIME = (1980, 1, 1, 0, 0, 0)
 """The time of every member: ZIP's first, so that equal content is equal bytes."""
 
@@ -81,7 +87,7 @@ def write_archive(target: Path, members: Sequence[Member], digests: dict[str, st
         digests: what each member's SHA-256 has to be (status.yaml, which names them, needs none).
 
     Raises:
-        PackageError: a file changed since its digest was taken.
+        PackageError: a file changed since its digest was taken, or a file that is no package is at `target`.
         OSError: from the file system.
     """
     with _replacing(target) as temporary, temporary.open("xb") as file:
@@ -131,7 +137,7 @@ def _obstacle(target: Path) -> str:
     if target.is_dir():
         return f"this is a folder; name a file in it, like {target / 'out.nav'}"
     if target.exists() and not _is_ours(target):
-        return "this file is no package and would be lost; choose another name or delete it"
+        return LOST
     folder = next(parent for parent in target.absolute().parents if parent.exists())
     if not folder.is_dir():
         return f"{folder} is a file, so that nothing can be written below it"
@@ -141,8 +147,10 @@ def _obstacle(target: Path) -> str:
 
 
 def _is_ours(target: Path) -> bool:
+    """Whether a file is a package, whole or not; Model Navigator's tell by their suffix only."""
     with target.open("rb") as file:
-        return file.read(len(ZIP_START)) in (ZIP_START, b"")
+        head = file.read(ZIP_HEADER + len(FIRST))
+    return not head or (head.startswith(ZIP_START) and (target.suffix == SUFFIX or head.endswith(FIRST)))
 
 
 def _store(archive: zipfile.ZipFile, each: Member) -> str:
@@ -167,6 +175,8 @@ def _replacing(target: Path) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
     try:
         yield temporary
+        if target.is_file() and not _is_ours(target):  # a run takes hours: it was not there when this began
+            raise PackageError(f"{target}: {LOST}, and pack again")
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)

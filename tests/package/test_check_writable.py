@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,21 @@ def test_a_file_of_the_user_is_not_replaced(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="this file is no package and would be lost"):
         check_writable(tmp_path / "model.py")
+
+
+def test_a_zip_of_another_kind_is_not_replaced(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "thesis.docx", "w") as archive:
+        archive.writestr("word/document.xml", "years of work")
+
+    with pytest.raises(ConfigError, match="this file is no package and would be lost"):
+        check_writable(tmp_path / "thesis.docx")
+
+
+def test_a_package_of_ours_may_be_replaced_whatever_its_name(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "out.zip", "w") as archive:
+        archive.writestr("status.yaml", "format_version: 0.3.2")
+
+    assert check_writable(tmp_path / "out.zip").startswith("out.zip does not end in .nav")
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:

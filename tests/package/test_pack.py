@@ -180,6 +180,16 @@ def test_an_unknown_word_is_refused(workspace: Build, tmp_path: Path, option: st
         pack(workspace(), tmp_path / "out.nav", **{option: "alll"}, **FIXED)
 
 
+def test_a_file_of_the_user_that_appeared_during_the_run_stays(workspace: Build, tmp_path: Path) -> None:
+    (tmp_path / "out.nav").write_text("years of work")
+
+    with pytest.raises(PackageError, match=r"out\.nav: this file is no package and would be lost"):
+        pack(workspace(), tmp_path / "out.nav", **FIXED)
+
+    assert (tmp_path / "out.nav").read_text() == "years of work"
+    assert [path.name for path in tmp_path.iterdir() if "out.nav" in path.name] == ["out.nav"]
+
+
 def test_an_incomplete_run_leaves_the_complete_package_alone(workspace: Build, tmp_path: Path) -> None:
     folder, target = workspace(), tmp_path / "out.nav"
     before = pack(folder, target, **FIXED).read_bytes()

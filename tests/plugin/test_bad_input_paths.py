@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from blackbox import LINEAR
+from blackbox import calls
 from filelock import FileLock
 
 from pytest_navigator.errors import PackageError
@@ -14,6 +15,8 @@ from pytest_navigator.package import open_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from blackbox import Fake
 
     Nav = Callable[..., pytest.RunResult]
 
@@ -54,6 +57,42 @@ def test_a_file_that_is_no_package_is_not_overwritten(linear: pytest.Pytester, n
     message = "this file is no package and would be lost; choose another name or delete it"
     refused(result, f"--nav-package=*thesis.nav: {message}")
     assert thesis.read_text() == "years of work"
+
+
+@pytest.mark.parametrize("name", ["autoencoder.nav", "autoencoder.partial.nav"])
+@pytest.mark.parametrize("arguments", [(), ("-n2",)], ids=["plain", "n2"])
+def test_the_package_of_each_model_is_looked_at_before_the_run(
+    dense: Fake, nav: Nav, name: str, arguments: tuple[str, ...]
+) -> None:
+    project = dense(name="'autoencoder'")
+    thesis = project.path / name
+    thesis.write_text("years of work")
+
+    result = nav("--nav-package={model}.nav", *arguments, formats="", subprocess=bool(arguments))
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    text = result.stdout.str() + result.stderr.str()
+    assert f"{name}: this file is no package and would be lost; choose another name or delete it" in text
+    assert thesis.read_text() == "years of work"
+    assert calls(project) == []
+
+
+def test_a_folder_called_like_the_package_of_a_model_is_found_before_the_run(dense: Fake, nav: Nav) -> None:
+    project = dense(name="'autoencoder'")
+    project.mkdir("autoencoder.nav")
+
+    refused(
+        nav("--nav-package={model}.nav", formats=""),
+        "--nav-package=*autoencoder.nav: this is a folder; name a file in it, like *autoencoder.nav/out.nav",
+    )
+    assert calls(project) == []
+
+
+def test_a_file_called_model_is_none_of_the_models_packages(dense: Fake, nav: Nav) -> None:
+    project = dense(name="'autoencoder'")
+    (project.path / "model.nav").write_text("years of work")
+
+    nav("--nav-package={model}.nav", formats="").assert_outcomes(passed=4)
 
 
 def test_a_path_below_a_file_is_found_before_the_run(linear: pytest.Pytester, nav: Nav) -> None:
