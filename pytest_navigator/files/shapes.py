@@ -1,0 +1,236 @@
+"""Which sizes the axes of random data have: what the configuration says of each, and what follows from it (pure)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import unknown
+from pytest_navigator.files.signature_text import with_batch
+from pytest_navigator.npz import TEXT_TYPES
+from pytest_navigator.npz import dtype_of
+from pytest_navigator.signatures import optimal_batch_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from pytest_navigator.files.config import FileConfig
+    from pytest_navigator.records import TensorSpec
+
+Shapes = dict[str, tuple[int, ...]]
+Axis = tuple[str, int]
+Range = tuple[int, int, int]
+
+KINDS = ("min", "opt", "max")
+
+TEXT_BYTES = 32
+"""Size of one element of random text: up to 8 characters of 4 bytes."""
+
+LARGEST_BATCH_BYTES = 16 * 2**20
+"""What the inputs of the largest batch take, at most, where nobody has set `max_batch_size`.
+
+Measured with ResNet-50 in PyTorch on two busy cores: a batch of 27 images (15 MiB) takes 6 s and 0.4 GiB, one of 128
+takes 40 s and 1.4 GiB; and a run infers on it dozens of times.
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The shapes of every input, with what a user should know of them.
+
+    Attributes:
+        min, opt, max: by input, in the order of the inputs.
+        notes: one line each.
+    """
+
+    min: Shapes
+    opt: Shapes
+    max: Shapes
+    notes: tuple[str, ...] = ()
+
+
+def plan(inputs: Sequence[TensorSpec], config: FileConfig) -> Plan:
+    """Return the smallest, the optimal and the largest shape of every input.
+
+    Axis 0 is the batch if it is dynamic in every input. It goes from 1 to `max_batch_size`; where nobody has set that,
+    as far as `LARGEST_BATCH_BYTES` allows. Any other dynamic axis needs a size in `max_shapes`; without others, that is
+    the only size that is tried. Axes with one symbol, and the batch, have one size in all inputs: said once, it is said
+    for all of them.
+
+    Raises:
+        ConfigError: with the input, the axis and what to write.
+    """
+    axes = _Axes(with_batch(inputs), config)
+    ranges = {symbol: axes.range(symbol) for symbol in axes.first if symbol != axes.batch}
+    notes = [axes.untried(symbol) for symbol in ranges if axes.is_tried_once(symbol)]
+    if axes.batch:
+        ranges[axes.batch] = axes.batch_range(axes.largest_batch(ranges))
+        notes += axes.capped(ranges[axes.batch])
+    for symbol, found in ranges.items():
+        axes.check_order(symbol, found)
+    low, usual, high = (axes.shapes(ranges, index) for index in range(len(KINDS)))
+    return Plan(low, usual, high, tuple(notes))
+
+
+def bytes_of(shapes: Shapes, inputs: Sequence[TensorSpec]) -> int:
+    """Return the size of one sample in bytes."""
+    return sum(_itemsize(spec.dtype) * math.prod(shapes[spec.name]) for spec in inputs)
+
+
+class _Axes:
+    """The dynamic axes of all inputs, and what `min_shapes`, `opt_shapes` and `max_shapes` say of them.
+
+    Attributes:
+        symbols: of every dynamic axis; equal symbols have equal sizes.
+        first: of every symbol, the axis that an error names.
+        batch: the symbol of the batch; "" without one.
+        said: setting -> symbol -> size.
+    """
+
+    def __init__(self, specs: Sequence[TensorSpec], config: FileConfig) -> None:
+        self.specs = specs
+        self.config = config
+        self.symbols = {
+            (spec.name, axis): spec.axes.get(axis, f"{spec.name}_{axis}")
+            for spec in specs
+            for axis, size in enumerate(spec.shape)
+            if size == -1
+        }
+        self.first: dict[str, Axis] = {}
+        for place, symbol in self.symbols.items():
+            self.first.setdefault(symbol, place)
+        self.batch = next((spec.axes[0] for spec in specs if spec.batched), "")
+        self.said = {kind: self._said(kind) for kind in KINDS}
+
+    def _said(self, kind: str) -> dict[str, int]:
+        """Return the sizes by symbol, checked against the signature."""
+        by_name = {spec.name: spec for spec in self.specs}
+        found: dict[str, tuple[int, Axis]] = {}
+        for name, shape in self.config.shapes(kind).items():
+            where = f"{self.config.where}{kind}_shapes"
+            if name not in by_name:
+                raise ConfigError(f"{where}: {unknown('input', name, by_name)}")
+            _check_shape(f"{where}: {name}: {list(shape)}", shape, by_name[name])
+            for axis, size in enumerate(shape):
+                symbol = self.symbols.get((name, axis))
+                if symbol is not None:
+                    other, place = found.setdefault(symbol, (size, (name, axis)))
+                    _check_equal(where, symbol, (place, other), ((name, axis), size))
+        return {symbol: size for symbol, (size, _) in found.items()}
+
+    def of(self, symbol: str) -> dict[str, int]:
+        """Return what is said of one symbol, by the kind of size."""
+        return {kind: sizes[symbol] for kind, sizes in self.said.items() if symbol in sizes}
+
+    def range(self, symbol: str) -> Range:
+        """Return smallest, optimal and largest size of what is not the batch."""
+        said = self.of(symbol)
+        if "max" not in said:
+            raise ConfigError(self._unsaid(symbol))
+        usual = said.get("opt", said["max"])
+        return said.get("min", usual), usual, said["max"]
+
+    def batch_range(self, largest: int) -> Range:
+        """Return smallest, optimal and largest batch size; what is said goes before `largest`."""
+        said = self.of(self.batch)
+        high = said.get("max", max(largest, said.get("opt", 1), said.get("min", 1)))
+        low = said.get("min", min(1, high))
+        return low, said.get("opt", max(low, min(high, optimal_batch_size(high)))), high
+
+    def largest_batch(self, ranges: Mapping[str, Range]) -> int:
+        """Return `max_batch_size`; where nobody has set it, less if the inputs would be large."""
+        if "max_batch_size" in self.config.given:
+            return self.config.max_batch_size
+        one = bytes_of(self.shapes({**ranges, self.batch: (1, 1, 1)}, KINDS.index("max")), self.specs)
+        return max(1, min(self.config.max_batch_size, LARGEST_BATCH_BYTES // max(one, 1)))
+
+    def capped(self, found: Range) -> list[str]:
+        """Return a note if the batch ends before the default `max_batch_size`."""
+        if "max_batch_size" in self.config.given or "max" in self.of(self.batch):
+            return []
+        if found[2] >= self.config.max_batch_size:
+            return []
+        return [
+            f"the largest batch is {found[2]} instead of {self.config.max_batch_size}: a larger one of these inputs is "
+            f"more than {LARGEST_BATCH_BYTES // 2**20} MiB; max_batch_size in --nav-config says another"
+        ]
+
+    def is_tried_once(self, symbol: str) -> bool:
+        """Whether only `max_shapes` says something of an axis."""
+        return set(self.of(symbol)) == {"max"}
+
+    def untried(self, symbol: str) -> str:
+        """Return the note of an axis of which one size is tried only."""
+        size = self.said["max"][symbol]
+        return f"{_axis(self.first[symbol])} is tried with the size {size} only: min_shapes says a smaller one"
+
+    def check_order(self, symbol: str, found: Range) -> None:
+        """Raise ConfigError unless smallest, optimal and largest size are in order."""
+        low, usual, high = found
+        if not low <= usual <= high:
+            text = ", ".join(f"{kind} {size}" for kind, size in zip(KINDS, found, strict=True))
+            raise ConfigError(
+                f"{self.config.where}{_axis(self.first[symbol])} has the sizes {text}: they must not decrease from "
+                "min_shapes over opt_shapes to max_shapes"
+            )
+
+    def shapes(self, ranges: Mapping[str, Range], index: int) -> Shapes:
+        """Return the shapes with the sizes at `index` of the ranges."""
+        return {
+            spec.name: tuple(
+                ranges[self.symbols[spec.name, axis]][index] if size == -1 else size
+                for axis, size in enumerate(spec.shape)
+            )
+            for spec in self.specs
+        }
+
+    def _unsaid(self, symbol: str) -> str:
+        name, axis = self.first[symbol]
+        shape = next(spec.shape for spec in self.specs if spec.name == name)
+        sizes = [self._proposed(name, i, size) for i, size in enumerate(shape)]
+        return (
+            f"{_axis((name, axis))} can have any size (its shape is {list(shape)}), and {self.config.where}max_shapes "
+            f"does not say which one to try: write max_shapes: {{{name}: [{', '.join(sizes)}]}} with sizes that the "
+            "model takes into --nav-config, and smaller ones into min_shapes; or give the run a nav_dataloader"
+        )
+
+    def _proposed(self, name: str, axis: int, size: int) -> str:
+        """Return what to write for one axis: what is known, else a place to fill in."""
+        if size != -1:
+            return str(size)
+        symbol = self.symbols[name, axis]
+        known = self.said["max"].get(symbol, self.config.max_batch_size if symbol == self.batch else None)
+        return f"<axis {axis}>" if known is None else str(known)
+
+
+def _check_shape(where: str, shape: Sequence[int], spec: TensorSpec) -> None:
+    if len(shape) != len(spec.shape):
+        raise ConfigError(
+            f"{where} has {_count(shape)}, but the input has {_count(spec.shape)}: {list(spec.shape)}, with the batch"
+        )
+    for axis, (size, own) in enumerate(zip(shape, spec.shape, strict=True)):
+        if own not in (-1, size):
+            raise ConfigError(f"{where}: axis {axis} of this input is always {own}, not {size}")
+
+
+def _check_equal(where: str, symbol: str, first: tuple[Axis, int], second: tuple[Axis, int]) -> None:
+    if first[1] != second[1]:
+        raise ConfigError(
+            f"{where}: {_axis(first[0])} has the size {first[1]}, {_axis(second[0])} has {second[1]}, but both are the "
+            f"same size {symbol!r}"
+        )
+
+
+def _itemsize(dtype: str) -> int:
+    return TEXT_BYTES if dtype in TEXT_TYPES.values() else dtype_of(dtype).itemsize
+
+
+def _count(shape: Sequence[int]) -> str:
+    return f"{len(shape)} ax{'i' if len(shape) == 1 else 'e'}s"
+
+
+def _axis(place: Axis) -> str:
+    return f"axis {place[1]} of input {place[0]!r}"
