@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from collections.abc import Iterable
     from collections.abc import Iterator
+    from collections.abc import Sequence
     from collections.abc import Sized
 
     from pytest_navigator.flattening import Arrays
@@ -133,6 +134,7 @@ class _Reader:
         self.bytes: dict[int, int] = {}
         self.priority: dict[int, float] = {}
         self.extremes: dict[tuple[str, int, str], int] = {}
+        self.candidates = 0
         self.read = 0
 
     def add(self, index: int, tree: Tree, arrays: Arrays) -> None:
@@ -148,6 +150,7 @@ class _Reader:
         self.bytes[index] = sum(array.nbytes for array in arrays.values())
         if self.chosen is None or index in self.chosen:
             self.priority[index] = self.random.random_sample()
+            self.candidates += 1
         self._note_sizes(index, arrays)
         self._drop_unwanted()
 
@@ -163,7 +166,7 @@ class _Reader:
             profiling=max((index for (*_, end), index in self.extremes.items() if end == "max"), default=0),
             dims={name: tuple(tuple(sizes) for sizes in axes) for name, axes in self.dims.items()},
             read=self.read,
-            left_out=min(self.limits.sample_count, self.read) - len(correctness),
+            left_out=max(0, min(self.limits.sample_count, self.candidates) - len(correctness)),
             complete=complete,
         )
 
@@ -234,9 +237,11 @@ def _chosen(length: int | None, limits: Limits, seed: int) -> set[int] | None:
 
 
 def _samples(loader: Iterable[object]) -> Iterator[object]:
-    index = 0
+    index, length = 0, None if hasattr(loader, "__iter__") else _length(loader)
+    # A map-style data set of PyTorch has a length and need not raise an IndexError at its end.
+    samples = loader if length is None else (cast("Sequence[object]", loader)[i] for i in range(length))
     try:
-        for sample in loader:
+        for sample in samples:
             yield sample
             index += 1
     except Exception as error:
@@ -285,9 +290,9 @@ def _check_content(index: int, arrays: Arrays) -> None:
             raise SourceError(f"sample {index}: input {name!r} is empty, its shape is {array.shape}")
         if array.dtype.kind in "fc" or array.dtype.name in vars(ml_dtypes):
             with np.errstate(invalid="ignore"):  # ml_dtypes warns of a signalling NaN
-                finite = np.isfinite(array)
-            if not finite.all():
-                place = np.unravel_index(int(np.argmin(finite)), array.shape)
+                nan = np.isnan(array)  # infinity is a number that masks of attention are made of
+            if nan.any():
+                place = np.unravel_index(int(np.argmax(nan)), array.shape)
                 raise SourceError(f"sample {index}: input {name!r} is {array[place]} at {[int(i) for i in place]}")
 
 

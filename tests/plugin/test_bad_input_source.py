@@ -55,9 +55,9 @@ LOADERS = {
         "[torch.randn(3, 5), torch.randn(0, 5)]",
         "sample 1: input 'input' is empty, its shape is (0, 5)",
     ),
-    "infinity": (
-        "[torch.randn(3, 5), torch.tensor([[0, 1, 2, 3, float('inf')]])]",
-        "sample 1: input 'input' is inf at [0, 4]",
+    "not a number": (
+        "[torch.randn(3, 5), torch.tensor([[0, 1, 2, 3, float('nan')]])]",
+        "sample 1: input 'input' is nan at [0, 4]",
     ),
     "text": ("['a sentence']", "sample 0: there is no array in the sample: Call('a sentence')"),
 }
