@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MODULES = {
+    "jax": "JAX is not installed (pip install pytest-navigator[jax])",
+    "jax2onnx": "jax2onnx is not installed (pip install pytest-navigator[jax])",
     "torch": "PyTorch is not installed (pip install pytest-navigator[torch])",
     "onnx": "onnx is not installed (pip install pytest-navigator[onnx])",
     "onnxscript": "onnxscript is not installed (pip install pytest-navigator[onnx])",
@@ -64,6 +66,15 @@ def _onnxruntime_cuda() -> str | None:
     return f"ONNX Runtime {onnxruntime.__version__} was built without CUDA (pip install onnxruntime-gpu)"
 
 
+def _jax_cuda() -> str | None:
+    import jax
+
+    try:
+        return None if jax.local_devices(backend="cuda") else "JAX sees no CUDA device"
+    except RuntimeError:
+        return f"JAX {jax.__version__} cannot use CUDA here (pip install 'jax[cuda13]')"
+
+
 def _compiler() -> str | None:
     return None if shutil.which("g++") else "torch.compile needs a C++ compiler (g++)"
 
@@ -71,6 +82,7 @@ def _compiler() -> str | None:
 CHECKS: dict[str, Callable[[], str | None]] = {
     "cuda": _cuda,
     "torch-cuda": _torch_cuda,
+    "jax-cuda": _jax_cuda,
     "onnxruntime-cuda": _onnxruntime_cuda,
     "c++ compiler": _compiler,
 }
