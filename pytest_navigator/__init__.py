@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.onnx_config import OnnxConfig as OnnxConfig
     from pytest_navigator.formats.onnx_config import OnnxDynamoExportConfig as OnnxDynamoExportConfig
     from pytest_navigator.formats.onnx_config import OnnxTraceExportConfig as OnnxTraceExportConfig
+    from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
+    from pytest_navigator.formats.tensorflow import TensorFlowConfig as TensorFlowConfig
     from pytest_navigator.formats.torch import TorchConfig as TorchConfig
     from pytest_navigator.formats.torchscript import JitType as JitType
     from pytest_navigator.formats.torchscript import TorchScriptConfig as TorchScriptConfig
     from pytest_navigator.profile_config import MeasurementMode as MeasurementMode
     from pytest_navigator.profile_config import OptimizationProfile as OptimizationProfile
     from pytest_navigator.profile_config import ProfilerConfig as ProfilerConfig
+    from pytest_navigator.records import Variant as Variant
     from pytest_navigator.runners.base import Runner as Runner
     from pytest_navigator.structure import Call as Call
     from pytest_navigator.tolerances import cosine as cosine
@@ -38,12 +41,15 @@ _HOMES = {
     "OnnxConfig": "formats.onnx_config",
     "OnnxDynamoExportConfig": "formats.onnx_config",
     "OnnxTraceExportConfig": "formats.onnx_config",
+    "TensorFlowSavedModelConfig": "formats.savedmodel",
+    "TensorFlowConfig": "formats.tensorflow",
     "TorchConfig": "formats.torch",
     "JitType": "formats.torchscript",
     "TorchScriptConfig": "formats.torchscript",
     "MeasurementMode": "profile_config",
     "OptimizationProfile": "profile_config",
     "ProfilerConfig": "profile_config",
+    "Variant": "records",
     "Runner": "runners.base",
     "Call": "structure",
     "cosine": "tolerances",

@@ -33,6 +33,8 @@ CALLABLE = "Callable"
 """How a return annotation names any function of arrays; stands for the package of the framework "python"."""
 NO_MODELS = {*sys.stdlib_module_names, "numpy", "pytest", "pytest_navigator", "scipy"}
 """Packages that no model of a framework comes from."""
+EXTENDING = ("pytest_nav_formats", "pytest_nav_runners", "pytest_nav_frameworks")
+"""The hooks that are asked once, before anything is collected."""
 RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
 
 
@@ -108,6 +110,15 @@ def visible_models(config: pytest.Config) -> list[str]:
     """Return the conftests with a `nav_model` that pytest has loaded, collected or not."""
     conftests = [(Path(n), p) for n, p in config.pluginmanager.list_name_plugin() if Path(n).name == "conftest.py"]
     return [_nodeid(path, config) for path, module in conftests if fixture_called(module, MODEL)]
+
+
+def too_late(hook: str, plugin: object, config: pytest.Config) -> str:
+    """Return what to write where a conftest.py adds a format while pytest collects."""
+    path = _nodeid(Path(str(getattr(plugin, "__file__", plugin))), config)
+    return (
+        f"{path} has {hook}, but pytest loads it only while it collects: move the hook into the conftest.py of "
+        f"{config.rootpath}, or name {path} in the arguments"
+    )
 
 
 def holders(node: pytest.Item | pytest.Collector) -> Iterator[tuple[str, Path, object]]:

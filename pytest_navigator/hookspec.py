@@ -9,6 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_navigator.formats.base import Format
     from pytest_navigator.frameworks.base import Framework
+    from pytest_navigator.runners.base import Runner
 
 
 @pytest.hookspec
@@ -20,6 +21,12 @@ def pytest_nav_formats() -> list[type[Format]]:
         def pytest_nav_formats():
             return [OpenVINO]
     """
+    raise NotImplementedError
+
+
+@pytest.hookspec
+def pytest_nav_runners() -> list[type[Runner]]:
+    """Return the runners that this plugin adds to formats that there are; `Runner.format` says to which."""
     raise NotImplementedError
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
+from pytest_navigator.importing import path_of
 from pytest_navigator.records import RunnerRecord
 
 if TYPE_CHECKING:
@@ -59,17 +60,56 @@ class Registry:
 
 
 def registry_of(config: pytest.Config) -> Registry:
-    """Ask the plugins; what comes first (the built-in ones) is listed first."""
-    formats: dict[str, Format] = _named(reversed(config.hook.pytest_nav_formats()))
-    frameworks: dict[str, Framework] = _named(reversed(config.hook.pytest_nav_frameworks()))
+    """Ask the plugins; what comes first (the built-in ones) is listed first.
+
+    Raises:
+        ConfigError: two of them cannot be told apart, or a runner runs a format that there is not.
+    """
+    formats: dict[str, Format] = _named("formats", reversed(config.hook.pytest_nav_formats()))
+    for runner in (runner for answer in reversed(config.hook.pytest_nav_runners()) for runner in answer):
+        if runner.format not in formats:
+            raise unknown(f"format of the runner {runner.__qualname__}", runner.format, formats)
+        form = formats[runner.format]
+        # Of this instance: the class may be another run's of this process too.
+        vars(form)["runners"] = (*form.runners, runner)
+    _check(formats.values())
+    frameworks: dict[str, Framework] = _named("frameworks", reversed(config.hook.pytest_nav_frameworks()))
     return Registry(formats, frameworks)
 
 
 def runner_record(runner: type[Runner]) -> RunnerRecord:
     """Describe a runner as plain data, with the path that a child imports it from."""
-    path = f"{runner.__module__}:{runner.__qualname__}"
-    return RunnerRecord(runner.name, runner.runtime, runner.format, runner.device, runner.live, path, runner.requires)
+    return RunnerRecord(
+        runner.name, runner.runtime, runner.format, runner.device, runner.live, path_of(runner), runner.requires
+    )
 
 
-def _named(answers: Iterable[list[type[T]]]) -> dict[str, T]:
-    return {c.name: c() for answer in answers for c in answer}
+def _named(what: str, answers: Iterable[list[type[T]]]) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for kind in (kind for answer in answers for kind in answer):
+        if kind.name in found:
+            raise _twice(what, f"called {kind.name!r}", type(found[kind.name]), kind)
+        found[kind.name] = kind()
+    return found
+
+
+def _check(formats: Iterable[Format]) -> None:
+    """Find runners and configurations that could not be told apart; the built-in ones come first."""
+    known: dict[str, type] = {}
+    for form in formats:
+        marks = [("formats", f"configured by {form.config.__qualname__}", type(form))]
+        for runner in form.runners:
+            if runner.format != form.name:
+                raise ConfigError(
+                    f"{runner.__qualname__} is a runner of {form.name!r}, but its format is {runner.format!r}"
+                )
+            marks.append(("runners", f"called {runner.name!r}", runner))
+            marks.append(("runners", f"of format {form.name!r} with runtime {runner.runtime!r}", runner))
+        for what, mark, kind in marks:
+            if mark in known:
+                raise _twice(what, mark, known[mark], kind)
+            known[mark] = kind
+
+
+def _twice(what: str, mark: str, first: type, second: type) -> ConfigError:
+    return ConfigError(f"two {what} are {mark}: {first.__qualname__} and {second.__qualname__}; change one")

@@ -18,6 +18,8 @@ MODULES = {
     "onnx": "onnx is not installed (pip install pytest-navigator[onnx])",
     "onnxscript": "onnxscript is not installed (pip install pytest-navigator[onnx])",
     "onnxruntime": "ONNX Runtime is not installed (pip install pytest-navigator[onnx])",
+    "tensorflow": "TensorFlow is not installed (pip install pytest-navigator[tensorflow])",
+    "tf2onnx": "tf2onnx is not installed (pip install pytest-navigator[tensorflow])",
 }
 
 
@@ -33,7 +35,7 @@ def missing(names: Iterable[str]) -> str | None:
 def _check(name: str) -> str | None:
     if name in CHECKS:
         return CHECKS[name]()
-    if name in MODULES and importlib.util.find_spec(name) is not None:
+    if importlib.util.find_spec(name) is not None:
         return None
     return MODULES.get(name, f"{name} is not installed")
 
@@ -75,6 +77,12 @@ def _jax_cuda() -> str | None:
         return f"JAX {jax.__version__} cannot use CUDA here (pip install 'jax[cuda13]')"
 
 
+def _tensorflow_cuda() -> str | None:
+    import tensorflow as tf
+
+    return None if tf.config.list_physical_devices("GPU") else f"TensorFlow {tf.__version__} cannot use CUDA here"
+
+
 def _compiler() -> str | None:
     return None if shutil.which("g++") else "torch.compile needs a C++ compiler (g++)"
 
@@ -84,5 +92,6 @@ CHECKS: dict[str, Callable[[], str | None]] = {
     "torch-cuda": _torch_cuda,
     "jax-cuda": _jax_cuda,
     "onnxruntime-cuda": _onnxruntime_cuda,
+    "tensorflow-cuda": _tensorflow_cuda,
     "c++ compiler": _compiler,
 }

@@ -33,6 +33,9 @@ RUN_ID = "nav_run"
 PROBLEM = "nav_problem"
 HINTS = "nav_hints"
 
+STOPPED = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+"""How a session ends that may not have run what was selected."""
+
 
 def start(config: pytest.Config) -> None:
     """Begin the run in this process: the controller claims the workspace, its workers are told where it is."""
@@ -58,6 +61,13 @@ class Session:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.known = run.config.pluginmanager.get_plugins()
+
+    def pytest_plugin_registered(self, plugin: object) -> None:
+        """Refuse formats that come while tests are collected: suites before them would not have them."""
+        late = [name for name in collection.EXTENDING if hasattr(plugin, name)]
+        if late and plugin not in self.known:
+            self.run.note(collection.too_late(late[0], plugin, self.run.config))
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
         """Keep pytest out of the workspace: with `python_files = *.py` it would run the scripts in it."""
@@ -184,7 +194,7 @@ class Controller:
         if self.run.problem:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif not session.config.option.collectonly:
-            self.written = packing.write_all(self.run)
+            self.written = packing.write_all(self.run, complete=session.exitstatus not in STOPPED)
             if session.exitstatus == pytest.ExitCode.OK and any(w.fails for w in self.written):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -68,7 +68,7 @@ class Format(ABC):
     """Name of a file (or folder) of this format that is itself the source; "": there is no such source."""
 
     requires: ClassVar[tuple[str, ...]] = ()
-    """What making it needs: names in `pytest_navigator.requirements`."""
+    """What making it needs: packages that can be imported, and other names in `pytest_navigator.requirements`."""
 
     runners: ClassVar[tuple[type[Runner], ...]] = ()
     """Its runners, in order of preference; the first available one proves that the artifact loads."""

@@ -44,7 +44,10 @@ class Runner(ABC):
     """"cpu" or "cuda"."""
 
     requires: ClassVar[tuple[str, ...]] = ()
-    """Names in `pytest_navigator.requirements`, the one that a user should hear of first in front."""
+    """Packages that can be imported, and other names in `pytest_navigator.requirements` ("cuda").
+
+    The one that a user should hear of first in front.
+    """
 
     imports: ClassVar[tuple[str, ...]] = ()
     """Modules that loading needs, beside those of `requires`: the child imports them while the format is exported."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Outcome
     from pytest_navigator.steps.context import Context
 
-LIBRARIES = ("pytest-navigator", "numpy", "torch", "onnx", "onnxscript", "onnxruntime", "tensorflow", "jax")
+LIBRARIES = ("pytest-navigator", "numpy", "torch", "onnx", "onnxscript", "onnxruntime", "tensorflow", "keras", "tf2onnx", "jax")
 IRRELEVANT = {"keep", "save_data", "require", "formats", "runtimes", "precisions", "timeout", "profile", "batch_sizes"}
 """Settings that choose what is run or packed, not how a step comes out."""
 
@@ -30,7 +30,7 @@ def identity_of(context: Context) -> str:
         "variant": plain(context.variant),
         "settings": settings,
         "config": repr(context.suite.settings.config),
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "libraries": {name: _version(name) for name in (*LIBRARIES, *_required(context))},
         "needs": [
             (n.identity, n.digest, n.data.get("fingerprint"), n.data.get("observed")) for n in needed if n is not None
         ],
@@ -49,6 +49,13 @@ def still_true(context: Context, recorded: Outcome) -> bool:
         return True
     artifact = context.artifact()
     return artifact.exists() and digest_of(artifact) == recorded.digest
+
+
+def _required(context: Context) -> tuple[str, ...]:
+    """Return what a step needs: the packages of a format or runner that others have written."""
+    if context.step.runner:
+        return context.runner.requires
+    return context.run.registry.format(context.variant.format).requires_for(context.suite.matrix.framework)
 
 
 def _version(name: str) -> str | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from typing import Any
 
 from pytest_navigator import requirements
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.importing import imported
 from pytest_navigator.machine import peak
 from pytest_navigator.machine import reset_peak
 from pytest_navigator.npz import load_npz
@@ -49,7 +48,7 @@ def convert(folder: str, variant: JSON, parent: JSON, format: str, example: str)
     signature = load(root / "signature.json", Signature)
     feed = load_npz(root / example, signature.inputs)
     source = root / origin.key / origin.file
-    return _imported(format)().convert(source, feed, signature, made, root / made.key / made.file)
+    return imported(format)().convert(source, feed, signature, made, root / made.key / made.file)
 
 
 def correctness(folder: str, variant: JSON, runner: str, cases: JSON, rules: JSON, keep: str) -> JSON:
@@ -97,13 +96,5 @@ def close_runner(handle: str) -> None:
 
 def _runner(folder: str, variant: JSON, path: str) -> Runner:
     root, of = Path(folder), structured(variant, Variant)
-    runner: Runner = _imported(path)(root / of.key / of.file, load(root / "signature.json", Signature), of.parameters)
+    runner: Runner = imported(path)(root / of.key / of.file, load(root / "signature.json", Signature), of.parameters)
     return runner
-
-
-def _imported(path: str) -> Any:
-    module, _, name = path.partition(":")
-    found: Any = importlib.import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found

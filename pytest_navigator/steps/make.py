@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from pytest_navigator.importing import path_of
 from pytest_navigator.live import live_section
 from pytest_navigator.npz import load_npz
 from pytest_navigator.steps.context import Result
@@ -44,7 +45,7 @@ def convert(context: Context) -> Result:
         folder=context.folder.path,
         variant=context.variant,
         parent=context.suite.matrix.variants[context.variant.parent],
-        format=f"{type(form).__module__}:{type(form).__qualname__}",
+        format=path_of(type(form)),
         example=profiling_batch(context.folder),
     )
     return _proven(context, data)
@@ -57,8 +58,9 @@ def _proven(context: Context, data: JSON) -> Result:
     recorded = {**data, "bytes": size}
     for runner in context.run.registry.format(context.variant.format).runners:
         if context.missing(runner.requires) is None:
-            path = f"{runner.__module__}:{runner.__qualname__}"
-            settings = context.isolated("loads", folder=context.folder.path, variant=context.variant, runner=path)
+            settings = context.isolated(
+                "loads", folder=context.folder.path, variant=context.variant, runner=path_of(runner)
+            )
             return Result({**recorded, "loaded": runner.name, "settings": settings}, digest=digest_of(artifact))
     return Result(recorded, message="not loaded: no runtime for it here", digest=digest_of(artifact))
 
