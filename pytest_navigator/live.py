@@ -21,6 +21,7 @@ from pytest_navigator.capture import tail
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import Unavailable
 from pytest_navigator.messages import one_line
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class Live:
 
     def _fixture(self, name: str) -> object:
         try:
-            return self.request.getfixturevalue(name)
+            with recordable(name):
+                return self.request.getfixturevalue(name)
         except NavigatorError:
             raise
         except pytest.FixtureLookupError as error:  # its own text is for pytest's report
@@ -87,6 +89,24 @@ class Live:
                 "outputs differ): seed everything that it draws from, or give it a wider fixture scope; the "
                 "fixture's own setup is seeded already, a fixture that it depends on is not"
             )
+
+
+@contextmanager
+def recordable(what: str) -> Iterator[None]:
+    """Turn what ends a test at once into errors that a step can record: the steps after it hear of them too.
+
+    Raises:
+        Unavailable: the user's code called `pytest.skip` or `pytest.importorskip`.
+        SourceError: it called `pytest.fail`, `pytest.xfail` or `sys.exit`.
+    """
+    try:
+        yield
+    except pytest.skip.Exception as error:
+        raise Unavailable(f"{what} was skipped: {error}") from None
+    except pytest.fail.Exception as error:
+        raise SourceError(f"{what} failed: {error}") from error
+    except SystemExit as error:
+        raise SourceError(f"{what} raised {one_line(error)}") from error
 
 
 def fingerprint(source: Source, suite: Suite, outputs: dict[str, np.ndarray] | None = None) -> str:

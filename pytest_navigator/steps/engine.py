@@ -14,6 +14,7 @@ from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
+from pytest_navigator.live import recordable
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 from pytest_navigator.reproduce.names import with_script
@@ -108,7 +109,8 @@ def _attempt(context: Context) -> Outcome:
     """Run the step; what it raises becomes its outcome."""
     step = context.step
     try:
-        result = STEPS[step.step](context)
+        with recordable("nav_model or nav_dataloader"):
+            result = STEPS[step.step](context)
     except Unavailable as error:
         return _empty(step, Status.SKIPPED, message=str(error), requirement=error.requirement)
     except NotApplicable as error:
