@@ -16,6 +16,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from collections.abc import Sequence
 
     import numpy as np
@@ -100,15 +101,20 @@ class Flattener:
             return self._constant(value, place)
         return self._container(value, place)
 
-    def named(self, prefix: str, configured: Sequence[str] | None) -> Arrays:
+    def named(self, prefix: str, configured: Sequence[str] | None, taken: Collection[str] = ()) -> Arrays:
         """Name the leaves: fill in their nodes and return their arrays by name.
 
+        Args:
+            prefix: "input" or "output".
+            configured: the user's names, None or empty for none.
+            taken: names that something else has: of outputs those of the inputs, which an ONNX graph shares with them.
+
         Raises:
-            ConfigError: the names in `configured` are not as many as the leaves, or not unique.
+            ConfigError: the names in `configured` are not as many as the leaves, or not unique, or taken.
         """
-        names = _names([leaf.place for leaf in self.leaves], prefix)
+        names = _names([leaf.place for leaf in self.leaves], prefix, taken)
         if configured:
-            _check_configured(configured, names, prefix)
+            _check_configured(configured, names, prefix, taken)
             names = list(configured)
         for leaf, name in zip(self.leaves, names, strict=True):
             leaf.node["leaf"] = name
@@ -159,18 +165,18 @@ def _fields(value: object) -> list[tuple[str, object]] | None:
     return None
 
 
-def _names(places: Sequence[Place], prefix: str) -> list[str]:
+def _names(places: Sequence[Place], prefix: str, taken: Collection[str]) -> list[str]:
     """Return a unique name for every place: the shortest that is."""
     short = [place.short_name or f"{prefix}__{i}" for i, place in enumerate(places)]
-    count = Counter(short)
+    count = Counter([*short, *taken])
     wanted = [name if count[name] == 1 else place.full_name or name for name, place in zip(short, places, strict=True)]
     names: list[str] = []
     for name in wanted:
-        names.append(_unused(name, names))
+        names.append(_unused(name, {*names, *taken}))
     return names
 
 
-def _unused(name: str, used: Sequence[str]) -> str:
+def _unused(name: str, used: Collection[str]) -> str:
     candidate, i = name, 0
     while candidate in used:
         i += 1
@@ -178,7 +184,7 @@ def _unused(name: str, used: Sequence[str]) -> str:
     return candidate
 
 
-def _check_configured(configured: Sequence[str], found: Sequence[str], prefix: str) -> None:
+def _check_configured(configured: Sequence[str], found: Sequence[str], prefix: str, taken: Collection[str]) -> None:
     if len(configured) != len(found):
         raise ConfigError(
             f"{prefix}_names has {len(configured)} names ({', '.join(configured)}) for {len(found)} {prefix}s "
@@ -186,6 +192,8 @@ def _check_configured(configured: Sequence[str], found: Sequence[str], prefix: s
         )
     if twice := [name for name, count in Counter(configured).items() if count > 1]:
         raise ConfigError(f"{prefix}_names has {twice[0]!r} more than once: every {prefix} needs its own name")
+    if shared := [name for name in configured if name in taken]:
+        raise ConfigError(f"{prefix}_names has {shared[0]!r}, which an input is called: ONNX needs different names")
 
 
 def _key(key: object, place: Place) -> str | int:

@@ -29,6 +29,7 @@ from pytest_navigator.flattening import quoted
 from pytest_navigator.flattening import type_name
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from collections.abc import Iterator
     from collections.abc import Sequence
 
@@ -109,18 +110,26 @@ def flatten_call(
     return {"args": args, "kwargs": kwargs}, flattener.named("input", configured_names)
 
 
-def flatten_output(value: object, configured_names: Sequence[str] | None, framework: Framework) -> tuple[Tree, Arrays]:
+def flatten_output(
+    value: object, configured_names: Sequence[str] | None, framework: Framework, taken: Collection[str] = ()
+) -> tuple[Tree, Arrays]:
     """Return the structure of a return value and its arrays by name; numbers and strings are arrays without axes.
+
+    Args:
+        value: what the model returned.
+        configured_names: as in `flatten_call`.
+        framework: tells its arrays and converts them.
+        taken: names of the inputs, which no output gets.
 
     Raises:
         SourceError: a value of a type that is not supported, or nothing in it that could be compared.
-        ConfigError: `configured_names` are not as many as there are arrays, or not unique.
+        ConfigError: `configured_names` are not as many as there are arrays, or not unique, or an input's.
     """
     flattener = Flattener(framework, outputs=True)
     tree = flattener.node(value, Place("output", head="output"))
     if not flattener.leaves:
         raise SourceError(f"there is nothing to compare in the model's output: {_shortened(value)}")
-    return tree, flattener.named("output", configured_names)
+    return tree, flattener.named("output", configured_names, taken)
 
 
 def unflatten(tree: Tree, leaves: Mapping[str, object]) -> Any:

@@ -155,6 +155,15 @@ def test_configured_names_are_unique():
         flat((A, B), names=("x", "x"))
 
 
+def test_an_output_does_not_get_the_name_of_an_input():
+    """An ONNX graph has one name space for both."""
+    tree, arrays = flatten_output({"x": A, "y": B, "z": [C]}, None, FRAMEWORK, taken=["x", "z__0", "output__z__0"])
+    assert list(arrays) == ["output__x", "y", "output__z__0__1"]
+    assert tree["dict"][0] == ["x", {"leaf": "output__x"}]
+    with pytest.raises(ConfigError, match="output_names has 'x', which an input is called"):
+        flatten_output(A, ["x"], FRAMEWORK, taken=["x"])
+
+
 @pytest.mark.parametrize(
     ("value", "names"),
     [

@@ -36,7 +36,6 @@ from pytest_navigator.signatures import row
 from pytest_navigator.signatures import trt_profile
 from pytest_navigator.steps.context import Context
 from pytest_navigator.steps.context import Result
-from pytest_navigator.structure import call_of
 from pytest_navigator.structure import difference
 from pytest_navigator.structure import flatten_call
 from pytest_navigator.structure import flatten_output
@@ -114,7 +113,7 @@ class _Model:
         except Exception as error:
             text = f"{type(error).__name__}: {error}".splitlines()[0]
             raise SourceError(f"the model raised on {place}: {text}") from error
-        tree, outputs = flatten_output(raw, self.names, framework)
+        tree, outputs = flatten_output(raw, self.names, framework, taken=arrays.keys())
         if self.tree is None:
             self.tree = tree
         elif (other := difference(tree, self.tree, "the first sample")) is not None:
@@ -143,7 +142,8 @@ def _samples(context: Context, source: Source, loader: object) -> Samples:
     names = source.parameter_names()
 
     def flatten(sample: object) -> tuple[JSON, Arrays]:
-        return flatten_call(call_of(sample, framework.name), names, settings.config.input_names, framework)
+        call = source.call_of(sample)
+        return flatten_call(call, names, settings.config.input_names or source.input_names(call), framework)
 
     limits = Limits(settings.sample_count, settings.max_sample_bytes)
     with seeded(settings.seed, [framework]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from blackbox import status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,3 +223,19 @@ def test_an_operator_that_onnx_has_not_is_a_failure_when_onnx_was_named(
     (message,) = failed(result).values()
     assert list(failed(result)) == ["test_export[onnx]"]
     assert "bessel_j0" in message
+
+
+def test_an_output_that_is_called_as_an_input_has_a_name_of_its_own_in_every_format(
+    project: Project, nav: Nav, failed: Failed, pytester: pytest.Pytester
+) -> None:
+    project(
+        "class Model(torch.nn.Module):\n    def forward(self, x):\n        return {'x': x * 2, 'y': x + 1}",
+        loader="[{'x': torch.randn(3, 5)}]",
+    )
+
+    result = nav("--nav-package=out.nav", formats="onnx,torchscript-trace,torch-exportedprogram")
+
+    assert not failed(result)
+    result.assert_outcomes(passed=8)
+    outputs = status(pytester.path / "out.nav")["output_metadata"]
+    assert [output["name"] for output in outputs["metadata"]] == ["output__x", "y"]
