@@ -122,9 +122,31 @@ def build(settings: Settings, registry: Registry, framework: str) -> Matrix:
     """
     wanted = _wanted(settings, registry, framework)
     everything = _expand(_with_parents(wanted, registry, framework), registry, framework)
+    provided = (framework,) if everything[framework].file else ()
+    return assemble(everything, list(wanted), settings, registry, framework, provided)
+
+
+def assemble(
+    everything: Mapping[str, Variant],
+    wanted: Sequence[str],
+    settings: Settings,
+    registry: Registry,
+    framework: str,
+    provided: tuple[str, ...],
+    *,
+    live: bool = True,
+) -> Matrix:
+    """Return what the settings leave of the variants that there can be.
+
+    Args:
+        everything: by key, the source's own first, parents before what is made from them.
+        wanted: names of the formats that are there unless the settings name others.
+        provided: keys of the variants whose artifact comes with the source.
+        live: whether there is a live source for its runners to run.
+    """
     names = _names(settings, registry)
-    kept = _kept(everything, names or list(wanted), settings, framework)
-    cells = _cells(kept, settings, registry)
+    kept = _kept(everything, names or wanted, settings, framework)
+    cells = _cells(kept, settings, registry, live=live)
     matrix = Matrix(
         framework=framework,
         variants=kept,
@@ -134,7 +156,7 @@ def build(settings: Settings, registry: Registry, framework: str) -> Matrix:
         named=tuple(v.key for v in kept.values() if any(covers(n, v) for n in (*names, *settings.require))),
         implied=tuple(v.key for v in kept.values() if v.format not in wanted),
         xfail=settings.config.xfail,
-        provided=(framework,) if kept[framework].file else (),
+        provided=tuple(key for key in provided if key in kept),
     )
     _check_names("xfail of nav_config", settings.config.xfail, matrix)
     _check_names("required format", settings.require, matrix)
@@ -257,7 +279,9 @@ def _check_precisions(precisions: Sequence[str] | None, variants: Mapping[str, V
             raise unknown("precision", precision, valid)
 
 
-def _cells(variants: Mapping[str, Variant], settings: Settings, registry: Registry) -> tuple[tuple[str, str], ...]:
+def _cells(
+    variants: Mapping[str, Variant], settings: Settings, registry: Registry, *, live: bool
+) -> tuple[tuple[str, str], ...]:
     """Return the variant × runner pairs that the settings leave."""
     runners = [r for f in registry.formats.values() for r in f.runners]
     valid = {r.name for r in runners} | {r.runtime for r in runners}
@@ -269,7 +293,7 @@ def _cells(variants: Mapping[str, Variant], settings: Settings, registry: Regist
         for variant in variants.values()
         for runner in registry.format(variant.format).runners
         if not settings.runtimes or runner.name in settings.runtimes or runner.runtime in settings.runtimes
-        if settings.device in (None, runner.device)
+        if settings.device in (None, runner.device) and (live or not runner.live)
     )
 
 

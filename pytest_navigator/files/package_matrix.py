@@ -1,0 +1,75 @@
+"""What the checks of a package are: its exported formats as they are, everything that is made from them anew (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.matrix import assemble
+from pytest_navigator.matrix import covers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_navigator.files.package_source import PackageSource
+    from pytest_navigator.matrix import Matrix
+    from pytest_navigator.records import Variant
+    from pytest_navigator.registry import Registry
+    from pytest_navigator.settings import Settings
+
+
+def package_matrix(package: PackageSource, settings: Settings, registry: Registry) -> Matrix:
+    """Return the suite of a package.
+
+    Its own conversions are made again with the parameters that they had, the other conversions that the registry knows
+    with default ones.
+
+    Raises:
+        ConfigError: a format was asked for that neither is in the package nor can be made from what is.
+    """
+    framework = package.suite.framework
+    registry.framework(framework)
+    variants = _recorded(package, registry)
+    variants |= _convertible(variants, framework, registry)
+    _check_named(variants, package, settings)
+    provided = tuple(v.key for v in package.exported if v.key in variants)
+    wanted = list(dict.fromkeys(v.format for v in variants.values()))
+    return assemble(variants, wanted, settings, registry, framework, provided, live=False)
+
+
+def _recorded(package: PackageSource, registry: Registry) -> dict[str, Variant]:
+    """Return the variants of the package that can be checked: formats that are known here, with their parents."""
+    exported = {variant.key for variant in package.exported}
+    own = package.suite.framework
+    found: dict[str, Variant] = {}
+    for variant in package.suite.variants:
+        made = variant.parent in found and variant.parent != own
+        if variant.key == own or (variant.format in registry.formats and (variant.key in exported or made)):
+            found[variant.key] = replace(variant, runners=())
+    return found
+
+
+def _convertible(variants: Mapping[str, Variant], framework: str, registry: Registry) -> dict[str, Variant]:
+    """Return what can be converted from what is there, parents first."""
+    found: dict[str, Variant] = {}
+    known = {variant.format for variant in variants.values()}
+    pending = [form for form in registry.formats.values() if framework in form.frameworks and form.name not in known]
+    while ready := [form for form in pending if form.parent_for(framework) in known]:
+        for form in ready:
+            parents = [v for v in (*variants.values(), *found.values()) if v.format == form.parent_for(framework)]
+            found |= {variant.key: variant for variant in form.variants(form.config(), parents)}
+        known |= {form.name for form in ready}
+        pending = [form for form in pending if form not in ready]
+    return found
+
+
+def _check_named(variants: Mapping[str, Variant], package: PackageSource, settings: Settings) -> None:
+    own = package.suite.framework
+    for name in settings.formats or ():
+        if not any(covers(str(name), variant) for variant in variants.values()):
+            held = ", ".join(key for key in variants if key != own)
+            raise ConfigError(
+                f"format {name!r} is not in {package.path}, and cannot be made without the live model "
+                f"(there are: {held})"
+            )

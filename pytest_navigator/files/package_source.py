@@ -1,0 +1,204 @@
+"""A `.nav` package as the source: what it holds that the checks can be run on again, on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import fields
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.config import NavConfig
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.selection import DATA
+from pytest_navigator.package.selection import SMALL
+from pytest_navigator.profile_config import OptimizationProfile
+from pytest_navigator.profile_config import ProfilerConfig
+from pytest_navigator.records import Outcome
+from pytest_navigator.records import Signature
+from pytest_navigator.records import Status
+from pytest_navigator.records import SuiteRecord
+from pytest_navigator.records import structured
+from pytest_navigator.tolerances import Rule
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_navigator.package.reader import PackageFile
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Variant
+
+PROFILES: tuple[type, ...] = (OptimizationProfile, ProfilerConfig)
+REPACK = "pack it again from the run that made it"
+
+
+@dataclass(frozen=True)
+class PackageSource:
+    """What a package says of the run that wrote it.
+
+    Attributes:
+        suite: the suite as it was collected, with its settings.
+        signature: of the source.
+        source: the outcome of its source step: the cases, the selection of samples.
+        verifications: what its `verify_` tests found.
+        files: name -> SHA-256 of everything in the package.
+        digests: key -> digest of the artifacts that were proven.
+    """
+
+    path: Path
+    suite: SuiteRecord
+    signature: Signature
+    source: Outcome
+    verifications: tuple[Outcome, ...]
+    files: dict[str, str]
+    digests: dict[str, str]
+
+    @property
+    def exported(self) -> tuple[Variant, ...]:
+        """The variants that stand for the source: exported from it, or files that it was itself."""
+        return tuple(v for v in self.suite.variants if v.parent is None and v.file and self.artifact(v))
+
+    def artifact(self, variant: Variant) -> list[str]:
+        """Return the names of a variant's files, without its logs and scripts."""
+        folder = f"{variant.key}/"
+        names = (name for name in self.files if name.startswith(folder))
+        return [name for name in names if not name.removeprefix(folder).startswith(SMALL)]
+
+    def extract(self, target: Path) -> None:
+        """Write the samples, the recorded outputs and the exported artifacts below `target`.
+
+        Raises:
+            PackageError: a file is damaged.
+        """
+        artifacts = [name for variant in self.exported for name in self.artifact(variant)]
+        with open_package(self.path) as package:
+            package.extract([*self._samples(), *artifacts], target)
+
+    def config(self) -> NavConfig:
+        """Return the settings of the run that the checks must have again; the others are this run's."""
+        chosen = {name: self._setting(name) for name in RESTORED}
+        return NavConfig(
+            name=self.suite.name,
+            framework=self.suite.framework,
+            batch_dim=self.signature.batch_dim,
+            input_names=[spec.name for spec in self.signature.inputs],
+            output_names=[spec.name for spec in self.signature.outputs],
+            comparisons=_comparisons(self._setting("comparisons") or {}),
+            optimization_profile=_profile(self._setting("optimization_profile")),
+            **chosen,
+        )
+
+    def lost(self) -> list[str]:
+        """Return the user's own comparisons, which no package can hold: "logits (by its function near)"."""
+        return list(_functions(self._setting("comparisons") or {}))
+
+    def _samples(self) -> list[str]:
+        return [name for name in self.files if name.partition("/")[0] in DATA]
+
+    def _setting(self, name: str) -> JSON:
+        """Return a setting of that run that somebody made, None for a default."""
+        setting = self.suite.settings.get(name) or {}
+        return None if setting.get("origin") == "default" else setting.get("value")
+
+
+RESTORED = ("atol", "rtol", "batch_sizes", "seed")
+"""Settings that are plain values and make the checks what they were."""
+
+
+def read_package(path: Path) -> PackageSource:
+    """Read what a package says.
+
+    Raises:
+        PackageError: it is truncated or no package; it is of Model Navigator itself, or holds nothing to check.
+    """
+    with open_package(path) as package:
+        details = package.details
+        if "suite" not in details:
+            raise PackageError(_foreign(path, package))
+        try:
+            suite = structured({"package": "", **details["suite"], "settings": details["settings"]}, SuiteRecord)
+            outcomes = {id: structured(step, Outcome) for id, step in details["steps"].items()}
+            signature = structured(details["signature"], Signature) if details["signature"] else None
+            verifications = tuple(_verification(record) for record in details["verification"])
+        except Exception as error:  # cattrs raises many types
+            version = details.get("version", "unknown")
+            raise PackageError(
+                f"{path}: its records are not those of this version (they were written by {version}): {error}"
+            ) from error
+        digests = {o.key: o.digest for o in outcomes.values() if o.step in ("export", "convert") and o.passed}
+        source = outcomes.get("source")
+        if source is None or signature is None or not source.passed:
+            raise PackageError(f"{path}: its model was not fit for checks: {source.message if source else 'no source'}")
+        found = PackageSource(path, suite, signature, source, verifications, package.files(), digests)
+    _check(found)
+    return found
+
+
+def _check(found: PackageSource) -> None:
+    """Find what is not in a package before anything runs."""
+    outputs = [case["output"] for case in found.source.data["cases"]]
+    if absent := [name for name in outputs if name not in found.files]:
+        raise PackageError(
+            f"{found.path} has no {absent[0]}: the samples were left out (--nav-save-data=none); with nothing to "
+            f"compare with, its checks cannot run; {REPACK} with --nav-save-data=all"
+        )
+    if not found.exported:
+        raise PackageError(
+            f"{found.path} holds no model that was exported from its {found.suite.framework} source, so there is "
+            f"nothing to check; {REPACK} with --nav-keep=all"
+        )
+
+
+def _foreign(path: Path, package: PackageFile) -> str:
+    version = package.status.get("model_navigator_version") or package.status.get("format_version")
+    return (
+        f"{path} is a package of Model Navigator {version}: only packages of this project can be checked again. Unpack "
+        "it, and name a model in it (--nav-model=onnx/model.onnx)"
+    )
+
+
+def _verification(record: dict[str, JSON]) -> Outcome:
+    return Outcome(
+        step="verify",
+        status=Status(record["status"]),
+        key=record["key"],
+        runner=record["runner"],
+        message=record["message"],
+        started=record["time"],
+        digest=record["digest"],
+        data={"nodeid": record["nodeid"]},
+    )
+
+
+def _profile(value: JSON) -> Any:
+    """Return a profile as the class whose fields it has; its own loader was not recorded."""
+    if not value:
+        return None
+    kind = next(kind for kind in PROFILES if {f.name for f in fields(kind)} == set(value))
+    return kind(**{name: each for name, each in value.items() if name != "dataloader"})
+
+
+def _comparisons(value: dict[str, JSON]) -> dict[str, Any]:
+    """Return rules as such, without those that were functions of the user's."""
+    found: dict[str, Any] = {}
+    for name, each in value.items():
+        if _is_rule(each):
+            found[name] = structured(each, Rule)
+        elif isinstance(each, dict):
+            found[name] = _comparisons(each)
+    return found
+
+
+def _functions(value: dict[str, JSON]) -> list[str]:
+    """Return where functions were, with their names."""
+    found = []
+    for name, each in value.items():
+        if isinstance(each, str):
+            found.append(f"{name} (by its function {each})")
+        elif not _is_rule(each):
+            found += [f"{name}: {inner}" for inner in _functions(each)]
+    return found
+
+
+def _is_rule(value: JSON) -> bool:
+    return isinstance(value, dict) and set(value) == {f.name for f in fields(Rule)}
