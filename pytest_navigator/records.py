@@ -144,6 +144,7 @@ class SuiteRecord:
         implied: keys of the variants that nobody asked for but that others are made from.
         named: keys of the variants that somebody named (their failure is never an xfail).
         provided: keys of the variants whose artifact comes with the source.
+        verify: node ids of the `verify_` tests that were collected -> the key and the runner that they verify.
     """
 
     name: str
@@ -157,6 +158,7 @@ class SuiteRecord:
     implied: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     provided: tuple[str, ...] = ()
+    verify: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -262,6 +264,11 @@ class Outcome:
     def id(self) -> str:
         """The id of the step, unique in its suite."""
         return step_id(self.step, self.key, self.runner, self.batch)
+
+    def digest_of(self, key: str) -> str:
+        """Return the SHA-256 of one variant's artifact: a source can bring several."""
+        artifacts: dict[str, str] = self.data.get("artifacts", {})
+        return artifacts.get(key, self.digest)
 
     @property
     def passed(self) -> bool:
