@@ -41,7 +41,7 @@ def save_npz(
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
-            stored = _stored(array)
+            stored = storable(array)
             if batch_dim is not None and name in batched:
                 stored = np.squeeze(stored, batch_dim)
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
@@ -93,7 +93,8 @@ def _loaded(archive: zipfile.ZipFile, spec: TensorSpec, batch_dim: int | None) -
     return np.expand_dims(array, batch_dim) if batch_dim is not None and spec.batched else array
 
 
-def _stored(array: np.ndarray) -> np.ndarray:
+def storable(array: np.ndarray) -> np.ndarray:
+    """Return an array that numpy alone can read: types that only ml_dtypes has in float32, its integers in int8."""
     if array.dtype.name not in vars(ml_dtypes):
         return array
     return _cast(array, np.dtype(np.int8 if "int" in array.dtype.name else np.float32))

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.package.archive import name_problem
+from pytest_navigator.package.polygraphy_json import INPUTS
+from pytest_navigator.package.polygraphy_json import OUTPUTS
 from pytest_navigator.package.strategies import best
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def _reason(name: str, path: Path, folder: Path, dropped: set[str], keep: str, s
         return "a link out of the workspace"
     if not path.is_file():
         return "not a regular file"
-    if top in DATA and save_data == "none":
+    if (top in DATA or name.endswith((INPUTS, OUTPUTS))) and save_data == "none":
         return "save_data=none"
     return f"keep={keep}" if top in dropped and not rest.startswith(SMALL) else ""
 

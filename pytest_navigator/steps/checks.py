@@ -11,6 +11,7 @@ from pytest_navigator.errors import StepFailed
 from pytest_navigator.messages import one_line
 from pytest_navigator.npz import load_npz
 from pytest_navigator.npz import save_npz
+from pytest_navigator.package import polygraphy_json
 from pytest_navigator.profiling import measure
 from pytest_navigator.signatures import resized
 from pytest_navigator.tracebacks import users_traceback
@@ -58,6 +59,21 @@ def compare(
         if kept:
             save_npz(keep / f"{i}.npz", {name: actual[name] for name in kept if name in actual})
     return comparison.reports()
+
+
+def dump(runner: Runner, folder: Path, cases: Sequence[Case], stem: str) -> None:
+    """Run cases once more on an activated runner, and write what goes in and comes out for Polygraphy.
+
+    Args:
+        folder: of the suite.
+        stem: what the names of the two files in it start with.
+    """
+    feeds = [read_input(folder, case, runner.signature) for case in cases]
+    expected = [read_output(folder, case, runner.signature) for case in cases]
+    actual = [_infer(runner, case, feed) for case, feed in zip(cases, feeds, strict=True)]
+    polygraphy_json.save_inputs(folder / f"{stem}{polygraphy_json.INPUTS}", feeds)
+    results = {polygraphy_json.SOURCE: expected, type(runner).name: actual}
+    polygraphy_json.save_outputs(folder / f"{stem}{polygraphy_json.OUTPUTS}", results)
 
 
 def profile(

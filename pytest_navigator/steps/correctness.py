@@ -10,12 +10,14 @@ from pytest_navigator.correctness import judge
 from pytest_navigator.correctness import one_line
 from pytest_navigator.correctness import table
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.live import live_section
 from pytest_navigator.npz import load_npz
 from pytest_navigator.records import Case
 from pytest_navigator.records import OutputReport
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
+from pytest_navigator.steps import evidence
+from pytest_navigator.steps.active import live_runner
+from pytest_navigator.steps.active import subject
 from pytest_navigator.steps.context import Result
 from pytest_navigator.steps.scripts import write_correctness
 from pytest_navigator.tolerances import functions
@@ -40,6 +42,7 @@ def run(context: Context) -> Result:
     context.require(*context.runner.requires)
     cases, rules = cases_of(context), rules_of(context, context.variant, context.folder.signature, _precision(context))
     write_correctness(context, cases, rules)
+    evidence.forget(context)
     keep = context.folder.path / ".outputs" / context.step.id
     try:
         reports = _judged(context, _compared(context, cases, rules, keep), cases, keep)
@@ -47,9 +50,10 @@ def run(context: Context) -> Result:
         shutil.rmtree(keep, ignore_errors=True)
     data = {"outputs": plain(reports), "cases": len(cases), "rules": plain(rules)}
     if any(report.problem for report in reports):
-        raise StepFailed(one_line(reports), table(reports), "mismatch", data)
+        detail = f"{table(reports)}\n{evidence.keep(context, reports, cases)}"
+        raise StepFailed(one_line(reports), detail, "mismatch", data)
     made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
-    return Result(data, digest=made.digest if made else "")
+    return Result(data, digest=made.digest_of(context.variant.key) if made else "")
 
 
 def cases_of(context: Context) -> list[Case]:
@@ -96,22 +100,11 @@ def _names(context: Context) -> set[str]:
 
 def _compared(context: Context, cases: list[Case], rules: dict[str, Rule], keep: Path) -> list[OutputReport]:
     if not context.runner.live:
-        found = context.isolated(
-            "correctness",
-            folder=context.folder.path,
-            variant=context.variant,
-            runner=context.runner.path,
-            cases=cases,
-            rules=rules,
-            keep=keep,
-        )
+        found = context.isolated("correctness", **subject(context), cases=cases, rules=rules, keep=keep)
         return structured(found, list[OutputReport])
     from pytest_navigator.steps.checks import compare
 
-    source = context.live.source()
-    kind = context.run.registry.runner(context.runner.name)
-    active = kind(source, context.folder.signature, context.variant.parameters)
-    with live_section(context.log, context.limit), source.preserved(), active as runner:
+    with live_runner(context) as runner:
         return compare(runner, context.folder.path, cases, rules, keep)
 
 

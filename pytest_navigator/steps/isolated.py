@@ -60,6 +60,12 @@ def correctness(folder: str, variant: JSON, runner: str, cases: JSON, rules: JSO
         return plain(reports)
 
 
+def dump(folder: str, variant: JSON, runner: str, cases: JSON, stem: str) -> None:
+    """Write what goes into a runner and what comes out of it for Polygraphy."""
+    with _runner(folder, variant, runner) as active:
+        checks.dump(active, Path(folder), structured(cases, list[Case]), stem)
+
+
 def profile(
     folder: str, variant: JSON, runner: str, sample: str, batch_size: int | None, windows: JSON, seconds: float
 ) -> JSON:

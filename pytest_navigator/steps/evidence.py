@@ -1,0 +1,72 @@
+"""What a failed comparison leaves: inputs and outputs of the worst comparisons, for Polygraphy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import NavigatorError
+from pytest_navigator.package.polygraphy_json import INPUTS
+from pytest_navigator.package.polygraphy_json import OUTPUTS
+from pytest_navigator.steps.active import live_runner
+from pytest_navigator.steps.active import subject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.records import Case
+    from pytest_navigator.records import OutputReport
+    from pytest_navigator.steps.context import Context
+
+LARGEST_BYTES = 64 * 2**20
+"""Inputs and outputs of the source that are kept; as text they take a third more, and the runner has its own."""
+
+
+def keep(context: Context, reports: Sequence[OutputReport], cases: Sequence[Case]) -> str:
+    """Run the worst comparisons once more and write what goes in and comes out.
+
+    Returns:
+        One line: the names of the files and how many comparisons they have, or why they could not be written. The step
+        has failed for another reason, which this must not hide.
+    """
+    chosen = _chosen(context, reports, cases)
+    stem = _stem(context)
+    try:
+        _dump(context, chosen, stem)
+    except (NavigatorError, OSError) as error:
+        return f"inputs and outputs could not be kept: {error}"
+    return f"inputs and outputs of {len(chosen)} of {len(cases)} comparisons: {stem}{INPUTS}, {stem}{OUTPUTS}"
+
+
+def forget(context: Context) -> None:
+    """Remove what an earlier attempt of this step has left."""
+    for ending in (INPUTS, OUTPUTS):
+        (context.folder.path / f"{_stem(context)}{ending}").unlink(missing_ok=True)
+
+
+def _stem(context: Context) -> str:
+    """Return what the names of the files start with: the step's runner as ids of items write it, `onnx-cpu`."""
+    return context.suite.matrix.cell_id(context.variant.key, context.runner.name)
+
+
+def _chosen(context: Context, reports: Sequence[OutputReport], cases: Sequence[Case]) -> list[Case]:
+    """Return the comparisons that failed worst, then the others in their order, as many as there is room for."""
+    worst = {(report.sample, report.case) for report in reports if report.problem}
+    ordered = sorted(cases, key=lambda case: (case.sample, case.kind) not in worst)
+    kept: list[Case] = []
+    total = 0
+    for case in ordered:
+        total += sum((context.folder.path / name).stat().st_size for name in (case.input, case.output))
+        if kept and total > LARGEST_BYTES:
+            break
+        kept.append(case)
+    return kept
+
+
+def _dump(context: Context, cases: Sequence[Case], stem: str) -> None:
+    if not context.runner.live:
+        context.isolated("dump", **subject(context), cases=cases, stem=stem)
+        return
+    from pytest_navigator.steps.checks import dump
+
+    with live_runner(context) as runner:
+        dump(runner, context.folder.path, cases, stem)
