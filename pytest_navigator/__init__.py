@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.base import Format as Format
     from pytest_navigator.formats.base import FormatConfig as FormatConfig
     from pytest_navigator.formats.exportedprogram import TorchExportConfig as TorchExportConfig
+    from pytest_navigator.formats.jax import JaxConfig as JaxConfig
     from pytest_navigator.formats.onnx_config import OnnxConfig as OnnxConfig
     from pytest_navigator.formats.onnx_config import OnnxDynamoExportConfig as OnnxDynamoExportConfig
     from pytest_navigator.formats.onnx_config import OnnxTraceExportConfig as OnnxTraceExportConfig
     from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
     from pytest_navigator.formats.tensorflow import TensorFlowConfig as TensorFlowConfig
+    from pytest_navigator.formats.stablehlo import StableHLOConfig as StableHLOConfig
     from pytest_navigator.formats.torch import TorchConfig as TorchConfig
     from pytest_navigator.formats.torchscript import JitType as JitType
     from pytest_navigator.formats.torchscript import TorchScriptConfig as TorchScriptConfig
@@ -38,11 +40,13 @@ _HOMES = {
     "Format": "formats.base",
     "FormatConfig": "formats.base",
     "TorchExportConfig": "formats.exportedprogram",
+    "JaxConfig": "formats.jax",
     "OnnxConfig": "formats.onnx_config",
     "OnnxDynamoExportConfig": "formats.onnx_config",
     "OnnxTraceExportConfig": "formats.onnx_config",
     "TensorFlowSavedModelConfig": "formats.savedmodel",
     "TensorFlowConfig": "formats.tensorflow",
+    "StableHLOConfig": "formats.stablehlo",
     "TorchConfig": "formats.torch",
     "JitType": "formats.torchscript",
     "TorchScriptConfig": "formats.torchscript",

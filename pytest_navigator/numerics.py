@@ -53,6 +53,15 @@ SETTINGS: dict[str, dict[str, Setting]] = {
             lambda torch, value: setattr(torch.backends.cudnn, "benchmark", value),
         ),
     },
+    "jax": {
+        "enable_x64": Setting(
+            lambda jax: jax.config.jax_enable_x64, lambda jax, value: jax.config.update("jax_enable_x64", value)
+        ),
+        "default_matmul_precision": Setting(
+            lambda jax: jax.config.jax_default_matmul_precision,
+            lambda jax, value: jax.config.update("jax_default_matmul_precision", value),
+        ),
+    },
 }
 
 

@@ -40,18 +40,21 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_nav_formats() -> list[type[Format]]:
     """Add the built-in formats."""
     from pytest_navigator.formats.exportedprogram import TorchExportedProgramFormat
+    from pytest_navigator.formats.jax import JaxFormat
     from pytest_navigator.formats.onnx import OnnxFormat
     from pytest_navigator.formats.python import PythonFormat
+    from pytest_navigator.formats.stablehlo import StableHLOFormat
     from pytest_navigator.formats.torch import TorchFormat
     from pytest_navigator.formats.torchscript import TorchScriptFormat
 
-    return [TorchFormat, TorchScriptFormat, TorchExportedProgramFormat, OnnxFormat, PythonFormat]
+    return [TorchFormat, TorchScriptFormat, TorchExportedProgramFormat, JaxFormat, StableHLOFormat, OnnxFormat, PythonFormat]
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_nav_frameworks() -> list[type[Framework]]:
     """Add the built-in frameworks."""
+    from pytest_navigator.frameworks.jax import JaxFramework
     from pytest_navigator.frameworks.python import PythonFramework
     from pytest_navigator.frameworks.torch import TorchFramework
 
-    return [TorchFramework, PythonFramework]
+    return [TorchFramework, JaxFramework, PythonFramework]

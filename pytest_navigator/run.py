@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -135,6 +136,7 @@ class Run:
 
     def warm_up(self, more: Iterable[str] = ()) -> None:
         """Start the child and have it import what the runners of this run need, and `more` modules."""
+        self._set_environment()
         runners = [r for suite in self.suites.values() for r in suite.matrix.runners.values() if not r.live]
         if self.options.in_process or not runners:
             return
@@ -166,6 +168,13 @@ class Run:
         self.progress.close()
         if self._child is not None:
             self._child.close()
+
+    def _set_environment(self) -> None:
+        """Set what the frameworks of the models ask for, in this process and so in the child; a user's value stays."""
+        for suite in self.suites.values():
+            framework = self.registry.frameworks.get(suite.matrix.framework)
+            for name, value in framework.environment.items() if framework else ():
+                os.environ.setdefault(name, value)
 
     def _suite(self, place: Place, model_id: str, parameters: dict[str, Any]) -> Suite:
         nav_config = place.config(model_id)

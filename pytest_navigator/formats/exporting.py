@@ -18,7 +18,7 @@ from pytest_navigator.errors import StepFailed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LIBRARIES = ("torch", "tensorflow", "keras", "tf2onnx", "jax", "jaxlib", "flax", "jax2onnx", "onnx")
+LIBRARIES = ("torch", "tensorflow", "keras", "tf2onnx", "jax", "jaxlib", "flax", "equinox", "jax2onnx", "onnx")
 """Whose lines in a traceback are not the user's."""
 
 # What exporters say of failures that users meet often, and what it means for their model.
@@ -29,6 +29,13 @@ CAUSES = (
     ),
     (r"satisfy the generated guard (.+?)\.?$", "the model does not take every size: it needs {0}"),
     (r"Could not guard on data-dependent expression (.+?) \(", "the model branches on the values of a tensor ({0})"),
+    (r"Attempted boolean conversion of traced array", "the model branches on the values of an array"),
+    (
+        r"Symbolic dimension '(.+?)' used in a context that requires a constant",
+        "the model takes {0}, which is dynamic, for a constant (by int(x.shape[i]))",
+    ),
+    (r"Symbolic dimension comparison '(.+?)' (\S+) '(.+?)' is inconclusive", "the model branches on {0} {1} {2}"),
+    (r"patched_(\w+)\(\) takes \d+ positional", "jax2onnx needs the arguments of {0} after the first one by name"),
 )
 
 

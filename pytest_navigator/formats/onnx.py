@@ -57,7 +57,7 @@ REQUIRES = {
     "torch-exportedprogram": TORCH,
     "tensorflow": TENSORFLOW,
     "tf-savedmodel": TENSORFLOW,
-    "jax": ("jax", "jax2onnx", "onnx"),
+    "jax": ("jax", "onnx"),
 }
 
 

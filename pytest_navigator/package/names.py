@@ -40,6 +40,7 @@ FORMATS = {
     "onnx": FormatNames("ONNX", "ONNX", "Onnx"),
     "trt": FormatNames("TensorRT", "TRT", "TensorRT"),
     "tf-savedmodel": FormatNames("SavedModel", "SavedModel", "TensorFlowSavedModel"),
+    "stablehlo": FormatNames("StableHLO", "StableHLO", "StableHLO"),
     "tf-trt": FormatNames("TensorFlow-TensorRT", "TFTRT", "TensorFlowTensorRT"),
 }
 

@@ -1,0 +1,235 @@
+"""JAX in scripts: the flat function that exporters get, and the calls of its runners (pure)."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+from pytest_navigator.reproduce import jax_model
+from pytest_navigator.reproduce.code import call_arguments
+from pytest_navigator.reproduce.code import identifiers
+from pytest_navigator.reproduce.code import imports_of
+from pytest_navigator.reproduce.code import keywords
+from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.parts import MakingCode
+from pytest_navigator.reproduce.parts import RunnerCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import TensorSpec
+    from pytest_navigator.reproduce.parts import Subject
+
+MODEL = ("parts", "with_parameters", "parameter_of", "arrays", "filled", "is_parameter")
+"""What a script needs of `jax_model` for a live model."""
+
+MODEL_IMPORTS = (
+    "import functools",
+    "import inspect",
+    "import jax",
+    "from collections.abc import Callable",
+    "from typing import Any",
+)
+
+FLAT = '''
+def flat_function(model: Any) -> tuple[Callable, dict]:
+    """Return the model as a function of its parameters and of the inputs by position, and the parameters."""
+    tree, build = parts(model)
+
+    def flat(parameters, {parameters}):
+        output = build(filled(tree, parameters))({arguments})
+        return tuple(map(jax.numpy.asarray, ({outputs},)))
+
+    return flat, arrays(tree)
+'''
+
+STABLEHLO = """flat, parameters = flat_function(model)
+function = jax.jit(functools.partial(flat, parameters))
+{inputs}
+exported = export.export(function{options})(*inputs)
+with open(args.output, "wb") as file:
+    file.write(exported.serialize())
+export.deserialize(exported.serialize())"""
+
+ONNX = """flat, parameters = flat_function(model)
+{inputs}
+made = to_onnx(
+    functools.partial(flat, parameters),
+    inputs{options},
+)
+onnx.save(made, args.output)
+onnxruntime.InferenceSession(args.output, providers=["CPUExecutionProvider"])"""
+
+SAVEDMODEL = """flat, parameters = flat_function(model)
+converted = jax2tf.convert(
+    flat,
+    polymorphic_shapes={shapes}{options},
+)
+module = tf.Module()
+module.parameters = [tf.Variable(np.asarray(value), trainable=False) for value in parameters.values()]
+names, narrow = {names}, jax.dtypes.canonicalize_dtype
+
+
+def run(*inputs):
+    inputs = [tf.cast(x, narrow(x.dtype.as_numpy_dtype)) for x in inputs]
+    return dict(zip(names, converted(dict(zip(parameters, module.parameters)), *inputs)))
+
+
+module.run = tf.function(run, autograph=False, jit_compile={jit_compile})
+specs = {specs}
+tf.saved_model.save(module, args.output, signatures={{"serving_default": module.run.get_concrete_function(*specs)}})
+tf.saved_model.load(args.output)"""
+
+
+def stablehlo(subject: Subject, options: Mapping[str, JSON]) -> MakingCode:
+    """Return the export by `jax.export`."""
+    body = STABLEHLO.format(inputs=_inputs(subject.signature), options=keywords(options))
+    return _making(subject, body, ("from jax import export",))
+
+
+def onnx(subject: Subject, options: Mapping[str, JSON]) -> MakingCode:
+    """Return the export by jax2onnx."""
+    lines = "".join(keywords({name: value}).replace(", ", ",\n    ", 1) for name, value in options.items())
+    body = ONNX.format(inputs=_inputs(subject.signature), options=lines)
+    imports = ("import onnx", "import onnxruntime", "from jax import export", "from jax2onnx import to_onnx")
+    return _making(subject, body, imports)
+
+
+def savedmodel(
+    subject: Subject, shapes: Sequence[str | None], options: Mapping[str, JSON], jit_compile: bool | None
+) -> MakingCode:
+    """Return the export by jax2tf."""
+    specs = "".join(
+        f"    tf.TensorSpec({literal([None if a in s.axes else n for a, n in enumerate(s.shape)])}, "
+        f"INPUTS[{s.name!r}], {s.name!r}),\n"
+        for s in subject.signature.inputs
+    )
+    body = SAVEDMODEL.format(
+        shapes=literal(list(shapes)),
+        options="".join(keywords({name: value}).replace(", ", ",\n    ", 1) for name, value in options.items()),
+        names=literal([spec.name for spec in subject.signature.outputs]),
+        jit_compile=jit_compile,
+        specs=f"[\n{specs}]",
+    )
+    return _making(subject, body, ("import tensorflow as tf", "from jax.experimental import jax2tf"))
+
+
+def live_code(subject: Subject, device: str) -> RunnerCode:
+    """Return the call of the live model, as the user wrote it."""
+    signature = subject.signature
+    tree = "tree"
+    if subject.device.partition(":")[0] != device:
+        tree = f"filled(tree, jax.device_put(arrays(tree), {_device(device)}))"
+    return RunnerCode(
+        load=f"{_settings(subject)}tree, build = parts(model)\nmodel = build({tree})",
+        prepare=_prepare(signature, device),
+        call=f"y = jax.block_until_ready(model({call_arguments(signature.input_tree, lambda name: f'x[{name!r}]')}))",
+        outputs=_outputs(paths(signature.output_tree, "y")),
+        imports=(*MODEL_IMPORTS, *imports_of(signature.input_tree)),
+        helpers=_sources(),
+    )
+
+
+def jit_code(subject: Subject, device: str, options: Mapping[str, JSON]) -> RunnerCode:
+    """Return the call of the compiled model."""
+    load = (
+        f"{_settings(subject)}flat, parameters = flat_function(model)\n"
+        f"model = functools.partial(jax.jit(flat{keywords(options)}), jax.device_put(parameters, {_device(device)}))"
+    )
+    return _by_position(
+        subject,
+        load,
+        device,
+        (*MODEL_IMPORTS, *imports_of(subject.signature.input_tree)),
+        f"{_sources()}\n\n\n{_flat(subject.signature)}",
+    )
+
+
+def stablehlo_code(subject: Subject, device: str) -> RunnerCode:
+    """Return the call of a file of `jax.export`."""
+    load = (
+        f'{_settings(subject)}with open(args.artifact, "rb") as file:\n'
+        "    model = jax.jit(export.deserialize(bytearray(file.read())).call)"
+    )
+    return _by_position(subject, load, device, ("import jax", "from jax import export"), "")
+
+
+def _making(subject: Subject, body: str, imports: tuple[str, ...]) -> MakingCode:
+    return MakingCode(
+        body=f"{_settings(subject)}{body}",
+        imports=(*MODEL_IMPORTS, *imports, *imports_of(subject.signature.input_tree)),
+        helpers=f"{_sources()}\n\n\n{_flat(subject.signature)}",
+    )
+
+
+def _by_position(subject: Subject, load: str, device: str, imports: tuple[str, ...], helpers: str) -> RunnerCode:
+    names = [spec.name for spec in subject.signature.outputs]
+    return RunnerCode(
+        load=load,
+        prepare=_prepare(subject.signature, device),
+        call="y = jax.block_until_ready(model(*x.values()))",
+        outputs=_outputs({name: f"y[{i}]" for i, name in enumerate(names)}),
+        imports=imports,
+        helpers=helpers,
+    )
+
+
+def _sources() -> str:
+    return "\n\n\n".join(inspect.getsource(getattr(jax_model, name)).strip() for name in MODEL)
+
+
+def _flat(signature: Signature) -> str:
+    names = [spec.name for spec in signature.inputs]
+    local = dict(zip(names, identifiers(["parameters", *names])[1:], strict=True))
+    found = paths(signature.output_tree, "output")
+    return FLAT.format(
+        parameters=", ".join(local.values()),
+        arguments=call_arguments(signature.input_tree, local.__getitem__),
+        outputs=", ".join(found[spec.name] for spec in signature.outputs),
+    ).strip()
+
+
+def _inputs(signature: Signature) -> str:
+    """Return the assignment of `inputs`: shapes and types, with a symbol for every dynamic axis."""
+    symbols = list(dict.fromkeys(symbol for spec in signature.inputs for symbol in spec.axes.values()))
+    names = dict(zip(symbols, identifiers(symbols), strict=True))
+    sizes = (
+        literal(list(names.values()), "names") + '\nsizes = dict(zip(names, export.symbolic_shape(", ".join(names))))\n'
+    )
+    items = "".join(f"    {_abstract(spec, names)},\n" for spec in signature.inputs)
+    return f"{sizes if names else ''}inputs = [\n{items}]"
+
+
+def _abstract(spec: TensorSpec, names: Mapping[str, str]) -> str:
+    shape = [f"sizes[{names[spec.axes[a]]!r}]" if a in spec.axes else str(n) for a, n in enumerate(spec.shape)]
+    kind = f"jax.dtypes.canonicalize_dtype(INPUTS[{spec.name!r}])"
+    return f"jax.ShapeDtypeStruct(({''.join(f'{size}, ' for size in shape).strip()}), {kind})"
+
+
+def _prepare(signature: Signature, device: str) -> str:
+    items = (
+        f"    {spec.name!r}: jax.device_put(feed[{spec.name!r}], {_device(device)}),\n" for spec in signature.inputs
+    )
+    return f"x = {{\n{''.join(items)}}}"
+
+
+def _outputs(found: Mapping[str, str]) -> str:
+    items = "".join(f"    {name!r}: np.asarray({path}),\n" for name, path in found.items())
+    return f"{{\n{items}}}"
+
+
+def _device(device: str) -> str:
+    return f"jax.local_devices(backend={device!r})[0]"
+
+
+def _settings(subject: Subject) -> str:
+    """Return the statements that repeat the settings that results depend on."""
+    found, lines = subject.settings.get("jax", {}), []
+    for name in ("enable_x64", "default_matmul_precision"):
+        if found.get(name):
+            lines.append(f"jax.config.update('jax_{name}', {found[name]!r})\n")
+    return "".join(lines)

@@ -1,0 +1,64 @@
+"""Files of `jax.export`: arrays in, a tuple of arrays out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import ClassVar
+from typing import cast
+
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.reproduce import jax as text
+from pytest_navigator.runners.jax import JaxRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_navigator.reproduce.parts import RunnerCode
+    from pytest_navigator.reproduce.parts import Subject
+
+
+class StableHLORunner(JaxRunner):
+    """`jax.export.deserialize`, compiled by XLA for each shape that comes in."""
+
+    format: ClassVar[str] = "stablehlo"
+    imports: ClassVar[tuple[str, ...]] = ("jax.export",)
+
+    def load(self) -> Callable[..., object]:
+        """Return the call of the file's function.
+
+        Raises:
+            StepFailed: the file cannot be read, or is not for this runner's platform.
+        """
+        import jax
+        from jax import export
+
+        try:
+            exported = export.deserialize(bytearray(cast("Path", self.artifact).read_bytes()))
+        except Exception as error:
+            raise StepFailed(f"jax.export cannot read the file: {error}", kind=type(error).__name__) from error
+        if self.device not in exported.platforms:
+            raise StepFailed(f"the file is for {', '.join(exported.platforms)}, not for {self.device}")
+        return cast("Callable[..., object]", jax.jit(exported.call))
+
+    @classmethod
+    def script(cls, subject: Subject) -> RunnerCode:
+        """Return the call of the loaded file."""
+        return text.stablehlo_code(subject, cls.device)
+
+
+class StableHLOCPU(StableHLORunner):
+    """StableHLO on the CPU."""
+
+    name: ClassVar[str] = "StableHLOCPU"
+    runtime: ClassVar[str] = "cpu"
+    requires: ClassVar[tuple[str, ...]] = ("jax",)
+
+
+class StableHLOCUDA(StableHLORunner):
+    """StableHLO on a GPU."""
+
+    name: ClassVar[str] = "StableHLOCUDA"
+    runtime: ClassVar[str] = "cuda"
+    device: ClassVar[str] = "cuda"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "jax-cuda")

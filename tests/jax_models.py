@@ -1,0 +1,238 @@
+"""Small JAX models, one for each way in which a real one is given or differs from another, and their signatures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from functools import partial
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pytest_navigator.frameworks.jax import JaxFramework
+from pytest_navigator.records import Signature
+from pytest_navigator.records import TensorSpec
+from pytest_navigator.structure import call_of
+from pytest_navigator.structure import flatten_call
+from pytest_navigator.structure import flatten_output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.frameworks.jax import JaxSource
+    from pytest_navigator.records import Variant
+    from pytest_navigator.runners.base import Runner
+
+BATCH = {0: "batch"}
+RANDOM = np.random.default_rng(0)
+
+
+@dataclass
+class Subject:
+    """A model with everything that a format or a runner asks of it; `sample(n)` is a sample of batch size n."""
+
+    model: Any
+    sample: Callable[[int], object]
+    axes: dict[str, dict[int, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.framework = JaxFramework()
+        self.source: JaxSource = self.framework.source(self.model, {})
+        sample = self.sample(2)
+        self.example = self.feed(sample)
+        input_tree, inputs = self._flat(sample)
+        output_tree, outputs = self._run(sample)
+        specs = [tuple(self._spec(name, array) for name, array in arrays.items()) for arrays in (inputs, outputs)]
+        self.signature = Signature(specs[0], specs[1], input_tree, output_tree, 0, "jax")
+
+    def feed(self, sample: object) -> dict[str, np.ndarray]:
+        return self._flat(sample)[1]
+
+    def expected(self, sample: object) -> dict[str, np.ndarray]:
+        return self._run(sample)[1]
+
+    def export(
+        self, format: Format, config: FormatConfig, path: Path, index: int = 0
+    ) -> tuple[Variant, dict[str, Any]]:
+        variant = format.variants(config, [])[index]
+        return variant, format.export(self.source, self.example, self.signature, variant, path / variant.file)
+
+    def check(self, runner: Runner, sizes: tuple[int, ...] = (1, 2, 5), atol: float = 1e-5) -> None:
+        """Compare a runner with the source at several batch sizes."""
+        with runner:
+            for size in sizes:
+                self.check_sample(runner, self.sample(size), atol)
+
+    def check_sample(self, runner: Runner, sample: object, atol: float = 1e-5) -> None:
+        found, expected = runner.infer(self.feed(sample)), self.expected(sample)
+        assert list(found) == list(expected)
+        for name, array in expected.items():
+            assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+            np.testing.assert_allclose(found[name].astype("f8"), array.astype("f8"), atol=atol, rtol=1e-5)
+
+    def _flat(self, sample: object) -> tuple[Any, dict[str, np.ndarray]]:
+        return flatten_call(call_of(sample, "jax"), self.source.parameter_names(), None, self.framework)
+
+    def _run(self, sample: object) -> tuple[Any, dict[str, np.ndarray]]:
+        call = call_of(sample, "jax")
+        args, kwargs = jax.tree.map(jnp.asarray, (call.args, dict(call.kwargs)))
+        return flatten_output(self.source.call(args, kwargs), None, self.framework)
+
+    def _spec(self, name: str, array: np.ndarray) -> TensorSpec:
+        axes = self.axes.get(name, BATCH if array.ndim else {})
+        shape = tuple(-1 if axis in axes else size for axis, size in enumerate(array.shape))
+        return TensorSpec(name, shape, array.dtype.name, dict(axes), axes.get(0) == "batch")
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RANDOM.standard_normal(shape, np.float32)
+
+
+def linear(x: jax.Array, params: dict[str, jax.Array]) -> jax.Array:
+    return x @ params["w"] + params["b"]
+
+
+def weights() -> dict[str, jax.Array]:
+    return {"w": jnp.asarray(normal(5, 7)), "b": jnp.asarray(normal(7))}
+
+
+def params_last() -> Subject:
+    return Subject((linear, weights()), lambda n: normal(n, 5))
+
+
+def params_first() -> Subject:
+    return Subject((lambda params, x: linear(x, params), weights()), lambda n: normal(n, 5))
+
+
+def theta_last() -> Subject:
+    return Subject((lambda x, theta: linear(x, theta), weights()), lambda n: normal(n, 5))
+
+
+def compiled() -> Subject:
+    return Subject((jax.jit(linear), weights()), lambda n: normal(n, 5))
+
+
+def partially_applied() -> Subject:
+    return Subject(partial(linear, params=weights()), lambda n: normal(n, 5))
+
+
+def closure() -> Subject:
+    own = weights()
+    return Subject(lambda x: linear(x, own), lambda n: normal(n, 5))
+
+
+def half_precision() -> Subject:
+    own = jax.tree.map(lambda a: a.astype(jnp.bfloat16), weights())
+    return Subject((linear, own), lambda n: jnp.asarray(normal(n, 5), jnp.bfloat16))
+
+
+class Result(NamedTuple):
+    logits: jax.Array
+    nothing: None
+    best: jax.Array
+
+
+def attention(
+    tokens: dict[str, jax.Array], scale: float = 1.0, *, mask: jax.Array, params: dict[str, jax.Array]
+) -> dict[str, Any]:
+    """Nested inputs, a constant, 64-bit integers in the sample, two dynamic axes, a namedtuple and a dict out."""
+    hidden = params["embedding"][tokens["input_ids"]] * mask[..., None] * scale
+    scores = jax.nn.softmax(hidden @ hidden.swapaxes(1, 2))
+    logits = (scores @ hidden).sum(1)
+    return {"result": Result(logits, None, logits.argmax(-1)), "hidden": hidden}
+
+
+def words(length: int = 6) -> Subject:
+    def sample(n: int, length: int = length) -> object:
+        ids = RANDOM.integers(0, 20, (n, length))
+        return ({"input_ids": ids}, 0.5, {"mask": np.ones((n, length), np.float32)})
+
+    both = {0: "batch", 1: "length"}
+    axes = {"input_ids": both, "mask": both, "hidden": both}
+    return Subject((attention, {"embedding": jnp.asarray(normal(20, 8))}), sample, axes)
+
+
+def branching() -> Subject:
+    return Subject(lambda x: x * 2 if x.sum() > 0 else x - 1, lambda n: np.ones((n, 3), np.float32))
+
+
+def sized() -> Subject:
+    """Uses the batch size as a number."""
+    return Subject(lambda x: {"y": x * 2 / x.shape[0]}, lambda n: normal(n, 3))
+
+
+def linen_dense() -> Subject:
+    from flax import linen
+
+    module = linen.Sequential([linen.Dense(8), linen.gelu, linen.LayerNorm(), linen.Dense(3)])
+    return Subject((module, module.init(jax.random.key(0), jnp.zeros((1, 5)))), lambda n: normal(n, 5))
+
+
+def linen_bound() -> Subject:
+    from flax import linen
+
+    module = linen.Dense(3)
+    return Subject(module.bind(module.init(jax.random.key(0), jnp.zeros((1, 5)))), lambda n: normal(n, 5))
+
+
+def nnx_model(*, training: bool = False) -> Any:
+    from flax import nnx
+
+    class Network(nnx.Module):
+        def __init__(self, rngs: nnx.Rngs) -> None:
+            self.first = nnx.Linear(5, 8, rngs=rngs)
+            self.norm = nnx.BatchNorm(8, rngs=rngs)
+            self.dropout = nnx.Dropout(0.5, rngs=rngs)
+            self.last = nnx.Linear(8, 3, rngs=rngs)
+
+        def __call__(self, x: jax.Array) -> jax.Array:
+            return self.last(self.dropout(jax.nn.relu(self.norm(self.first(x)))))
+
+    model = Network(nnx.Rngs(0))
+    model.train() if training else model.eval()
+    return model
+
+
+def nnx_network() -> Subject:
+    return Subject(nnx_model(), lambda n: normal(n, 5))
+
+
+@jax.tree_util.register_dataclass
+@dataclass
+class Scaled:
+    """A callable tree, as equinox has them, with a number among its leaves."""
+
+    weight: jax.Array
+    power: float
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return (x @ self.weight) ** self.power
+
+
+def callable_tree() -> Subject:
+    return Subject(Scaled(jnp.asarray(normal(5, 3)), 2.0), lambda n: normal(n, 5))
+
+
+SOURCES = [
+    params_last,
+    params_first,
+    theta_last,
+    compiled,
+    partially_applied,
+    closure,
+    half_precision,
+    words,
+    sized,
+    linen_dense,
+    linen_bound,
+    nnx_network,
+    callable_tree,
+]
+"""Every way in which a model can be given."""
