@@ -28,6 +28,16 @@ class Setting(NamedTuple):
 
 
 SETTINGS: dict[str, dict[str, Setting]] = {
+    "tensorflow": {
+        "intra_op_threads": Setting(
+            lambda tf: tf.config.threading.get_intra_op_parallelism_threads(),
+            lambda tf, value: tf.config.threading.set_intra_op_parallelism_threads(value),
+        ),
+        "inter_op_threads": Setting(
+            lambda tf: tf.config.threading.get_inter_op_parallelism_threads(),
+            lambda tf, value: tf.config.threading.set_inter_op_parallelism_threads(value),
+        ),
+    },
     "torch": {
         "num_threads": Setting(
             lambda torch: torch.get_num_threads(), lambda torch, value: torch.set_num_threads(value)

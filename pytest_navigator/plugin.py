@@ -43,11 +43,23 @@ def pytest_nav_formats() -> list[type[Format]]:
     from pytest_navigator.formats.jax import JaxFormat
     from pytest_navigator.formats.onnx import OnnxFormat
     from pytest_navigator.formats.python import PythonFormat
+    from pytest_navigator.formats.savedmodel import TensorFlowSavedModelFormat
+    from pytest_navigator.formats.tensorflow import TensorFlowFormat
     from pytest_navigator.formats.stablehlo import StableHLOFormat
     from pytest_navigator.formats.torch import TorchFormat
     from pytest_navigator.formats.torchscript import TorchScriptFormat
 
-    return [TorchFormat, TorchScriptFormat, TorchExportedProgramFormat, JaxFormat, StableHLOFormat, OnnxFormat, PythonFormat]
+    return [
+        TorchFormat,
+        TorchScriptFormat,
+        TorchExportedProgramFormat,
+        TensorFlowFormat,
+        JaxFormat,
+        TensorFlowSavedModelFormat,
+        StableHLOFormat,
+        OnnxFormat,
+        PythonFormat,
+    ]
 
 
 @pytest.hookimpl(trylast=True)
@@ -55,6 +67,7 @@ def pytest_nav_frameworks() -> list[type[Framework]]:
     """Add the built-in frameworks."""
     from pytest_navigator.frameworks.jax import JaxFramework
     from pytest_navigator.frameworks.python import PythonFramework
+    from pytest_navigator.frameworks.tensorflow import TensorFlowFramework
     from pytest_navigator.frameworks.torch import TorchFramework
 
-    return [TorchFramework, JaxFramework, PythonFramework]
+    return [TorchFramework, JaxFramework, TensorFlowFramework, PythonFramework]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.records import JSON
+    from pytest_navigator.structure import Call
 
 
 class Framework(ABC):
@@ -81,6 +82,20 @@ class Source(ABC):
     @abstractmethod
     def parameter_names(self) -> Sequence[str]:
         """Names of the positional parameters that the model is called with (without self, *args, **kwargs)."""
+
+    def call_of(self, sample: object) -> Call:
+        """Return the call that a sample of the loader stands for, by the calling convention of the framework.
+
+        Raises:
+            SourceError: a mapping that would be the keyword arguments has keys that are not strings.
+        """
+        from pytest_navigator.structure import call_of
+
+        return call_of(sample, self.framework.name)
+
+    def input_names(self, call: Call) -> Sequence[str] | None:
+        """Return names that the model itself has for the arrays of a call, in flattening order; None: it has none."""
+        return None
 
     @abstractmethod
     def call(self, args: Sequence[object], kwargs: dict[str, object]) -> object:

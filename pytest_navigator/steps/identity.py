@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Outcome
     from pytest_navigator.steps.context import Context
 
-LIBRARIES = ("pytest-navigator", "numpy", "torch", "onnx", "onnxscript", "onnxruntime", "tensorflow", "keras", "tf2onnx", "jax")
+LIBRARIES = (
+    "pytest-navigator",
+    "numpy",
+    "torch",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "tf2onnx",
+    "jax",
+)
 IRRELEVANT = {"keep", "save_data", "require", "formats", "runtimes", "precisions", "timeout", "profile", "batch_sizes"}
 """Settings that choose what is run or packed, not how a step comes out."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Failed = Callable[[pytest.RunResult], dict[str, str]]
 
 FLAGS = {
-    "--nav-formats=onx": "unknown format 'onx'; did you mean 'onnx'? (valid: onnx, *)",
+    "--nav-formats=onx": "unknown format 'onx'; did you mean 'onnx'? (valid: *onnx, *)",
     "--nav-formats=,": "*--nav-formats*',' names nothing; separate several with commas: onnx,torchscript-trace",
     "--nav-runtimes=gpu": "unknown runtime 'gpu'* (valid: *cuda*)",
     "--nav-runtimes=OnxCPU": "unknown runtime 'OnxCPU'; did you mean 'OnnxCPU'? (valid: *)",
@@ -51,7 +51,7 @@ CONFIGS = {
     "NavConfig(formats=[TorchScriptConfig(), TorchScriptConfig(jit_type='trace')])": (
         "format 'torchscript-trace' is configured twice: *"
     ),
-    "NavConfig(formats=[18])": "18 configures no format that is known here (configurations: OnnxConfig, *)",
+    "NavConfig(formats=[18])": "18 configures no format that is known here (configurations: *OnnxConfig, *)",
     "NavConfig(runtimes=['gpu'])": "unknown runtime 'gpu'* (valid: *cuda*)",
     "NavConfig(runtimes=[1])": "NavConfig(runtimes=[1]): a list or tuple is needed*, of names",
     "NavConfig(precisions=['fp17'])": "unknown precision 'fp17'; did you mean 'fp16'? (valid: *)",

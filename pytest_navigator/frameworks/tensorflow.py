@@ -1,0 +1,224 @@
+"""TensorFlow 2 and Keras 3: tensors, random state and live models."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+from collections.abc import Mapping
+from contextlib import contextmanager
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+
+from pytest_navigator.errors import SourceError
+from pytest_navigator.frameworks.base import Framework
+from pytest_navigator.frameworks.base import Source
+from pytest_navigator.reproduce.tensorflow_model import callable_of
+from pytest_navigator.reproduce.tensorflow_model import is_keras
+from pytest_navigator.structure import Call
+from pytest_navigator.structure import call_of
+from pytest_navigator.tolerances import PRECISIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    import numpy as np
+    import tensorflow as tf
+
+    from pytest_navigator.records import JSON
+
+MADE_UP = re.compile(r"(keras_tensor|input_layer)(_\d+)?")
+"""Names that Keras gives to inputs that have none; the number depends on what else this process has built."""
+
+
+class TensorFlowFramework(Framework):
+    """TensorFlow 2, with or without Keras."""
+
+    name: ClassVar[str] = "tensorflow"
+    package: ClassVar[str] = "tensorflow"
+    packages: ClassVar[tuple[str, ...]] = ("keras",)
+    environment: ClassVar[Mapping[str, str]] = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+
+    def is_array(self, value: object) -> bool:
+        """Whether `value` is a dense tensor, a variable or a numpy array."""
+        import numpy as np
+        import tensorflow as tf
+
+        return isinstance(value, tf.Tensor | tf.Variable | np.ndarray)
+
+    def to_numpy(self, array: object) -> np.ndarray:
+        """Copy a tensor (or an array, or a number) to numpy; texts become str."""
+        import numpy as np
+
+        own = np.array(array.numpy() if hasattr(array, "numpy") else array)
+        return np.char.decode(own.astype(np.bytes_), "utf-8") if own.dtype.hasobject else own
+
+    def from_numpy(self, array: np.ndarray, device: str = "cpu") -> tf.Tensor:
+        """Copy an array to a tensor on `device`; shape and type stay, the memory is never shared."""
+        import numpy as np
+        import tensorflow as tf
+
+        with placed(device):
+            return tf.constant(np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
+
+    @contextmanager
+    def seeded(self, seed: int) -> Iterator[None]:
+        """Seed the global seed and the global generator; what they were comes back on leaving.
+
+        Kernels that are in use count what they have drawn: those counters start anew.
+        """
+        import tensorflow as tf
+        from tensorflow.python.eager import context
+        from tensorflow.python.ops import stateful_random_ops
+
+        # No public function tells the global seed or where its sequence stands.
+        eager = context.context()
+        state = {name: getattr(eager, name) for name in ("_seed", "_rng") if hasattr(eager, name)}
+        generator = stateful_random_ops.global_generator
+        tf.random.set_seed(seed)
+        tf.random.set_global_generator(tf.random.Generator.from_seed(seed))
+        try:
+            yield
+        finally:
+            vars(eager).update({"_rng": None, **state})
+            stateful_random_ops.global_generator = generator
+
+    def source(self, model: object, parameters: dict[str, JSON]) -> TensorFlowSource:
+        """Wrap a Keras model, a `tf.Module` with a tf.function, or a tf.function."""
+        if isinstance(model, type):
+            raise SourceError(f"nav_model returned the class {model.__name__}: return an instance of it")
+        _check_backend(model)
+        try:
+            return TensorFlowSource(self, model, callable_of(model))
+        except TypeError as error:
+            raise SourceError(f"nav_model returned {type(model).__name__}: {error}") from None
+
+
+class TensorFlowSource(Source):
+    """A live model of TensorFlow.
+
+    Attributes:
+        function: what is called, a Keras model without what only training does.
+    """
+
+    def __init__(self, framework: TensorFlowFramework, model: object, function: Any) -> None:
+        self.framework = framework
+        self.model = model
+        self.function = function
+
+    def check(self) -> None:
+        """Raise SourceError for a Keras model without weights: it would draw them at its first call."""
+        if is_keras(self.model) and not self.model.built:  # type: ignore[attr-defined]
+            raise SourceError(
+                "nav_model is not built, so that its weights would be drawn at its first call: begin it with "
+                "keras.Input(shape), or call it once on a sample before returning it"
+            )
+
+    def fingerprint(self) -> str | None:
+        """SHA-256 over the weights in their order (names, types, shapes, bytes); None for a model without any."""
+        variables = _variables(self.model)
+        digest = hashlib.sha256()
+        for variable in variables:
+            array = self.framework.to_numpy(variable)
+            # Keras numbers the layers of a process: only the last part of the path is the variable's own.
+            digest.update(f"{variable.name.rpartition('/')[2]} {array.dtype} {array.shape}\n".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest() if variables else None
+
+    def parameter_names(self) -> Sequence[str]:
+        """Names of the positional parameters of `call` or of the tf.function, without self, *args and **kwargs."""
+        function = self.model.call if is_keras(self.model) else self.function  # type: ignore[attr-defined]
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        parameters = _parameters(function)
+        return [parameter.name for parameter in parameters if parameter.kind in kinds and parameter.name != "self"]
+
+    def call_of(self, sample: object) -> Call:
+        """Return the call of a sample: one argument for Keras, those of the signature for a function."""
+        if is_keras(self.model) or isinstance(sample, Call):
+            return call_of(sample, self.framework.name)
+        names = [parameter.name for parameter in _parameters(self.function)]
+        if isinstance(sample, Mapping):
+            return Call(**sample) if set(sample) <= set(names) else Call(sample)
+        return Call(*sample) if isinstance(sample, tuple | list) and len(names) > 1 else Call(sample)
+
+    def input_names(self, call: Call) -> Sequence[str] | None:
+        """Return the names of a Keras model's inputs, unless Keras made them up."""
+        inputs = getattr(self.model, "inputs", None) if is_keras(self.model) else None
+        if not inputs or len(call.args) != 1 or call.kwargs or isinstance(call.args[0], Mapping):
+            return None
+        names = [tensor.name for tensor in inputs]
+        given = len(call.args[0]) if isinstance(call.args[0], tuple | list) else 1
+        return names if given == len(names) and not any(map(MADE_UP.fullmatch, names)) else None
+
+    def call(self, args: Sequence[object], kwargs: dict[str, object]) -> object:
+        """Run one inference; nothing is recorded for gradients."""
+        return self.function(*args, **kwargs)
+
+    def device(self) -> str:
+        """The device of the first variable; without any, the one that TensorFlow takes by itself."""
+        import tensorflow as tf
+
+        gpus = [variable for variable in _variables(self.model)[:1] if "GPU" in _device(variable)]
+        if gpus or (not _variables(self.model) and tf.config.list_logical_devices("GPU")):
+            return "cuda:0"
+        return "cpu"
+
+    def precision(self) -> str:
+        """The lowest of the precisions of the variables and of what Keras layers compute in; "" for no variables."""
+        import tensorflow as tf
+
+        names = {tf.as_dtype(variable.dtype).name for variable in _variables(self.model)}
+        layers = [self.model, *getattr(self.model, "layers", ())] if is_keras(self.model) else []
+        names |= {str(layer.compute_dtype) for layer in layers if names}
+        return next((PRECISIONS[name] for name in ("bfloat16", "float16", "float32", "float64") if name in names), "")
+
+    def preserved(self) -> AbstractContextManager[None]:
+        """Nothing is changed: Keras models have no mode, they are told at each call."""
+        return nullcontext()
+
+
+def placed(device: str) -> AbstractContextManager[Any]:
+    """Return the scope in which TensorFlow puts values and operations on "cpu" or "cuda:0"."""
+    import tensorflow as tf
+
+    kind, _, index = device.partition(":")
+    scope: AbstractContextManager[Any] = tf.device(f"/{'GPU' if kind == 'cuda' else 'CPU'}:{index or 0}")
+    return scope
+
+
+def _check_backend(model: object) -> None:
+    if not is_keras(model):
+        return
+    import keras
+
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise SourceError(
+            f"nav_model is a Keras model, and Keras runs on {backend!r} here: only Keras on TensorFlow is supported, "
+            "set KERAS_BACKEND=tensorflow"
+        )
+
+
+def _variables(model: Any) -> list[Any]:
+    """Return weights of Keras models, of modules, and of Keras layers that a module holds as attributes."""
+    import tensorflow as tf
+
+    if is_keras(model):
+        return list(model.weights)
+    if not isinstance(model, tf.Module):
+        return []
+    held = [value for module in (model, *model.submodules) for value in tf.nest.flatten(dict(vars(module)))]
+    return [*model.variables, *(weight for layer in held if is_keras(layer) for weight in layer.weights)]
+
+
+def _device(variable: Any) -> str:
+    """Return the device of a variable; Keras wraps TensorFlow's."""
+    return str(getattr(variable, "value", variable).device)
+
+
+def _parameters(function: Any) -> list[inspect.Parameter]:
+    """Return the parameters of a function; a tf.function with an input signature has those that it was written with."""
+    return list(inspect.signature(getattr(function, "python_function", function)).parameters.values())
