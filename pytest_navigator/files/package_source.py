@@ -14,6 +14,7 @@ from pytest_navigator.package.selection import DATA
 from pytest_navigator.package.selection import SMALL
 from pytest_navigator.profile_config import OptimizationProfile
 from pytest_navigator.profile_config import ProfilerConfig
+from pytest_navigator.records import Case
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Signature
 from pytest_navigator.records import Status
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Variant
 
 PROFILES: tuple[type, ...] = (OptimizationProfile, ProfilerConfig)
-REPACK = "pack it again from the run that made it"
+REPACK = "make it again from the model"
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,17 @@ class PackageSource:
     Attributes:
         suite: the suite as it was collected, with its settings.
         signature: of the source.
-        source: the outcome of its source step: the cases, the selection of samples.
+        source: the outcome of its source step; cases: the comparisons that it prepared.
         verifications: what its `verify_` tests found.
         files: name -> SHA-256 of everything in the package.
-        digests: key -> digest of the artifacts that were proven.
+        digests: key -> digest of the artifacts that stand for the source, as their steps recorded it.
     """
 
     path: Path
     suite: SuiteRecord
     signature: Signature
     source: Outcome
+    cases: tuple[Case, ...]
     verifications: tuple[Outcome, ...]
     files: dict[str, str]
     digests: dict[str, str]
@@ -116,31 +118,44 @@ def read_package(path: Path) -> PackageSource:
         if "suite" not in details:
             raise PackageError(_foreign(path, package))
         try:
-            suite = structured({"package": "", **details["suite"], "settings": details["settings"]}, SuiteRecord)
-            outcomes = {id: structured(step, Outcome) for id, step in details["steps"].items()}
-            signature = structured(details["signature"], Signature) if details["signature"] else None
-            verifications = tuple(_verification(record) for record in details["verification"])
+            found = _read(path, details, package.files())
+        except PackageError:
+            raise
         except Exception as error:  # cattrs raises many types
-            version = details.get("version", "unknown")
+            version = details.get("version", "an unknown version")
             raise PackageError(
-                f"{path}: its records are not those of this version (they were written by {version}): {error}"
+                f"{path}: its records, written by {version}, are not those of this version: {error}; {REPACK}"
             ) from error
-        digests = {o.key: o.digest for o in outcomes.values() if o.step in ("export", "convert") and o.passed}
-        source = outcomes.get("source")
-        if source is None or signature is None or not source.passed:
-            raise PackageError(f"{path}: its model was not fit for checks: {source.message if source else 'no source'}")
-        found = PackageSource(path, suite, signature, source, verifications, package.files(), digests)
     _check(found)
     return found
 
 
+def _read(path: Path, details: dict[str, JSON], files: dict[str, str]) -> PackageSource:
+    suite = structured({"package": "", **details["suite"], "settings": details["settings"]}, SuiteRecord)
+    outcomes = {name: structured(step, Outcome) for name, step in details["steps"].items()}
+    source = outcomes.get("source")
+    if source is None or not source.passed:
+        why = source.message if source else "its source step did not run"
+        raise PackageError(f"{path}: its model was not fit for checks: {why}")
+    digests = {o.key: o.digest for o in outcomes.values() if o.step == "export" and o.passed}
+    return PackageSource(
+        path=path,
+        suite=suite,
+        signature=structured(details["signature"], Signature),
+        source=source,
+        cases=structured(source.data["cases"], tuple[Case, ...]),
+        verifications=tuple(_verification(record) for record in details["verification"]),
+        files=files,
+        digests={key: source.digest_of(key) for key in suite.provided} | digests,
+    )
+
+
 def _check(found: PackageSource) -> None:
     """Find what is not in a package before anything runs."""
-    outputs = [case["output"] for case in found.source.data["cases"]]
-    if absent := [name for name in outputs if name not in found.files]:
+    if absent := [case.output for case in found.cases if case.output not in found.files]:
         raise PackageError(
-            f"{found.path} has no {absent[0]}: the samples were left out (--nav-save-data=none); with nothing to "
-            f"compare with, its checks cannot run; {REPACK} with --nav-save-data=all"
+            f"{found.path} has no {absent[0]}: the samples were left out (--nav-save-data=none), so there is nothing "
+            f"to compare with; {REPACK} with --nav-save-data=all"
         )
     if not found.exported:
         raise PackageError(
