@@ -97,7 +97,7 @@ def _check(formats: Iterable[Format]) -> None:
     """Find runners and configurations that could not be told apart; the built-in ones come first."""
     known: dict[str, type] = {}
     for form in formats:
-        marks = [("formats", f"configured by {form.config.__qualname__}", type(form))]
+        marks: list[tuple[str, str, type]] = [("formats", f"configured by {form.config.__qualname__}", type(form))]
         for runner in form.runners:
             if runner.format != form.name:
                 raise ConfigError(
