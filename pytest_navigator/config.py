@@ -47,6 +47,8 @@ class NavConfig(KnownFields):
         precisions: restricts formats that have several ("fp16").
         batch_sizes: to profile. Default: 1 and the loader's largest.
         batch_dim: the batch axis of every batched tensor; None: the model has none.
+        unbatched: names of inputs without a batch axis (a table, a matrix that mixes channels), whole in every row.
+            Needed only where the size of their axis is that of the batch in every sample.
         input_names, output_names: in flattening order.
         dynamic_axes: `{"x": {0: "batch"}}` or `{"x": [0]}`. Default: inferred from the loader, as the outputs'
             always are (entries for outputs, which torch's exporter takes too, are checked only).
@@ -73,6 +75,7 @@ class NavConfig(KnownFields):
     precisions: Sequence[str] | None = None
     batch_sizes: Sequence[int] | None = None
     batch_dim: int | None = 0
+    unbatched: Sequence[str] = ()
     input_names: Sequence[str] | None = None
     output_names: Sequence[str] | None = None
     dynamic_axes: Mapping[str, Mapping[int, str] | Sequence[int]] | None = None

@@ -94,6 +94,7 @@ FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "require": (_are_texts, f"{LIST}, of names"),
     "batch_sizes": (_is_list, LIST),
     "batch_dim": (_is_axis, "an axis from 0 on is needed, or None for a model without a batch"),
+    "unbatched": (_are_names, NAMES),
     "input_names": (_are_names, NAMES),
     "output_names": (_are_names, NAMES),
     "dynamic_axes": (_mapping_of(_are_axes), 'write {"x": {0: "batch"}} or {"x": [0]}, with axes from 0 on'),

@@ -246,7 +246,16 @@ def manifest(suite: Suite, pattern: str | None) -> SuiteRecord:
 
 def _plain_settings(settings: Settings) -> dict[str, Any]:
     """Return each setting's value and origin; objects of configuration as their fields."""
-    own = ("batch_dim", "input_names", "output_names", "dynamic_axes", "optimization_profile", "comparisons", "xfail")
+    own = (
+        "batch_dim",
+        "unbatched",
+        "input_names",
+        "output_names",
+        "dynamic_axes",
+        "optimization_profile",
+        "comparisons",
+        "xfail",
+    )
     merged = {name: (s.value, s.origin) for name, s in settings.all.items()}
     merged |= {name: (getattr(settings.config, name), "nav_config") for name in own}
     return {name: {"value": _plain(value), "origin": origin} for name, (value, origin) in merged.items()}

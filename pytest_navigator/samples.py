@@ -14,6 +14,7 @@ import numpy as np
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
+from pytest_navigator.errors import unknown
 from pytest_navigator.flattening import type_name
 from pytest_navigator.npz import dtype_name
 from pytest_navigator.structure import Call
@@ -77,7 +78,14 @@ class Samples:
     complete: bool
 
 
-def read_loader(loader: object, flatten: Flatten, limits: Limits, seed: int, batch_dim: int | None) -> Samples:
+def read_loader(
+    loader: object,
+    flatten: Flatten,
+    limits: Limits,
+    seed: int,
+    batch_dim: int | None,
+    unbatched: Collection[str] = (),
+) -> Samples:
     """Iterate the loader once.
 
     The correctness samples are Model Navigator's for a loader that has a length; else, as many are chosen at random
@@ -89,10 +97,11 @@ def read_loader(loader: object, flatten: Flatten, limits: Limits, seed: int, bat
         limits: how much is read and kept.
         seed: of the choice.
         batch_dim: the batch axis; one input has to have it.
+        unbatched: names of inputs without it.
 
     Raises:
         SourceError: the loader or a sample does not keep its contract; says which sample and input.
-        ConfigError: no input has a batch axis.
+        ConfigError: no input has a batch axis, or `unbatched` names one that does not exist.
     """
     iterable = _iterable(loader)
     reader = _Reader(_chosen(_length(iterable), limits, seed), limits, seed)
@@ -102,17 +111,18 @@ def read_loader(loader: object, flatten: Flatten, limits: Limits, seed: int, bat
             return reader.result(complete=False)
         tree, arrays = _flattened(flatten, sample, index)
         if index == 0:
-            _check_batch_dim(arrays, batch_dim)
+            _check_batch_dim(arrays, batch_dim, unbatched)
         reader.add(index, tree, arrays)
     if not reader.read:
         raise SourceError("the loader is empty: it has to give at least one sample")
     return reader.result(complete=True)
 
 
-def batch_size(shapes: Iterable[tuple[int, ...]], batch_dim: int | None) -> int | None:
+def batch_size(arrays: Arrays, batch_dim: int | None, unbatched: Collection[str] = ()) -> int | None:
     """Return the batch size of one sample: the size of the first input that has the batch axis; None without one."""
     if batch_dim is None:
         return None
+    shapes = (array.shape for name, array in arrays.items() if name not in unbatched)
     return next((shape[batch_dim] for shape in shapes if len(shape) > batch_dim), None)
 
 
@@ -263,11 +273,13 @@ def _flattened(flatten: Flatten, sample: object, index: int) -> tuple[Tree, Arra
         raise SourceError(f"sample {index}: {error}") from error
 
 
-def _check_batch_dim(arrays: Arrays, batch_dim: int | None) -> None:
-    shapes = {name: array.shape for name, array in arrays.items()}
-    if batch_dim is None or (batch_dim >= 0 and batch_size(shapes.values(), batch_dim) is not None):
+def _check_batch_dim(arrays: Arrays, batch_dim: int | None, unbatched: Collection[str]) -> None:
+    for name in unbatched:
+        if name not in arrays:
+            raise unknown("input in unbatched", name, arrays)
+    if batch_dim is None or (batch_dim >= 0 and batch_size(arrays, batch_dim, unbatched) is not None):
         return
-    found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+    found = ", ".join(f"{name} {array.shape}" for name, array in arrays.items() if name not in unbatched)
     raise ConfigError(f"batch_dim={batch_dim}, but no input has that axis ({found}): set it, to None without a batch")
 
 

@@ -46,7 +46,10 @@ class Run(NamedTuple):
 
 
 def infer_inputs(
-    samples: Samples, batch_dim: int | None, dynamic_axes: DynamicAxes | None = None
+    samples: Samples,
+    batch_dim: int | None,
+    dynamic_axes: DynamicAxes | None = None,
+    unbatched: Collection[str] = (),
 ) -> tuple[TensorSpec, ...]:
     """Return what the samples show of the inputs.
 
@@ -57,6 +60,7 @@ def infer_inputs(
         batch_dim: the batch axis, None for a model without one.
         dynamic_axes: the user's `{"x": {0: "batch"}}` or `{"x": [0]}`: these, and the batch axis, are dynamic. What
             it says of other names is of the outputs, see `check_output_axes`.
+        unbatched: inputs whose axis is not the batch even if it always has its size.
 
     Raises:
         ConfigError: `dynamic_axes` names an axis that an input does not have, gives one symbol to unequal sizes, or
@@ -64,8 +68,8 @@ def infer_inputs(
     """
     arrays = next(iter(samples.kept.values()))
     sizes = {(name, axis): values for name, axes in samples.dims.items() for axis, values in enumerate(axes)}
-    of_batch = next((values for (_, axis), values in sizes.items() if axis == batch_dim), None)
-    batch = {axis for axis, values in sizes.items() if axis[1] == batch_dim and values == of_batch}
+    possible = {axis: values for axis, values in sizes.items() if axis[1] == batch_dim and axis[0] not in unbatched}
+    batch = {axis for axis, values in possible.items() if values == next(iter(possible.values()))}
     varied = [axis for axis, values in sizes.items() if len(set(values)) > 1]
     given = _given(dynamic_axes, arrays) if dynamic_axes is not None else None
     if given is not None:

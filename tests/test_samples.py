@@ -28,8 +28,8 @@ def flatten(sample):
 DEFAULT = Limits()
 
 
-def read(loader, limits=DEFAULT, seed=0, batch_dim=0) -> Samples:
-    return read_loader(loader, flatten, limits, seed, batch_dim)
+def read(loader, limits=DEFAULT, seed=0, batch_dim=0, unbatched=()) -> Samples:
+    return read_loader(loader, flatten, limits, seed, batch_dim, unbatched)
 
 
 def ones(*shape):
@@ -322,10 +322,21 @@ def test_a_batch_axis_that_no_input_has_is_an_error(batch_dim):
 
 
 def test_the_batch_size_is_that_of_the_first_input_with_the_axis():
-    assert batch_size([(), (3, 4), (5,)], 0) == 3
-    assert batch_size([(3,), (3, 4)], 1) == 4
-    assert batch_size([(3,)], None) is None
-    assert batch_size([()], 0) is None
+    assert batch_size({"x": ones(), "y": ones(3, 4), "z": ones(5)}, 0) == 3
+    assert batch_size({"x": ones(3), "y": ones(3, 4)}, 1) == 4
+    assert batch_size({"x": ones(3)}, None) is None
+    assert batch_size({"x": ones()}, 0) is None
+    assert batch_size({"x": ones(3), "y": ones(4)}, 0, ["x"]) == 4
+
+
+def test_an_unbatched_input_that_does_not_exist_is_an_error():
+    with pytest.raises(ConfigError, match=r"unknown input in unbatched 'yy'; did you mean 'y'\? \(valid: x, y\)"):
+        read([(ones(1), ones(1))], unbatched=["yy"])
+
+
+def test_one_input_has_to_have_a_batch():
+    with pytest.raises(ConfigError, match=r"no input has that axis \(y \(\)\)"):
+        read([(ones(1), np.float32(2))], unbatched=["x"])
 
 
 SHAPES = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 9)), min_size=1, max_size=30)

@@ -35,17 +35,17 @@ def read(loader, batch_dim=0):
     return read_loader(loader, flatten, Limits(), 0, batch_dim)
 
 
-def inputs_of(*shapes, batch_dim=0, dynamic_axes=None):
+def inputs_of(*shapes, batch_dim=0, dynamic_axes=None, unbatched=()):
     """Infer from samples given as dicts of shapes."""
     samples = read([{name: ones(*shape) for name, shape in sample.items()} for sample in shapes], batch_dim)
-    return infer_inputs(samples, batch_dim, dynamic_axes)
+    return infer_inputs(samples, batch_dim, dynamic_axes, unbatched)
 
 
 def outputs_of(model, *shapes, batch_dim=0):
     """Infer from a model that takes and gives dicts, run on batches and their first rows."""
     batches = [{name: ones(*shape) for name, shape in sample.items()} for sample in shapes]
     specs = inputs_of(*shapes, batch_dim=batch_dim)
-    runs = [Run(f"sample {i}", batch_size(shapes[i].values(), batch_dim), a, model(a)) for i, a in enumerate(batches)]
+    runs = [Run(f"sample {i}", batch_size(a, batch_dim), a, model(a)) for i, a in enumerate(batches)]
     if batch_dim is not None:
         rows = [row(arrays, specs, batch_dim) for arrays in batches]
         runs += [Run(f"sample {i} at batch 1", 1, arrays, model(arrays)) for i, arrays in enumerate(rows)]
@@ -75,6 +75,13 @@ def test_an_input_whose_size_is_not_the_batchs_is_not_batched():
     x, table, scalar = inputs_of({"x": (2, 5), "table": (4, 5), "s": ()}, {"x": (3, 5), "table": (4, 5), "s": ()})
     assert (x.batched, table.batched, scalar.batched) == (True, False, False)
     assert (table.shape, scalar.shape) == ((4, 5), ())
+
+
+def test_an_input_that_is_declared_unbatched_is_not_though_it_has_the_batchs_size():
+    table, x = inputs_of({"table": (3, 3), "x": (3, 5)}, unbatched=["table"])
+    assert (table.batched, table.axes, x.batched) == (False, {}, True)
+    table, x = inputs_of({"table": (3, 3), "x": (2, 5)}, {"table": (3, 3), "x": (1, 5)}, unbatched=["table"])
+    assert (table.shape, x.axes) == ((3, 3), {0: "batch"})
 
 
 def test_an_axis_that_always_has_the_batchs_size_is_not_the_batch():

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from pytest_navigator.workspace import SuiteFolder
 
 Arrays = dict[str, np.ndarray]
+AT_BATCH_1 = " at batch 1"
 
 
 def run(context: Context) -> Result:
@@ -112,13 +113,19 @@ class _Model:
             raw = self.source.call(call.args, call.kwargs)
         except Exception as error:
             text = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise SourceError(f"the model raised on {place}: {text}") from error
+            raise SourceError(f"the model raised on {place}: {text}{_hint(arrays, place)}") from error
         tree, outputs = flatten_output(raw, self.names, framework, taken=arrays.keys())
         if self.tree is None:
             self.tree = tree
         elif (other := difference(tree, self.tree, "the first sample")) is not None:
             raise SourceError(f"the model's output has another structure on {place}: {other}")
         return outputs
+
+
+def _hint(arrays: Mapping[str, np.ndarray], place: str) -> str:
+    """Say what may be wrong if it is the first row alone that does not work."""
+    several = place.endswith(AT_BATCH_1) and len(arrays) > 1
+    return "; an input that has no batch is to be named: NavConfig(unbatched=[...])" if several else ""
 
 
 def profiled_outputs(source: Source, suite: Suite) -> Arrays:
@@ -147,20 +154,20 @@ def _samples(context: Context, source: Source, loader: object) -> Samples:
 
     limits = Limits(settings.sample_count, settings.max_sample_bytes)
     with seeded(settings.seed, [framework]):
-        return read_loader(loader, flatten, limits, settings.seed, settings.config.batch_dim)
+        return read_loader(loader, flatten, limits, settings.seed, settings.config.batch_dim, settings.config.unbatched)
 
 
 def _seen(context: Context, source: Source, samples: Samples) -> _Seen:
     """Run the model on every kept sample as it is, and on its first row at batch 1."""
     config = context.suite.settings.config
-    inputs = infer_inputs(samples, config.batch_dim, config.dynamic_axes)
+    inputs = infer_inputs(samples, config.batch_dim, config.dynamic_axes, config.unbatched)
     model = _Model(source, samples.tree, config.output_names)
-    sizes = {i: batch_size((a.shape for a in arrays.values()), config.batch_dim) for i, arrays in samples.kept.items()}
+    sizes = {i: batch_size(arrays, config.batch_dim, config.unbatched) for i, arrays in samples.kept.items()}
     rows = {i: row(samples.kept[i], inputs, config.batch_dim) for i, size in sizes.items() if size is not None}
     outputs = {i: model(arrays, f"sample {i}") for i, arrays in samples.kept.items()}
-    row_outputs = {i: outputs[i] if sizes[i] == 1 else model(rows[i], f"sample {i} at batch 1") for i in rows}
+    row_outputs = {i: outputs[i] if sizes[i] == 1 else model(rows[i], f"sample {i}{AT_BATCH_1}") for i in rows}
     runs = [SourceRun(f"sample {i}", sizes[i], samples.kept[i], outputs[i]) for i in outputs]
-    runs += [SourceRun(f"sample {i} at batch 1", 1, rows[i], row_outputs[i]) for i in rows if sizes[i] != 1]
+    runs += [SourceRun(f"sample {i}{AT_BATCH_1}", 1, rows[i], row_outputs[i]) for i in rows if sizes[i] != 1]
     specs = infer_outputs(runs, inputs, config.batch_dim)
     check_output_axes(config.dynamic_axes, inputs, specs)
     signature = Signature(inputs, specs, samples.tree, model.tree, config.batch_dim, source.framework.name)

@@ -167,6 +167,35 @@ def test_a_model_that_returns_nothing_fails_the_source(project: Project, nav: Na
     check(result, failed(result), "there is nothing to compare in the model's output: None")
 
 
+MIXING = """
+from pytest_navigator import NavConfig
+
+class Model(torch.nn.Module):
+    def forward(self, x, mix):
+        return mix.inverse() @ x
+
+nav_config = NavConfig({})
+"""
+
+
+def test_an_input_that_has_the_batchs_size_by_chance_can_be_declared_unbatched(
+    project: Project, nav: Nav, failed: Failed
+) -> None:
+    loader = "[(torch.randn(3, 3, 5), torch.eye(3))]"
+    project(MIXING.format(""), loader=loader)
+
+    (message,) = failed(nav("--nav-in-process")).values()
+
+    assert message.startswith("the model raised on sample 0 at batch 1: ")
+    assert message.endswith("; an input that has no batch is to be named: NavConfig(unbatched=[...])")
+
+    project(MIXING.format("unbatched=['mix']"), loader=loader)
+
+    result = nav("--nav-in-process")
+
+    result.assert_outcomes(passed=4)
+
+
 def test_a_model_without_a_loader_says_what_to_write(
     pytester: pytest.Pytester, nav: Nav, failed: Failed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
