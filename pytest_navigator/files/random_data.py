@@ -95,23 +95,18 @@ def _draw(spec: TensorSpec, config: FileConfig) -> Draw:
     """Return what makes random arrays of one input."""
     own = config.value_ranges.get(spec.name)
     where = f"{config.where}value_ranges: {spec.name}"
-    if spec.dtype in TEXT_TYPES.values() or spec.dtype == "bool":
+    if spec.dtype in TEXT_TYPES.values():
         if own is not None:
             raise ConfigError(f"{where}: the input is {spec.dtype}, which has no range; leave it out")
-        return _flags if spec.dtype == "bool" else _words(spec.dtype)
+        return _words(spec.dtype)
     bounds = own if own is not None else config.value_ranges.get(NAMELESS, DEFAULT_RANGE)
     dtype = dtype_of(spec.dtype)
-    if _is_integer(dtype):
+    if dtype.kind == "b":
+        # The range of the inputs without their own is one of numbers.
+        return _integers(dtype, own or DEFAULT_RANGE, where)
+    if "int" in dtype.name:
         return _integers(dtype, bounds, where)
     return _complex(dtype, bounds, where) if dtype.kind == "c" else _floats(dtype, bounds, where)
-
-
-def _is_integer(dtype: np.dtype[Any]) -> bool:
-    return "int" in dtype.name
-
-
-def _flags(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    return generator.integers(0, 2, shape).astype(bool)
 
 
 def _words(dtype: str) -> Draw:
@@ -126,12 +121,12 @@ def _words(dtype: str) -> Draw:
 
 def _integers(dtype: np.dtype[Any], bounds: Bounds, where: str) -> Draw:
     low, high = (_whole(bound, bounds, dtype, where) for bound in bounds)
-    limits = ml_dtypes.iinfo(dtype)
+    least, largest = _limits(dtype)
     for bound in (low, high):
-        if not limits.min <= bound <= limits.max:
+        if not least <= bound <= largest:
             raise ConfigError(
-                f"{where}: {_text(bounds)}: the input is {dtype.name}, which holds whole numbers from {limits.min} to "
-                f"{limits.max}"
+                f"{where}: {_text(bounds)}: the input is {dtype.name}, which holds whole numbers from {least} to "
+                f"{largest}"
             )
     drawn = np.dtype(np.uint64 if dtype == np.uint64 else np.int64)
 
@@ -139,6 +134,10 @@ def _integers(dtype: np.dtype[Any], bounds: Bounds, where: str) -> Draw:
         return np.asarray(generator.integers(low, high, shape, dtype=drawn.type, endpoint=True)).astype(dtype)
 
     return draw
+
+
+def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
+    return (0, 1) if dtype.kind == "b" else (ml_dtypes.iinfo(dtype).min, ml_dtypes.iinfo(dtype).max)
 
 
 def _whole(bound: float, bounds: Bounds, dtype: np.dtype[Any], where: str) -> int:

@@ -169,11 +169,11 @@ def _range(value: Any, where: str) -> tuple[float, float]:
 
 def _number(value: Any) -> float:
     """Return a number, whole where it is written so; NaN for anything else. YAML takes 1e-5 for a text."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float):
         return math.nan
     for kind in (int, float):
         try:
-            return kind(value) if isinstance(value, str) else value
+            return kind(value) if isinstance(value, str | bool) else value
         except ValueError:
             continue
     return math.nan

@@ -10,6 +10,7 @@ from pytest_navigator.formats.flat import fixed_axis
 from pytest_navigator.formats.traces import without_folders
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytest_navigator.records import Signature
@@ -36,6 +37,28 @@ def store(made: Path, path: Path) -> None:
     data = path.with_name(f"{path.name}.data")
     data.unlink(missing_ok=True)
     onnx.save_model(model, path, save_as_external_data=large, location=data.name if large else None)
+
+
+def relocate(made: Path, path: Path, location: str) -> None:
+    """Write a model whose weights are in a file of their own to `path`, so that it finds them in `location`."""
+    import onnx
+
+    model = onnx.load(made, load_external_data=False)
+    for tensor in _external(model):
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = location
+    onnx.save_model(model, path)
+
+
+def _external(message: Any) -> Iterator[Any]:
+    """Yield the tensors with external data, those of graphs inside of nodes too."""
+    for field, value in message.ListFields():
+        if field.name == "external_data":
+            yield message
+        elif field.message_type is not None:
+            for part in value if hasattr(value, "__len__") else (value,):
+                yield from _external(part)
 
 
 def conform(path: Path, signature: Signature) -> None:

@@ -127,6 +127,7 @@ def test_an_empty_file_says_nothing(written: Read) -> None:
         ("max_shapes", [{"x:0": [4], "y": [5]}, "x:0=4 y=5"], {"x:0": (4,), "y": (5,)}),
         ("value_ranges", [{"x": [0, 1], "": [-1.5, 255]}, ["x=0,1", "-1.5,255"], "x=0,1 -1.5,255"],
          {"x": (0, 1), "": (-1.5, 255)}),
+        ("value_ranges", [{"x": [False, True]}], {"x": (0, 1)}),
         ("value_ranges", [{"x": ["1e-5", "1e3"]}, "x=1e-5,1e3"], {"x": (1e-5, 1000.0)}),
         ("dtypes", [{"x": "float32", "": "int8"}, ["x=f4", "int8"], "int8 x=float32"], {"x": "float32", "": "int8"}),
         ("onnx_opsets", [[13, 14], "13 14", "13,14"], (13, 14)),

@@ -224,7 +224,7 @@ def test_two_sizes_of_one_batch_are_named() -> None:
         ("int64", (0, 0.5), "the input is int64, whose bounds are whole numbers"),
         ("float16", (0, 1e6), "the input is float16, which holds numbers up to 6.6e4"),
         ("float16", (0.1, 0.1), "which has no number between these; the nearest are [0.0999755859375, 0.1000"),
-        ("bool", (0, 1), "the input is bool, which has no range"),
+        ("bool", (0, 2), "the input is bool, which holds whole numbers from 0 to 1"),
         ("str", (0, 1), "the input is str, which has no range"),
     ],
 )
@@ -234,6 +234,11 @@ def test_a_range_that_the_type_cannot_hold_is_named(dtype: str, bounds: tuple[fl
 
     assert message in str(raised.value)
     assert "value_ranges: x: " in str(raised.value)
+
+
+def test_a_truth_value_can_be_always_true() -> None:
+    assert drawn("bool", value_ranges={"x": (1, 1)}).all()
+    assert drawn("bool", value_ranges={"": (7, 9)}).dtype == bool
 
 
 def test_the_range_without_a_name_is_for_the_others() -> None:
