@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -12,6 +14,8 @@ from _pytest.python import PyCollector  # what a Module does, without the fixtur
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import ModuleType
+    from typing import Self
 
 # The class of a fixture definition is not exported (pytest >= 8.4): isinstance on it is how to tell a fixture.
 FIXTURE = type(pytest.fixture(lambda: None))
@@ -65,6 +69,47 @@ class ConftestModule(pytest.Module):
         if self.with_tests:
             return PyCollector.collect(self)
         return planted_in_conftest(self)
+
+
+class PlantedModule(pytest.Module):
+    """A module node of a file that is not imported: what would be in it is made.
+
+    Its file (a model, or the folder of one) may be anywhere; the node id of one outside of the rootdir is its path,
+    which pytest would leave out.
+    """
+
+    content: ModuleType
+
+    @classmethod
+    def planted_at(cls, path: Path, parent: pytest.Collector, content: ModuleType) -> Self:
+        """Return the node of a file."""
+        outside: dict[str, Any] = {} if path.is_relative_to(parent.config.rootpath) else {"nodeid": _nodeid_of(path)}
+        node: Self = cls.from_parent(parent, path=path, **outside)
+        node.content = content
+        return node
+
+    def _getobj(self) -> ModuleType:
+        return self.content
+
+
+def _nodeid_of(path: Path) -> object:
+    try:
+        from _pytest.nodeid import NodeId  # pytest 9.2
+    except ImportError:
+        return str(path)
+    return NodeId(path=str(path))
+
+
+def collect_first(config: pytest.Config, paths: Iterable[Path]) -> None:
+    """Put files in front of the arguments; they are the only ones if the user gave none.
+
+    An argument that names one of them, or a test in it, stands for it.
+    """
+    given = list(config.args) if config.args_source is config.ArgsSource.ARGS else []
+    named = {argument: Path(os.path.abspath(argument.partition("::")[0])) for argument in given}
+    mine = [argument for argument in given if named[argument] in paths]
+    new = [str(path) for path in paths if path not in named.values()]
+    config.args = [*new, *mine, *(argument for argument in given if argument not in mine)]
 
 
 def fixtures_asked_for(item: pytest.Function) -> set[str]:

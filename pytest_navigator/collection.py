@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Iterator
 
+    from pytest_navigator.named import NamedModels
     from pytest_navigator.registry import Registry
 
 MODEL = "nav_model"
@@ -36,6 +37,8 @@ NO_MODELS = {*sys.stdlib_module_names, "numpy", "pytest", "pytest_navigator", "s
 EXTENDING = ("pytest_nav_formats", "pytest_nav_runners", "pytest_nav_frameworks")
 """The hooks that are asked once, before anything is collected."""
 RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
+NAMED = pytest.StashKey["NamedModels"]()
+"""What `--nav-model` named; not there without it."""
 
 
 class SuiteNode(PlantedClass):
@@ -75,6 +78,19 @@ class Place:
         """The nearest `nav_config`, whatever it is."""
         return next((vars(h)["nav_config"] for h in self.holders if "nav_config" in vars(h)), None)
 
+    @property
+    def framework(self) -> str:
+        """The name of the framework, where something outside of the configuration says it; else ""."""
+        return ""
+
+    @property
+    def advice(self) -> str:
+        """How to say which framework the model is of."""
+        return (
+            "annotate the fixture (def nav_model() -> torch.nn.Module, -> Callable for a function of numpy arrays) or "
+            "write nav_config = NavConfig(framework=...) beside it"
+        )
+
     def config(self, parameters: str = "") -> NavConfig | None:
         """Return the nearest `nav_config` (it wins whole); of a dict, the one of the model's parameters."""
         found = self.nav_config
@@ -103,18 +119,18 @@ class Place:
 
     def relative_path(self, config: pytest.Config) -> str:
         """Return that file as pytest's reports write paths."""
-        return _nodeid(self.source, config)
+        return nodeid_of(self.source, config)
 
 
 def visible_models(config: pytest.Config) -> list[str]:
     """Return the conftests with a `nav_model` that pytest has loaded, collected or not."""
     conftests = [(Path(n), p) for n, p in config.pluginmanager.list_name_plugin() if Path(n).name == "conftest.py"]
-    return [_nodeid(path, config) for path, module in conftests if fixture_called(module, MODEL)]
+    return [nodeid_of(path, config) for path, module in conftests if fixture_called(module, MODEL)]
 
 
 def too_late(hook: str, plugin: object, config: pytest.Config) -> str:
     """Return what to write where a conftest.py adds a format while pytest collects."""
-    path = _nodeid(Path(str(getattr(plugin, "__file__", plugin))), config)
+    path = nodeid_of(Path(str(getattr(plugin, "__file__", plugin))), config)
     return (
         f"{path} has {hook}, but pytest loads it only while it collects: move the hook into the conftest.py of "
         f"{config.rootpath}, or name {path} in the arguments"
@@ -126,18 +142,20 @@ def holders(node: pytest.Item | pytest.Collector) -> Iterator[tuple[str, Path, o
     for above in reversed(node.listchain()):
         if isinstance(above, (pytest.Class, pytest.Module)) and not isinstance(above, SuiteNode):
             yield above.nodeid, above.path, above.obj
-    own = node.path
-    for folder in own.parents:
+    own, root = node.path, node.config.rootpath
+    inside = own.is_relative_to(root)
+    # The conftest.py of the rootdir is everybody's, wherever a file is.
+    for folder in [*(f for f in own.parents if not inside or f.is_relative_to(root)), *([] if inside else [root])]:
         path = folder / "conftest.py"
         module = node.config.pluginmanager.get_plugin(str(path))
         if module is not None and path != own:
-            yield _nodeid(path, node.config), path, module
-        if folder == node.config.rootpath:
-            break
+            yield nodeid_of(path, node.config), path, module
 
 
 def place_of(node: pytest.Item | pytest.Collector) -> Place | None:
-    """Return the place of the nearest `nav_model` seen from `node`."""
+    """Return the place of the model that `--nav-model` names, else of the nearest `nav_model` seen from `node`."""
+    if (named := named_of(node.config)) is not None:
+        return named.place_of(node)
     around = list(holders(node))
     for i, (nodeid, path, obj) in enumerate(around):
         if fixture_called(obj, MODEL):
@@ -147,15 +165,36 @@ def place_of(node: pytest.Item | pytest.Collector) -> Place | None:
 
 def loader_override(item: pytest.Item, place: Place) -> str | None:
     """Return the node id of a `nav_dataloader` that stands below the `nav_model` of `item`, None if there is none."""
+    own = next((holder for holder in place.holders if fixture_called(holder, LOADER)), None)
     for nodeid, _, obj in holders(item):
         if obj is place.holders[0]:
             return None
         if fixture_called(obj, LOADER):
-            return nodeid
+            return None if obj is own else nodeid
     return None
 
 
-def collect_conftest(path: Path, parent: pytest.Collector, collectors: list[pytest.Collector]) -> None:
+def named_of(config: pytest.Config) -> NamedModels | None:
+    """Return what `--nav-model` named, None without it."""
+    return config.stash.get(NAMED, None)
+
+
+def collect_file(path: Path, parent: pytest.Collector, collectors: list[pytest.Collector]) -> None:
+    """Add the collectors of a file that is named, and of a conftest.py for its `nav_model`."""
+    named = named_of(parent.config)
+    module = named.collect(path, parent) if named else None
+    if module is not None:
+        # pytest made one of its own for a function's file: it would be imported now.
+        collectors[:] = [*(c for c in collectors if _is_test_file(path, parent.config)), module]
+    _collect_conftest(path, parent, collectors)
+
+
+def _is_test_file(path: Path, config: pytest.Config) -> bool:
+    """Whether pytest would take a file for tests if nobody had named it."""
+    return any(path.match(pattern) for pattern in config.getini("python_files"))
+
+
+def _collect_conftest(path: Path, parent: pytest.Collector, collectors: list[pytest.Collector]) -> None:
     """Add the collector of a conftest.py, in the place of pytest's own if it made one (the file was named outright)."""
     if path.name != "conftest.py" or parent.config.pluginmanager.get_plugin(str(path)) is None:
         return
@@ -166,27 +205,37 @@ def collect_conftest(path: Path, parent: pytest.Collector, collectors: list[pyte
 
 def planted_in_conftest(module: pytest.Module) -> list[pytest.Item | pytest.Collector]:
     """Return the suite of a conftest.py and its own `verify_` functions."""
-    if module.obj is None or not fixture_called(module.obj, MODEL):
+    if module.obj is None or place_of(module) is None:
         return []
-    verify = [(name, _taken_in(f)) for name, f in vars(module.obj).items() if is_verify(name, f)]
+    own = fixture_called(module.obj, MODEL)
+    named = named_of(module.config) is not None
+    if not own and not named:
+        return []
+    verify = [(name, _taken_in(f, module.config)) for name, f in vars(module.obj).items() if is_verify(name, f)]
     functions = [item for name, function in verify for item in functions_of(module, name, function)]
-    return [SuiteNode.from_parent(module, name=MODEL), *functions]
+    return [*([] if named else [SuiteNode.from_parent(module, name=MODEL)]), *functions]
 
 
 def planted(collector: pytest.Module | pytest.Class, name: str, obj: object) -> SuiteNode | None:
     """Return the suite for a module's or class's own `nav_model`; tell pytest of `verify_` functions that are ours."""
     if obj is not None and obj is fixture_called(collector.obj, MODEL):
-        return SuiteNode.from_parent(collector, name=MODEL)
+        return SuiteNode.from_parent(collector, name=MODEL) if _is_tested(collector) else None
     if is_verify(name, obj) and place_of(collector) is not None:
-        _taken_in(obj)
+        _taken_in(obj, collector.config)
     return None
 
 
-def _taken_in(function: Any) -> Any:
+def _is_tested(collector: pytest.Module | pytest.Class) -> bool:
+    """Whether the `nav_model` of a node is: beside `--nav-model`, only that one."""
+    place = place_of(collector)
+    return named_of(collector.config) is None or (place is not None and place.holders[0] is collector.obj)
+
+
+def _taken_in(function: Any, config: pytest.Config) -> Any:
     """Have pytest collect a `verify_` function; with `nav_model` in its closure it has the model's parameters."""
     if "__test__" not in vars(function):
         function.__test__ = True
-        pytest.mark.usefixtures(MODEL, LOADER)(function)
+        pytest.mark.usefixtures(*([MODEL] if named_of(config) is None else []), LOADER)(function)
         pytest.mark.nav_verify(function)
     return function
 
@@ -209,8 +258,8 @@ def framework_of(place: Place, config: NavConfig | None, registry: Registry) -> 
     Raises:
         ConfigError: it cannot be told; says what to write.
     """
-    if config is not None and config.framework:
-        return registry.framework(config.framework).name
+    if place.framework or (config is not None and config.framework):
+        return _said(place, config, registry)
     providers = (_annotated, _imported, _callable, _installed)
     packages = {p: name for name, f in registry.frameworks.items() for p in (f.package, *f.packages) if p}
     packages[CALLABLE] = "python"
@@ -219,10 +268,17 @@ def framework_of(place: Place, config: NavConfig | None, registry: Registry) -> 
         if len(found) == 1:
             return found.pop()
     raise ConfigError(
-        f"the framework of {place.nodeid} cannot be told; annotate the fixture (def nav_model() -> torch.nn.Module, "
-        f"-> Callable for a function of numpy arrays) or write nav_config = NavConfig(framework=...) beside "
-        f"it, one of: {', '.join(sorted(registry.frameworks))}"
+        f"the framework of {place.nodeid} cannot be told; {place.advice}, one of: "
+        f"{', '.join(sorted(registry.frameworks))}"
     )
+
+
+def _said(place: Place, config: NavConfig | None, registry: Registry) -> str:
+    """Return the framework that is said outright."""
+    configured = registry.framework(config.framework).name if config is not None and config.framework else ""
+    if place.framework and configured not in ("", place.framework):
+        raise ConfigError(f"{place.nodeid} is {place.framework!r}, but nav_config says framework={configured!r}")
+    return place.framework or configured
 
 
 def _annotated(place: Place, packages: dict[str, str]) -> set[str]:
@@ -261,7 +317,8 @@ def _function(fixture: Any) -> Any:
     return fixture.__wrapped__ if hasattr(fixture, "__wrapped__") else fixture._get_wrapped_function()
 
 
-def _nodeid(path: Path, config: pytest.Config) -> str:
+def nodeid_of(path: Path, config: pytest.Config) -> str:
+    """Return how pytest writes a file: relative to the rootdir, if it is below it."""
     return path.relative_to(config.rootpath).as_posix() if path.is_relative_to(config.rootpath) else str(path)
 
 

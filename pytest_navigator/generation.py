@@ -94,6 +94,7 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         _check_parameters(run)
         _check_cells(run)
         run.hints = _hints(run, {place_of(item) for item in ours if item.getparent(SuiteNode) is not None})
+        run.hints += run.named.notes(run.config) if run.named else []
         if not ours and not session.testsfailed:  # pytest tells what could not be collected
             run.note(_nothing_collected(run))
         if ours and not run.config.option.collectonly:
@@ -165,6 +166,9 @@ def _check_loader(item: pytest.Function) -> None:
 
 def _nothing_collected(run: Run) -> str:
     flag = "--nav-package" if run.options.package is not None else "--nav"
+    if run.named:
+        files = ", ".join(str(spec.path) for spec in run.named.specs)
+        return f"--nav-model: the arguments leave out {files}: nothing of it was collected"
     visible = visible_models(run.config)
     if visible:
         return (

@@ -11,6 +11,7 @@ import pytest
 from pytest_navigator._compat import closure_of
 from pytest_navigator._compat import ids_of
 from pytest_navigator.collection import MODEL
+from pytest_navigator.collection import named_of
 from pytest_navigator.collection import place_of
 from pytest_navigator.live import Live
 from pytest_navigator.matrix import Step
@@ -114,7 +115,7 @@ def suite_of(item: pytest.Function, run: Run) -> Suite:
 def model_parameters(item: pytest.Function) -> dict[str, Any]:
     """Return those parameters of an item that its `nav_model` depends on."""
     callspec = getattr(item, "callspec", None)
-    if callspec is None:
+    if callspec is None or named_of(item.config) is not None:
         return {}
     closure = closure_of(item, MODEL)
     return {name: value for name, value in callspec.params.items() if name in closure}

@@ -18,6 +18,7 @@ import pytest
 
 from pytest_navigator.capture import redirected
 from pytest_navigator.capture import tail
+from pytest_navigator.collection import named_of
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import StepFailed
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.run import Run
     from pytest_navigator.run import Suite
+    from pytest_navigator.steps.context import Context
 
 
 class Live:
@@ -43,8 +45,8 @@ class Live:
     def __init__(self, request: pytest.FixtureRequest, run: Run, suite: Suite) -> None:
         self.request = request
         self.framework = run.registry.framework(suite.matrix.framework)
+        self.run = run
         self.suite = suite
-        self._run_id = run.id
         self._source: Source | None = None
 
     def source(self) -> Source:
@@ -55,18 +57,40 @@ class Live:
         """
         if self._source is None:
             own = self.suite.matrix.variants[self.suite.matrix.framework]
-            source = self.framework.source(self._fixture("nav_model"), own.parameters)
+            source = self.framework.source(self._model(), own.parameters)
+            source.connect(self._context())
             self._check_identity(source)
             self._source = source
         return self._source
 
     def loader(self) -> object:
-        """Return the user's loader.
+        """Return the user's loader, None if there is none.
 
         Raises:
             SourceError: nav_dataloader raised.
         """
+        named = named_of(self.run.config)
+        if named is not None and named.loader is not None:
+            with self.run.building():
+                return named.loader.loaded()
         return self._fixture("nav_dataloader")
+
+    def _model(self) -> object:
+        """Return the user's model: a `verify_` test need not see the fixture of one that is named."""
+        if named_of(self.run.config) is None:
+            return self._fixture("nav_model")
+        from pytest_navigator.named import NamedPlace
+
+        place = self.suite.place
+        assert isinstance(place, NamedPlace)
+        with self.run.building():
+            return place.spec.model()
+
+    def _context(self) -> Context:
+        from pytest_navigator.matrix import Step
+        from pytest_navigator.steps.context import Context
+
+        return Context(self.run, self.suite, Step("source"), self)
 
     def _fixture(self, name: str) -> object:
         try:
@@ -81,7 +105,7 @@ class Live:
 
     def _check_identity(self, source: Source) -> None:
         record = self.suite.folder.record("source")
-        if record is None or not record.passed or record.data["run"] != self._run_id:
+        if record is None or not record.passed or record.data["run"] != self.run.id:
             return  # an earlier run's model may have been another one
         if fingerprint(source, self.suite) != record.data["fingerprint"]:
             raise SourceError(

@@ -230,7 +230,7 @@ def _expand(configs: Mapping[str, list[FormatConfig]], registry: Registry, frame
     variants: dict[str, Variant] = {}
     for form in _parents_first(registry, configs, framework):
         parents = [v for v in variants.values() if v.format == form.parent_for(framework)]
-        own = [form.as_source()] if form.file and form.name == framework else []
+        own = [form.as_source(configs[form.name][0])] if form.file and form.name == framework else []
         for variant in own or [v for config in configs[form.name] for v in form.variants(config, parents)]:
             if variant.key in variants:
                 raise ConfigError(f"format {variant.key!r} is configured twice: {configs[form.name]}")

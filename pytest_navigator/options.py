@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from dataclasses import dataclass
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_navigator.config import NavConfig
+    from pytest_navigator.files.config import FileConfig
+
+PATHS = ("--nav-package", "--nav-workspace", "--nav-model", "--nav-config")
+"""Flags whose value pytest can take for an argument."""
 
 MARKERS = {
     "nav": "a test that pytest-navigator generated",
@@ -31,6 +36,18 @@ MARKERS = {
 }
 
 
+MODEL_OPTIONS = (
+    ("--nav-model", "append", "SPEC", "Model to check: a file, or module:function that returns it; repeatable"),
+    ("--nav-model-format", "store", "NAME", "Format of the model file, where neither content nor suffix tells it"),
+    ("--nav-framework", "store", "NAME", "Framework of what module:function returns"),
+    ("--nav-dataloader", "store", "SPEC", "Samples for the model: module:function that returns them"),
+    ("--nav-inputs", "append", "SPECS", "Inputs of a model file without a signature: 'x:-1,3:float32 y:-1:int64'"),
+    ("--nav-outputs", "append", "SPECS", "Its outputs, in the same form"),
+    ("--nav-config", "store", "FILE", "YAML file with the configuration of the model file and its random data"),
+)
+"""Flag, what argparse does with it, how its value is called, help."""
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Add every flag and ini option of the plugin.
 
@@ -40,6 +57,8 @@ def add_options(parser: pytest.Parser) -> None:
     add = group.addoption
     add("--nav", action="store_true", dest="nav", help="Run the model checks, write no package")
     add("--nav-package", metavar="PATH", dest="nav_package", help="Run the model checks and write this .nav package")
+    for flag, action, metavar, text in MODEL_OPTIONS:
+        add(flag, action=action, metavar=metavar, dest=flag[2:].replace("-", "_"), default=None, help=text)
     add("--nav-workspace", metavar="DIR", dest="nav_workspace", help="Folder of the run (default: navigator_workspace)")
     add("--nav-resume", action="store_true", dest="nav_resume", help="Reuse what an unchanged earlier run recorded")
     add(
@@ -72,7 +91,12 @@ class RunOptions:
 
 def active(config: pytest.Config) -> bool:
     """Whether this run checks models at all."""
-    return bool(config.getoption("nav") or config.getoption("nav_package") is not None)
+    return bool(
+        config.getoption("nav")
+        or config.getoption("nav_package") is not None
+        or config.getoption("nav_model")
+        or config.getoption("nav_config")
+    )
 
 
 def run_options(config: pytest.Config) -> RunOptions:
@@ -95,6 +119,23 @@ def run_options(config: pytest.Config) -> RunOptions:
     )
 
 
+def file_config(config: pytest.Config) -> FileConfig:
+    """Read `--nav-config`, with what flags say instead of it; its defaults without one.
+
+    Raises:
+        ConfigError: the file or a value cannot be.
+    """
+    from pytest_navigator.files.config import FileConfig
+    from pytest_navigator.files.config import read
+    from pytest_navigator.files.signature_text import specs
+
+    path = config.getoption("nav_config")
+    found = read(Path(path)) if path else FileConfig()
+    given = {name: config.getoption(f"nav_{name}") for name in ("inputs", "outputs")}
+    own: dict[str, Any] = {name: specs(texts, f"--nav-{name}") for name, texts in given.items() if texts}
+    return replace(found, **own)
+
+
 def _check_form(config: pytest.Config) -> None:
     """Refuse `--nav-package PATH` where pytest, which knew no such flag yet, took PATH for a place of tests."""
     here, given = config.invocation_params.dir, config.invocation_params.args
@@ -102,7 +143,7 @@ def _check_form(config: pytest.Config) -> None:
         return
     for flag, value in pairwise(map(str, given)):
         path = Path(here, value)
-        if flag in ("--nav-package", "--nav-workspace") and path.exists() and not path.is_relative_to(here):
+        if flag in PATHS and path.exists() and not path.is_relative_to(here):
             raise ConfigError(
                 f"{flag} {value}: pytest takes a path that exists for an argument, and so looks for its configuration "
                 f"there (rootdir: {config.rootpath}); write {flag}={value}"

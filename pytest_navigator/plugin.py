@@ -65,9 +65,10 @@ def pytest_nav_formats() -> list[type[Format]]:
 @pytest.hookimpl(trylast=True)
 def pytest_nav_frameworks() -> list[type[Framework]]:
     """Add the built-in frameworks."""
+    from pytest_navigator.frameworks.files import FILES
     from pytest_navigator.frameworks.jax import JaxFramework
     from pytest_navigator.frameworks.python import PythonFramework
     from pytest_navigator.frameworks.tensorflow import TensorFlowFramework
     from pytest_navigator.frameworks.torch import TorchFramework
 
-    return [TorchFramework, JaxFramework, TensorFlowFramework, PythonFramework]
+    return [TorchFramework, JaxFramework, TensorFlowFramework, PythonFramework, *FILES]

@@ -64,13 +64,7 @@ class RunnerProxy:
         if self._live is not None:
             with live_section(context.log, context.limit):
                 return self._live.infer(feed)
-        if self._item.run.options.in_process:
-            from pytest_navigator.steps import isolated
-
-            return isolated.infer(feed, handle=self._handle)[1]
-        path = "pytest_navigator.steps.isolated:infer"
-        arguments = {"handle": self._handle}
-        return self._item.run.child.call(path, arguments, arrays=feed, log=context.log, timeout=context.limit).arrays
+        return context.infer(self._handle, feed)
 
     def __enter__(self) -> Self:
         context = self._context()

@@ -69,6 +69,25 @@ class Signature:
 
 
 @dataclass(frozen=True)
+class Description:
+    """What a child process read in a model file.
+
+    Attributes:
+        inputs: in the file's order; -1 and a symbol for every axis that the file leaves open.
+        outputs: the same; empty where the file does not say.
+        parts: files beside it that it needs (external data), relative to its folder.
+        precision: the lowest one of its weights ("fp32", "bf16"); "": none, or not known.
+        data: what is worth recording (opset, producer, ...).
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...] = ()
+    parts: tuple[str, ...] = ()
+    precision: str = ""
+    data: dict[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Case:
     """One comparison: an input that the source has seen, and what it gave.
 

@@ -19,6 +19,11 @@ import pytest
 from pytest_navigator import matrix as matrices
 from pytest_navigator.collection import framework_of
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.files.config import FileConfig
+from pytest_navigator.live import seeded
+from pytest_navigator.named import NamedModels
+from pytest_navigator.named import named_models
+from pytest_navigator.options import file_config
 from pytest_navigator.options import suite_settings
 from pytest_navigator.packing import check_target
 from pytest_navigator.progress import Progress
@@ -79,6 +84,8 @@ class Run:
     problem: str = ""
     hints: list[str] = field(default_factory=list)
     progress: Progress = field(default_factory=lambda: Progress(shown=False))
+    named: NamedModels | None = None
+    file_config: FileConfig = field(default_factory=FileConfig)
     _child: Child | None = None
     _matrices: dict[tuple[str, int], tuple[Matrix, Settings]] = field(default_factory=dict)
 
@@ -86,6 +93,8 @@ class Run:
     def start(cls, config: pytest.Config, options: RunOptions) -> Run:
         """Begin the run in this process."""
         run = cls(config, options, registry_of(config), Workspace(options.workspace))
+        run.file_config = file_config(config)
+        run.named = named_models(config, run.registry, run.file_config)
         run.progress = Progress(shown=config.option.verbose > 0 and not hasattr(config, "workerinput"))
         return run
 
@@ -127,6 +136,12 @@ class Run:
             yield
         except ConfigError as error:
             self.note(str(error))
+
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """Seed what the user's code draws from while it builds a model or a loader."""
+        with seeded(self.seed, self.registry.frameworks.values()):
+            yield
 
     @property
     def seed(self) -> int:

@@ -15,7 +15,6 @@ from pytest_navigator import verification
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.item import OUTCOME
-from pytest_navigator.live import seeded
 from pytest_navigator.options import run_options
 from pytest_navigator.report import short_path
 from pytest_navigator.run import RUN
@@ -45,6 +44,8 @@ def start(config: pytest.Config) -> None:
             config.pluginmanager.register(Controller(config, run), "navigator-controller")
         else:
             run.id = config.workerinput[RUN_ID]
+        if run.named:
+            run.named.start(config)
     except (ConfigError, PackageError) as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[RUN] = run
@@ -77,10 +78,15 @@ class Session:
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector
     ) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
-        """Collect a conftest.py for its `nav_model`."""
+        """Collect a model file, and a conftest.py for its `nav_model`."""
         collectors = yield
-        collection.collect_conftest(file_path, parent, collectors)
+        collection.collect_file(file_path, parent, collectors)
         return collectors
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        """Collect a folder that is a model."""
+        return self.run.named.collect(path, parent) if self.run.named else None
 
     def pytest_pycollect_makeitem(
         self, collector: Any, name: str, obj: object
@@ -134,7 +140,7 @@ class Session:
         """Seed the setup of `nav_model` and `nav_dataloader`."""
         if fixturedef.argname not in (collection.MODEL, collection.LOADER):
             return (yield)
-        with seeded(self.run.seed, self.run.registry.frameworks.values()):
+        with self.run.building():
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -150,6 +156,8 @@ class Session:
 
     def pytest_unconfigure(self) -> None:
         """End the child."""
+        if self.run.named:
+            self.run.named.end()
         self.run.close()
 
 

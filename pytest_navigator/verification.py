@@ -50,7 +50,7 @@ class Fixtures:
             yield proxy
 
     @pytest.fixture
-    def nav_source_runner(self, request: pytest.FixtureRequest) -> SourceProxy:
+    def nav_source_runner(self, request: pytest.FixtureRequest) -> Iterator[SourceProxy]:
         """The user's own model, called in the same way as `nav_runner`."""
         from pytest_navigator.proxies import SourceProxy
 
@@ -58,7 +58,9 @@ class Fixtures:
         found = item.outcome(Step("source"))
         if not found.passed:
             pytest.skip(f"source {found.status.value}: {found.message}")
-        return SourceProxy(item.live.source(), item.suite.folder.signature)
+        source = item.live.source()
+        with source.preserved():
+            yield SourceProxy(source, item.suite.folder.signature)
 
     @pytest.fixture
     def nav_package(self, request: pytest.FixtureRequest) -> Path:
@@ -66,11 +68,9 @@ class Fixtures:
         return suite_item(request).suite.folder.path
 
     @pytest.fixture(scope="session")
-    def nav_dataloader(self) -> object:
-        """Stand in for the user's loader, to say that there is none."""
-        from pytest_navigator.errors import SourceError
-
-        raise SourceError("there is no nav_dataloader beside nav_model; write a fixture that returns a list of samples")
+    @classmethod
+    def nav_dataloader(cls) -> None:
+        """Stand in for the user's loader: there is none."""
 
 
 def record(item: pytest.Function, report: pytest.TestReport, run: Run) -> None:

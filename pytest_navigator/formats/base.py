@@ -15,7 +15,6 @@ from typing import Any
 from typing import ClassVar
 
 from pytest_navigator.config import KnownFields
-
 from pytest_navigator.records import Variant
 
 if TYPE_CHECKING:
@@ -27,7 +26,9 @@ if TYPE_CHECKING:
 
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import Description
     from pytest_navigator.records import Signature
+    from pytest_navigator.records import TensorSpec
     from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
@@ -70,6 +71,9 @@ class Format(ABC):
     requires: ClassVar[tuple[str, ...]] = ()
     """What making it needs: packages that can be imported, and other names in `pytest_navigator.requirements`."""
 
+    reads_with: ClassVar[tuple[str, ...]] = ()
+    """What `describe` needs, beside what the runners need: names in `pytest_navigator.requirements`."""
+
     runners: ClassVar[tuple[type[Runner], ...]] = ()
     """Its runners, in order of preference; the first available one proves that the artifact loads."""
 
@@ -81,9 +85,26 @@ class Format(ABC):
         """Return what making it needs in a suite of this source."""
         return self.requires
 
-    def as_source(self) -> Variant:
+    def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a source that is a file of this format."""
-        return Variant(self.name, self.name, None, self.file, {}, tuple(runner.name for runner in self.runners))
+        runners = tuple(runner.name for runner in self.runners)
+        return Variant(self.name, self.name, None, self.file, {"custom_args": config.custom_args}, runners)
+
+    def describe(
+        self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+    ) -> Description:
+        """Return what a file of this format says of itself. Runs in the child.
+
+        Args:
+            parameters: of the variant that `as_source` made.
+            inputs, outputs: what the user says of them, empty if nothing; files of most formats know better.
+
+        Raises:
+            SourceError: nobody says what its inputs are.
+        """
+        from pytest_navigator.files.given import described
+
+        return described(path, inputs, outputs)
 
     @abstractmethod
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:

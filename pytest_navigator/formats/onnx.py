@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.onnx_config import Axes
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import Description
     from pytest_navigator.records import Signature
     from pytest_navigator.records import TensorSpec
     from pytest_navigator.reproduce.parts import MakingCode
@@ -82,7 +83,16 @@ class OnnxFormat(Format):
         "torch-exportedprogram": "torch-exportedprogram",
     }
     file: ClassVar[str] = "model.onnx"
+    reads_with: ClassVar[tuple[str, ...]] = ("onnx",)
     runners: ClassVar[tuple[type[Runner], ...]] = (OnnxCPU, OnnxCUDA)
+
+    def describe(
+        self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+    ) -> Description:
+        """Return what the graph says."""
+        from pytest_navigator.files.onnx import describe
+
+        return describe(path, {spec.name: spec for spec in (*inputs, *outputs)})
 
     def requires_for(self, source: str) -> tuple[str, ...]:
         """Return what the way from this source to ONNX needs."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC
 from abc import abstractmethod
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import ClassVar
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import Description
+    from pytest_navigator.steps.context import Context
     from pytest_navigator.structure import Call
 
 
@@ -29,6 +33,9 @@ class Framework(ABC):
 
     package: ClassVar[str]
     """The importable top-level package, for telling the framework of a module and whether it is installed."""
+
+    array_type: ClassVar[str] = ""
+    """Whose arrays its models take and give, as `Signature.array_type` says it; "": its own."""
 
     packages: ClassVar[tuple[str, ...]] = ()
     """Packages built on it, which tell the framework of a module as well."""
@@ -70,6 +77,19 @@ class Source(ABC):
 
     framework: Framework
     model: object
+
+    def connect(self, context: Context) -> None:
+        """Take what a source needs that does not run in this process; called once, before anything else."""
+        return
+
+    def describe(self) -> Description | None:
+        """Return what the source itself says of its inputs and outputs; None: the samples show it."""
+        return None
+
+    def title(self) -> str:
+        """Return what the model is called in records: the name of its class or function."""
+        kind: Any = self.model if inspect.isroutine(self.model) else type(self.model)
+        return f"{kind.__module__}.{kind.__qualname__}"
 
     @abstractmethod
     def check(self) -> None:

@@ -13,8 +13,11 @@ from pytest_navigator.records import JSON
 from pytest_navigator.records import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Sequence
     from pathlib import Path
+
+    import numpy as np
 
     from pytest_navigator.live import Live
     from pytest_navigator.matrix import Step
@@ -85,6 +88,15 @@ class Context:
                 return getattr(isolated, function)(**arguments)
         path = f"pytest_navigator.steps.isolated:{function}"
         return self.run.child.call(path, arguments, log=self.log, timeout=self.limit).result
+
+    def infer(self, handle: str, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run one inference of a runner that `open_runner` of `steps/isolated.py` has loaded."""
+        if self.run.options.in_process:
+            from pytest_navigator.steps import isolated
+
+            return isolated.infer(feed, handle=handle)[1]
+        path, arguments = "pytest_navigator.steps.isolated:infer", {"handle": handle}
+        return self.run.child.call(path, arguments, arrays=feed, log=self.log, timeout=self.limit).arrays
 
     def require(self, *names: str) -> None:
         """Raise Unavailable unless this machine has what is named."""

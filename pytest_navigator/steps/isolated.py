@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from pytest_navigator.profile_config import Windows
 from pytest_navigator.records import JSON
 from pytest_navigator.records import Case
 from pytest_navigator.records import Signature
+from pytest_navigator.records import TensorSpec
 from pytest_navigator.records import Variant
 from pytest_navigator.records import load
 from pytest_navigator.records import plain
@@ -80,9 +82,9 @@ _OPEN: dict[str, Runner] = {}
 """Runners that a `verify_` test holds open, by handle."""
 
 
-def open_runner(folder: str, variant: JSON, runner: str, handle: str) -> None:
-    """Load a runner and keep it until `close_runner`."""
-    active = _runner(folder, variant, runner)
+def open_runner(folder: str, variant: JSON, runner: str, handle: str, signature: JSON = None) -> None:
+    """Load a runner and keep it until `close_runner`; without a signature, with that of the source step."""
+    active = _runner(folder, variant, runner, signature)
     active.activate()
     _OPEN[handle] = active
 
@@ -100,7 +102,28 @@ def close_runner(handle: str) -> None:
         _OPEN.pop(handle).deactivate()
 
 
-def _runner(folder: str, variant: JSON, path: str) -> Runner:
+def describe(path: str, format: str, parameters: JSON, inputs: JSON, outputs: JSON) -> JSON:
+    """Return what a model file says of itself, as plain data; inputs and outputs are what the user says of it."""
+    given = [structured(specs, tuple[TensorSpec, ...]) if specs else () for specs in (inputs, outputs)]
+    return plain(imported(format)().describe(Path(path), parameters, *given))
+
+
+def take(path: str, target: str, parts: list[str]) -> None:
+    """Copy a model file or folder, and the files beside it that it needs, without loading anything."""
+    origin, copy = Path(path), Path(target)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    if origin.is_dir():
+        shutil.copytree(origin, copy, dirs_exist_ok=True)
+        return
+    shutil.copyfile(origin, copy)
+    for part in parts:
+        beside = copy.parent / part
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(origin.parent / part, beside)
+
+
+def _runner(folder: str, variant: JSON, path: str, signature: JSON = None) -> Runner:
     root, of = Path(folder), structured(variant, Variant)
-    runner: Runner = imported(path)(root / of.key / of.file, load(root / "signature.json", Signature), of.parameters)
+    known = structured(signature, Signature) if signature else load(root / "signature.json", Signature)
+    runner: Runner = imported(path)(root / of.key / of.file, known, of.parameters)
     return runner

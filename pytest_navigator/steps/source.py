@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from typing import Any
 
 import numpy as np
 
 from pytest_navigator.correctness import Comparison
 from pytest_navigator.correctness import one_line
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
+from pytest_navigator.files.description import configured
+from pytest_navigator.files.description import widened
 from pytest_navigator.live import digest_of_arrays
 from pytest_navigator.live import fingerprint
 from pytest_navigator.live import live_section
@@ -41,13 +42,16 @@ from pytest_navigator.structure import flatten_call
 from pytest_navigator.structure import flatten_output
 from pytest_navigator.structure import unflatten_call
 from pytest_navigator.tolerances import default
+from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pytest_navigator.config import NavConfig
     from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.records import Description
     from pytest_navigator.run import Suite
     from pytest_navigator.workspace import SuiteFolder
 
@@ -65,16 +69,19 @@ def run(context: Context) -> Result:
     loader = context.live.loader()
     with live_section(context.log, context.limit), source.preserved():
         source.check()
-        samples = _samples(context, source, loader)
-        seen = _seen(context, source, samples)
+        own = source.describe()
+        config = configured(context.suite.settings.config, own)
+        samples = _samples(context, source, _random(context, own) if loader is None else loader, config)
+        seen = _seen(source, samples, config, own)
         _check_names(context, seen.signature)
         bitwise = _repeatable(seen)
         cases = _write(context.folder.path, seen)
         save(context.folder.path / "signature.json", seen.signature)
         digest = fingerprint(source, context.suite, seen.outputs[samples.profiling])
     data = {"fingerprint": digest, "observed": _observed(seen), "bitwise": bitwise, "cases": plain(cases)}
-    data |= _facts(seen, source)
-    return Result(data, message=_caveat(samples, bitwise))
+    data |= _facts(seen, source) | (own.data if own else {})
+    artifact = context.artifact()
+    return Result(data, _caveat(samples, bitwise), digest_of(artifact) if context.variant.file else "")
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,8 @@ class _Model:
         call = unflatten_call(self.input_tree, {n: framework.from_numpy(a, device) for n, a in arrays.items()})
         try:
             raw = self.source.call(call.args, call.kwargs)
+        except SourceError as error:
+            raise SourceError(f"{place}: {error}") from None
         except Exception as error:
             text = f"{type(error).__name__}: {error}".splitlines()[0]
             raise SourceError(f"the model raised on {place}: {text}{_hint(arrays, place)}") from error
@@ -144,22 +153,37 @@ def profiling_batch(folder: SuiteFolder) -> str:
     return name
 
 
-def _samples(context: Context, source: Source, loader: object) -> Samples:
+def _random(context: Context, own: Description | None) -> list[Arrays]:
+    """Return random data that fits a model which says what it takes.
+
+    Raises:
+        SourceError: it does not, or a size is not known.
+    """
+    if own is None:
+        raise SourceError("there is no nav_dataloader beside nav_model; write a fixture that returns a list of samples")
+    from pytest_navigator.files.random_data import samples
+
+    try:
+        return samples(own.inputs, context.run.file_config, context.suite.settings.seed)
+    except ConfigError as error:
+        raise SourceError(str(error)) from None
+
+
+def _samples(context: Context, source: Source, loader: object, config: NavConfig) -> Samples:
     settings, framework = context.suite.settings, source.framework
     names = source.parameter_names()
 
     def flatten(sample: object) -> tuple[JSON, Arrays]:
         call = source.call_of(sample)
-        return flatten_call(call, names, settings.config.input_names or source.input_names(call), framework)
+        return flatten_call(call, names, config.input_names or source.input_names(call), framework)
 
     limits = Limits(settings.sample_count, settings.max_sample_bytes)
     with seeded(settings.seed, [framework]):
-        return read_loader(loader, flatten, limits, settings.seed, settings.config.batch_dim, settings.config.unbatched)
+        return read_loader(loader, flatten, limits, settings.seed, config.batch_dim, config.unbatched)
 
 
-def _seen(context: Context, source: Source, samples: Samples) -> _Seen:
+def _seen(source: Source, samples: Samples, config: NavConfig, own: Description | None) -> _Seen:
     """Run the model on every kept sample as it is, and on its first row at batch 1."""
-    config = context.suite.settings.config
     inputs = infer_inputs(samples, config.batch_dim, config.dynamic_axes, config.unbatched)
     model = _Model(source, samples.tree, config.output_names)
     sizes = {i: batch_size(arrays, config.batch_dim, config.unbatched) for i, arrays in samples.kept.items()}
@@ -170,7 +194,8 @@ def _seen(context: Context, source: Source, samples: Samples) -> _Seen:
     runs += [SourceRun(f"sample {i}{AT_BATCH_1}", 1, rows[i], row_outputs[i]) for i in rows if sizes[i] != 1]
     specs = infer_outputs(runs, inputs, config.batch_dim)
     check_output_axes(config.dynamic_axes, inputs, specs)
-    signature = Signature(inputs, specs, samples.tree, model.tree, config.batch_dim, source.framework.name)
+    arrays = source.framework.array_type or source.framework.name
+    signature = Signature(inputs, widened(specs, own), samples.tree, model.tree, config.batch_dim, arrays)
     return _Seen(model, samples, signature, sizes, outputs, rows, row_outputs)
 
 
@@ -245,9 +270,8 @@ def _pair(
 
 def _facts(seen: _Seen, source: Source) -> dict[str, JSON]:
     samples = seen.samples
-    kind: Any = source.model if inspect.isroutine(source.model) else type(source.model)
     return {
-        "model": f"{kind.__module__}.{kind.__qualname__}",
+        "model": source.title(),
         "device": source.device(),
         "precision": source.precision(),
         "samples": {

@@ -271,7 +271,7 @@ def pytest_nav_frameworks():
 """
 """A model of a third party's framework, without torch."""
 
-VERBOSE = re.compile(r"^(?:\[gw\d+\] \[ *\d+%\] (?P<word1>[A-Z]+) )?(?P<id>\S+?\.py::.+?)(?: (?P<word2>[A-Z]+)\b.*)?$")
+VERBOSE = re.compile(r"^(?:\[gw\d+\] \[ *\d+%\] (?P<word1>[A-Z]+) )?(?P<id>\S+?::.+?)(?: (?P<word2>[A-Z]+)\b.*)?$")
 
 
 def outcomes(result: pytest.RunResult) -> dict[str, str]:

@@ -1,0 +1,43 @@
+"""What a model file says of itself, and what follows for the suite."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.config import NavConfig
+    from pytest_navigator.records import Description
+    from pytest_navigator.records import TensorSpec
+
+
+def configured(config: NavConfig, own: Description | None) -> NavConfig:
+    """Return the user's configuration with what a file knows better: its batch and its dynamic axes."""
+    if own is None:
+        return config
+    dim = config.batch_dim
+    axes = {spec.name: dict(spec.axes) for spec in own.inputs if spec.axes}
+    fixed = tuple(spec.name for spec in own.inputs if dim not in spec.axes)
+    batched = dim is not None and len(fixed) < len(own.inputs)
+    return replace(
+        config,
+        batch_dim=dim if batched else None,
+        unbatched=tuple(dict.fromkeys((*config.unbatched, *fixed))) if batched else (),
+        dynamic_axes=config.dynamic_axes or axes,
+    )
+
+
+def widened(outputs: Sequence[TensorSpec], own: Description | None) -> tuple[TensorSpec, ...]:
+    """Return outputs that were seen, with the axes that the file leaves open although their size was always one."""
+    known = {spec.name: spec for spec in own.outputs} if own else {}
+    return tuple(_widened(spec, known.get(spec.name)) for spec in outputs)
+
+
+def _widened(seen: TensorSpec, own: TensorSpec | None) -> TensorSpec:
+    if own is None or len(own.shape) != len(seen.shape):
+        return seen
+    axes = {**own.axes, **seen.axes}
+    shape = tuple(-1 if axis in axes else size for axis, size in enumerate(seen.shape))
+    return replace(seen, shape=shape, axes=dict(sorted(axes.items())))

@@ -1,0 +1,207 @@
+"""A model that is a file: it runs in the child, by the first runner of its format that this machine has."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.errors import SourceError
+from pytest_navigator.errors import Unavailable
+from pytest_navigator.errors import unknown
+from pytest_navigator.frameworks.base import Source
+from pytest_navigator.importing import path_of
+from pytest_navigator.npz import dtype_name
+from pytest_navigator.records import Description
+from pytest_navigator.records import Signature
+from pytest_navigator.records import structured
+from pytest_navigator.workspace import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from pytest_navigator.frameworks.base import Framework
+    from pytest_navigator.records import RunnerRecord
+    from pytest_navigator.records import TensorSpec
+    from pytest_navigator.steps.context import Context
+
+
+class FileSource(Source):
+    """A model file, called by input name with arrays.
+
+    Args:
+        framework: of the file's format.
+        path: of the user's own file or folder; a copy of it is what runs.
+    """
+
+    def __init__(self, framework: Framework, path: Path) -> None:
+        self.framework = framework
+        self.model: Path = path
+        self._handle = ""
+
+    def connect(self, context: Context) -> None:
+        """Take the way to the child."""
+        self._context = context
+
+    def describe(self) -> Description:
+        """Return what the file says of itself.
+
+        Raises:
+            SourceError: it says something that cannot be, or needs what is not there.
+        """
+        return self._description
+
+    def check(self) -> None:
+        """Copy the file into the workspace and load it.
+
+        Raises:
+            SourceError: nothing on this machine can run it.
+            StepFailed: the runtime cannot load it.
+        """
+        self._context.isolated(
+            "take",
+            path=self.model,
+            target=self._context.artifact(),
+            parts=self._description.parts,
+        )
+        self._open()
+
+    def fingerprint(self) -> str | None:
+        """SHA-256 over the file and what belongs to it."""
+        digest = hashlib.sha256(digest_of(self.model).encode())
+        for part in self._description.parts:
+            digest.update(f"{part}\0{digest_of(self.model.parent / part)}".encode())
+        return digest.hexdigest()
+
+    def parameter_names(self) -> Sequence[str]:
+        """Names of the inputs in the file's order."""
+        return [spec.name for spec in self._description.inputs]
+
+    def call(self, args: Sequence[object], kwargs: dict[str, Any]) -> object:
+        """Run one inference; returns the outputs by name."""
+        if not self._handle:
+            self._open()
+        return self._context.infer(self._handle, self._feed(args, kwargs))
+
+    def device(self) -> str:
+        """Arrays go in and come out on the CPU, whatever the runner uses."""
+        return "cpu"
+
+    def precision(self) -> str:
+        """The lowest precision of the weights."""
+        return self._description.precision
+
+    def title(self) -> str:
+        """Return what the model is called in records."""
+        return f"{self.framework.name} file {self.model.name}"
+
+    @contextmanager
+    def preserved(self) -> Iterator[None]:
+        """Free the runner on leaving."""
+        try:
+            yield
+        finally:
+            self._close()
+
+    @cached_property
+    def runner(self) -> RunnerRecord:
+        """The first runner of the format that this machine has.
+
+        Raises:
+            SourceError: there is none.
+        """
+        from pytest_navigator.registry import runner_record
+
+        missing: list[str] = []
+        for kind in self._context.run.registry.format(self.framework.name).runners:
+            text = self._context.missing(kind.requires)
+            if text is None:
+                return runner_record(kind)
+            missing.append(text)
+        raise SourceError(f"{self.model.name} cannot be run: {missing[0] if missing else 'nothing runs this format'}")
+
+    @cached_property
+    def _description(self) -> Description:
+        from pytest_navigator.files.sniff import format_of
+
+        context, form = self._context, self._context.run.registry.format(self.framework.name)
+        try:
+            context.require(*form.reads_with)
+        except Unavailable as error:
+            raise SourceError(f"{self.model.name} cannot be read: {error}") from None
+        format_of(self.model, self.framework.name)
+        found = context.isolated(
+            "describe",
+            path=self.model,
+            format=path_of(type(form)),
+            parameters=context.variant.parameters,
+            inputs=context.run.file_config.inputs,
+            outputs=context.run.file_config.outputs,
+        )
+        return structured(found, Description)
+
+    def _open(self) -> None:
+        handle = uuid.uuid4().hex
+        self._context.isolated(
+            "open_runner",
+            folder=self._context.folder.path,
+            variant=self._context.variant,
+            runner=self.runner.path,
+            handle=handle,
+            signature=self._signature(),
+        )
+        self._handle = handle
+
+    def _close(self) -> None:
+        handle, self._handle = self._handle, ""
+        if handle:
+            self._context.isolated("close_runner", handle=handle)
+
+    def _signature(self) -> Signature:
+        """Return what a runner needs to know before anything has been seen."""
+        own = self._description
+        call = {"args": [], "kwargs": [[spec.name, {"leaf": spec.name}] for spec in own.inputs]}
+        outputs = {"dict": [[spec.name, {"leaf": spec.name}] for spec in own.outputs]}
+        return Signature(own.inputs, own.outputs, call, outputs, None, self.framework.array_type)
+
+    def _feed(self, args: Sequence[object], kwargs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Return the arrays of a call by input name.
+
+        Raises:
+            SourceError: an input is missing, unknown, or no array that the file takes.
+        """
+        specs = {spec.name: spec for spec in self._description.inputs}
+        if len(args) > len(specs):
+            raise SourceError(f"{len(args)} arrays for {len(specs)} inputs ({', '.join(specs)})")
+        feed = dict(zip(specs, args, strict=False)) | dict(kwargs)
+        for name in feed:
+            if name not in specs:
+                raise SourceError(f"{unknown('input', name, specs)}; a sample is {{name: array}}")
+        if absent := [name for name in specs if name not in feed]:
+            raise SourceError(f"input {absent[0]!r} is missing (the file's inputs: {', '.join(specs)})")
+        return {name: _fitting(spec, feed[name]) for name, spec in specs.items()}
+
+
+def _fitting(spec: TensorSpec, value: Any) -> np.ndarray:
+    import numpy as np
+
+    if not isinstance(value, np.ndarray):
+        raise SourceError(f"input {spec.name!r} is {value!r}, not an array")
+    if dtype_name(value.dtype) != spec.dtype:
+        raise SourceError(f"input {spec.name!r} is {dtype_name(value.dtype)}, the file takes {spec.dtype}")
+    fits = len(value.shape) == len(spec.shape)
+    if not fits or any(own not in (-1, size) for own, size in zip(spec.shape, value.shape, strict=True)):
+        raise SourceError(f"input {spec.name!r} has the shape {value.shape}, the file takes {_shape(spec)}")
+    return value
+
+
+def _shape(spec: TensorSpec) -> str:
+    return f"({', '.join(str(spec.axes.get(axis, size)) for axis, size in enumerate(spec.shape))})"

@@ -1,0 +1,201 @@
+"""Models that are named on the command line: where their suites are, and what is not tested because of them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from dataclasses import field
+from functools import cached_property
+from types import ModuleType
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+
+from pytest_navigator._compat import PlantedModule
+from pytest_navigator._compat import collect_first
+from pytest_navigator._compat import fixture_called
+from pytest_navigator.collection import LOADER
+from pytest_navigator.collection import MODEL
+from pytest_navigator.collection import NAMED
+from pytest_navigator.collection import Place
+from pytest_navigator.collection import framework_of
+from pytest_navigator.collection import holders
+from pytest_navigator.collection import nodeid_of
+from pytest_navigator.collection import visible_models
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.files.spec import LOADER_OPTION
+from pytest_navigator.files.spec import MODEL_OPTION
+from pytest_navigator.files.spec import FunctionSpec
+from pytest_navigator.files.spec import Spec
+from pytest_navigator.files.spec import function_spec
+from pytest_navigator.files.spec import model_spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_navigator.config import NavConfig
+    from pytest_navigator.files.config import FileConfig
+    from pytest_navigator.registry import Registry
+
+NEEDS_MODEL = ("nav_model_format", "nav_framework", "nav_dataloader", "nav_config")
+"""Options that say something of the model of `--nav-model`."""
+
+
+@dataclass(frozen=True)
+class NamedPlace(Place):
+    """The place of a model that is named on the command line: its own file."""
+
+    spec: Spec
+    models: NamedModels
+
+    @property
+    def nav_config(self) -> object:
+        """What `--nav-config` says, else the nearest `nav_config` that is not another model's."""
+        if self.models.config.path:
+            return self._given
+        own = [holder for holder in self.holders if not fixture_called(holder, MODEL)]
+        return next((vars(holder)["nav_config"] for holder in own if "nav_config" in vars(holder)), None)
+
+    @property
+    def framework(self) -> str:
+        """What the file is, or `--nav-framework`."""
+        return self.models.framework or self.spec.framework
+
+    @property
+    def advice(self) -> str:
+        """How to say what a function returns."""
+        return "annotate the function (def build() -> torch.nn.Module) or say it: --nav-framework=NAME"
+
+    @property
+    def source(self) -> Path:
+        """The file of the model or of the function."""
+        return self.spec.path
+
+    @property
+    def line(self) -> int:
+        """The line of the function, from 0."""
+        return self.spec.line
+
+    @cached_property
+    def _given(self) -> NavConfig:
+        """The same object every time: what follows from it is made once."""
+        registry = self.models.registry
+        framework = framework_of(self, None, registry)
+        possible = [f for f in registry.formats.values() if framework in (f.name, *f.frameworks)]
+        return self.models.config.nav_config(possible)
+
+
+class NamedModule(PlantedModule):
+    """The node of the file; pytest itself collects the suite in it."""
+
+    place: NamedPlace
+
+
+@dataclass(eq=False)
+class NamedModels:
+    """What `--nav-model` and the options beside it say, and what was collected because of it.
+
+    Attributes:
+        places: by the file, once it is collected.
+    """
+
+    specs: tuple[Spec, ...]
+    loader: FunctionSpec | None
+    config: FileConfig
+    framework: str
+    registry: Registry
+    places: dict[Path, NamedPlace] = field(default_factory=dict)
+    _path: list[str] = field(default_factory=list)
+
+    def start(self, config: pytest.Config) -> None:
+        """Have pytest collect the files, and Python find the modules."""
+        config.stash[NAMED] = self
+        collect_first(config, [spec.path for spec in self.specs])
+        if any(isinstance(spec, FunctionSpec) for spec in (*self.specs, self.loader)):
+            self._path = [folder for folder in python_path(config) if folder not in sys.path]
+            sys.path[:0] = self._path
+
+    def end(self) -> None:
+        """Leave Python's path as it was."""
+        for folder in self._path:
+            sys.path.remove(folder)
+
+    def collect(self, path: Path, parent: pytest.Collector) -> NamedModule | None:
+        """Return the node of a file that is named; None for any other."""
+        spec = next((spec for spec in self.specs if spec.path == path), None)
+        if spec is None:
+            return None
+        node = NamedModule.planted_at(path, parent, _content(spec))
+        around = tuple(holder for _, _, holder in holders(node))
+        nodeid = f"{nodeid_of(path, parent.config)}::{MODEL}"
+        node.place = self.places[path] = NamedPlace(nodeid, path, around, spec.name, spec, self)
+        return node
+
+    def place_of(self, node: pytest.Item | pytest.Collector) -> NamedPlace | None:
+        """Return the place of a generated test's file; every `verify_` test is of the (first) named model."""
+        own = node.getparent(NamedModule)
+        return own.place if own is not None else next(iter(self.places.values()), None)
+
+    def notes(self, config: pytest.Config) -> list[str]:
+        """Say which `nav_model` was not tested."""
+        tested = ", ".join(f"{MODEL_OPTION}={spec.text}" for spec in self.specs)
+        return [f"note: nav_model of {place} was not tested: {tested} was" for place in visible_models(config)]
+
+
+def named_models(config: pytest.Config, registry: Registry, file_config: FileConfig) -> NamedModels | None:
+    """Read the options; None without a model.
+
+    Raises:
+        ConfigError: one of them is wrong, or needs another.
+    """
+    get = config.getoption
+    texts = get(MODEL) or ([file_config.model_path] if file_config.model_path else [])
+    if not texts:
+        _check_needless(config)
+        return None
+    folder, path = config.invocation_params.dir, python_path(config)
+    named_format = get("nav_model_format") or file_config.model_format
+    specs = tuple(model_spec(text, folder, path, named_format) for text in texts)
+    framework = registry.framework(get("nav_framework")).name if get("nav_framework") else ""
+    _check(specs, framework, registry)
+    loader = function_spec(get(LOADER), path, LOADER_OPTION) if get(LOADER) else None
+    return NamedModels(specs, loader, file_config, framework, registry)
+
+
+def python_path(config: pytest.Config) -> list[str]:
+    """Return where the user's own modules are."""
+    return list(dict.fromkeys(map(str, (config.invocation_params.dir, config.rootpath))))
+
+
+def _check_needless(config: pytest.Config) -> None:
+    for name in NEEDS_MODEL:
+        if config.getoption(name):
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{flag}={config.getoption(name)} is of no use without {MODEL_OPTION}=SPEC")
+
+
+def _check(specs: tuple[Spec, ...], framework: str, registry: Registry) -> None:
+    from pytest_navigator.files.sniff import title
+
+    paths = [spec.path for spec in specs]
+    for spec in specs:
+        if paths.count(spec.path) > 1:
+            raise ConfigError(f"{MODEL_OPTION}: {spec.path} is named twice: a run checks one model of a file")
+        what = f"{MODEL_OPTION}={spec.text}: {spec.path.name} is {title(spec.framework)}"
+        if spec.framework and spec.framework not in registry.frameworks:
+            raise ConfigError(f"{what}, which nothing here can run")
+        if spec.framework and framework not in ("", spec.framework):
+            raise ConfigError(f"{what}, not of the framework {framework!r}: leave --nav-framework out")
+
+
+def _content(spec: Spec) -> ModuleType:
+    """Return a module with the model's fixture in it; nothing is imported or called before a step asks for it."""
+
+    def nav_model() -> Any:
+        return spec.model()
+
+    nav_model.__annotations__["return"] = getattr(spec, "annotation", "")
+    module = ModuleType(MODEL)
+    module.nav_model = pytest.fixture(scope="session")(nav_model)  # type: ignore[attr-defined]
+    return module
