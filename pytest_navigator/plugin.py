@@ -44,8 +44,8 @@ def pytest_nav_formats() -> list[type[Format]]:
     from pytest_navigator.formats.onnx import OnnxFormat
     from pytest_navigator.formats.python import PythonFormat
     from pytest_navigator.formats.savedmodel import TensorFlowSavedModelFormat
-    from pytest_navigator.formats.tensorflow import TensorFlowFormat
     from pytest_navigator.formats.stablehlo import StableHLOFormat
+    from pytest_navigator.formats.tensorflow import TensorFlowFormat
     from pytest_navigator.formats.torch import TorchFormat
     from pytest_navigator.formats.torchscript import TorchScriptFormat
 

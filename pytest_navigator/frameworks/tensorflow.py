@@ -133,8 +133,7 @@ class TensorFlowSource(Source):
         """Names of the positional parameters of `call` or of the tf.function, without self, *args and **kwargs."""
         function = self.model.call if is_keras(self.model) else self.function  # type: ignore[attr-defined]
         kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        parameters = _parameters(function)
-        return [parameter.name for parameter in parameters if parameter.kind in kinds and parameter.name != "self"]
+        return [parameter.name for parameter in _parameters(function) if parameter.kind in kinds]
 
     def call_of(self, sample: object) -> Call:
         """Return the call of a sample: one argument for Keras, those of the signature for a function."""
@@ -210,15 +209,27 @@ def _variables(model: Any) -> list[Any]:
         return list(model.weights)
     if not isinstance(model, tf.Module):
         return []
-    held = [value for module in (model, *model.submodules) for value in tf.nest.flatten(dict(vars(module)))]
-    return [*model.variables, *(weight for layer in held if is_keras(layer) for weight in layer.weights)]
+    held = [layer for module in (model, *model.submodules) for layer in _layers(dict(vars(module)))]
+    return [*model.variables, *(weight for layer in held for weight in layer.weights)]
+
+
+def _layers(value: object) -> Iterator[Any]:
+    """Yield the Keras layers in an attribute: a `tf.Module` does not know them for its own."""
+    if is_keras(value):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _layers(part)
 
 
 def _device(variable: Any) -> str:
     """Return the device of a variable; Keras wraps TensorFlow's."""
-    return str(getattr(variable, "value", variable).device)
+    import tensorflow as tf
+
+    return str((variable if isinstance(variable, tf.Variable) else variable.value).device)
 
 
 def _parameters(function: Any) -> list[inspect.Parameter]:
-    """Return the parameters of a function; a tf.function with an input signature has those that it was written with."""
-    return list(inspect.signature(getattr(function, "python_function", function)).parameters.values())
+    """Return the parameters of a function without self; those that it was written with, whatever its signature is."""
+    parameters = inspect.signature(getattr(function, "python_function", function)).parameters
+    return [parameter for name, parameter in parameters.items() if name != "self"]

@@ -1,0 +1,72 @@
+"""ONNX of TorchScript files and of exported programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+import torch_models
+
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.exportedprogram import TorchExportConfig
+from pytest_navigator.formats.exportedprogram import TorchExportedProgramFormat
+from pytest_navigator.formats.onnx import OnnxFormat
+from pytest_navigator.formats.onnx_config import OnnxConfig
+from pytest_navigator.formats.torchscript import TorchScriptConfig
+from pytest_navigator.formats.torchscript import TorchScriptFormat
+from pytest_navigator.runners.onnx import OnnxCPU
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torch_models import Subject
+
+    from pytest_navigator.formats.base import Format
+
+TRACED = TorchScriptFormat(), TorchScriptConfig(jit_type="trace")
+SCRIPTED = TorchScriptFormat(), TorchScriptConfig(jit_type="script")
+PROGRAM = TorchExportedProgramFormat(), TorchExportConfig()
+
+
+def converted(subject: Subject, made: tuple[Format, Any], path: Path, **options: Any) -> tuple[OnnxCPU, Any]:
+    """Export a file, then convert it as a file that is itself the source."""
+    form, config = made
+    subject.export(form, config, path)
+    parent = form.as_source(config)
+    variant = OnnxFormat().variants(OnnxConfig(**options), [parent])[0]
+    file = path / variant.file
+    data = OnnxFormat().convert(path / parent.file, subject.example, subject.signature, variant, file)
+    assert variant.parent == parent.key == form.name
+    return OnnxCPU(file, subject.signature, variant.parameters), data
+
+
+@pytest.mark.parametrize(
+    ("made", "engine"),
+    [(TRACED, "trace"), (SCRIPTED, "trace"), (PROGRAM, "dynamo")],
+    ids=["trace", "script", "program"],
+)
+@pytest.mark.parametrize("make", [torch_models.linear, torch_models.residual])
+def test_a_file_of_torch_gives_the_same_from_onnx(
+    make: Callable[[], Subject], made: tuple[Format, Any], engine: str, tmp_path: Path
+) -> None:
+    subject = make()
+    runner, data = converted(subject, made, tmp_path)
+    assert (data["engine"], data["opset"]) == (engine, 18)
+    assert not list(tmp_path.glob("*.data"))
+    subject.check(runner)
+
+
+def test_an_opset_that_the_exporter_does_not_deliver_is_said(tmp_path: Path) -> None:
+    subject = torch_models.residual()
+    with pytest.raises(StepFailed, match="opset 16 was asked for, the converter delivered"):
+        converted(subject, PROGRAM, tmp_path, opset=16)
+
+
+def test_the_users_symbols_name_the_axes(tmp_path: Path) -> None:
+    subject = torch_models.linear()
+    name = subject.signature.inputs[0].name
+    runner, _ = converted(subject, TRACED, tmp_path, dynamic_axes={name: {0: "rows"}})
+    with runner:
+        assert runner.session.get_inputs()[0].shape[0] == "rows"
