@@ -13,6 +13,7 @@ from pytest_navigator.formats.jax_flat import flat_function
 from pytest_navigator.formats.jax_flat import jax_exporter
 from pytest_navigator.formats.jax_flat import narrowed
 from pytest_navigator.reproduce import jax as text
+from pytest_navigator.reproduce.tensorflow import argument_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,10 +61,8 @@ def write(
 
         module = _module(source, signature, options, jit_compile)
         specs = [
-            tf.TensorSpec(
-                [None if axis in spec.axes else n for axis, n in enumerate(spec.shape)], spec.dtype, spec.name
-            )
-            for spec in signature.inputs
+            tf.TensorSpec([None if axis in spec.axes else n for axis, n in enumerate(spec.shape)], spec.dtype, name)
+            for spec, name in zip(signature.inputs, argument_names(signature), strict=True)
         ]
         concrete = module.run.get_concrete_function(*specs)
         tf.saved_model.save(module, str(path), signatures={SIGNATURE: concrete})

@@ -16,6 +16,7 @@ from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.reproduce.jax_model import arrays
 from pytest_navigator.reproduce.jax_model import filled
+from pytest_navigator.reproduce.jax_model import parameter_of
 from pytest_navigator.reproduce.jax_model import parts
 from pytest_navigator.tolerances import PRECISIONS
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.records import JSON
 
-TRAINING = ("deterministic", "use_running_average", "inference")
+TRAINING = ("inference", "deterministic", "use_running_average")
 """Attributes of flax's and equinox's modules that are False while a model is trained, None where they say nothing."""
 
 WHAT = (
@@ -200,6 +201,8 @@ def _problem(model: Any) -> str:
         return type(function).__name__ if function is model else f"a tuple that starts with {type(function).__name__}"
     if function is model and hasattr(model, "unbind") and model.scope is None:
         return f"{type(model).__name__} without its variables"
+    if function is not model and not hasattr(function, "apply") and parameter_of(function) is None:
+        return "a function without an argument for its parameters"
     return ""
 
 

@@ -14,6 +14,7 @@ from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.code import paths
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
+from pytest_navigator.reproduce.tensorflow import argument_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,8 +106,8 @@ def savedmodel(
     """Return the export by jax2tf."""
     specs = "".join(
         f"    tf.TensorSpec({literal([None if a in s.axes else n for a, n in enumerate(s.shape)])}, "
-        f"INPUTS[{s.name!r}], {s.name!r}),\n"
-        for s in subject.signature.inputs
+        f"INPUTS[{s.name!r}], {name!r}),\n"
+        for s, name in zip(subject.signature.inputs, argument_names(subject.signature), strict=True)
     )
     body = SAVEDMODEL.format(
         shapes=literal(list(shapes)),

@@ -37,11 +37,11 @@ def with_parameters(function: Callable[..., Any], tree: Any) -> Callable[..., An
     return functools.partial(function, **{name: tree})
 
 
-def parameter_of(function: Callable[..., Any]) -> str:
-    """Return the name of the argument that takes the parameters."""
+def parameter_of(function: Callable[..., Any]) -> Any:
+    """Return the name of the argument that takes the parameters, None if there is none."""
     arguments = inspect.signature(function).parameters
     positional = [name for name, argument in arguments.items() if argument.kind is argument.POSITIONAL_OR_KEYWORD]
-    return "params" if "params" in arguments else positional[-1]
+    return "params" if "params" in arguments else next(reversed(positional), None)
 
 
 def arrays(tree: Any) -> dict[str, Any]:

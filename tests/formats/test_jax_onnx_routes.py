@@ -1,0 +1,57 @@
+"""Without jax2onnx: through a SavedModel, where JAX writes one that tf2onnx can read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_navigator.errors import Unavailable
+from pytest_navigator.formats import jax2onnx
+from pytest_navigator.formats import jax2tf
+from pytest_navigator.formats.onnx import OnnxFormat
+from pytest_navigator.formats.onnx_config import OnnxConfig
+from pytest_navigator.runners.onnx import OnnxCPU
+
+pytest.importorskip("jax")
+pytest.importorskip("tf2onnx")
+models = pytest.importorskip("jax_models")
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def without_jax2onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the requirement missing, as the real check says it of an environment without the package."""
+    real = jax2onnx.missing
+
+    def missing(names: Sequence[str]) -> str | None:
+        return "jax2onnx is not installed (pip install pytest-navigator[jax])" if "jax2onnx" in names else real(names)
+
+    monkeypatch.setattr(jax2onnx, "missing", missing)
+
+
+def test_without_jax2onnx_the_skip_says_why_there_is_no_other_way(tmp_path: Path) -> None:
+    if not jax2tf.ignores_enable_xla():
+        pytest.skip("this JAX writes SavedModels of TensorFlow's operators")
+    message = (
+        r"jax2onnx is not installed \(pip install pytest-navigator\[jax\]\); the other way is through a SavedModel, "
+        r"but JAX \S+ writes a program of XLA into it instead of operators, which tf2onnx cannot read"
+    )
+    with pytest.raises(Unavailable, match=message):
+        models.params_last().export(OnnxFormat(), OnnxConfig(), tmp_path)
+
+
+@pytest.mark.parametrize("make", [models.params_last, models.words])
+def test_without_jax2onnx_an_older_jax_goes_through_a_savedmodel(
+    make: Callable[[], models.Subject], tmp_path: Path
+) -> None:
+    if jax2tf.ignores_enable_xla():
+        pytest.skip("JAX up to 0.7.1 writes SavedModels of TensorFlow's operators")
+    subject = make()
+    variant, data = subject.export(OnnxFormat(), OnnxConfig(), tmp_path)
+    assert data["route"].startswith("tf2onnx from a SavedModel of TensorFlow's own operators, because jax2onnx is not")
+    subject.check(OnnxCPU(tmp_path / variant.file, subject.signature, variant.parameters))
