@@ -87,6 +87,7 @@ class RunOptions:
     in_process: bool
     no_git: bool
     show_config: bool
+    file_config: FileConfig
 
 
 def active(config: pytest.Config) -> bool:
@@ -103,23 +104,24 @@ def run_options(config: pytest.Config) -> RunOptions:
     """Read the run's own options.
 
     Raises:
-        ConfigError: pytest has taken one of the paths for an argument of its own.
+        ConfigError: pytest has taken one of the paths for an argument of its own, or `--nav-config` is wrong.
     """
     _check_form(config)
-    get = config.getoption
-    folder = get("nav_workspace") or config.getini("nav_workspace") or "navigator_workspace"
-    workspace = Path(config.invocation_params.dir if get("nav_workspace") else config.rootpath, folder)
+    get, said = config.getoption, _file_config(config)
+    given = get("nav_workspace") or said.workspace_path
+    folder = given or config.getini("nav_workspace") or "navigator_workspace"
     return RunOptions(
-        get("nav_package"),
-        workspace,
+        said.output_package if get("nav_package") is None else get("nav_package"),
+        Path(config.invocation_params.dir if given else config.rootpath, folder),
         get("nav_resume"),
         get("nav_in_process"),
         get("nav_no_git"),
         get("nav_show_config"),
+        said,
     )
 
 
-def file_config(config: pytest.Config) -> FileConfig:
+def _file_config(config: pytest.Config) -> FileConfig:
     """Read `--nav-config`, with what flags say instead of it; its defaults without one.
 
     Raises:
@@ -127,10 +129,10 @@ def file_config(config: pytest.Config) -> FileConfig:
     """
     from pytest_navigator.files.config import FileConfig
     from pytest_navigator.files.config import read
-    from pytest_navigator.files.signature_text import specs
+    from pytest_navigator.files.values import specs
 
     path = config.getoption("nav_config")
-    found = read(Path(path)) if path else FileConfig()
+    found = read(Path(config.invocation_params.dir, path)) if path else FileConfig()
     given = {name: config.getoption(f"nav_{name}") for name in ("inputs", "outputs")}
     own: dict[str, Any] = {name: specs(texts, f"--nav-{name}") for name, texts in given.items() if texts}
     return replace(found, **own)

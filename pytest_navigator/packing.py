@@ -54,7 +54,11 @@ def check_target(pattern: str | None, workspace: Path) -> None:
 
 def write_all(run: Run) -> list[Written]:
     """Write the package of every suite of which anything has run, and return what to print."""
-    return [_write(run, folder, results) for folder, results in _recorded(run) if results.outcomes]
+    from pytest_navigator.conversions import write_results
+
+    recorded = [(folder, results) for folder, results in _recorded(run) if results.outcomes]
+    write_results(run, recorded)
+    return [_write(run, folder, results) for folder, results in recorded]
 
 
 def _recorded(run: Run) -> Iterator[tuple[SuiteFolder, Results]]:
@@ -65,11 +69,15 @@ def _recorded(run: Run) -> Iterator[tuple[SuiteFolder, Results]]:
 
 
 def _write(run: Run, folder: SuiteFolder, results: Results) -> Written:
+    from pytest_navigator.conversions import deliver
+
     try:
         saved = _pack(run, results, folder.path)
     except PackageError as error:
         return Written([*summary(results), f"ERROR: no package was written: {error}"], fails=True)
-    reasons = [*filter(None, [unfit(results)]), *unreported(results, run.id)]
+    delivered, undelivered = deliver(run, folder, results)
+    reasons = [*filter(None, [unfit(results)]), *unreported(results, run.id), *undelivered]
+    saved = [*delivered, *saved]
     return Written([*summary(results), *(f"FAILED: {reason}" for reason in reasons), *saved], fails=bool(reasons))
 
 

@@ -19,11 +19,9 @@ import pytest
 from pytest_navigator import matrix as matrices
 from pytest_navigator.collection import framework_of
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.files.config import FileConfig
 from pytest_navigator.live import seeded
 from pytest_navigator.named import NamedModels
 from pytest_navigator.named import named_models
-from pytest_navigator.options import file_config
 from pytest_navigator.options import suite_settings
 from pytest_navigator.packing import check_target
 from pytest_navigator.progress import Progress
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
     from pytest_navigator.child import Child
     from pytest_navigator.collection import Place
     from pytest_navigator.config import NavConfig
+    from pytest_navigator.files.config import FileConfig
     from pytest_navigator.matrix import Matrix
     from pytest_navigator.options import RunOptions
     from pytest_navigator.settings import Settings
@@ -85,7 +84,6 @@ class Run:
     hints: list[str] = field(default_factory=list)
     progress: Progress = field(default_factory=lambda: Progress(shown=False))
     named: NamedModels | None = None
-    file_config: FileConfig = field(default_factory=FileConfig)
     _child: Child | None = None
     _matrices: dict[tuple[str, int], tuple[Matrix, Settings]] = field(default_factory=dict)
 
@@ -93,7 +91,6 @@ class Run:
     def start(cls, config: pytest.Config, options: RunOptions) -> Run:
         """Begin the run in this process."""
         run = cls(config, options, registry_of(config), Workspace(options.workspace))
-        run.file_config = file_config(config)
         run.named = named_models(config, run.registry, run.file_config)
         run.progress = Progress(shown=config.option.verbose > 0 and not hasattr(config, "workerinput"))
         return run
@@ -136,6 +133,11 @@ class Run:
             yield
         except ConfigError as error:
             self.note(str(error))
+
+    @property
+    def file_config(self) -> FileConfig:
+        """What `--nav-config` says."""
+        return self.options.file_config
 
     @contextmanager
     def building(self) -> Iterator[None]:

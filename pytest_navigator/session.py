@@ -171,6 +171,10 @@ class Controller:
         if config.option.collectonly:
             return
         packing.check_target(run.options.package, run.options.workspace)
+        if run.file_config.output_path:
+            from pytest_navigator import conversions
+
+            conversions.check(run)
         self._lock = run.workspace.claim(resume=run.options.resume)
 
     def pytest_report_header(self) -> list[str]:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MARKER = ".pytest_navigator.json"
 """Tells that a folder is a workspace of ours, and so may be replaced."""
 LOCK = ".pytest_navigator.lock"
+CONVERT_RESULTS = "convert_results.yaml"
+"""What became of the run's conversions of model files, beside the suites' folders."""
 MACHINE = ".machine.db"
 """Held for reading by every step of the run, for writing by a step that measures."""
 
@@ -102,7 +104,7 @@ class Workspace:
         """Whether something in the folder is ours; without the marker, nothing but a lock is."""
         if path.name == LOCK or not (self.root / MARKER).is_file():
             return path.name == LOCK
-        if path.name.lstrip(".").startswith((MARKER.lstrip("."), MACHINE.lstrip("."))):
+        if path.name == CONVERT_RESULTS or path.name.lstrip(".").startswith((MARKER.lstrip("."), MACHINE.lstrip("."))):
             return True
         return (path / ".steps").is_dir() or any(path.glob("*suite.json*"))
 

@@ -12,7 +12,6 @@ from pytest_navigator.config import NavConfig
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.files import values
-from pytest_navigator.files.yaml_file import read_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +153,8 @@ def read(path: Path) -> FileConfig:
     Raises:
         ConfigError: the file cannot be read, or a key or a value of it is not possible; says which and what is.
     """
+    from pytest_navigator.files.yaml_file import read_mapping  # without a file, nobody needs YAML
+
     content = read_mapping(path)
     found: dict[str, Any] = {}
     for key, value in content.items():

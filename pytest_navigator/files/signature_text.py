@@ -67,12 +67,14 @@ def annotation_path(model: Path) -> Path:
 
 
 def read_annotation(model: Path) -> tuple[Specs | None, Specs | None]:
-    """Return the inputs and outputs that the model's annotation file says; None for what it does not.
+    """Return the inputs and outputs that the model's annotation file says; None for what it does not, or without one.
 
     Raises:
         ConfigError: the file cannot be read, or holds something else.
     """
     path = annotation_path(model)
+    if not path.exists():
+        return None, None
     content = read_mapping(path)
     for key in content:
         if key not in ("inputs", "outputs"):

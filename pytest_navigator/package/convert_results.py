@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Outcome
     from pytest_navigator.records import Variant
 
-NAME = "convert_results.yaml"
-
 SUCCEEDED = "succeeded"
 FAILED = "failed"
 SKIPPED = "skipped"

@@ -141,6 +141,10 @@ def test_an_annotation_file_is_beside_the_model(tmp_path: Path) -> None:
     assert [spec.name for spec in outputs] == ["output__2", "output__3"]
 
 
+def test_without_an_annotation_nothing_is_said(tmp_path: Path) -> None:
+    assert read_annotation(tmp_path / "model.pt") == (None, None)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
