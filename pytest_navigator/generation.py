@@ -22,6 +22,7 @@ from pytest_navigator.errors import unknown
 from pytest_navigator.item import suite_of
 from pytest_navigator.report import properties
 from pytest_navigator.settings import filters
+from pytest_navigator.verification import collected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +99,7 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         if not ours and not session.testsfailed:  # pytest tells what could not be collected
             run.note(_nothing_collected(run))
         if ours and not run.config.option.collectonly:
-            run.write_manifests()
+            run.write_manifests(collected(ours, run))
 
 
 def _hints(run: Run, collected: set[Place | None]) -> list[str]:

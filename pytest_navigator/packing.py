@@ -52,13 +52,17 @@ def check_target(pattern: str | None, workspace: Path) -> None:
     check_writable(partial_path(target))
 
 
-def write_all(run: Run) -> list[Written]:
-    """Write the package of every suite of which anything has run, and return what to print."""
+def write_all(run: Run, *, complete: bool) -> list[Written]:
+    """Write the package of every suite of which anything has run, and return what to print.
+
+    Args:
+        complete: whether the session came to its end.
+    """
     from pytest_navigator.conversions import write_results
 
     recorded = [(folder, results) for folder, results in _recorded(run) if results.outcomes]
     write_results(run, recorded)
-    return [_write(run, folder, results) for folder, results in recorded]
+    return [_write(run, folder, results, complete) for folder, results in recorded]
 
 
 def _recorded(run: Run) -> Iterator[tuple[SuiteFolder, Results]]:
@@ -68,11 +72,11 @@ def _recorded(run: Run) -> Iterator[tuple[SuiteFolder, Results]]:
         yield folder, read_results(folder.path)
 
 
-def _write(run: Run, folder: SuiteFolder, results: Results) -> Written:
+def _write(run: Run, folder: SuiteFolder, results: Results, complete: bool) -> Written:
     from pytest_navigator.conversions import deliver
 
     try:
-        saved = _pack(run, results, folder.path)
+        saved = _pack(run, results, folder.path, complete)
     except PackageError as error:
         return Written([*summary(results), f"ERROR: no package was written: {error}"], fails=True)
     delivered, undelivered = deliver(run, folder, results)
@@ -81,7 +85,7 @@ def _write(run: Run, folder: SuiteFolder, results: Results) -> Written:
     return Written([*summary(results), *(f"FAILED: {reason}" for reason in reasons), *saved], fails=bool(reasons))
 
 
-def _pack(run: Run, results: Results, folder: Path) -> list[str]:
+def _pack(run: Run, results: Results, folder: Path, complete: bool) -> list[str]:
     """Write the package; returns the line that says where it is and what is missing from it."""
     from pytest_navigator.package import environment
     from pytest_navigator.package import git_state
@@ -97,12 +101,19 @@ def _pack(run: Run, results: Results, folder: Path) -> list[str]:
         target,
         keep=settings["keep"]["value"],
         save_data=settings["save_data"]["value"],
+        complete=complete,
         required=settings["require"]["value"],
         environment=environment(),
         git=None if run.options.no_git else git_state(run.config.rootpath),
     )
     if path == target:
         return [f"package: {short_path(path, start)}"]
-    count = f"{len(results.missing)} of {len(results.suite.steps)}"
     kept = f"; {target.name} is as it was" if target.exists() else ""
-    return [f"package: {short_path(path, start)} (partial: {count} steps did not run{kept})"]
+    return [f"package: {short_path(path, start)} (partial: {_lacks(results)}{kept})"]
+
+
+def _lacks(results: Results) -> str:
+    """Return why a package is partial."""
+    if not results.missing:
+        return "the run was interrupted"
+    return f"{len(results.missing)} of {len(results.suite.steps) + len(results.suite.verify)} steps did not run"

@@ -126,8 +126,16 @@ def _row(results: Results, key: str, runner: str) -> tuple[str, ...]:
         f"{figure.p50_latency:.4g}" if figure else "-",
         f"{figure.throughput:.4g}" if figure else "-",
         _speed_up(results, figure),
-        "yes" if results.verified(key, runner) else "FAILED" if results.verifications(key, runner) else "-",
+        _verified(results, key, runner),
     )
+
+
+def _verified(results: Results, key: str, runner: str) -> str:
+    if results.verified(key, runner):
+        return "yes"
+    found = {outcome.status for outcome in results.verifications(key, runner)}
+    worst = next((status for status in (Status.FAILED, Status.XFAILED, Status.SKIPPED) if status in found), None)
+    return WORDS[worst] if worst else "not run" if results.unverified(key, runner) else "-"
 
 
 def _word(outcome: Outcome | None) -> str:

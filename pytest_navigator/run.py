@@ -34,6 +34,7 @@ from pytest_navigator.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Iterator
+    from collections.abc import Mapping
 
     from pytest_navigator.child import Child
     from pytest_navigator.collection import Place
@@ -171,14 +172,19 @@ class Run:
         self._child.settings = parent_settings()
         return self._child
 
-    def write_manifests(self) -> None:
-        """Record what was collected: the package's status and a later `pack` start from it."""
+    def write_manifests(self, verify: Mapping[str, dict[str, tuple[str, str]]]) -> None:
+        """Record what was collected: the package's status and a later `pack` start from it.
+
+        Args:
+            verify: the `verify_` tests of each suite, see `SuiteRecord`.
+        """
         check_names(list(self.suites.values()), self.options.package)
         for suite in self.suites.values():
             if self.options.package:
                 start = self.config.invocation_params.dir
                 check_target(str(start / package_path(self.options.package, suite.name)), self.options.workspace)
-            save(suite.folder.path / "suite.json", manifest(suite, self.options.package))
+            record = replace(manifest(suite, self.options.package), verify=verify.get(suite.nodeid, {}))
+            save(suite.folder.path / "suite.json", record)
 
     def close(self) -> None:
         """End what this process started."""

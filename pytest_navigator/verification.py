@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from pytest_navigator.proxies import SourceProxy
     from pytest_navigator.run import Run
     from pytest_navigator.run import Suite
+
+
+NODEID = pytest.StashKey[str]()
+"""Of a `verify_` test of a runner, as it was collected: xdist adds its groups to an item's own."""
 
 
 class Fixtures:
@@ -58,6 +62,8 @@ class Fixtures:
         found = item.outcome(Step("source"))
         if not found.passed:
             pytest.skip(f"source {found.status.value}: {found.message}")
+        if package := item.suite.place.package:
+            pytest.skip(f"{package.path.name} is the source, and a package holds no live model")
         source = item.live.source()
         with source.preserved():
             yield SourceProxy(source, item.suite.folder.signature)
@@ -73,26 +79,67 @@ class Fixtures:
         """Stand in for the user's loader: there is none."""
 
 
+def collected(items: Iterable[pytest.Function], run: Run) -> dict[str, dict[str, tuple[str, str]]]:
+    """Return the `verify_` tests of runners by the node of their suite: node id -> key and runner."""
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for item in items:
+        if cell := _cell(item):
+            suite = suite_of(item, run)
+            item.stash[NODEID] = item.nodeid
+            found.setdefault(suite.nodeid, {})[item.nodeid] = cell[0], suite.matrix.runner_of(*cell)
+    return found
+
+
 def record(item: pytest.Function, report: pytest.TestReport, run: Run) -> None:
     """Note what a `verify_` test of a runner found: it failed if any of its phases did."""
-    cell = getattr(item, "callspec", None) and item.callspec.params.get("nav_runner")
-    if not isinstance(cell, tuple) or report.skipped or (report.when != "call" and not report.failed):
+    cell, status = _cell(item), _status(report)
+    if not cell or not status:
         return
-    suite = suite_of(item, run)
-    key, runtime = cell
-    runner = suite.matrix.runner_of(key, runtime)
+    suite, nodeid = suite_of(item, run), item.stash[NODEID]
+    key, runner = cell[0], suite.matrix.runner_of(*cell)
     outcome = Outcome(
         step="verify",
-        status=Status.FAILED if report.failed else Status.PASSED,
+        status=status,
         key=key,
         runner=runner,
-        message=report.longreprtext.splitlines()[-1] if report.failed and report.longreprtext else "",
+        message="" if status is Status.PASSED else _reason(report),
         duration=report.duration,
         started=datetime.now(UTC).isoformat(),
         digest=_digest(suite, key, runner),
-        data={"nodeid": item.nodeid},
+        data={"nodeid": nodeid},
     )
-    suite.folder.write(outcome, suffix="." + hashlib.sha256(item.nodeid.encode()).hexdigest()[:12])
+    suite.folder.write_verification(outcome)
+
+
+def _cell(item: pytest.Function) -> tuple[str, str] | None:
+    """Return the key and the runtime that an item verifies; a `verify_` test without `nav_runner` verifies none."""
+    callspec = getattr(item, "callspec", None)
+    cell = callspec.params.get("nav_runner") if callspec else None
+    return cell if isinstance(cell, tuple) else None
+
+
+def _status(report: pytest.TestReport) -> Status | None:
+    """Return what one phase says of the whole test, None for nothing."""
+    if report.failed:
+        return Status.FAILED
+    if report.when == "teardown":
+        return None
+    if report.skipped:
+        return Status.XFAILED if hasattr(report, "wasxfail") else Status.SKIPPED
+    return Status.PASSED if report.when == "call" else None
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Return the one line that pytest's own summary has."""
+    if hasattr(report, "wasxfail"):
+        text = report.wasxfail
+    elif isinstance(report.longrepr, tuple):
+        text = report.longrepr[2].removeprefix("Skipped: ")
+    elif crash := getattr(report.longrepr, "reprcrash", None):
+        text = crash.message.removeprefix("Failed: ")
+    else:  # a fixture that does not exist
+        text = getattr(report.longrepr, "errorstring", report.longreprtext)
+    return next(iter(text.strip().splitlines()), "")
 
 
 def _digest(suite: Suite, key: str, runner: str) -> str:

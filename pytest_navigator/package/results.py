@@ -54,9 +54,15 @@ class Results:
 
     @cached_property
     def missing(self) -> tuple[str, ...]:
-        """Ids of the suite's steps that neither ran nor were skipped."""
-        known = {outcome.id for outcome in self.outcomes}
-        return tuple(step for step in self.suite.steps if step not in known)
+        """Ids of the suite's steps, and of its verify tests, that neither ran nor were skipped."""
+        known = {outcome.id for outcome in self.outcomes} | {
+            str(outcome.data.get("nodeid")) for outcome in self.outcomes
+        }
+        return tuple(step for step in (*self.suite.steps, *self.suite.verify) if step not in known)
+
+    def unverified(self, key: str, runner: str) -> list[str]:
+        """Return the verify tests of one runner that were collected and did not run."""
+        return [nodeid for nodeid in self.missing if self.suite.verify.get(nodeid) == (key, runner)]
 
     def variant(self, key: str) -> Variant:
         """Return the variant with this key."""
@@ -94,9 +100,10 @@ class Results:
         return verification.digest in ((known - {""}) or {""})
 
     def verified(self, key: str, runner: str) -> bool:
-        """Whether at least one verify test ran for this runner's artifact as it is now, and all passed."""
+        """Whether there are verify tests of this runner, and each ran for the artifact as it is now and passed."""
         found = self.verifications(key, runner)
-        return bool(found) and all(outcome.passed and self.current(outcome) for outcome in found)
+        passed = bool(found) and all(outcome.passed and self.current(outcome) for outcome in found)
+        return passed and not self.unverified(key, runner)
 
     def cells(self) -> list[tuple[str, str]]:
         """Return every variant key with each of its runners."""

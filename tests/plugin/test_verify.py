@@ -251,9 +251,105 @@ def test_a_verify_test_of_a_format_that_is_wrong_is_skipped(project: pytest.Pyte
     assert found["verify_shape[other-cpu]"] == "PASSED"
 
 
-def test_the_deprecated_result_of_another_artifact_does_not_verify(project: pytest.Pytester, nav: Nav) -> None:
-    """A second run that does not run the verify test has not verified anything."""
+def test_a_run_without_its_verify_tests_verifies_nothing_and_leaves_the_verified_package(
+    project: pytest.Pytester, nav: Nav
+) -> None:
     project.makepyfile(test_quality=PASSES)
     run(nav)
-    run(nav, "--deselect=test_quality.py")
-    assert verified(project.path / "out.nav") == []
+    before = (project.path / "out.nav").read_bytes()
+    for arguments in ("--deselect=test_quality.py", "-knot verify"):
+        result = run(nav, arguments)
+        text = "package: out.partial.nav (partial: 2 of 8 steps did not run; out.nav is as it was)"
+        result.stdout.fnmatch_lines([text])
+        partial = status(project.path / "out.partial.nav")["pytest_navigator"]
+        assert partial["missing"] == [f"test_quality.py::verify_shape[{key}-cpu]" for key in ("fake", "other")]
+        assert (partial["complete"], partial["verified"]) == (False, [])
+    assert (project.path / "out.nav").read_bytes() == before
+
+
+def test_a_cell_is_verified_only_when_each_of_its_verify_tests_has_run(project: pytest.Pytester, nav: Nav) -> None:
+    project.makepyfile(test_quality=PASSES + PASSES.replace("verify_shape", "verify_same_shape"))
+    result = run(nav, "-knot same_shape and not verify_same_shape or (verify_same_shape and other)")
+    assert verified(project.path / "out.partial.nav") == ["other/OtherCPU"]
+    rows = [line.split() for line in result.outlines]
+    assert [row[-2:] for row in rows if row[:2] == ["fake", "FakeCPU"]] == [["not", "run"]]
+
+
+def test_x_in_a_verify_test_leaves_the_complete_package(project: pytest.Pytester, nav: Nav) -> None:
+    project.makepyfile(test_quality=PASSES)
+    run(nav)
+    before = (project.path / "out.nav").read_bytes()
+    project.makepyfile(test_quality=PASSES + "    assert nav_runner.format == 'other', 'wrong'\n")
+    for arguments in ((), ("-n2",)):
+        result = nav("--nav-package=out.nav", "-x", *arguments, formats="", subprocess=True)
+        assert result.ret != 0
+        result.stdout.fnmatch_lines(["package: out.partial.nav (partial: *; out.nav is as it was)"])
+        assert "fake/FakeCPU" not in verified(project.path / "out.partial.nav")
+        assert (project.path / "out.nav").read_bytes() == before
+
+
+def test_the_record_of_a_failure_has_its_reason(project: pytest.Pytester, nav: Nav) -> None:
+    project.makepyfile(
+        test_quality="""
+import pytest
+
+def verify_assertion(nav_runner):
+    share = 0.25
+    assert share > 0.9, "too few right answers"
+
+def verify_failed(nav_runner):
+    pytest.fail("not like this\\nat all")
+
+def verify_raised(nav_runner):
+    {}["missing"]
+
+def verify_fixture(nav_runner, no_such_fixture):
+    pass
+
+def verify_skipped(nav_runner):
+    pytest.skip("no data here")
+"""
+    )
+    run(nav)
+    package = status(project.path / "out.nav")["pytest_navigator"]
+    found = {r["nodeid"]: r["message"] for r in package["verification"] if r["key"] == "fake"}
+    assert {nodeid.partition("::")[2].partition("[")[0]: message for nodeid, message in found.items()} == {
+        "verify_assertion": "AssertionError: too few right answers",
+        "verify_failed": "not like this",
+        "verify_raised": "KeyError: 'missing'",
+        "verify_fixture": "fixture 'no_such_fixture' not found",
+        "verify_skipped": "no data here",
+    }
+
+
+def test_a_verify_test_that_is_expected_to_fail_does_not_verify(project: pytest.Pytester, nav: Nav) -> None:
+    marked = "import pytest\n@pytest.mark.xfail(reason='not yet')\n" + FAKE_FAILS.strip().replace("not_fake", "known")
+    project.makepyfile(test_quality=f"{marked}\n{PASSES}")
+    result = run(nav)
+    assert result.ret == 0
+    own = status(project.path / "out.nav")["pytest_navigator"]
+    assert own["verified"] == ["other/OtherCPU"]  # there it passed, although it was expected to fail
+    found = {(r["key"], r["nodeid"].partition("::")[2].partition("[")[0]): r for r in own["verification"]}
+    assert found["fake", "verify_known"]["status"] == "xfailed"
+    assert found["fake", "verify_known"]["message"] == "not yet"
+    rows = [line.split() for line in result.outlines]
+    assert [row[-1] for row in rows if row[:2] == ["fake", "FakeCPU"]] == ["xfailed"]
+
+
+def test_a_verify_test_that_was_skipped_leaves_the_package_complete_and_unverified(
+    project: pytest.Pytester, nav: Nav
+) -> None:
+    project.makepyfile(
+        test_quality=PASSES + "\ndef verify_data(nav_runner):\n    import pytest; pytest.skip('no data')\n"
+    )
+    rows = [line.split() for line in run(nav).outlines]
+    assert [row[-1] for row in rows if row[:2] == ["fake", "FakeCPU"]] == ["skipped"]
+    own = status(project.path / "out.nav")["pytest_navigator"]
+    assert (own["complete"], own["verified"]) == (True, [])
+    assert sorted(r["status"] for r in own["verification"]) == ["passed", "passed", "skipped", "skipped"]
+
+
+def test_the_groups_of_xdist_do_not_hide_a_verify_test(project: pytest.Pytester, nav: Nav) -> None:
+    project.makepyfile(test_quality=PASSES.replace("def ", "import pytest\n@pytest.mark.xdist_group('g')\ndef "))
+    nav("--nav-package=out.nav", "-n2", "--dist=loadgroup", formats="", subprocess=True)
+    assert verified(project.path / "out.nav") == ["fake/FakeCPU", "other/OtherCPU"]

@@ -1,0 +1,111 @@
+"""A run that somebody stops, by a real signal: what it leaves, and what it must not replace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from blackbox import DENSE
+from blackbox import FAKE_FORMAT
+from blackbox import status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = "nav_config = NavConfig(framework='dense', formats=[FakeConfig()])\n"
+
+VERIFIED = """
+import time
+from pathlib import Path
+import pytest
+
+def verify_first(nav_runner):
+    pass
+
+def verify_second(nav_runner):
+    way = Path("way.txt").read_text() if Path("way.txt").exists() else ""
+    if way == "wait":
+        Path("waiting.txt").touch()
+        time.sleep(600)
+    if way == "exit":
+        pytest.exit("enough", returncode=0)
+"""
+
+PARALLEL = pytest.mark.parametrize("arguments", [[], ["-n2"]], ids=["plain", "n2"])
+SECOND = "test_quality.py::verify_second[fake-cpu]"
+
+
+@pytest.fixture
+def verified(pytester: pytest.Pytester) -> Path:
+    """A project with its complete, verified package."""
+    pytester.makepyfile(fake_format=FAKE_FORMAT, test_quality=VERIFIED)
+    pytester.makeconftest(DENSE + CONFIG)
+    with started(pytester.path) as run:
+        assert run.wait(120) == 0
+    own = status(pytester.path / "out.nav")["pytest_navigator"]
+    assert (own["complete"], own["verified"]) == (True, ["fake/FakeCPU"])
+    return pytester.path
+
+
+def started(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--nav-package=out.nav", "--nav-no-profile"]
+    with (folder / "output.txt").open("wb") as output:
+        return subprocess.Popen(
+            [*command, *arguments], cwd=folder, start_new_session=True, stdout=output, stderr=subprocess.STDOUT
+        )
+
+
+def interrupt(run: subprocess.Popen[bytes], waiting: Path) -> None:
+    """Press Ctrl-C as a terminal does, once the test waits: every process of the run gets the signal."""
+    for _ in range(1200):
+        if waiting.exists():
+            break
+        time.sleep(0.1)
+    assert waiting.exists(), (waiting.parent / "output.txt").read_text()
+    os.killpg(run.pid, signal.SIGINT)
+
+
+def left(folder: Path, before: bytes) -> None:
+    """The complete package as it was, and a partial one beside it that verifies nothing."""
+    output = (folder / "output.txt").read_text()
+    assert (folder / "out.nav").read_bytes() == before, output
+    own = status(folder / "out.partial.nav")["pytest_navigator"]
+    assert SECOND in own["missing"]
+    assert (own["complete"], own["verified"]) == (False, [])
+
+
+@PARALLEL
+def test_ctrl_c_in_a_verify_test_leaves_the_complete_package(verified: Path, arguments: list[str]) -> None:
+    before = (verified / "out.nav").read_bytes()
+    (verified / "way.txt").write_text("wait")
+    with started(verified, *arguments) as run:
+        interrupt(run, verified / "waiting.txt")
+        assert run.wait(120) == pytest.ExitCode.INTERRUPTED
+    left(verified, before)
+    assert "package: out.partial.nav (partial: " in (verified / "output.txt").read_text()
+
+
+@PARALLEL
+def test_pytest_exit_in_a_verify_test_leaves_the_complete_package(verified: Path, arguments: list[str]) -> None:
+    before = (verified / "out.nav").read_bytes()
+    (verified / "way.txt").write_text("exit")
+    with started(verified, *arguments) as run:
+        run.wait(120)  # xdist does not expect this of a worker, and says so with an internal error
+    left(verified, before)
+
+
+def test_ctrl_c_in_a_test_of_the_users_own_leaves_the_complete_package(verified: Path) -> None:
+    before = (verified / "out.nav").read_bytes()
+    (verified / "test_zzz.py").write_text(VERIFIED.replace("verify_second(nav_runner)", "test_of_mine()"))
+    (verified / "way.txt").write_text("wait")
+    with started(verified, "conftest.py", "test_zzz.py") as run:
+        interrupt(run, verified / "waiting.txt")
+        assert run.wait(120) == pytest.ExitCode.INTERRUPTED
+    assert (verified / "out.nav").read_bytes() == before
+    assert not status(verified / "out.partial.nav")["pytest_navigator"]["missing"]
+    assert "(partial: the run was interrupted; out.nav is as it was)" in (verified / "output.txt").read_text()
