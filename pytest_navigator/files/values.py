@@ -107,8 +107,8 @@ def dtypes(value: Any, where: str) -> dict[str, str]:
     return _named(value, known_dtype, where, "write {x: float32}")
 
 
-SHAPE = "write {image__0: [128, 3, 600, 800]} or image__0=128,3,600,800, with the batch"
-RANGE = "write {image__0: [0, 255]} or image__0=0,255, the lower bound first; without a name for all other inputs"
+SHAPE = 'write {image__0: [128, 3, 600, 800]} or ["image__0=128,3,600,800"], in quotes, with the batch'
+RANGE = 'write {image__0: [0, 255]} or ["image__0=0,255"], in quotes; the key "" is for all other inputs'
 
 
 def _named(value: Any, parse: Callable[[Any, str], T], where: str, form: str, separators: str = "=") -> dict[str, T]:

@@ -1,0 +1,171 @@
+"""`--nav-config=FILE`: what Model Navigator's configuration file says holds for the model file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import yaml
+from blackbox import member
+from blackbox import words
+from model_files import linear
+from model_files import sum_of_sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blackbox import Nav
+
+    Configured = Callable[..., pytest.RunResult]
+
+PASSED = {"test_source": "PASSED", "test_correctness[onnx-cpu]": "PASSED"}
+
+
+@pytest.fixture
+def configured(pytester: pytest.Pytester, nav: Nav) -> Configured:
+    """Run the checks of a small ONNX file with a configuration file; returns what pytest said."""
+    linear(pytester.path / "linear.onnx")
+
+    def run(config: object, *args: str, model: str = "linear.onnx") -> pytest.RunResult:
+        (pytester.path / "nav.yaml").write_text(config if isinstance(config, str) else yaml.safe_dump(config))
+        models = [f"--nav-model={model}"] if model else []
+        return nav("-v", *models, "--nav-config=nav.yaml", "--nav-in-process", *args, formats="")
+
+    return run
+
+
+def batches(pytester: pytest.Pytester) -> list[dict[str, np.ndarray]]:
+    """Return the samples of the run, in their order."""
+    files = sorted(pytester.path.glob("navigator_workspace/*/model_input/batches/*.npz"))
+    return [dict(np.load(path)) for path in files]
+
+
+def test_random_data_is_what_the_file_says(pytester: pytest.Pytester, configured: Configured) -> None:
+    result = configured({"max_batch_size": 8, "value_ranges": {"x": [5, 6]}, "random_seed": 3})
+
+    assert words(result) == PASSED
+    first = batches(pytester)
+    assert [sample["x"].shape for sample in first] == [(1, 5), (8, 5), (8, 5)]
+    assert all(5 <= sample["x"].min() <= sample["x"].max() <= 6 for sample in first)
+    configured({"max_batch_size": 8, "value_ranges": "5,6", "random_seed": 3})
+    for one, other in zip(first, batches(pytester), strict=True):
+        np.testing.assert_array_equal(one["x"], other["x"])
+    configured({"max_batch_size": 8, "value_ranges": "5,6", "random_seed": 4})
+    assert not np.array_equal(first[1]["x"], batches(pytester)[1]["x"])
+
+
+def test_the_default_of_the_batch_is_the_documented_one(pytester: pytest.Pytester, configured: Configured) -> None:
+    assert words(configured("")) == PASSED
+    assert [len(sample["x"]) for sample in batches(pytester)] == [1, 64, 128]
+
+
+def test_a_flag_wins_over_the_file_and_the_file_over_the_ini_file(
+    pytester: pytest.Pytester, configured: Configured
+) -> None:
+    pytester.makeini("[pytest]\nnav_atol = 0.3\nnav_rtol = 0.3\nnav_seed = 3")
+
+    result = configured({"atol": {"y": 0.2}, "random_seed": 2}, "--nav-seed=1", "--nav-show-config", "--collect-only")
+
+    shown = [" ".join(line.split()) for line in result.outlines]
+    assert "atol {'y': 0.2} (nav_config)" in shown
+    assert "rtol {'y': 1e-05} (nav_config)" in shown
+    assert "seed 1 (--nav-seed)" in shown
+
+
+def test_an_unknown_key_is_a_usage_error_with_the_nearest_one(configured: Configured) -> None:
+    result = configured({"max_batchsize": 8})
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *nav.yaml: unknown key 'max_batchsize'; did you mean 'max_batch_size'? (*"])
+
+
+def test_a_part_that_does_not_exist_is_refused_with_that_reason(configured: Configured) -> None:
+    result = configured({"launch_mode": "docker"})
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *launch_mode: 'docker': this version starts no containers*"])
+
+
+def test_the_file_can_name_the_model_the_package_and_the_workspace(
+    pytester: pytest.Pytester, configured: Configured
+) -> None:
+    config = {"model_path": "linear.onnx", "model_name": "product", "output_package": "made.nav"}
+
+    result = configured({**config, "workspace_path": "elsewhere"}, model="")
+
+    assert words(result) == PASSED
+    assert (pytester.path / "made.nav").exists()
+    (folder,) = (path.parent for path in pytester.path.glob("elsewhere/*/suite.json"))
+    assert folder.name.startswith("product-")
+    assert not (pytester.path / "navigator_workspace").exists()
+    flagged = configured(config, "--nav-package=flag.nav", "--nav-workspace=mine", model="")
+    assert words(flagged) == PASSED
+    assert (pytester.path / "flag.nav").exists()
+    assert (pytester.path / "mine").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("", "axis 1 of input 'ids' can have any size (its shape is *write max_shapes: {ids: [[]128, <axis 1>]}*"),
+        ({"max_shapes": {"idz": [4, 4]}}, "*nav.yaml: max_shapes: unknown input 'idz'; did you mean 'ids'?*"),
+        ({"max_shapes": {"ids": [4]}}, "*max_shapes: ids: [[]4] has 1 axis, but the input has 2 axes*"),
+        ({"max_shapes": "ids=4,4", "value_ranges": {"ids": [0, 0.5]}}, "*value_ranges: ids: *whole numbers*"),
+    ],
+)
+def test_what_the_random_data_lacks_is_named(
+    pytester: pytest.Pytester, configured: Configured, config: object, message: str
+) -> None:
+    sum_of_sequences(pytester.path / "product.onnx")
+
+    result = configured(config, model="product.onnx")
+
+    assert words(result)["test_source"] == "FAILED"
+    result.stdout.fnmatch_lines([message])
+
+
+def test_sizes_that_are_one_in_the_model_are_said_once(pytester: pytest.Pytester, configured: Configured) -> None:
+    sum_of_sequences(pytester.path / "product.onnx")
+
+    result = configured("max_shapes: {ids: [4, 9]}\nmin_shapes: ['mask=1,2']\n", model="product.onnx")
+
+    assert words(result) == PASSED
+    assert [{name: array.shape for name, array in sample.items()} for sample in batches(pytester)] == [
+        {"ids": (1, 2), "mask": (1, 2)},
+        {"ids": (4, 9), "mask": (4, 9)},
+        {"ids": (4, 9), "mask": (4, 9)},
+    ]
+
+
+def test_a_packages_own_configuration_repeats_the_run(pytester: pytest.Pytester, configured: Configured) -> None:
+    config = {"max_batch_size": 6, "value_ranges": {"x": [2, 3]}, "atol": {"y": 1e-3}, "rtol": {"y": 0}}
+    assert words(configured(config, "--nav-package=out.nav")) == PASSED
+    written = member(pytester.path / "out.nav", "onnx/config.yaml")
+
+    again = configured(written, "--nav-show-config")
+
+    assert words(again) == PASSED
+    again.stdout.fnmatch_lines(["atol *{'y': 0.001}  (nav_config)", "rtol *{'y': 0.0}  (nav_config)"])
+    assert [sample["x"].shape for sample in batches(pytester)] == [(1, 5), (4, 5), (6, 5)]
+    assert all(2 <= sample["x"].min() <= sample["x"].max() <= 3 for sample in batches(pytester))
+
+
+def test_an_output_path_that_cannot_be_is_told_before_the_run(
+    pytester: pytest.Pytester, configured: Configured
+) -> None:
+    (pytester.path / "mine.onnx").write_text("mine")
+
+    result = configured({"output_path": "mine.onnx"})
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: output_path: *mine.onnx exists, and is not what an earlier run wrote*"])
+    assert (pytester.path / "mine.onnx").read_text() == "mine"
+
+
+def test_an_output_that_nothing_makes_fails_the_run(configured: Configured) -> None:
+    result = configured({"output_path": "out.onnx"})
+
+    assert words(result) == PASSED
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["FAILED: output_path: out.onnx was not written: nothing was to be made of this onnx*"])
