@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Iterator
 
+    from pytest_navigator.files.package_source import PackageSource
     from pytest_navigator.named import NamedModels
     from pytest_navigator.registry import Registry
 
@@ -82,6 +83,11 @@ class Place:
     def framework(self) -> str:
         """The name of the framework, where something outside of the configuration says it; else ""."""
         return ""
+
+    @property
+    def package(self) -> PackageSource | None:
+        """The package that is the source; None for a model."""
+        return None
 
     @property
     def advice(self) -> str:

@@ -27,6 +27,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.files.spec import LOADER_OPTION
 from pytest_navigator.files.spec import MODEL_OPTION
 from pytest_navigator.files.spec import FunctionSpec
+from pytest_navigator.files.spec import PackageSpec
 from pytest_navigator.files.spec import Spec
 from pytest_navigator.files.spec import function_spec
 from pytest_navigator.files.spec import model_spec
@@ -36,10 +37,13 @@ if TYPE_CHECKING:
 
     from pytest_navigator.config import NavConfig
     from pytest_navigator.files.config import FileConfig
+    from pytest_navigator.files.package_source import PackageSource
     from pytest_navigator.registry import Registry
 
 NEEDS_MODEL = ("nav_model_format", "nav_framework", "nav_dataloader", "nav_config")
 """Options that say something of the model of `--nav-model`."""
+OF_FILES = ("nav_dataloader", "nav_config", "nav_inputs", "nav_outputs")
+"""Those that say how it is called, and with what."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,8 @@ class NamedPlace(Place):
 
     @property
     def nav_config(self) -> object:
-        """What `--nav-config` says, else the nearest `nav_config` that is not another model's."""
-        if self.models.config.path:
+        """What `--nav-config` or the package says, else the nearest `nav_config` that is not another model's."""
+        if self.models.config.path or self.package:
             return self._given
         own = [holder for holder in self.holders if not fixture_called(holder, MODEL)]
         return next((vars(holder)["nav_config"] for holder in own if "nav_config" in vars(holder)), None)
@@ -61,6 +65,11 @@ class NamedPlace(Place):
     def framework(self) -> str:
         """What the file is, or `--nav-framework`."""
         return self.models.framework or self.spec.framework
+
+    @property
+    def package(self) -> PackageSource | None:
+        """The package, if the file is one."""
+        return self.spec.package if isinstance(self.spec, PackageSpec) else None
 
     @property
     def advice(self) -> str:
@@ -80,6 +89,8 @@ class NamedPlace(Place):
     @cached_property
     def _given(self) -> NavConfig:
         """The same object every time: what follows from it is made once."""
+        if self.package:
+            return self.package.config()
         registry = self.models.registry
         framework = framework_of(self, None, registry)
         possible = [f for f in registry.formats.values() if framework in (f.name, *f.frameworks)]
@@ -160,6 +171,7 @@ def named_models(config: pytest.Config, registry: Registry, file_config: FileCon
     framework = registry.framework(get("nav_framework")).name if get("nav_framework") else ""
     _check(specs, framework, registry)
     loader = function_spec(get(LOADER), path, LOADER_OPTION) if get(LOADER) else None
+    _check_packages(config, specs)
     return NamedModels(specs, loader, file_config, framework, registry)
 
 
@@ -175,14 +187,21 @@ def _check_needless(config: pytest.Config) -> None:
             raise ConfigError(f"{flag}={config.getoption(name)} is of no use without {MODEL_OPTION}=SPEC")
 
 
-def _check(specs: tuple[Spec, ...], framework: str, registry: Registry) -> None:
-    from pytest_navigator.files.sniff import title
+def _check_packages(config: pytest.Config, specs: tuple[Spec, ...]) -> None:
+    """Refuse what says how a model is to be called: a package has its samples and settings."""
+    for spec in specs:
+        for name in OF_FILES if isinstance(spec, PackageSpec) else ():
+            if config.getoption(name):
+                flag = f"--{name.replace('_', '-')}"
+                raise ConfigError(f"{flag} is of no use beside {MODEL_OPTION}={spec.text}: a package brings its own")
 
+
+def _check(specs: tuple[Spec, ...], framework: str, registry: Registry) -> None:
     paths = [spec.path for spec in specs]
     for spec in specs:
         if paths.count(spec.path) > 1:
             raise ConfigError(f"{MODEL_OPTION}: {spec.path} is named twice: a run checks one model of a file")
-        what = f"{MODEL_OPTION}={spec.text}: {spec.path.name} is {title(spec.framework)}"
+        what = f"{MODEL_OPTION}={spec.text}: {spec.path.name} is {spec.title}"
         if spec.framework and spec.framework not in registry.frameworks:
             raise ConfigError(f"{what}, which nothing here can run")
         if spec.framework and framework not in ("", spec.framework):

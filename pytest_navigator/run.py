@@ -19,6 +19,7 @@ import pytest
 from pytest_navigator import matrix as matrices
 from pytest_navigator.collection import framework_of
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.files.package_matrix import package_matrix
 from pytest_navigator.live import seeded
 from pytest_navigator.named import NamedModels
 from pytest_navigator.named import named_models
@@ -213,7 +214,11 @@ class Run:
         if key not in self._matrices:
             settings = suite_settings(self.config, nav_config)
             framework = framework_of(place, nav_config, self.registry)
-            self._matrices[key] = matrices.build(settings, self.registry, framework), settings
+            if place.package:
+                matrix = package_matrix(place.package, settings, self.registry)
+            else:
+                matrix = matrices.build(settings, self.registry, framework)
+            self._matrices[key] = matrix, settings
         return self._matrices[key]
 
 

@@ -35,7 +35,9 @@ def package_matrix(package: PackageSource, settings: Settings, registry: Registr
     _check_named(variants, package, settings)
     provided = tuple(v.key for v in package.exported if v.key in variants)
     wanted = list(dict.fromkeys(v.format for v in variants.values()))
-    return assemble(variants, wanted, settings, registry, framework, provided, live=False)
+    matrix = assemble(variants, wanted, settings, registry, framework, provided, live=False)
+    cells = {matrix.cell_id(key, runner) for key, runner in matrix.cells}
+    return replace(matrix, xfail={n: why for n, why in package.xfail.items() if n in cells or n in matrix.variants})
 
 
 def _recorded(package: PackageSource, registry: Registry) -> dict[str, Variant]:
@@ -44,7 +46,7 @@ def _recorded(package: PackageSource, registry: Registry) -> dict[str, Variant]:
     own = package.suite.framework
     found: dict[str, Variant] = {}
     for variant in package.suite.variants:
-        made = variant.parent in found and variant.parent != own
+        made = variant.parent in found and bool(found[variant.parent].file)
         if variant.key == own or (variant.format in registry.formats and (variant.key in exported or made)):
             found[variant.key] = replace(variant, runners=())
     return found

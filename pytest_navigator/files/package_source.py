@@ -90,6 +90,11 @@ class PackageSource:
             **chosen,
         )
 
+    @property
+    def xfail(self) -> dict[str, str]:
+        """What was expected to fail; much of it is not in the package."""
+        return self._setting("xfail") or {}
+
     def lost(self) -> list[str]:
         """Return the user's own comparisons, which no package can hold: "logits (by its function near)"."""
         return list(_functions(self._setting("comparisons") or {}))

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+PACKAGE = "nav"
+"""Stands for a package among the names of formats."""
+
 TORCH = ("torchscript", "torch-exportedprogram")
 
 SUFFIXES: dict[str, tuple[str, ...]] = {
@@ -27,7 +30,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     ".plan": ("trt",),
     ".trt": ("trt",),
     ".engine": ("trt",),
-    ".nav": ("nav",),
+    ".nav": (PACKAGE,),
 }
 """Suffix -> the formats that files with it have."""
 
@@ -37,16 +40,17 @@ TITLES = {
     "torchscript": "a TorchScript file",
     "torch-exportedprogram": "an ExportedProgram",
     "trt": "a TensorRT plan",
-    "nav": "a package",
+    PACKAGE: "a package",
 }
 """Format -> what people call a file of it."""
 
+CUT_OFF = "is a ZIP archive that was cut off (TorchScript, an ExportedProgram or a package): copy it again"
 LOAD_IT = "write a function that loads the model and give --nav-model=module:function"
 
 FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "is a Git LFS pointer, not the model itself: run git lfs pull"),
     (b"\x89HDF\r\n", f"is an HDF5 file (Keras weights or an old Keras model): {LOAD_IT}"),
-    (b"PK\x03\x04", "is a ZIP archive that was cut off (TorchScript, an ExportedProgram or a package): copy it again"),
+    (b"PK\x03\x04", CUT_OFF),
     (b"\x80", f"is a pickle (an old torch.save): {LOAD_IT}, or save it with torch.jit.save or torch.export.save"),
 )
 """How files start that look like models and are none -> what to do with them."""
@@ -118,6 +122,9 @@ def _by_content(path: Path) -> str:
 def _of_zip(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
+        # A package ends with a sample, a ZIP as well: cut off, that one is found, and it does not begin at 0.
+        if names and min(info.header_offset for info in archive.infolist()):
+            raise ConfigError(f"{path} {CUT_OFF}")
     inner = {name.partition("/")[2] for name in names}
     for test, found in ZIPS:
         if test(set(names), inner):
@@ -133,7 +140,7 @@ def _of_zip(path: Path) -> str:
 
 
 ZIPS: tuple[tuple[Callable[[set[str], set[str]], bool], str], ...] = (
-    (lambda names, _: "status.yaml" in names, "nav"),
+    (lambda names, _: "status.yaml" in names, PACKAGE),
     (lambda names, inner: "serialized_exported_program.json" in names | inner, "torch-exportedprogram"),
     (lambda _, inner: "archive_format" in inner and "models/model.json" in inner, "torch-exportedprogram"),
     (lambda _, inner: "constants.pkl" in inner and any(name.startswith("code/") for name in inner), "torchscript"),

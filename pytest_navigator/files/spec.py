@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import unknown
+from pytest_navigator.files.sniff import PACKAGE
 from pytest_navigator.files.sniff import format_of
+from pytest_navigator.files.sniff import title
 from pytest_navigator.messages import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
+
+    from pytest_navigator.files.package_source import PackageSource
 
 FUNCTION = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*):(?P<function>[^\W\d]\w*(\.[^\W\d]\w*)*)")
 MODEL_OPTION = "--nav-model"
@@ -50,6 +54,11 @@ class Spec:
         return self.path.stem
 
     @property
+    def title(self) -> str:
+        """What people call such a file."""
+        return title(self.framework)
+
+    @property
     def line(self) -> int:
         """The line of the model's definition, from 0."""
         return 0
@@ -73,6 +82,37 @@ class FileSpec(Spec):
     def framework(self) -> str:
         """The format: what runs a file is told by nothing else."""
         return self.format
+
+
+@dataclass(frozen=True)
+class PackageSpec(Spec):
+    """A package: what it holds is checked again."""
+
+    @property
+    def framework(self) -> str:
+        """The framework of the model that the package was made from."""
+        return self.package.suite.framework
+
+    @property
+    def name(self) -> str:
+        """What the suite was called."""
+        return self.package.suite.name
+
+    @property
+    def title(self) -> str:
+        """What people call such a file."""
+        return f"a package of a {self.framework} model"
+
+    @cached_property
+    def package(self) -> PackageSource:
+        """What the package says.
+
+        Raises:
+            PackageError: it is truncated, another's, or holds nothing to check.
+        """
+        from pytest_navigator.files.package_source import read_package
+
+        return read_package(self.path)
 
 
 @dataclass(frozen=True)
@@ -165,9 +205,12 @@ def model_spec(text: str, folder: Path, python_path: Sequence[str], named_format
             f"{MODEL_OPTION}=my_pkg.models:build"
         )
     try:
-        return FileSpec(text, path, format_of(path, named_format))
+        found_format = format_of(path, named_format)
     except ConfigError as error:
         raise ConfigError(f"{MODEL_OPTION}={text}: {error}") from None
+    if found_format == PACKAGE:
+        return PackageSpec(text, path)
+    return FileSpec(text, path, found_format)
 
 
 def function_spec(text: str, python_path: Sequence[str], option: str = MODEL_OPTION) -> FunctionSpec:

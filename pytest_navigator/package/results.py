@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+CARRIED = "carried"
+"""In the data of a verification that a package brought: the name of the package."""
+
 MADE = ("export", "convert")
 
 
@@ -88,14 +91,16 @@ class Results:
         return self._cell("profile", key, runner)
 
     def verifications(self, key: str, runner: str) -> list[Outcome]:
-        """Return the user's verify tests of one runner."""
-        return self._cell("verify", key, runner)
+        """Return the user's verify tests of one runner; those of another run count for the same artifact only."""
+        found = self._cell("verify", key, runner)
+        return [outcome for outcome in found if CARRIED not in outcome.data or self.current(outcome)]
 
     def current(self, verification: Outcome) -> bool:
         """Whether the artifact is still the one that a verify test has seen."""
         if self.variant(verification.key).file:
             made = self.made(verification.key)
-            return made is not None and bool(made.digest) and made.digest == verification.digest
+            digest = made.digest_of(verification.key) if made else ""
+            return bool(digest) and digest == verification.digest
         known = {self.source.digest if self.source else "", str(self.source_data.get("fingerprint") or "")}
         return verification.digest in ((known - {""}) or {""})
 

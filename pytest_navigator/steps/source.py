@@ -37,6 +37,7 @@ from pytest_navigator.signatures import row
 from pytest_navigator.signatures import trt_profile
 from pytest_navigator.steps.context import Context
 from pytest_navigator.steps.context import Result
+from pytest_navigator.steps.package import provide
 from pytest_navigator.structure import difference
 from pytest_navigator.structure import flatten_call
 from pytest_navigator.structure import flatten_output
@@ -65,6 +66,8 @@ def run(context: Context) -> Result:
     Raises:
         SourceError: the model or the loader does not keep its contract.
     """
+    if context.suite.place.package:
+        return provide(context, context.suite.place.package)
     source = context.live.source()
     loader = context.live.loader()
     with live_section(context.log, context.limit), source.preserved():

@@ -1,0 +1,40 @@
+"""The source step of a package: its artifacts, samples and recorded outputs stand for the live model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_navigator.live import live_section
+from pytest_navigator.package.results import CARRIED
+from pytest_navigator.records import save
+from pytest_navigator.steps.context import Result
+from pytest_navigator.workspace import digest_of
+
+if TYPE_CHECKING:
+    from pytest_navigator.files.package_source import PackageSource
+    from pytest_navigator.steps.context import Context
+
+
+def provide(context: Context, package: PackageSource) -> Result:
+    """Write what the package holds into the suite's folder.
+
+    Raises:
+        PackageError: a file of it is damaged.
+    """
+    folder, matrix = context.folder, context.suite.matrix
+    with live_section(context.log, context.limit):
+        package.extract(folder.path)
+        save(folder.path / "signature.json", package.signature)
+        artifacts = {key: digest_of(context.artifact(matrix.variants[key])) for key in matrix.provided}
+    for outcome in package.verifications:
+        if (outcome.key, outcome.runner) in matrix.cells:
+            folder.write_verification(replace(outcome, data={**outcome.data, CARRIED: package.path.name}))
+    data = {**package.source.data, "artifacts": artifacts}
+    return Result(data, _note(package), digest_of(package.path))
+
+
+def _note(package: PackageSource) -> str:
+    note = f"the outputs that {package.path.name} recorded stand for the live model"
+    lost = ", ".join(package.lost())
+    return f"{note}; compared by default tolerances here: {lost}" if lost else note
