@@ -123,7 +123,7 @@ def _of_zip(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         # A package ends with a sample, a ZIP as well: cut off, that one is found, and it does not begin at 0.
-        if names and min(info.header_offset for info in archive.infolist()):
+        if min((info.header_offset for info in archive.infolist()), default=0):
             raise ConfigError(f"{path} {CUT_OFF}")
     inner = {name.partition("/")[2] for name in names}
     for test, found in ZIPS:
