@@ -26,8 +26,10 @@ from pytest_navigator.errors import Unavailable
 from pytest_navigator.messages import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from collections.abc import Iterable
     from collections.abc import Iterator
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy as np
@@ -107,12 +109,17 @@ class Live:
         record = self.suite.folder.record("source")
         if record is None or not record.passed or record.data["run"] != self.run.id:
             return  # an earlier run's model may have been another one
-        if fingerprint(source, self.suite) != record.data["fingerprint"]:
+        if self._fingerprint(source, record.data["changing"]) != record.data["fingerprint"]:
             raise SourceError(
                 "nav_model is another model here than the one that the source step has checked (its parameters or "
                 "outputs differ): seed everything that it draws from, or give it a wider fixture scope; the "
                 "fixture's own setup is seeded already, a fixture that it depends on is not"
             )
+
+    def _fingerprint(self, source: Source, changing: Collection[str]) -> str:
+        from pytest_navigator.steps.source import profiled_outputs
+
+        return fingerprint(source.digests(), changing) or digest_of_arrays(profiled_outputs(source, self.suite))
 
 
 @contextmanager
@@ -133,16 +140,15 @@ def recordable(what: str) -> Iterator[None]:
         raise SourceError(f"{what} raised {one_line(error)}") from error
 
 
-def fingerprint(source: Source, suite: Suite, outputs: dict[str, np.ndarray] | None = None) -> str:
-    """Return the digest of the model's parameters; without any, of its outputs on the profiling sample."""
-    digest = source.fingerprint()
-    if digest is not None:
-        return digest
-    if outputs is None:
-        from pytest_navigator.steps.source import profiled_outputs
+def fingerprint(digests: Mapping[str, str], changing: Collection[str]) -> str:
+    """Return one digest of the parameters but for those that change when the model is called; "" if none is left."""
+    lasting = sorted((name, digest) for name, digest in digests.items() if name not in changing)
+    return hashlib.sha256(repr(lasting).encode()).hexdigest() if lasting else ""
 
-        outputs = profiled_outputs(source, suite)
-    return digest_of_arrays(outputs)
+
+def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return the names of what appeared, went or changed between two times that the digests were taken."""
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
 def digest_of_arrays(arrays: dict[str, np.ndarray]) -> str:

@@ -99,6 +99,15 @@ class Source(ABC):
     def fingerprint(self) -> str | None:
         """SHA-256 over the parameters (names, types, shapes, bytes); None for a model without any."""
 
+    def digests(self) -> dict[str, str]:
+        """The same by parameter and buffer, of a framework that can tell them apart.
+
+        One that changes when the model is called (a counter, a cache) is left out of the model's identity: without
+        names, that is all of it.
+        """
+        whole = self.fingerprint()
+        return {} if whole is None else {"the parameters": whole}
+
     @abstractmethod
     def parameter_names(self) -> Sequence[str]:
         """Names of the positional parameters that the model is called with (without self, *args, **kwargs)."""

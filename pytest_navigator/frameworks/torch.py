@@ -105,10 +105,16 @@ class TorchSource(Source):
 
     def check(self) -> None:
         """Raise SourceError unless every submodule is in inference mode and all tensors are on one real device."""
+        import torch
+
         if training := [name for name, module in self.model.named_modules() if _training(module)]:
             raise SourceError(_training_message(self.model, training))
         devices: dict[str, str] = {}
         for name, tensor in self._tensors().items():
+            if torch.nn.parameter.is_lazy(tensor):
+                raise SourceError(
+                    f"nav_model has no values: {name!r} gets them in the first call; call the model once in the fixture"
+                )
             devices.setdefault(str(tensor.device), name)
         if len(devices) > 1:
             where = ", ".join(f"{name!r} on {device}" for device, name in devices.items())
@@ -118,12 +124,12 @@ class TorchSource(Source):
 
     def fingerprint(self) -> str | None:
         """SHA-256 over parameters and buffers (names, types, shapes, bytes); None for a model without any."""
-        tensors = self._tensors()
-        digest = hashlib.sha256()
-        for name, tensor in sorted(tensors.items()):
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-            digest.update(_bytes(tensor))
-        return digest.hexdigest() if tensors else None
+        digests = self.digests()
+        return hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest() if digests else None
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each parameter and buffer (type, shape, bytes)."""
+        return {name: _digest(tensor) for name, tensor in self._tensors().items()}
 
     def parameter_names(self) -> Sequence[str]:
         """Names of the positional parameters of `forward`, without self, *args and **kwargs."""
@@ -220,6 +226,12 @@ def _training_message(model: torch.nn.Module, names: Sequence[str]) -> str:
     what = f"submodule {name!r} ({type(model.get_submodule(name)).__name__})" if name else type(model).__name__
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return f"nav_model is in training mode: {what}{more}; return model.eval()"
+
+
+def _digest(tensor: torch.Tensor) -> str:
+    digest = hashlib.sha256(f"{tensor.dtype} {tuple(tensor.shape)}\n".encode())
+    digest.update(_bytes(tensor))
+    return digest.hexdigest()
 
 
 def _bytes(tensor: torch.Tensor) -> memoryview:

@@ -13,6 +13,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.description import configured
 from pytest_navigator.files.description import widened
+from pytest_navigator.live import changed
 from pytest_navigator.live import digest_of_arrays
 from pytest_navigator.live import fingerprint
 from pytest_navigator.live import live_section
@@ -72,6 +73,7 @@ def run(context: Context) -> Result:
     loader = context.live.loader()
     with live_section(context.log, context.limit), source.preserved():
         source.check()
+        before = source.digests()
         own = source.describe()
         config = configured(context.suite.settings.config, own)
         samples = _samples(context, source, _random(context, own) if loader is None else loader, config)
@@ -80,11 +82,19 @@ def run(context: Context) -> Result:
         bitwise = _repeatable(seen)
         cases = _write(context.folder.path, seen)
         save(context.folder.path / "signature.json", seen.signature)
-        digest = fingerprint(source, context.suite, seen.outputs[samples.profiling])
-    data = {"fingerprint": digest, "observed": _observed(seen), "bitwise": bitwise, "cases": plain(cases)}
+    after = source.digests()
+    changing = changed(before, after)
+    digest = fingerprint(after, changing) or digest_of_arrays(seen.outputs[samples.profiling])
+    data = {
+        "fingerprint": digest,
+        "changing": changing,
+        "observed": _observed(seen),
+        "bitwise": bitwise,
+        "cases": plain(cases),
+    }
     data |= _facts(seen, source) | (own.data if own else {})
     artifact = context.artifact()
-    return Result(data, _caveat(samples, bitwise), digest_of(artifact) if context.variant.file else "")
+    return Result(data, _caveat(samples, bitwise, changing), digest_of(artifact) if context.variant.file else "")
 
 
 @dataclass(frozen=True)
@@ -295,8 +305,11 @@ def _facts(seen: _Seen, source: Source) -> dict[str, JSON]:
     }
 
 
-def _caveat(samples: Samples, bitwise: bool) -> str:
+def _caveat(samples: Samples, bitwise: bool, changing: list[str]) -> str:
     notes = [] if bitwise else ["two runs differ in their last bits"]
+    if changing:
+        names = ", ".join(changing[:3]) + (f" and {len(changing) - 3} more" if len(changing) > 3 else "")
+        notes.append(f"{names} changed when the model was called: not part of its fingerprint")
     if len(samples.kept) < samples.read:
         notes.append(f"{len(samples.kept)} of {samples.read} samples are checked")
     if samples.left_out:

@@ -126,6 +126,22 @@ def test_the_fingerprint_sees_types_and_buffers_that_are_not_saved() -> None:
     assert len({before, changed, source(model.bfloat16()).fingerprint()}) == 3
 
 
+def test_digests_tell_which_tensor_has_changed() -> None:
+    model = Residual().eval()
+    before = source(model).digests()
+    model.norm.running_mean[0] += 1e-6
+    after = source(model).digests()
+    assert {name for name in before if before[name] != after[name]} == {"norm.running_mean"}
+
+
+def test_a_lazy_module_that_was_never_called_is_refused() -> None:
+    model = torch.nn.Sequential(torch.nn.LazyLinear(3)).eval()
+    with pytest.raises(SourceError, match=r"no values: '0.weight' gets them in the first call; call the model once"):
+        source(model).check()
+    model(torch.zeros(2, 5))
+    source(model).check()
+
+
 def test_a_model_without_tensors_has_no_fingerprint_and_is_on_the_cpu() -> None:
     assert source(torch.nn.ReLU()).fingerprint() is None
     assert source(torch.nn.ReLU()).device() == "cpu"

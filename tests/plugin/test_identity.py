@@ -116,6 +116,45 @@ def test_a_session_scoped_model_that_draws_upstream_is_one_model_in_one_process(
     assert set(words(nav("-v", formats="")).values()) == {"PASSED"}
 
 
+CALLED = """
+class Called(torch.nn.Linear):
+    def __init__(self):
+        super().__init__(5, 7)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls += 1
+        if not hasattr(self, "offsets"):
+            self.register_buffer("offsets", torch.arange(7.0), persistent=False)
+        return super().forward(x) + 0 * self.offsets
+"""
+SEEDED_CALLED = """
+@pytest.fixture(scope="{scope}")
+def nav_model() -> torch.nn.Module:
+    return Called().eval()
+"""
+CHANGED = "calls, offsets changed when the model was called: not part of its fingerprint"
+
+
+@pytest.mark.parametrize("scope", ["function", "session"])
+def test_a_model_that_counts_its_calls_and_fills_a_cache_is_still_the_same(
+    project: pytest.Pytester, nav: Nav, scope: str
+) -> None:
+    write(project, CALLED + SEEDED_CALLED.format(scope=scope), VERIFY)
+    result = nav("-v", "--nav-package=out.nav", formats="")
+    assert set(words(result).values()) == {"PASSED"}
+    result.stdout.fnmatch_lines([f"note: source: {CHANGED}"])
+    assert status(project.path / "out.nav")["pytest_navigator"]["steps"]["source"]["message"] == CHANGED
+
+
+def test_a_model_that_counts_its_calls_and_draws_upstream_is_another_one(project: pytest.Pytester, nav: Nav) -> None:
+    drawn = DRAWN_UPSTREAM.format(scope="function").replace("torch.nn.Linear(5, 7)", "Called()")
+    write(project, CALLED + drawn)
+    result = nav("-v", "-rf", formats="")
+    assert words(result)["test_export[fake]"] == "FAILED"
+    result.stdout.fnmatch_lines([SEEN])
+
+
 @pytest.mark.parametrize("scope", ["function", "class", "module", "session"])
 def test_items_that_work_from_files_do_not_build_the_model(project: pytest.Pytester, nav: Nav, scope: str) -> None:
     write(project, COUNTED.format(scope=scope), VERIFY)
