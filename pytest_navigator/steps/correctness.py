@@ -49,9 +49,10 @@ def run(context: Context) -> Result:
     finally:
         shutil.rmtree(keep, ignore_errors=True)
     data = {"outputs": plain(reports), "cases": len(cases), "rules": plain(rules)}
-    if any(report.problem for report in reports):
-        detail = f"{table(reports)}\n{evidence.keep(context, reports, cases)}"
-        raise StepFailed(one_line(reports), detail, "mismatch", data)
+    failed = any(report.problem for report in reports)
+    kept = evidence.keep(context, reports, cases) if failed or context.run.file_config.verbose else ""
+    if failed:
+        raise StepFailed(one_line(reports), f"{table(reports)}\n{kept}", "mismatch", data)
     made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
     return Result(data, digest=made.digest_of(context.variant.key) if made else "")
 

@@ -151,6 +151,14 @@ def test_a_packages_own_configuration_repeats_the_run(pytester: pytest.Pytester,
     assert all(2 <= sample["x"].min() <= sample["x"].max() <= 3 for sample in batches(pytester))
 
 
+def test_verbose_keeps_the_arrays_of_a_comparison_that_passed(
+    pytester: pytest.Pytester, configured: Configured
+) -> None:
+    for verbose, count in ((True, 2), (False, 0)):
+        assert words(configured({"verbose": verbose, "max_batch_size": 2})) == PASSED
+        assert len(list(pytester.path.glob("navigator_workspace/*/onnx-cpu.comparator_*.json"))) == count
+
+
 def test_an_output_path_that_cannot_be_is_told_before_the_run(
     pytester: pytest.Pytester, configured: Configured
 ) -> None:
