@@ -38,6 +38,8 @@ NO_MODELS = {*sys.stdlib_module_names, "numpy", "pytest", "pytest_navigator", "s
 EXTENDING = ("pytest_nav_formats", "pytest_nav_runners", "pytest_nav_frameworks")
 """The hooks that are asked once, before anything is collected."""
 RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
+NO_LOADER = object()
+"""What `nav_dataloader` gives where the user has written none."""
 NAMED = pytest.StashKey["NamedModels"]()
 """What `--nav-model` named; not there without it."""
 

@@ -66,7 +66,7 @@ class Live:
         return self._source
 
     def loader(self) -> object:
-        """Return the user's loader, None if there is none.
+        """Return the user's loader, NO_LOADER if there is none.
 
         Raises:
             SourceError: nav_dataloader raised.

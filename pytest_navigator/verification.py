@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.collection import NO_LOADER
 from pytest_navigator.item import suite_item
 from pytest_navigator.item import suite_of
 from pytest_navigator.matrix import Step
@@ -75,8 +76,9 @@ class Fixtures:
 
     @pytest.fixture(scope="session")
     @classmethod
-    def nav_dataloader(cls) -> None:
+    def nav_dataloader(cls) -> object:
         """Stand in for the user's loader: there is none."""
+        return NO_LOADER
 
 
 def collected(items: Iterable[pytest.Function], run: Run) -> dict[str, dict[str, tuple[str, str]]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pytest_navigator.correctness import Comparison
 from pytest_navigator.correctness import one_line
+from pytest_navigator.collection import NO_LOADER
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.description import configured
@@ -76,7 +77,7 @@ def run(context: Context) -> Result:
         before = source.digests()
         own = source.describe()
         config = configured(context.suite.settings.config, own)
-        samples = _samples(context, source, _random(context, own) if loader is None else loader, config)
+        samples = _samples(context, source, _random(context, own) if loader is NO_LOADER else loader, config)
         seen = _seen(source, samples, config, own)
         _check_names(context, seen.signature)
         bitwise = _repeatable(seen)

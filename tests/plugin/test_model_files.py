@@ -35,7 +35,6 @@ def test_an_onnx_file_is_checked_timed_and_packed_without_any_code(pytester: pyt
     with open_package(pytester.path / "out.nav") as package:
         package.verify()
         assert package.complete
-        assert package.name == "linear"
     said = status(pytester.path / "out.nav")
     assert said["models_status"]["onnx"]["runners_status"]["OnnxCPU"]["status"]["Correctness"] == "OK"
     assert said["input_metadata"]["metadata"][0]["shape"] == [-1, 5]
