@@ -176,9 +176,14 @@ def _ordered(found: list[TensorSpec]) -> Specs:
 
 
 def with_batch(inputs: Sequence[TensorSpec]) -> Specs:
-    """Return the inputs with the batch marked: axis 0, where it is dynamic in every input; else there is none."""
-    if not inputs or not all(spec.shape and spec.shape[0] == -1 for spec in inputs):
-        return tuple(inputs)
-    symbols = (spec.axes[0] for spec in inputs if spec.axes.get(0) not in (None, _own_symbol(spec.name, 0)))
+    """Return the inputs with the batch marked: axis 0 wherever it is dynamic, with one symbol for all.
+
+    Exporters often call it otherwise in each input. But a symbol that another axis has too is that axis's size.
+    """
+    inner = {symbol for spec in inputs for axis, symbol in spec.axes.items() if axis}
+    batched = [spec for spec in inputs if spec.shape[:1] == (-1,) and spec.axes.get(0) not in inner]
+    symbols = (spec.axes[0] for spec in batched if spec.axes.get(0) not in (None, _own_symbol(spec.name, 0)))
     symbol = next(symbols, "batch")
-    return tuple(replace(spec, axes={**spec.axes, 0: symbol}, batched=True) for spec in inputs)
+    return tuple(
+        replace(spec, axes={**spec.axes, 0: symbol}, batched=True) if spec in batched else spec for spec in inputs
+    )

@@ -160,13 +160,22 @@ def test_axes_with_one_symbol_have_one_size() -> None:
     assert found.max == {"tokens": (2, 16), "mask": (2, 16)}
 
 
-def test_without_a_batch_the_first_axis_needs_a_size_too() -> None:
-    inputs = specs("x:-1,3:float32 y:4:float32", "here")
+def test_an_input_without_the_batch_stays_as_it_is() -> None:
+    inputs = specs("x:-1,3:float32 y:4:float32 z::float32", "here")
 
-    with pytest.raises(ConfigError, match=r"axis 0 of input 'x' .* write max_shapes: \{x: \[<axis 0>, 3\]\}"):
+    found = samples(inputs, config(max_batch_size=8), seed=0)
+
+    assert [sample["x"].shape for sample in found] == [(1, 3), (8, 3), (8, 3)]
+    assert {(sample["y"].shape, sample["z"].shape) for sample in found} == {((4,), ())}
+
+
+def test_a_first_axis_that_is_no_batch_needs_a_size_too() -> None:
+    inputs = [TensorSpec("x", (-1, -1), "float32", {0: "n", 1: "n"})]
+
+    with pytest.raises(ConfigError, match=r"axis 0 of input 'x' .* write max_shapes: \{x: \[<axis 0>, <axis 1>\]\}"):
         plan(inputs, FileConfig())
 
-    assert plan(inputs, config(max_shapes={"x": (5, 3)})).min["x"] == (5, 3)
+    assert plan(inputs, config(max_shapes={"x": (5, 5)})).min["x"] == (5, 5)
 
 
 def test_the_default_batch_is_limited_by_its_bytes_and_says_so() -> None:

@@ -16,11 +16,10 @@ from pytest_navigator.files.signature_text import missing
 from pytest_navigator.files.signature_text import read_annotation
 from pytest_navigator.files.signature_text import specs
 from pytest_navigator.files.signature_text import with_batch
+from pytest_navigator.records import TensorSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from pytest_navigator.records import TensorSpec
 
 FASTPITCH = "input__0:-1,-1:int64 input__1:-1,1:int64"
 """From Model Navigator's documentation, as its two annotated outputs with one name are."""
@@ -120,13 +119,23 @@ def test_what_is_wrong_is_named_with_what_to_write(value: object, message: str) 
     assert message in str(raised.value)
 
 
-def test_the_batch_is_axis_0_where_it_is_dynamic_in_every_input() -> None:
-    both = with_batch(specs("x:-1,3:float32 y:-1:int64", "here"))
-    one = with_batch(specs("x:-1,3:float32 y:1:int64", "here"))
-    scalar = with_batch(specs("x:-1,3:float32 y::int64", "here"))
+def test_the_batch_is_axis_0_where_it_is_dynamic() -> None:
+    found = with_batch(specs("x:-1,3:float32 y:-1:int64 z:1,-1:int64 w::int64", "here"))
 
-    assert [(spec.batched, spec.axes) for spec in both] == [(True, {0: "batch"}), (True, {0: "batch"})]
-    assert not any(spec.batched for spec in (*one, *scalar))
+    assert [spec.batched for spec in found] == [True, True, False, False]
+    assert [spec.axes for spec in found] == [{0: "batch"}, {0: "batch"}, {1: "z_1"}, {}]
+
+
+def test_the_batch_has_the_name_that_the_file_has_for_it_in_the_first_input() -> None:
+    one, other = TensorSpec("a", (-1,), "int8", {0: "unk__1"}), TensorSpec("b", (-1,), "int8", {0: "unk__2"})
+
+    assert [spec.axes for spec in with_batch([one, other])] == [{0: "unk__1"}, {0: "unk__1"}]
+
+
+def test_what_is_another_axis_too_is_not_the_batch() -> None:
+    table, keys = TensorSpec("t", (-1, -1), "int8", {0: "n", 1: "k"}), TensorSpec("k", (-1,), "int8", {0: "k"})
+
+    assert [spec.batched for spec in with_batch([table, keys])] == [True, False]
 
 
 def test_an_annotation_file_is_beside_the_model(tmp_path: Path) -> None:
