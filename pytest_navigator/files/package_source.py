@@ -163,9 +163,10 @@ def _check(found: PackageSource) -> None:
             f"to compare with; {REPACK} with --nav-save-data=all"
         )
     if not found.exported:
+        made = any(variant.file for variant in found.suite.variants)
         raise PackageError(
             f"{found.path} holds no model that was exported from its {found.suite.framework} source, so there is "
-            f"nothing to check; {REPACK} with --nav-keep=all"
+            f"nothing to check; {REPACK + ' with --nav-keep=all' if made else 'check that source itself'}"
         )
 
 

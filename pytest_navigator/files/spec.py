@@ -101,7 +101,7 @@ class PackageSpec(Spec):
     @property
     def title(self) -> str:
         """What people call such a file."""
-        return f"a package of a {self.framework} model"
+        return f"a package made from {self.framework}"
 
     @cached_property
     def package(self) -> PackageSource:

@@ -95,7 +95,9 @@ def _precision(context: Context) -> str:
 
 def _names(context: Context) -> set[str]:
     """Return every name of a format that a tolerance may mention."""
-    variants = context.suite.matrix.variants.values()
+    package = context.suite.place.package
+    # A package keeps tolerances for formats that it has lost.
+    variants = [*context.suite.matrix.variants.values(), *(package.suite.variants if package else ())]
     return {v.key for v in variants} | {v.format for v in variants} | set(context.run.registry.formats)
 
 

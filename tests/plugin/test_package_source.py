@@ -54,6 +54,18 @@ class Copy(Fake):
 """
 """A format that is converted from the fake one; what is in its file depends on the environment too."""
 
+FUNCTION = """
+import numpy as np, pytest
+
+@pytest.fixture
+def nav_model():
+    return np.cos
+
+@pytest.fixture
+def nav_dataloader():
+    return [np.ones((2, 3), "float32")]
+"""
+
 VERIFY = """
 import numpy as np
 
@@ -166,6 +178,17 @@ def test_tolerances_come_from_the_package_unless_a_flag_says_others(dense_packag
     assert words(again("--nav-atol=1e-6"))["test_correctness[fake-cpu]"] == "FAILED"
 
 
+def test_a_tolerance_of_a_format_that_is_not_in_the_package_does_no_harm(
+    pytester: pytest.Pytester, dense_package: Package, again: Nav
+) -> None:
+    """The format is another plugin's, which this run has not."""
+    dense_package(config="atol={'copy': 9.0, 'fake': 8.0}")
+    conftest = pytester.path / "conftest.py"
+    conftest.write_text(conftest.read_text().replace("Other, Copy]", "Other]"))
+    result = again()
+    assert words(result) == {"test_source": "PASSED", "test_correctness[fake-cpu]": "PASSED"}
+
+
 def test_a_comparison_that_was_a_function_is_named(dense_package: Package, again: Nav) -> None:
     dense_package(config="comparisons={'output__0': lambda expected, actual: True}", formats="FakeConfig()")
     result = again()
@@ -258,6 +281,18 @@ def test_a_package_without_what_is_needed_is_refused(
 ) -> None:
     dense_package(packed)
     again().stderr.fnmatch_lines([message])
+
+
+def test_a_package_of_a_function_has_nothing_to_check(pytester: pytest.Pytester, nav: Nav, again: Nav) -> None:
+    pytester.makeconftest(FUNCTION)
+    assert nav("--nav-package=linear.nav", formats="").ret == 0
+    again(subprocess=False).stderr.fnmatch_lines(["ERROR: *exported from its python source*; check that source itself"])
+
+
+def test_another_framework_than_the_packages_is_refused(dense_package: Package, again: Nav) -> None:
+    dense_package()
+    result = again("--nav-framework=torch")
+    result.stderr.fnmatch_lines(["ERROR: *linear.nav is a package made from dense, not of the framework 'torch'*"])
 
 
 def test_options_of_how_a_model_is_called_are_refused(dense_package: Package, again: Nav) -> None:
