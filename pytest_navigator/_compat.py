@@ -135,6 +135,12 @@ def closure_of(item: pytest.Function, fixture: str) -> set[str]:
     return found
 
 
+def item_of(request: pytest.FixtureRequest) -> pytest.Function:
+    """Return the item for which a fixture is set up; `request.node` is the session for one of session scope."""
+    item: pytest.Function = request._pyfuncitem
+    return item
+
+
 def ids_of(item: pytest.Function) -> list[str]:
     """Return the parts of an item's id, one for each parametrization; only their joined text is public."""
     return list(item.callspec._idlist)

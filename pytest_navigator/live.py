@@ -73,7 +73,7 @@ class Live:
         """
         named = named_of(self.run.config)
         if named is not None and named.loader is not None:
-            with self.run.building():
+            with self.run.building(self.suite.place):
                 return named.loader.loaded()
         return self._fixture("nav_dataloader")
 
@@ -85,7 +85,7 @@ class Live:
 
         place = self.suite.place
         assert isinstance(place, NamedPlace)
-        with self.run.building():
+        with self.run.building(self.suite.place):
             return place.spec.model()
 
     def _context(self) -> Context:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import uuid
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import fields
 from dataclasses import is_dataclass
 from dataclasses import replace
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from typing import Any
@@ -142,8 +144,15 @@ class Run:
         return self.options.file_config
 
     @contextmanager
-    def building(self) -> Iterator[None]:
-        """Seed what the user's code draws from while it builds a model or a loader."""
+    def building(self, place: Place | None = None) -> Iterator[None]:
+        """Seed what the user's code draws from while it builds a model or a loader.
+
+        Args:
+            place: of the model; its framework is imported first, since nothing can be seeded that is not there yet.
+        """
+        for name in self._drawn_from(place):
+            with suppress(Exception):  # the user's own import of it raises that again, where it is seen
+                import_module(name)
         with seeded(self.seed, self.registry.frameworks.values()):
             yield
 
@@ -192,6 +201,11 @@ class Run:
         self.progress.close()
         if self._child is not None:
             self._child.close()
+
+    def _drawn_from(self, place: Place | None) -> set[str]:
+        """Return the packages whose random state the setup of a model may use."""
+        names = {s.matrix.framework for s in self.suites.values() if place and s.place.nodeid == place.nodeid}
+        return {"numpy", *(self.registry.framework(name).package for name in names)} - {""} if names else set()
 
     def _set_environment(self) -> None:
         """Set what the frameworks of the models ask for, in this process and so in the child; a user's value stays."""

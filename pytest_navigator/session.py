@@ -12,6 +12,7 @@ from pytest_navigator import collection
 from pytest_navigator import generation
 from pytest_navigator import packing
 from pytest_navigator import verification
+from pytest_navigator._compat import item_of
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.item import OUTCOME
@@ -140,7 +141,7 @@ class Session:
         """Seed the setup of `nav_model` and `nav_dataloader`."""
         if fixturedef.argname not in (collection.MODEL, collection.LOADER):
             return (yield)
-        with self.run.building():
+        with self.run.building(collection.place_of(item_of(request))):
             return (yield)
 
     @pytest.hookimpl(wrapper=True)

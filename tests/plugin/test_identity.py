@@ -155,6 +155,49 @@ def test_a_model_that_counts_its_calls_and_draws_upstream_is_another_one(project
     result.stdout.fnmatch_lines([SEEN])
 
 
+DRAWING = """
+import random
+
+state = random.Random()
+"""
+IMPORTED_IN_THE_FIXTURE = """
+from contextlib import nullcontext
+
+class DrawingFramework(DenseFramework):
+    package = "drawing"
+
+    def seeded(self, seed):
+        import drawing
+        drawing.state.seed(seed)
+        return nullcontext()
+
+def pytest_nav_frameworks():
+    return [DrawingFramework]
+
+@pytest.fixture
+def nav_model():
+    import drawing
+    weight = [[drawing.state.random() for _ in range(5)] for _ in range(7)]
+    return Dense(np.array(weight, "float32"), np.zeros(7, "float32"))
+
+@pytest.fixture
+def nav_dataloader():
+    import drawing
+    return [np.array([[drawing.state.random() for _ in range(5)]], "float32")]
+"""
+
+
+def test_a_framework_that_only_the_fixture_imports_is_seeded_too(dense: Fake, nav: Nav) -> None:
+    """It is imported before the fixture is set up: the first model is the second one's twin."""
+    pytester = dense()
+    pytester.makepyfile(drawing=DRAWING)
+    conftest = pytester.path / "conftest.py"
+    conftest.write_text(conftest.read_text() + IMPORTED_IN_THE_FIXTURE)
+    result = nav("-v", formats="")
+    assert set(words(result).values()) == {"PASSED"}
+    assert len(words(result)) == 4
+
+
 @pytest.mark.parametrize("scope", ["function", "class", "module", "session"])
 def test_items_that_work_from_files_do_not_build_the_model(project: pytest.Pytester, nav: Nav, scope: str) -> None:
     write(project, COUNTED.format(scope=scope), VERIFY)
