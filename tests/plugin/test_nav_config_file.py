@@ -73,6 +73,13 @@ def test_a_flag_wins_over_the_file_and_the_file_over_the_ini_file(
     assert "seed 1 (--nav-seed)" in shown
 
 
+def test_the_workers_of_xdist_have_the_same_data(pytester: pytest.Pytester, configured: Configured) -> None:
+    result = configured({"max_batch_size": 4, "value_ranges": "2,3"}, "-n", "2")
+
+    assert words(result) == PASSED
+    assert [sample["x"].shape for sample in batches(pytester)] == [(1, 5), (4, 5), (4, 5)]
+
+
 def test_an_unknown_key_is_a_usage_error_with_the_nearest_one(configured: Configured) -> None:
     result = configured({"max_batchsize": 8})
 
