@@ -121,6 +121,8 @@ class SourceProxy:
 def feed_of(call: Call, signature: Signature, framework: Framework) -> dict[str, np.ndarray]:
     """Return the arrays of a call by the signature's input names."""
     names = [i.name for i in signature.inputs]
+    if call.kwargs and not call.args and set(call.kwargs) == set(names):
+        call = Call(**{name: call.kwargs[name] for name in names})  # in any order, as keyword arguments are
     return flatten_call(call_of(call, framework.name), (), names, framework)[1]
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_navigator.config import NavConfig
+    from pytest_navigator.records import JSON
     from pytest_navigator.records import Description
     from pytest_navigator.records import TensorSpec
 
@@ -27,6 +28,18 @@ def configured(config: NavConfig, own: Description | None) -> NavConfig:
         unbatched=tuple(dict.fromkeys((*config.unbatched, *fixed))) if batched else (),
         dynamic_axes=config.dynamic_axes or axes,
     )
+
+
+def facts(config: NavConfig, own: Description) -> dict[str, JSON]:
+    """Return what the source step records of a file.
+
+    A file that takes one size of a batch only has no batch axis; `fixed_batch` is that size, 1 if it has no axes.
+    """
+    dim = config.batch_dim
+    if dim is None or configured(config, own).batch_dim is not None:
+        return own.data
+    fixed = next((spec.shape[dim] for spec in own.inputs if len(spec.shape) > dim), 1)
+    return {**own.data, "fixed_batch": fixed, "max_batch_size": fixed}
 
 
 def widened(outputs: Sequence[TensorSpec], own: Description | None) -> tuple[TensorSpec, ...]:

@@ -18,6 +18,7 @@ from pytest_navigator.npz import dtype_name
 from pytest_navigator.records import Description
 from pytest_navigator.records import Signature
 from pytest_navigator.records import structured
+from pytest_navigator.structure import Call
 from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.frameworks.base import Framework
+    from pytest_navigator.frameworks.files import FileFramework
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import TensorSpec
     from pytest_navigator.steps.context import Context
@@ -42,8 +43,8 @@ class FileSource(Source):
         path: of the user's own file or folder; a copy of it is what runs.
     """
 
-    def __init__(self, framework: Framework, path: Path) -> None:
-        self.framework = framework
+    def __init__(self, framework: FileFramework, path: Path) -> None:
+        self.framework: FileFramework = framework
         self.model: Path = path
         self._handle = ""
 
@@ -75,7 +76,11 @@ class FileSource(Source):
         self._open()
 
     def fingerprint(self) -> str | None:
-        """SHA-256 over the file and what belongs to it."""
+        """SHA-256 over the file and what belongs to it, as it was when this was first asked."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         digest = hashlib.sha256(digest_of(self.model).encode())
         for part in self._description.parts:
             digest.update(f"{part}\0{digest_of(self.model.parent / part)}".encode())
@@ -85,11 +90,23 @@ class FileSource(Source):
         """Names of the inputs in the file's order."""
         return [spec.name for spec in self._description.inputs]
 
+    def call_of(self, sample: object) -> Call:
+        """Return the call in the file's own form, whether the sample has the inputs by name or in order.
+
+        Raises:
+            SourceError: an input is missing or unknown.
+        """
+        call = super().call_of(sample)
+        values = self._by_name(call.args, call.kwargs)
+        return Call(*values.values()) if self.framework.positional else Call(**values)
+
     def call(self, args: Sequence[object], kwargs: dict[str, Any]) -> object:
         """Run one inference; returns the outputs by name."""
         if not self._handle:
             self._open()
-        return self._context.infer(self._handle, self._feed(args, kwargs))
+        specs = self._description.inputs
+        values = self._by_name(args, kwargs)
+        return self._context.infer(self._handle, {spec.name: _fitting(spec, values[spec.name]) for spec in specs})
 
     def device(self) -> str:
         """Arrays go in and come out on the CPU, whatever the runner uses."""
@@ -172,22 +189,22 @@ class FileSource(Source):
         outputs = {"dict": [[spec.name, {"leaf": spec.name}] for spec in own.outputs]}
         return Signature(own.inputs, own.outputs, call, outputs, None, self.framework.array_type)
 
-    def _feed(self, args: Sequence[object], kwargs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Return the arrays of a call by input name.
+    def _by_name(self, args: Sequence[object], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of a call by input name, in the file's order.
 
         Raises:
-            SourceError: an input is missing, unknown, or no array that the file takes.
+            SourceError: an input is missing or unknown.
         """
-        specs = {spec.name: spec for spec in self._description.inputs}
-        if len(args) > len(specs):
-            raise SourceError(f"{len(args)} arrays for {len(specs)} inputs ({', '.join(specs)})")
-        feed = dict(zip(specs, args, strict=False)) | dict(kwargs)
-        for name in feed:
-            if name not in specs:
-                raise SourceError(f"{unknown('input', name, specs)}; a sample is {{name: array}}")
-        if absent := [name for name in specs if name not in feed]:
-            raise SourceError(f"input {absent[0]!r} is missing (the file's inputs: {', '.join(specs)})")
-        return {name: _fitting(spec, feed[name]) for name, spec in specs.items()}
+        names = [spec.name for spec in self._description.inputs]
+        if len(args) > len(names):
+            raise SourceError(f"{len(args)} arrays for {len(names)} inputs ({', '.join(names)})")
+        found = dict(zip(names, args, strict=False)) | dict(kwargs)
+        for name in found:
+            if name not in names:
+                raise SourceError(f"{unknown('input', name, names)}; a sample is {{name: array}}")
+        if absent := [name for name in names if name not in found]:
+            raise SourceError(f"input {absent[0]!r} is missing (the file's inputs: {', '.join(names)})")
+        return {name: found[name] for name in names}
 
 
 def _fitting(spec: TensorSpec, value: Any) -> np.ndarray:

@@ -45,6 +45,8 @@ Engine = OnnxTraceExportConfig | OnnxDynamoExportConfig
 class OnnxConfig(FormatConfig):
     """ONNX. `custom_args` go to `torch.onnx.export`, but "session_options", a dict, to ONNX Runtime's SessionOptions.
 
+    A library of custom operators is one of these: `{"register_custom_ops_library": "/path/of/library.so"}`.
+
     Attributes:
         opset: one opset or several; None: 18.
         export_engine: one engine or several; None: dynamo, and the TorchScript-based one where dynamo does not deliver

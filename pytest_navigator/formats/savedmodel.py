@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import Description
     from pytest_navigator.records import Signature
+    from pytest_navigator.records import TensorSpec
     from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
@@ -47,6 +49,8 @@ class TensorFlowSavedModelConfig(FormatConfig):
     Attributes:
         jit_compile: whether XLA compiles the function (`tf-savedmodel-jit`): None, True, False or several of them.
         enable_xla: for JAX models, the flag of jax2tf (`tf-savedmodel-xla`): None, True, False or several of them.
+        signature: of a SavedModel that is itself the source: the one that is checked. None: "serving_default", or the
+            only one.
 
     Raises:
         ConfigError: a value is not possible.
@@ -54,6 +58,7 @@ class TensorFlowSavedModelConfig(FormatConfig):
 
     jit_compile: bool | tuple[bool | None, ...] | None = (None,)
     enable_xla: bool | tuple[bool | None, ...] | None = (None,)
+    signature: str | None = None
 
     def __post_init__(self) -> None:
         check_device(self)
@@ -75,6 +80,20 @@ class TensorFlowSavedModelFormat(Format):
     frameworks: ClassVar[tuple[str, ...]] = ("tensorflow", "jax", "tf-savedmodel")
     file: ClassVar[str] = "model.savedmodel"
     runners: ClassVar[tuple[type[Runner], ...]] = (TensorFlowSavedModelCPU, TensorFlowSavedModelCUDA)
+
+    def as_source(self, config: FormatConfig) -> Variant:
+        """Return the variant of a folder, with the signature that runs."""
+        assert isinstance(config, TensorFlowSavedModelConfig)
+        parameters = {"signature": config.signature, "custom_args": config.custom_args, "device": config.device}
+        return Variant(self.name, self.name, None, self.file, parameters, tuple(r.name for r in self.runners))
+
+    def describe(
+        self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+    ) -> Description:
+        """Return what the signature says."""
+        from pytest_navigator.files.savedmodel import describe
+
+        return describe(path, parameters)
 
     def requires_for(self, source: str) -> tuple[str, ...]:
         """Return what the export of this framework's models needs."""

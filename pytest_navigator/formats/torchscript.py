@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.flat import Example
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import Description
     from pytest_navigator.records import Signature
+    from pytest_navigator.records import TensorSpec
     from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
@@ -93,6 +95,19 @@ class TorchScriptFormat(Format):
     file: ClassVar[str] = "model.pt"
     requires: ClassVar[tuple[str, ...]] = ("torch",)
     runners: ClassVar[tuple[type[Runner], ...]] = (TorchScriptCPU, TorchScriptCUDA)
+
+    def as_source(self, config: FormatConfig) -> Variant:
+        """Return the variant of a file: it is called with the tensors in order."""
+        runners = tuple(runner.name for runner in self.runners)
+        return Variant(self.name, self.name, None, self.file, {**asdict(config), "interface": "flat"}, runners)
+
+    def describe(
+        self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+    ) -> Description:
+        """Return what the user says: the file knows no shapes and types."""
+        from pytest_navigator.files.torch import describe_torchscript
+
+        return describe_torchscript(path, inputs, outputs)
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return one variant per jit type."""

@@ -24,6 +24,8 @@ class FileFramework(Framework):
 
     package: ClassVar[str] = ""
     array_type: ClassVar[str] = "numpy"
+    positional: ClassVar[bool] = False
+    """Whether its files are called with the inputs in order; else by name."""
 
     def is_array(self, value: object) -> bool:
         """Whether `value` is an array of anybody's: the user's loader may give those of a framework."""
@@ -73,12 +75,14 @@ class TorchScriptFiles(FileFramework):
     """TorchScript files."""
 
     name: ClassVar[str] = "torchscript"
+    positional: ClassVar[bool] = True
 
 
 class ExportedProgramFiles(FileFramework):
     """Programs of `torch.export`."""
 
     name: ClassVar[str] = "torch-exportedprogram"
+    positional: ClassVar[bool] = True
 
 
 class SavedModelFiles(FileFramework):

@@ -116,6 +116,18 @@ def conversion_code(subject: Subject, load: str, options: Mapping[str, JSON]) ->
     )
 
 
+METHODS = ("register_", "add_", "set_")
+"""How the names of SessionOptions' methods start."""
+
+
+def _option(name: str, value: JSON) -> str:
+    """Return the statement of one session option; what is a method of SessionOptions is called."""
+    if name.startswith(METHODS):
+        arguments = value if isinstance(value, list) else [value]
+        return f"options.{name}({', '.join(map(literal, arguments))})"
+    return f"options.{name} = {literal(value)}"
+
+
 def runner_code(subject: Subject, provider: str, device: str, session_options: Mapping[str, JSON]) -> RunnerCode:
     """Return the code of `onnxruntime.InferenceSession` with one provider first."""
     signature, lines = subject.signature, []
@@ -123,7 +135,7 @@ def runner_code(subject: Subject, provider: str, device: str, session_options: M
         lines.append("onnxruntime.preload_dlls()")
     if session_options:
         lines.append("options = onnxruntime.SessionOptions()")
-        lines += [f"options.{name} = {literal(value)}" for name, value in session_options.items()]
+        lines += [_option(name, value) for name, value in session_options.items()]
     providers = list(dict.fromkeys((provider, "CPUExecutionProvider")))
     options = ", options" if session_options else ""
     lines.append(f"model = onnxruntime.InferenceSession(args.artifact{options}, providers={providers!r})")

@@ -8,12 +8,12 @@ from typing import ClassVar
 from typing import cast
 
 from pytest_navigator.reproduce import torch as text
+from pytest_navigator.runners.outputs import all_leaves
 from pytest_navigator.runners.outputs import in_order
 from pytest_navigator.runners.torch import TorchRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from collections.abc import Sequence
 
     import torch
 
@@ -38,15 +38,19 @@ class TorchExportedProgramRunner(TorchRunner):
             program = torch.export.load(str(self.artifact))
             if self.device == "cuda" or _on_cuda(program):
                 program = move_to_device_pass(program, self.device)
+            self._structure = program.call_spec.in_spec
             return cast("Callable[..., object]", program.module())
 
     def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
-        """Return the tensors in the order of the signature."""
-        return tuple(tensors.values()), {}
+        """Return the tensors in the order of the signature, in the containers that the program was exported with."""
+        from torch.utils._pytree import tree_unflatten
+
+        args, kwargs = tree_unflatten(list(tensors.values()), self._structure)
+        return args, kwargs
 
     def outputs(self, value: object) -> dict[str, object]:
         """Return the tensors by name."""
-        return in_order(self.signature, cast("Sequence[object]", value))
+        return in_order(self.signature, list(all_leaves(value)))
 
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
@@ -54,7 +58,8 @@ class TorchExportedProgramRunner(TorchRunner):
         load = "program = torch.export.load(args.artifact)\n"
         if cls.device != text.device_of(subject).partition(":")[0]:
             load += f"program = torch.export.passes.move_to_device_pass(program, {cls.device!r})\n"
-        return text.runner_code(subject, f"{load}model = program.module()", cls.device, flat=True)
+        own = subject.variant.parameters.get("interface") == "flat"
+        return text.runner_code(subject, f"{load}model = program.module()", cls.device, flat=True, any_structure=own)
 
 
 class TorchExportedProgramCPU(TorchExportedProgramRunner):

@@ -14,6 +14,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.reproduce.onnx import runner_code
 from pytest_navigator.runners.base import Runner
+from pytest_navigator.runners.onnx_errors import cause
 from pytest_navigator.runners.outputs import in_order
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import Subject
 
 SESSION_OPTIONS = "session_options"
-"""Key in `OnnxConfig.custom_args`: attributes of onnxruntime.SessionOptions."""
+"""Key in `OnnxConfig.custom_args`: attributes of onnxruntime.SessionOptions, and methods with their argument."""
 
 # What numpy knows only through ml_dtypes: ONNX Runtime takes and gives it as OrtValue alone, never through `run`.
 FOREIGN = {
@@ -59,7 +60,8 @@ class OnnxRunner(Runner):
         try:
             self.session = onnxruntime.InferenceSession(str(self.artifact), options, providers=providers)
         except Exception as error:
-            raise StepFailed(f"ONNX Runtime cannot load the file: {error}", kind=type(error).__name__) from error
+            text = f"ONNX Runtime {onnxruntime.__version__} cannot load the file: {cause(str(error))}"
+            raise StepFailed(text, str(error), type(error).__name__) from error
         if (found := self.session.get_providers()[0]) != self.provider:
             raise StepFailed(f"{self.name}: ONNX Runtime fell back from {self.provider} to {found}")
         self._inputs = {node.name: node.type for node in self.session.get_inputs()}
@@ -121,7 +123,10 @@ class OnnxRunner(Runner):
         for name, value in self.parameters.get("custom_args", {}).get(SESSION_OPTIONS, {}).items():
             if not hasattr(options, name):
                 raise ConfigError(f"session_options: onnxruntime.SessionOptions has no attribute {name!r}")
-            setattr(options, name, value)
+            if callable(getattr(options, name)):
+                _called(options, name, value)
+            else:
+                setattr(options, name, value)
         return options
 
     def _checked(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -180,6 +185,15 @@ class OnnxCUDA(OnnxRunner):
             binding.synchronize_outputs()
 
         return call
+
+
+def _called(options: Any, name: str, value: JSON) -> None:
+    """Call a method of the options, like `register_custom_ops_library`, with its argument or list of arguments."""
+    try:
+        getattr(options, name)(*(value if isinstance(value, list) else [value]))
+    except Exception as error:
+        text = f"session_options: {name}({value!r}) failed: {cause(str(error))}"
+        raise StepFailed(text, str(error), type(error).__name__) from error
 
 
 def _numpy_name(kind: str) -> str:

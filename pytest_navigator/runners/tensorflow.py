@@ -200,7 +200,11 @@ def signature_name(names: list[str], parameters: Mapping[str, JSON]) -> str:
         return names[0]
     if not names:
         raise StepFailed("the SavedModel has no signature: save it with tf.saved_model.save(..., signatures=...)")
-    raise StepFailed(f"the SavedModel has the signatures {', '.join(sorted(names))}, and none is {SIGNATURE!r}")
+    found = sorted(names)
+    raise StepFailed(
+        f"the SavedModel has the signatures {', '.join(found)}, and none is {SIGNATURE!r}: choose one, nav_config = "
+        f"NavConfig(formats=[TensorFlowSavedModelConfig(signature={found[0]!r})])"
+    )
 
 
 def _synchronized(call: Callable[[], object]) -> object:

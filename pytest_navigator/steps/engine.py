@@ -125,8 +125,9 @@ def _attempt(context: Context) -> Outcome:
         cause = error.__cause__
         if cause and _debugging():
             raise cause from None
-        detail = users_traceback(cause) if cause and not isinstance(cause, NavigatorError) else ""
-        return _empty(step, Status.FAILED, message=str(error), detail=detail, error=type(error).__name__)
+        message, _, more = str(error).partition("\n")
+        detail = users_traceback(cause) if cause and not isinstance(cause, NavigatorError) else more
+        return _empty(step, Status.FAILED, message=message, detail=detail, error=type(error).__name__)
     except Exception as error:
         if _debugging():
             raise

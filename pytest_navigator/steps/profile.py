@@ -34,11 +34,18 @@ def run(context: Context) -> Result:
     largest = source.data["max_batch_size"]
     if context.step.batch == "batchmax" and largest == 1:
         raise NotApplicable("the loader's largest batch is 1, which batch1 measures")
+    _check_fixed(context, source.data.get("fixed_batch"))
     _check_saturated(context)
     write_profiling(context)
     found = _measured(context, batch_of(context.step.batch, largest))
     result = structured(found["result"], ProfileResult)
     return Result({**found, "source_device": source.data["device"]}, message=caveat(result))
+
+
+def _check_fixed(context: Context, fixed: int | None) -> None:
+    """Skip every size but the one of a model file that takes no other."""
+    if fixed is not None and batch_of(context.step.batch, fixed) != fixed:
+        raise NotApplicable(f"the file takes batches of {fixed} only")
 
 
 def _check_saturated(context: Context) -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_navigator.collection import NO_LOADER
 from pytest_navigator.correctness import Comparison
 from pytest_navigator.correctness import one_line
-from pytest_navigator.collection import NO_LOADER
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.description import configured
+from pytest_navigator.files.description import facts
 from pytest_navigator.files.description import widened
 from pytest_navigator.live import changed
 from pytest_navigator.live import digest_of_arrays
@@ -93,7 +94,7 @@ def run(context: Context) -> Result:
         "bitwise": bitwise,
         "cases": plain(cases),
     }
-    data |= _facts(seen, source) | (own.data if own else {})
+    data |= _facts(seen, source) | (facts(context.suite.settings.config, own) if own else {})
     artifact = context.artifact()
     return Result(data, _caveat(samples, bitwise, changing), digest_of(artifact) if context.variant.file else "")
 
