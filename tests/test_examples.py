@@ -23,6 +23,7 @@ PACKAGES = {
     "torch_cnn": {"torch_cnn"},
     "torch_transformer": {"torch_transformer"},
     "openvino_plugin": {"openvino_plugin"},
+    "tensorflow_keras": {"tensorflow_keras"},
     "many_models": {"autoencoder", "classifier-large", "classifier-small"},
 }
 

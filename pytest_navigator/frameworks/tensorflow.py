@@ -55,7 +55,7 @@ class TensorFlowFramework(Framework):
         import numpy as np
 
         own = np.array(array.numpy() if hasattr(array, "numpy") else array)
-        return np.char.decode(own.astype(np.bytes_), "utf-8") if own.dtype.hasobject else own
+        return np.char.decode(own.astype(np.bytes_), "utf-8") if own.dtype.kind in "OS" else own
 
     def from_numpy(self, array: np.ndarray, device: str = "cpu") -> tf.Tensor:
         """Copy an array to a tensor on `device`; shape and type stay, the memory is never shared."""

@@ -74,7 +74,7 @@ ARRAY = '''
 def array(value) -> np.ndarray:
     """Return a tensor, or a number, as an array."""
     found = np.array(value)
-    return np.char.decode(found.astype(np.bytes_), "utf-8") if found.dtype.hasobject else found
+    return np.char.decode(found.astype(np.bytes_), "utf-8") if found.dtype.kind in "OS" else found
 '''
 
 
