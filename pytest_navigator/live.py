@@ -5,17 +5,15 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-import signal
 import sys
-import threading
 import warnings
 from contextlib import ExitStack
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from typing import Any
 
 import pytest
 
+from pytest_navigator.alarm import alarm
 from pytest_navigator.capture import redirected
 from pytest_navigator.capture import tail
 from pytest_navigator.collection import named_of
@@ -186,7 +184,7 @@ def live_section(log: Path, limit: float | None) -> Iterator[None]:
         StepFailed: the limit has passed.
     """
     try:
-        with redirected(log), _warnings_to_stderr(), _logging_to_stderr(), _alarm(limit):
+        with redirected(log), _warnings_to_stderr(), _logging_to_stderr(), alarm(limit):
             yield
     except StepFailed as error:
         if not error.detail:
@@ -231,28 +229,3 @@ def _logging_to_stderr() -> Iterator[None]:
         root.removeHandler(handler)
         for muted, level in levels.items():
             muted.setLevel(level)
-
-
-class _TimeIsUp(BaseException):
-    """Raised by the alarm; no `except Exception` of a library swallows it."""
-
-
-@contextmanager
-def _alarm(limit: float | None) -> Iterator[None]:
-    """Raise in the main thread once `limit` s have passed; another alarm (pytest-timeout's) goes on afterwards."""
-    if limit is None or threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
-        yield
-        return
-
-    def ring(number: int, frame: Any) -> None:
-        raise _TimeIsUp
-
-    before = signal.signal(signal.SIGALRM, ring)
-    remaining, interval = signal.setitimer(signal.ITIMER_REAL, limit)
-    try:
-        yield
-    except _TimeIsUp:
-        raise StepFailed(f"no answer within {limit:g} s", kind="timeout") from None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, remaining, interval)
-        signal.signal(signal.SIGALRM, before)

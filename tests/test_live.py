@@ -73,6 +73,61 @@ def test_an_alarm_that_was_running_goes_on(tmp_path):
     assert rung == [True]
 
 
+class Theirs(BaseException):
+    """What another alarm raises."""
+
+
+@pytest.fixture
+def other_alarm():
+    """Set an alarm as pytest-timeout does; its timer is gone afterwards."""
+    before = signal.getsignal(signal.SIGALRM)
+
+    def start(seconds, handler, interval=0.0):
+        signal.signal(signal.SIGALRM, lambda *_: handler())
+        signal.setitimer(signal.ITIMER_REAL, seconds, interval)
+
+    yield start
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_an_alarm_that_is_due_first_rings_during_the_step(tmp_path, other_alarm):
+    def handler():
+        raise Theirs
+
+    other_alarm(0.1, handler)
+    with pytest.raises(Theirs), live_section(tmp_path / "log", 60):
+        time.sleep(30)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_the_limit_holds_after_another_alarm_has_rung(tmp_path, other_alarm):
+    rung = []
+    other_alarm(0.05, lambda: rung.append(True), 0.05)
+    with pytest.raises(StepFailed, match=r"no answer within 0.4 s"), live_section(tmp_path / "log", 0.4):
+        time.sleep(30)
+    assert rung
+    remaining, interval = signal.getitimer(signal.ITIMER_REAL)
+    assert remaining > 0
+    assert interval == 0.05
+
+
+def test_the_time_of_a_step_counts_for_another_alarm(tmp_path, other_alarm):
+    other_alarm(600, lambda: None)
+    with live_section(tmp_path / "log", 1200):
+        time.sleep(0.1)
+    assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 599.9
+
+
+def test_of_two_limits_the_outer_one_says_its_own_time(tmp_path):
+    with (
+        pytest.raises(StepFailed, match=r"no answer within 0.1 s"),
+        live_section(tmp_path / "log", 0.1),
+        live_section(tmp_path / "log", 60),
+    ):
+        time.sleep(30)
+
+
 def test_what_an_exporter_warns_of_is_in_the_log(tmp_path):
     with live_section(tmp_path / "log", None):
         warnings.warn("an old operator", DeprecationWarning, stacklevel=1)

@@ -109,7 +109,7 @@ def _attempt(context: Context) -> Outcome:
     """Run the step; what it raises becomes its outcome."""
     step = context.step
     try:
-        with recordable("nav_model or nav_dataloader"):
+        with recordable("the step"):
             result = STEPS[step.step](context)
     except Unavailable as error:
         return _empty(step, Status.SKIPPED, message=str(error), requirement=error.requirement)

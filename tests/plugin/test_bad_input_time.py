@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from blackbox import status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     Nav = Callable[..., pytest.RunResult]
     Project = Callable[..., None]
@@ -53,6 +52,17 @@ def test_an_export_that_hangs_fails_and_the_other_formats_are_made(
     models = status(pytester.path / "out.nav")["models_status"]
     assert models["torchscript-trace"]["status"]["ExportTorch2TorchScript"] == "FAIL"
     assert models["onnx"]["runners_status"]["OnnxCPU"]["status"]["Correctness"] == "OK"
+
+
+@pytest.mark.parametrize("when", ["True", "torch.jit.is_tracing()"])
+def test_the_limit_of_pytest_timeout_ends_a_live_step(project: Project, nav: Nav, failed: Failed, when: str) -> None:
+    pytest.importorskip("pytest_timeout")
+    project(SLOW.format(when=when))
+
+    result = nav("--nav-in-process", "-p", "timeout", "--timeout=3", "--timeout-method=signal", "--nav-timeout=300")
+
+    step = "test_source" if when == "True" else "test_export[torchscript-trace]"
+    assert failed(result) == {step: "the step failed: Timeout (>3.0s) from pytest-timeout."}
 
 
 def test_an_unnamed_format_that_is_too_slow_is_an_expected_failure(project: Project, nav: Nav, failed: Failed) -> None:
