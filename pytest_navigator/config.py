@@ -56,7 +56,8 @@ class NavConfig(KnownFields):
         comparisons: by output, instead of a tolerance: `nav.share(0.99)`, `nav.cosine(0.999)`,
             `nav.unchecked("reason")` or a function `(expected, actual) -> bool | str`.
         sample_count: samples that correctness is checked on, at most.
-        max_sample_bytes: how much of the loader is kept, at most.
+        max_sample_bytes: how many bytes of samples, and of the model's outputs on them, are kept, at most; samples with
+            extreme shapes are kept in any case.
         seed: of the setup of `nav_model` and `nav_dataloader`, and of the selection of samples.
         profile: whether to profile at all. profile_seconds: per item, at most (s).
         optimization_profile: windows, trials and stability of the profiler.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace
 from operator import gt
 from operator import lt
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ class Limits:
 
     Attributes:
         sample_count: how many random samples are kept, for correctness.
-        max_bytes: how much memory the kept samples may take; those with extreme shapes are kept in any case.
+        max_bytes: how much memory the kept inputs may take; those with extreme shapes are kept in any case.
         read_limit: how many samples are read of a loader that has a length; one without must end before.
     """
 
@@ -65,6 +66,7 @@ class Samples:
         read: how many samples were read.
         left_out: how many samples less than `Limits.sample_count` allows are in `correctness`, for `max_bytes`.
         complete: whether the loader was read to its end.
+        ranking: indices of the samples that were kept: those of `conversion`, then the random ones in random order.
     """
 
     tree: Tree
@@ -76,6 +78,18 @@ class Samples:
     read: int
     left_out: int
     complete: bool
+    ranking: tuple[int, ...]
+
+    def limited(self, indices: Collection[int]) -> Samples:
+        """Return what is left if only these are kept; the ones of `conversion` have to be among them."""
+        correctness = tuple(i for i in self.correctness if i in indices)
+        return replace(
+            self,
+            kept={i: arrays for i, arrays in self.kept.items() if i in indices},
+            correctness=correctness or self.conversion[:1],
+            left_out=self.left_out + len(self.correctness) - len(correctness or self.conversion[:1]),
+            ranking=tuple(i for i in self.ranking if i in indices),
+        )
 
 
 def read_loader(
@@ -178,6 +192,7 @@ class _Reader:
             read=self.read,
             left_out=max(0, min(self.limits.sample_count, self.candidates) - len(correctness)),
             complete=complete,
+            ranking=(*conversion, *sorted(self.priority.keys() - self._extreme(), key=self.priority.__getitem__)),
         )
 
     def _note_sizes(self, index: int, arrays: Arrays) -> None:

@@ -130,7 +130,7 @@ OPTIONS = (
     Option("atol", atol, None, "TOL", "Absolute tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'"),
     Option("rtol", rtol, None, "TOL", "Relative tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'"),
     Option("sample_count", count, 100, "N", "Samples to check correctness on, at most (default: 100)"),
-    Option("max_sample_bytes", count, 512 * MEBIBYTE, "BYTES", "How much of the loader is kept (default: 512 MiB)"),
+    Option("max_sample_bytes", count, 512 * MEBIBYTE, "BYTES", "Samples and outputs to keep (default: 512 MiB)"),
     Option("seed", whole, 0, "N", "Seed of nav_model, nav_dataloader and the choice of samples (default: 0)"),
     Option("device", one_of("cpu", "cuda"), None, "DEVICE", "Only runners on this device: cpu or cuda"),
     Option("require", names, (), "NAMES", "Formats or cells (onnx,onnx-cpu) whose skip is a failure"),

@@ -86,6 +86,17 @@ def rules_of(context: Context, variant: Variant, signature: Signature, precision
     )
 
 
+def functions_of(context: Context, variant: Variant, signature: Signature) -> dict[str, Function]:
+    """Return the user's own comparison of every output that has one, for a variant."""
+    return functions(
+        context.suite.settings.config.comparisons,
+        signature.outputs,
+        variant_key=variant.key,
+        format_name=variant.format,
+        formats=_names(context),
+    )
+
+
 def _precision(context: Context) -> str:
     """Return what the source computes in; a GPU rounds float32 products to tf32."""
     source = context.folder.record("source")
@@ -113,13 +124,7 @@ def _compared(context: Context, cases: list[Case], rules: dict[str, Rule], keep:
 
 def _judged(context: Context, reports: list[OutputReport], cases: list[Case], keep: Path) -> list[OutputReport]:
     """Ask the user's own functions, in this process: they cannot be sent to another."""
-    own = functions(
-        context.suite.settings.config.comparisons,
-        context.folder.signature.outputs,
-        variant_key=context.variant.key,
-        format_name=context.variant.format,
-        formats=_names(context),
-    )
+    own = functions_of(context, context.variant, context.folder.signature)
     return [_asked(context, r, own[r.name], cases, keep) if r.name in own else r for r in reports]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -177,6 +178,48 @@ def test_a_random_output_fails_the_source(project: Project, nav: Nav, failed: Fa
     assert list(failed(result)) == ["test_source"]
     assert message.startswith("the model's output changes from call to call: output__0: max abs ")
     assert "switch off what is random in it (dropout, sampling)" in message
+
+
+RANDOM = """
+import pytest_navigator as nav
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        return {{"y": x * 2, "noise": torch.rand_like(x)}}
+
+nav_config = nav.NavConfig({config})
+"""
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "comparisons={'noise': nav.unchecked('sampled')}",
+        "comparisons={'noise': lambda expected, actual: actual.max() <= 1}",
+        "atol={'noise': 1.0}",
+    ],
+)
+def test_an_output_may_change_as_much_as_the_suites_rule_allows(
+    project: Project, nav: Nav, pytester: pytest.Pytester, config: str
+) -> None:
+    project(RANDOM.format(config=config))
+
+    result = nav("--nav-in-process", "-k", "source")
+
+    result.assert_outcomes(passed=1)
+    (record,) = pytester.path.glob("navigator_workspace/*/.steps/source.json")
+    bitwise = json.loads(record.read_text())["data"]["bitwise"]
+    assert bitwise is ("unchecked" in config)
+
+
+def test_a_comparison_of_the_users_own_judges_whether_an_output_changes(
+    project: Project, nav: Nav, failed: Failed
+) -> None:
+    project(RANDOM.format(config="comparisons={'noise': lambda expected, actual: 'noise is noise'}"))
+
+    (message,) = failed(nav("--nav-in-process", "-k", "source")).values()
+
+    assert message.startswith("the model's output changes from call to call: noise: noise is noise (sample 0); switch")
 
 
 def test_a_model_that_raises_fails_the_source_with_its_own_words(project: Project, nav: Nav, failed: Failed) -> None:
