@@ -54,7 +54,8 @@ def run(context: Context) -> Result:
         before = source.digests()
         own = source.describe()
         config = configured(context.suite.settings.config, own)
-        samples = _samples(context, source, _random(context, own) if loader is NO_LOADER else loader, config)
+        chosen, notes = _random(context, own) if loader is NO_LOADER else (loader, ())
+        samples = _samples(context, source, chosen, config)
         observation = Observation(context, source, samples, config, own)
         cases = observation.run()
         save(context.folder.path / "signature.json", observation.signature)
@@ -64,7 +65,8 @@ def run(context: Context) -> Result:
     data = {"fingerprint": digest, "changing": changing, "cases": plain(cases), **_facts(observation, source)}
     data |= facts(context.suite.settings.config, own) if own else {}
     artifact = context.artifact()
-    return Result(data, _caveat(observation, changing), digest_of(artifact) if context.variant.file else "")
+    message = "; ".join((*notes, *_caveats(observation, changing)))
+    return Result(data, message, digest_of(artifact) if context.variant.file else "")
 
 
 def profiled_outputs(source: Source, suite: Suite) -> Arrays:
@@ -93,8 +95,8 @@ def profiling_batch(folder: SuiteFolder) -> str:
     return name
 
 
-def _random(context: Context, own: Description | None) -> list[Arrays]:
-    """Return random data that fits a model which says what it takes.
+def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tuple[str, ...]]:
+    """Return random data that fits a model which says what it takes, and what a user should know of it.
 
     Raises:
         SourceError: it does not, or a size is not known.
@@ -102,9 +104,11 @@ def _random(context: Context, own: Description | None) -> list[Arrays]:
     if own is None:
         raise SourceError("there is no nav_dataloader beside nav_model; write a fixture that returns a list of samples")
     from pytest_navigator.files.random_data import samples
+    from pytest_navigator.files.shapes import plan
 
+    said = context.run.file_config
     try:
-        return samples(own.inputs, context.run.file_config, context.suite.settings.seed)
+        return samples(own.inputs, said, context.suite.settings.seed), plan(own.inputs, said).notes
     except ConfigError as error:
         raise SourceError(str(error)) from None
 
@@ -149,16 +153,18 @@ def _facts(observation: Observation, source: Source) -> dict[str, JSON]:
     }
 
 
-def _caveat(observation: Observation, changing: list[str]) -> str:
+def _caveats(observation: Observation, changing: list[str]) -> list[str]:
     samples = observation.samples
     notes = [] if observation.repetition.bitwise else ["two runs differ in their last bits"]
     if changing:
         names = ", ".join(changing[:3]) + (f" and {len(changing) - 3} more" if len(changing) > 3 else "")
         notes.append(f"{names} changed when the model was called: not part of its fingerprint")
+    if observation.only_batch_1:
+        notes.append(f"{observation.only_batch_1}; so the batch axis is 1 in every export")
     if len(samples.kept) < samples.read:
         notes.append(f"{len(samples.kept)} of {samples.read} samples are checked")
     if samples.left_out:
         notes.append(f"{samples.left_out} more would not fit into --nav-max-sample-bytes")
     if not samples.complete:
         notes.append(f"the loader goes on after sample {samples.read - 1}, where reading stopped")
-    return "; ".join(notes)
+    return notes

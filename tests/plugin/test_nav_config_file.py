@@ -145,6 +145,15 @@ def test_sizes_that_are_one_in_the_model_are_said_once(pytester: pytest.Pytester
     ]
 
 
+def test_a_package_says_what_the_random_data_does_not_try(pytester: pytest.Pytester, configured: Configured) -> None:
+    sum_of_sequences(pytester.path / "product.onnx")
+
+    configured("max_shapes: {ids: [4, 9]}", "--nav-package=out.nav", model="product.onnx")
+
+    said = "axis 1 of input 'ids' is tried with the size 9 only: min_shapes says a smaller one"
+    assert said in member(pytester.path / "out.nav", "status.yaml").replace("\n", " ").replace("''", "'")
+
+
 def test_a_packages_own_configuration_repeats_the_run(pytester: pytest.Pytester, configured: Configured) -> None:
     config = {"max_batch_size": 6, "value_ranges": {"x": [2, 3]}, "atol": {"y": 1e-3}, "rtol": {"y": 0}}
     assert words(configured(config, "--nav-package=out.nav")) == PASSED
