@@ -24,6 +24,7 @@ PACKAGES = {
     "torch_transformer": {"torch_transformer"},
     "openvino_plugin": {"openvino_plugin"},
     "tensorflow_keras": {"tensorflow_keras"},
+    "jax_flax": {"jax_flax"},
     "many_models": {"autoencoder", "classifier-large", "classifier-small"},
 }
 
