@@ -146,6 +146,7 @@ class OnnxFormat(Format):
         parameters = {
             "opset": opset,
             "from": parent.format if parent else None,
+            "signature": parent.parameters.get("signature") if parent else None,
             "engine": engine,
             "engine_named": config.export_engine is not None or engine == "script",
             "dynamic_axes": plain_axes("dynamic_axes", axes),

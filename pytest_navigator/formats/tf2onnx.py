@@ -47,7 +47,7 @@ def convert_savedmodel(
     names = dict(zip(text.argument_names(signature), (spec.name for spec in signature.inputs), strict=True))
     with exporter("tf2onnx") as lines:
         loaded = tf.saved_model.load(str(parent))
-        chosen = signature_name(list(loaded.signatures), {})
+        chosen = signature_name(list(loaded.signatures), variant.parameters)
         outputs = [spec.name for spec in signature.outputs]
         made = converted(loaded, chosen, names, outputs, opset, _options(variant.parameters))
         onnx.save(made, str(path))
@@ -56,7 +56,11 @@ def convert_savedmodel(
 
 def savedmodel_script(subject: Subject) -> MakingCode:
     """Return the same as source text."""
-    return text.conversion_code(subject, subject.data.get("signature", SIGNATURE), _options(subject.variant.parameters))
+    return text.conversion_code(
+        subject,
+        subject.data.get("signature") or subject.variant.parameters["signature"] or SIGNATURE,
+        _options(subject.variant.parameters),
+    )
 
 
 def _options(parameters: Mapping[str, JSON]) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from typing import ClassVar
 
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
+from pytest_navigator.frameworks.tensorflow import ENVIRONMENT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
     import numpy as np
@@ -89,6 +91,7 @@ class SavedModelFiles(FileFramework):
     """Folders of TensorFlow's SavedModel."""
 
     name: ClassVar[str] = "tf-savedmodel"
+    environment: ClassVar[Mapping[str, str]] = ENVIRONMENT
 
 
 FILES: tuple[type[Framework], ...] = (OnnxFiles, TorchScriptFiles, ExportedProgramFiles, SavedModelFiles)

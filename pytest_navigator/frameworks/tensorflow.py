@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from pytest_navigator.records import JSON
 
+ENVIRONMENT = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+"""TensorFlow takes the whole memory of a GPU otherwise, and leaves none to the runtimes that it is compared with."""
+
 MADE_UP = re.compile(r"(keras_tensor|input_layer)(_\d+)?")
 """Names that Keras gives to inputs that have none; the number depends on what else this process has built."""
 
@@ -41,7 +44,7 @@ class TensorFlowFramework(Framework):
     name: ClassVar[str] = "tensorflow"
     package: ClassVar[str] = "tensorflow"
     packages: ClassVar[tuple[str, ...]] = ("keras",)
-    environment: ClassVar[Mapping[str, str]] = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    environment: ClassVar[Mapping[str, str]] = ENVIRONMENT
 
     def is_array(self, value: object) -> bool:
         """Whether `value` is a dense tensor, a variable or a numpy array."""

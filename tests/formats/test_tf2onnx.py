@@ -104,3 +104,20 @@ def test_a_ready_file_is_taken_instead(tmp_path: Path) -> None:
     runner, data = converted(subject, tmp_path, model_path=str(ready.artifact))
     assert data["engine"] == "file"
     subject.check(runner)
+
+
+def test_the_signature_that_is_checked_is_the_one_that_is_converted(tmp_path: Path) -> None:
+    module = tf.Module()
+    module.double, module.triple = tf.function(lambda x: {"y": 2 * x}), tf.function(lambda x: {"y": 3 * x})
+    spec = tf.TensorSpec((None, 4), tf.float32, "x")
+    signatures = {name: getattr(module, name).get_concrete_function(spec) for name in ("double", "triple")}
+    tf.saved_model.save(module, str(tmp_path / "model.savedmodel"), signatures=signatures)
+    parent = TensorFlowSavedModelFormat().as_source(TensorFlowSavedModelConfig(signature="triple"))
+    (variant,) = OnnxFormat().variants(OnnxConfig(), [parent])
+    subject = models.function()
+    data = OnnxFormat().convert(
+        tmp_path / parent.file, subject.example, subject.signature, variant, tmp_path / variant.file
+    )
+    assert data["signature"] == "triple"
+    with OnnxCPU(tmp_path / variant.file, subject.signature, variant.parameters) as runner:
+        assert (runner.infer(subject.example)["y"] == 3 * subject.example["x"]).all()
