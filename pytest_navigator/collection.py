@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -27,14 +24,9 @@ if TYPE_CHECKING:
 
     from pytest_navigator.files.package_source import PackageSource
     from pytest_navigator.named import NamedModels
-    from pytest_navigator.registry import Registry
 
 MODEL = "nav_model"
 LOADER = "nav_dataloader"
-CALLABLE = "Callable"
-"""How a return annotation names any function of arrays; stands for the package of the framework "python"."""
-NO_MODELS = {*sys.stdlib_module_names, "numpy", "pytest", "pytest_navigator", "scipy"}
-"""Packages that no model of a framework comes from."""
 EXTENDING = ("pytest_nav_formats", "pytest_nav_runners", "pytest_nav_frameworks")
 """The hooks that are asked once, before anything is collected."""
 RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
@@ -118,12 +110,12 @@ class Place:
     @property
     def source(self) -> Path:
         """The file that the fixture is written in; another one than `path` if it was imported from there."""
-        return Path(inspect.getfile(_function(self.fixture)))
+        return Path(inspect.getfile(function_of(self.fixture)))
 
     @property
     def line(self) -> int:
         """The line of the fixture in that file, from 0."""
-        return inspect.getsourcelines(_function(self.fixture))[1] - 1
+        return inspect.getsourcelines(function_of(self.fixture))[1] - 1
 
     def relative_path(self, config: pytest.Config) -> str:
         """Return that file as pytest's reports write paths."""
@@ -257,72 +249,9 @@ def is_verify(name: str, obj: object) -> bool:
     )
 
 
-def framework_of(place: Place, config: NavConfig | None, registry: Registry) -> str:
-    """Tell the framework without building the model or importing a framework.
-
-    From nav_config, else the return annotation of `nav_model`, else the only framework that its module imports; a
-    callable where it imports nothing that a model could come from; else the only framework that is installed.
-
-    Raises:
-        ConfigError: it cannot be told; says what to write.
-    """
-    if place.framework or (config is not None and config.framework):
-        return _said(place, config, registry)
-    providers = (_annotated, _imported, _callable, _installed)
-    packages = {p: name for name, f in registry.frameworks.items() for p in (f.package, *f.packages) if p}
-    packages[CALLABLE] = "python"
-    for provider in providers:
-        found = {packages[p] for p in provider(place, packages)}
-        if len(found) == 1:
-            return found.pop()
-    raise ConfigError(
-        f"the framework of {place.nodeid} cannot be told; {place.advice}, one of: "
-        f"{', '.join(sorted(registry.frameworks))}"
-    )
-
-
-def _said(place: Place, config: NavConfig | None, registry: Registry) -> str:
-    """Return the framework that is said outright."""
-    configured = registry.framework(config.framework).name if config is not None and config.framework else ""
-    if place.framework and configured not in ("", place.framework):
-        raise ConfigError(f"{place.nodeid} is {place.framework!r}, but nav_config says framework={configured!r}")
-    return place.framework or configured
-
-
-def _annotated(place: Place, packages: dict[str, str]) -> set[str]:
-    annotation = _function(place.fixture).__annotations__.get("return", "")
-    text = annotation if isinstance(annotation, str) else f"{annotation.__module__}.{_name(annotation)}"
-    if text.partition("[")[0].rpartition(".")[2] == CALLABLE:
-        return {CALLABLE}
-    return {p for p in packages if text.split(".")[0] == p}
-
-
-def _name(annotation: object) -> str:
-    return str(getattr(annotation, "__name__", ""))
-
-
-def _imported(place: Place, packages: dict[str, str]) -> set[str]:
-    return _imports(place.source) & set(packages)
-
-
-def _callable(place: Place, packages: dict[str, str]) -> set[str]:
-    return set() if _imports(place.source) - NO_MODELS else {CALLABLE}
-
-
-def _installed(place: Place, packages: dict[str, str]) -> set[str]:
-    return {p for p in packages if p != CALLABLE and find_spec(p) is not None}
-
-
-def _imports(path: Path) -> set[str]:
-    """Read the imports of a file: names, not modules, so that nothing is imported; "" for a relative one."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    modules = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
-    modules += ["" if n.level else n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
-    return {m.split(".")[0] for m in modules}
-
-
-def _function(fixture: Any) -> Any:
-    return fixture.__wrapped__ if hasattr(fixture, "__wrapped__") else fixture._get_wrapped_function()
+def function_of(fixture: Any) -> Any:
+    """Return the function that a fixture is made of."""
+    return fixture.__wrapped__ if hasattr(fixture, "__wrapped__") else fixture._get_wrappedfunction_of()
 
 
 def nodeid_of(path: Path, config: pytest.Config) -> str:

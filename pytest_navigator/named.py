@@ -19,10 +19,10 @@ from pytest_navigator.collection import LOADER
 from pytest_navigator.collection import MODEL
 from pytest_navigator.collection import NAMED
 from pytest_navigator.collection import Place
-from pytest_navigator.collection import framework_of
 from pytest_navigator.collection import holders
 from pytest_navigator.collection import nodeid_of
 from pytest_navigator.collection import visible_models
+from pytest_navigator.detection import framework_of
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.files.spec import LOADER_OPTION
 from pytest_navigator.files.spec import MODEL_OPTION

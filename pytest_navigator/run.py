@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from pytest_navigator import matrix as matrices
-from pytest_navigator.collection import framework_of
+from pytest_navigator.detection import framework_of
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.files.package_matrix import package_matrix
 from pytest_navigator.live import seeded
