@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
@@ -126,6 +127,13 @@ def check_output_axes(
                 raise ConfigError(f"dynamic_axes: {name!r} has no axis {axis!r}, its shape is {axes_of[name]}")
 
 
+def with_constant_batch(specs: Sequence[TensorSpec], batch_dim: int | None) -> tuple[TensorSpec, ...]:
+    """Return the specs of a model that takes batches of 1 only."""
+    return tuple(
+        _with_constant_batch(spec, batch_dim) if spec.batched and batch_dim is not None else spec for spec in specs
+    )
+
+
 def row(
     arrays: Mapping[str, np.ndarray], specs: Sequence[TensorSpec], batch_dim: int | None, index: int = 0
 ) -> dict[str, np.ndarray]:
@@ -157,6 +165,12 @@ def trt_profile(
 def optimal_batch_size(largest: int) -> int:
     """Return the batch size that Model Navigator lets TensorRT optimise for: a power of 2 below the largest."""
     return int(2 ** math.ceil(math.floor(math.log2(largest)) * 4 / 5))
+
+
+def _with_constant_batch(spec: TensorSpec, batch_dim: int) -> TensorSpec:
+    shape = tuple(1 if axis == batch_dim else size for axis, size in enumerate(spec.shape))
+    axes = {axis: symbol for axis, symbol in spec.axes.items() if axis != batch_dim}
+    return replace(spec, shape=shape, axes=axes)
 
 
 def _profile(axes: Sequence[Sequence[int]], batch_axis: int | None) -> dict[str, list[int]]:

@@ -198,6 +198,16 @@ def test_extremes_are_kept_even_beyond_the_limit():
     assert samples.left_out == 0
 
 
+def test_what_is_left_of_samples_that_do_not_fit_with_their_outputs_is_recorded():
+    samples = read(numbered(5), Limits(sample_count=4))
+    assert samples.ranking[: len(samples.conversion)] == samples.conversion
+    assert set(samples.ranking) == set(samples.kept)
+    left = samples.limited(samples.ranking[:2])
+    assert set(left.kept) == set(left.ranking) == set(samples.ranking[:2])
+    assert set(left.correctness) <= set(left.kept)
+    assert len(left.correctness) + left.left_out == 4
+
+
 def test_one_sample_is_left_when_none_of_the_chosen_fits():
     samples = read(numbered(3), Limits(sample_count=1, max_bytes=1), seed=0)
     assert samples.correctness == (0,)

@@ -20,6 +20,7 @@ from pytest_navigator.signatures import optimal_batch_size
 from pytest_navigator.signatures import resized
 from pytest_navigator.signatures import row
 from pytest_navigator.signatures import trt_profile
+from pytest_navigator.signatures import with_constant_batch
 from pytest_navigator.structure import call_of
 from pytest_navigator.structure import flatten_call
 
@@ -82,6 +83,12 @@ def test_an_input_that_is_declared_unbatched_is_not_though_it_has_the_batchs_siz
     assert (table.batched, table.axes, x.batched) == (False, {}, True)
     table, x = inputs_of({"table": (3, 3), "x": (2, 5)}, {"table": (3, 3), "x": (1, 5)}, unbatched=["table"])
     assert (table.shape, x.axes) == ((3, 3), {0: "batch"})
+
+
+def test_a_batch_axis_can_be_made_a_constant_one():
+    x, table = inputs_of({"x": (1, 5), "table": (4, 5)}, {"x": (1, 6), "table": (4, 5)})
+    assert with_constant_batch([x, table], 0) == (TensorSpec("x", (1, -1), "float32", {1: "x_1"}, True), table)
+    assert with_constant_batch([table], None) == (table,)
 
 
 def test_an_axis_that_always_has_the_batchs_size_is_not_the_batch():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_navigator.errors import SourceError
 from pytest_navigator.files.description import widened
 from pytest_navigator.live import digest_of_arrays
 from pytest_navigator.npz import load_npz
@@ -21,7 +22,9 @@ from pytest_navigator.signatures import Run
 from pytest_navigator.signatures import check_output_axes
 from pytest_navigator.signatures import infer_inputs
 from pytest_navigator.signatures import infer_outputs
+from pytest_navigator.signatures import resized
 from pytest_navigator.signatures import row
+from pytest_navigator.signatures import with_constant_batch
 from pytest_navigator.steps.correctness import functions_of
 from pytest_navigator.steps.correctness import rules_of
 from pytest_navigator.steps.inference import AT_BATCH_1
@@ -55,9 +58,11 @@ class Observation:
         sizes: their batch sizes, None without a batch axis.
         bytes: of their inputs and outputs.
         repetition: how second runs compared, on the samples with extreme shapes.
+        only_batch_1: why the model, whose loader has batches of 1 only, takes no others; "" if it does.
     """
 
     repetition: Repetition
+    only_batch_1: str = ""
 
     def __init__(
         self, context: Context, source: Source, samples: Samples, config: NavConfig, own: Description | None
@@ -85,6 +90,7 @@ class Observation:
         self._clear(*FOLDERS)
         try:
             self.samples = self.samples.limited(list(takewhile(self._add, self.samples.ranking)))
+            self.only_batch_1 = self._only_batch_1()
             return self._cases()
         except BaseException:
             self._clear(*FOLDERS)
@@ -98,8 +104,11 @@ class Observation:
         outputs = infer_outputs(self._runs, self._inputs, self._config.batch_dim)
         check_output_axes(self._config.dynamic_axes, self._inputs, outputs)
         framework, trees = self._model.source.framework, (self._model.input_tree, self._model.tree)
-        arrays = framework.array_type or framework.name
-        return Signature(self._inputs, widened(outputs, self._own), *trees, self._config.batch_dim, arrays)
+        arrays, dim = framework.array_type or framework.name, self._config.batch_dim
+        inputs, outputs = self._inputs, widened(outputs, self._own)
+        if self.only_batch_1:
+            inputs, outputs = with_constant_batch(inputs, dim), with_constant_batch(outputs, dim)
+        return Signature(inputs, outputs, *trees, dim, arrays)
 
     @property
     def digest(self) -> str:
@@ -133,6 +142,17 @@ class Observation:
         outputs = self._model(first, f"sample {index}{AT_BATCH_1}")
         self._note(f"sample {index}{AT_BATCH_1}", 1, first, outputs)
         self._save(ROWS, f"{index}.npz", first, outputs)
+
+    def _only_batch_1(self) -> str:
+        """Ask for a batch of 2 if the loader has none: exporters need one where the batch axis is to be dynamic."""
+        if set(self.sizes.values()) != {1} or self._config.dynamic_axes:
+            return ""
+        arrays = self.samples.kept[self.samples.profiling]
+        try:
+            self._model(resized(arrays, self._inputs, self._config.batch_dim, 2), "a batch of 2")
+        except SourceError as error:
+            return str(error)
+        return ""
 
     def _repeat(self, index: int, arrays: Arrays, outputs: Arrays) -> None:
         if not self._digests:

@@ -97,6 +97,35 @@ def test_a_batch_size_that_a_trace_keeps_as_a_number_fails_correctness(
     assert list(failed(result)) == ["test_correctness[torchscript-trace-cpu]"]
 
 
+ONE = """
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = torch.nn.GRUCell(5, 5)
+        self.register_buffer("state", torch.zeros(1, 5))
+
+    def forward(self, x):
+        return self.cell(x, self.state)
+"""
+
+
+def test_a_model_that_takes_batches_of_one_only_is_exported_with_a_constant_batch(
+    project: Project, nav: Nav, pytester: pytest.Pytester
+) -> None:
+    project(ONE, loader="[torch.randn(1, 5) for _ in range(2)]")
+
+    result = nav(formats="onnx,torchscript-trace,torch-exportedprogram")
+
+    result.assert_outcomes(passed=8)
+    (folder,) = pytester.path.glob("navigator_workspace/*/signature.json")
+    signature = json.loads(folder.read_text())
+    specs = [*signature["inputs"], *signature["outputs"]]
+    assert [(spec["shape"], spec["axes"], spec["batched"]) for spec in specs] == [([1, 5], {}, True)] * 2
+    record = json.loads((folder.parent / ".steps/source.json").read_text())
+    assert record["message"].startswith("the model raised on a batch of 2: ")
+    assert record["message"].endswith("; so the batch axis is 1 in every export")
+
+
 def test_a_shape_that_a_trace_keeps_fails_correctness_at_batch_1(project: Project, nav: Nav, failed: Failed) -> None:
     project(RESHAPED, loader="[torch.ones(3, 5)]")
 
