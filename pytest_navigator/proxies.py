@@ -17,6 +17,7 @@ from pytest_navigator.structure import unflatten_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
     from typing import Self
 
     import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Signature
     from pytest_navigator.runners.base import Runner
     from pytest_navigator.steps.context import Context
+    from pytest_navigator.workspace import Workspace
 
 
 class RunnerProxy:
@@ -61,21 +63,23 @@ class RunnerProxy:
         __tracebackhide__ = True
         check_feed(feed, self._signature)
         context = self._context()
-        if self._live is not None:
+        with self._machine():
+            if self._live is None:
+                return context.infer(self._handle, feed)
             with live_section(context.log, context.limit):
                 return self._live.infer(feed)
-        return context.infer(self._handle, feed)
 
     def __enter__(self) -> Self:
         context = self._context()
         path = context.runner.path
         if context.runner.live:
             self._live = self._live_runner(context)
-            self._live.activate()
+            with self._machine():
+                self._live.activate()
             return self
-        context.isolated(
-            "open_runner", folder=context.folder.path, variant=context.variant, runner=path, handle=self._handle
-        )
+        arguments = {"folder": context.folder.path, "variant": context.variant, "runner": path}
+        with self._machine():
+            context.isolated("open_runner", **arguments, handle=self._handle)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -83,6 +87,10 @@ class RunnerProxy:
             self._live.deactivate()
             return
         self._context().isolated("close_runner", handle=self._handle)
+
+    def _machine(self) -> AbstractContextManager[None]:
+        """Wait until nobody measures, and keep others from it: each call for itself, since a test may do more."""
+        return self._item.run.workspace.machine(exclusive=False)
 
     def _context(self) -> Context:
         from pytest_navigator.matrix import Step
@@ -100,13 +108,15 @@ class RunnerProxy:
 class SourceProxy:
     """The live model, in the same two forms as a runner."""
 
-    def __init__(self, source: Source, signature: Signature) -> None:
+    def __init__(self, source: Source, signature: Signature, workspace: Workspace) -> None:
         self.source = source
         self.signature = signature
+        self._workspace = workspace
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run one inference on the model's own arguments."""
-        return self.source.call(args, kwargs)
+        with self._workspace.machine(exclusive=False):
+            return self.source.call(args, kwargs)
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one inference on numpy arrays by input name; returns numpy arrays by output name."""
@@ -115,7 +125,7 @@ class SourceProxy:
         leaves = {n: framework.from_numpy(a, device) for n, a in feed.items()}
         call = unflatten_call(self.signature.input_tree, leaves)
         names = [o.name for o in self.signature.outputs]
-        return flatten_output(self.source.call(call.args, call.kwargs), names, framework)[1]
+        return flatten_output(self(*call.args, **call.kwargs), names, framework)[1]
 
 
 def feed_of(call: Call, signature: Signature, framework: Framework) -> dict[str, np.ndarray]:

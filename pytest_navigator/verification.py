@@ -67,7 +67,7 @@ class Fixtures:
             pytest.skip(f"{package.path.name} is the source, and a package holds no live model")
         source = item.live.source()
         with source.preserved():
-            yield SourceProxy(source, item.suite.folder.signature)
+            yield SourceProxy(source, item.suite.folder.signature, item.run.workspace)
 
     @pytest.fixture
     def nav_package(self, request: pytest.FixtureRequest) -> Path:

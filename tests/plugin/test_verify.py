@@ -353,3 +353,51 @@ def test_the_groups_of_xdist_do_not_hide_a_verify_test(project: pytest.Pytester,
     project.makepyfile(test_quality=PASSES.replace("def ", "import pytest\n@pytest.mark.xdist_group('g')\ndef "))
     nav("--nav-package=out.nav", "-n2", "--dist=loadgroup", formats="", subprocess=True)
     assert verified(project.path / "out.nav") == ["fake/FakeCPU", "other/OtherCPU"]
+
+
+WATCHED = """
+from filelock import ReadWriteLock, Timeout
+
+def tell_whether_the_machine_is_free(what):
+    path = Path(__file__).with_name("navigator_workspace") / ".machine.db"
+    try:
+        with ReadWriteLock(path, is_singleton=False).write_lock(timeout=0):
+            note(f"{what}-while-free")
+    except Timeout:
+        note(f"{what}-while-held")
+"""
+CALLS_ALL = f"""
+import numpy as np
+from fake_format import tell_whether_the_machine_is_free
+
+def verify_all(nav_runner, nav_source_runner):
+    tell_whether_the_machine_is_free("body")
+    x = {ZEROS}
+    assert np.allclose(nav_runner(x), nav_source_runner(x))
+    assert np.allclose(nav_runner.infer({{"x": x}})["output__0"], nav_source_runner.infer({{"x": x}})["output__0"])
+"""
+
+
+def test_nothing_is_measured_while_a_verify_test_calls_a_runner(project: pytest.Pytester, nav: Nav) -> None:
+    """Each call holds the machine with others; what the test itself does in between holds nothing."""
+    text = FAKE_FORMAT.replace("    def activate(self):\n", ACTIVATE, 1).replace(
+        "    def infer(self, feed):\n", INFER, 1
+    )
+    text = text.replace("    def __call__(self, x):\n", CALLED, 1)
+    (project.path / "fake_format.py").write_text(text + WATCHED)
+    project.makepyfile(test_quality=CALLS_ALL)
+    assert outcomes(run(nav, "-k", "fake"))["test_quality.py::verify_all[fake-cpu]"] == "PASSED"
+    told = [line for line in calls(project) if "-while-" in line]
+    assert set(told) == {"activate-while-held", "infer-while-held", "source-while-held", "body-while-free"}
+    assert told[told.index("body-while-free") :].count("infer-while-held") == 2
+
+
+ACTIVATE = """    def activate(self):
+        tell_whether_the_machine_is_free("activate")
+"""
+INFER = """    def infer(self, feed):
+        tell_whether_the_machine_is_free("infer")
+"""
+CALLED = """    def __call__(self, x):
+        tell_whether_the_machine_is_free("source")
+"""
