@@ -15,6 +15,7 @@ from pytest_navigator.report import short_path
 from pytest_navigator.report import summary
 from pytest_navigator.report import unfit
 from pytest_navigator.report import unreported
+from pytest_navigator.report import unverified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +81,7 @@ def _write(run: Run, folder: SuiteFolder, results: Results, complete: bool) -> W
     except PackageError as error:
         return Written([*summary(results), f"ERROR: no package was written: {error}"], fails=True)
     delivered, undelivered = deliver(run, folder, results)
-    reasons = [*filter(None, [unfit(results)]), *unreported(results, run.id), *undelivered]
+    reasons = [*filter(None, [unfit(results)]), *unverified(results), *unreported(results, run.id), *undelivered]
     saved = [*delivered, *saved]
     return Written([*summary(results), *(f"FAILED: {reason}" for reason in reasons), *saved], fails=bool(reasons))
 
@@ -106,10 +107,20 @@ def _pack(run: Run, results: Results, folder: Path, complete: bool) -> list[str]
         environment=environment(),
         git=None if run.options.no_git else git_state(run.config.rootpath),
     )
+    note = _kept_nothing(results)
     if path == target:
-        return [f"package: {short_path(path, start)}"]
+        return [*note, f"package: {short_path(path, start)}"]
     kept = f"; {target.name} is as it was" if target.exists() else ""
-    return [f"package: {short_path(path, start)} (partial: {_lacks(results)}{kept})"]
+    return [*note, f"package: {short_path(path, start)} (partial: {_lacks(results)}{kept})"]
+
+
+def _kept_nothing(results: Results) -> list[str]:
+    """Say that the best one of no formats is in the package."""
+    from pytest_navigator.package import best
+
+    if results.suite.settings["keep"]["value"] != "best" or best(results, files_only=True).keys:
+        return []
+    return ["note: keep = best: no model is in the package, for no format has passed correctness and profiling"]
 
 
 def _lacks(results: Results) -> str:

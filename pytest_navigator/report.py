@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -42,7 +45,8 @@ def failure_text(outcome: Outcome, folder: Path) -> str:
         lines.append(f"log: {folder / outcome.key / 'format.log'}")
     script = outcome.data.get("script")
     if script:
-        lines.append(f"reproduce, from {folder}: bash {script}")
+        # The script takes the python of the PATH, which is another one where no environment is activated.
+        lines.append(f"reproduce, from {folder}: PYTHON={shlex.quote(sys.executable)} bash {script}")
     return "\n".join(lines)
 
 
@@ -76,6 +80,7 @@ def summary(results: Results) -> list[str]:
         *(columns([HEADINGS, *rows]) if rows else []),
         *_not_made(results),
         *_best(results),
+        *_unchecked_lines(results),
         *_caveats(results),
         *_skips(results.outcomes),
     ]
@@ -107,6 +112,59 @@ def unreported(results: Results, run_id: str) -> list[str]:
     failed = [o for o in results.outcomes if o.status is Status.FAILED and o.step != "verify"]
     hidden = [o for o in failed if o.data.get("run") == run_id and not o.data.get(REPORTED)]
     return [f"{' '.join(filter(None, (o.step, o.key, o.runner)))} failed, and selected tests need it" for o in hidden]
+
+
+def unverified(results: Results) -> list[str]:
+    """Return a line for each output that no comparison and no `verify_` test vouches for.
+
+    A run that left out some of the comparisons, or the `verify_` tests of a cell, says nothing about it.
+    """
+    planned = {step for step in results.suite.steps if step.startswith("correctness.")}
+    if planned & set(results.missing):
+        return []
+    return [
+        f"nobody checks output {output!r} of {results.suite.name} in {_cells(results, cells)}: it is unchecked "
+        f"({reason}), and no verify_ test passed; write `def verify_{_identifier(output)}(nav_runner): ...` with an "
+        "assertion that its values must meet, or give it a comparison (nav.share, nav.cosine, a function)"
+        for (output, reason), found in _unchecked(results).items()
+        if (cells := [cell for cell in found if _needs_verification(results, *cell)])
+    ]
+
+
+def _needs_verification(results: Results, key: str, runner: str) -> bool:
+    """Whether `nav_runner` runs this cell, and its tests neither passed nor say themselves why not."""
+    files = any(not record.live for record in results.suite.runners.values())
+    told = any(outcome.status is Status.FAILED for outcome in results.verifications(key, runner))
+    if told or results.unverified(key, runner) or (files and results.suite.runners[runner].live):
+        return False
+    return not results.verified(key, runner)
+
+
+def _unchecked(results: Results) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """Return the cells that passed whatever the values of an output are, by that output and the reason for it."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for key, runner in results.cells():
+        checked = results.correctness(key, runner)
+        for output, rule in (checked.data.get("rules", {}) if checked and checked.passed else {}).items():
+            if rule["kind"] == "unchecked":
+                found.setdefault((output, rule["note"]), []).append((key, runner))
+    return found
+
+
+def _unchecked_lines(results: Results) -> list[str]:
+    return [
+        f"unchecked: {output}: {reason} ({_cells(results, cells)})"
+        for (output, reason), cells in _unchecked(results).items()
+    ]
+
+
+def _cells(results: Results, cells: Sequence[tuple[str, str]]) -> str:
+    """Return cells as item ids write them."""
+    return ", ".join(f"{key}-{results.suite.runners[runner].runtime}" for key, runner in cells)
+
+
+def _identifier(output: str) -> str:
+    return re.sub(r"\W+", "_", output)
 
 
 def _row(results: Results, key: str, runner: str) -> tuple[str, ...]:

@@ -180,6 +180,11 @@ def resolve(flags: Mapping[str, Any], ini: Mapping[str, Any], config: NavConfig 
         raise ConfigError(
             f"keep = required ({merged['keep'].origin}) would keep nothing: name formats in --nav-require"
         )
+    if merged["keep"].value == "best" and not merged["profile"].value:
+        raise ConfigError(
+            f"keep = best ({merged['keep'].origin}) would keep nothing: without figures ({merged['profile'].origin}) "
+            "no format is the best one"
+        )
     return Settings(merged, chosen)
 
 

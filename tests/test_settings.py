@@ -59,6 +59,12 @@ def test_nav_config_is_held_to_the_rules_of_the_flags(field, value):
         resolve({}, {}, NavConfig(**{field: value}))
 
 
+def test_keeping_the_best_without_figures_would_keep_nothing():
+    with pytest.raises(ConfigError, match=r"keep = best \(--nav-keep\) would keep nothing: .*\(--nav-no-profile\)"):
+        resolve({"keep": "best", "profile": False}, {}, None)
+    assert resolve({"keep": "best"}, {}, None).keep == "best"
+
+
 def test_a_string_where_a_list_belongs_is_refused():
     with pytest.raises(ConfigError, match="a list or tuple is needed"):
         NavConfig(formats="onnx")

@@ -15,6 +15,7 @@ from pytest_navigator.package.privacy import scrubbed
 from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.results import combined
 from pytest_navigator.package.results import profile_result
+from pytest_navigator.profile_config import ProfilerConfig
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
 
@@ -139,8 +140,21 @@ def _device(results: Results) -> str:
 
 def _optimization_profile(results: Results) -> dict[str, JSON]:
     own = setting(results, "optimization_profile") or {}
+    if "measurement_mode" in own:
+        own = _windows_of(own)
     asked = setting(results, "batch_sizes") or own.get("batch_sizes")
     return {key: own.get(key, default) for key, default in OPTIMIZATION_PROFILE.items()} | {"batch_sizes": asked}
+
+
+def _windows_of(own: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return what a ProfilerConfig means in the words of an OptimizationProfile, None for what it has not."""
+    windows = ProfilerConfig(**own).windows()
+    return {
+        **dict.fromkeys(OPTIMIZATION_PROFILE),
+        **{name: value for name, value in vars(windows).items() if name in OPTIMIZATION_PROFILE},
+        "window_size": windows.size if windows.interval is None else None,
+        "batch_sizes": own["batch_sizes"],
+    }
 
 
 def _custom_configs(variants: Sequence[Variant]) -> dict[str, JSON]:

@@ -10,6 +10,7 @@ from pytest_navigator.correctness import judge
 from pytest_navigator.correctness import one_line
 from pytest_navigator.correctness import table
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.messages import one_line as one_line_of
 from pytest_navigator.npz import load_npz
 from pytest_navigator.records import Case
 from pytest_navigator.records import OutputReport
@@ -22,6 +23,8 @@ from pytest_navigator.steps.context import Result
 from pytest_navigator.steps.scripts import write_correctness
 from pytest_navigator.tolerances import functions
 from pytest_navigator.tolerances import resolve
+from pytest_navigator.tracebacks import users_traceback
+from pytest_navigator.verdicts import where
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,12 +132,20 @@ def _judged(context: Context, reports: list[OutputReport], cases: list[Case], ke
 
 
 def _asked(context: Context, report: OutputReport, function: Function, cases: list[Case], keep: Path) -> OutputReport:
+    """Ask one function about every case until it finds fault with one."""
     from pytest_navigator.steps.checks import read_output
 
+    if report.problem:  # an output that is missing or of another shape is nothing to ask about
+        return report
     spec = [o for o in context.folder.signature.outputs if o.name == report.name]
     for i, case in enumerate(cases):
         expected = read_output(context.folder.path, case, context.folder.signature)[report.name]
-        problem = report.problem or judge(function, expected, load_npz(keep / f"{i}.npz", spec)[report.name])
+        actual, place = load_npz(keep / f"{i}.npz", spec)[report.name], where((case.sample, case.kind, ()))
+        try:
+            problem = judge(function, expected, actual)
+        except Exception as error:
+            text = f"{report.name}: {report.used} raised {one_line_of(error)}{place}"
+            raise StepFailed(text, users_traceback(error), type(error).__name__) from error
         if problem:
-            return replace(report, problem=problem, sample=case.sample, case=case.kind)
+            return replace(report, problem=problem + place, sample=case.sample, case=case.kind, index=())
     return report

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
@@ -21,6 +22,7 @@ from recorded import verify
 
 from pytest_navigator.package import status
 from pytest_navigator.package.writer import dump
+from pytest_navigator.profile_config import ProfilerConfig
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Signature
 from pytest_navigator.records import Status
@@ -223,6 +225,28 @@ def test_verified_means_that_every_test_passed_on_this_artifact(
     runner = content["models_status"]["onnx"]["runners_status"]["OnnxCPU"]
     assert runner["status"].get("VerifyModel") == expected
     assert ("onnx/OnnxCPU" in content["pytest_navigator"]["verified"]) is (expected == "OK")
+
+
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [
+        (ProfilerConfig(measurement_request_count=7, max_trials=2, batch_sizes=[1, 4]), (7, 10.0, 2, 2, 2, [1, 4])),
+        (ProfilerConfig(measurement_mode="time_windows", stability_percentage=5.0), (None, 5.0, 3, 3, 10, None)),
+    ],
+    ids=["count", "time"],
+)
+def test_the_windows_of_a_profiler_config_are_those_that_were_used(profile: Any, expected: tuple[Any, ...]) -> None:
+    settings = {"optimization_profile": {"value": asdict(profile), "origin": "nav_config"}}
+
+    written = built(results(settings=settings))["config"]["optimization_profile"]
+
+    names = ("window_size", "stability_percentage", "stabilization_windows", "min_trials", "max_trials", "batch_sizes")
+    assert written == {
+        "max_batch_size": None,
+        **dict(zip(names, expected, strict=True)),
+        "throughput_cutoff_threshold": None,
+        "throughput_backoff_limit": None,
+    }
 
 
 @pytest.mark.parametrize(("digest", "verified"), [("f" * 64, True), (OTHER, False), ("", False)])

@@ -203,7 +203,7 @@ class UnscriptedConfig(FormatConfig):
 class Copy(Format):
     name = "copy"
     config = CopyConfig
-    frameworks = ()
+    frameworks = ("torch",)
     parent = "torchscript"
     runners = (CopyCPU,)
 

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,10 +137,33 @@ def test_no_script_mentions_the_plugin_as_a_module(project: Project, model: str)
 
 def test_the_failure_in_the_terminal_names_the_command(project: Project):
     folder = f"navigator_workspace/{project.workspace('branching').path.name}"
-    command = "bash torchscript-trace/reproduce_correctness-torchscriptcpu.sh"
-    assert f"reproduce, from {folder}: {command}\n" in project.report
-    command = "bash onnx/reproduce_export.sh --model MODULE:FUNCTION"
-    assert f"reproduce, from {folder}: {command}\n" in project.report
+    python = f"PYTHON={shlex.quote(sys.executable)}"
+    for command in (
+        "bash torchscript-trace/reproduce_correctness-torchscriptcpu.sh",
+        "bash onnx/reproduce_export.sh --model MODULE:FUNCTION",
+    ):
+        assert f"reproduce, from {folder}: {python} {command}\n" in project.report
+
+
+def test_the_printed_command_needs_no_activated_environment(project: Project):
+    (line,) = {
+        line for line in project.report.splitlines() if line.startswith("reproduce") and "torchscriptcpu" in line
+    }
+    found = subprocess.run(
+        line.partition(": ")[2],
+        shell=True,
+        cwd=project.workspace("branching").path,
+        env={**os.environ, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert (found.returncode, found.stdout.splitlines()[-1]) == (1, "output__1: max abs 0.0, max rel 0.0: passed")
+
+
+@pytest.mark.parametrize("model", ALL)
+def test_no_package_tells_where_this_python_is(project: Project, model: str):
+    for file in (project.unpacked / model).rglob("*"):
+        assert not file.is_file() or sys.executable.encode() not in file.read_bytes()
 
 
 def test_that_command_works_in_the_folder_that_the_failure_names(project: Project):
