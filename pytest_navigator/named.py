@@ -79,7 +79,7 @@ class NamedPlace(Place):
     @property
     def source(self) -> Path:
         """The file of the model or of the function."""
-        return self.spec.path
+        return self.spec.file
 
     @property
     def line(self) -> int:
@@ -122,7 +122,7 @@ class NamedModels:
     def start(self, config: pytest.Config) -> None:
         """Have pytest collect the files, and Python find the modules."""
         config.stash[NAMED] = self
-        collect_first(config, [spec.path for spec in self.specs])
+        collect_first(config, [spec.file for spec in self.specs])
         if any(isinstance(spec, FunctionSpec) for spec in (*self.specs, self.loader)):
             self._path = [folder for folder in python_path(config) if folder not in sys.path]
             sys.path[:0] = self._path
@@ -134,7 +134,7 @@ class NamedModels:
 
     def collect(self, path: Path, parent: pytest.Collector) -> NamedModule | None:
         """Return the node of a file that is named; None for any other."""
-        spec = next((spec for spec in self.specs if spec.path == path), None)
+        spec = next((spec for spec in self.specs if spec.file == path), None)
         if spec is None:
             return None
         node = NamedModule.planted_at(path, parent, _content(spec))

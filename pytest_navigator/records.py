@@ -75,6 +75,7 @@ class Description:
     Attributes:
         inputs: in the file's order; -1 and a symbol for every axis that the file leaves open.
         outputs: the same; empty where the file does not say.
+        input_tree: the structure of its arguments; None: the inputs by name.
         parts: files beside it that it needs (external data), relative to its folder.
         precision: the lowest one of its weights ("fp32", "bf16"); "": none, or not known.
         data: what is worth recording (opset, producer, ...).
@@ -82,6 +83,7 @@ class Description:
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...] = ()
+    input_tree: JSON = None
     parts: tuple[str, ...] = ()
     precision: str = ""
     data: dict[str, JSON] = field(default_factory=dict)

@@ -84,11 +84,6 @@ class Session:
         collection.collect_file(file_path, parent, collectors)
         return collectors
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-        """Collect a folder that is a model."""
-        return self.run.named.collect(path, parent) if self.run.named else None
-
     def pytest_pycollect_makeitem(
         self, collector: Any, name: str, obj: object
     ) -> pytest.Collector | list[pytest.Item] | None:

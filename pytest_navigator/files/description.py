@@ -27,6 +27,7 @@ def configured(config: NavConfig, own: Description | None) -> NavConfig:
         batch_dim=dim if batched else None,
         unbatched=tuple(dict.fromkeys((*config.unbatched, *fixed))) if batched else (),
         dynamic_axes=config.dynamic_axes or axes,
+        output_names=config.output_names or tuple(spec.name for spec in own.outputs) or None,
     )
 
 

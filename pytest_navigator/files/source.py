@@ -19,17 +19,20 @@ from pytest_navigator.records import Description
 from pytest_navigator.records import Signature
 from pytest_navigator.records import structured
 from pytest_navigator.structure import Call
+from pytest_navigator.structure import flatten_call
+from pytest_navigator.structure import unflatten
+from pytest_navigator.structure import unflatten_call
 from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from collections.abc import Mapping
     from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
 
     from pytest_navigator.frameworks.files import FileFramework
+    from pytest_navigator.records import JSON
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import TensorSpec
     from pytest_navigator.steps.context import Context
@@ -96,17 +99,20 @@ class FileSource(Source):
         Raises:
             SourceError: an input is missing or unknown.
         """
-        call = super().call_of(sample)
-        values = self._by_name(call.args, call.kwargs)
-        return Call(*values.values()) if self.framework.positional else Call(**values)
+        return unflatten_call(self._tree, self._arrays(super().call_of(sample)))
+
+    def input_names(self, call: Call) -> Sequence[str]:
+        """Return the file's own names."""
+        return self.parameter_names()
 
     def call(self, args: Sequence[object], kwargs: dict[str, Any]) -> object:
-        """Run one inference; returns the outputs by name."""
+        """Run one inference; returns the outputs by name, or in the structure that the runtime gives them."""
         if not self._handle:
             self._open()
-        specs = self._description.inputs
-        values = self._by_name(args, kwargs)
-        return self._context.infer(self._handle, {spec.name: _fitting(spec, values[spec.name]) for spec in specs})
+        arrays = self._arrays(Call(*args, **kwargs))
+        for spec in self._description.inputs:
+            _check_fitting(spec, arrays[spec.name])
+        return unflatten(*self._context.observe(self._handle, arrays))
 
     def device(self) -> str:
         """Arrays go in and come out on the CPU, whatever the runner uses."""
@@ -185,20 +191,25 @@ class FileSource(Source):
     def _signature(self) -> Signature:
         """Return what a runner needs to know before anything has been seen."""
         own = self._description
-        call = {"args": [], "kwargs": [[spec.name, {"leaf": spec.name}] for spec in own.inputs]}
         outputs = {"dict": [[spec.name, {"leaf": spec.name}] for spec in own.outputs]}
-        return Signature(own.inputs, own.outputs, call, outputs, None, self.framework.array_type)
+        return Signature(own.inputs, own.outputs, self._tree, outputs, None, self.framework.array_type)
 
-    def _by_name(self, args: Sequence[object], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values of a call by input name, in the file's order.
+    @property
+    def _tree(self) -> JSON:
+        """The structure of the file's own call."""
+        own = self._description
+        return own.input_tree or {"args": [], "kwargs": [[spec.name, {"leaf": spec.name}] for spec in own.inputs]}
+
+    def _arrays(self, call: Call) -> dict[str, np.ndarray]:
+        """Return the arrays of a call by input name, in the file's order.
 
         Raises:
             SourceError: an input is missing or unknown.
         """
-        names = [spec.name for spec in self._description.inputs]
-        if len(args) > len(names):
-            raise SourceError(f"{len(args)} arrays for {len(names)} inputs ({', '.join(names)})")
-        found = dict(zip(names, args, strict=False)) | dict(kwargs)
+        names = self.parameter_names()
+        found = flatten_call(call, names, None, self.framework)[1]
+        if set(found) != set(names) and len(found) == len(names) and not call.kwargs.keys() & set(found):
+            found = dict(zip(names, found.values(), strict=True))  # in the structure of the file's own call
         for name in found:
             if name not in names:
                 raise SourceError(f"{unknown('input', name, names)}; a sample is {{name: array}}")
@@ -207,17 +218,12 @@ class FileSource(Source):
         return {name: found[name] for name in names}
 
 
-def _fitting(spec: TensorSpec, value: Any) -> np.ndarray:
-    import numpy as np
-
-    if not isinstance(value, np.ndarray):
-        raise SourceError(f"input {spec.name!r} is {value!r}, not an array")
+def _check_fitting(spec: TensorSpec, value: np.ndarray) -> None:
     if dtype_name(value.dtype) != spec.dtype:
         raise SourceError(f"input {spec.name!r} is {dtype_name(value.dtype)}, the file takes {spec.dtype}")
     fits = len(value.shape) == len(spec.shape)
     if not fits or any(own not in (-1, size) for own, size in zip(spec.shape, value.shape, strict=True)):
         raise SourceError(f"input {spec.name!r} has the shape {value.shape}, the file takes {_shape(spec)}")
-    return value
 
 
 def _shape(spec: TensorSpec) -> str:

@@ -16,6 +16,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import unknown
 from pytest_navigator.files.sniff import PACKAGE
+from pytest_navigator.files.sniff import SAVED_MODEL
 from pytest_navigator.files.sniff import format_of
 from pytest_navigator.files.sniff import title
 from pytest_navigator.messages import one_line
@@ -59,6 +60,11 @@ class Spec:
         return title(self.framework)
 
     @property
+    def file(self) -> Path:
+        """The file that pytest collects: it takes no test in a folder."""
+        return self.path
+
+    @property
     def line(self) -> int:
         """The line of the model's definition, from 0."""
         return 0
@@ -77,6 +83,12 @@ class FileSpec(Spec):
     """A file, or the folder of a SavedModel."""
 
     format: str
+
+    @property
+    def file(self) -> Path:
+        """The file itself; in a SavedModel, the one that makes it a SavedModel."""
+        inside = (self.path / name for name in SAVED_MODEL)
+        return next((path for path in inside if path.is_file()), self.path)
 
     @property
     def framework(self) -> str:

@@ -7,6 +7,8 @@ import warnings
 from typing import TYPE_CHECKING
 from typing import Any
 
+import numpy as np
+
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.given import signature_of
 from pytest_navigator.records import Description
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 
     import torch
 
-FLAT = "flat"
-"""Value of a variant's parameter "interface": called with the tensors in order, gives tensors in order."""
+    from pytest_navigator.records import JSON
 
 
 def describe_torchscript(path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Description:
@@ -46,7 +47,8 @@ def describe_torchscript(path: Path, inputs: Sequence[TensorSpec], outputs: Sequ
             f"{path.name} takes {len(needed)} inputs ({', '.join(needed) or 'none'}), {len(found)} are described: "
             f"{', '.join(spec.name for spec in found)}"
         )
-    return Description(found, given, precision=_precision(module.state_dict().values()))
+    call = {"args": [{"leaf": spec.name} for spec in found], "kwargs": []}
+    return Description(found, given, call, precision=_precision(module.state_dict().values()))
 
 
 def describe_program(path: Path) -> Description:
@@ -73,8 +75,24 @@ def describe_program(path: Path) -> Description:
     own = program.range_constraints
     sizes = {symbols[str(key)]: str(value) for key, value in own.items() if str(key) in symbols}
     return Description(
-        tuple(inputs), tuple(outputs), precision=_precision(program.state_dict.values()), data={"sizes": sizes}
+        tuple(inputs),
+        tuple(outputs),
+        _call(program, [spec.name for spec in inputs]),
+        precision=_precision(program.state_dict.values()),
+        data={"sizes": sizes},
     )
+
+
+def _call(program: torch.export.ExportedProgram, names: list[str]) -> JSON:
+    """Return the structure of the arguments that the program was exported with."""
+    from torch.utils._pytree import tree_unflatten
+
+    from pytest_navigator.frameworks.python import PythonFramework
+    from pytest_navigator.structure import Call
+    from pytest_navigator.structure import flatten_call
+
+    args, kwargs = tree_unflatten([np.zeros(()) for _ in names], program.call_spec.in_spec)
+    return flatten_call(Call(*args, **kwargs), (), names, PythonFramework())[0]
 
 
 def _user_inputs(program: torch.export.ExportedProgram) -> tuple[object, ...]:

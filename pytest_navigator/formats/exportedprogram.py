@@ -52,9 +52,9 @@ class TorchExportedProgramFormat(Format):
     runners: ClassVar[tuple[type[Runner], ...]] = (TorchExportedProgramCPU, TorchExportedProgramCUDA)
 
     def as_source(self, config: FormatConfig) -> Variant:
-        """Return the variant of a file: it is called with the tensors in order."""
+        """Return the variant of a file, which has the structure of the model that it was exported from."""
         runners = tuple(runner.name for runner in self.runners)
-        return Variant(self.name, self.name, None, self.file, {**asdict(config), "interface": "flat"}, runners)
+        return Variant(self.name, self.name, None, self.file, {**asdict(config), "structured": True}, runners)
 
     def describe(
         self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]

@@ -97,9 +97,9 @@ class TorchScriptFormat(Format):
     runners: ClassVar[tuple[type[Runner], ...]] = (TorchScriptCPU, TorchScriptCUDA)
 
     def as_source(self, config: FormatConfig) -> Variant:
-        """Return the variant of a file: it is called with the tensors in order."""
+        """Return the variant of a file."""
         runners = tuple(runner.name for runner in self.runners)
-        return Variant(self.name, self.name, None, self.file, {**asdict(config), "interface": "flat"}, runners)
+        return Variant(self.name, self.name, None, self.file, asdict(config), runners)
 
     def describe(
         self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]

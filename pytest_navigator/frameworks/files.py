@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 class FileFramework(Framework):
     """Files of one format; subclasses only say which."""
 
+    name: ClassVar[str] = "file"
     package: ClassVar[str] = ""
     array_type: ClassVar[str] = "numpy"
-    positional: ClassVar[bool] = False
-    """Whether its files are called with the inputs in order; else by name."""
 
     def is_array(self, value: object) -> bool:
         """Whether `value` is an array of anybody's: the user's loader may give those of a framework."""
@@ -77,14 +76,12 @@ class TorchScriptFiles(FileFramework):
     """TorchScript files."""
 
     name: ClassVar[str] = "torchscript"
-    positional: ClassVar[bool] = True
 
 
 class ExportedProgramFiles(FileFramework):
     """Programs of `torch.export`."""
 
     name: ClassVar[str] = "torch-exportedprogram"
-    positional: ClassVar[bool] = True
 
 
 class SavedModelFiles(FileFramework):

@@ -167,7 +167,6 @@ def runner_code(
     device: str,
     *,
     flat: bool = False,
-    any_structure: bool = False,
     mark_dynamic: bool = False,
 ) -> RunnerCode:
     """Return the code of a runner of torch.
@@ -175,7 +174,6 @@ def runner_code(
     Args:
         load: statements that give `model`.
         flat: whether it takes the tensors by position and returns a tuple of tensors.
-        any_structure: whether what it returns may have any other structure, in the order of the outputs.
         mark_dynamic: whether to tell the compiler which axes are dynamic.
     """
     signature = subject.signature
@@ -191,11 +189,10 @@ def runner_code(
     arguments = "*x.values()" if flat else call_arguments(signature.input_tree, lambda name: f"x[{name!r}]")
     sync = "\ntorch.cuda.synchronize()" if device == "cuda" else ""
     outputs = "".join(f"    {name!r}: array({found[name]}),\n" for name in names)
-    leaves = "\ny = torch.utils._pytree.tree_leaves(y)" if any_structure else ""
     return RunnerCode(
         load=f"{_settings(subject)}{load}",
         prepare=prepare,
-        call=f"y = model({arguments}){leaves}{sync}",
+        call=f"y = model({arguments}){sync}",
         outputs=f"{{\n{outputs}}}",
         context=calling(subject.variant.parameters, device),
         imports=("import torch", *imports_of(signature.input_tree)),

@@ -84,6 +84,14 @@ class Runner(ABC):
             returns more or fewer outputs returns them as `output__{i}` so that the comparison can say so.
         """
 
+    def structured(self, feed: Mapping[str, np.ndarray]) -> object:
+        """Run one inference whose outputs nobody has described yet.
+
+        Returns:
+            What the runtime returned, in its own structure with numpy arrays in it; arrays by name where it has none.
+        """
+        return self.infer(feed)
+
     @abstractmethod
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return the bare call of the runtime on inputs that are already where the runtime wants them.

@@ -8,15 +8,17 @@ from typing import ClassVar
 from typing import cast
 
 from pytest_navigator.reproduce import torch as text
-from pytest_navigator.runners.outputs import all_leaves
 from pytest_navigator.runners.outputs import in_order
 from pytest_navigator.runners.torch import TorchRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     import torch
 
+    from pytest_navigator.records import JSON
     from pytest_navigator.reproduce.parts import RunnerCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.torch import Arguments
@@ -38,19 +40,17 @@ class TorchExportedProgramRunner(TorchRunner):
             program = torch.export.load(str(self.artifact))
             if self.device == "cuda" or _on_cuda(program):
                 program = move_to_device_pass(program, self.device)
-            self._structure = program.call_spec.in_spec
             return cast("Callable[..., object]", program.module())
 
     def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
-        """Return the tensors in the order of the signature, in the containers that the program was exported with."""
-        from torch.utils._pytree import tree_unflatten
-
-        args, kwargs = tree_unflatten(list(tensors.values()), self._structure)
-        return args, kwargs
+        """Return the tensors in the order of the signature, or in the structure of a program that others exported."""
+        return super().arguments(tensors) if _is_others(self.parameters) else (tuple(tensors.values()), {})
 
     def outputs(self, value: object) -> dict[str, object]:
         """Return the tensors by name."""
-        return in_order(self.signature, list(all_leaves(value)))
+        if _is_others(self.parameters):
+            return super().outputs(value)
+        return in_order(self.signature, cast("Sequence[object]", value))
 
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
@@ -58,8 +58,9 @@ class TorchExportedProgramRunner(TorchRunner):
         load = "program = torch.export.load(args.artifact)\n"
         if cls.device != text.device_of(subject).partition(":")[0]:
             load += f"program = torch.export.passes.move_to_device_pass(program, {cls.device!r})\n"
-        own = subject.variant.parameters.get("interface") == "flat"
-        return text.runner_code(subject, f"{load}model = program.module()", cls.device, flat=True, any_structure=own)
+        return text.runner_code(
+            subject, f"{load}model = program.module()", cls.device, flat=not _is_others(subject.variant.parameters)
+        )
 
 
 class TorchExportedProgramCPU(TorchExportedProgramRunner):
@@ -77,6 +78,11 @@ class TorchExportedProgramCUDA(TorchExportedProgramRunner):
     runtime: ClassVar[str] = "cuda"
     device: ClassVar[str] = "cuda"
     requires: ClassVar[tuple[str, ...]] = ("cuda", "torch-cuda")
+
+
+def _is_others(parameters: Mapping[str, JSON]) -> bool:
+    """Whether the program has the structure of the model that somebody exported; ours takes and gives tensors."""
+    return bool(parameters.get("structured"))
 
 
 def _on_cuda(program: torch.export.ExportedProgram) -> bool:

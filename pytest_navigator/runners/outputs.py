@@ -28,7 +28,7 @@ def by_name(signature: Signature, value: object) -> dict[str, object]:
     try:
         found = dict(leaves(signature.output_tree, value))
     except OtherStructure:
-        return numbered(list(all_leaves(value)))
+        return numbered(list(_all_leaves(value)))
     return {output.name: found[output.name] for output in signature.outputs}
 
 
@@ -82,8 +82,7 @@ def _children(value: object, keys: Sequence[object]) -> Mapping[object, object]:
     raise OtherStructure(f"{type(value).__name__} has no parts")
 
 
-def all_leaves(value: object) -> Iterator[object]:
-    """Yield what is in a value of any structure, in its order."""
+def _all_leaves(value: object) -> Iterator[object]:
     try:
         children = _children(value, ())
     except OtherStructure:
@@ -91,4 +90,4 @@ def all_leaves(value: object) -> Iterator[object]:
         return
     for child in children.values():
         if child is not None:
-            yield from all_leaves(child)
+            yield from _all_leaves(child)

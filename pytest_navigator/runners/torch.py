@@ -85,6 +85,15 @@ class TorchRunner(Runner):
             value = self.module(*args, **kwargs)
         return {name: TorchFramework().to_numpy(leaf) for name, leaf in self.outputs(value).items()}
 
+    def structured(self, feed: Mapping[str, np.ndarray]) -> object:
+        """Run one inference; returns what the module returned, with numpy arrays in it."""
+        import torch
+        from torch.utils._pytree import tree_map_only
+
+        args, kwargs = self.arguments(self._tensors(feed))
+        with calling(self.parameters, self.device):
+            return tree_map_only(torch.Tensor, TorchFramework().to_numpy, self.module(*args, **kwargs))
+
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return the call of the module on tensors on its device; the modes hold until `deactivate`."""
         for context in contexts(self.parameters, self.device):

@@ -8,12 +8,12 @@ from typing import ClassVar
 from typing import cast
 
 from pytest_navigator.reproduce import torch as text
-from pytest_navigator.runners.outputs import all_leaves
 from pytest_navigator.runners.outputs import in_order
 from pytest_navigator.runners.torch import TorchRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Sequence
 
     import torch
 
@@ -38,7 +38,7 @@ class TorchScriptRunner(TorchRunner):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             module = torch.jit.load(str(self.artifact), map_location=self.device, _extra_files=notes)
-        self._flat = notes[INTERFACE] in ("flat", b"flat") or self.parameters.get("interface") == "flat"
+        self._flat = notes[INTERFACE] in ("flat", b"flat")
         return cast("Callable[..., object]", module)
 
     def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
@@ -47,16 +47,13 @@ class TorchScriptRunner(TorchRunner):
 
     def outputs(self, value: object) -> dict[str, object]:
         """Return the tensors by name."""
-        return in_order(self.signature, list(all_leaves(value))) if self._flat else super().outputs(value)
+        return in_order(self.signature, cast("Sequence[object]", value)) if self._flat else super().outputs(value)
 
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the loaded file."""
         load = f"model = torch.jit.load(args.artifact, map_location={cls.device!r})"
-        own = subject.variant.parameters.get("interface") == "flat"
-        return text.runner_code(
-            subject, load, cls.device, flat=own or subject.data.get("interface") == "flat", any_structure=own
-        )
+        return text.runner_code(subject, load, cls.device, flat=subject.data.get("interface") == "flat")
 
 
 class TorchScriptCPU(TorchScriptRunner):

@@ -91,12 +91,23 @@ class Context:
 
     def infer(self, handle: str, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one inference of a runner that `open_runner` of `steps/isolated.py` has loaded."""
+        return self._with_arrays("infer", handle, feed)[1]
+
+    def observe(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
+        """Do the same with a runner whose outputs are not known yet; returns their structure too."""
+        return self._with_arrays("observe", handle, feed)
+
+    def _with_arrays(
+        self, function: str, handle: str, feed: Mapping[str, np.ndarray]
+    ) -> tuple[JSON, dict[str, np.ndarray]]:
         if self.run.options.in_process:
             from pytest_navigator.steps import isolated
 
-            return isolated.infer(feed, handle=handle)[1]
-        path, arguments = "pytest_navigator.steps.isolated:infer", {"handle": handle}
-        return self.run.child.call(path, arguments, arrays=feed, log=self.log, timeout=self.limit).arrays
+            found: tuple[JSON, dict[str, np.ndarray]] = getattr(isolated, function)(feed, handle=handle)
+            return found
+        path, arguments = f"pytest_navigator.steps.isolated:{function}", {"handle": handle}
+        reply = self.run.child.call(path, arguments, arrays=feed, log=self.log, timeout=self.limit)
+        return reply.result, reply.arrays
 
     def require(self, *names: str) -> None:
         """Raise Unavailable unless this machine has what is named."""

@@ -23,6 +23,7 @@ from pytest_navigator.records import load
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
 from pytest_navigator.steps import checks
+from pytest_navigator.structure import flatten_output
 from pytest_navigator.tolerances import Rule
 
 if TYPE_CHECKING:
@@ -94,6 +95,15 @@ def infer(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[None, dict[str
     if handle not in _OPEN:
         raise StepFailed("the runner is gone: the process that held it has ended during this test")
     return None, _OPEN[handle].infer(arrays)
+
+
+def observe(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[JSON, dict[str, np.ndarray]]:
+    """Run one inference of an open runner whose outputs are not known yet; returns their structure too."""
+    from pytest_navigator.frameworks.files import FileFramework
+
+    if handle not in _OPEN:
+        raise StepFailed("the runner is gone: the process that held it has ended during this step")
+    return flatten_output(_OPEN[handle].structured(arrays), None, FileFramework())
 
 
 def close_runner(handle: str) -> None:

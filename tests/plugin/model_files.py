@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto
 from onnx import helper
 from onnx import numpy_helper
@@ -13,7 +16,6 @@ from onnx import numpy_helper
 if TYPE_CHECKING:
     from pathlib import Path
 
-Shape = "Sequence[int | str | None]"
 OPSET = 18
 IR_VERSION = 10
 
@@ -70,8 +72,8 @@ def relocated(path: Path, location: str) -> Path:
     return path
 
 
-def sum_of_sequences(path: Path) -> Path:
-    """Write `y = sum(x) + z` with two dynamic axes and two inputs of different types."""
+def product(path: Path) -> Path:
+    """Write `y = ids * mask`, with two dynamic axes, two types, and an output whose name is no identifier."""
     nodes = [
         helper.make_node("Cast", ["ids"], ["numbers"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["numbers", "mask"], ["y:0"]),
@@ -85,3 +87,60 @@ def sum_of_sequences(path: Path) -> Path:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     onnx.save(model, str(path))
     return path
+
+
+def torch_files(folder: Path) -> None:
+    """Write a module of two inputs as TorchScript (`two.pt`) and as an exported program (`two.pt2`)."""
+    torch = pytest.importorskip("torch")
+
+    class Two(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = torch.nn.Linear(5, 7)
+
+        def forward(self, x, mask):  # type: ignore[no-untyped-def]
+            return self.linear(x) * mask, {"sum": x.sum(1)}
+
+    model, batch = Two().eval(), torch.export.Dim("batch")
+    example = torch.randn(3, 5), torch.randn(3, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.trace(model, example, strict=False), str(folder / "two.pt"))
+        shapes = {"x": {0: batch}, "mask": {0: batch}}
+        program = torch.export.export(model, example[:1], {"mask": example[1]}, dynamic_shapes=shapes)
+        torch.export.save(program, str(folder / "two.pt2"))
+
+
+SAVED = """
+import sys
+import tensorflow as tf
+
+class Linear(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = tf.Variable(tf.random.stateless_normal((5, 7), (0, 0)))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 5], tf.float32, name="x")])
+    def __call__(self, x):
+        return {"y": x @ self.weight}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 5], tf.float32, name="x")])
+    def double(self, x):
+        return {"z": 2 * x}
+
+model = Linear()
+one, two = model.__call__.get_concrete_function(), model.double.get_concrete_function()
+tf.saved_model.save(model, "saved", signatures=one)
+tf.saved_model.save(model, "several", signatures={"first": one, "second": two})
+unsigned = tf.Module()
+unsigned.call = tf.function(lambda x: x)
+tf.saved_model.save(unsigned, "unsigned")
+"""
+
+
+def saved_linear(pytester: pytest.Pytester) -> None:
+    """Write three SavedModels: `saved`, `several` (signatures, none of them the default) and `unsigned`."""
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("TensorFlow is not installed")
+    script = pytester.makepyfile(make_saved=SAVED)
+    assert pytester.runpython(script).ret == 0
