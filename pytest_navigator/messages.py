@@ -67,6 +67,9 @@ def decode(receive: Callable[[], bytes]) -> tuple[dict[str, JSON], dict[str, np.
 CAUSE = re.compile(r"\w*(Error|Exception): \S")
 """How a line starts that ends a traceback."""
 
+KERAS = re.compile(r"Exception encountered when calling ([\w.]+\(\))\.\s+\x1b\[1m(.+?)\x1b\[0m", re.DOTALL)
+"""What Keras makes of the errors in a layer: the cause stands in the middle, in bold."""
+
 
 def error_fields(error: BaseException, frames_of: str = "") -> dict[str, JSON]:
     """Return an error as plain data, the traceback without the first frames as long as they are in file `frames_of`."""
@@ -93,10 +96,16 @@ def one_line(error: BaseException) -> str:
 
     TorchScript's interpreter, for one, starts with a traceback of its own and ends with "RuntimeError: the cause".
     """
-    lines = str(error).strip().splitlines()
-    if len(lines) > 1 and CAUSE.match(lines[-1]):
-        return lines[-1]
+    lines = unwrapped(str(error)).strip().splitlines()
+    if len(lines) > 1 and CAUSE.match(lines[-1].strip()):
+        return lines[-1].strip()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def unwrapped(text: str) -> str:
+    """Return the cause alone, with the layer, of an error that comes out of Keras; any other text as it is."""
+    found = KERAS.search(text)
+    return f"{' '.join(found[2].split())} (in {found[1]})" if found else text
 
 
 def _parts(header: bytes, arrays: Sequence[np.ndarray]) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from pytest_navigator.messages import decode
 from pytest_navigator.messages import encode
 from pytest_navigator.messages import error_fields
 from pytest_navigator.messages import error_from
+from pytest_navigator.messages import one_line
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -105,3 +106,13 @@ def test_an_error_whose_text_ends_like_a_traceback_is_told_by_its_last_line():
     text = "The following operation failed.\nTraceback of TorchScript:\n  x = ...\nRuntimeError: shape '[3]' is invalid"
 
     assert error_fields(RuntimeError(text))["message"] == "RuntimeError: shape '[3]' is invalid"
+
+
+def test_an_error_of_a_keras_layer_is_its_cause_and_the_layer() -> None:
+    text = "Exception encountered when calling Dense.call().\n\n\x1b[1mwrong\nshape\x1b[0m\n\nArguments received by ..."
+    assert one_line(ValueError(text)) == "ValueError: wrong shape (in Dense.call())"
+
+
+def test_an_error_in_a_tf_function_is_the_end_of_its_traceback() -> None:
+    text = 'in user code:\n\n    File "model.py", line 3, in call  *\n        x @ w\n\n    ValueError: no such shape\n'
+    assert one_line(ValueError(text)) == "ValueError: no such shape"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest_navigator
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.messages import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,10 @@ CAUSES = (
         "the model fixes {0} to {1} (by int(x.shape[i]), or by a branch or a loop on the size)",
     ),
     (r"satisfy the generated guard (.+?)\.?$", "the model does not take every size: it needs {0}"),
+    (
+        r"[Uu]sing a symbolic `tf.Tensor` as a Python `bool`",
+        "the model branches on the values of a tensor (use tf.cond, or put the branch into a tf.function)",
+    ),
     (r"Could not guard on data-dependent expression (.+?) \(", "the model branches on the values of a tensor ({0})"),
     (r"Attempted boolean conversion of traced array", "the model branches on the values of an array"),
     (
@@ -73,9 +78,12 @@ def failure(what: str, error: BaseException) -> StepFailed:
 
 
 def _cause(text: str) -> str:
+    text = unwrapped(text)
     for pattern, meaning in CAUSES:
         if found := re.search(pattern, text, re.MULTILINE):
             return meaning.format(*found.groups())
+    if text.startswith("in user code:"):  # TensorFlow's AutoGraph, which has a traceback of its own
+        return text.strip().splitlines()[-1].strip()
     if found := re.match(r"\s*(.+?)[.:]*\n\s*File \"([^\"]+)\", line (\d+)", text):  # TorchScript's compiler
         return f"{found[1]} (at {Path(found[2]).name}:{found[3]})"
     lines = [line.strip() for line in re.sub(r" at 0x[0-9a-f]+", "", text).splitlines() if line.strip()]

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from pytest_navigator import messages
 from pytest_navigator.correctness import Comparison
 from pytest_navigator.correctness import judge
 from pytest_navigator.correctness import one_line
@@ -66,7 +67,7 @@ class SourceModel:
         except SourceError as error:
             raise SourceError(f"{place}: {error}") from None
         except Exception as error:
-            text = f"{type(error).__name__}: {error}".splitlines()[0]
+            text = messages.one_line(error)
             raise SourceError(f"the model raised on {place}: {text}{_hint(arrays, place)}") from error
         tree, outputs = flatten_output(raw, self.names, framework, taken=arrays.keys())
         if self.tree is None:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 tf = pytest.importorskip("tensorflow")
+keras = pytest.importorskip("keras")
 models = pytest.importorskip("tensorflow_models")
 
 from pytest_navigator.errors import ConfigError  # noqa: E402
 from pytest_navigator.errors import NotApplicable  # noqa: E402
+from pytest_navigator.errors import StepFailed  # noqa: E402
 from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
 from pytest_navigator.formats.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
 from pytest_navigator.formats.tensorflow import TensorFlowConfig  # noqa: E402
@@ -91,3 +93,17 @@ def test_the_signature_has_the_names_and_the_dynamic_axes(tmp_path: Path) -> Non
         "mask_1": [None, None],
     }
     assert signature.structured_outputs.keys() == {"first", "last"}
+
+
+class Branching(keras.Model):
+    def call(self, x: Any) -> Any:
+        return x if tf.reduce_sum(x) > 0 else -x
+
+
+def test_a_branch_on_values_outside_of_a_function_is_said_in_one_line(tmp_path: Path) -> None:
+    model = Branching()
+    model(models.floats(2, 4))
+    with pytest.raises(
+        StepFailed, match=r"saved_model.save: the model branches on the values .* \(at test_savedmodel.py:"
+    ):
+        exported(models.Subject(model, lambda n: models.floats(n, 4)), tmp_path)
