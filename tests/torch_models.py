@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from pytest_navigator.frameworks.torch import TorchFramework
+from pytest_navigator.npz import dtype_name
 from pytest_navigator.records import Signature
 from pytest_navigator.records import TensorSpec
 from pytest_navigator.structure import call_of
@@ -87,7 +88,7 @@ class Subject:
     def _spec(self, name: str, array: np.ndarray) -> TensorSpec:
         axes = self.axes.get(name, BATCH if array.ndim else {})
         shape = tuple(-1 if axis in axes else size for axis, size in enumerate(array.shape))
-        return TensorSpec(name, shape, array.dtype.name, dict(axes), axes.get(0) == "batch")
+        return TensorSpec(name, shape, dtype_name(array.dtype), dict(axes), axes.get(0) == "batch")
 
 
 class Residual(torch.nn.Module):
@@ -163,6 +164,20 @@ class Numbers(torch.nn.Module):
         return {"y": x * 2, "size": x.shape[0], "constant": 3.5, "nothing": None}
 
 
+class Constants(torch.nn.Module):
+    """Returns tensors and Python numbers in a tuple."""
+
+    def forward(self, x: torch.Tensor) -> tuple[object, ...]:
+        return x * 2, 3, 0.5, True, x.shape[0]
+
+
+class Texts(torch.nn.Module):
+    """Returns a text."""
+
+    def forward(self, x: torch.Tensor) -> dict[str, object]:
+        return {"y": x * 2, "label": "cat"}
+
+
 def linear() -> Subject:
     return Subject(torch.nn.Linear(5, 7).eval(), lambda n: torch.randn(n, 5))
 
@@ -214,6 +229,14 @@ def tokens(size: int, length: int) -> dict[str, torch.Tensor]:
 
 def numbers() -> Subject:
     return Subject(Numbers().eval(), lambda n: torch.randn(n, 3))
+
+
+def constants() -> Subject:
+    return Subject(Constants().eval(), lambda n: torch.randn(n, 3))
+
+
+def texts() -> Subject:
+    return Subject(Texts().eval(), lambda n: torch.randn(n, 3))
 
 
 def bert() -> Subject:

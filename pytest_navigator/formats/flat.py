@@ -12,6 +12,7 @@ from pytest_navigator.errors import Unavailable
 from pytest_navigator.formats.traces import without_folders
 from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.frameworks.torch import calling
+from pytest_navigator.npz import TEXT_TYPES
 from pytest_navigator.reproduce.code import identifiers
 from pytest_navigator.requirements import missing
 from pytest_navigator.runners.outputs import by_name
@@ -68,12 +69,17 @@ def flat_module(model: torch.nn.Module, signature: Signature) -> torch.nn.Module
 
     What is exported from it needs no class of the model's library when it is loaded. The parameters have the inputs'
     names.
+
+    Raises:
+        StepFailed: an output is text.
     """
     import torch
 
     from pytest_navigator.structure import unflatten_call
 
     names = [spec.name for spec in signature.inputs]
+    if text := [spec.name for spec in signature.outputs if spec.dtype in TEXT_TYPES.values()]:
+        raise StepFailed(f"output {text[0]!r} is text, which torch has no type for: leave it out of what is exported")
 
     class Flat(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -94,7 +100,7 @@ def _tensor(value: Any, spec: TensorSpec) -> torch.Tensor:
     """Numbers in the output are tensors of the type that numpy gives them in the source's own outputs."""
     import torch
 
-    return value if isinstance(value, torch.Tensor) else torch.scalar_tensor(value, dtype=getattr(torch, spec.dtype))
+    return value if isinstance(value, torch.Tensor) else torch.tensor(value, dtype=getattr(torch, spec.dtype))
 
 
 def exported_program(

@@ -189,8 +189,9 @@ def _traced(
         inputs = _trace_inputs(model, tensors, signature)
         return torch.jit.trace(model, **inputs, **options), {"interface": "model", "strict": options["strict"]}
     except Exception as first:
+        flat_form = flat_module(model, signature)
         try:
-            flat = torch.jit.trace(flat_module(model, signature), tensors, **options)
+            flat = torch.jit.trace(flat_form, tensors, **options)
         except Exception:
             raise first from None
         return flat, {"interface": "flat", "strict": options["strict"]}

@@ -42,7 +42,7 @@ class Flat(torch.nn.Module):
 NUMBER = '''
 def tensor(value, dtype: torch.dtype) -> torch.Tensor:
     """Return a number in the output as a tensor."""
-    return value if isinstance(value, torch.Tensor) else torch.scalar_tensor(value, dtype=dtype)
+    return value if isinstance(value, torch.Tensor) else torch.tensor(value, dtype=dtype)
 '''
 
 ARRAY = '''

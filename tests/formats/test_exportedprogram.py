@@ -46,6 +46,7 @@ def exported(subject: Subject, path: Path) -> TorchExportedProgramCPU:
         torch_models.keyword_only,
         torch_models.half_precision,
         torch_models.numbers,
+        torch_models.constants,
     ],
 )
 def test_a_program_agrees_at_every_batch_size(make: Callable[[], Subject], tmp_path: Path) -> None:

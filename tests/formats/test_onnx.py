@@ -81,6 +81,7 @@ def test_an_impossible_configuration_is_an_error(options: dict[str, Any], messag
         torch_models.nested,
         torch_models.keyword_only,
         torch_models.numbers,
+        torch_models.constants,
     ],
 )
 def test_both_engines_agree_at_every_batch_size(make: Callable[[], Subject], engine: Any, tmp_path: Path) -> None:

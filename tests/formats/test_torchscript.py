@@ -43,6 +43,7 @@ def test_a_wrong_jit_type_is_a_configuration_error(jit_type: object) -> None:
         (torch_models.nested, "model"),
         (torch_models.half_precision, "model"),
         (torch_models.keyword_only, "flat"),
+        (torch_models.constants, "flat"),
     ],
 )
 def test_a_traced_model_agrees_at_every_batch_size(make: Callable[[], Subject], interface: str, tmp_path: Path) -> None:
@@ -57,6 +58,11 @@ def test_a_scripted_model_agrees_at_every_batch_size(make: Callable[[], Subject]
     subject = make()
     runner, _ = exported(subject, tmp_path, jit_type="script")
     subject.check(runner)
+
+
+def test_an_output_that_is_text_is_told_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StepFailed, match=r"^output 'label' is text, which torch has no type for: leave it out"):
+        exported(torch_models.texts(), tmp_path, jit_type="trace")
 
 
 def test_script_keeps_a_branch_that_trace_loses_with_a_warning(tmp_path: Path) -> None:
