@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -153,23 +154,34 @@ def test_an_export_that_hangs_is_interrupted_at_its_limit(fake: Fake, nav: Nav) 
     assert (found["test_export[fake]"], found["test_correctness[fake-cpu]"]) == ("FAILED", "SKIPPED")
 
 
+MADE = "return torch.nn.Linear(5, 7).eval()"
+ENDS_LIVE = {"a native crash": "import ctypes; ctypes.string_at(0)", "an exit": "import os; os._exit(0)"}
+
+
+@pytest.mark.parametrize("end", ENDS_LIVE)
 @pytest.mark.parametrize("arguments", [[], ["--nav-resume"]])
-def test_a_native_crash_of_the_model_is_told_by_the_next_run(
-    pytester: pytest.Pytester, nav: Nav, arguments: list[str]
+def test_an_end_of_the_process_in_the_model_is_told_by_the_next_run(
+    pytester: pytest.Pytester, nav: Nav, arguments: list[str], end: str
 ) -> None:
-    pytester.makeconftest(LAZY.replace("return torch.nn.Linear(5, 7).eval()", "import ctypes; ctypes.string_at(0)"))
-    died = nav(subprocess=True)
-    assert died.ret < 0
+    """Also one that looks like success: there is no package then, and no report."""
+    pytester.makeconftest(LAZY.replace(MADE, ENDS_LIVE[end]))
+    died = nav("--nav-package=out.nav", subprocess=True)
+    assert died.ret == (0 if end == "an exit" else -signal.SIGSEGV)
+    assert not list(pytester.path.glob("*.nav"))
     pytester.makeconftest(LINEAR)
     result = nav("-v", "--nav-in-process", *arguments)
     result.stdout.fnmatch_lines(["navigator: the last run's process ended in *: source; -n 1 isolates it"])
     assert set(words(result).values()) == {"PASSED"}
 
 
-def test_with_one_worker_a_native_crash_of_the_model_is_one_failed_test(pytester: pytest.Pytester, nav: Nav) -> None:
-    pytester.makeconftest(LAZY.replace("return torch.nn.Linear(5, 7).eval()", "import ctypes; ctypes.string_at(0)"))
+@pytest.mark.parametrize("end", ENDS_LIVE)
+def test_with_one_worker_an_end_of_the_process_in_the_model_is_one_failed_test(
+    pytester: pytest.Pytester, nav: Nav, end: str
+) -> None:
+    pytester.makeconftest(LAZY.replace(MADE, ENDS_LIVE[end]))
     pytester.makepyfile(test_mine="def test_mine(): pass")
     result = nav("-v", "-n1", "--nav-package=out.nav", subprocess=True)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
     found = words(result)
     assert found["test_source"] == "FAILED"
     assert found["test_mine"] == "PASSED"
