@@ -68,13 +68,23 @@ class SourceModel:
             raise SourceError(f"{place}: {error}") from None
         except Exception as error:
             text = messages.one_line(error)
-            raise SourceError(f"the model raised on {place}: {text}{_hint(arrays, place)}") from error
+            hint = self._hint(error, len(call.args)) or _row_hint(arrays, place)
+            raise SourceError(f"the model raised on {place}: {text}{hint}") from error
         tree, outputs = flatten_output(raw, self.names, framework, taken=arrays.keys())
         if self.tree is None:
             self.tree = tree
         elif (other := difference(tree, self.tree, "the first sample")) is not None:
             raise SourceError(f"the model's output has another structure on {place}: {other}")
         return outputs
+
+    def _hint(self, error: Exception, given: int) -> str:
+        """Say what may be wrong with a sample of more values than the model takes: (x, y) of a training loader."""
+        if not isinstance(error, TypeError) or given <= len(self.source.parameter_names()):
+            return ""
+        return (
+            f"; a tuple or list is the positional arguments, {given} here: leave out what the model does not take "
+            "(return [x for x, label in loader] leaves out a label), or put it into pytest_navigator.Call(...)"
+        )
 
 
 @dataclass
@@ -126,7 +136,7 @@ class Repetition:
         return next((f"{name}: {problem} (sample {sample})" for name, problem in verdicts if problem), "")
 
 
-def _hint(arrays: Mapping[str, np.ndarray], place: str) -> str:
+def _row_hint(arrays: Mapping[str, np.ndarray], place: str) -> str:
     """Say what may be wrong if it is the first row alone that does not work."""
     several = place.endswith(AT_BATCH_1) and len(arrays) > 1
     return "; an input that has no batch is to be named: NavConfig(unbatched=[...])" if several else ""

@@ -167,6 +167,16 @@ def test_a_model_that_returns_nothing_fails_the_source(project: Project, nav: Na
     check(result, failed(result), "there is nothing to compare in the model's output: None")
 
 
+def test_a_loader_with_labels_is_told_how_to_leave_them_out(project: Project, nav: Nav, failed: Failed) -> None:
+    project(made=LINEAR, loader="[(torch.randn(3, 5), torch.zeros(3))]")
+
+    (message,) = failed(nav("--nav-in-process")).values()
+
+    assert message.startswith("the model raised on sample 0: TypeError: ")
+    assert "; a tuple or list is the positional arguments, 2 here: " in message
+    assert "return [x for x, label in loader] leaves out a label" in message
+
+
 MIXING = """
 from pytest_navigator import NavConfig
 
