@@ -28,6 +28,9 @@ LIBRARIES = (
     "keras",
     "tf2onnx",
     "jax",
+    "jaxlib",
+    "jax2onnx",
+    "flax",
 )
 IRRELEVANT = {"keep", "save_data", "require", "formats", "runtimes", "precisions", "timeout", "profile", "batch_sizes"}
 """Settings that choose what is run or packed, not how a step comes out."""
