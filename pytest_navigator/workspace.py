@@ -222,12 +222,24 @@ def slug(text: str) -> str:
     return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
+def files_of(path: Path) -> list[Path]:
+    """Return the files of an artifact: a folder's, or the file and the weights of a large ONNX model beside it."""
+    if path.is_dir():
+        return sorted(inner for inner in path.rglob("*") if inner.is_file())
+    weights = path.with_name(f"{path.name}.data")
+    return [path, weights] if weights.is_file() else [path]
+
+
 def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file, or of a folder's names and contents."""
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    total = hashlib.sha256()
-    for inner in sorted(p for p in path.rglob("*") if p.is_file()):
-        total.update(f"{inner.relative_to(path).as_posix()}\0{digest_of(inner)}\n".encode())
-    return total.hexdigest()
+    """Return the SHA-256 of an artifact; of one that has several files, of their names and contents."""
+    files = files_of(path)
+    if files == [path]:
+        return _sha256(path)
+    root = path if path.is_dir() else path.parent
+    text = "".join(f"{inner.relative_to(root).as_posix()}\0{_sha256(inner)}\n" for inner in files)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

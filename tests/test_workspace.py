@@ -14,6 +14,7 @@ from pytest_navigator.records import Status
 from pytest_navigator.workspace import MACHINE
 from pytest_navigator.workspace import Workspace
 from pytest_navigator.workspace import digest_of
+from pytest_navigator.workspace import files_of
 from pytest_navigator.workspace import slug
 
 if TYPE_CHECKING:
@@ -143,3 +144,15 @@ def test_the_digest_of_a_folder_follows_names_and_contents(tmp_path):
     first = digest_of(tmp_path)
     (tmp_path / "a" / "x").rename(tmp_path / "a" / "y")
     assert digest_of(tmp_path) != first
+
+
+def test_the_digest_of_a_large_onnx_model_follows_the_weights_beside_it(tmp_path):
+    model, weights = tmp_path / "model.onnx", tmp_path / "model.onnx.data"
+    model.write_text("graph")
+    alone = digest_of(model)
+    assert files_of(model) == [model]
+    weights.write_text("1")
+    first = digest_of(model)
+    assert files_of(model) == [model, weights]
+    weights.write_text("2")
+    assert len({alone, first, digest_of(model)}) == 3

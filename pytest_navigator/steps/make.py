@@ -12,6 +12,7 @@ from pytest_navigator.steps.context import Result
 from pytest_navigator.steps.scripts import write_making
 from pytest_navigator.steps.source import profiling_batch
 from pytest_navigator.workspace import digest_of
+from pytest_navigator.workspace import files_of
 
 if TYPE_CHECKING:
     from pytest_navigator.records import JSON
@@ -54,8 +55,7 @@ def convert(context: Context) -> Result:
 def _proven(context: Context, data: JSON) -> Result:
     """Load the artifact in the first runner that this machine has; without any it is not proven, and says so."""
     artifact = context.artifact()
-    size = artifact.stat().st_size if artifact.is_file() else sum(p.stat().st_size for p in artifact.rglob("*"))
-    recorded = {**data, "bytes": size}
+    recorded = {**data, "bytes": sum(path.stat().st_size for path in files_of(artifact))}
     for runner in context.run.registry.format(context.variant.format).runners:
         if context.missing(runner.requires) is None:
             settings = context.isolated(

@@ -1,4 +1,4 @@
-"""Samples and outputs together stay below the limit: in memory, in the workspace and in the package."""
+"""Large outputs, which stay below the limit together with the samples, and large models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from pytest_navigator.workspace import digest_of
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from blackbox import Fake
     from blackbox import Nav
 
@@ -75,3 +79,21 @@ def test_one_samples_outputs_are_in_memory_at_a_time(big: pytest.Pytester, nav: 
     sizes = [int(line) for line in (big.path / "memory.txt").read_text().split()]
     assert len(sizes) == 30 + 30 + 1
     assert max(sizes) - min(sizes) < 5 * OUTPUT
+
+
+def test_the_weights_beside_a_large_onnx_model_are_a_part_of_it(
+    project: Callable[..., None], nav: Nav, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_navigator.formats.onnx_file.EXTERNAL_DATA_BYTES", 0)
+    project(made="torch.nn.Linear(300, 300).eval()", loader="[torch.randn(3, 300)]")
+
+    result = nav("--nav-in-process", formats="onnx")
+
+    result.assert_outcomes(passed=4)
+    (record,) = pytester.path.glob("navigator_workspace/*/.steps/export.onnx.json")
+    made = json.loads(record.read_text())
+    model, weights = record.parents[1] / "onnx/model.onnx", record.parents[1] / "onnx/model.onnx.data"
+    assert made["data"]["bytes"] == model.stat().st_size + weights.stat().st_size > 300 * 300 * 4
+    assert made["digest"] == digest_of(model)
+    weights.write_bytes(b"")
+    assert made["digest"] != digest_of(model)
