@@ -89,6 +89,17 @@ def product(path: Path) -> Path:
     return path
 
 
+def sequence(path: Path) -> Path:
+    """Write a model that takes a list of tensors."""
+    node = helper.make_node("ConcatFromSequence", ["x"], ["y"], axis=0)
+    inputs = [helper.make_tensor_sequence_value_info("x", TensorProto.FLOAT, ["batch", 5])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", 5])]
+    graph = helper.make_graph([node], "sequence", inputs, outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    onnx.save(model, str(path))
+    return path
+
+
 def torch_files(folder: Path) -> None:
     """Write a module of two inputs as TorchScript (`two.pt`) and as an exported program (`two.pt2`)."""
     torch = pytest.importorskip("torch")
