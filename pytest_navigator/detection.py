@@ -60,7 +60,8 @@ def _annotated(place: Place, packages: dict[str, str]) -> set[str]:
     text = annotation if isinstance(annotation, str) else f"{annotation.__module__}.{_name(annotation)}"
     if text.partition("[")[0].rpartition(".")[2] == CALLABLE:
         return {CALLABLE}
-    return {p for p in packages if text.split(".")[0] == p}
+    head = text.partition(".")[0]
+    return {_aliases(place.source).get(head, head)} & set(packages)
 
 
 def _name(annotation: object) -> str:
@@ -85,3 +86,14 @@ def _imports(path: Path) -> set[str]:
     modules = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
     modules += ["" if n.level else n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
     return {m.split(".")[0] for m in modules}
+
+
+def _aliases(path: Path) -> dict[str, str]:
+    """Return the package that each imported name of a file comes from: `tf` from `import tensorflow as tf`."""
+    found: dict[str, str] = {}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.asname: alias.name.partition(".")[0] for alias in node.names if alias.asname}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= dict.fromkeys((a.asname or a.name for a in node.names), node.module.partition(".")[0])
+    return found

@@ -147,7 +147,7 @@ def _check_package(pytester: pytest.Pytester) -> None:
 
 
 def test_a_module_with_a_function_is_a_source_in_several_processes(pytester: pytest.Pytester) -> None:
-    pytester.makeconftest(MODULE.replace('"tf.Module"', '"tensorflow.Module"'))
+    pytester.makeconftest(MODULE)
     result = run(pytester, "--nav", "--nav-runtimes=cpu", "--nav-no-profile", "-n", "2")
     assert result.ret == 0, result.stdout.str()
     made = {"test_source", "test_export[tf-savedmodel]", "test_convert[onnx]"}
