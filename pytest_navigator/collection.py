@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -135,6 +136,13 @@ def too_late(hook: str, plugin: object, config: pytest.Config) -> str:
         f"{path} has {hook}, but pytest loads it only while it collects: move the hook into the conftest.py of "
         f"{config.rootpath}, or name {path} in the arguments"
     )
+
+
+def plugin_models(config: pytest.Config) -> list[str]:
+    """Return the modules with a `nav_model` that are plugins (of `pytest_plugins`, or `-p`), and so are no places."""
+    plugins = [plugin for name, plugin in config.pluginmanager.list_name_plugin() if Path(name).name != "conftest.py"]
+    modules = [plugin for plugin in plugins if isinstance(plugin, ModuleType) and fixture_called(plugin, MODEL)]
+    return [module.__name__ for module in modules if not module.__name__.startswith("pytest_navigator.")]
 
 
 def holders(node: pytest.Item | pytest.Collector) -> Iterator[tuple[str, Path, object]]:

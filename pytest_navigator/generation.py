@@ -16,6 +16,7 @@ from pytest_navigator.collection import SuiteNode
 from pytest_navigator.collection import is_verify
 from pytest_navigator.collection import loader_override
 from pytest_navigator.collection import place_of
+from pytest_navigator.collection import plugin_models
 from pytest_navigator.collection import visible_models
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
@@ -87,8 +88,7 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         return
     ours = [item for item in items if isinstance(item, pytest.Function) and is_ours(item)]
     with run.noting_problems():
-        strangers = {id(item) for item in ours if not _belongs(item, suite_of(item, run))}
-        items[:] = [item for item in items if id(item) not in strangers]
+        ours = _without_strangers(run, ours, items)
         for item in ours:
             _check_loader(item)
             _expect_failure(item, suite_of(item, run).matrix)
@@ -100,6 +100,15 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
             run.note(_nothing_collected(run))
         if ours and not run.config.option.collectonly:
             run.write_manifests(collected(ours, run))
+
+
+def _without_strangers(run: Run, ours: list[pytest.Function], items: list[pytest.Item]) -> list[pytest.Function]:
+    """Drop the cells that another model of the same fixture has; pytest counts them as deselected."""
+    strangers = [item for item in ours if not _belongs(item, suite_of(item, run))]
+    if strangers:
+        items[:] = [item for item in items if item not in strangers]
+        run.config.hook.pytest_deselected(items=strangers)
+    return [item for item in ours if item not in strangers]
 
 
 def _hints(run: Run, collected: set[Place | None]) -> list[str]:
@@ -175,6 +184,11 @@ def _nothing_collected(run: Run) -> str:
         return (
             f"{flag}: {visible[0]} defines nav_model, but was not collected; add it to the arguments: "
             f"pytest {flag}{'=' + run.options.package if run.options.package else ''} {visible[0]}"
+        )
+    if modules := plugin_models(run.config):
+        return (
+            f"{flag}: nav_model of the plugin {modules[0]} is not checked where it is; import it into a conftest.py: "
+            f"from {modules[0]} import nav_model, nav_dataloader"
         )
     return (
         f"{flag}: no nav_model was found. Write in a conftest.py or a test module:\n\n"

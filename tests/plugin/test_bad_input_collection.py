@@ -85,6 +85,20 @@ def test_a_run_without_a_model_says_what_to_write(pytester: pytest.Pytester, fla
     assert not (pytester.path / "out.nav").exists()
 
 
+def test_a_model_in_a_plugin_of_the_project_is_to_be_imported_into_a_conftest(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(models=LINEAR, test_mine="def test_of_mine(): pass")
+    pytester.makeconftest("pytest_plugins = ['models']")
+
+    refused(
+        pytester.runpytest_subprocess("--nav"),
+        "ERROR: --nav: nav_model of the plugin models is not checked where it is; import it into a conftest.py: "
+        "from models import nav_model, nav_dataloader",
+    )
+    pytester.makeconftest("from models import nav_model, nav_dataloader")
+    found = pytester.runpytest_subprocess("--nav", "--collect-only", "-q").outlines
+    assert "conftest.py::nav_model::test_source" in found
+
+
 def test_a_model_that_is_visible_but_not_collected_is_named_with_the_argument_to_add(
     linear: pytest.Pytester,
 ) -> None:

@@ -161,6 +161,7 @@ nav_config = {"small": NavConfig(name="tiny", formats=["torchscript-trace"]), "l
         "conftest.py::nav_model::test_export[small-torchscript-trace]",
         "conftest.py::nav_model::test_export[large-onnx]",
     ]
+    result.stdout.fnmatch_lines(["8/20 tests collected (12 deselected)*"])
 
 
 def test_a_configuration_for_a_parameter_that_does_not_exist_is_an_error(pytester: pytest.Pytester, nav: Nav) -> None:
