@@ -10,7 +10,7 @@ import yaml
 from blackbox import member
 from blackbox import words
 from model_files import linear
-from model_files import sum_of_sequences
+from model_files import product
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +124,7 @@ def test_the_file_can_name_the_model_the_package_and_the_workspace(
 def test_what_the_random_data_lacks_is_named(
     pytester: pytest.Pytester, configured: Configured, config: object, message: str
 ) -> None:
-    sum_of_sequences(pytester.path / "product.onnx")
+    product(pytester.path / "product.onnx")
 
     result = configured(config, model="product.onnx")
 
@@ -133,7 +133,7 @@ def test_what_the_random_data_lacks_is_named(
 
 
 def test_sizes_that_are_one_in_the_model_are_said_once(pytester: pytest.Pytester, configured: Configured) -> None:
-    sum_of_sequences(pytester.path / "product.onnx")
+    product(pytester.path / "product.onnx")
 
     result = configured("max_shapes: {ids: [4, 9]}\nmin_shapes: ['mask=1,2']\n", model="product.onnx")
 
@@ -146,7 +146,7 @@ def test_sizes_that_are_one_in_the_model_are_said_once(pytester: pytest.Pytester
 
 
 def test_a_package_says_what_the_random_data_does_not_try(pytester: pytest.Pytester, configured: Configured) -> None:
-    sum_of_sequences(pytester.path / "product.onnx")
+    product(pytester.path / "product.onnx")
 
     configured("max_shapes: {ids: [4, 9]}", "--nav-package=out.nav", model="product.onnx")
 
