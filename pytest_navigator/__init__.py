@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.onnx_config import OnnxDynamoExportConfig as OnnxDynamoExportConfig
     from pytest_navigator.formats.onnx_config import OnnxTraceExportConfig as OnnxTraceExportConfig
     from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
-    from pytest_navigator.formats.tensorflow import TensorFlowConfig as TensorFlowConfig
     from pytest_navigator.formats.stablehlo import StableHLOConfig as StableHLOConfig
+    from pytest_navigator.formats.tensorflow import TensorFlowConfig as TensorFlowConfig
     from pytest_navigator.formats.torch import TorchConfig as TorchConfig
     from pytest_navigator.formats.torchscript import JitType as JitType
     from pytest_navigator.formats.torchscript import TorchScriptConfig as TorchScriptConfig

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from typing import TypeVar
 
+from pytest_navigator.described import described
+
 JSON = Any
 T = TypeVar("T")
 
@@ -303,8 +305,8 @@ def step_id(step: str, key: str = "", runner: str = "", batch: str = "") -> str:
 
 
 def plain(value: object) -> JSON:
-    """Return a record as plain data (dict, list, str, int, float, bool, None)."""
-    return _converter().unstructure(value)
+    """Return a record as plain data (dict, list, str, int, float, bool, None); see `described` for any other value."""
+    return described(value)
 
 
 def structured(value: JSON, kind: type[T]) -> T:

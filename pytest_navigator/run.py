@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from pytest_navigator import matrix as matrices
+from pytest_navigator.described import described
 from pytest_navigator.detection import framework_of
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.files.package_matrix import package_matrix
@@ -312,4 +313,4 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    return getattr(value, "__qualname__", repr(value))
+    return getattr(value, "__qualname__", None) or described(value)

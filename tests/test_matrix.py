@@ -22,7 +22,7 @@ from pytest_navigator.settings import resolve
 def registry() -> Registry:
     hook = SimpleNamespace(
         pytest_nav_formats=lambda: [plugin.pytest_nav_formats()],
-        pytest_nav_runners=lambda: [],
+        pytest_nav_runners=list,
         pytest_nav_frameworks=lambda: [plugin.pytest_nav_frameworks()],
     )
     return registry_of(SimpleNamespace(hook=hook))  # type: ignore[arg-type]

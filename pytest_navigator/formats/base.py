@@ -10,6 +10,7 @@ from abc import ABC
 from abc import abstractmethod
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import fields
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
@@ -45,6 +46,10 @@ class FormatConfig(KnownFields):
 
     custom_args: dict[str, Any] = field(default_factory=dict)
     device: str | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """Return every field by its name, as it is: an exporter gets the user's own objects, not copies."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 class Format(ABC):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import ClassVar
@@ -54,7 +53,7 @@ class TorchExportedProgramFormat(Format):
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a file, which has the structure of the model that it was exported from."""
         runners = tuple(runner.name for runner in self.runners)
-        return Variant(self.name, self.name, None, self.file, {**asdict(config), "structured": True}, runners)
+        return Variant(self.name, self.name, None, self.file, {**config.parameters(), "structured": True}, runners)
 
     def describe(
         self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
@@ -66,7 +65,9 @@ class TorchExportedProgramFormat(Format):
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant."""
-        return [Variant(self.name, self.name, None, self.file, asdict(config), tuple(r.name for r in self.runners))]
+        return [
+            Variant(self.name, self.name, None, self.file, config.parameters(), tuple(r.name for r in self.runners))
+        ]
 
     def export(
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.described import foreign
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import FormatConfig
 from pytest_navigator.formats.torch import check_device
 from pytest_navigator.formats.torch import invalid
+from pytest_navigator.runners.onnx import SESSION_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +79,7 @@ class OnnxConfig(FormatConfig):
         check_device(self)
         _check_opsets(self)
         _check_engines(self)
+        _check_session_options(self)
         plain_axes("OnnxConfig.dynamic_axes", self.dynamic_axes)
         if self.graph_surgeon_optimization:
             raise ConfigError(
@@ -99,6 +102,17 @@ class OnnxConfig(FormatConfig):
             return (OnnxDynamoExportConfig(),)
         several = isinstance(self.export_engine, tuple | list)
         return tuple(self.export_engine) if several else (self.export_engine,)  # type: ignore[arg-type, return-value]
+
+
+def _check_session_options(config: OnnxConfig) -> None:
+    """Refuse what cannot go to the process in which ONNX Runtime runs."""
+    options = config.custom_args.get(SESSION_OPTIONS, {})
+    for name, value in options.items():
+        if any(foreign(value)):
+            raise ConfigError(
+                f"OnnxConfig.custom_args[{SESSION_OPTIONS!r}][{name!r}]={value!r}: numbers and texts are possible; a "
+                "member of an enumeration is written as its name: 'ORT_DISABLE_ALL'"
+            )
 
 
 def plain_axes(where: str, axes: Axes | None) -> dict[str, dict[str, str]] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import ClassVar
@@ -67,7 +66,7 @@ class StableHLOFormat(Format):
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant."""
         runners = tuple(runner.name for runner in self.runners)
-        return [Variant(self.name, self.name, None, "model.stablehlo", asdict(config), runners)]
+        return [Variant(self.name, self.name, None, "model.stablehlo", config.parameters(), runners)]
 
     def export(
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import ClassVar
@@ -57,4 +56,4 @@ class TensorFlowFormat(Format):
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant `tensorflow`."""
-        return [Variant(self.name, self.name, None, "", asdict(config), tuple(r.name for r in self.runners))]
+        return [Variant(self.name, self.name, None, "", config.parameters(), tuple(r.name for r in self.runners))]

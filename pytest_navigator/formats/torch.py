@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import ClassVar
@@ -69,7 +68,7 @@ class TorchFormat(Format):
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant `torch`."""
-        return [Variant(self.name, self.name, None, "", asdict(config), tuple(r.name for r in self.runners))]
+        return [Variant(self.name, self.name, None, "", config.parameters(), tuple(r.name for r in self.runners))]
 
 
 def invalid(config: FormatConfig, field: str, valid: Sequence[object]) -> ConfigError:

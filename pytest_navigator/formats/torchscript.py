@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import tempfile
-from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
 from enum import StrEnum
@@ -99,7 +98,7 @@ class TorchScriptFormat(Format):
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a file."""
         runners = tuple(runner.name for runner in self.runners)
-        return Variant(self.name, self.name, None, self.file, asdict(config), runners)
+        return Variant(self.name, self.name, None, self.file, config.parameters(), runners)
 
     def describe(
         self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
@@ -115,7 +114,12 @@ class TorchScriptFormat(Format):
         runners = tuple(runner.name for runner in self.runners)
         return [
             Variant(
-                f"{self.name}-{kind}", self.name, None, self.file, {**asdict(config), "jit_type": str(kind)}, runners
+                f"{self.name}-{kind}",
+                self.name,
+                None,
+                self.file,
+                {**config.parameters(), "jit_type": str(kind)},
+                runners,
             )
             for kind in config.jit_type
         ]

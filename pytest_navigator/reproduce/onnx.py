@@ -120,11 +120,21 @@ METHODS = ("register_", "add_", "set_")
 """How the names of SessionOptions' methods start."""
 
 
+ENUMERATIONS = {
+    "graph_optimization_level": "GraphOptimizationLevel",
+    "execution_mode": "ExecutionMode",
+    "execution_order": "ExecutionOrder",
+}
+"""SessionOptions' attributes that take a member of an enumeration of onnxruntime."""
+
+
 def _option(name: str, value: JSON) -> str:
     """Return the statement of one session option; what is a method of SessionOptions is called."""
     if name.startswith(METHODS):
         arguments = value if isinstance(value, list) else [value]
         return f"options.{name}({', '.join(map(literal, arguments))})"
+    if name in ENUMERATIONS:
+        return f"options.{name} = onnxruntime.{ENUMERATIONS[name]}.{value}"
     return f"options.{name} = {literal(value)}"
 
 

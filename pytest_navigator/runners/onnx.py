@@ -12,6 +12,8 @@ from typing import cast
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import unknown
+from pytest_navigator.reproduce.onnx import ENUMERATIONS
 from pytest_navigator.reproduce.onnx import runner_code
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.onnx_errors import cause
@@ -126,7 +128,7 @@ class OnnxRunner(Runner):
             if callable(getattr(options, name)):
                 _called(options, name, value)
             else:
-                setattr(options, name, value)
+                setattr(options, name, _member(name, value))
         return options
 
     def _checked(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -185,6 +187,18 @@ class OnnxCUDA(OnnxRunner):
             binding.synchronize_outputs()
 
         return call
+
+
+def _member(name: str, value: JSON) -> Any:
+    """Return the member of the enumeration that an option takes by its name; the value itself for other options."""
+    if name not in ENUMERATIONS:
+        return value
+    import onnxruntime
+
+    members = getattr(onnxruntime, ENUMERATIONS[name]).__members__
+    if value not in members:
+        raise unknown(f"value of session_options[{name!r}]", str(value), members)
+    return members[value]
 
 
 def _called(options: Any, name: str, value: JSON) -> None:

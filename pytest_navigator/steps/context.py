@@ -79,7 +79,7 @@ class Context:
 
     def isolated(self, function: str, **kwargs: Any) -> JSON:
         """Run a function of `steps/isolated.py` in the child (in this process with `--nav-in-process`)."""
-        arguments = json.loads(json.dumps(plain(kwargs), default=str))
+        arguments = json.loads(json.dumps(plain(kwargs)))
         if self.run.options.in_process:
             from pytest_navigator.live import live_section
             from pytest_navigator.steps import isolated

@@ -44,13 +44,13 @@ def identity_of(context: Context) -> str:
         "step": context.step.id,
         "variant": plain(context.variant),
         "settings": settings,
-        "config": repr(context.suite.settings.config),
+        "config": plain(context.suite.settings.config),
         "libraries": {name: _version(name) for name in (*LIBRARIES, *_required(context))},
         "needs": [
             (n.identity, n.digest, n.data.get("fingerprint"), n.data.get("observed")) for n in needed if n is not None
         ],
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def still_true(context: Context, recorded: Outcome) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from pytest_navigator.described import foreign
+from pytest_navigator.errors import StepFailed
 from pytest_navigator.importing import path_of
 from pytest_navigator.live import live_section
 from pytest_navigator.npz import load_npz
@@ -16,6 +18,7 @@ from pytest_navigator.workspace import files_of
 
 if TYPE_CHECKING:
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import Variant
     from pytest_navigator.steps.context import Context
 
 
@@ -41,6 +44,7 @@ def convert(context: Context) -> Result:
     _clear(context)
     write_making(context)
     assert context.variant.parent is not None
+    _check_sendable(context.variant)
     data = context.isolated(
         "convert",
         folder=context.folder.path,
@@ -50,6 +54,20 @@ def convert(context: Context) -> Result:
         example=profiling_batch(context.folder),
     )
     return _proven(context, data)
+
+
+def _check_sendable(variant: Variant) -> None:
+    """Refuse to convert with the text of an object in place of the object.
+
+    Raises:
+        StepFailed: the configuration has what cannot go to another process.
+    """
+    found = list(foreign(variant.parameters))
+    if found:
+        raise StepFailed(
+            f"{variant.key} is converted in another process, to which {', '.join(found)} of its configuration cannot "
+            "go; use numbers, texts, lists and dicts there"
+        )
 
 
 def _proven(context: Context, data: JSON) -> Result:

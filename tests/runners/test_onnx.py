@@ -93,6 +93,15 @@ def test_a_silent_fall_back_to_another_provider_fails(identity: Any) -> None:
         OnnxCUDA(*identity, {}).activate()
 
 
+def test_a_session_option_that_takes_a_member_of_an_enumeration_takes_its_name(identity: Any) -> None:
+    options = {"graph_optimization_level": "ORT_DISABLE_ALL", "execution_mode": "ORT_PARALLEL"}
+    with OnnxCPU(*identity, {"custom_args": {"session_options": options}}) as runner:
+        settings = runner.settings()
+    assert {name: settings[name] for name in options} == options
+    with pytest.raises(ConfigError, match="'ORT_PARALEL'; did you mean 'ORT_PARALLEL'"):
+        OnnxCPU(*identity, {"custom_args": {"session_options": {"execution_mode": "ORT_PARALEL"}}}).activate()
+
+
 def test_session_options_are_set_and_reported(identity: Any) -> None:
     parameters = {"custom_args": {"session_options": {"intra_op_num_threads": 1}}}
     with OnnxCPU(*identity, parameters) as runner:

@@ -1,0 +1,104 @@
+"""Any value as plain data: what has no form of its own there becomes a text that is the same in every run."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from dataclasses import is_dataclass
+from enum import Enum
+from numbers import Integral
+from numbers import Real
+from typing import TYPE_CHECKING
+from typing import Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCALARS = (bool, int, float, str)
+COLLECTIONS = (list, tuple, set, frozenset)
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+def described(value: object) -> Any:
+    """Return a value as dict, list, str, int, float, bool or None.
+
+    Dataclasses become their fields. A function becomes its name and a digest of its source, an array its type and a
+    digest of its content, anything else its `repr` without addresses: `--nav-resume` compares these texts.
+    """
+    if value is None or type(value) in SCALARS:
+        return value
+    if isinstance(value, Enum):
+        return described(value.value)
+    if isinstance(value, Mapping):
+        return {_key(key): described(item) for key, item in value.items()}
+    if isinstance(value, COLLECTIONS):
+        items = [described(item) for item in value]
+        return sorted(items, key=repr) if isinstance(value, set | frozenset) else items
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: described(getattr(value, f.name)) for f in fields(value)}
+    return _scalar(value)
+
+
+def foreign(value: object) -> Iterator[str]:
+    """Yield the texts of the parts of a value that no plain data stands for."""
+    if isinstance(value, Mapping):
+        yield from (text_of(key) for key in value if key is not None and not isinstance(key, (*SCALARS, Enum)))
+        value = list(value.values())
+    if isinstance(value, COLLECTIONS):
+        for item in value:
+            yield from foreign(item)
+    elif value is not None and not isinstance(value, (*SCALARS, Enum, Integral, Real, os.PathLike)):
+        yield text_of(value)
+
+
+def text_of(value: object) -> str:
+    """Return the text that stands for a value."""
+    if inspect.isroutine(value) or isinstance(value, type):
+        name = f"{value.__module__}.{value.__qualname__}"
+        return " ".join(filter(None, [name, _source(value)]))
+    return _array_text(value) or ADDRESS.sub("", repr(value))
+
+
+def _key(key: object) -> Any:
+    plain = described(key)
+    return plain if plain is None or isinstance(plain, SCALARS) else text_of(key)
+
+
+def _scalar(value: object) -> Any:
+    """Return what is a number or a text by its base class, else a text."""
+    for kind in SCALARS:
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else text_of(value)
+
+
+def _source(value: Any) -> str:
+    """Return a digest of the source of a function or a class, "" where there is none."""
+    try:
+        return _digest(inspect.getsource(value).encode())
+    except (OSError, TypeError):
+        return ""
+
+
+def _array_text(value: Any) -> str:
+    """Return type, shape and a digest of the content of what numpy can read, "" of anything else."""
+    if not (hasattr(value, "__array__") and hasattr(value, "shape")):
+        return ""
+    try:
+        array = value.__array__()
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        return f"{kind} {array.dtype} {tuple(array.shape)} {_digest(array.tobytes())}"
+    except Exception:  # a tensor on a GPU or one that needs a gradient; libraries raise what they like
+        return ""
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
