@@ -56,7 +56,7 @@ class NotApplicable(NavigatorError):
 
 
 class PackageError(NavigatorError):
-    """A `.nav` file cannot be written or read."""
+    """A `.nav` file, or a record in the workspace that it is made of, cannot be written or read."""
 
 
 def unknown(what: str, value: str, valid: Iterable[str]) -> ConfigError:

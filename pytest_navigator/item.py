@@ -13,6 +13,7 @@ from pytest_navigator._compat import ids_of
 from pytest_navigator.collection import MODEL
 from pytest_navigator.collection import named_of
 from pytest_navigator.collection import place_of
+from pytest_navigator.errors import PackageError
 from pytest_navigator.live import Live
 from pytest_navigator.matrix import Step
 from pytest_navigator.matrix import covers
@@ -47,7 +48,11 @@ class SuiteItem:
         """Return the outcome of a step; it runs if it has not."""
         from pytest_navigator.steps import engine
 
-        return engine.outcome(self.run, self.suite, step, self.live, again=again)
+        try:
+            return engine.outcome(self.run, self.suite, step, self.live, again=again)
+        except PackageError as error:  # a record that somebody has damaged
+            damage = str(error)
+        pytest.fail(damage, pytrace=False)  # not above: pytest would show what led to it
 
     def report(self, step: str, nav_format: str = "", nav_runtime: str = "", nav_batch: str = "") -> Outcome:
         """Pass, fail, skip or xfail as the step did."""

@@ -18,8 +18,6 @@ from pytest_navigator.report import unreported
 from pytest_navigator.report import unverified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytest_navigator.package import Results
     from pytest_navigator.run import Run
     from pytest_navigator.workspace import SuiteFolder
@@ -61,16 +59,25 @@ def write_all(run: Run, *, complete: bool) -> list[Written]:
     """
     from pytest_navigator.conversions import write_results
 
-    recorded = [(folder, results) for folder, results in _recorded(run) if results.outcomes]
+    recorded, unreadable = _recorded(run)
     write_results(run, recorded)
-    return [_write(run, folder, results, complete) for folder, results in recorded]
+    return [*(_write(run, folder, results, complete) for folder, results in recorded), *unreadable]
 
 
-def _recorded(run: Run) -> Iterator[tuple[SuiteFolder, Results]]:
+def _recorded(run: Run) -> tuple[list[tuple[SuiteFolder, Results]], list[Written]]:
+    """Read the suites of which anything has run, and say of which that is not possible: the others do not suffer."""
+    readable, unreadable = [], []
     for folder in run.workspace.suites():
-        for step in folder.unfinished():
-            folder.bury(step)
-        yield folder, read_results(folder.path)
+        try:
+            for step in folder.unfinished():
+                folder.bury(step)
+            results = read_results(folder.path)
+        except PackageError as error:
+            unreadable.append(Written([folder.path.name, f"ERROR: no package was written: {error}"], fails=True))
+            continue
+        if results.outcomes:
+            readable.append((folder, results))
+    return readable, unreadable
 
 
 def _write(run: Run, folder: SuiteFolder, results: Results, complete: bool) -> Written:

@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import Any
 from typing import TypeVar
 
+<<<<<<< Updated upstream
 from pytest_navigator.described import described
+=======
+from pytest_navigator.errors import PackageError
+>>>>>>> Stashed changes
 
 JSON = Any
 T = TypeVar("T")
@@ -325,8 +329,17 @@ def save(path: Path, value: object) -> None:
 
 
 def load(path: Path, kind: type[T]) -> T:
-    """Read a record that `save` wrote."""
-    return structured(json.loads(path.read_bytes()), kind)
+    """Read a record that `save` wrote.
+
+    Raises:
+        PackageError: somebody else has written it.
+    """
+    try:
+        return structured(json.loads(path.read_bytes()), kind)
+    except OSError:
+        raise
+    except Exception as error:  # json and cattrs raise many types
+        raise PackageError(f"{path} is damaged ({error}); remove the workspace and run again") from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -151,5 +151,3 @@ def _load(path: Path, kind: type[T]) -> T:
         return records.load(path, kind)
     except FileNotFoundError:
         raise PackageError(f"{path.parent} is no suite's folder of a workspace: it has no {path.name}") from None
-    except Exception as error:  # json and cattrs raise many types
-        raise PackageError(f"{path}: not a {kind.__name__} ({error}); remove the workspace and run again") from error

@@ -243,7 +243,7 @@ def test_a_record_that_cannot_be_read_is_named(workspace: Build, tmp_path: Path)
     folder = workspace()
     (folder / ".steps" / "export.onnx.9.json").write_text('{"step": "export"')
 
-    with pytest.raises(PackageError, match=r"export\.onnx\.9\.json: not a Outcome"):
+    with pytest.raises(PackageError, match=r"export\.onnx\.9\.json is damaged \(Expecting ',' delimiter"):
         pack(folder, tmp_path / "out.nav", **FIXED)
 
 
