@@ -16,11 +16,8 @@ from pathlib import Path
 from typing import Any
 from typing import TypeVar
 
-<<<<<<< Updated upstream
 from pytest_navigator.described import described
-=======
 from pytest_navigator.errors import PackageError
->>>>>>> Stashed changes
 
 JSON = Any
 T = TypeVar("T")
