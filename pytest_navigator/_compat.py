@@ -120,6 +120,16 @@ def fixtures_asked_for(item: pytest.Function) -> set[str]:
     return set(item._fixtureinfo.initialnames)
 
 
+def class_setups(item: pytest.Function) -> set[str]:
+    """Return the fixtures that call the `setup_class` and `setup_method` of the classes around an item.
+
+    pytest makes autouse fixtures of these methods; their names are not documented. It would call them on an instance of
+    our own class, which does not have them.
+    """
+    kinds = ("_xunit_setup_class_fixture_", "_xunit_setup_method_fixture_")
+    return {name for name in item.fixturenames if name.startswith(kinds)}
+
+
 def closure_of(item: pytest.Function, fixture: str) -> set[str]:
     """Return a fixture and everything that it needs, as seen from an item.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator._compat import class_setups
 from pytest_navigator._compat import direct_names
 from pytest_navigator._compat import fixtures_asked_for
 from pytest_navigator.benchmark import prepare as prepare_benchmark
@@ -199,12 +200,13 @@ def _nothing_collected(run: Run) -> str:
 
 def prepare(item: pytest.Function) -> None:
     """Fill the fixtures that nothing but `nav_model` needs, so that pytest does not build them for this item."""
-    direct = direct_names(item.function) if item.getparent(SuiteNode) is None else set()
-    asked = fixtures_asked_for(item) - {MODEL, LOADER} | direct
+    generated = item.getparent(SuiteNode) is not None
+    asked = fixtures_asked_for(item) - {MODEL, LOADER}
+    asked = asked - class_setups(item) if generated else asked | direct_names(item.function)
     for name in item.fixturenames:
         if name not in asked:
             item.funcargs[name] = NOT_BUILT
-    if "benchmark" in item.fixturenames and item.getparent(SuiteNode) is not None:
+    if generated and "benchmark" in item.fixturenames:
         prepare_benchmark(item)
 
 

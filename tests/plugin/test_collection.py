@@ -128,6 +128,48 @@ def unrelated(request): pass
     }
 
 
+XUNIT = """
+import pytest, torch
+
+def setup_module(module):
+    module.prepared = True
+
+class TestIt:
+    @classmethod
+    def setup_class(cls):
+        cls.ready = True
+
+    def setup_method(self):
+        self.calls = 1
+
+    def teardown_method(self, method):
+        assert self.calls == 1
+
+    @pytest.fixture
+    def nav_model(self) -> torch.nn.Module:
+        assert prepared
+        return torch.nn.Linear(5, 7).eval()
+
+    @pytest.fixture
+    def nav_dataloader(self):
+        return [torch.randn(3, 5)]
+
+    def test_mine(self):
+        assert self.ready and self.calls
+
+    def verify_mine(self, nav_runner):
+        assert self.ready and self.calls
+"""
+
+
+def test_setup_methods_of_the_users_class_are_for_the_users_tests(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makepyfile(test_m=XUNIT)
+    found = outcomes(nav("-v", "--nav-in-process"))
+    assert set(found.values()) == {"PASSED"}
+    assert {f"test_m.py::TestIt::nav_model::{name}" for name in SUITE} < set(found)
+    assert {"test_m.py::TestIt::test_mine", "test_m.py::TestIt::verify_mine[torchscript-trace-cpu]"} <= set(found)
+
+
 def test_two_places_are_two_packages(pytester: pytest.Pytester, nav: Nav) -> None:
     for folder in ("first", "second"):
         pytester.mkpydir(folder).joinpath("conftest.py").write_text(LINEAR)
