@@ -48,7 +48,7 @@ CONTENDED = 0.2
 """Share of the processors, used by others, from which on a figure bears a caveat."""
 
 SMALLEST_WINDOW = 5
-"""Inferences; a window that the time limit ends early does not get smaller."""
+"""Inferences; no window is smaller, however slow the model is, unless a smaller one was asked for."""
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
@@ -95,21 +95,23 @@ def measure(
     """Time a call until its latency is stable.
 
     Never fails for slowness or noise: `stability` of the result says what came of it. A window ends early when its
-    share of `seconds` is used up, so that `min_trials` of them fit; what is too slow even for that is timed once.
+    share of `seconds` is used up, so that `min_trials` of them fit; of what is too slow even for that there is one
+    window of `SMALLEST_WINDOW` inferences, which may take longer than `seconds`.
 
     Args:
         call: the bare inference, done when it returns.
         batch_size: None without a batch axis.
-        seconds: limit of the whole, warm-up included; the windows get half of it even if the first call took more
-            (it may compile).
+        seconds: limit of the whole, warm-up included, but for the smallest window; the windows get half of it even if
+            the first call took more (it may compile).
         gpu_clock: asked after each window, in MHz; None: not recorded.
         clock: in ns.
     """
     contention = machine.Contention()
     limit = round(seconds * NS_PER_S)
     begin = clock()
-    _warm_up(_Stopwatch(call, clock, begin + round(limit * _WARM_UP_SHARE)))
-    watch = _Stopwatch(call, clock, max(begin + limit, clock() + limit // 2))
+    _warm_up(_Stopwatch(call, clock, begin + round(limit * _WARM_UP_SHARE), floor=1))
+    smallest = SMALLEST_WINDOW if windows.interval is not None else min(SMALLEST_WINDOW, windows.size)
+    watch = _Stopwatch(call, clock, max(begin + limit, clock() + limit // 2), floor=smallest)
     trials, stability, clocks = _run(watch, windows, gpu_clock)
     return summary(
         trials[-windows.stabilization_windows :],
@@ -166,18 +168,19 @@ def _inferences(number: int) -> str:
 
 @dataclass(frozen=True)
 class _Stopwatch:
-    """Times `call` by `clock` until `deadline` (ns)."""
+    """Times `call` by `clock` until `deadline` (ns), but `floor` calls at a time in any case."""
 
     call: Callable[[], object]
     clock: Callable[[], int]
     deadline: int
+    floor: int
 
     def left(self) -> int:
         return max(0, self.deadline - self.clock())
 
     def time(self, least: int, most: int, until: int) -> list[int]:
         """Return the latencies of `least` to `most` calls, until `until`; fewer if the next would miss the deadline."""
-        call, clock, deadline = self.call, self.clock, self.deadline
+        call, clock, deadline, floor = self.call, self.clock, self.deadline, self.floor
         latencies: list[int] = []
         with _undisturbed():
             for done in count(1):
@@ -185,7 +188,8 @@ class _Stopwatch:
                 call()
                 end = clock()
                 latencies.append(end - begin)
-                if done >= most or (done >= least and end >= until) or 2 * end - begin > deadline:
+                late = done >= floor and 2 * end - begin > deadline
+                if done >= most or (done >= least and end >= until) or late:
                     break
         return latencies
 
@@ -202,7 +206,7 @@ def _run(
     watch: _Stopwatch, windows: Windows, gpu_clock: Callable[[], float | None] | None
 ) -> tuple[list[list[int]], str, list[float]]:
     """Return the windows, the stability to record, and the clocks after each window."""
-    window = _fitting(windows, watch.left())
+    window = _fitting(windows, watch.left(), watch.floor)
     trials: list[list[int]] = []
     clocks: list[float] = []
     ending = ""
@@ -210,7 +214,7 @@ def _run(
         trials.append(watch.time(window.least, window.most, watch.clock() + window.length))
         if gpu_clock is not None and (frequency := gpu_clock()) is not None:
             clocks.append(frequency)
-        ending = _ending(trials, windows, window, over=trials[-1][-1] > watch.left())
+        ending = _ending(trials, windows, window, over=watch.floor * trials[-1][-1] > watch.left())
     return trials, ending, clocks
 
 
@@ -224,13 +228,13 @@ class _Window:
     shrunk: bool
 
 
-def _fitting(windows: Windows, left: int) -> _Window:
+def _fitting(windows: Windows, left: int, smallest: int) -> _Window:
     """Bound the window so that `min_trials` of them fit into the `left` ns."""
     share = left // windows.min_trials
     if windows.interval is None:
-        return _Window(min(SMALLEST_WINDOW, windows.size), windows.size, share, shrunk=False)
+        return _Window(smallest, windows.size, share, shrunk=False)
     length = round(windows.interval * NS_PER_MS)
-    return _Window(SMALLEST_WINDOW, sys.maxsize, min(length, share), shrunk=length > share)
+    return _Window(smallest, sys.maxsize, min(length, share), shrunk=length > share)
 
 
 def _ending(trials: list[list[int]], windows: Windows, window: _Window, *, over: bool) -> str:

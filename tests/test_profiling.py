@@ -156,15 +156,23 @@ def test_a_window_does_not_shrink_below_five_inferences() -> None:
 
     result = profiled(slow, seconds=10)
 
-    assert (result.stability, result.windows, result.request_count) == ("short", 2, 9)
+    assert (result.stability, result.windows, result.request_count) == ("short", 1, 5)
     assert slow.now <= 10_000 * MS
 
 
-def test_a_model_slower_than_the_limit_is_timed_once() -> None:
-    result = profiled(model(then=60_000), seconds=10)
+@pytest.mark.parametrize("latency", [3_000, 60_000])
+def test_a_model_that_is_too_slow_for_the_limit_has_one_window_of_five_inferences(latency: float) -> None:
+    result = profiled(model(then=latency), seconds=10)
 
-    assert (result.stability, result.request_count, result.p99_latency) == ("short", 1, 60_000.0)
-    assert caveat(result) == "short: the time limit left room for 1 inference"
+    assert (result.stability, result.windows, result.request_count) == ("short", 1, 5)
+    assert result.p99_latency == latency
+    assert caveat(result) == "short: the time limit left room for 5 inferences"
+
+
+def test_a_smaller_window_that_was_asked_for_stays() -> None:
+    result = profiled(model(then=60_000), replace(DEFAULT, size=2), seconds=10)
+
+    assert (result.stability, result.request_count) == ("short", 2)
 
 
 def test_a_first_call_that_compiles_leaves_half_of_the_time_to_the_windows() -> None:
@@ -331,8 +339,8 @@ def test_every_model_is_measured_within_the_limits(
 
     longest = max([*latencies, then])
     assert 1 <= result.windows <= needed
-    assert 1 <= result.request_count <= needed * size
-    assert timed.now <= (seconds * 1500 + 2 * longest + 1) * MS
+    assert min(5, size) <= result.request_count <= needed * size
+    assert timed.now <= (seconds * 1500 + (1 + 5) * longest + 1) * MS
     if result.stability == "stable":
         mean = np.mean(result.window_means)
         assert result.request_count == needed * size
