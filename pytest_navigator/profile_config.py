@@ -112,7 +112,8 @@ class OptimizationProfile(KnownFields):
         min_trials, max_trials: how many windows are run at least and at most.
         throughput_cutoff_threshold: gain of throughput below which a batch size counts as saturated; None: never.
         throughput_backoff_limit: how many saturated sizes in a row are tried before the search ends.
-        dataloader: samples to profile with instead of those of `nav_dataloader`.
+        dataloader: what can be iterated, or a function that returns such: its first sample is timed, instead of the
+            largest one of `nav_dataloader`; other batch sizes take its rows again.
 
     Raises:
         ConfigError: a value is not possible.
@@ -139,6 +140,8 @@ class OptimizationProfile(KnownFields):
         if self.throughput_cutoff_threshold is not None:
             _check(self, _NOT_NEGATIVE, "throughput_cutoff_threshold")
         _check_order(self, "stabilization_windows", "min_trials", "max_trials")
+        if not (self.dataloader is None or callable(self.dataloader) or _iterable(self.dataloader)):
+            raise ConfigError(f"OptimizationProfile.dataloader is {self.dataloader!r}: it must be a list of samples")
 
     def sizes(self) -> tuple[int, ...] | None:
         """Return the batch sizes that were asked for, sorted; None: 1 and the loader's largest."""
@@ -212,6 +215,10 @@ def _check_batch_sizes(config: object, sizes: object) -> None:
             f"{type(config).__name__}.batch_sizes is {sizes!r}: it must be a list of whole numbers, each at least 1, "
             "or None for 1 and the loader's largest"
         )
+
+
+def _iterable(value: object) -> bool:
+    return hasattr(value, "__iter__") or hasattr(value, "__getitem__")
 
 
 def _sorted(sizes: Iterable[int] | None) -> tuple[int, ...] | None:

@@ -132,6 +132,21 @@ def read_loader(
     return reader.result(complete=True)
 
 
+def first_sample(loader: object, flatten: Flatten, samples: Samples) -> Arrays:
+    """Return the first sample of another loader, which has to give the same kind of samples.
+
+    Raises:
+        SourceError: it does not, or gives none.
+    """
+    for sample in _samples(_iterable(loader)):
+        tree, arrays = _flattened(flatten, sample, 0)
+        if problem := _disagreement(tree, arrays, samples.tree, samples.kept[min(samples.kept)]):
+            raise SourceError(f"sample 0: {problem}")
+        _check_content(0, arrays)
+        return arrays
+    raise SourceError("the loader is empty: it has to give at least one sample")
+
+
 def batch_size(arrays: Arrays, batch_dim: int | None, unbatched: Collection[str] = ()) -> int | None:
     """Return the batch size of one sample: the size of the first input that has the batch axis; None without one."""
     if batch_dim is None:

@@ -18,7 +18,7 @@ from pytest_navigator.records import plain
 from pytest_navigator.records import structured
 from pytest_navigator.steps.context import Result
 from pytest_navigator.steps.scripts import write_profiling
-from pytest_navigator.steps.source import profiling_batch
+from pytest_navigator.steps.timing_sample import timed_batch
 
 if TYPE_CHECKING:
     from pytest_navigator.profile_config import Windows
@@ -62,7 +62,7 @@ def _check_saturated(context: Context) -> None:
 
 
 def _measured(context: Context, batch_size: int | None) -> JSON:
-    sample, seconds = profiling_batch(context.folder), context.suite.settings.profile_seconds
+    sample, seconds = timed_batch(context.folder), context.suite.settings.profile_seconds
     if not context.runner.live:
         return context.isolated(
             "profile",

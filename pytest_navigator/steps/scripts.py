@@ -16,6 +16,7 @@ from pytest_navigator.reproduce.scripts import correctness_script
 from pytest_navigator.reproduce.scripts import export_script
 from pytest_navigator.reproduce.scripts import profiling_script
 from pytest_navigator.reproduce.scripts import shell
+from pytest_navigator.steps.timing_sample import timed_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,7 @@ def write_profiling(context: Context) -> None:
     runner = context.run.registry.runner(context.runner.name)
 
     def text(name: str) -> str:
-        subject = _subject(context, _made(context))
+        subject = _subject(context, _made(context), timed_batch(context.folder))
         code, seconds = runner.script(subject), context.suite.settings.profile_seconds
         return profiling_script(subject, code, name, seconds, runner.live) if code else ""
 
@@ -83,10 +84,11 @@ def _write(context: Context, text: Callable[[str], str]) -> None:
             write_atomically(context.folder.path / f"{name}{suffix}", part.encode())
 
 
-def _subject(context: Context, data: dict[str, JSON]) -> Subject:
+def _subject(context: Context, data: dict[str, JSON], sample: str = "") -> Subject:
+    """Return what a script is about; `sample` is the file that it starts from, by default that of the exports."""
     source, signature = context.folder.record("source"), context.folder.signature
     assert source is not None
-    batch = str(source.data["profiling_batch"])
+    batch = sample or str(source.data["profiling_batch"])
     arrays = load_npz(context.folder.path / batch, signature.inputs)
     return Subject(
         variant=context.variant,

@@ -26,6 +26,7 @@ from pytest_navigator.steps.context import Result
 from pytest_navigator.steps.inference import SourceModel
 from pytest_navigator.steps.observation import Observation
 from pytest_navigator.steps.package import provide
+from pytest_navigator.steps.timing_sample import write_timing_sample
 from pytest_navigator.structure import flatten_call
 from pytest_navigator.workspace import digest_of
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import Description
     from pytest_navigator.run import Suite
+    from pytest_navigator.samples import Flatten
     from pytest_navigator.samples import Samples
     from pytest_navigator.steps.inference import Arrays
     from pytest_navigator.workspace import SuiteFolder
@@ -55,14 +57,17 @@ def run(context: Context) -> Result:
         own = source.describe()
         config = configured(context.suite.settings.config, own)
         chosen, notes = _random(context, own) if loader is NO_LOADER else (loader, ())
-        samples = _samples(context, source, chosen, config)
+        flatten = _flatten(source, config)
+        samples = _samples(context, source, chosen, config, flatten)
         observation = Observation(context, source, samples, config, own)
         cases = observation.run()
-        save(context.folder.path / "signature.json", observation.signature)
+        signature = observation.signature
+        timed = write_timing_sample(context.folder.path, source, config, flatten, samples, signature)
+        save(context.folder.path / "signature.json", signature)
     after = source.digests()
     changing = changed(before, after)
     digest = fingerprint(after, changing) or digest_of_arrays(_profiled(context.folder, observation))
-    data = {"fingerprint": digest, "changing": changing, "cases": plain(cases), **_facts(observation, source)}
+    data = {"fingerprint": digest, "changing": changing, "cases": plain(cases), **_facts(observation, source), **timed}
     data |= facts(context.suite.settings.config, own) if own else {}
     artifact = context.artifact()
     message = "; ".join((*notes, *_caveats(observation, changing)))
@@ -113,14 +118,19 @@ def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tu
         raise SourceError(str(error)) from None
 
 
-def _samples(context: Context, source: Source, loader: object, config: NavConfig) -> Samples:
-    settings, framework = context.suite.settings, source.framework
+def _flatten(source: Source, config: NavConfig) -> Flatten:
+    """Return what turns a sample into the structure of the call and arrays by name."""
     names = source.parameter_names()
 
     def flatten(sample: object) -> tuple[JSON, Arrays]:
         call = source.call_of(sample)
-        return flatten_call(call, names, config.input_names or source.input_names(call), framework)
+        return flatten_call(call, names, config.input_names or source.input_names(call), source.framework)
 
+    return flatten
+
+
+def _samples(context: Context, source: Source, loader: object, config: NavConfig, flatten: Flatten) -> Samples:
+    settings, framework = context.suite.settings, source.framework
     limits = Limits(settings.sample_count, settings.max_sample_bytes)
     with seeded(settings.seed, [framework]):
         return read_loader(loader, flatten, limits, settings.seed, config.batch_dim, config.unbatched)
