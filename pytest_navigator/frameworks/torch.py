@@ -182,7 +182,8 @@ class TorchSource(Source):
                 if _training(module) != mode:
                     module.training = mode
             for parameter, flag in flags.items():
-                parameter.requires_grad_(flag)
+                if parameter.requires_grad != flag:  # one without values cannot be asked for anything
+                    parameter.requires_grad_(flag)
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         """Parameters and buffers, those that state_dict leaves out (non-persistent ones) too."""

@@ -75,6 +75,10 @@ MODELS = {
         "torch.nn.Linear(5, 7, device='meta').eval()",
         "nav_model has no values: 'weight' is on the device 'meta'; load its weights",
     ),
+    "lazy": (
+        "torch.nn.Sequential(torch.nn.LazyLinear(7)).eval()",
+        "nav_model has no values: '0.weight' gets them in the first call; call the model once in the fixture",
+    ),
     "raising in its fixture": ("open('/nowhere/weights.pt')", "nav_model raised FileNotFoundError: *weights.pt*"),
     "another input": (
         "torch.nn.Linear(6, 7).eval()",
