@@ -71,7 +71,8 @@ def judge(function: Function, expected: Array, actual: Array) -> str:
     try:
         verdict = function(expected, actual)
     except AssertionError as error:
-        return (str(error).splitlines() or [""])[0] or f"AssertionError in {_name(function)}"
+        lines = (line.strip() for line in str(error).splitlines())
+        return next(filter(None, lines), f"AssertionError in {_name(function)}")
     if verdict is None or isinstance(verdict, str):
         return verdict or ""
     if isinstance(verdict, bool | np.bool_):

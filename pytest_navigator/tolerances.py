@@ -198,6 +198,13 @@ def functions(
     return {name: found.value for name, found in picked.items() if found and not isinstance(found.value, Rule)}
 
 
+def judged_by_user(comparisons: Comparisons, output: str) -> bool:
+    """Whether a user's function judges an output's values in every format, or nothing does."""
+    setting = comparisons or {}
+    found = next((setting[name] for name in (output, "*", "") if name in setting), None)
+    return callable(found) or (isinstance(found, Rule) and found.kind == "unchecked")
+
+
 def _levels(setting: Tolerance, option: str, formats: set[str], outputs: list[str]) -> Levels[float]:
     if isinstance(setting, str):
         setting = parse(setting, option)

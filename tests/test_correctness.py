@@ -6,12 +6,15 @@ import re
 import ml_dtypes
 import numpy as np
 import pytest
+from documents import ROOT
+from documents import blocks
 from hypothesis import assume
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from pytest_navigator import measures
+from pytest_navigator.config import NavConfig
 from pytest_navigator.correctness import Comparison
 from pytest_navigator.correctness import judge
 from pytest_navigator.correctness import one_line
@@ -410,13 +413,44 @@ def asserts(expected, actual):
         (lambda e, a: (e == a).all(), "returned False"),
         (lambda e, a: 0.5, "returned 0.5; a comparison returns a bool, None or the reason of the failure"),
         (asserts, "expected one element"),
+        (lambda e, a: np.testing.assert_allclose(a, e), "Not equal to tolerance rtol=1e-07, atol=0"),
     ],
-    ids=["none", "true", "numpy true", "no reason", "reason", "false", "number", "assertion"],
+    ids=["none", "true", "numpy true", "no reason", "reason", "false", "number", "assertion", "numpy"],
 )
 def test_a_function_says_whether_and_why_it_failed(function, reason):
     found = judge(function, np.zeros(2), np.ones(2))
     assert found.endswith(reason)
     assert bool(found) == bool(reason)
+
+
+def of_the_page(output):
+    """Return the comparison function that docs/tolerances.md shows for an output."""
+    page = blocks((ROOT / "docs" / "tolerances.md").read_text(encoding="utf-8"), "python")
+    (shown,) = (block for block in page if f'{{"{output}": ' in block.text and "def " in block.text)
+    names = {"NavConfig": NavConfig}
+    exec(compile(shown.text, "tolerances.md", "exec"), names)
+    return names["nav_config"].comparisons[output]
+
+
+def test_the_page_on_tolerances_shows_how_infinity_is_compared():
+    expected = np.array([1.0, -np.inf, 3.0])
+    assert judge(of_the_page("logits"), expected, expected + 1e-6) == ""
+    assert judge(of_the_page("logits"), expected, expected + 1e-2)
+    assert judge(of_the_page("logits"), expected, np.array([1.0, 2.0, 3.0]))
+
+
+def test_the_page_on_tolerances_shows_what_one_scale_for_boxes_and_scores_lets_pass():
+    drawn = np.random.default_rng(0)
+    parts = drawn.uniform(0, 640, (1, 300, 4)), drawn.uniform(0, 1, (1, 300, 2))
+    expected = np.concatenate(parts, -1).astype(np.float32)
+    wrong = expected.copy()
+    wrong[..., 4:] += 0.015
+    comparison = Comparison({"detections": default("float32")})
+    comparison.add(0, "batch", {"detections": expected}, {"detections": wrong})
+    (report,) = comparison.reports()
+    assert (report.problem, report.used) == ("", "1e-4 of (|value| + 170) (fp32 default)")
+    assert judge(of_the_page("detections"), expected, expected + 1e-5) == ""
+    assert judge(of_the_page("detections"), expected, wrong)
 
 
 # Suggestions and text

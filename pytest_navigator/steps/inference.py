@@ -17,6 +17,7 @@ from pytest_navigator.errors import SourceError
 from pytest_navigator.structure import difference
 from pytest_navigator.structure import flatten_output
 from pytest_navigator.structure import unflatten_call
+from pytest_navigator.tolerances import judged_by_user
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
+    from pytest_navigator.tolerances import Comparisons
     from pytest_navigator.tolerances import Function
     from pytest_navigator.tolerances import Rule
 
@@ -37,15 +39,21 @@ AT_BATCH_1 = " at batch 1"
 class SourceModel:
     """The source; its output has one structure for all samples and holds finite numbers only.
 
+    An output that a user's own comparison judges, or that is unchecked, may hold NaN and infinity.
+
     Args:
         tree: structure of the call.
         names: of the outputs as they are configured; None: from the structure.
+        comparisons: as they are configured.
     """
 
-    def __init__(self, source: Source, tree: JSON, names: Sequence[str] | None) -> None:
+    def __init__(
+        self, source: Source, tree: JSON, names: Sequence[str] | None, comparisons: Comparisons = None
+    ) -> None:
         self.source = source
         self.input_tree = tree
         self.names = names
+        self.comparisons = comparisons
         self.tree: JSON = None
 
     def __call__(self, arrays: Mapping[str, np.ndarray], place: str) -> Arrays:
@@ -56,7 +64,8 @@ class SourceModel:
         """
         outputs = self._run(arrays, place)
         for name, array in outputs.items():
-            _check_finite(name, array, place)
+            if not judged_by_user(self.comparisons, name):
+                _check_finite(name, array, place)
         return outputs
 
     def _run(self, arrays: Mapping[str, np.ndarray], place: str) -> Arrays:
@@ -149,4 +158,7 @@ def _check_finite(name: str, array: np.ndarray, place: str) -> None:
         finite = np.isfinite(array.astype(np.float32) if array.dtype.kind == "V" else array)
     if not finite.all():
         index = [int(i) for i in np.argwhere(~finite)[0]]
-        raise SourceError(f"output {name} of the model is {array[tuple(index)]} on {place} at {index}")
+        raise SourceError(
+            f"output {name} of the model is {array[tuple(index)]} on {place} at {index}; where that is right, compare "
+            f"it by a function of your own: NavConfig(comparisons={{{name!r}: function}})"
+        )

@@ -75,7 +75,7 @@ class Observation:
         self._own = own
         self._root = context.folder.path
         self._inputs = infer_inputs(samples, config.batch_dim, config.dynamic_axes, config.unbatched)
-        self._model = SourceModel(source, samples.tree, config.output_names)
+        self._model = SourceModel(source, samples.tree, config.output_names, config.comparisons)
         self._count = max(samples.kept) + 1
         self._digests: dict[int, str] = {}
         self._runs: list[Run] = []

@@ -78,7 +78,8 @@ def profiled_outputs(source: Source, suite: Suite) -> Arrays:
     """Return what a live model gives for the sample that the source step took for profiling."""
     signature = suite.folder.signature
     feed = load_npz(suite.folder.path / profiling_batch(suite.folder), signature.inputs)
-    model = SourceModel(source, signature.input_tree, [o.name for o in signature.outputs])
+    names, comparisons = [o.name for o in signature.outputs], suite.settings.config.comparisons
+    model = SourceModel(source, signature.input_tree, names, comparisons)
     with source.preserved():
         outputs = model(feed, "the profiling sample")
     record = suite.folder.record("source")

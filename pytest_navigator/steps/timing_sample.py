@@ -43,7 +43,7 @@ def write_timing_sample(
         _check_sizes(arrays, signature)
     except SourceError as error:
         raise SourceError(f"OptimizationProfile.dataloader: {error}") from error.__cause__
-    model = SourceModel(source, signature.input_tree, config.output_names)
+    model = SourceModel(source, signature.input_tree, config.output_names, config.comparisons)
     model(arrays, "the first sample of OptimizationProfile.dataloader")
     save_npz(root / FILE, arrays)
     return {TIMED: FILE}
