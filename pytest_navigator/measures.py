@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -142,6 +143,7 @@ def spread(expected: Array, actual: Array) -> Spread:
         sums = [(float(d.sum()), float(np.dot(d, d))) for _, d, _ in blocks(expected, actual)]
         mean = sum(first for first, _ in sums) / expected.size
         std = max(sum(second for _, second in sums) / expected.size - mean * mean, 0.0) ** 0.5
+        std = std if math.isfinite(std) else 0.0  # the squares of differences above 1e154 are no float64
         rtols = np.full(STEPS, 1e-5)
         for _, difference, magnitude in blocks(expected, actual):
             _add_rtols(rtols, difference, magnitude, mean, std)

@@ -113,6 +113,15 @@ def test_a_float32_difference_beyond_float32_is_measured():
     assert report.atol == 2 * float(top)
 
 
+@pytest.mark.parametrize("large", [1e150, 1e200, 1e308])
+def test_differences_whose_squares_are_no_float64_are_measured(large):
+    spread = measures.spread(np.array([large, 1.0]), np.array([large * 1.01, 1.0]))
+
+    assert spread.mean == pytest.approx(large * 0.005)
+    assert np.isfinite(spread.std)
+    assert max(spread.rtols) == pytest.approx(0.01)
+
+
 def test_a_small_float_type_is_compared_as_a_wider_one():
     expected = np.array([1.0, 2.0], ml_dtypes.bfloat16)
     report = compare(close(0.01), (expected, expected + np.array([0, 2**-6], ml_dtypes.bfloat16)))

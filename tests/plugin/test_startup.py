@@ -11,6 +11,9 @@ from blackbox import LINEAR
 if TYPE_CHECKING:
     from blackbox import Nav
 
+STRANGERS = [argument for name in ("hypothesispytest", "jaxtyping", "randomly") for argument in ("-p", f"no:{name}")]
+"""Plugins that import numpy or a framework themselves."""
+
 FRAMEWORKS = ("torch", "onnx", "onnxscript", "onnxruntime", "tensorflow", "jax", "transformers")
 HEAVY = (*FRAMEWORKS, "numpy", "filelock", "psutil", "yaml", "cattrs", "ml_dtypes")
 PRINTER = """
@@ -41,7 +44,7 @@ def project(pytester: pytest.Pytester, model: str) -> pytest.Pytester:
 
 def test_without_an_option_of_ours_nothing_is_generated_and_nothing_imported(pytester: pytest.Pytester) -> None:
     project(pytester, LAZY)
-    result = pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-p", "no:randomly", "-s", ".", "conftest.py")
+    result = pytester.runpytest_subprocess(*STRANGERS, "-s", ".", "conftest.py")
     result.assert_outcomes(passed=1)
     assert imported(result) == set()
     assert ours(result) == {
@@ -59,9 +62,7 @@ def test_without_an_option_of_ours_nothing_is_generated_and_nothing_imported(pyt
 @pytest.mark.parametrize("option", ["--nav", "--nav-package=out.nav"])
 def test_collection_imports_no_framework(pytester: pytest.Pytester, option: str) -> None:
     project(pytester, LAZY)
-    result = pytester.runpytest_subprocess(
-        option, "--collect-only", "-q", "-s", "-p", "no:hypothesispytest", "-p", "no:randomly"
-    )
+    result = pytester.runpytest_subprocess(option, "--collect-only", "-q", "-s", *STRANGERS)
     assert result.ret == 0
     assert any("test_export[onnx]" in line for line in result.outlines)
     assert any("verify_mine[onnx-cpu]" in line for line in result.outlines)
@@ -82,16 +83,16 @@ def test_an_inactive_plugin_leaves_the_users_fixtures_alone(linear: pytest.Pytes
     linear.makepyfile(
         test_mine="def test_mine(nav_model, nav_dataloader): assert nav_model(nav_dataloader[0]).ndim == 2"
     )
-    linear.runpytest_inprocess("-p", "no:randomly", "-p", "no:hypothesispytest").assert_outcomes(passed=1)
+    linear.runpytest_inprocess(*STRANGERS).assert_outcomes(passed=1)
 
 
 def test_the_marks_are_known_to_strict_markers(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("import pytest\npytestmark = pytest.mark.nav_profile\ndef test_mine(): pass")
-    arguments = ("--strict-markers", "-p", "no:randomly", "-p", "no:hypothesispytest")
+    arguments = ("--strict-markers", *STRANGERS)
     pytester.runpytest_inprocess(*arguments).assert_outcomes(passed=1)
 
 
 def test_version_and_help_work_with_the_plugin(pytester: pytest.Pytester) -> None:
-    result = pytester.runpytest_inprocess("--help", "-p", "no:randomly", "-p", "no:hypothesispytest")
+    result = pytester.runpytest_inprocess("--help", *STRANGERS)
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*--nav-package=PATH*"])
