@@ -9,23 +9,23 @@ timed at batch 1 and at the largest batch, 75 times after ten calls. Nothing is 
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import onnxruntime
 import torch
+from byhand import compare
+from byhand import report
+from byhand import timed
 from models import Batch
 from models import build
 
-WARM_UP = 10
-TIMED = 75
-TOLERANCE = 1e-4
+if TYPE_CHECKING:
+    import numpy as np
 
 Infer = Callable[[Batch], object]
 Bind = Callable[[Batch], Callable[[], object]]
@@ -45,7 +45,8 @@ def main() -> None:
         for name, bind in runtimes(model, batches, Path(folder), compiled=not arguments.no_compile):
             check(name, model, bind, cases)
             for batch in (first_row(largest), largest):
-                report(name, size_of(batch), timed(bind(batch)))
+                with torch.inference_mode():
+                    report(name, size_of(batch), timed(bind(batch)))
 
 
 def runtimes(
@@ -112,27 +113,7 @@ def check(name: str, model: torch.nn.Module, bind: Bind, cases: list[Batch]) -> 
     """Compare a runtime with the model."""
     with torch.inference_mode():
         for case in cases:
-            expected, actual = caller(model)(case)().numpy(), array_of(bind(case)())
-            if not np.isclose(actual, expected, rtol=TOLERANCE, atol=TOLERANCE).all():
-                sys.exit(f"{name}: max abs {np.abs(actual - expected).max()}")
-
-
-def timed(call: Callable[[], object]) -> np.ndarray:
-    """Return latencies in ms."""
-    with torch.inference_mode():
-        for _ in range(WARM_UP):
-            call()
-        latencies = []
-        for _ in range(TIMED):
-            begin = time.perf_counter_ns()
-            call()
-            latencies.append(time.perf_counter_ns() - begin)
-    return np.array(latencies) / 1e6
-
-
-def report(name: str, size: int, latencies: np.ndarray) -> None:
-    """Print the figures of one runtime and batch size."""
-    print(f"{name} batch {size}: p50 {np.percentile(latencies, 50):.3f} ms, p99 {np.percentile(latencies, 99):.3f} ms")
+            compare(name, caller(model)(case)().numpy(), array_of(bind(case)()))
 
 
 def named(batch: Batch) -> dict[str, torch.Tensor]:

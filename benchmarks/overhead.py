@@ -1,6 +1,7 @@
 """What the plugin costs beside a script that does the same useful work in one process.
 
     python benchmarks/overhead.py                      # three models, three times each: about six minutes
+    python benchmarks/overhead.py keras jax            # with the extras tensorflow and jax
     python benchmarks/overhead.py cnn --repetitions=5
     python benchmarks/overhead.py --no-compile         # without torch.compile, whose time is the same on both sides
 
@@ -59,14 +60,15 @@ def main() -> None:
 
 def measured(name: str, folder: Path, arguments: argparse.Namespace) -> list[str]:
     """Return the row of one model."""
+    from models import SCRIPTS
     from models import write_project
 
     write_project(folder, name)
-    runtimes = ["--nav-runtimes=cpu"] if arguments.no_compile else []
+    runtimes = ["--nav-runtimes=cpu"] if arguments.no_compile and name not in SCRIPTS else []
     plugins = ["-p", "pytest_navigator.plugin", "-p", "pytest_benchmark.plugin"]
     plugin = [sys.executable, "-m", "pytest", *plugins, "--nav-package=out.nav", *runtimes]
-    script = [sys.executable, str(BENCHMARKS / "handwritten.py"), name]
-    script += ["--no-compile"] if arguments.no_compile else []
+    script = [sys.executable, str(BENCHMARKS / SCRIPTS.get(name, "handwritten.py")), name]
+    script += ["--no-compile"] if arguments.no_compile and name not in SCRIPTS else []
     side = partial(run, folder=folder, OMP_NUM_THREADS=arguments.threads, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     sides = {"plugin": partial(side, plugin), "script": partial(side, script)}
     found = interleaved(sides, arguments.repetitions)
