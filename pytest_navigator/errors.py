@@ -21,6 +21,10 @@ class SourceError(NavigatorError):
     """The user's model or loader does not keep its contract: it is the source step that fails."""
 
 
+class InferenceError(SourceError):
+    """The model raises on a sample, or gives no finite numbers there."""
+
+
 class StepFailed(NavigatorError):
     """A step ran and did not reach its goal.
 

@@ -67,6 +67,9 @@ def decode(receive: Callable[[], bytes]) -> tuple[dict[str, JSON], dict[str, np.
 CAUSE = re.compile(r"\w*(Error|Exception): \S")
 """How a line starts that ends a traceback."""
 
+ONNX_RUNTIME = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
+"""How its errors start: a code, and the type that the exception has, too."""
+
 KERAS = re.compile(r"Exception encountered when calling ([\w.]+\(\))\.\s+\x1b\[1m(.+?)\x1b\[0m", re.DOTALL)
 """What Keras makes of the errors in a layer: the cause stands in the middle, in bold."""
 
@@ -103,9 +106,9 @@ def one_line(error: BaseException) -> str:
 
 
 def unwrapped(text: str) -> str:
-    """Return the cause alone, with the layer, of an error that comes out of Keras; any other text as it is."""
+    """Return an error of Keras as its cause, with the layer; one of ONNX Runtime without its code."""
     found = KERAS.search(text)
-    return f"{' '.join(found[2].split())} (in {found[1]})" if found else text
+    return f"{' '.join(found[2].split())} (in {found[1]})" if found else ONNX_RUNTIME.sub("", text)
 
 
 def _parts(header: bytes, arrays: Sequence[np.ndarray]) -> Iterator[bytes]:

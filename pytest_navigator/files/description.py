@@ -20,7 +20,7 @@ def configured(config: NavConfig, own: Description | None) -> NavConfig:
         return config
     dim = config.batch_dim
     axes = {spec.name: dict(spec.axes) for spec in own.inputs if spec.axes}
-    fixed = tuple(spec.name for spec in own.inputs if dim not in spec.axes)
+    fixed = _unbatched(own.inputs, dim)
     batched = dim is not None and len(fixed) < len(own.inputs)
     return replace(
         config,
@@ -31,13 +31,20 @@ def configured(config: NavConfig, own: Description | None) -> NavConfig:
     )
 
 
+def _unbatched(inputs: Sequence[TensorSpec], dim: int | None) -> tuple[str, ...]:
+    """Return the inputs that cannot be cut into rows: the axis has one size, or is another axis too."""
+    inner = {symbol for spec in inputs for axis, symbol in spec.axes.items() if axis != dim}
+    return tuple(spec.name for spec in inputs if dim not in spec.axes or spec.axes[dim] in inner)
+
+
 def facts(config: NavConfig, own: Description) -> dict[str, JSON]:
     """Return what the source step records of a file.
 
     A file that takes one size of a batch only has no batch axis; `fixed_batch` is that size, 1 if it has no axes.
+    There is none where the axis has any size but cannot be cut into rows.
     """
     dim = config.batch_dim
-    if dim is None or configured(config, own).batch_dim is not None:
+    if dim is None or any(dim in spec.axes for spec in own.inputs):
         return own.data
     fixed = next((spec.shape[dim] for spec in own.inputs if len(spec.shape) > dim), 1)
     return {**own.data, "fixed_batch": fixed, "max_batch_size": fixed}

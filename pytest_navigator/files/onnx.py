@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-NOT_A_TENSOR = "is a {kind}: only models of tensors can be checked"
+OPERATORS = {"+": "_plus_", " - ": "_minus_", "*": "_times_", "/": "_over_"}
+"""What stands for them in the symbol of a size that is an expression: "n + 1" and "n/1" are two sizes."""
+
+KINDS = {
+    "sequence_type": "a sequence",
+    "map_type": "a map",
+    "optional_type": "an optional value",
+    "sparse_tensor_type": "a sparse tensor",
+}
+"""What ONNX has beside tensors."""
+
+NOT_A_TENSOR = "is {kind}: only models of tensors can be checked"
 
 
 def describe(path: Path, given: Mapping[str, TensorSpec]) -> Description:
@@ -53,7 +64,7 @@ def describe(path: Path, given: Mapping[str, TensorSpec]) -> Description:
 def _spec(kind: str, value: Any, given: Mapping[str, TensorSpec]) -> TensorSpec:
     what = value.type.WhichOneof("value")
     if what != "tensor_type":
-        raise SourceError(f"{kind} {value.name!r} {NOT_A_TENSOR.format(kind=str(what).removesuffix('_type'))}")
+        raise SourceError(f"{kind} {value.name!r} {NOT_A_TENSOR.format(kind=KINDS.get(what, what))}")
     tensor = value.type.tensor_type
     if not tensor.HasField("shape"):
         return _given(kind, value.name, given)
@@ -78,7 +89,14 @@ def _size(dim: Any) -> int | str:
     """Return the size of an axis, or its symbol; "" for one without a name. Old exporters write 0 for any size."""
     if dim.HasField("dim_value") and dim.dim_value > 0:
         return int(dim.dim_value)
-    return re.sub(r"\W", "_", dim.dim_param) if dim.HasField("dim_param") else ""
+    return _named(dim.dim_param) if dim.HasField("dim_param") else ""
+
+
+def _named(text: str) -> str:
+    """Return the symbol of a size; "" for what is no name: Paddle's exporter writes "?" for every unknown one."""
+    if not re.search("[A-Za-z]", text):
+        return ""
+    return re.sub(r" - |\W", lambda match: OPERATORS.get(match[0], "_"), text)
 
 
 def _symbol(name: str, axis: int) -> str:

@@ -18,6 +18,11 @@ CAUSES = (
         "model.ir_version = {1}), or update onnxruntime",
     ),
     (
+        r"Could not find an implementation for (\w+)\((\d+)\) node",
+        "it does not implement the operator {0} in the version of opset {1} for these types: write the file with a "
+        "lower opset, or update onnxruntime",
+    ),
+    (
         r"(?:Fatal error: )?([\w.]+):(\w+)\(-?\d+\) is not a registered function/op",
         "nobody has registered the operator {1} of {0!r}; name the library that does: nav_config = NavConfig(formats="
         f"[OnnxConfig(custom_args={{{{'session_options': {{{{{CUSTOM_OPS!r}: '/path/of/library.so'}}}}}}}})])",
@@ -29,7 +34,7 @@ NOISE = (
     r"^\[ONNXRuntimeError\] : \d+ : \w+ : ",
     r"^Load model from .*? failed:",
     r"^\S*onnxruntime_src\S* ",
-    r"^(?:[\w:<>,&*\s]|const )+\([^)]*\)(?: const)? ",
+    r"^[\w:<>,&*\s]*::[\w:<>,&*\s]*\([^)]*\)(?: const)? ",
 )
 """What stands in front of the reason: an error code, our own path, a line and a function of its source."""
 

@@ -13,6 +13,8 @@ from pytest_navigator import messages
 from pytest_navigator.correctness import Comparison
 from pytest_navigator.correctness import judge
 from pytest_navigator.correctness import one_line
+from pytest_navigator.errors import InferenceError
+from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.structure import difference
 from pytest_navigator.structure import flatten_output
@@ -34,6 +36,11 @@ T = TypeVar("T")
 
 AT_BATCH_1 = " at batch 1"
 """Ends the place of an inference on the first row of a sample."""
+
+ROW_HINT = (
+    "; an input that has no batch is to be named: NavConfig(unbatched=[...]); where one has it on another axis than "
+    "the others: NavConfig(batch_dim=None)"
+)
 
 
 class SourceModel:
@@ -76,9 +83,9 @@ class SourceModel:
         except SourceError as error:
             raise SourceError(f"{place}: {error}") from None
         except Exception as error:
-            text = messages.one_line(error)
+            text = str(error) if isinstance(error, NavigatorError) else messages.one_line(error)
             hint = self._hint(error, len(call.args)) or _row_hint(arrays, place)
-            raise SourceError(f"the model raised on {place}: {text}{hint}") from error
+            raise InferenceError(f"the model raised on {place}: {text}{hint}") from error
         tree, outputs = flatten_output(raw, self.names, framework, taken=arrays.keys())
         if self.tree is None:
             self.tree = tree
@@ -148,7 +155,7 @@ class Repetition:
 def _row_hint(arrays: Mapping[str, np.ndarray], place: str) -> str:
     """Say what may be wrong if it is the first row alone that does not work."""
     several = place.endswith(AT_BATCH_1) and len(arrays) > 1
-    return "; an input that has no batch is to be named: NavConfig(unbatched=[...])" if several else ""
+    return ROW_HINT if several else ""
 
 
 def _check_finite(name: str, array: np.ndarray, place: str) -> None:
@@ -158,7 +165,7 @@ def _check_finite(name: str, array: np.ndarray, place: str) -> None:
         finite = np.isfinite(array.astype(np.float32) if array.dtype.kind == "V" else array)
     if not finite.all():
         index = [int(i) for i in np.argwhere(~finite)[0]]
-        raise SourceError(
+        raise InferenceError(
             f"output {name} of the model is {array[tuple(index)]} on {place} at {index}; where that is right, compare "
             f"it by a function of your own: NavConfig(comparisons={{{name!r}: function}})"
         )

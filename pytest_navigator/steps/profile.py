@@ -34,6 +34,8 @@ def run(context: Context) -> Result:
     largest = source.data["max_batch_size"]
     if context.step.batch == "batchmax" and largest == 1:
         raise NotApplicable("the loader's largest batch is 1, which batch1 measures")
+    if largest is None and batch_of(context.step.batch, largest) is not None:
+        raise NotApplicable("the inputs cannot be cut into rows of a batch; batchmax times the largest sample as it is")
     _check_fixed(context, source.data.get("fixed_batch"))
     _check_saturated(context)
     write_profiling(context)

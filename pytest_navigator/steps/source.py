@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_navigator.collection import NO_LOADER
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import InferenceError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.description import configured
 from pytest_navigator.files.description import facts
@@ -31,6 +33,8 @@ from pytest_navigator.structure import flatten_call
 from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_navigator.config import NavConfig
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import Description
@@ -39,6 +43,9 @@ if TYPE_CHECKING:
     from pytest_navigator.samples import Samples
     from pytest_navigator.steps.inference import Arrays
     from pytest_navigator.workspace import SuiteFolder
+
+
+RANDOM = "the samples are random: value_ranges and max_shapes in --nav-config say what the model takes"
 
 
 def run(context: Context) -> Result:
@@ -60,7 +67,8 @@ def run(context: Context) -> Result:
         flatten = _flatten(source, config)
         samples = _samples(context, source, chosen, config, flatten)
         observation = Observation(context, source, samples, config, own)
-        cases = observation.run()
+        with _explained(loader):
+            cases = observation.run()
         signature = observation.signature
         timed = write_timing_sample(context.folder.path, source, config, flatten, samples, signature)
         save(context.folder.path / "signature.json", signature)
@@ -109,6 +117,8 @@ def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tu
     """
     if own is None:
         raise SourceError("there is no nav_dataloader beside nav_model; write a fixture that returns a list of samples")
+    if not own.inputs:
+        raise SourceError("the model has no inputs: there is nothing to check it on")
     from pytest_navigator.files.random_data import samples
     from pytest_navigator.files.shapes import plan
 
@@ -117,6 +127,17 @@ def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tu
         return samples(own.inputs, said, context.suite.settings.seed), plan(own.inputs, said).notes
     except ConfigError as error:
         raise SourceError(str(error)) from None
+
+
+@contextmanager
+def _explained(loader: object) -> Iterator[None]:
+    """Say what the samples are that a model does not take, if they are not the user's."""
+    try:
+        yield
+    except InferenceError as error:
+        if loader is not NO_LOADER:
+            raise
+        raise SourceError(f"{error}; {RANDOM}") from error.__cause__
 
 
 def _flatten(source: Source, config: NavConfig) -> Flatten:

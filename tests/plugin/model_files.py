@@ -89,6 +89,47 @@ def product(path: Path) -> Path:
     return path
 
 
+def recurrent(path: Path) -> Path:
+    """Write `y = x + state[0] + state[1]`, with the batch on the first axis of `x` and on the second one of `state`."""
+    axes = numpy_helper.from_array(np.array([0]), "axes")
+    nodes = [
+        helper.make_node("ReduceSum", ["state", "axes"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["x", "sum"], ["y"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 5]),
+        helper.make_tensor_value_info("state", TensorProto.FLOAT, [2, "batch", 5]),
+    ]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 5])]
+    graph = helper.make_graph(nodes, "recurrent", inputs, outputs, [axes])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    onnx.save(model, str(path))
+    return path
+
+
+def expand(path: Path) -> Path:
+    """Write `y = x` expanded to `shape`, which takes few numbers: 3 axes of x have 2 elements."""
+    inputs = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 2, 2]),
+        helper.make_tensor_value_info("shape", TensorProto.INT64, [3]),
+    ]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["a", "b", "c"])]
+    graph = helper.make_graph([helper.make_node("Expand", ["x", "shape"], ["y"])], "expand", inputs, outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    onnx.save(model, str(path))
+    return path
+
+
+def constant(path: Path) -> Path:
+    """Write a model without inputs."""
+    node = helper.make_node("Constant", [], ["y"], value=numpy_helper.from_array(np.ones(3, "float32"), "one"))
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3])]
+    graph = helper.make_graph([node], "constant", [], outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    onnx.save(model, str(path))
+    return path
+
+
 def sequence(path: Path) -> Path:
     """Write a model that takes a list of tensors."""
     node = helper.make_node("ConcatFromSequence", ["x"], ["y"], axis=0)

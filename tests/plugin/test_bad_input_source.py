@@ -201,7 +201,8 @@ def test_an_input_that_has_the_batchs_size_by_chance_can_be_declared_unbatched(
     (message,) = failed(nav("--nav-in-process")).values()
 
     assert message.startswith("the model raised on sample 0 at batch 1: ")
-    assert message.endswith("; an input that has no batch is to be named: NavConfig(unbatched=[...])")
+    assert "; an input that has no batch is to be named: NavConfig(unbatched=[...]); where one has it" in message
+    assert message.endswith(" on another axis than the others: NavConfig(batch_dim=None)")
 
     project(MIXING.format("unbatched=['mix']"), loader=loader)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from blackbox import words
+from model_files import constant
+from model_files import expand
 from model_files import linear
 from model_files import relocated
 from model_files import saved_linear
@@ -177,6 +179,23 @@ def test_external_data_behind_a_link_out_of_the_folder(
     (folder / "weights.bin").rename(pytester.path / "elsewhere.bin")
     (folder / "weights.bin").symlink_to(pytester.path / "elsewhere.bin")
     assert "has external data outside of its folder" in source_error("--nav-model=models/model.onnx")
+
+
+def test_numbers_that_the_model_does_not_take_are_called_random(
+    pytester: pytest.Pytester, source_error: Callable[..., str]
+) -> None:
+    expand(pytester.path / "model.onnx")
+    (pytester.path / "nav.yaml").write_text("value_ranges: {shape: [5, 9]}")
+    assert fits(
+        source_error("--nav-model=model.onnx", "--nav-config=nav.yaml"),
+        "the model raised on sample 0: InvalidArgument: Non-zero status code *invalid expand shape; the samples are "
+        "random: value_ranges and max_shapes in --nav-config say what the model takes",
+    )
+
+
+def test_a_model_without_inputs(pytester: pytest.Pytester, source_error: Callable[..., str]) -> None:
+    constant(pytester.path / "model.onnx")
+    assert source_error("--nav-model=model.onnx") == "the model has no inputs: there is nothing to check it on"
 
 
 def test_something_else_than_tensors(pytester: pytest.Pytester, source_error: Callable[..., str]) -> None:

@@ -11,6 +11,7 @@ from blackbox import outcomes
 from blackbox import status
 from model_files import linear
 from model_files import product
+from model_files import recurrent
 from model_files import saved_linear
 from model_files import torch_files
 from model_files import with_external_data
@@ -202,6 +203,19 @@ def test_a_fixed_batch_is_the_only_one_that_is_timed(pytester: pytest.Pytester, 
     assert outcomes(result) == ONNX | timed
     result.stdout.fnmatch_lines(["SKIPPED*the file takes batches of 4 only"])
     assert status(pytester.path / "out.nav")["input_metadata"]["metadata"][0]["shape"] == [4, 5]
+
+
+def test_a_state_with_the_batch_on_another_axis_is_checked_as_it_is(pytester: pytest.Pytester, nav: Nav) -> None:
+    recurrent(pytester.path / "linear.onnx")
+    (pytester.path / "nav.yaml").write_text("min_shapes: {x: [1, 5]}\nmax_shapes: {x: [4, 5]}\n")
+    args = "--nav-model=linear.onnx", "--nav-config=nav.yaml", "--nav-profile-seconds=0.2", "--nav-in-process"
+    result = nav("-v", "-rs", *args, "--nav-package=out.nav", formats="", profile=True)
+    timed = {f"{FILE}test_profile[onnx-cpu-batch1]": "SKIPPED", f"{FILE}test_profile[onnx-cpu-batchmax]": "PASSED"}
+    assert outcomes(result) == ONNX | timed
+    result.stdout.fnmatch_lines(["SKIPPED*the inputs cannot be cut into rows of a batch*"])
+    said = status(pytester.path / "out.nav")
+    assert [entry["shape"] for entry in said["input_metadata"]["metadata"]] == [[-1, 5], [2, -1, 5]]
+    assert said["pytest_navigator"]["signature"]["batch_dim"] is None
 
 
 @pytest.mark.usefixtures("onnx_file")
