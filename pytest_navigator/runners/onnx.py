@@ -83,7 +83,7 @@ class OnnxRunner(Runner):
         """
         feed = self._checked(feed)
         if self._plain:
-            values = self.session.run(None, feed)
+            values = [_text(value) for value in self.session.run(None, feed)]
         else:
             binding = self._binding(feed, "cpu")
             self.session.run_with_iobinding(binding)
@@ -224,6 +224,11 @@ def _ort_value(array: np.ndarray, device: str) -> Any:
         return OrtValue.ortvalue_from_numpy(array, device)
     kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
     return OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(f"uint{8 * array.itemsize}"), kind)
+
+
+def _text(value: np.ndarray) -> np.ndarray:
+    """Return text as numpy's own type; ONNX Runtime gives Python objects."""
+    return value.astype(str) if value.dtype == object else value
 
 
 def _array(value: Any) -> np.ndarray:

@@ -130,6 +130,17 @@ def constant(path: Path) -> Path:
     return path
 
 
+def texts(path: Path) -> Path:
+    """Write `y = a + b` of text."""
+    inputs = [helper.make_tensor_value_info(name, TensorProto.STRING, ["batch"]) for name in "ab"]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.STRING, ["batch"])]
+    node = helper.make_node("StringConcat", ["a", "b"], ["y"])
+    graph = helper.make_graph([node], "texts", inputs, outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=IR_VERSION)
+    onnx.save(model, str(path))
+    return path
+
+
 def sequence(path: Path) -> Path:
     """Write a model that takes a list of tensors."""
     node = helper.make_node("ConcatFromSequence", ["x"], ["y"], axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from blackbox import LINEAR
 from blackbox import collected
@@ -13,6 +14,7 @@ from model_files import linear
 from model_files import product
 from model_files import recurrent
 from model_files import saved_linear
+from model_files import texts
 from model_files import torch_files
 from model_files import with_external_data
 
@@ -203,6 +205,19 @@ def test_a_fixed_batch_is_the_only_one_that_is_timed(pytester: pytest.Pytester, 
     assert outcomes(result) == ONNX | timed
     result.stdout.fnmatch_lines(["SKIPPED*the file takes batches of 4 only"])
     assert status(pytester.path / "out.nav")["input_metadata"]["metadata"][0]["shape"] == [4, 5]
+
+
+def test_text_goes_in_and_comes_out(pytester: pytest.Pytester, nav: Nav) -> None:
+    texts(pytester.path / "linear.onnx")
+    (pytester.path / "nav.yaml").write_text("max_batch_size: 4")
+    args = "--nav-model=linear.onnx", "--nav-config=nav.yaml", "--nav-profile-seconds=0.2", "--nav-in-process"
+    result = nav("-v", *args, "--nav-package=out.nav", formats="", profile=True)
+    assert outcomes(result) == ONNX | PROFILES
+    assert status(pytester.path / "out.nav")["output_metadata"]["metadata"][0]["dtype"] == "str"
+    with open_package(pytester.path / "out.nav") as package:
+        package.extract(["model_input/batches/2.npz", "model_output/batches/2.npz"], pytester.path)
+    inputs, outputs = (np.load(pytester.path / f"model_{kind}/batches/2.npz") for kind in ("input", "output"))
+    np.testing.assert_array_equal(outputs["y"], np.char.add(inputs["a"], inputs["b"]))
 
 
 def test_a_state_with_the_batch_on_another_axis_is_checked_as_it_is(pytester: pytest.Pytester, nav: Nav) -> None:
