@@ -27,6 +27,9 @@ INSTALL = re.compile(r"python3 -m venv \.venv && \.venv/bin/pip install -q -c co
 NAMED = re.compile(r"# (\w+\.py)\n")
 
 
+PAGES = ["README.md", "CHANGELOG.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+
+
 def marked(name: str) -> str:
     """Return the command below a marker."""
     return blocks(README.partition(f"<!-- {name} -->")[2], "shell")[0].text.strip()
@@ -85,13 +88,15 @@ def test_the_code_and_the_ci_command_work_as_they_stand(project: Path) -> None:
 
 
 def test_the_configuration_can_be_written_like_that() -> None:
-    configurations = [block for block in python_blocks(named=False) if "NavConfig(" in block.text]
+    sources = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+    found = [*python_blocks(named=False), *blocks(sources, "python")]
+    configurations = [block for block in found if "NavConfig(" in block.text]
 
     for block in configurations:
         names: dict[str, object] = {}
         exec(compile(block.text, "README.md", "exec"), names)
         assert isinstance(names["nav_config"], NavConfig)
-    assert configurations
+    assert len(configurations) > 1
 
 
 def test_the_ini_settings_are_read(project: Path) -> None:
@@ -129,7 +134,9 @@ def test_the_table_of_formats_names_every_field() -> None:
         assert [name for name in kind.__dataclass_fields__ if f"`{name}`" not in text and name not in hidden] == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "docs/tolerances.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CHANGELOG.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+)
 def test_links_to_files_lead_somewhere(name: str) -> None:
     page = ROOT / name
     links = re.findall(r"\]\(([^)#:\s]+)\)", page.read_text(encoding="utf-8"))
