@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import indent
 from typing import TYPE_CHECKING
 
+from pytest_navigator.npz import TEXT_TYPES
 from pytest_navigator.reproduce import torch
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
@@ -75,6 +76,9 @@ for output in model.get_outputs():
     x.bind_output(output.name, {device!r})"""
 
 NAMES = "[output.name for output in model.get_outputs()]"
+
+AS_TEXT = "(value.astype(str) if value.dtype == object else value for value in y)"
+"""Outputs of `run`, which gives text as Python objects."""
 
 FALLBACK = """if model.get_providers()[0] != {provider!r}:
     sys.exit(f"ONNX Runtime fell back from {provider} to {{model.get_providers()[0]}}")"""
@@ -154,7 +158,8 @@ def runner_code(subject: Subject, provider: str, device: str, session_options: M
     load = "\n".join(lines)
     foreign = {s.dtype for s in (*signature.inputs, *signature.outputs) if is_foreign(s)}
     if not foreign and device == "cpu":
-        outputs = f"dict(zip({NAMES}, y))"
+        text = any(spec.dtype in TEXT_TYPES.values() for spec in signature.outputs)
+        outputs = f"dict(zip({NAMES}, {AS_TEXT if text else 'y'}))"
         return RunnerCode(load, "", "y = model.run(None, feed)", outputs, imports=("import onnxruntime",))
     return _bound(load, foreign, device)
 

@@ -45,7 +45,10 @@ if TYPE_CHECKING:
     from pytest_navigator.workspace import SuiteFolder
 
 
-RANDOM = "the samples are random: value_ranges and max_shapes in --nav-config say what the model takes"
+RANDOM = (
+    "the samples are random: say what the model takes in value_ranges and max_shapes of --nav-config, or give the run "
+    "a nav_dataloader"
+)
 
 
 def run(context: Context) -> Result:

@@ -189,7 +189,8 @@ def test_numbers_that_the_model_does_not_take_are_called_random(
     assert fits(
         source_error("--nav-model=model.onnx", "--nav-config=nav.yaml"),
         "the model raised on sample 0: InvalidArgument: Non-zero status code *invalid expand shape; the samples are "
-        "random: value_ranges and max_shapes in --nav-config say what the model takes",
+        "random: say what the model takes in value_ranges and max_shapes of --nav-config, or give the run a "
+        "nav_dataloader",
     )
 
 
