@@ -202,8 +202,12 @@ class _Axes:
         if size != -1:
             return str(size)
         symbol = self.symbols[name, axis]
-        known = self.said["max"].get(symbol, self.config.max_batch_size if symbol == self.batch else None)
-        return f"<axis {axis}>" if known is None else str(known)
+        if symbol in self.said["max"]:
+            return str(self.said["max"][symbol])
+        if symbol != self.batch:
+            return f"<axis {axis}>"
+        # The default of `max_batch_size`, once written, would no longer be made smaller for large inputs.
+        return str(self.config.max_batch_size) if "max_batch_size" in self.config.given else "<batch>"
 
 
 def _check_shape(where: str, shape: Sequence[int], spec: TensorSpec) -> None:
