@@ -14,7 +14,6 @@ from _pytest.python import PyCollector  # what a Module does, without the fixtur
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import ModuleType
     from typing import Self
 
 # The class of a fixture definition is not exported (pytest >= 8.4): isinstance on it is how to tell a fixture.
@@ -78,17 +77,17 @@ class PlantedModule(pytest.Module):
     which pytest would leave out.
     """
 
-    content: ModuleType
+    content: object
 
     @classmethod
-    def planted_at(cls, path: Path, parent: pytest.Collector, content: ModuleType) -> Self:
+    def planted_at(cls, path: Path, parent: pytest.Collector, content: object) -> Self:
         """Return the node of a file."""
         outside: dict[str, Any] = {} if path.is_relative_to(parent.config.rootpath) else {"nodeid": _nodeid_of(path)}
         node: Self = cls.from_parent(parent, path=path, **outside)
         node.content = content
         return node
 
-    def _getobj(self) -> ModuleType:
+    def _getobj(self) -> Any:
         return self.content
 
 
@@ -100,16 +99,26 @@ def _nodeid_of(path: Path) -> object:
     return NodeId(path=str(path))
 
 
-def collect_first(config: pytest.Config, paths: Iterable[Path]) -> None:
-    """Put files in front of the arguments; they are the only ones if the user gave none.
+def collect_too(config: pytest.Config, paths: Iterable[Path]) -> None:
+    """Add files to the arguments; they are the only ones if the user gave none.
 
-    An argument that names one of them, or a test in it, stands for it.
+    An argument that names one of them, a test in it or a folder above it stands for it: of a folder and a file in it,
+    pytest 8 collects the file alone.
     """
     given = list(config.args) if config.args_source is config.ArgsSource.ARGS else []
-    named = {argument: Path(os.path.abspath(argument.partition("::")[0])) for argument in given}
-    mine = [argument for argument in given if named[argument] in paths]
-    new = [str(path) for path in paths if path not in named.values()]
-    config.args = [*new, *mine, *(argument for argument in given if argument not in mine)]
+    named = [Path(os.path.abspath(argument.partition("::")[0])) for argument in given]
+    new = [path for path in paths if not any(path.is_relative_to(place) for place in named)]
+    config.args = [*given, *map(str, new)]
+
+
+def load_conftests(config: pytest.Config, path: Path) -> None:
+    """Load the conftests above a file, as pytest does it when it collects the folders."""
+    config.pluginmanager._loadconftestmodules(
+        path,
+        config.getoption("importmode"),
+        config.rootpath,
+        consider_namespace_packages=config.getini("consider_namespace_packages"),
+    )
 
 
 def fixtures_asked_for(item: pytest.Function) -> set[str]:

@@ -150,14 +150,19 @@ def holders(node: pytest.Item | pytest.Collector) -> Iterator[tuple[str, Path, o
     for above in reversed(node.listchain()):
         if isinstance(above, (pytest.Class, pytest.Module)) and not isinstance(above, SuiteNode):
             yield above.nodeid, above.path, above.obj
-    own, root = node.path, node.config.rootpath
+    yield from conftests_of(node.path, node.config)
+
+
+def conftests_of(own: Path, config: pytest.Config) -> Iterator[tuple[str, Path, object]]:
+    """Yield node id, file and module of the loaded conftests that a file sees, nearest first."""
+    root = config.rootpath
     inside = own.is_relative_to(root)
     # The conftest.py of the rootdir is everybody's, wherever a file is.
     for folder in [*(f for f in own.parents if not inside or f.is_relative_to(root)), *([] if inside else [root])]:
         path = folder / "conftest.py"
-        module = node.config.pluginmanager.get_plugin(str(path))
+        module = config.pluginmanager.get_plugin(str(path))
         if module is not None and path != own:
-            yield nodeid_of(path, node.config), path, module
+            yield nodeid_of(path, config), path, module
 
 
 def place_of(node: pytest.Item | pytest.Collector) -> Place | None:
@@ -173,12 +178,11 @@ def place_of(node: pytest.Item | pytest.Collector) -> Place | None:
 
 def loader_override(item: pytest.Item, place: Place) -> str | None:
     """Return the node id of a `nav_dataloader` that stands below the `nav_model` of `item`, None if there is none."""
-    own = next((holder for holder in place.holders if fixture_called(holder, LOADER)), None)
     for nodeid, _, obj in holders(item):
         if obj is place.holders[0]:
             return None
         if fixture_called(obj, LOADER):
-            return None if obj is own else nodeid
+            return nodeid
     return None
 
 

@@ -16,6 +16,7 @@ from pytest_navigator.collection import MODEL
 from pytest_navigator.collection import SuiteNode
 from pytest_navigator.collection import is_verify
 from pytest_navigator.collection import loader_override
+from pytest_navigator.collection import named_of
 from pytest_navigator.collection import place_of
 from pytest_navigator.collection import plugin_models
 from pytest_navigator.collection import visible_models
@@ -167,6 +168,10 @@ def _check_parameters(run: Run) -> None:
 
 def _check_loader(item: pytest.Function) -> None:
     place = place_of(item)
+    named = named_of(item.config)
+    if named:
+        named.check_loader(item)
+        return
     below = loader_override(item, place) if place else None
     if place and below:
         raise ConfigError(

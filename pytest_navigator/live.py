@@ -9,6 +9,7 @@ import sys
 import warnings
 from contextlib import ExitStack
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Iterator
     from collections.abc import Mapping
-    from pathlib import Path
 
     import numpy as np
 
@@ -57,7 +57,9 @@ class Live:
         """
         if self._source is None:
             own = self.suite.matrix.variants[self.suite.matrix.framework]
-            source = self.framework.source(self._model(), own.parameters)
+            model = self._model()
+            self._check_path(model)
+            source = self.framework.source(model, own.parameters)
             source.connect(self._context())
             self._check_identity(source)
             self._source = source
@@ -85,6 +87,19 @@ class Live:
         assert isinstance(place, NamedPlace)
         with self.run.building(self.suite.place):
             return place.spec.model()
+
+    def _check_path(self, model: object) -> None:
+        """Refuse a path that nobody said is one: without its format, the suite is another framework's."""
+        from pytest_navigator.frameworks.files import FILES
+
+        names = [kind.name for kind in FILES]
+        if isinstance(model, str | Path) and self.framework.package:  # a file's has none, nor that of functions
+            named = named_of(self.run.config)
+            said = f"--nav-framework={names[0]}" if named else f'nav_config = NavConfig(framework="{names[0]}")'
+            raise SourceError(
+                f"nav_model returned the path {str(model)!r}, which is no {self.framework.name} model; of a file, say "
+                f"what it is: {said} (one of: {', '.join(names)})"
+            )
 
     def _context(self) -> Context:
         from pytest_navigator.matrix import Step

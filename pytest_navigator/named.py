@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from dataclasses import field
+from fnmatch import fnmatch
 from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -13,12 +14,14 @@ from typing import Any
 import pytest
 
 from pytest_navigator._compat import PlantedModule
-from pytest_navigator._compat import collect_first
+from pytest_navigator._compat import collect_too
 from pytest_navigator._compat import fixture_called
+from pytest_navigator._compat import load_conftests
 from pytest_navigator.collection import LOADER
 from pytest_navigator.collection import MODEL
 from pytest_navigator.collection import NAMED
 from pytest_navigator.collection import Place
+from pytest_navigator.collection import conftests_of
 from pytest_navigator.collection import holders
 from pytest_navigator.collection import nodeid_of
 from pytest_navigator.collection import visible_models
@@ -33,6 +36,7 @@ from pytest_navigator.files.spec import function_spec
 from pytest_navigator.files.spec import model_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pytest_navigator.config import NavConfig
@@ -97,18 +101,12 @@ class NamedPlace(Place):
         return self.models.config.nav_config(possible)
 
 
-class NamedModule(PlantedModule):
-    """The node of the file; pytest itself collects the suite in it."""
-
-    place: NamedPlace
-
-
 @dataclass(eq=False)
 class NamedModels:
     """What `--nav-model` and the options beside it say, and what was collected because of it.
 
     Attributes:
-        places: by the file, once it is collected.
+        places: by the file, from when the collection begins.
     """
 
     specs: tuple[Spec, ...]
@@ -118,35 +116,62 @@ class NamedModels:
     registry: Registry
     places: dict[Path, NamedPlace] = field(default_factory=dict)
     _path: list[str] = field(default_factory=list)
+    _opened: set[Path] = field(default_factory=set)
 
     def start(self, config: pytest.Config) -> None:
         """Have pytest collect the files, and Python find the modules."""
         config.stash[NAMED] = self
-        collect_first(config, [spec.file for spec in self.specs])
+        collect_too(config, [spec.file for spec in self.specs])
         if any(isinstance(spec, FunctionSpec) for spec in (*self.specs, self.loader)):
             self._path = [folder for folder in python_path(config) if folder not in sys.path]
             sys.path[:0] = self._path
+
+    def locate(self, config: pytest.Config) -> None:
+        """Tell the places before anything is collected: a `verify_` test may come before its model's file."""
+        for spec in self.specs:
+            load_conftests(config, spec.file)
+            around = (_content(spec), *(module for _, _, module in conftests_of(spec.file, config)))
+            nodeid = f"{nodeid_of(spec.file, config)}::{MODEL}"
+            self.places[spec.file] = NamedPlace(nodeid, spec.file, around, spec.name, spec, self)
 
     def end(self) -> None:
         """Leave Python's path as it was."""
         for folder in self._path:
             sys.path.remove(folder)
 
-    def collect(self, path: Path, parent: pytest.Collector) -> NamedModule | None:
-        """Return the node of a file that is named; None for any other."""
-        spec = next((spec for spec in self.specs if spec.file == path), None)
-        if spec is None:
-            return None
-        node = NamedModule.planted_at(path, parent, _content(spec))
-        around = tuple(holder for _, _, holder in holders(node))
-        nodeid = f"{nodeid_of(path, parent.config)}::{MODEL}"
-        node.place = self.places[path] = NamedPlace(nodeid, path, around, spec.name, spec, self)
-        return node
+    def collect(self, path: Path, parent: pytest.Collector) -> PlantedModule | None:
+        """Return the node of a file that is named, in which pytest itself collects the suite; None for any other."""
+        place = self.places.get(path)
+        return PlantedModule.planted_at(path, parent, place.holders[0]) if place is not None else None
+
+    def ignored(self, path: Path, config: pytest.Config) -> bool | None:
+        """Return False for a named file and the folders that lead to it, True for what else is in a skipped one."""
+        if any(spec.file.is_relative_to(path) for spec in self.specs):
+            if any(fnmatch(path.name, pattern) for pattern in config.getini("norecursedirs")):
+                self._opened.add(path)
+            return False
+        return True if self._opened.intersection(path.parents) else None
 
     def place_of(self, node: pytest.Item | pytest.Collector) -> NamedPlace | None:
         """Return the place of a generated test's file; every `verify_` test is of the (first) named model."""
-        own = node.getparent(NamedModule)
-        return own.place if own is not None else next(iter(self.places.values()), None)
+        own = node.getparent(PlantedModule)
+        return self.places[own.path] if own is not None else next(iter(self.places.values()), None)
+
+    def check_loader(self, item: pytest.Item) -> None:
+        """Find a `verify_` test that sees another loader than its model's file.
+
+        Raises:
+            ConfigError: with what to write.
+        """
+        place = self.place_of(item)
+        if self.loader is not None or place is None or item.getparent(PlantedModule) is not None:
+            return
+        own, seen = (_loader_among(all) for all in (place.holders, [holder for _, _, holder in holders(item)]))
+        if own is not seen:
+            raise ConfigError(
+                f"{item.nodeid.partition('[')[0]} does not see the nav_dataloader that {place.nodeid} sees: move it "
+                f"into a conftest.py above both, or name it, {LOADER_OPTION}=module:function"
+            )
 
     def notes(self, config: pytest.Config) -> list[str]:
         """Say which `nav_model` was not tested."""
@@ -178,6 +203,10 @@ def named_models(config: pytest.Config, registry: Registry, file_config: FileCon
 def python_path(config: pytest.Config) -> list[str]:
     """Return where the user's own modules are."""
     return list(dict.fromkeys(map(str, (config.invocation_params.dir, config.rootpath))))
+
+
+def _loader_among(around: Iterable[object]) -> object:
+    return next((holder for holder in around if fixture_called(holder, LOADER)), None)
 
 
 def _check_needless(config: pytest.Config) -> None:

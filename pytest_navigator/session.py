@@ -71,9 +71,17 @@ class Session:
         if late and plugin not in self.known:
             self.run.note(collection.too_late(late[0], plugin, self.run.config))
 
-    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+    def pytest_ignore_collect(self, collection_path: Path, config: pytest.Config) -> bool | None:
         """Keep pytest out of the workspace: with `python_files = *.py` it would run the scripts in it."""
-        return True if collection_path == self.run.options.workspace else None
+        if collection_path == self.run.options.workspace:
+            return True
+        return self.run.named.ignored(collection_path, config) if self.run.named else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Tell where the named models are; xdist's controller collects nothing."""
+        if self.run.named and not session.config.pluginmanager.hasplugin("dsession"):
+            self.run.named.locate(session.config)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collect_file(

@@ -320,6 +320,23 @@ def test_a_fixture_that_returns_another_file(pytester: pytest.Pytester, source_e
     assert fits(source_error(), "there is no file *nowhere.onnx")
 
 
+def test_a_verify_test_that_sees_another_loader_is_a_usage_error(
+    pytester: pytest.Pytester, usage_error: Callable[..., str]
+) -> None:
+    loader = "import pytest\n@pytest.fixture\ndef nav_dataloader(): return []\n"
+    linear(pytester.path / "models" / "linear.onnx")
+    (pytester.path / "models" / "conftest.py").write_text(loader)
+    pytester.makepyfile(test_quality="def verify_it(nav_runner): pass")
+    args = "--nav-model=models/linear.onnx", "test_quality.py"
+    message = usage_error(*args)
+    assert fits(
+        message, "test_quality.py::verify_it does not see the nav_dataloader that models/linear.onnx::nav_model *"
+    )
+    (pytester.path / "models" / "conftest.py").write_text("")
+    pytester.makepyfile(test_quality=f"{loader}def verify_it(nav_runner): pass")
+    assert "does not see the nav_dataloader" in usage_error(*args)
+
+
 def fits(text: str, pattern: str) -> bool:
     """Whether a text has the form of a pattern, in which only * and ? mean something."""
     return fnmatchcase(text, pattern.replace("[", "[[]"))

@@ -86,6 +86,14 @@ def test_the_file_is_the_only_argument_if_none_is_given_and_one_more_otherwise(
     everything.assert_outcomes(passed=3)
 
 
+def test_a_file_in_a_folder_that_pytest_skips_is_collected_all_the_same(pytester: pytest.Pytester, nav: Nav) -> None:
+    linear(pytester.path / "build" / "linear.onnx")
+    pytester.makepyfile(test_mine="def test_mine(): pass", **{"build/test_old": "def test_old(): pass"})
+    result = nav("-v", "--nav-model=build/linear.onnx", ".", "--nav-in-process", formats="")
+    mine = {"test_mine.py::test_mine": "PASSED"}
+    assert outcomes(result) == {f"build/{nodeid}": word for nodeid, word in ONNX.items()} | mine
+
+
 @pytest.mark.usefixtures("onnx_file")
 def test_its_items_are_chosen_as_any_others(pytester: pytest.Pytester, nav: Nav) -> None:
     listed = nav("--collect-only", "-q", "--nav-model=linear.onnx", formats="", profile=True)
@@ -146,10 +154,11 @@ def test_a_conftests_own_model_is_not_tested_and_the_summary_says_so(pytester: p
 
 
 @pytest.mark.usefixtures("onnx_file")
-def test_verify_tests_see_the_files_model(pytester: pytest.Pytester, nav: Nav) -> None:
+@pytest.mark.parametrize("argument", ["test_quality.py", "."])
+def test_verify_tests_see_the_files_model(pytester: pytest.Pytester, nav: Nav, argument: str) -> None:
     pytester.makeconftest(LINEAR)
     pytester.makepyfile(test_quality=VERIFY)
-    result = nav("-v", "--nav-model=linear.onnx", "test_quality.py", "--nav-package=out.nav", formats="")
+    result = nav("-v", "--nav-model=linear.onnx", argument, "--nav-package=out.nav", formats="")
     verify = {f"test_quality.py::{name}[onnx-cpu]": "PASSED" for name in ("verify_linearity", "verify_the_source")}
     assert outcomes(result) == ONNX | verify
     result.stdout.fnmatch_lines(["  onnx *OnnxCPU * ok *yes"])

@@ -95,7 +95,9 @@ def test_collecting_imports_neither_the_module_nor_a_framework(
 @pytest.mark.usefixtures("package")
 def test_the_model_is_built_once(pytester: pytest.Pytester, nav: Nav) -> None:
     path = pytester.path / "my_pkg" / "models.py"
-    path.write_text(path.read_text().replace("def build():\n", "def build():\n    open('built', 'a').write('x')\n"))
+    path.write_text(
+        path.read_text().replace("def build():\n", "def build():\n    with open('built', 'a') as f: f.write('x')\n")
+    )
     pytester.makepyfile(
         test_quality="""
         import torch
@@ -156,11 +158,15 @@ def test_a_function_that_gives_no_model_fails_the_source(
 
 
 @pytest.mark.usefixtures("package")
-def test_a_model_of_another_framework_fails_the_source(
+def test_a_path_of_which_nobody_says_what_it_is_fails_the_source(
     source_error: Callable[..., str], pytester: pytest.Pytester
 ) -> None:
     pytester.makepyfile(models="import torch\n\ndef build():\n    return 'model.onnx'\n")
-    assert source_error("--nav-model=models:build") == "nav_model returned str: a torch.nn.Module is needed"
+    message = source_error("--nav-model=models:build")
+    assert message.startswith(
+        "nav_model returned the path 'model.onnx', which is no torch model; of a file, say what it "
+    )
+    assert "--nav-framework=onnx" in message
 
 
 @pytest.mark.usefixtures("package")
