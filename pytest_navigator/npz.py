@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import ml_dtypes
 import numpy as np
 
+from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.records import write_atomically
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.records import TensorSpec
-
-TEXT_TYPES = {"U": "str", "S": "bytes"}
 
 
 def save_npz(

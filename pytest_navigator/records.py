@@ -22,6 +22,9 @@ from pytest_navigator.errors import PackageError
 JSON = Any
 T = TypeVar("T")
 
+TEXT_TYPES = {"U": "str", "S": "bytes"}
+"""numpy's kind of an array of text -> our name of its type."""
+
 
 class Status(StrEnum):
     """How a step ended."""

@@ -15,8 +15,8 @@ from pytest_navigator.errors import unknown
 from pytest_navigator.files.shapes import KINDS
 from pytest_navigator.files.shapes import bytes_of
 from pytest_navigator.files.shapes import plan
-from pytest_navigator.npz import TEXT_TYPES
 from pytest_navigator.npz import dtype_of
+from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.tolerances import number
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.files.signature_text import with_batch
-from pytest_navigator.npz import TEXT_TYPES
 from pytest_navigator.npz import dtype_of
+from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.signatures import optimal_batch_size
 
 if TYPE_CHECKING:

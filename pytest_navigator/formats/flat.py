@@ -12,6 +12,7 @@ from pytest_navigator.errors import Unavailable
 from pytest_navigator.formats.traces import without_folders
 from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.frameworks.torch import calling
+from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.reproduce.code import identifiers
 from pytest_navigator.requirements import missing
 from pytest_navigator.runners.outputs import by_name
@@ -73,8 +74,6 @@ def flat_module(model: torch.nn.Module, signature: Signature) -> torch.nn.Module
         StepFailed: an output is text.
     """
     import torch
-
-    from pytest_navigator.npz import TEXT_TYPES
 
     from pytest_navigator.structure import unflatten_call
 

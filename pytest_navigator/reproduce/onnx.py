@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import indent
 from typing import TYPE_CHECKING
 
-from pytest_navigator.npz import TEXT_TYPES
+from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.reproduce import torch
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords

@@ -163,9 +163,7 @@ def test_a_bfloat16_model_is_exported_with_its_types(tmp_path: Path) -> None:
     runner, _ = exported(subject, tmp_path)
     kinds = [v.type.tensor_type.elem_type for v in onnx.load(tmp_path / "model.onnx").graph.input]
     assert kinds == [onnx.TensorProto.BFLOAT16]
-    with pytest.raises(
-        StepFailed, match="does not implement the operator Gemm in the version of opset 13 for these types"
-    ):
+    with pytest.raises(StepFailed, match=r"does not implement the operator Gemm .* for these types"):
         runner.activate()
 
 
