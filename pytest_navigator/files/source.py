@@ -70,13 +70,14 @@ class FileSource(Source):
             SourceError: nothing on this machine can run it.
             StepFailed: the runtime cannot load it.
         """
+        runner = self.runner
         self._context.isolated(
             "take",
             path=self.model,
             target=self._context.artifact(),
             parts=self._description.parts,
         )
-        self._open()
+        self._open(runner)
 
     def fingerprint(self) -> str | None:
         """SHA-256 over the file and what belongs to it, as it was when this was first asked."""
@@ -108,7 +109,7 @@ class FileSource(Source):
     def call(self, args: Sequence[object], kwargs: dict[str, Any]) -> object:
         """Run one inference; returns the outputs by name, or in the structure that the runtime gives them."""
         if not self._handle:
-            self._open()
+            self._open(self.runner)
         arrays = self._arrays(Call(*args, **kwargs))
         for spec in self._description.inputs:
             _check_fitting(spec, arrays[spec.name])
@@ -171,13 +172,13 @@ class FileSource(Source):
         )
         return structured(found, Description)
 
-    def _open(self) -> None:
+    def _open(self, runner: RunnerRecord) -> None:
         handle = uuid.uuid4().hex
         self._context.isolated(
             "open_runner",
             folder=self._context.folder.path,
             variant=self._context.variant,
-            runner=self.runner.path,
+            runner=runner.path,
             handle=handle,
             signature=self._signature(),
         )

@@ -273,18 +273,34 @@ def test_a_saved_model_without_a_signature_or_with_several(
     nav("--nav-model=several", formats="", subprocess=True).assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize(
+    ("file", "package", "message"),
+    [
+        ("model.onnx", "onnxruntime", "model.onnx cannot be run: ONNX Runtime is not installed (pip install *[onnx])"),
+        ("model.onnx", "onnx", "model.onnx cannot be read: onnx is not installed (pip install *[onnx])"),
+        ("two.pt", "torch", "two.pt cannot be run: PyTorch is not installed (pip install *[torch])"),
+        ("saved", "tensorflow", "saved cannot be run: TensorFlow is not installed (pip install *[tensorflow])"),
+    ],
+)
 def test_a_package_that_is_not_installed_names_the_extra(
-    pytester: pytest.Pytester, source_error: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester,
+    source_error: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    package: str,
+    message: str,
 ) -> None:
     from pytest_navigator import requirements
 
     linear(pytester.path / "model.onnx")
-    find, gone = importlib.util.find_spec, {"onnxruntime"}
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name in gone else find(name, *rest))
+    torch_files(pytester.path)
+    pytester.mkdir("saved").joinpath("saved_model.pb").write_bytes(b"\x08\x01")
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == package else find(name, *rest))
     requirements._check.cache_clear()
-    message = source_error("--nav-model=model.onnx")
+    found = source_error(f"--nav-model={file}")
     requirements._check.cache_clear()
-    assert fits(message, "model.onnx cannot be run: ONNX Runtime is not installed (pip install pytest-navigator?onnx])")
+    assert fits(found, message)
 
 
 def test_a_fixture_that_returns_no_path(pytester: pytest.Pytester, source_error: Callable[..., str]) -> None:
