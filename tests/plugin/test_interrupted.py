@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,7 @@ from blackbox import FAKE_FORMAT
 from blackbox import status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CONFIG = "nav_config = NavConfig(framework='dense', formats=[FakeConfig()])\n"
@@ -52,12 +55,24 @@ def verified(pytester: pytest.Pytester) -> Path:
     return pytester.path
 
 
-def started(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a run; whatever happens, nothing of it is left."""
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--nav-package=out.nav", "--nav-no-profile"]
-    with (folder / "output.txt").open("wb") as output:
-        return subprocess.Popen(
-            [*command, *arguments], cwd=folder, start_new_session=True, stdout=output, stderr=subprocess.STDOUT
-        )
+    ours = signal.signal(signal.SIGINT, signal.SIG_DFL)  # what a process that ignores it starts ignores it as well
+    try:
+        with (folder / "output.txt").open("wb") as output:
+            run = subprocess.Popen(
+                [*command, *arguments], cwd=folder, start_new_session=True, stdout=output, stderr=subprocess.STDOUT
+            )
+    finally:
+        signal.signal(signal.SIGINT, ours)
+    try:
+        yield run
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
 
 
 def interrupt(run: subprocess.Popen[bytes], waiting: Path) -> None:
