@@ -64,7 +64,10 @@ LOADERS = {
 
 MODELS = {
     "None": ("None", "nav_model returned NoneType: a torch.nn.Module is needed"),
-    "a path": ("'model.pt'", "nav_model returned str: a torch.nn.Module is needed"),
+    "a path": (
+        "'model.pt'",
+        "nav_model returned the path 'model.pt', which is no torch model; of a file, say what it is: *",
+    ),
     "a class": ("torch.nn.ReLU", "nav_model returned the class ReLU: return an instance of it"),
     "a state dict": (
         "torch.nn.Linear(5, 7).state_dict()",
