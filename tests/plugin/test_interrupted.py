@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +20,6 @@ from blackbox import status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CONFIG = "nav_config = NavConfig(framework='dense', formats=[FakeConfig()])\n"
 
@@ -43,16 +44,24 @@ PARALLEL = pytest.mark.parametrize("arguments", [[], ["-n2"]], ids=["plain", "n2
 SECOND = "test_quality.py::verify_second[fake-cpu]"
 
 
-@pytest.fixture
-def verified(pytester: pytest.Pytester) -> Path:
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with its complete, verified package."""
-    pytester.makepyfile(fake_format=FAKE_FORMAT, test_quality=VERIFIED)
-    pytester.makeconftest(DENSE + CONFIG)
-    with started(pytester.path) as run:
+    folder = tmp_path_factory.mktemp("verified")
+    files = {"fake_format.py": FAKE_FORMAT, "test_quality.py": VERIFIED, "conftest.py": DENSE + CONFIG}
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    with started(folder) as run:
         assert run.wait(120) == 0
-    own = status(pytester.path / "out.nav")["pytest_navigator"]
+    own = status(folder / "out.nav")["pytest_navigator"]
     assert (own["complete"], own["verified"]) == (True, ["fake/FakeCPU"])
-    return pytester.path
+    return folder
+
+
+@pytest.fixture
+def verified(project: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(project, tmp_path / "verified"))
 
 
 @contextmanager
