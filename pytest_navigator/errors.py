@@ -25,6 +25,10 @@ class InferenceError(SourceError):
     """The model raises on a sample, or gives no finite numbers there."""
 
 
+EAGER = "eager"
+"""Kind of the failure of a compiled runner that has compiled nothing."""
+
+
 class StepFailed(NavigatorError):
     """A step ran and did not reach its goal.
 

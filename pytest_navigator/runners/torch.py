@@ -17,6 +17,7 @@ from typing import Any
 from typing import ClassVar
 from typing import cast
 
+from pytest_navigator.errors import EAGER
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.frameworks.torch import calling
@@ -221,7 +222,7 @@ class TorchCompileRunner(LiveTorchRunner):
             warnings.simplefilter("ignore", DeprecationWarning)
             yield
             if not self._proven and _graphs_compiled() == before and not self._has_graphs(feed):
-                raise StepFailed(_eager_message())
+                raise StepFailed(_eager_message(), kind=EAGER)
         self._proven = True
 
     def _has_graphs(self, feed: Mapping[str, np.ndarray]) -> bool:
@@ -264,8 +265,8 @@ def _eager_message() -> str:
     if torch._dynamo.config.disable or os.environ.get("TORCHDYNAMO_DISABLE") == "1":
         why = "torch.compile is switched off; unset TORCHDYNAMO_DISABLE"
     else:
-        why = "its forward is under @torch.compiler.disable, or all of it is outside of what torch.compile understands"
-    return f"nothing was compiled, the model ran eagerly: {why} (--nav-runtimes chooses other runtimes)"
+        why = "its forward is under @torch.compiler.disable, or torch.compile leaves all of it alone, as it does nn.GRU"
+    return f"nothing was compiled, the model ran eagerly: {why}"
 
 
 def _options(parameters: Mapping[str, JSON]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pytest_navigator.errors import EAGER
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.errors import StepFailed
@@ -119,7 +120,7 @@ def _attempt(context: Context) -> Outcome:
         if error.__cause__ and _debugging():
             raise error.__cause__ from None
         _log(context, error.detail)
-        status = Status.XFAILED if _expected(context) else Status.FAILED
+        status = Status.XFAILED if _expected(context) or _eager(context, error) else Status.FAILED
         return _empty(step, status, message=error.message, detail=error.detail, error=error.kind, data=error.data)
     except NavigatorError as error:
         cause = error.__cause__
@@ -155,6 +156,15 @@ def _expected(context: Context) -> bool:
     """Whether a failure is none of the user's: a format that nobody named cannot be made from this model."""
     matrix = context.suite.matrix
     return context.step.step in ("export", "convert") and context.step.key not in matrix.named
+
+
+def _eager(context: Context, error: StepFailed) -> bool:
+    """Whether a compiler that nobody asked for leaves the model alone: its numbers would be the eager ones."""
+    settings, runner = context.suite.settings, context.step.runner
+    if error.kind != EAGER:
+        return False
+    asked = {*(settings.runtimes or ()), *settings.require}
+    return not asked & {runner, context.runner.runtime, context.suite.matrix.cell_id(context.step.key, runner)}
 
 
 def _empty(step: Step, status: Status, **fields: object) -> Outcome:
