@@ -3,92 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import subjects
 
 from pytest_navigator.frameworks.jax import JaxFramework
-from pytest_navigator.records import Signature
-from pytest_navigator.records import TensorSpec
-from pytest_navigator.structure import call_of
-from pytest_navigator.structure import flatten_call
-from pytest_navigator.structure import flatten_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from pytest_navigator.frameworks.base import Framework
 
-    from pytest_navigator.formats.base import Format
-    from pytest_navigator.formats.base import FormatConfig
-    from pytest_navigator.frameworks.jax import JaxSource
-    from pytest_navigator.records import Variant
-    from pytest_navigator.runners.base import Runner
-
-BATCH = {0: "batch"}
 RANDOM = np.random.default_rng(0)
 
 
-@dataclass
-class Subject:
-    """A model with everything that a format or a runner asks of it; `sample(n)` is a sample of batch size n."""
+class Subject(subjects.Subject):
+    framework: ClassVar[Framework] = JaxFramework()
 
-    model: Any
-    sample: Callable[[int], object]
-    axes: dict[str, dict[int, str]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.framework = JaxFramework()
-        self.source: JaxSource = self.framework.source(self.model, {})
-        sample = self.sample(2)
-        self.example = self.feed(sample)
-        input_tree, inputs = self._flat(sample)
-        output_tree, outputs = self._run(sample)
-        specs = [tuple(self._spec(name, array) for name, array in arrays.items()) for arrays in (inputs, outputs)]
-        self.signature = Signature(specs[0], specs[1], input_tree, output_tree, 0, "jax")
-
-    def feed(self, sample: object) -> dict[str, np.ndarray]:
-        return self._flat(sample)[1]
-
-    def expected(self, sample: object) -> dict[str, np.ndarray]:
-        return self._run(sample)[1]
-
-    def export(
-        self, format: Format, config: FormatConfig, path: Path, index: int = 0
-    ) -> tuple[Variant, dict[str, Any]]:
-        variant = format.variants(config, [])[index]
-        return variant, format.export(self.source, self.example, self.signature, variant, path / variant.file)
-
-    def check(self, runner: Runner, sizes: tuple[int, ...] = (1, 2, 5), atol: float = 1e-5) -> None:
-        """Compare a runner with the source at several batch sizes."""
-        with runner:
-            for size in sizes:
-                self.check_sample(runner, self.sample(size), atol)
-
-    def check_sample(self, runner: Runner, sample: object, atol: float = 1e-5) -> None:
-        found, expected = runner.infer(self.feed(sample)), self.expected(sample)
-        assert list(found) == list(expected)
-        for name, array in expected.items():
-            assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
-            np.testing.assert_allclose(found[name].astype("f8"), array.astype("f8"), atol=atol, rtol=1e-5)
-
-    def _flat(self, sample: object) -> tuple[Any, dict[str, np.ndarray]]:
-        return flatten_call(call_of(sample, "jax"), self.source.parameter_names(), None, self.framework)
-
-    def _run(self, sample: object) -> tuple[Any, dict[str, np.ndarray]]:
-        call = call_of(sample, "jax")
-        args, kwargs = jax.tree.map(jnp.asarray, (call.args, dict(call.kwargs)))
-        return flatten_output(self.source.call(args, kwargs), None, self.framework)
-
-    def _spec(self, name: str, array: np.ndarray) -> TensorSpec:
-        axes = self.axes.get(name, BATCH if array.ndim else {})
-        shape = tuple(-1 if axis in axes else size for axis, size in enumerate(array.shape))
-        return TensorSpec(name, shape, array.dtype.name, dict(axes), axes.get(0) == "batch")
+    def arguments(self, sample: object) -> tuple[Any, Any]:
+        args, kwargs = super().arguments(sample)
+        return jax.tree.map(jnp.asarray, (args, dict(kwargs)))
 
 
 def normal(*shape: int) -> np.ndarray:

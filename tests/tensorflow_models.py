@@ -2,87 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 
 import keras
 import numpy as np
+import subjects
 import tensorflow as tf
 
 from pytest_navigator.frameworks.tensorflow import TensorFlowFramework
-from pytest_navigator.npz import dtype_name
-from pytest_navigator.records import Signature
-from pytest_navigator.records import TensorSpec
-from pytest_navigator.structure import flatten_call
-from pytest_navigator.structure import flatten_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from pytest_navigator.formats.base import Format
-    from pytest_navigator.formats.base import FormatConfig
-    from pytest_navigator.records import Variant
-    from pytest_navigator.runners.base import Runner
-
-BATCH = {0: "batch"}
+    from pytest_navigator.frameworks.base import Framework
 
 
-@dataclass
-class Subject:
-    """A model with everything that a format or a runner asks of it; `sample(n)` is a sample of batch size n."""
-
-    model: Any
-    sample: Callable[[int], object]
-    axes: dict[str, dict[int, str]] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        self.framework = TensorFlowFramework()
-        self.source = self.framework.source(self.model, {})
-        input_tree, self.example = self._flat(self.sample(2))
-        output_tree, outputs = self._run(self.sample(2))
-        specs = [tuple(self._spec(name, array) for name, array in arrays.items()) for arrays in (self.example, outputs)]
-        self.signature = Signature(specs[0], specs[1], input_tree, output_tree, 0, "tensorflow")
-
-    def feed(self, sample: object) -> dict[str, np.ndarray]:
-        return self._flat(sample)[1]
-
-    def export(
-        self, format: Format, config: FormatConfig, path: Path, index: int = 0
-    ) -> tuple[Variant, dict[str, Any]]:
-        variant = format.variants(config, [])[index]
-        return variant, format.export(self.source, self.example, self.signature, variant, path / variant.file)
-
-    def check(self, runner: Runner, sizes: tuple[int, ...] = (1, 2, 5)) -> None:
-        """Compare a runner with the source at several batch sizes."""
-        with runner:
-            for size in sizes:
-                sample = self.sample(size)
-                found, expected = runner.infer(self.feed(sample)), self._run(sample)[1]
-                assert list(found) == list(expected)
-                for name, array in expected.items():
-                    assert (dtype_name(found[name].dtype), found[name].shape) == (dtype_name(array.dtype), array.shape)
-                    if array.dtype.kind == "U":
-                        assert found[name].tolist() == array.tolist()
-                    else:
-                        np.testing.assert_allclose(found[name], array, atol=1e-5, rtol=1e-5)
-
-    def _flat(self, sample: object) -> tuple[Any, dict[str, np.ndarray]]:
-        call = self.source.call_of(sample)
-        names = self.names or self.source.input_names(call)
-        return flatten_call(call, self.source.parameter_names(), names, self.framework)
-
-    def _run(self, sample: object) -> tuple[Any, dict[str, np.ndarray]]:
-        call = self.source.call_of(sample)
-        return flatten_output(self.source.call(call.args, call.kwargs), None, self.framework)
-
-    def _spec(self, name: str, array: np.ndarray) -> TensorSpec:
-        axes = self.axes.get(name, BATCH if array.ndim else {})
-        shape = tuple(-1 if axis in axes else size for axis, size in enumerate(array.shape))
-        return TensorSpec(name, shape, dtype_name(array.dtype), dict(axes), axes.get(0) == "batch")
+class Subject(subjects.Subject):
+    framework: ClassVar[Framework] = TensorFlowFramework()
 
 
 def floats(*shape: int) -> np.ndarray:

@@ -2,93 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 
-import numpy as np
+import subjects
 import torch
 
 from pytest_navigator.frameworks.torch import TorchFramework
-from pytest_navigator.npz import dtype_name
-from pytest_navigator.records import Signature
-from pytest_navigator.records import TensorSpec
-from pytest_navigator.structure import call_of
-from pytest_navigator.structure import flatten_call
-from pytest_navigator.structure import flatten_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from pytest_navigator.frameworks.base import Framework
 
-    from pytest_navigator.formats.base import Format
-    from pytest_navigator.formats.base import FormatConfig
-    from pytest_navigator.frameworks.torch import TorchSource
-    from pytest_navigator.records import Variant
-    from pytest_navigator.runners.base import Runner
-
-BATCH = {0: "batch"}
 PLAIN: dict[str, Any] = {}
 
 
-@dataclass
-class Subject:
-    """A model with everything that a format or a runner asks of it; `sample(n)` is a sample of batch size n."""
-
-    model: torch.nn.Module
-    sample: Callable[[int], object]
-    axes: dict[str, dict[int, str]] = field(default_factory=dict)
-    example_size: int = 2
+class Subject(subjects.Subject):
+    framework: ClassVar[Framework] = TorchFramework()
 
     def __post_init__(self) -> None:
         torch.manual_seed(0)
-        self.framework = TorchFramework()
-        self.source: TorchSource = self.framework.source(self.model, PLAIN)
-        self.example = self.feed(self.sample(self.example_size))
-        sample = self.sample(self.example_size)
-        input_tree, inputs = self._flat(sample)
-        output_tree, outputs = self._run(sample)
-        specs = [tuple(self._spec(name, array) for name, array in arrays.items()) for arrays in (inputs, outputs)]
-        self.signature = Signature(specs[0], specs[1], input_tree, output_tree, 0, "torch")
-
-    def feed(self, sample: object) -> dict[str, np.ndarray]:
-        return self._flat(sample)[1]
-
-    def expected(self, sample: object) -> dict[str, np.ndarray]:
-        return self._run(sample)[1]
-
-    def export(
-        self, format: Format, config: FormatConfig, path: Path, index: int = 0
-    ) -> tuple[Variant, dict[str, Any]]:
-        variant = format.variants(config, [])[index]
-        file = path / variant.file
-        return variant, format.export(self.source, self.example, self.signature, variant, file)
-
-    def check(self, runner: Runner, sizes: tuple[int, ...] = (1, 2, 5), atol: float = 1e-5) -> None:
-        """Compare a runner with the source at several batch sizes."""
-        with runner:
-            for size in sizes:
-                self.check_sample(runner, self.sample(size), atol)
-
-    def check_sample(self, runner: Runner, sample: object, atol: float = 1e-5) -> None:
-        found, expected = runner.infer(self.feed(sample)), self.expected(sample)
-        assert list(found) == list(expected)
-        for name, array in expected.items():
-            assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
-            np.testing.assert_allclose(found[name].astype("f8"), array.astype("f8"), atol=atol, rtol=1e-5)
-
-    def _flat(self, sample: object) -> tuple[Any, dict[str, np.ndarray]]:
-        return flatten_call(call_of(sample, "torch"), self.source.parameter_names(), None, self.framework)
-
-    def _run(self, sample: object) -> tuple[Any, dict[str, np.ndarray]]:
-        call = call_of(sample, "torch")
-        return flatten_output(self.source.call(call.args, call.kwargs), None, self.framework)
-
-    def _spec(self, name: str, array: np.ndarray) -> TensorSpec:
-        axes = self.axes.get(name, BATCH if array.ndim else {})
-        shape = tuple(-1 if axis in axes else size for axis, size in enumerate(array.shape))
-        return TensorSpec(name, shape, dtype_name(array.dtype), dict(axes), axes.get(0) == "batch")
+        super().__post_init__()
 
 
 class Residual(torch.nn.Module):
