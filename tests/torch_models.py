@@ -74,6 +74,17 @@ class BakedBatch(torch.nn.Module):
         return x.reshape(int(x.shape[0]), -1) * 2
 
 
+class Recurrent(torch.nn.Module):
+    """torch.export takes the length of what a recurrent layer reads for a constant."""
+
+    def __init__(self, layer: type[torch.nn.RNNBase]) -> None:
+        super().__init__()
+        self.layer = layer(4, 6, batch_first=True)  # type: ignore[call-arg]  # RNNBase takes the mode first
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x)[0].sum(1)
+
+
 class ScaledByBatch(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * x.shape[0]
@@ -144,6 +155,10 @@ def branching() -> Subject:
 
 def baked() -> Subject:
     return Subject(BakedBatch().eval(), lambda n: torch.randn(n, 4))
+
+
+def recurrent(layer: type[torch.nn.RNNBase]) -> Subject:
+    return Subject(Recurrent(layer).eval(), lambda n: torch.randn(n, n + 3, 4), {"x": {0: "batch", 1: "length"}})
 
 
 def halves() -> Subject:

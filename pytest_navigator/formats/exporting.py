@@ -14,13 +14,18 @@ from typing import TYPE_CHECKING
 import pytest_navigator
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.traces import public_name
 from pytest_navigator.messages import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Sequence
 
 LIBRARIES = ("torch", "tensorflow", "keras", "tf2onnx", "jax", "jaxlib", "flax", "equinox", "jax2onnx", "onnx")
 """Whose lines in a traceback are not the user's."""
+
+TRACER = ": TracerWarning: "
+"""What torch says of what its tracer cannot see."""
 
 # What exporters say of failures that users meet often, and what it means for their model.
 CAUSES = (
@@ -61,10 +66,27 @@ def exporter(what: str) -> Iterator[list[str]]:
             print(*lines, sep="\n", end="\n" if lines else "", file=sys.stderr)
 
 
+def frozen(lines: Sequence[str]) -> str:
+    """Return what to know of a trace that took Python values for constants in the model's own code; "" if it did not.
+
+    The framework's own layers do that too, where they only check their arguments.
+    """
+    found = [line for line in lines if TRACER in line and not line.startswith(tuple(f"{name}/" for name in LIBRARIES))]
+    if not found:
+        return ""
+    more = f" ({len(found) - 1} more in format.log)" if len(found) > 1 else ""
+    return found[0].partition(". ")[0] + more
+
+
 def _useful(caught: list[warnings.WarningMessage]) -> list[str]:
     """Deprecations speak to the exporter's callers, which is us; what concerns the model stays."""
-    texts = [str(w.message).strip() for w in caught if not issubclass(w.category, DeprecationWarning | FutureWarning)]
-    return list(dict.fromkeys(" ".join(text.split()) for text in texts))
+    kept = [w for w in caught if not issubclass(w.category, DeprecationWarning | FutureWarning)]
+    return list(dict.fromkeys(_line(w) for w in kept))
+
+
+def _line(warning: warnings.WarningMessage) -> str:
+    place = f"{public_name(warning.filename)}:{warning.lineno}"
+    return f"{place}: {warning.category.__name__}: {' '.join(str(warning.message).split())}"
 
 
 def failure(what: str, error: BaseException) -> StepFailed:

@@ -127,7 +127,7 @@ def exported_program(
                 return _named_files(program), attempt is _derived_dims
         except Exception as error:
             errors.append(error)
-            if not _is_about_sizes(error):
+            if not is_about_sizes(error):
                 break
     raise errors[0]
 
@@ -178,5 +178,6 @@ def _dim_names(signature: Signature) -> dict[str, str]:
     return dict(zip(symbols, identifiers(symbols), strict=True))
 
 
-def _is_about_sizes(error: BaseException) -> bool:
+def is_about_sizes(error: BaseException) -> bool:
+    """Whether torch.export refused a dynamic axis."""
     return any(word in str(error) for word in ("Constraints violated", "0/1 speciali", "specialized"))

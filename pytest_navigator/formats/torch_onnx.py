@@ -10,9 +10,11 @@ from typing import Any
 
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import exporter
+from pytest_navigator.formats.exporting import failure
 from pytest_navigator.formats.flat import example_tensors
 from pytest_navigator.formats.flat import exported_program
 from pytest_navigator.formats.flat import flat_module
+from pytest_navigator.formats.flat import is_about_sizes
 from pytest_navigator.formats.flat import on_device
 from pytest_navigator.formats.onnx_file import opset_of
 from pytest_navigator.formats.onnx_file import store
@@ -34,12 +36,20 @@ if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
 
+EXPORT = "torch.onnx.export"
+
+OTHER_ENGINE = (
+    "torch's other exporter may take every size (those of nn.GRU and nn.LSTM, for example): "
+    "OnnxConfig(export_engine=OnnxTraceExportConfig())"
+)
+"""What to try where dynamo makes a dynamic axis a constant."""
+
 
 def export_onnx(
     source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
 ) -> dict[str, JSON]:
     """Try the engines until one delivers the opset; returns which one did."""
-    with exporter("torch.onnx.export") as lines:
+    with exporter(EXPORT) as lines:
         data = _export(source, example, signature, variant.parameters, path)
     return {**data, "warnings": lines}
 
@@ -85,7 +95,13 @@ def _dynamo(
     import torch
 
     device = str(tensors[0].device) if tensors else "cpu"
-    program, derived = exported_program(model, tensors, signature, {}, device)
+    try:
+        program, derived = exported_program(model, tensors, signature, {}, device)
+    except Exception as error:
+        if not is_about_sizes(error):
+            raise
+        told = failure(EXPORT, error)
+        raise StepFailed(f"{told.message}; {OTHER_ENGINE}", told.detail, told.kind) from error
     # With gradients on, the decompositions fail on views that they make of attention (T5).
     with torch.no_grad():
         made = torch.onnx.export(program, (), None, dynamo=True, **options(signature, parameters))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 # The innermost site-packages folder is where a library's own names begin; of other files only the name is public.
 PATTERNS = (
@@ -16,3 +17,9 @@ def without_folders(text: str) -> str:
     for pattern in PATTERNS:
         text = pattern.sub("", text)
     return text
+
+
+def public_name(file: str) -> str:
+    """Return the path of a Python file without the folders of this machine: `torch/nn/modules/rnn.py`, `model.py`."""
+    _, installed, name = file.rpartition("/site-packages/")
+    return name if installed else Path(file).name

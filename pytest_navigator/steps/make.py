@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.described import foreign
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.exporting import frozen
 from pytest_navigator.importing import path_of
 from pytest_navigator.live import live_section
 from pytest_navigator.npz import load_npz
@@ -74,13 +75,16 @@ def _proven(context: Context, data: JSON) -> Result:
     """Load the artifact in the first runner that this machine has; without any it is not proven, and says so."""
     artifact = context.artifact()
     recorded = {**data, "bytes": sum(path.stat().st_size for path in files_of(artifact))}
+    caveat = frozen(data.get("warnings", ()))
     for runner in context.run.registry.format(context.variant.format).runners:
         if context.missing(runner.requires) is None:
             settings = context.isolated(
                 "loads", folder=context.folder.path, variant=context.variant, runner=path_of(runner)
             )
-            return Result({**recorded, "loaded": runner.name, "settings": settings}, digest=digest_of(artifact))
-    return Result(recorded, message="not loaded: no runtime for it here", digest=digest_of(artifact))
+            loaded = {"loaded": runner.name, "settings": settings}
+            return Result({**recorded, **loaded}, message=caveat, digest=digest_of(artifact))
+    message = "; ".join(filter(None, ("not loaded: no runtime for it here", caveat)))
+    return Result(recorded, message=message, digest=digest_of(artifact))
 
 
 def _clear(context: Context) -> None:

@@ -172,6 +172,19 @@ def test_a_fixed_batch_is_a_failure_of_the_export(tmp_path: Path) -> None:
         exported(torch_models.baked(), tmp_path)
 
 
+@pytest.mark.parametrize("layer", [torch.nn.GRU, torch.nn.LSTM])
+def test_an_axis_that_dynamo_fixes_is_a_failure_that_says_which_exporter_may_take_it(
+    layer: type[torch.nn.RNNBase], tmp_path: Path
+) -> None:
+    subject = torch_models.recurrent(layer)
+    with pytest.raises(
+        StepFailed, match=r"fixes length to 5 .* OnnxConfig\(export_engine=OnnxTraceExportConfig\(\)\)$"
+    ):
+        exported(subject, tmp_path)
+    runner, _ = exported(subject, tmp_path, export_engine=OnnxTraceExportConfig())
+    subject.check(runner)
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_an_axis_that_is_fixed_in_a_file_is_found(tmp_path: Path) -> None:
     subject = torch_models.linear()

@@ -3,11 +3,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 import torch_models
 from torch_models import Subject
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.exporting import frozen
 from pytest_navigator.formats.torchscript import TorchScriptConfig
 from pytest_navigator.formats.torchscript import TorchScriptFormat
 from pytest_navigator.runners.torchscript import TorchScriptCPU
@@ -71,9 +73,25 @@ def test_script_keeps_a_branch_that_trace_loses_with_a_warning(tmp_path: Path) -
     with scripted:
         subject.check_sample(scripted, -subject.sample(3))
     traced, data = exported(subject, tmp_path, jit_type="trace")
-    assert "Converting a tensor to a Python boolean" in data["warnings"][0]
+    told = data["warnings"][0].partition(". ")[0]
+    assert told.startswith("torch_models.py:")
+    assert told.endswith(
+        ": TracerWarning: Converting a tensor to a Python boolean might cause the trace to be incorrect"
+    )
+    assert frozen(data["warnings"]) == told
     with traced, pytest.raises(AssertionError, match="Not equal to tolerance"):
         subject.check_sample(traced, -subject.sample(3))
+
+
+def test_what_torchs_own_layers_do_while_they_are_traced_is_no_caveat(tmp_path: Path) -> None:
+    _, data = exported(torch_models.recurrent(torch.nn.GRU), tmp_path, jit_type="trace")
+    assert data["warnings"][0].startswith("torch/nn/modules/rnn.py:")
+    assert frozen(data["warnings"]) == ""
+
+
+def test_the_first_of_several_frozen_values_is_told_and_the_others_are_counted() -> None:
+    lines = ["a.py:1: UserWarning: slow", *(f"a.py:{n}: TracerWarning: Converting it. We cannot." for n in (2, 3, 4))]
+    assert frozen(lines) == "a.py:2: TracerWarning: Converting it (2 more in format.log)"
 
 
 def test_a_transformer_is_traced_by_keywords_and_fails_to_script_in_one_line(tmp_path: Path) -> None:

@@ -79,6 +79,20 @@ def test_a_traced_branch_fails_correctness_and_a_scripted_one_does_not(
     result.stdout.no_fnmatch_line("*Strategy: torchscript-trace*")
 
 
+def test_a_traced_branch_that_no_sample_takes_is_a_note_of_the_summary_and_of_the_package(
+    project: Project, nav: Nav, pytester: pytest.Pytester
+) -> None:
+    project(BRANCH, loader="[torch.ones(3, 5)]")
+
+    result = nav("--nav-package=out.nav")
+
+    result.assert_outcomes(passed=4)
+    note = "conftest.py:6: TracerWarning: Converting a tensor to a Python boolean might cause the trace to be incorrect"
+    result.stdout.fnmatch_lines([f"note: export.torchscript-trace: {note}"])
+    steps = status(pytester.path / "out.nav")["pytest_navigator"]["steps"]
+    assert steps["export.torchscript-trace"]["message"] == note
+
+
 def test_an_output_scaled_by_the_batch_size_is_right_at_every_batch_size(project: Project, nav: Nav) -> None:
     project(SCALED.format(size="x.shape[0]"), loader="[torch.ones(3, 5), torch.ones(2, 5)]")
 
