@@ -10,27 +10,28 @@ from typing import Any
 from pytest_navigator.config import NavConfig
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.recorded import REPACK
+from pytest_navigator.package.recorded import recorded
+from pytest_navigator.package.recorded import records_of
 from pytest_navigator.package.selection import DATA
 from pytest_navigator.package.selection import SMALL
 from pytest_navigator.profile_config import OptimizationProfile
 from pytest_navigator.profile_config import ProfilerConfig
 from pytest_navigator.records import Case
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Signature
-from pytest_navigator.records import Status
-from pytest_navigator.records import SuiteRecord
 from pytest_navigator.records import structured
 from pytest_navigator.tolerances import Rule
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_navigator.package.reader import PackageFile
+    from pytest_navigator.package.results import Results
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import Outcome
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import SuiteRecord
     from pytest_navigator.records import Variant
 
 PROFILES: tuple[type, ...] = (OptimizationProfile, ProfilerConfig)
-REPACK = "make it again from the model"
 
 
 @dataclass(frozen=True)
@@ -118,38 +119,25 @@ def read_package(path: Path) -> PackageSource:
     Raises:
         PackageError: it is truncated or no package; it is of Model Navigator itself, or holds nothing to check.
     """
-    with open_package(path) as package:
-        details = package.details
-        if "suite" not in details:
-            raise PackageError(_foreign(path, package))
-        try:
-            found = _read(path, details, package.files())
-        except PackageError:
-            raise
-        except Exception as error:  # cattrs raises many types
-            version = details.get("version", "an unknown version")
-            raise PackageError(
-                f"{path}: its records, written by {version}, are not those of this version: {error}; {REPACK}"
-            ) from error
+    with open_package(path) as package, records_of(package):
+        found = _read(path, recorded(package), package.files())
     _check(found)
     return found
 
 
-def _read(path: Path, details: dict[str, JSON], files: dict[str, str]) -> PackageSource:
-    suite = structured({"package": "", **details["suite"], "settings": details["settings"]}, SuiteRecord)
-    outcomes = {name: structured(step, Outcome) for name, step in details["steps"].items()}
-    source = outcomes.get("source")
-    if source is None or not source.passed:
+def _read(path: Path, results: Results, files: dict[str, str]) -> PackageSource:
+    source, suite = results.source, results.suite
+    if source is None or not source.passed or results.signature is None:
         why = source.message if source else "its source step did not run"
         raise PackageError(f"{path}: its model was not fit for checks: {why}")
-    digests = {o.key: o.digest for o in outcomes.values() if o.step == "export" and o.passed}
+    digests = {o.key: o.digest for o in results.outcomes if o.step == "export" and o.passed}
     return PackageSource(
         path=path,
         suite=suite,
-        signature=structured(details["signature"], Signature),
+        signature=results.signature,
         source=source,
         cases=structured(source.data["cases"], tuple[Case, ...]),
-        verifications=tuple(_verification(record) for record in details["verification"]),
+        verifications=tuple(outcome for outcome in results.outcomes if outcome.step == "verify"),
         files=files,
         digests={key: source.digest_of(key) for key in suite.provided} | digests,
     )
@@ -168,27 +156,6 @@ def _check(found: PackageSource) -> None:
             f"{found.path} holds no model that was exported from its {found.suite.framework} source, so there is "
             f"nothing to check; {REPACK + ' with --nav-keep=all' if made else 'check that source itself'}"
         )
-
-
-def _foreign(path: Path, package: PackageFile) -> str:
-    version = package.status.get("model_navigator_version") or package.status.get("format_version")
-    return (
-        f"{path} is a package of Model Navigator {version}: only packages of this project can be checked again. Unpack "
-        "it, and name a model in it (--nav-model=onnx/model.onnx)"
-    )
-
-
-def _verification(record: dict[str, JSON]) -> Outcome:
-    return Outcome(
-        step="verify",
-        status=Status(record["status"]),
-        key=record["key"],
-        runner=record["runner"],
-        message=record["message"],
-        started=record["time"],
-        digest=record["digest"],
-        data={"nodeid": record["nodeid"]},
-    )
 
 
 def _profile(value: JSON) -> Any:

@@ -63,6 +63,7 @@ def _without_latencies(result: JSON) -> JSON:
 
 
 def _verification(results: Results, outcome: Outcome) -> dict[str, JSON]:
+    more = {name: value for name, value in outcome.data.items() if name != "nodeid"}
     return {
         "nodeid": outcome.data.get("nodeid", ""),
         "key": outcome.key,
@@ -72,4 +73,7 @@ def _verification(results: Results, outcome: Outcome) -> dict[str, JSON]:
         "digest": outcome.digest,
         "current": results.current(outcome),
         "time": outcome.started,
+        "duration": outcome.duration,
+        **({"error": outcome.error} if outcome.error else {}),
+        **({"data": more} if more else {}),
     }
