@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
 import random
 import sys
@@ -14,9 +15,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator._compat import fixture_called
 from pytest_navigator.alarm import alarm
 from pytest_navigator.capture import redirected
 from pytest_navigator.capture import tail
+from pytest_navigator.collection import LOADER
+from pytest_navigator.collection import function_of
 from pytest_navigator.collection import named_of
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import SourceError
@@ -69,13 +73,27 @@ class Live:
         """Return the user's loader, NO_LOADER if there is none.
 
         Raises:
-            SourceError: nav_dataloader raised.
+            SourceError: nav_dataloader raised, or yields one sample after the other.
         """
         named = named_of(self.run.config)
         if named is not None and named.loader is not None:
             with self.run.building(self.suite.place):
                 return named.loader.loaded()
-        return self._fixture("nav_dataloader")
+        loader = self._fixture(LOADER)
+        self._check_yielded(loader)
+        return loader
+
+    def _check_yielded(self, loader: object) -> None:
+        """Refuse the first sample of a fixture that yields them all: pytest takes it for the fixture's value."""
+        from pytest_navigator.samples import one_sample
+
+        found = (fixture_called(holder, LOADER) for holder in self.suite.place.holders)
+        fixture = next((definition for definition in found if definition is not None), None)
+        if fixture is not None and inspect.isgeneratorfunction(function_of(fixture)) and (what := one_sample(loader)):
+            raise SourceError(
+                f"{LOADER} yields samples, and of a fixture pytest takes what it yields first, here {what}, for the "
+                "whole loader: collect them in a list and return that, or return an inner function that yields them"
+            )
 
     def _model(self) -> object:
         """Return the user's model: a `verify_` test need not see the fixture of one that is named."""

@@ -246,13 +246,20 @@ def _iterable(loader: object) -> Iterable[object]:
             loader = loader()
         except Exception as error:
             raise SourceError(f"the loader raised when it was called: {_text(error)}") from error
-    if hasattr(loader, "shape") and hasattr(loader, "dtype"):
-        raise SourceError(f"the loader is an array of shape {tuple(loader.shape)}: put it into a list, one batch each")
-    if isinstance(loader, Mapping | str | bytes | Call):
-        raise SourceError(f"the loader is a {type(loader).__name__}, which is one sample: put it into a list")
+    if what := one_sample(loader):
+        raise SourceError(f"the loader is {what}, which is one sample: return a list of samples, each a batch")
     if not _can_be_iterated(loader):
         raise SourceError(f"the loader is a {type_name(loader)}, which cannot be iterated: return a list of samples")
     return cast("Iterable[object]", loader)
+
+
+def one_sample(value: object) -> str:
+    """Return what a value is that is a sample and no loader, "" for anything else."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"one array of shape {tuple(value.shape)}"
+    if isinstance(value, Mapping):
+        return f"one {type(value).__name__} with the keys {', '.join(map(repr, value))}"
+    return f"one {type(value).__name__}" if isinstance(value, str | bytes | Call) else ""
 
 
 def _can_be_iterated(loader: object) -> bool:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # The source step always runs in pytest's process; --nav-in-process saves the child that would have nothing to do.
 LINEAR = "torch.nn.Linear(5, 7).eval()"
 
+ONE_SAMPLE = "which is one sample: return a list of samples, each a batch"
+
 LOADERS = {
     "empty": ("[]", "the loader is empty: it has to give at least one sample"),
     "an empty generator": ("iter(())", "the loader is empty: it has to give at least one sample"),
@@ -32,8 +34,8 @@ LOADERS = {
         "lambda: open('/nowhere')",
         "the loader raised when it was called: FileNotFoundError: *",
     ),
-    "one tensor": ("torch.randn(3, 5)", "the loader is an array of shape (3, 5): put it into a list, one batch each"),
-    "one dict": ("{'x': torch.randn(3, 5)}", "the loader is a dict, which is one sample: put it into a list"),
+    "one tensor": ("torch.randn(3, 5)", f"the loader is one array of shape (3, 5), {ONE_SAMPLE}"),
+    "one dict": ("{'x': torch.randn(3, 5)}", f"the loader is one dict with the keys 'x', {ONE_SAMPLE}"),
     "None": ("None", "the loader is a NoneType, which cannot be iterated: return a list of samples"),
     "another structure": (
         "[torch.randn(3, 5), (torch.randn(3, 5), torch.randn(3, 5))]",
@@ -109,6 +111,23 @@ import pytest, torch
 @pytest.fixture
 def nav_model() -> torch.nn.Module:
     return torch.nn.Linear(5, 7).eval()
+"""
+
+YIELDING = """
+@pytest.fixture
+def nav_dataloader():
+    for _ in range(4):
+        yield {}
+"""
+
+CLEANING = """
+@pytest.fixture
+def nav_dataloader():
+    def samples():
+        for _ in range(4):
+            yield torch.randn(3, 5)
+    yield samples
+    open("closed", "w").close()
 """
 
 
@@ -224,6 +243,37 @@ def test_a_model_without_a_loader_says_what_to_write(
 
     message = "there is no nav_dataloader beside nav_model; write a fixture that returns a list of samples"
     check(result, failed(result), f"*{message}")
+
+
+@pytest.mark.parametrize(
+    ("sample", "what"),
+    [
+        ("torch.randn(3, 5)", "one array of shape (3, 5)"),
+        ("{'input': torch.randn(3, 5)}", "one dict with the keys 'input'"),
+    ],
+)
+def test_a_fixture_that_yields_its_samples_is_told_what_pytest_makes_of_it(
+    pytester: pytest.Pytester, nav: Nav, failed: Failed, monkeypatch: pytest.MonkeyPatch, sample: str, what: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    pytester.makeconftest(f"{NO_LOADER}\n{YIELDING.format(sample)}")
+
+    result = nav("--nav-in-process")
+
+    message = failed(result)["test_source"]
+    assert message.startswith(
+        f"nav_dataloader yields samples, and of a fixture pytest takes what it yields first, here {what}, "
+    )
+    assert message.endswith("collect them in a list and return that, or return an inner function that yields them")
+    assert f"the loader is {what}" not in result.stdout.str()
+
+
+def test_a_fixture_that_yields_its_loader_once_may_clean_up_after_it(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makeconftest(f"{NO_LOADER}\n{CLEANING}")
+
+    nav("--nav-in-process").assert_outcomes(passed=4)
+
+    assert (pytester.path / "closed").exists()
 
 
 def test_a_package_is_written_of_a_run_whose_source_failed(
