@@ -79,6 +79,10 @@ class PlantedModule(pytest.Module):
 
     content: object
 
+    def classnamefilter(self, name: str) -> bool:
+        """Collect what is planted, whatever the user's `python_classes` says."""
+        return True
+
     @classmethod
     def planted_at(cls, path: Path, parent: pytest.Collector, content: object) -> Self:
         """Return the node of a file."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MODEL = "nav_model"
 LOADER = "nav_dataloader"
+SUITE = "nav_suite"
+"""The parameter of a `verify_` test that says which one of several named models it is of."""
 EXTENDING = ("pytest_nav_formats", "pytest_nav_runners", "pytest_nav_frameworks")
 """The hooks that are asked once, before anything is collected."""
 RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
@@ -247,7 +249,9 @@ def _taken_in(function: Any, config: pytest.Config) -> Any:
     """Have pytest collect a `verify_` function; with `nav_model` in its closure it has the model's parameters."""
     if "__test__" not in vars(function):
         function.__test__ = True
-        pytest.mark.usefixtures(*([MODEL] if named_of(config) is None else []), LOADER)(function)
+        named = named_of(config)
+        own = [MODEL] if named is None else [SUITE] if len(named.places) > 1 else []
+        pytest.mark.usefixtures(*own, LOADER)(function)
         pytest.mark.nav_verify(function)
     return function
 

@@ -13,6 +13,7 @@ from pytest_navigator._compat import fixtures_asked_for
 from pytest_navigator.benchmark import prepare as prepare_benchmark
 from pytest_navigator.collection import LOADER
 from pytest_navigator.collection import MODEL
+from pytest_navigator.collection import SUITE
 from pytest_navigator.collection import SuiteNode
 from pytest_navigator.collection import is_verify
 from pytest_navigator.collection import loader_override
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.collection import Place
     from pytest_navigator.matrix import Matrix
+    from pytest_navigator.named import NamedModels
     from pytest_navigator.records import Outcome
     from pytest_navigator.run import Run
     from pytest_navigator.run import Suite
@@ -73,9 +75,31 @@ def parametrize(metafunc: pytest.Metafunc, run: Run) -> None:
         names, values = PARAMETERS[node.originalname]
         cells = list(dict.fromkeys(v for m in run.matrices(place_of(node)) for v in values(m)))
         metafunc.parametrize(names, cells, ids=["-".join(c) for c in cells])
+    elif SUITE in metafunc.fixturenames and run.named:
+        _parametrize_by_suite(metafunc, run, run.named)
     elif "nav_runner" in metafunc.fixturenames and place_of(node) is not None:
-        cells = list(dict.fromkeys(c for m in run.matrices(place_of(node)) for c in _runner_cells(m)))
-        metafunc.parametrize("nav_runner", cells, indirect=True, ids=["-".join(c) for c in cells])
+        own = _cells_of(place_of(node), run)
+        metafunc.parametrize("nav_runner", own, indirect=True, ids=["-".join(c) for c in own])
+
+
+def _parametrize_by_suite(metafunc: pytest.Metafunc, run: Run, named: NamedModels) -> None:
+    """Give a `verify_` test each of several named models, and each of its runners if it asks for them."""
+    if "nav_runner" not in metafunc.fixturenames:
+        metafunc.parametrize(SUITE, named.places, indirect=True, ids=named.ids())
+        return
+    suites = zip(named.ids(), named.places, strict=True)
+    values = [(name, place, cell) for name, place in suites for cell in _cells_of(place, run)]
+    metafunc.parametrize(
+        (SUITE, "nav_runner"),
+        [(place, cell) for _, place, cell in values],
+        indirect=True,
+        ids=["-".join((name, *cell)) for name, _, cell in values],
+    )
+
+
+def _cells_of(place: Place | None, run: Run) -> list[tuple[str, str]]:
+    """Return format and runtime of what the models of a place run from a file."""
+    return list(dict.fromkeys(c for m in run.matrices(place) for c in _runner_cells(m)))
 
 
 def _runner_cells(matrix: Matrix) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ from pytest_navigator._compat import load_conftests
 from pytest_navigator.collection import LOADER
 from pytest_navigator.collection import MODEL
 from pytest_navigator.collection import NAMED
+from pytest_navigator.collection import SUITE
 from pytest_navigator.collection import Place
 from pytest_navigator.collection import conftests_of
 from pytest_navigator.collection import holders
@@ -106,7 +107,8 @@ class NamedModels:
     """What `--nav-model` and the options beside it say, and what was collected because of it.
 
     Attributes:
-        places: by the file, from when the collection begins.
+        places: in the order of the models, from when the collection begins.
+        modules: what is collected of each file.
     """
 
     specs: tuple[Spec, ...]
@@ -114,14 +116,15 @@ class NamedModels:
     config: FileConfig
     framework: str
     registry: Registry
-    places: dict[Path, NamedPlace] = field(default_factory=dict)
+    places: list[NamedPlace] = field(default_factory=list)
+    modules: dict[Path, ModuleType] = field(default_factory=dict)
     _path: list[str] = field(default_factory=list)
     _opened: set[Path] = field(default_factory=set)
 
     def start(self, config: pytest.Config) -> None:
         """Have pytest collect the files, and Python find the modules."""
         config.stash[NAMED] = self
-        collect_too(config, [spec.file for spec in self.specs])
+        collect_too(config, list(dict.fromkeys(spec.file for spec in self.specs)))
         if any(isinstance(spec, FunctionSpec) for spec in (*self.specs, self.loader)):
             self._path = [folder for folder in python_path(config) if folder not in sys.path]
             sys.path[:0] = self._path
@@ -130,9 +133,10 @@ class NamedModels:
         """Tell the places before anything is collected: a `verify_` test may come before its model's file."""
         for spec in self.specs:
             load_conftests(config, spec.file)
-            around = (_content(spec), *(module for _, _, module in conftests_of(spec.file, config)))
-            nodeid = f"{nodeid_of(spec.file, config)}::{MODEL}"
-            self.places[spec.file] = NamedPlace(nodeid, spec.file, around, spec.name, spec, self)
+            module = self.modules.setdefault(spec.file, ModuleType(MODEL))
+            around = (_holder(spec, module), *(conftest for _, _, conftest in conftests_of(spec.file, config)))
+            nodeid = "::".join(filter(None, (nodeid_of(spec.file, config), spec.part, MODEL)))
+            self.places.append(NamedPlace(nodeid, spec.file, around, spec.name, spec, self))
 
     def end(self) -> None:
         """Leave Python's path as it was."""
@@ -141,8 +145,8 @@ class NamedModels:
 
     def collect(self, path: Path, parent: pytest.Collector) -> PlantedModule | None:
         """Return the node of a file that is named, in which pytest itself collects the suite; None for any other."""
-        place = self.places.get(path)
-        return PlantedModule.planted_at(path, parent, place.holders[0]) if place is not None else None
+        module = self.modules.get(path)
+        return PlantedModule.planted_at(path, parent, module) if module is not None else None
 
     def ignored(self, path: Path, config: pytest.Config) -> bool | None:
         """Return False for a named file and the folders that lead to it, True for what else is in a skipped one."""
@@ -153,9 +157,18 @@ class NamedModels:
         return True if self._opened.intersection(path.parents) else None
 
     def place_of(self, node: pytest.Item | pytest.Collector) -> NamedPlace | None:
-        """Return the place of a generated test's file; every `verify_` test is of the (first) named model."""
-        own = node.getparent(PlantedModule)
-        return self.places[own.path] if own is not None else next(iter(self.places.values()), None)
+        """Return the place of a generated test; of a `verify_` test, that of its parameter, else the first one."""
+        if node.getparent(PlantedModule) is not None:
+            around = [above.obj for above in node.listchain() if isinstance(above, (pytest.Module, pytest.Class))]
+            return next((place for place in self.places if place.holders[0] in around), None)
+        callspec = getattr(node, "callspec", None)
+        chosen: NamedPlace | None = callspec.params.get(SUITE) if callspec else None
+        return chosen or next(iter(self.places), None)
+
+    def ids(self) -> list[str]:
+        """Return what tells the models apart in the ids of `verify_` tests: their names, else what the user wrote."""
+        names = [spec.name for spec in self.specs]
+        return names if len(set(names)) == len(names) else [spec.text for spec in self.specs]
 
     def check_loader(self, item: pytest.Item) -> None:
         """Find a `verify_` test that sees another loader than its model's file.
@@ -226,10 +239,11 @@ def _check_packages(config: pytest.Config, specs: tuple[Spec, ...]) -> None:
 
 
 def _check(specs: tuple[Spec, ...], framework: str, registry: Registry) -> None:
-    paths = [spec.path for spec in specs]
+    models = [(spec.path, spec.part) for spec in specs]
     for spec in specs:
-        if paths.count(spec.path) > 1:
-            raise ConfigError(f"{MODEL_OPTION}: {spec.path} is named twice: a run checks one model of a file")
+        if models.count((spec.path, spec.part)) > 1:
+            what = f"{spec.part} of {spec.path}" if spec.part else spec.path
+            raise ConfigError(f"{MODEL_OPTION}: {what} is named twice: leave one of them out")
         what = f"{MODEL_OPTION}={spec.text}: {spec.path.name} is {spec.title}"
         if spec.framework and spec.framework not in registry.frameworks:
             raise ConfigError(f"{what}, which nothing here can run")
@@ -237,13 +251,20 @@ def _check(specs: tuple[Spec, ...], framework: str, registry: Registry) -> None:
             raise ConfigError(f"{what}, not of the framework {framework!r}: leave --nav-framework out")
 
 
-def _content(spec: Spec) -> ModuleType:
-    """Return a module with the model's fixture in it; nothing is imported or called before a step asks for it."""
+def _holder(spec: Spec, module: ModuleType) -> object:
+    """Put the model's fixture into the module of its file, and return what holds it: a class for a part of the file.
 
-    def nav_model() -> Any:
+    Nothing is imported or called before a step asks for the model.
+    """
+
+    def nav_model(*_instance: object) -> Any:
         return spec.model()
 
     nav_model.__annotations__["return"] = getattr(spec, "annotation", "")
-    module = ModuleType(MODEL)
-    module.nav_model = pytest.fixture(scope="session")(nav_model)  # type: ignore[attr-defined]
-    return module
+    fixture = pytest.fixture(scope="session")(nav_model)
+    if not spec.part:
+        setattr(module, MODEL, fixture)
+        return module
+    holder = type(spec.part, (), {MODEL: fixture})
+    setattr(module, spec.part, holder)
+    return holder

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pytest_navigator.collection import Place
     from pytest_navigator.proxies import RunnerProxy
     from pytest_navigator.proxies import SourceProxy
     from pytest_navigator.run import Run
@@ -73,6 +74,12 @@ class Fixtures:
     def nav_package(self, request: pytest.FixtureRequest) -> Path:
         """The folder of the run's package so far: `status.yaml` and the rest are written into it at the end."""
         return suite_item(request).suite.folder.path
+
+    @pytest.fixture
+    def nav_suite(self, request: pytest.FixtureRequest) -> Place:
+        """Which one of several models of `--nav-model` a `verify_` test is of: its parameter."""
+        place: Place = request.param
+        return place
 
     @pytest.fixture(scope="session")
     @classmethod

@@ -55,6 +55,11 @@ class Spec:
         return self.path.stem
 
     @property
+    def part(self) -> str:
+        """What of the file it is, in node ids; "" for the whole."""
+        return ""
+
+    @property
     def title(self) -> str:
         """What people call such a file."""
         return title(self.framework)
@@ -139,6 +144,11 @@ class FunctionSpec(Spec):
     def name(self) -> str:
         """The name of the function."""
         return self.function.rpartition(".")[2]
+
+    @property
+    def part(self) -> str:
+        """The function: other models may come from the same file."""
+        return self.function
 
     @property
     def line(self) -> int:

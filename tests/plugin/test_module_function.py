@@ -63,7 +63,7 @@ def source_error(nav: Nav, failed: Failed) -> Callable[..., str]:
 @pytest.mark.usefixtures("package")
 def test_the_model_and_its_samples_come_from_functions(pytester: pytest.Pytester, nav: Nav) -> None:
     result = nav("-v", *BOTH, "--nav-in-process", formats="torch")
-    assert outcomes(result) == {f"my_pkg/models.py::nav_model::{name}": word for name, word in TORCH.items()}
+    assert outcomes(result) == {f"my_pkg/models.py::build::nav_model::{name}": word for name, word in TORCH.items()}
     result.stdout.fnmatch_lines(["build (torch)"])
     static = nav("-v", BOTH[0].replace("build", "Family.small"), BOTH[1], "--nav-in-process", formats="torch")
     assert words(static) == TORCH
@@ -71,7 +71,7 @@ def test_the_model_and_its_samples_come_from_functions(pytester: pytest.Pytester
 
 @pytest.mark.usefixtures("package")
 def test_a_single_item_and_several_workers(nav: Nav) -> None:
-    one = nav("-v", *BOTH, "my_pkg/models.py::nav_model::test_source", "--nav-in-process", formats="torch")
+    one = nav("-v", *BOTH, "my_pkg/models.py::build::nav_model::test_source", "--nav-in-process", formats="torch")
     assert words(one) == {"test_source": "PASSED"}
     assert words(nav("-v", "-n2", *BOTH, formats="torch", subprocess=True)) == TORCH
 
@@ -86,7 +86,7 @@ def test_collecting_imports_neither_the_module_nor_a_framework(
         "    terminalreporter.write_line('imported: ' + ' '.join(sys.modules))\n"
     )
     result = pytester.runpytest_subprocess("-p", "pytest_navigator.plugin", "--collect-only", "-q", *BOTH)
-    assert "my_pkg/models.py::nav_model::test_source" in collected(result)
+    assert "my_pkg/models.py::build::nav_model::test_source" in collected(result)
     (line,) = (line for line in result.outlines if line.startswith("imported: "))
     assert "pytest_navigator.named" in line.split()
     assert {"my_pkg", "my_pkg.models", "my_pkg.data", "torch", "tensorflow", "jax", "onnx"} & set(line.split()) == set()
@@ -127,7 +127,9 @@ def test_the_framework_is_said_where_it_cannot_be_told(
     pytester.makepyfile(helpers="PATH = 'linear.onnx'", models="from helpers import *\n\ndef build(): return PATH\n")
     result = nav("--nav-model=models:build", "--nav-in-process", formats="")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: the framework of models.py::nav_model cannot be told; *--nav-framework=NAME*"])
+    result.stderr.fnmatch_lines(
+        ["ERROR: the framework of models.py::build::nav_model cannot be told;*--nav-framework=*"]
+    )
     said = nav("-v", "--nav-model=models:build", "--nav-framework=onnx", "--nav-in-process", formats="")
     assert words(said) == {"test_source": "PASSED", "test_correctness[onnx-cpu]": "PASSED"}
 
@@ -136,7 +138,7 @@ def test_the_return_annotation_tells_the_framework(pytester: pytest.Pytester, na
     code = "def build() -> 'torch.nn.Module':\n    import numpy, jax, torch\n    return torch.nn.Linear(5, 7).eval()\n"
     pytester.makepyfile(models=code, data=DATA)
     listed = nav("--collect-only", "-q", "--nav-model=models:build", "--nav-dataloader=data:loader", formats="torch")
-    assert "models.py::nav_model::test_correctness[torch-cpu]" in collected(listed)
+    assert "models.py::build::nav_model::test_correctness[torch-cpu]" in collected(listed)
 
 
 @pytest.mark.usefixtures("package")
