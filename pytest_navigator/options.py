@@ -68,7 +68,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="Run everything in pytest's process (--pdb)",
     )
     add("--nav-no-git", action="store_true", dest="nav_no_git", help="Record no git commit in the package")
-    add("--nav-show-config", action="store_true", dest="nav_show_config", help="Print each setting with its origin")
+    add(
+        "--nav-show-config",
+        action="store_true",
+        dest="nav_show_config",
+        help="Print each setting with its origin; alone: and run nothing",
+    )
     add("--nav-no-profile", action="store_false", default=None, dest="nav_profile", help="Generate no profile items")
     for option in OPTIONS:
         add(option.flag, type=option.parse, metavar=option.metavar, dest=option.dest, default=None, help=option.help)
@@ -91,7 +96,12 @@ class RunOptions:
 
 
 def active(config: pytest.Config) -> bool:
-    """Whether this run checks models at all."""
+    """Whether this run collects models at all."""
+    return checking(config) or bool(config.getoption("nav_show_config"))
+
+
+def checking(config: pytest.Config) -> bool:
+    """Whether this run checks models; with `--nav-show-config` alone it tells how it would."""
     return bool(
         config.getoption("nav")
         or config.getoption("nav_package") is not None

@@ -25,6 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist starts workers
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run no test, neither ours nor the user's, for who asks how models would be checked."""
+    if options.active(config) and not options.checking(config):
+        config.option.collectonly = True
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Register what does the work, if this run checks models."""

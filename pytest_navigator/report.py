@@ -26,6 +26,9 @@ HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "inf
 DETAIL = 32
 """Lines of a failure's details that the terminal shows."""
 
+CAVEAT = "*"
+"""Marks a latency that was unstable, disturbed by others or cut short."""
+
 NOT_MADE = (Status.FAILED, Status.XFAILED)
 WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped", Status.XFAILED: "xfailed"}
 
@@ -181,7 +184,7 @@ def _row(results: Results, key: str, runner: str) -> tuple[str, ...]:
         _word(made) if results.variant(key).file else "-",
         _word(checked),
         "-" if tolerance is None else number(tolerance),
-        f"{figure.p50_latency:.4g}" if figure else "-",
+        _p50(results, figure) if figure else "-",
         f"{figure.throughput:.4g}" if figure else "-",
         _speed_up(results, figure),
         _verified(results, key, runner),
@@ -206,6 +209,13 @@ def _best_figure(results: Results, key: str, runner: str) -> Figure | None:
     return min(mine, key=lambda f: f.batch_size or 0, default=None)
 
 
+def _p50(results: Results, figure: Figure) -> str:
+    """Return a latency in ms, marked if there is something to know about it."""
+    measured = [o for o in results.profiles(figure.key, figure.runner) if o.passed]
+    noted = [profile_result(o).batch_size for o in measured if o.message]
+    return f"{figure.p50_latency:.4g}{CAVEAT if figure.batch_size in noted else ''}"
+
+
 def _speed_up(results: Results, figure: Figure | None) -> str:
     """Compare with the source on the same device at the same batch size."""
     if figure is None:
@@ -226,7 +236,7 @@ def _best(results: Results) -> list[str]:
     rows = (("MaxThroughputStrategy", found.throughput), ("MinLatencyStrategy", found.latency))
     return [
         f"{name}: {figure.key} on {figure.runner}, batch {figure.batch_size or '-'}: "
-        f"{figure.p50_latency:.4g} ms, {figure.throughput:.4g} infer/s"
+        f"{_p50(results, figure)} ms, {figure.throughput:.4g} infer/s"
         for name, figure in rows
         if figure
     ]
@@ -249,7 +259,8 @@ def _figures_with_caveats(noted: Sequence[Outcome]) -> list[str]:
     if not profiles:
         return []
     worst = max(profiles, key=lambda o: profile_result(o).contention or 0.0)
-    return [f"note: {len(profiles)} profile figures have a caveat, for example {worst.id}: {worst.message}"]
+    counted = "1 profile figure has" if len(profiles) == 1 else f"{len(profiles)} profile figures have"
+    return [f"note: {counted} a caveat ({CAVEAT} above), for example {worst.id}: {worst.message}"]
 
 
 def _shown(results: Results, key: str, runner: str) -> bool:

@@ -140,7 +140,7 @@ def test_a_noisy_machine_takes_no_format_away(
     assert package["models_status"]["torch"]["runners_status"]["TorchCPU"]["status"]["Performance"] == "OK"
     measured = package["pytest_navigator"]["steps"]["profile.torch.TorchCPU.batch1"]
     assert measured["data"]["result"]["stability"] == "unstable"
-    result.stdout.fnmatch_lines(["note: * profile figure* a caveat, for example *"])
+    result.stdout.fnmatch_lines(["note: * profile figure* a caveat (* above), for example *"])
 
 
 def test_a_folder_that_holds_something_else_is_not_taken_for_a_workspace(linear: pytest.Pytester, nav: Nav) -> None:
