@@ -71,7 +71,11 @@ class PackageFile:
         Raises:
             PackageError: there is no such file, or it is not what was packed.
         """
-        return b"".join(self._chunks(name))
+        return b"".join(self.chunks(name))
+
+    def size(self, name: str) -> int:
+        """Return the size of a file in B."""
+        return self._info(name).file_size
 
     def verify(self) -> None:
         """Read every file.
@@ -79,9 +83,12 @@ class PackageFile:
         Raises:
             PackageError: names the first one that is not what was packed.
         """
-        for name in self.files():
-            for _ in self._chunks(name):
-                pass
+        if damaged := next(self._damaged(), None):
+            raise damaged
+
+    def damaged(self) -> list[str]:
+        """Read every file, and return the problem of each that is not what was packed."""
+        return [str(problem) for problem in self._damaged()]
 
     def extract(self, names: Iterable[str], target: Path) -> list[Path]:
         """Write files below `target`, replacing those that are there; a damaged file is not written.
@@ -101,7 +108,19 @@ class PackageFile:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing can be read any more."""
         self._archive.close()
+
+    def _damaged(self) -> Iterator[PackageError]:
+        for name in self.files():
+            try:
+                for _ in self.chunks(name):
+                    pass
+            except PackageError as error:
+                yield error
 
     def _read_status(self) -> dict[str, JSON]:
         info = self._names.get(STATUS)
@@ -125,7 +144,8 @@ class PackageFile:
         if added := sorted(self._names.keys() - self._digests.keys() - {STATUS}):
             raise PackageError(f"{self.path}: {added[0]} was added after the package was written; {AGAIN}")
 
-    def _chunks(self, name: str) -> Iterator[bytes]:
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Yield the content of a file in pieces; raises PackageError at its end if it is not what was packed."""
         total = hashlib.sha256()
         try:
             with self._archive.open(self._info(name)) as file:
@@ -149,7 +169,7 @@ class PackageFile:
         path = target / self._info(name).filename
         if not path.parent.resolve().is_relative_to(target.resolve()):
             raise PackageError(f"{path} would be written outside of {target}: a link leads there; remove it")
-        chunks = self._chunks(name)
+        chunks = self.chunks(name)
         first = next(chunks, b"")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")

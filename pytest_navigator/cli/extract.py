@@ -1,0 +1,66 @@
+"""Write files of a package into a folder; each is compared with its digest first."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package.reader import STATUS
+from pytest_navigator.package.reader import open_package
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pytest_navigator.package.reader import PackageFile
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    parser.add_argument("package", type=Path, metavar="PACKAGE")
+    names = "formats, folders, files or patterns: onnx, model_input, 'onnx/*.py' (default: everything)"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=names)
+    parser.add_argument("-o", "--output", type=Path, default=Path(), metavar="DIR", help="folder (default: this one)")
+    parser.add_argument("-f", "--force", action="store_true", help="replace files that are there")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write them, and print the path of each."""
+    with open_package(arguments.package) as package:
+        names = _chosen(package, arguments.names)
+        there = [name for name in names if (arguments.output / name).exists()]
+        if there and not arguments.force:
+            raise PackageError(
+                f"{arguments.output / there[0]} exists; nothing was written. Choose another folder with -o DIR, or "
+                "replace it with --force"
+            )
+        for name in names:
+            print(*package.extract([name], arguments.output), flush=True)
+    return 0
+
+
+def _chosen(package: PackageFile, names: list[str]) -> list[str]:
+    """Return the files that are meant, in the package's order.
+
+    Raises:
+        PackageError: a name means no file.
+    """
+    files = [STATUS, *package.files()]
+    for name in names:
+        if not any(_means(name, file) for file in files):
+            raise PackageError(f"{package.path}: {name}: {_why_not(package, name, files)}")
+    return [file for file in files if not names or any(_means(name, file) for name in names)]
+
+
+def _means(name: str, file: str) -> bool:
+    folder = f"{name.rstrip('/')}/"
+    return file == name or file.startswith(folder) or fnmatchcase(file, name)
+
+
+def _why_not(package: PackageFile, name: str, files: list[str]) -> str:
+    left_out: dict[str, str] = package.details.get("left_out") or {}
+    if reasons := [reason for file, reason in left_out.items() if _means(name, file)]:
+        return f"it was left out ({reasons[0]})"
+    there = sorted({file.partition("/")[0] for file in files})
+    return f"no such file (there are: {', '.join(there)})"

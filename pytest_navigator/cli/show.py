@@ -1,0 +1,56 @@
+"""Show what a package says: the summary of its run, and what it was made with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.recorded import recorded
+from pytest_navigator.report import summary
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pytest_navigator.package.reader import PackageFile
+    from pytest_navigator.records import JSON
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    parser.add_argument("package", type=Path, metavar="PACKAGE")
+    parser.add_argument("--json", action="store_true", help="print status.yaml as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print it."""
+    with open_package(arguments.package) as package:
+        print(json.dumps(package.status, indent=1, default=str) if arguments.json else "\n".join(lines(package)))
+    return 0
+
+
+def lines(package: PackageFile) -> list[str]:
+    """Return the summary of the run that a package is of, and lines about the package itself."""
+    results = recorded(package)
+    return [*summary(results), *_partial(package), *_made_with(package.status, package.details)]
+
+
+def _partial(package: PackageFile) -> list[str]:
+    if package.complete:
+        return []
+    missing = package.details.get("missing") or []
+    steps = "step" if len(missing) == 1 else "steps"
+    return [f"partial: {len(missing)} {steps} did not run: {', '.join(missing)}" if missing else "partial: interrupted"]
+
+
+def _made_with(status: dict[str, JSON], details: dict[str, JSON]) -> list[str]:
+    """Return when, where and from which commit the package was made."""
+    environment, git = status.get("environment") or {}, details.get("git")
+    parts = [f"Python {environment['python_version']}"] if "python_version" in environment else []
+    parts += [device["name"] for name in ("cpu", "gpu") if (device := environment.get(name))]
+    dirty = {True: ", with changes", False: "", None: ""}
+    return [
+        *([f"commit: {git['commit'][:12]}{dirty[git['dirty']]}"] if git else []),
+        f"made: {str(status.get('timestamp', '-'))[:19]} UTC, {', '.join(parts) or 'environment not recorded'}",
+    ]

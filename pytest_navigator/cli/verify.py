@@ -1,0 +1,31 @@
+"""Read every byte of a package and compare it with the digests that were recorded.
+
+Exit code: 0: every file is what was packed; 1: files are damaged, and are named.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.package.reader import open_package
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    parser.add_argument("package", type=Path, metavar="PACKAGE")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Name every damaged file."""
+    with open_package(arguments.package) as package:
+        damaged, files = package.damaged(), package.files()
+    for problem in damaged:
+        print(problem)
+    unknown = sum(not digest for digest in files.values())
+    note = f" ({unknown} without a digest: only their checksums were compared)" if unknown else ""
+    print(f"{arguments.package}: {len(damaged)} of {len(files)} files damaged{note}")
+    return 1 if damaged else 0
