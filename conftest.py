@@ -32,6 +32,7 @@ with warnings.catch_warnings():
 
 # For the same reason: a second in-process run would meet classes of ours twice, an old one and a new one.
 for module in pkgutil.walk_packages(pytest_navigator.__path__, "pytest_navigator."):
-    importlib.import_module(module.name)
+    if not module.name.endswith(".__main__"):  # which is run by being imported
+        importlib.import_module(module.name)
 
 pytest_plugins = ["pytester"]

@@ -9,8 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_navigator.api import jax as jax
+    from pytest_navigator.api import onnx as onnx
+    from pytest_navigator.api import python as python
+    from pytest_navigator.api import tensorflow as tensorflow
+    from pytest_navigator.api import torch as torch
     from pytest_navigator.config import NavConfig as NavConfig
-    from pytest_navigator.formats.base import Format as Format
+    from pytest_navigator.enums import Format as Format
+    from pytest_navigator.enums import RuntimeProvider as RuntimeProvider
+    from pytest_navigator.enums import TensorRTPrecision as TensorRTPrecision
     from pytest_navigator.formats.base import FormatConfig as FormatConfig
     from pytest_navigator.formats.exportedprogram import TorchExportConfig as TorchExportConfig
     from pytest_navigator.formats.jax import JaxConfig as JaxConfig
@@ -23,6 +30,18 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.torch import TorchConfig as TorchConfig
     from pytest_navigator.formats.torchscript import JitType as JitType
     from pytest_navigator.formats.torchscript import TorchScriptConfig as TorchScriptConfig
+    from pytest_navigator.package.descriptor import Package as Package
+    from pytest_navigator.package.loading import load as load
+    from pytest_navigator.package.loading import save as save
+    from pytest_navigator.package.strategies import (
+        MaxThroughputAndMinLatencyStrategy as MaxThroughputAndMinLatencyStrategy,
+    )
+    from pytest_navigator.package.strategies import MaxThroughputStrategy as MaxThroughputStrategy
+    from pytest_navigator.package.strategies import (
+        MaxThroughputWithLatencyBudgetStrategy as MaxThroughputWithLatencyBudgetStrategy,
+    )
+    from pytest_navigator.package.strategies import MinLatencyStrategy as MinLatencyStrategy
+    from pytest_navigator.package.strategies import SelectedRuntimeStrategy as SelectedRuntimeStrategy
     from pytest_navigator.profile_config import MeasurementMode as MeasurementMode
     from pytest_navigator.profile_config import OptimizationProfile as OptimizationProfile
     from pytest_navigator.profile_config import ProfilerConfig as ProfilerConfig
@@ -37,7 +56,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "NavConfig": "config",
-    "Format": "formats.base",
+    "Format": "enums",
+    "RuntimeProvider": "enums",
+    "TensorRTPrecision": "enums",
     "FormatConfig": "formats.base",
     "TorchExportConfig": "formats.exportedprogram",
     "JaxConfig": "formats.jax",
@@ -50,6 +71,14 @@ _HOMES = {
     "TorchConfig": "formats.torch",
     "JitType": "formats.torchscript",
     "TorchScriptConfig": "formats.torchscript",
+    "Package": "package.descriptor",
+    "load": "package.loading",
+    "save": "package.loading",
+    "MaxThroughputAndMinLatencyStrategy": "package.strategies",
+    "MaxThroughputStrategy": "package.strategies",
+    "MaxThroughputWithLatencyBudgetStrategy": "package.strategies",
+    "MinLatencyStrategy": "package.strategies",
+    "SelectedRuntimeStrategy": "package.strategies",
     "MeasurementMode": "profile_config",
     "OptimizationProfile": "profile_config",
     "ProfilerConfig": "profile_config",
@@ -61,10 +90,15 @@ _HOMES = {
     "unchecked": "tolerances",
 }
 
-__all__ = ["__version__", *_HOMES]
+_ENTRIES = ("jax", "onnx", "python", "tensorflow", "torch")
+"""What runs without pytest's command line, by framework."""
+
+__all__ = ["__version__", *_HOMES, *_ENTRIES]
 
 
 def __getattr__(name: str) -> object:
+    if name in _ENTRIES:
+        return import_module(f"{__name__}.api.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

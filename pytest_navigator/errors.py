@@ -67,9 +67,18 @@ class PackageError(NavigatorError):
     """A `.nav` file, or a record in the workspace that it is made of, cannot be written or read."""
 
 
+class StrategyError(PackageError):
+    """No runner of a package is what the strategies are for."""
+
+
 def unknown(what: str, value: str, valid: Iterable[str]) -> ConfigError:
     """Return the error for a name that does not exist, with the nearest name that does."""
+    return ConfigError(unknown_text(what, value, valid))
+
+
+def unknown_text(what: str, value: str, valid: Iterable[str]) -> str:
+    """Return what is said of a name that does not exist."""
     names = sorted(valid)
     near = get_close_matches(value, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return ConfigError(f"unknown {what} {value!r}{hint} (valid: {', '.join(names)})")
+    return f"unknown {what} {value!r}{hint} (valid: {', '.join(names)})"

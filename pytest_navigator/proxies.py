@@ -5,14 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import unknown
+from pytest_navigator.feeds import called
+from pytest_navigator.feeds import check_feed
 from pytest_navigator.live import live_section
 from pytest_navigator.structure import Call
-from pytest_navigator.structure import call_of
-from pytest_navigator.structure import flatten_call
 from pytest_navigator.structure import flatten_output
-from pytest_navigator.structure import unflatten
 from pytest_navigator.structure import unflatten_call
 
 if TYPE_CHECKING:
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.item import SuiteItem
     from pytest_navigator.records import Signature
@@ -49,10 +45,7 @@ class RunnerProxy:
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run one inference on the model's own arguments."""
         __tracebackhide__ = True
-        framework = self._item.live.framework
-        feed = feed_of(Call(*args, **kwargs), self._signature, framework)
-        outputs = {n: framework.from_numpy(a) for n, a in self.infer(feed).items()}
-        return unflatten(self._signature.output_tree, outputs)
+        return called(Call(*args, **kwargs), self._signature, self._item.live.framework, self.infer)
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one inference on numpy arrays by input name; returns numpy arrays by output name.
@@ -126,22 +119,3 @@ class SourceProxy:
         call = unflatten_call(self.signature.input_tree, leaves)
         names = [o.name for o in self.signature.outputs]
         return flatten_output(self(*call.args, **call.kwargs), names, framework)[1]
-
-
-def feed_of(call: Call, signature: Signature, framework: Framework) -> dict[str, np.ndarray]:
-    """Return the arrays of a call by the signature's input names."""
-    names = [i.name for i in signature.inputs]
-    if call.kwargs and not call.args and set(call.kwargs) == set(names):
-        call = Call(**{name: call.kwargs[name] for name in names})  # in any order, as keyword arguments are
-    return flatten_call(call_of(call, framework.name), (), names, framework)[1]
-
-
-def check_feed(feed: Mapping[str, object], signature: Signature) -> None:
-    """Raise ConfigError for a name that is missing or does not exist."""
-    names = [i.name for i in signature.inputs]
-    for name in feed:
-        if name not in names:
-            raise unknown("input", name, names)
-    absent = [name for name in names if name not in feed]
-    if absent:
-        raise ConfigError(f"input {absent[0]!r} is missing (the model's inputs: {', '.join(names)})")

@@ -59,6 +59,14 @@ class Registry:
         return runners[name]
 
 
+def builtin() -> Registry:
+    """Return what comes with this project, for use outside of a run."""
+    from pytest_navigator import plugin
+
+    formats, frameworks = plugin.pytest_nav_formats(), plugin.pytest_nav_frameworks()
+    return Registry(_named("formats", [formats]), _named("frameworks", [frameworks]))
+
+
 def registry_of(config: pytest.Config) -> Registry:
     """Ask the plugins; what comes first (the built-in ones) is listed first.
 

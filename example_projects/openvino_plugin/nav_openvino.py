@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 
-from pytest_navigator import Format
 from pytest_navigator import FormatConfig
 from pytest_navigator import Runner
 from pytest_navigator import Variant
+from pytest_navigator.formats.base import Format
 from pytest_navigator.runners.outputs import in_order
 
 

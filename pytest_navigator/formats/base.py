@@ -111,6 +111,10 @@ class Format(ABC):
 
         return described(path, inputs, outputs)
 
+    def load(self, path: Path) -> Any:
+        """Return the file as the model object of its library, on the CPU; its path where there is no such object."""
+        return path
+
     @abstractmethod
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the artifacts that a configuration asks for, in a fixed order.

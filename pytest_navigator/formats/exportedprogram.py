@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import ClassVar
 
 from pytest_navigator.formats.base import Format
@@ -62,6 +64,14 @@ class TorchExportedProgramFormat(Format):
         from pytest_navigator.files.torch import describe_program
 
         return describe_program(path)
+
+    def load(self, path: Path) -> Any:
+        """Return the program as a `torch.nn.Module`: tensors in the order of the inputs in, a tuple of tensors out."""
+        import torch
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.load(str(path)).module()
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant."""

@@ -94,6 +94,12 @@ class OnnxFormat(Format):
 
         return describe(path, {spec.name: spec for spec in (*inputs, *outputs)})
 
+    def load(self, path: Path) -> Any:
+        """Return the `onnx.ModelProto`."""
+        import onnx
+
+        return onnx.load(path)
+
     def requires_for(self, source: str) -> tuple[str, ...]:
         """Return what the way from this source to ONNX needs."""
         return REQUIRES.get(source, ())

@@ -95,6 +95,12 @@ class TensorFlowSavedModelFormat(Format):
 
         return describe(path, parameters)
 
+    def load(self, path: Path) -> Any:
+        """Return what `tf.saved_model.load` gives."""
+        import tensorflow as tf
+
+        return tf.saved_model.load(str(path))
+
     def requires_for(self, source: str) -> tuple[str, ...]:
         """Return what the export of this framework's models needs."""
         return REQUIRES.get(source, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import ClassVar
 
 from pytest_navigator.formats.base import Format
@@ -62,6 +63,12 @@ class StableHLOFormat(Format):
     frameworks: ClassVar[tuple[str, ...]] = ("jax",)
     requires: ClassVar[tuple[str, ...]] = ("jax",)
     runners: ClassVar[tuple[type[Runner], ...]] = (StableHLOCPU, StableHLOCUDA)
+
+    def load(self, path: Path) -> Any:
+        """Return the `jax.export.Exported`."""
+        from jax import export
+
+        return export.deserialize(bytearray(path.read_bytes()))
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import tempfile
+import warnings
 from dataclasses import dataclass
 from dataclasses import replace
 from enum import StrEnum
@@ -107,6 +108,14 @@ class TorchScriptFormat(Format):
         from pytest_navigator.files.torch import describe_torchscript
 
         return describe_torchscript(path, inputs, outputs)
+
+    def load(self, path: Path) -> Any:
+        """Return the `torch.jit.ScriptModule`."""
+        import torch
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return torch.jit.load(str(path), map_location="cpu")
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return one variant per jit type."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pytest_navigator.package.archive import partial_path as partial_path
     from pytest_navigator.package.fingerprint import environment as environment
     from pytest_navigator.package.fingerprint import git_state as git_state
+    from pytest_navigator.package.loading import load as load
+    from pytest_navigator.package.loading import save as save
     from pytest_navigator.package.reader import PackageFile as PackageFile
     from pytest_navigator.package.reader import open_package as open_package
     from pytest_navigator.package.results import Results as Results
@@ -27,6 +29,8 @@ _HOMES = {
     "partial_path": "archive",
     "environment": "fingerprint",
     "git_state": "fingerprint",
+    "load": "loading",
+    "save": "loading",
     "PackageFile": "reader",
     "open_package": "reader",
     "Results": "results",

@@ -80,17 +80,19 @@ def member(name: str, path: Path, scrub: Callable[[str], str]) -> Member:
     return Member(name, scrub(text).encode(errors="surrogateescape"))
 
 
-def write_archive(target: Path, members: Sequence[Member], digests: dict[str, str]) -> None:
+def write_archive(target: Path, members: Sequence[Member], digests: dict[str, str], *, override: bool = True) -> None:
     """Write a ZIP with these members, in this order; whatever is at `target` stays until the new file is on the disk.
 
     Args:
         digests: what each member's SHA-256 has to be (status.yaml, which names them, needs none).
+        override: whether a package that is at `target` is replaced.
 
     Raises:
-        PackageError: a file changed since its digest was taken, or a file that is no package is at `target`.
+        PackageError: a file changed since its digest was taken; a file is at `target` that is no package, or must not
+            be replaced.
         OSError: from the file system.
     """
-    with _replacing(target) as temporary, temporary.open("xb") as file:
+    with _replacing(target, override=override) as temporary, temporary.open("xb") as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             for each in members:
                 digest = _store(archive, each)
@@ -168,7 +170,7 @@ def _store(archive: zipfile.ZipFile, each: Member) -> str:
 
 
 @contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
+def _replacing(target: Path, *, override: bool) -> Iterator[Path]:
     """Give a path beside `target` to write to; it takes the place of `target` if the block ends well, else it goes."""
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -177,12 +179,28 @@ def _replacing(target: Path) -> Iterator[Path]:
         yield temporary
         if target.is_file() and not _is_ours(target):  # a run takes hours: it was not there when this began
             raise PackageError(f"{target}: {LOST}, and pack again")
-        os.replace(temporary, target)
+        _move(temporary, target, override=override)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     with suppress(OSError):  # some file systems cannot; the file itself is on the disk
         _sync_folder(target.parent)
+
+
+def _move(temporary: Path, target: Path, *, override: bool) -> None:
+    """Give a file its name; without `override` only if nobody else has taken the name in the meantime."""
+    if not override:
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            raise PackageError(f"{target} exists; override=True replaces it") from None
+        except OSError:  # a file system without links
+            if target.exists():
+                raise PackageError(f"{target} exists; override=True replaces it") from None
+        else:
+            temporary.unlink()
+            return
+    os.replace(temporary, target)
 
 
 def _sync_folder(folder: Path) -> None:

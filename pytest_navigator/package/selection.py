@@ -15,6 +15,7 @@ from pytest_navigator.package.strategies import best
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Iterable
     from collections.abc import Iterator
     from collections.abc import Sequence
 
@@ -69,6 +70,18 @@ def select(folder: Path, results: Results, *, keep: str, save_data: str, require
     return selection
 
 
+def sample(name: str) -> bool:
+    """Whether a file of a package holds what went into the model or came out of it."""
+    return name.partition("/")[0] in DATA or name.endswith((INPUTS, OUTPUTS))
+
+
+def artifact_names(files: Iterable[str], key: str) -> list[str]:
+    """Return the names of a variant's files in a package, without its logs and scripts."""
+    folder = f"{key}/"
+    names = (name for name in files if name.startswith(folder))
+    return [name for name in names if not name.removeprefix(folder).startswith(SMALL)]
+
+
 def _reason(name: str, path: Path, folder: Path, dropped: set[str], keep: str, save_data: str) -> str | None:
     """Return why a file is left out, "" if it is not, None if nobody misses it."""
     top, _, rest = name.partition("/")
@@ -80,7 +93,7 @@ def _reason(name: str, path: Path, folder: Path, dropped: set[str], keep: str, s
         return "a link out of the workspace"
     if not path.is_file():
         return "not a regular file"
-    if (top in DATA or name.endswith((INPUTS, OUTPUTS))) and save_data == "none":
+    if sample(name) and save_data == "none":
         return "save_data=none"
     return f"keep={keep}" if top in dropped and not rest.startswith(SMALL) else ""
 

@@ -1,0 +1,44 @@
+"""Model Navigator's enumerations, with its members and their string forms: wherever one goes, its string goes too."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """What is stored; formats of other packages have no member, and are named by their own string."""
+
+    PYTHON = "python"
+    TORCH = "torch"
+    TENSORFLOW = "tensorflow"
+    JAX = "jax"
+    TORCHSCRIPT = "torchscript"
+    TORCH_EXPORTEDPROGRAM = "torch-exportedprogram"
+    TORCH_TRT = "torch-trt"
+    TF_SAVEDMODEL = "tf-savedmodel"
+    TF_TRT = "tf-trt"
+    ONNX = "onnx"
+    TENSORRT = "trt"
+    STABLEHLO = "stablehlo"
+
+
+class TensorRTPrecision(StrEnum):
+    """The lowest precision that TensorRT may compute in."""
+
+    INT8 = "int8"
+    FP8 = "fp8"
+    FP16 = "fp16"
+    BF16 = "bf16"
+    FP32 = "fp32"
+    NVFP4 = "nvfp4"
+
+
+class RuntimeProvider(StrEnum):
+    """What executes a format, in the words of Model Navigator 0.3."""
+
+    TRT = "TensorrtExecutionProvider"
+    TRT_TRTEXEC = "TrtexecExecutionProvider"
+    CUDA = "CUDAExecutionProvider"
+    CPU = "CPUExecutionProvider"
+    TF = "TensorFlowExecutionProvider"
+    PYT = "PyTorchExecutionProvider"

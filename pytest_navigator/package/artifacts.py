@@ -1,0 +1,154 @@
+"""From a package's records to what runs: files, classes of runners, the live model."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator import requirements
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package.runner import PackageRunner
+from pytest_navigator.package.selection import artifact_names
+from pytest_navigator.registry import builtin
+from pytest_navigator.runners.base import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_navigator.frameworks.base import Framework
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.package.choice import Cell
+    from pytest_navigator.package.reader import PackageFile
+    from pytest_navigator.package.results import Results
+    from pytest_navigator.records import RunnerRecord
+    from pytest_navigator.records import Variant
+    from pytest_navigator.registry import Registry
+
+
+@cache
+def _registry() -> Registry:
+    return builtin()
+
+
+def names(package: PackageFile, results: Results, variant: Variant) -> list[str]:
+    """Return the names of a format's files.
+
+    Raises:
+        PackageError: the package does not hold them; with the reason.
+    """
+    if not variant.file:
+        raise PackageError(f"{variant.key} is the live model, which has no file")
+    found = artifact_names(package.files(), variant.key)
+    if not found:
+        raise PackageError(f"{package.path}: {_absence(package, results, variant)}")
+    return found
+
+
+def loaded(variant: Variant, path: Path) -> Any:
+    """Return a file as the model object of its library.
+
+    Raises:
+        PackageError: the library is not installed.
+    """
+    form = _registry().formats.get(variant.format)
+    try:
+        return form.load(path) if form else path
+    except ModuleNotFoundError as error:
+        raise PackageError(f"{variant.key}: {requirements.missing([error.name or '']) or error}") from error
+
+
+def available(results: Results, cells: Sequence[Cell]) -> Cell:
+    """Return the first cell that this machine can run; the first one if it can run none."""
+    suitable = (cell for cell in cells if requirements.missing(results.suite.runners[cell[1]].requires) is None)
+    return next(suitable, cells[0])
+
+
+def check_requirements(key: str, record: RunnerRecord) -> None:
+    """Raise PackageError with what is missing here for a runner."""
+    if text := requirements.missing(record.requires):
+        raise PackageError(f"{key} cannot run on {record.name} here: {text}")
+
+
+def runner_class(record: RunnerRecord) -> type[Runner]:
+    """Return the class of a runner: one of ours, or one that the caller has imported.
+
+    A package never decides what is imported.
+
+    Raises:
+        PackageError: there is none.
+    """
+    known = {runner.name: runner for form in _registry().formats.values() for runner in form.runners}
+    if record.name in known:
+        return known[record.name]
+    where, _, name = record.path.rpartition(":")
+    found: Any = sys.modules.get(where)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not (isinstance(found, type) and issubclass(found, Runner)):
+        what = "a conftest.py, from which it cannot be loaded; put it into a module" if where.endswith(".py") else where
+        raise PackageError(f"the runner {record.name} is not one of pytest-navigator's: import {what} first")
+    return found
+
+
+def runner(
+    kind: type[Runner], artifact: Path | Source, results: Results, variant: Variant, keep: object
+) -> PackageRunner:
+    """Return a runner for people.
+
+    Raises:
+        PackageError: the package does not say what goes in and what comes out.
+    """
+    if results.signature is None:
+        raise PackageError(f"the package has no signature: its source step {_reason(results)}")
+    made = kind(artifact, results.signature, variant.parameters)
+    return PackageRunner(made, variant.key, _framework(results.suite.framework), keep)
+
+
+def source_of(results: Results, model: object) -> Source:
+    """Wrap the live model of a package.
+
+    Raises:
+        PackageError: it is another one, or of a framework that is not known here.
+        SourceError: it is no model of the package's framework, or not ready for inference.
+    """
+    from pytest_navigator.live import fingerprint
+
+    framework = _registry().frameworks.get(results.suite.framework)
+    if framework is None:
+        raise PackageError(f"the framework {results.suite.framework} is not one of pytest-navigator's")
+    own = results.variant(results.suite.framework)
+    source = framework.source(model, own.parameters)
+    source.check()
+    # Of a model without parameters the fingerprint is one of its outputs, which other versions give other bits of.
+    digests = source.digests()
+    recorded = results.source_data.get("fingerprint")
+    if digests and recorded and fingerprint(digests, results.source_data.get("changing", ())) != recorded:
+        raise PackageError(f"this {source.title()} is another model than the package was made from: its weights differ")
+    return source
+
+
+def _framework(name: str) -> Framework:
+    """Return whose arrays a call takes and gives: numpy's where the source's framework is not installed."""
+    from pytest_navigator.frameworks.files import FileFramework
+
+    found = _registry().frameworks.get(name)
+    if found is None or (found.package and requirements.missing([found.package])):
+        return FileFramework()
+    return found
+
+
+def _absence(package: PackageFile, results: Results, variant: Variant) -> str:
+    """Return why there is no file of a format."""
+    left_out = artifact_names(package.details.get("left_out") or {}, variant.key)
+    if left_out:
+        return f"{variant.key} was left out of it ({package.details['left_out'][left_out[0]]})"
+    step = results.made(variant.key)
+    why = step.message if step and not step.passed else "its file is missing"
+    return f"{variant.key} is not in it: {why}"
+
+
+def _reason(results: Results) -> str:
+    return f"did not pass ({results.source.message})" if results.source else "did not run"

@@ -1,0 +1,297 @@
+"""The Package Descriptor: what people ask of a package, and take out of it, in Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.enums import Format
+from pytest_navigator.enums import RuntimeProvider
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package import artifacts
+from pytest_navigator.package import strategies
+from pytest_navigator.package import verdict
+from pytest_navigator.package.choice import Wanted
+from pytest_navigator.package.recorded import recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.package.reader import PackageFile
+    from pytest_navigator.package.results import Results
+    from pytest_navigator.package.runner import PackageRunner
+    from pytest_navigator.package.strategies import Figure
+    from pytest_navigator.package.strategies import Strategy
+    from pytest_navigator.package.workdir import Workdir
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Variant
+
+
+class Package:
+    """An open package; made by `load`. A context manager: `close` removes a temporary workdir.
+
+    In all methods a format is a member of `Format`, its string, or a folder name ("torchscript-trace"); a runtime is a
+    member of `RuntimeProvider`, its string, one of ours ("cpu", "cuda"), or the name of a runner ("OnnxCPU"). `runtime`
+    and `runtime_provider` are the same; what is None is not restricted.
+
+    Attributes:
+        path: of the `.nav` file.
+        results: every outcome, as records.
+    """
+
+    def __init__(self, file: PackageFile, workdir: Workdir, target_device: str | None = None) -> None:
+        self.path = file.path
+        self.results: Results = recorded(file)
+        self._file = file
+        self._workdir = workdir
+        self._device = target_device
+        self._source: Source | None = None
+
+    def __repr__(self) -> str:
+        return f"<package {self.path.name}: {', '.join(v.key for v in self.results.suite.variants)}>"
+
+    @property
+    def status(self) -> dict[str, JSON]:
+        """The content of status.yaml, as the file has it."""
+        return self._file.status
+
+    @property
+    def workdir(self) -> Path | None:
+        """Where files are extracted; None as long as a temporary folder was not needed."""
+        return self._workdir.path
+
+    def get_formats_status(self) -> dict[str, bool]:
+        """Return folder name of a format -> whether it was made, and passed correctness in a runtime that was there."""
+        return {variant.key: verdict.good(self.results, variant) for variant in self.results.suite.variants}
+
+    def get_formats_performance(self) -> dict[str, float]:
+        """Return folder name of a format -> median latency in ms of its fastest runner, at the smallest batch size.
+
+        Formats without figures are not in it.
+        """
+        return verdict.latencies(self.results)
+
+    def get_status(
+        self,
+        format: str,
+        runtime_provider: str | None = None,
+        jit_type: str | None = None,
+        precision: str | None = None,
+        enable_xla: bool | None = None,
+        jit_compile: bool | None = None,
+        *,
+        runtime: str | None = None,
+    ) -> bool:
+        """Return whether a format was made and, with a runtime, passed correctness there.
+
+        A format or runtime of Model Navigator that the package does not have is False.
+
+        Raises:
+            PackageError: there is no such format or runtime at all.
+        """
+        wanted = Wanted(
+            format, _one(runtime, runtime_provider), self._device, jit_type, precision, enable_xla, jit_compile
+        )
+        try:
+            variants = wanted.variants(self.results)
+            if wanted.runtime is None:
+                return any(verdict.good(self.results, variant) for variant in variants)
+            return any(verdict.passed(self.results, *cell) for cell in wanted.cells(self.results, variants))
+        except PackageError:
+            known = format in {*Format, *(v.key for v in self.results.suite.variants)}
+            if known and (wanted.runtime is None or wanted.runtime in {*RuntimeProvider, "cpu", "cuda", "tensorrt"}):
+                return False
+            raise
+
+    def get_model(
+        self,
+        format: str,
+        jit_type: str | None = None,
+        precision: str | None = None,
+        enable_xla: bool | None = None,
+        jit_compile: bool | None = None,
+    ) -> Any:
+        """Return a format as the model object of its library: `onnx.ModelProto`, `torch.jit.ScriptModule`, ...
+
+        For TensorRT, and formats of other packages, it is the path; for the source, what `load_source` was given.
+        Loading a file of PyTorch or TensorFlow can run code that is in it: know where the package comes from.
+
+        Raises:
+            PackageError: there is no such format, or no file of it.
+        """
+        wanted = Wanted(format, None, None, jit_type, precision, enable_xla, jit_compile)
+        variant = wanted.one_variant(self.results, self._usable())
+        if not variant.file:
+            return self._live(variant).model
+        return artifacts.loaded(variant, self.get_path(variant.key))
+
+    def get_path(self, format: str) -> Path:
+        """Extract a format into the workdir; returns the path of its file or folder.
+
+        Raises:
+            PackageError: there is no such format, or no file of it.
+        """
+        variant = Wanted(format).one_variant(self.results, self._usable())
+        names = artifacts.names(self._file, self.results, variant)
+        return self._workdir.extract(self._file, names) / variant.key / variant.file
+
+    def get_runner(
+        self,
+        format: str | None = None,
+        jit_type: str | None = None,
+        precision: str | None = None,
+        runtime: str | None = None,
+        enable_xla: bool | None = None,
+        jit_compile: bool | None = None,
+        *,
+        runtime_provider: str | None = None,
+        strategies: Strategy | Sequence[Strategy] | None = None,
+        include_source: bool = True,
+        verified_only: bool = False,
+    ) -> PackageRunner:
+        """Return a runner, not active yet; only its format's files are extracted, only its framework is imported.
+
+        Of several that the keywords leave, strategies choose by the figures. Without strategies, a format has the first
+        runner that passed correctness and that this machine can run; without a format, the strategies are the default
+        ones (`MaxThroughputAndMinLatencyStrategy`, else `MinLatencyStrategy`).
+
+        Args:
+            strategies: one, or several, of which the first that has an answer counts.
+            include_source: whether a strategy may choose the live model, which needs `load_source`.
+            verified_only: leave out what neither a `verify_` test nor `set_verified` vouches for.
+
+        Raises:
+            PackageError: no such runner, one that did not pass, one whose file or requirement is missing, or the
+                live model without `load_source`.
+            StrategyError: no strategy has an answer.
+        """
+        wanted = Wanted(
+            format, _one(runtime, runtime_provider), self._device, jit_type, precision, enable_xla, jit_compile
+        )
+        if format is None or strategies is not None:
+            figure = self._chosen(wanted, strategies, include_source, verified_only)
+            return self._runner(figure.key, figure.runner)
+        variant = wanted.one_variant(self.results, self._usable())
+        cells = verdict.runnable(self.results, wanted.cells(self.results, [variant]), verified_only=verified_only)
+        return self._runner(*artifacts.available(self.results, cells))
+
+    def get_best(
+        self,
+        strategies: Strategy | Sequence[Strategy] | None = None,
+        *,
+        include_source: bool = True,
+        verified_only: bool = False,
+    ) -> Figure:
+        """Return what strategies choose: format, runner, batch size, p50 latency in ms and throughput in infer/s.
+
+        Raises:
+            StrategyError: no strategy has an answer.
+        """
+        return self._chosen(Wanted(device=self._device), strategies, include_source, verified_only)
+
+    def load_source(self, model: object) -> None:
+        """Give the package its live model, which no file holds, so that its runners can run.
+
+        Raises:
+            PackageError: it is another model than the package was made from.
+            SourceError: it is no model of the package's framework, or not ready for inference.
+        """
+        self._source = artifacts.source_of(self.results, model)
+
+    def set_verified(
+        self,
+        format: str,
+        runtime: str | None = None,
+        jit_type: str | None = None,
+        precision: str | None = None,
+        enable_xla: bool | None = None,
+        jit_compile: bool | None = None,
+        *,
+        runtime_provider: str | None = None,
+    ) -> None:
+        """Note that a format is verified in a runtime, as a `verify_` test does; `save` writes it down.
+
+        Without a runtime: in every one in which it passed correctness.
+
+        Raises:
+            PackageError: it did not pass correctness there, or a `verify_` test of it failed.
+        """
+        wanted = Wanted(
+            format, _one(runtime, runtime_provider), self._device, jit_type, precision, enable_xla, jit_compile
+        )
+        variant = wanted.one_variant(self.results, self._usable())
+        self.results = verdict.verified(self.results, wanted.cells(self.results, [variant]))
+
+    def is_verified(self, format: str, runtime: str) -> bool:
+        """Return whether `verify_` tests or `set_verified` vouch for a format in a runtime, and no such test failed."""
+        wanted = Wanted(format, runtime, self._device)
+        variant = wanted.one_variant(self.results, self._usable())
+        return all(self.results.verified(*cell) for cell in wanted.cells(self.results, [variant]))
+
+    def save(self, path: str | Path, keep_workdir: bool = True, override: bool = False, save_data: bool = True) -> None:
+        """Write the package, with what was noted since it was opened: whole, or not at all.
+
+        Args:
+            path: of the new file, which may be the one that was opened.
+            keep_workdir: False: remove what was extracted.
+            override: replace a package that is at the path.
+            save_data: False: leave out the samples; correctness cannot be checked from such a package again.
+
+        Raises:
+            PackageError: something is at the path, a file of this package is damaged, or the new one cannot be written.
+        """
+        from pytest_navigator.package.copying import write_copy
+
+        write_copy(self._file, self.results, Path(path), override=override, save_data=save_data)
+        if not keep_workdir:
+            self._workdir.remove()
+
+    def close(self) -> None:
+        """Close the file and remove a temporary workdir."""
+        self._file.close()
+        self._workdir.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _chosen(
+        self,
+        wanted: Wanted,
+        chosen: Strategy | Sequence[Strategy] | None,
+        include_source: bool,
+        verified_only: bool,
+    ) -> Figure:
+        cells = set(wanted.cells(self.results, wanted.variants(self.results)))
+        found = strategies.candidates(self.results, include_source=include_source, verified_only=verified_only)
+        figures = [figure for figure in found if (figure.key, figure.runner) in cells]
+        return strategies.choose(figures, strategies.DEFAULT if chosen is None else chosen)
+
+    def _runner(self, key: str, name: str) -> PackageRunner:
+        variant, record = self.results.variant(key), self.results.suite.runners[name]
+        artifacts.check_requirements(key, record)
+        kind = artifacts.runner_class(record)
+        artifact = self._live(variant) if record.live else self.get_path(key)
+        return artifacts.runner(kind, artifact, self.results, variant, keep=self)
+
+    def _live(self, variant: Variant) -> Source:
+        if self._source is None:
+            raise PackageError(
+                f"{variant.key} is the live model, which no package holds: give it to {self.path.name} first, with "
+                "package.load_source(model); or leave it out of what strategies choose from, with include_source=False"
+            )
+        return self._source
+
+    def _usable(self) -> list[str]:
+        return [key for key, good in self.get_formats_status().items() if good]
+
+
+def _one(runtime: str | None, provider: str | None) -> str | None:
+    if runtime is not None and provider is not None and runtime != provider:
+        raise PackageError(f"runtime={runtime} and runtime_provider={provider} are the same keyword: give one of them")
+    return provider if runtime is None else runtime

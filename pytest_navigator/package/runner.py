@@ -1,0 +1,160 @@
+"""A runner of a package: called like the model, with arrays by name, or by Polygraphy."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.feeds import called
+from pytest_navigator.feeds import check_feed
+from pytest_navigator.feeds import check_types
+from pytest_navigator.structure import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from typing import Self
+
+    import numpy as np
+
+    from pytest_navigator.frameworks.base import Framework
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import TensorSpec
+    from pytest_navigator.runners.base import Runner
+
+
+class PackageRunner:
+    """A format in a runtime, as a context manager; made by `Package.get_runner`.
+
+    It has the methods that Polygraphy calls of its `BaseRunner`, so that `Comparator.run` takes it as it is.
+
+    Several threads may call one runner: their calls run one after the other. For calls at the same time, take a runner
+    for each thread.
+
+    Attributes:
+        format: folder name of the format ("torchscript-trace").
+        runner_name: Model Navigator's name of the runner ("OnnxCPU").
+        runtime: what executes ("cpu"); device: "cpu" or "cuda".
+        is_active: whether it can infer.
+    """
+
+    def __init__(self, runner: Runner, key: str, framework: Framework, keep: object) -> None:
+        """Args: the runner and its format; the framework whose arrays it takes; what must live as long as it does."""
+        self.format = key
+        self.runner_name = runner.name
+        self.runtime = runner.runtime
+        self.device = runner.device
+        self.is_active = False
+        self._runner = runner
+        self._framework = framework
+        self._keep = keep
+        self._lock = threading.RLock()
+        self._seconds: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<runner {self.name}, {'active' if self.is_active else 'not active'}>"
+
+    @property
+    def name(self) -> str:
+        """Unique in a package: "onnx/OnnxCPU"."""
+        return f"{self.format}/{self.runner_name}"
+
+    @property
+    def signature(self) -> Signature:
+        """Inputs and outputs with their structure."""
+        return self._runner.signature
+
+    @property
+    def input_metadata(self) -> dict[str, TensorSpec]:
+        """Name -> shape (-1 where the axis is dynamic) and type of each input."""
+        return _by_name(self.signature.inputs)
+
+    @property
+    def output_metadata(self) -> dict[str, TensorSpec]:
+        """Name -> shape and type of each output."""
+        return _by_name(self.signature.outputs)
+
+    def activate(self) -> None:
+        """Load the format; nothing happens if it is loaded.
+
+        Raises:
+            StepFailed: the runtime cannot load it.
+        """
+        with self._lock:
+            if not self.is_active:
+                self._runner.activate()
+                self.is_active = True
+
+    def deactivate(self) -> None:
+        """Free the format; nothing happens if it is not loaded."""
+        with self._lock:
+            if self.is_active:
+                self.is_active = False
+                self._runner.deactivate()
+
+    def __enter__(self) -> Self:
+        self.activate()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.deactivate()
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        """Run one inference on the model's own arguments; returns its structure, with arrays of its framework.
+
+        Where that framework is not installed, these are numpy's.
+
+        Raises:
+            ConfigError: the runner is not active, or an argument is not what the model takes.
+        """
+        return called(Call(*args, **kwargs), self.signature, self._framework, self.infer)
+
+    def infer(self, feed_dict: Mapping[str, np.ndarray], check_inputs: bool = True) -> dict[str, np.ndarray]:
+        """Run one inference on numpy arrays by input name; returns numpy arrays by output name.
+
+        Args:
+            feed_dict: one array per input.
+            check_inputs: whether names and types are compared with the model's.
+
+        Raises:
+            ConfigError: the runner is not active; an input is missing, does not exist or has another type.
+        """
+        if check_inputs:
+            check_feed(feed_dict, self.signature)
+            check_types(feed_dict, self.signature)
+        with self._lock:
+            if not self.is_active:
+                raise ConfigError(f"{self.name} is not active: use it as a context manager (with runner: ...)")
+            started = time.perf_counter()
+            outputs = self._runner.infer(feed_dict)
+            self._seconds = time.perf_counter() - started
+        return outputs
+
+    def last_inference_time(self) -> float | None:
+        """Return the duration of the last inference in s, None before the first one."""
+        return self._seconds
+
+    def get_input_metadata(self, use_numpy_dtypes: bool | None = None) -> Any:
+        """Return Polygraphy's `TensorMetadata` of the inputs.
+
+        Args:
+            use_numpy_dtypes: numpy's types instead of Polygraphy's; None: True, as in Polygraphy.
+        """
+        from polygraphy.common import TensorMetadata
+        from polygraphy.datatype import DataType
+
+        from pytest_navigator.npz import dtype_of
+
+        metadata = TensorMetadata()
+        for spec in self.signature.inputs:
+            kind = DataType.from_dtype(dtype_of(spec.dtype))
+            shape = [None if size == -1 else size for size in spec.shape]
+            metadata.add(spec.name, kind if use_numpy_dtypes is False else DataType.to_dtype(kind, "numpy"), shape)
+        return metadata
+
+
+def _by_name(specs: Sequence[TensorSpec]) -> dict[str, TensorSpec]:
+    return {spec.name: spec for spec in specs}

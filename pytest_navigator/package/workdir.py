@@ -1,0 +1,137 @@
+"""Where the files of a package are extracted: a temporary folder that goes with the package, or the user's own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import PackageError
+from pytest_navigator.records import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
+
+    from pytest_navigator.package.reader import PackageFile
+
+MARKER = ".pytest_navigator_package.json"
+"""Tells that a folder holds an extracted package, and what of it is ours."""
+
+
+class Workdir:
+    """A folder that is made when something is first extracted into it.
+
+    Args:
+        path: of the folder; None: a temporary one, which is removed when this object is, or when Python ends.
+        override: replace what an earlier package has left in the folder.
+
+    Raises:
+        PackageError: the folder has something in it that must not be replaced. Nothing was changed then.
+    """
+
+    def __init__(self, path: Path | None = None, *, override: bool = False) -> None:
+        self._path = path.absolute() if path else None
+        self._made: Path | None = None
+        self._remove: Callable[[], object] | None = None
+        self._extracted: set[str] = set()
+        self._lock = threading.Lock()
+        if self._path and self._path.exists():
+            _empty(self._path, override=override)
+
+    @property
+    def path(self) -> Path | None:
+        """The folder; None as long as a temporary one is not needed."""
+        return self._path or self._made
+
+    def extract(self, package: PackageFile, names: Iterable[str]) -> Path:
+        """Write files of a package, each once; returns the folder.
+
+        Raises:
+            PackageError: a file is damaged, or the folder cannot be written.
+        """
+        with self._lock:
+            folder = self._folder()
+            wanted = [name for name in names if name not in self._extracted]
+            _note(folder, wanted)
+            package.extract(wanted, folder)
+            self._extracted.update(wanted)
+            return folder
+
+    def remove(self) -> None:
+        """Remove what was extracted; the folder too, if nothing else is in it."""
+        with self._lock:
+            self._extracted.clear()
+            if self._remove is not None:
+                self._remove()
+            elif self._path is not None and (self._path / MARKER).is_file():
+                _clear(self._path)
+                if not any(self._path.iterdir()):
+                    self._path.rmdir()
+            self._made = self._remove = None
+
+    def close(self) -> None:
+        """Remove a temporary folder; the user's own stays."""
+        if self._path is None:
+            self.remove()
+
+    def _folder(self) -> Path:
+        if self._made is not None:
+            return self._made
+        try:
+            if self._path is not None:
+                self._path.mkdir(parents=True, exist_ok=True)
+                self._made = self._path
+            else:
+                self._made = Path(tempfile.mkdtemp(prefix="pytest_navigator."))
+                self._remove = weakref.finalize(self, shutil.rmtree, self._made, ignore_errors=True)
+        except OSError as error:
+            raise PackageError(f"workdir {self._path} cannot be made ({error.strerror}); choose another one") from error
+        return self._made
+
+
+def _empty(folder: Path, *, override: bool) -> None:
+    if not folder.is_dir():
+        raise PackageError(f"workdir {folder} is a file; name a folder")
+    own = _noted(folder)
+    foreign = sorted(entry.name for entry in folder.iterdir() if entry.name not in (*own, MARKER))
+    if foreign:
+        raise PackageError(
+            f"workdir {folder} holds something that was not extracted from a package ({foreign[0]}); nothing was "
+            "deleted: choose another folder, or empty this one yourself"
+        )
+    if any(folder.iterdir()) and not override:
+        raise PackageError(f"workdir {folder} holds an extracted package; override_workdir=True replaces it")
+    _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what the marker names, and the marker after it."""
+    for name in _noted(folder):
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    (folder / MARKER).unlink(missing_ok=True)
+
+
+def _note(folder: Path, names: Iterable[str]) -> None:
+    """Write down what is ours before it is there."""
+    own = sorted({*_noted(folder), *(name.partition("/")[0] for name in names)})
+    write_atomically(folder / MARKER, json.dumps({"purpose": "files of a package", "names": own}).encode())
+
+
+def _noted(folder: Path) -> list[str]:
+    """Return the names in the folder that are ours: names alone, whatever somebody wrote into the marker."""
+    try:
+        names = json.loads((folder / MARKER).read_bytes())["names"]
+        return [name for name in names if name == Path(name).name and name not in ("", "..")]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, KeyError):
+        raise PackageError(f"{folder / MARKER} is damaged; empty {folder} yourself, or choose another one") from None
