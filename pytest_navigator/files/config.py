@@ -52,6 +52,8 @@ class FileConfig:
         inputs, outputs: the signature. None: not said.
         target_formats, onnx_opsets: None: not said (all that can be made; the opset of `OnnxConfig`).
         atol, rtol: by output; "" for the others. None: not said (the default of the precision).
+        batch_dim: the batch axis of every batched input; None: the model has none.
+        unbatched: inputs without a batch axis.
         max_batch_size: of the random data.
         min_shapes, opt_shapes, max_shapes: by input, with the batch.
         value_ranges: by input, both bounds included; "" for the others.
@@ -75,6 +77,8 @@ class FileConfig:
     onnx_opsets: tuple[int, ...] | None = None
     atol: Mapping[str, float] | None = None
     rtol: Mapping[str, float] | None = None
+    batch_dim: int | None = 0
+    unbatched: tuple[str, ...] = ()
     max_batch_size: int = 128
     min_shapes: Shapes = field(default_factory=dict)
     opt_shapes: Shapes = field(default_factory=dict)
@@ -108,6 +112,8 @@ class FileConfig:
             atol=self._tolerance("atol", "rtol"),
             rtol=self._tolerance("rtol", "atol"),
             seed=self.random_seed,
+            batch_dim=self.batch_dim,
+            unbatched=self.unbatched,
         )
 
     def _formats(self, possible: Mapping[str, Format]) -> tuple[FormatConfig | str, ...] | None:
@@ -160,10 +166,15 @@ def read(path: Path) -> FileConfig:
     for key, value in content.items():
         if key not in KEYS:
             raise ConfigError(f"{path}: {unknown('key', key, KEYS)}")
-        if value is not None:
+        if _says(key, value):
             parsed = KEYS[key](value, f"{path}: {key}")
             found |= {key: parsed} if key in NAMES else {}
-    return FileConfig(path=str(path), given=frozenset(k for k, v in content.items() if v is not None), **found)
+    return FileConfig(path=str(path), given=frozenset(k for k, v in content.items() if _says(k, v)), **found)
+
+
+def _says(key: str, value: object) -> bool:
+    """Whether a key says something: without a value it does not, but for the batch axis that there may not be."""
+    return value is not None or key == "batch_dim"
 
 
 def _onnx(parameters: Mapping[str, JSON]) -> dict[str, Any]:
@@ -254,6 +265,8 @@ KEYS: dict[str, Callable[[Any, str], Any]] = {
     "tensorrt_max_workspace_size": _only(TENSORRT, 4 * 2**30),
     "atol": values.tolerances,
     "rtol": values.tolerances,
+    "batch_dim": values.axis,
+    "unbatched": values.words,
     "max_batch_size": values.positive,
     "min_shapes": values.shapes,
     "opt_shapes": values.shapes,

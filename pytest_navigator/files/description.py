@@ -20,12 +20,12 @@ def configured(config: NavConfig, own: Description | None) -> NavConfig:
         return config
     dim = config.batch_dim
     axes = {spec.name: dict(spec.axes) for spec in own.inputs if spec.axes}
-    fixed = _unbatched(own.inputs, dim)
-    batched = dim is not None and len(fixed) < len(own.inputs)
+    unbatched = tuple(dict.fromkeys((*config.unbatched, *_unbatched(own.inputs, dim))))
+    batched = dim is not None and not {spec.name for spec in own.inputs} <= set(unbatched)
     return replace(
         config,
         batch_dim=dim if batched else None,
-        unbatched=tuple(dict.fromkeys((*config.unbatched, *fixed))) if batched else (),
+        unbatched=unbatched if batched else (),
         dynamic_axes=config.dynamic_axes or axes,
         output_names=config.output_names or tuple(spec.name for spec in own.outputs) or None,
     )
@@ -46,7 +46,8 @@ def facts(config: NavConfig, own: Description) -> dict[str, JSON]:
     dim = config.batch_dim
     if dim is None or any(dim in spec.axes for spec in own.inputs):
         return own.data
-    fixed = next((spec.shape[dim] for spec in own.inputs if len(spec.shape) > dim), 1)
+    of_batch = (spec for spec in own.inputs if spec.name not in config.unbatched)
+    fixed = next((spec.shape[dim] for spec in of_batch if len(spec.shape) > dim), 1)
     return {**own.data, "fixed_batch": fixed, "max_batch_size": fixed}
 
 

@@ -55,15 +55,16 @@ class Plan:
 def plan(inputs: Sequence[TensorSpec], config: FileConfig) -> Plan:
     """Return the smallest, the optimal and the largest shape of every input.
 
-    Axis 0 is the batch where it is dynamic, see `with_batch`. It goes from 1 to `max_batch_size`; where nobody has set
-    that, as far as `LARGEST_BATCH_BYTES` allows. Any other dynamic axis needs a size in `max_shapes`; without others,
+    `batch_dim` is the batch where it is dynamic, see `with_batch`. It goes from 1 to `max_batch_size`; where nobody has
+    set that, as far as `LARGEST_BATCH_BYTES` allows. Any other dynamic axis needs a size in `max_shapes`; without others,
     that is the only size that is tried. Axes with one symbol, and the batch, have one size in all inputs: said once, it
     is said for all of them.
 
     Raises:
         ConfigError: with the input, the axis and what to write.
     """
-    axes = _Axes(with_batch(inputs), config)
+    _check_batch(inputs, config)
+    axes = _Axes(with_batch(inputs, config.batch_dim, config.unbatched), config)
     ranges = {symbol: axes.range(symbol) for symbol in axes.first if symbol != axes.batch}
     notes = [axes.untried(symbol) for symbol in ranges if axes.is_tried_once(symbol)]
     if axes.batch:
@@ -102,7 +103,8 @@ class _Axes:
         self.first: dict[str, Axis] = {}
         for place, symbol in self.symbols.items():
             self.first.setdefault(symbol, place)
-        self.batch = next((spec.axes[0] for spec in specs if spec.batched), "")
+        dim = config.batch_dim
+        self.batch = next((spec.axes[dim] for spec in specs if spec.batched and dim is not None), "")
         self.said = {kind: self._said(kind) for kind in KINDS}
 
     def _said(self, kind: str) -> dict[str, int]:
@@ -208,6 +210,17 @@ class _Axes:
             return f"<axis {axis}>"
         # The default of `max_batch_size`, once written, would no longer be made smaller for large inputs.
         return str(self.config.max_batch_size) if "max_batch_size" in self.config.given else "<batch>"
+
+
+def _check_batch(inputs: Sequence[TensorSpec], config: FileConfig) -> None:
+    names = [spec.name for spec in inputs]
+    for name in config.unbatched:
+        if name not in names:
+            raise ConfigError(f"{config.where}unbatched: {unknown('input', name, names)}")
+    dim = config.batch_dim or 0
+    if dim and all(len(spec.shape) <= dim for spec in inputs):
+        shapes = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in inputs)
+        raise ConfigError(f"{config.where}batch_dim: {dim}: no input has that axis ({shapes})")
 
 
 def _check_shape(where: str, shape: Sequence[int], spec: TensorSpec) -> None:

@@ -18,6 +18,7 @@ from pytest_navigator.npz import dtype_of
 from pytest_navigator.records import TensorSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from collections.abc import Iterable
     from pathlib import Path
 
@@ -175,15 +176,24 @@ def _ordered(found: list[TensorSpec]) -> Specs:
     return tuple(found)
 
 
-def with_batch(inputs: Sequence[TensorSpec]) -> Specs:
-    """Return the inputs with the batch marked: axis 0 wherever it is dynamic, with one symbol for all.
+def with_batch(inputs: Sequence[TensorSpec], batch_dim: int | None = 0, unbatched: Collection[str] = ()) -> Specs:
+    """Return the inputs with the batch marked: its axis wherever it is dynamic, with one symbol for all.
 
     Exporters often call it otherwise in each input. But a symbol that another axis has too is that axis's size.
+
+    Args:
+        batch_dim: the batch axis; None: there is none.
+        unbatched: names of inputs without it.
     """
-    inner = {symbol for spec in inputs for axis, symbol in spec.axes.items() if axis}
-    batched = [spec for spec in inputs if spec.shape[:1] == (-1,) and spec.axes.get(0) not in inner]
-    symbols = (spec.axes[0] for spec in batched if spec.axes.get(0) not in (None, _own_symbol(spec.name, 0)))
-    symbol = next(symbols, "batch")
+    if batch_dim is None:
+        return tuple(inputs)
+    inner = {symbol for spec in inputs for axis, symbol in spec.axes.items() if axis != batch_dim}
+    dynamic = [spec for spec in inputs if spec.shape[batch_dim : batch_dim + 1] == (-1,)]
+    batched = [spec for spec in dynamic if spec.name not in unbatched and spec.axes.get(batch_dim) not in inner]
+    symbols = [spec.axes.get(batch_dim) for spec in batched]
+    named = (s for spec, s in zip(batched, symbols, strict=True) if s not in (None, _own_symbol(spec.name, batch_dim)))
+    symbol = next(named, "batch")
     return tuple(
-        replace(spec, axes={**spec.axes, 0: symbol}, batched=True) if spec in batched else spec for spec in inputs
+        replace(spec, axes={**spec.axes, batch_dim: symbol}, batched=True) if spec in batched else spec
+        for spec in inputs
     )

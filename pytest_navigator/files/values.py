@@ -46,6 +46,11 @@ def seed(value: Any, where: str) -> int:
     return _by(settings.whole, value, where)
 
 
+def axis(value: Any, where: str) -> int | None:
+    """Return a whole number from 0 on, or None for no axis."""
+    return None if value is None else seed(value, where)
+
+
 def choice(*valid: str) -> Callable[[Any, str], str]:
     """Return a parser of one of the words."""
 

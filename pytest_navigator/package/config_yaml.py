@@ -53,7 +53,7 @@ def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[f
         "dtypes": {spec.name: spec.dtype for spec in signature.inputs},
         "pytest_navigator": {"key": variant.key, "parent": variant.parent, "parameters": dict(variant.parameters)},
     }
-    return {key: value for key, value in everything.items() if value not in (None, {}, [])}
+    return {key: value for key, value in everything.items() if value not in (None, {}, [])} | _batch(results)
 
 
 def tolerance(results: Results, variant: Variant, name: str) -> dict[str, float]:
@@ -126,6 +126,13 @@ def _measured(results: Results, variant: Variant, name: str) -> dict[str, float]
         if math.isfinite(output[name]):
             found[output["name"]] = max(output[name], found.get(output["name"], 0.0))
     return found
+
+
+def _batch(results: Results) -> dict[str, JSON]:
+    """Return what the user has said of the batch axis; 0 is what everybody takes it for."""
+    said = {name: results.suite.settings.get(name, {}).get("value") for name in ("batch_dim", "unbatched")}
+    axis = {"batch_dim": said["batch_dim"]} if said["batch_dim"] != 0 and "batch_dim" in results.suite.settings else {}
+    return axis | ({"unbatched": said["unbatched"]} if said["unbatched"] else {})
 
 
 def _opsets(results: Results, variant: Variant) -> list[JSON]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.collection import NO_LOADER
@@ -125,7 +126,8 @@ def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tu
     from pytest_navigator.files.random_data import samples
     from pytest_navigator.files.shapes import plan
 
-    said = context.run.file_config
+    config = context.suite.settings.config
+    said = replace(context.run.file_config, batch_dim=config.batch_dim, unbatched=tuple(config.unbatched))
     try:
         return samples(own.inputs, said, context.suite.settings.seed), plan(own.inputs, said).notes
     except ConfigError as error:

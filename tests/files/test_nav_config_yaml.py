@@ -85,7 +85,7 @@ def written(tmp_path: Path) -> Read:
 
 
 def test_every_documented_key_is_known() -> None:
-    assert set(KEYS) - {"pytest_navigator"} == set(ALL_KEYS.split())
+    assert set(KEYS) - {"pytest_navigator", "batch_dim", "unbatched"} == set(ALL_KEYS.split())
 
 
 def test_the_documents_example_is_read(written: Read) -> None:
@@ -135,6 +135,9 @@ def test_an_empty_file_says_nothing(written: Read) -> None:
         ("verbose", [True, "yes"], True),
         ("random_seed", [7, "7"], 7),
         ("model_name", ["resnet"], "resnet"),
+        ("batch_dim", [1, "1"], 1),
+        ("batch_dim", [None], None),
+        ("unbatched", [["x", "y"], "x y", "x,y"], ("x", "y")),
     ],
 )  # fmt: skip
 def test_every_form_of_a_value_is_taken(written: Read, key: str, forms: list[Any], expected: object) -> None:
@@ -151,6 +154,9 @@ def test_every_form_of_a_value_is_taken(written: Read, key: str, forms: list[Any
         ({"max_batch_size": 0}, "max_batch_size: 0 is not a positive whole number"),
         ({"max_batch_size": "many"}, "max_batch_size: 'many' is not a positive whole number"),
         ({"verbose": 3}, "verbose: 3 is not a boolean"),
+        ({"batch_dim": -1}, "batch_dim: -1 is not a whole number of 0 or more"),
+        ({"batch_dim": "none"}, "batch_dim: 'none' is not a whole number of 0 or more"),
+        ({"unbatched": ["x", "x"]}, "unbatched: ['x', 'x']: a list of names is needed, each once"),
         ({"random_seed": -1}, "random_seed: -1 is not a whole number of 0 or more"),
         ({"model_format": "onx"}, "model_format: unknown value 'onx'; did you mean 'onnx'?"),
         ({"model_name": ["a"]}, "model_name: ['a'] is no text"),

@@ -112,6 +112,34 @@ def test_the_batch_goes_from_one_to_the_largest(largest: int, usual: int) -> Non
     assert [sample["y"].shape for sample in found] == [(1,), (usual,), (largest,)]
 
 
+@pytest.mark.parametrize(
+    ("settings", "x", "y"),
+    [
+        ({"batch_dim": 1, "max_shapes": {"x": (7, 4), "y": (3,)}}, [(7, 1), (7, 4), (7, 4)], [(3,)] * 3),
+        ({"unbatched": ("x",), "max_shapes": {"x": (7, 5)}, "max_batch_size": 2}, [(7, 5)] * 3, [(1,), (2,), (2,)]),
+        ({"batch_dim": None, "max_shapes": {"x": (7, 5), "y": (3,)}}, [(7, 5)] * 3, [(3,)] * 3),
+    ],
+    ids=["another axis", "an input without", "none"],
+)
+def test_the_batch_is_where_it_is_said_to_be(settings: dict[str, Any], x: object, y: object) -> None:
+    found = samples(specs("x:-1,-1:float32 y:-1:int64", "here"), config(**settings), seed=0)
+
+    assert [sample["x"].shape for sample in found] == x
+    assert [sample["y"].shape for sample in found] == y
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"unbatched": ("imag",)}, "unbatched: unknown input 'imag'; did you mean 'image'?"),
+        ({"batch_dim": 4}, r"batch_dim: 4: no input has that axis \(image \[-1, 3, -1, -1\]\)"),
+    ],
+)
+def test_a_batch_that_cannot_be_is_named(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
+        plan(IMAGE, config(**settings))
+
+
 def test_a_model_of_fixed_shapes_gets_three_samples_of_other_values() -> None:
     found = samples(specs("x:2,3:float32", "here"), FileConfig(), seed=0)
 

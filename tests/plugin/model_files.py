@@ -107,6 +107,38 @@ def recurrent(path: Path) -> Path:
     return path
 
 
+def columns(path: Path) -> Path:
+    """Write `y = sum of x over axis 0`, of any number of rows and columns, times a `table` with one number a column."""
+    axes = numpy_helper.from_array(np.array([0]), "axes")
+    nodes = [
+        helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=0),
+        helper.make_node("Mul", ["sum", "table"], ["y"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["length", "columns"]),
+        helper.make_tensor_value_info("table", TensorProto.FLOAT, ["columns"]),
+    ]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["columns"])]
+    graph = helper.make_graph(nodes, "columns", inputs, outputs, [axes])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    onnx.save(model, str(path))
+    return path
+
+
+def similarity(path: Path) -> Path:
+    """Write `y = x @ table.T`: the rows of both are dynamic, but only those of `x` are a batch."""
+    node = helper.make_node("Gemm", ["x", "table"], ["y"], transB=1)
+    inputs = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 5]),
+        helper.make_tensor_value_info("table", TensorProto.FLOAT, ["rows", 5]),
+    ]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", "rows"])]
+    graph = helper.make_graph([node], "similarity", inputs, outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    onnx.save(model, str(path))
+    return path
+
+
 def expand(path: Path) -> Path:
     """Write `y = x` expanded to `shape`, which takes few numbers: 3 axes of x have 2 elements."""
     inputs = [

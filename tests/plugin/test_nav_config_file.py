@@ -9,8 +9,10 @@ import pytest
 import yaml
 from blackbox import member
 from blackbox import words
+from model_files import columns
 from model_files import linear
 from model_files import product
+from model_files import similarity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,6 +154,60 @@ def test_a_package_says_what_the_random_data_does_not_try(pytester: pytest.Pytes
 
     said = "axis 1 of input 'ids' is tried with the size 9 only: min_shapes says a smaller one"
     assert said in member(pytester.path / "out.nav", "status.yaml").replace("\n", " ").replace("''", "'")
+
+
+@pytest.mark.parametrize(
+    ("config", "shapes"),
+    [
+        ({"batch_dim": None}, [(2, 3), (4, 3), (4, 3)]),
+        ({"batch_dim": None, "max_shapes": {"x": [4, 6]}}, [(2, 3), (4, 6), (4, 6)]),
+        ({"unbatched": ["x", "table"]}, [(2, 3), (4, 3), (4, 3)]),
+    ],
+    ids=["none", "every axis", "no input has one"],
+)
+def test_a_file_whose_first_axis_is_no_batch_is_checked_as_it_is(
+    pytester: pytest.Pytester, configured: Configured, config: dict[str, object], shapes: list[tuple[int, int]]
+) -> None:
+    columns(pytester.path / "columns.onnx")
+    sizes = {"min_shapes": {"x": [2, 3]}, "max_shapes": {"x": [4, 3]}}
+
+    result = configured({**sizes, **config}, "--nav-package=out.nav", model="columns.onnx")
+
+    assert words(result) == PASSED
+    assert [sample["x"].shape for sample in batches(pytester)] == shapes
+    status = yaml.safe_load(member(pytester.path / "out.nav", "status.yaml"))
+    assert status["pytest_navigator"]["signature"]["batch_dim"] is None
+    repeated = configured(member(pytester.path / "out.nav", "onnx/config.yaml"), model="columns.onnx")
+    assert words(repeated) == PASSED
+    assert [sample["x"].shape for sample in batches(pytester)][::2] == shapes[::2]
+
+
+def test_the_batch_may_be_another_axis(pytester: pytest.Pytester, configured: Configured) -> None:
+    product(pytester.path / "product.onnx")
+
+    result = configured({"batch_dim": 1, "max_shapes": {"ids": [4, 9]}}, "--nav-package=out.nav", model="product.onnx")
+
+    assert words(result) == PASSED
+    assert [sample["ids"].shape for sample in batches(pytester)] == [(4, 1), (4, 8), (4, 9)]
+    signature = yaml.safe_load(member(pytester.path / "out.nav", "status.yaml"))["pytest_navigator"]["signature"]
+    assert signature["batch_dim"] == 1
+    assert all(spec["batched"] for spec in (*signature["inputs"], *signature["outputs"]))
+
+
+def test_an_input_without_a_batch_is_whole_in_every_row(pytester: pytest.Pytester, configured: Configured) -> None:
+    similarity(pytester.path / "similarity.onnx")
+    config = {"unbatched": ["table"], "max_shapes": {"table": [7, 5]}, "max_batch_size": 4}
+
+    result = configured(config, "--nav-package=out.nav", model="similarity.onnx")
+
+    assert words(result) == PASSED
+    assert [(sample["x"].shape, sample["table"].shape) for sample in batches(pytester)] == [
+        ((size, 5), (7, 5)) for size in (1, 4, 4)
+    ]
+    signature = yaml.safe_load(member(pytester.path / "out.nav", "status.yaml"))["pytest_navigator"]["signature"]
+    assert [spec["batched"] for spec in signature["inputs"]] == [True, False]
+    row = next(pytester.path.glob("navigator_workspace/*/model_input/correctness/*.npz"))
+    assert {name: array.shape for name, array in np.load(row).items()} == {"x": (5,), "table": (7, 5)}
 
 
 def test_a_packages_own_configuration_repeats_the_run(pytester: pytest.Pytester, configured: Configured) -> None:
