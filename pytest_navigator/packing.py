@@ -112,9 +112,11 @@ def _pack(run: Run, results: Results, folder: Path, complete: bool) -> list[str]
         complete=complete,
         required=settings["require"]["value"],
         environment=environment(),
-        git=None if run.options.no_git else git_state(run.config.rootpath),
+        git=None if run.options.no_git else git_state(run.project),
     )
     note = _kept_nothing(results)
+    if run.caller:  # the caller gets the package as an object; the file goes with it
+        return [*note, f"results: {folder}"]
     if path == target:
         return [*note, f"package: {short_path(path, start)}"]
     kept = f"; {target.name} is as it was" if target.exists() else ""

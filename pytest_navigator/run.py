@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Iterator
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pytest_navigator.child import Child
     from pytest_navigator.collection import Place
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from pytest_navigator.workspace import SuiteFolder
 
 RUN = pytest.StashKey["Run"]()
+CALLER = pytest.StashKey["Path"]()
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,16 @@ class Run:
             yield
 
     @property
+    def project(self) -> Path:
+        """The folder of the user's code: where the child works, and whose git commit is recorded."""
+        return self.caller or self.config.rootpath
+
+    @property
+    def caller(self) -> Path | None:
+        """The working directory of who called a function of `api`; None in a run of pytest's own command line."""
+        return self.config.stash.get(CALLER, None)
+
+    @property
     def seed(self) -> int:
         """Of the setup of `nav_model` and `nav_dataloader`: suites that disagree have the first one's."""
         seeds = [suite.settings.seed for suite in self.suites.values()]
@@ -179,7 +191,7 @@ class Run:
         from pytest_navigator.child import parent_settings
 
         if self._child is None:
-            self._child = Child(cwd=self.config.rootpath)
+            self._child = Child(cwd=self.project)
         self._child.settings = parent_settings()
         return self._child
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_navigator.steps.context import Context
     from pytest_navigator.tolerances import Function
     from pytest_navigator.tolerances import Rule
+    from pytest_navigator.workspace import SuiteFolder
 
 
 def run(context: Context) -> Result:
@@ -43,7 +44,10 @@ def run(context: Context) -> Result:
         StepFailed: an output is outside of its tolerance; `data` holds the reports all the same.
     """
     context.require(*context.runner.requires)
-    cases, rules = cases_of(context), rules_of(context, context.variant, context.folder.signature, _precision(context))
+    cases, rules = (
+        cases_of(context.folder),
+        rules_of(context, context.variant, context.folder.signature, _precision(context)),
+    )
     write_correctness(context, cases, rules)
     evidence.forget(context)
     keep = context.folder.path / ".outputs" / context.step.id
@@ -60,9 +64,9 @@ def run(context: Context) -> Result:
     return Result(data, digest=made.digest_of(context.variant.key) if made else "")
 
 
-def cases_of(context: Context) -> list[Case]:
+def cases_of(folder: SuiteFolder) -> list[Case]:
     """Return the comparisons that the source step has prepared."""
-    source = context.folder.record("source")
+    source = folder.record("source")
     assert source is not None
     return structured(source.data["cases"], list[Case])
 

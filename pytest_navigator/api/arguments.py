@@ -1,0 +1,97 @@
+"""What the keywords of `export` and `optimize` mean: a NavConfig."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.config import NavConfig
+from pytest_navigator.enums import Format
+from pytest_navigator.enums import RuntimeProvider
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import unknown
+from pytest_navigator.formats.exportedprogram import TorchExportConfig
+from pytest_navigator.formats.onnx_config import OnnxConfig
+from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig
+from pytest_navigator.formats.stablehlo import StableHLOConfig
+from pytest_navigator.formats.torchscript import TorchScriptConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.formats.base import FormatConfig
+
+    Names = str | Sequence[str] | None
+
+CONFIGS: dict[str, tuple[type[FormatConfig], ...]] = {
+    "torch": (TorchScriptConfig, TorchExportConfig, OnnxConfig),
+    "tensorflow": (TensorFlowSavedModelConfig, OnnxConfig),
+    "jax": (StableHLOConfig, TensorFlowSavedModelConfig, OnnxConfig),
+}
+"""What is made of a framework's models unless `target_formats` says otherwise."""
+
+FORMATS: dict[str, type[FormatConfig]] = {
+    Format.TORCHSCRIPT: TorchScriptConfig,
+    Format.TORCH_EXPORTEDPROGRAM: TorchExportConfig,
+    Format.ONNX: OnnxConfig,
+    Format.TF_SAVEDMODEL: TensorFlowSavedModelConfig,
+    Format.STABLEHLO: StableHLOConfig,
+}
+"""The configuration of a target format."""
+
+RUNTIMES: dict[str, tuple[str, ...]] = {
+    RuntimeProvider.CPU: ("OnnxCPU",),
+    RuntimeProvider.CUDA: ("OnnxCUDA",),
+    RuntimeProvider.PYT: ("TorchScriptCPU", "TorchScriptCUDA", "TorchExportedProgramCPU", "TorchExportedProgramCUDA"),
+    RuntimeProvider.TF: ("TensorFlowSavedModelCPU", "TensorFlowSavedModelCUDA"),
+}
+"""Model Navigator 0.3 names what executes a format by its provider; any other name is one of `--nav-runtimes`."""
+
+TENSORRT_FORMATS = (Format.TENSORRT, Format.TORCH_TRT, Format.TF_TRT)
+
+
+def configuration(
+    framework: str, target_formats: Names, configs: Sequence[FormatConfig] | None, **said: Any
+) -> NavConfig:
+    """Return what a call says of a suite.
+
+    Args:
+        target_formats: names; None: all of the framework.
+        configs: of formats; those that are not among the target formats are left out.
+        said: fields of NavConfig; None: not said.
+
+    Raises:
+        ConfigError: a format that does not exist, or cannot be made in this version.
+    """
+    said = {name: value for name, value in said.items() if value is not None}
+    if target_formats is None and not configs:
+        return NavConfig(framework=framework, **said)
+    names, configs = words(target_formats), configs or ()
+    kinds = CONFIGS.get(framework, ()) if names is None else [_kind(name) for name in names]
+    live = [config for config in configs if type(config) not in FORMATS.values()]
+    files = [config for kind in kinds for config in [c for c in configs if type(c) is kind] or [kind()]]
+    return NavConfig(framework=framework, formats=[*live, *files], **said)
+
+
+def _kind(name: str) -> type[FormatConfig]:
+    if name in TENSORRT_FORMATS:
+        raise ConfigError(f"target_formats: {name!r} cannot be made: this version makes no TensorRT formats")
+    if name not in FORMATS:
+        raise unknown("target format", name, FORMATS)
+    return FORMATS[name]
+
+
+def words(value: Names) -> tuple[str, ...] | None:
+    """Return one name or several as several."""
+    return (str(value),) if isinstance(value, str) else None if value is None else tuple(map(str, value))
+
+
+def runtimes(value: Names) -> tuple[str, ...] | None:
+    """Return the names of runtimes and runners that providers stand for."""
+    names = words(value)
+    return None if names is None else tuple(name for one in names for name in RUNTIMES.get(one, (one,)))
+
+
+def device(name: object) -> str | None:
+    """Return "cpu" or "cuda" of what may be a torch.device, or the name of one."""
+    return None if name is None else str(name).partition(":")[0]

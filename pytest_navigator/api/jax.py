@@ -1,0 +1,65 @@
+"""`nav.jax`: every format of a JAX function and its parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.api.keywords import exported
+from pytest_navigator.api.keywords import optimized
+from pytest_navigator.formats.onnx_config import OnnxConfig
+from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Unpack
+
+    from pytest_navigator.api.keywords import ExportOptions
+    from pytest_navigator.api.keywords import OptimizeOptions
+    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.package.descriptor import Package
+
+__all__ = ["export", "optimize"]
+
+
+def export(
+    model: Callable[..., object],
+    model_params: Any,
+    dataloader: object,
+    *,
+    opset: int | None = None,
+    jit_compile: bool | tuple[bool, ...] | None = None,
+    enable_xla: bool | tuple[bool, ...] | None = None,
+    **options: Unpack[ExportOptions],
+) -> Package:
+    """Export a function to every format, check and time each, and return the package.
+
+    Args:
+        model: takes a sample and, as its argument `params` or its last one, the parameters.
+        dataloader: samples of the function, or a function that returns what can be iterated.
+        opset: of ONNX.
+        jit_compile, enable_xla: variants of the SavedModel, see TensorFlowSavedModelConfig.
+        options: see `keywords.ExportOptions`.
+
+    Raises:
+        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+    """
+    configs: list[FormatConfig] = [OnnxConfig(opset=opset)] if opset is not None else []
+    if jit_compile is not None or enable_xla is not None:
+        configs.append(TensorFlowSavedModelConfig(jit_compile=jit_compile, enable_xla=enable_xla))
+    return exported("jax", (model, model_params), dataloader, configs, options)
+
+
+def optimize(
+    model: Callable[..., object], model_params: Any, dataloader: object, **options: Unpack[OptimizeOptions]
+) -> Package:
+    """Make, check and time every format of a function, and return the package.
+
+    Args:
+        model, model_params, dataloader: as in `export`.
+        options: see `keywords.OptimizeOptions`.
+
+    Raises:
+        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+    """
+    return optimized("jax", (model, model_params), dataloader, options)

@@ -1,0 +1,151 @@
+"""The keywords that the functions of the API share, and what runs for them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import TypedDict
+
+from pytest_navigator.api.arguments import configuration
+from pytest_navigator.api.arguments import device
+from pytest_navigator.api.arguments import runtimes
+from pytest_navigator.api.running import Given
+from pytest_navigator.api.running import check
+from pytest_navigator.errors import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_navigator.api.arguments import Names
+    from pytest_navigator.api.running import VerifyFunction
+    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.package.descriptor import Package
+    from pytest_navigator.profile_config import OptimizationProfile
+    from pytest_navigator.profile_config import ProfilerConfig
+    from pytest_navigator.tolerances import Tolerance
+
+
+class ExportOptions(TypedDict, total=False):
+    """Keywords of every `export`, as Model Navigator 0.3 has them; docs/python-api.md says what each does here."""
+
+    model_name: str | None
+    target_formats: Names
+    workdir: str | Path | None
+    override_workdir: bool
+    keep_workdir: bool
+    sample_count: int | None
+    atol: Tolerance
+    rtol: Tolerance
+    input_names: Sequence[str] | None
+    output_names: Sequence[str] | None
+    dynamic_axes: Mapping[str, Mapping[int, str] | Sequence[int]] | None
+    target_device: object
+    disable_git_info: bool
+    batch_dim: int | None
+    runtimes: Names
+    run_profiling: bool
+    profiler_config: ProfilerConfig | None
+    target_precisions: Names
+    precison_mode: str | None
+    max_workspace_size: int | None
+    minimum_segment_size: int | None
+    trt_dynamic_axes: Mapping[str, Mapping[int, tuple[int, int, int]]] | None
+
+
+class OptimizeOptions(TypedDict, total=False):
+    """Keywords of every `optimize`, as Model Navigator 0.7 has them.
+
+    `batching=False`: the model has no batch axis. `runners`: names of runners or runtimes. `workspace`: the folder of
+    the run (`navigator_workspace`), which is replaced if it is one. `verify_func`: see `Given`. `debug`: exceptions
+    come through as they are (`NAV_DEBUG=1`). `verbose` changes nothing: everything is in the formats' logs.
+    """
+
+    model_name: str | None
+    sample_count: int | None
+    batching: bool | None
+    input_names: Sequence[str] | None
+    output_names: Sequence[str] | None
+    target_formats: Names
+    target_device: object
+    runners: Names
+    optimization_profile: OptimizationProfile | ProfilerConfig | None
+    workspace: str | Path | None
+    verbose: bool
+    debug: bool
+    verify_func: VerifyFunction | None
+    custom_configs: Sequence[FormatConfig] | None
+    atol: Tolerance
+    rtol: Tolerance
+
+
+SAME = ("sample_count", "atol", "rtol", "input_names", "output_names", "dynamic_axes", "optimization_profile")
+"""Keywords that NavConfig has under the same name."""
+
+RENAMED = {"model_name": "name", "run_profiling": "profile", "profiler_config": "optimization_profile"}
+
+TENSORRT = ("target_precisions", "precison_mode", "max_workspace_size", "minimum_segment_size", "trt_dynamic_axes")
+"""Keywords of TensorRT's formats only."""
+
+
+def exported(
+    framework: str, model: object, dataloader: object, configs: Sequence[FormatConfig], options: ExportOptions
+) -> Package:
+    """Run what an `export` asks for.
+
+    Raises:
+        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+    """
+    _check_known("export", options, ExportOptions.__annotations__)
+    _warn_of_tensorrt(options)
+    fields = {**_fields(options), "runtimes": runtimes(options.get("runtimes"))}
+    config = configuration(framework, options.get("target_formats"), configs, **fields)
+    return check(
+        Given(model, dataloader, config.replace(batch_dim=options.get("batch_dim", 0))),
+        options.get("workdir") or "navigator_workdir",
+        override_workdir=options.get("override_workdir", False),
+        keep_workdir=options.get("keep_workdir", True),
+        disable_git_info=options.get("disable_git_info", False),
+    )
+
+
+def optimized(framework: str, model: object, dataloader: object, options: OptimizeOptions) -> Package:
+    """Run what an `optimize` asks for.
+
+    Raises:
+        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+    """
+    _check_known("optimize", options, OptimizeOptions.__annotations__)
+    fields = {**_fields(options), "runtimes": runtimes(options.get("runners"))}
+    configs = options.get("custom_configs") or ()
+    config = configuration(framework, options.get("target_formats"), configs, **fields)
+    batched = options.get("batching") is not False
+    return check(
+        Given(model, dataloader, config if batched else config.replace(batch_dim=None), options.get("verify_func")),
+        options.get("workspace") or "navigator_workspace",
+        override_workdir=True,
+        debug=options.get("debug", False),
+    )
+
+
+def _fields(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of NavConfig that keywords stand for."""
+    same = {name: options.get(name) for name in SAME}
+    renamed = {field: options[name] for name, field in RENAMED.items() if options.get(name) is not None}
+    return {**same, **renamed, "device": device(options.get("target_device"))}
+
+
+def _check_known(function: str, options: Mapping[str, object], valid: Collection[str]) -> None:
+    for name in options:
+        if name not in valid:
+            raise unknown(f"keyword of {function}", name, valid)
+
+
+def _warn_of_tensorrt(options: Mapping[str, object]) -> None:
+    said = [name for name in TENSORRT if options.get(name) is not None]
+    if said:
+        text = f"{', '.join(said)}: without effect, for this version makes no TensorRT formats"
+        warnings.warn(text, UserWarning, stacklevel=4)

@@ -1,0 +1,30 @@
+"""`nav.onnx`: an ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.api.keywords import optimized
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from pytest_navigator.api.keywords import OptimizeOptions
+    from pytest_navigator.package.descriptor import Package
+
+__all__ = ["optimize"]
+
+
+def optimize(model: str | Path, dataloader: object = None, **options: Unpack[OptimizeOptions]) -> Package:
+    """Check and time a file, and return the package.
+
+    Args:
+        model: path of the file.
+        dataloader: samples, dicts of numpy arrays by input name; None: random data that fits the file.
+        options: see `keywords.OptimizeOptions`.
+
+    Raises:
+        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+    """
+    return optimized("onnx", Path(model).absolute(), dataloader, options)

@@ -1,0 +1,203 @@
+"""Run pytest over the suite of one given model, and open the package that it leaves."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import sys
+import tempfile
+import weakref
+from contextlib import chdir
+from contextlib import contextmanager
+from contextlib import redirect_stderr
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import SourceError
+from pytest_navigator.run import CALLER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    from pytest_navigator.config import NavConfig
+    from pytest_navigator.package.descriptor import Package
+    from pytest_navigator.proxies import RunnerProxy
+
+    Sample = dict[str, np.ndarray]
+    VerifyFunction = Callable[[Iterable[Sample], Iterable[Sample]], bool]
+
+PLUGINS = ("no:cacheprovider", "no:benchmark", "no:randomly")
+"""What would leave folders behind, print tables of its own or change the order; `-p` of pytest."""
+
+INI = "[pytest]\nfilterwarnings =\n    ignore::pytest.PytestAssertRewriteWarning\n"
+"""Instead of the caller's: nothing that is configured for a project's tests holds for this run."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a function of the API was called with.
+
+    Attributes:
+        model: the live object, or the path of a file.
+        dataloader: what can be iterated, or a function that returns such; None: random data that fits the file.
+        verify_func: of the outputs of a runner and of the source, one dict of numpy arrays by name for every batch:
+            whether the runner is good enough. A format for which it returns True is verified.
+    """
+
+    model: object
+    dataloader: object
+    config: NavConfig
+    verify_func: VerifyFunction | None = None
+
+    def verify(self, runner: RunnerProxy, folder: Path) -> None:
+        """Fail unless `verify_func` returns True for what a runner makes of all batches that the suite has kept."""
+        __tracebackhide__ = True
+        from pytest_navigator.steps.checks import read_input
+        from pytest_navigator.steps.checks import read_output
+        from pytest_navigator.steps.correctness import cases_of
+        from pytest_navigator.workspace import SuiteFolder
+
+        suite = SuiteFolder(folder, folder.parent)
+        cases, signature = [case for case in cases_of(suite) if case.kind == "batch"], suite.signature
+        found = (runner.infer(read_input(folder, case, signature)) for case in cases)
+        expected = (read_output(folder, case, signature) for case in cases)
+        assert self.verify_func is not None
+        if (answer := self.verify_func(found, expected)) is not True:
+            pytest.fail(f"verify_func returned {answer!r}, not True", pytrace=False)
+
+
+_GIVEN: ContextVar[Given] = ContextVar("given")
+
+
+def given() -> Given:
+    """Return what the running suite is of."""
+    return _GIVEN.get()
+
+
+def check(
+    subject: Given,
+    workdir: str | Path,
+    *,
+    override_workdir: bool,
+    keep_workdir: bool = True,
+    disable_git_info: bool = False,
+    debug: bool = False,
+) -> Package:
+    """Run every step for a model and return the package.
+
+    Args:
+        workdir: of the run; the steps keep their files in it.
+        override_workdir: replace what an earlier run has left there. A folder with anything else in it is never
+            replaced.
+        keep_workdir: False: remove it when the package is written.
+        disable_git_info: record no git commit.
+        debug: let exceptions through as they are.
+
+    Raises:
+        ConfigError: an argument is wrong, or `workdir` cannot be used. Nothing has run then.
+        SourceError: the model or its loader does not keep its contract: nothing could be made from it.
+        PackageError: the results cannot be written.
+        KeyboardInterrupt: the run was interrupted; its partial results are in `workdir`.
+    """
+    workdir = Path(workdir).absolute()
+    if not override_workdir and workdir.is_dir() and any(workdir.iterdir()):
+        raise ConfigError(f"the folder {workdir} is not empty: give another workdir, or override_workdir=True")
+    folder = tempfile.TemporaryDirectory(prefix="pytest_navigator-")
+    target = Path(folder.name, "out.nav")
+    options = [f"--nav-workspace={workdir}", f"--nav-package={target}", *["--nav-no-git"] * disable_git_info]
+    try:
+        with _environment(debug=debug):
+            _run(subject, Path(folder.name, "suite"), options)
+        package = _opened(target, workdir)
+    except BaseException:
+        folder.cleanup()
+        raise
+    weakref.finalize(package, folder.cleanup)
+    if not keep_workdir:
+        shutil.rmtree(workdir)
+    return package
+
+
+def _run(subject: Given, folder: Path, options: list[str]) -> None:
+    folder.mkdir()
+    ini = folder / "pytest.ini"
+    ini.write_text(INI)
+    suite = folder / f"{_file_name(subject.config.name or 'model')}.py"
+    shutil.copyfile(Path(__file__).with_name("given_suite.py"), suite)
+    plugins = [part for name in ("navigator", *PLUGINS) for part in ("-p", name)]
+    own = ["-c", str(ini), f"--rootdir={folder}", "--import-mode=importlib", "-v", "--no-header", "-rN", str(suite)]
+    errors = io.StringIO()
+    caller = Path.cwd()
+    with _as_given(subject), redirect_stderr(errors), chdir(folder):
+        status = pytest.main([*plugins, *own, *options], plugins=[_Caller(caller)])
+    if status == pytest.ExitCode.USAGE_ERROR:
+        raise ConfigError(errors.getvalue().strip().removeprefix("ERROR: "))
+    sys.stderr.write(errors.getvalue())
+    if status == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+
+
+class _Caller:
+    """Lets everything but the names of the tests, which are relative to the suite's folder, be where the caller is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[CALLER] = self.folder
+        os.chdir(self.folder)
+
+
+def _opened(target: Path, workdir: Path) -> Package:
+    """Return the package of a run that is over."""
+    from pytest_navigator.package.loading import load
+    from pytest_navigator.workspace import Workspace
+
+    suites = Workspace(workdir).suites()
+    source = suites[0].record("source") if suites else None
+    if source is None or not source.passed:
+        raise SourceError(source.message if source else f"nothing has run; see what pytest printed, and {workdir}")
+    if not target.is_file():
+        raise PackageError(f"no package was written; see what pytest printed, and {workdir}")
+    return load(target)
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]", "_", name)
+
+
+@contextmanager
+def _as_given(subject: Given) -> Iterator[None]:
+    token = _GIVEN.set(subject)
+    try:
+        yield
+    finally:
+        _GIVEN.reset(token)
+
+
+@contextmanager
+def _environment(*, debug: bool) -> Iterator[None]:
+    """Keep options for the caller's own tests from this run; have exceptions come through for who debugs."""
+    before = {name: os.environ.get(name) for name in ("PYTEST_ADDOPTS", "NAV_DEBUG")}
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    if debug:
+        os.environ["NAV_DEBUG"] = "1"
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ.update({name: value} if value is not None else {})

@@ -1,0 +1,46 @@
+"""`nav.tensorflow`: every format of a Keras model, a `tf.Module` or a `tf.function`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.api.keywords import exported
+from pytest_navigator.api.keywords import optimized
+from pytest_navigator.formats.onnx_config import OnnxConfig
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from pytest_navigator.api.keywords import ExportOptions
+    from pytest_navigator.api.keywords import OptimizeOptions
+    from pytest_navigator.package.descriptor import Package
+
+__all__ = ["export", "optimize"]
+
+
+def export(model: object, dataloader: object, *, opset: int | None = None, **options: Unpack[ExportOptions]) -> Package:
+    """Export a model to every format, check and time each, and return the package.
+
+    Args:
+        dataloader: samples of the model, or a function that returns what can be iterated.
+        opset: of ONNX.
+        options: see `keywords.ExportOptions`.
+
+    Raises:
+        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+    """
+    configs = [OnnxConfig(opset=opset)] if opset is not None else []
+    return exported("tensorflow", model, dataloader, configs, options)
+
+
+def optimize(model: object, dataloader: object, **options: Unpack[OptimizeOptions]) -> Package:
+    """Make, check and time every format of a model, and return the package.
+
+    Args:
+        dataloader: samples of the model, or a function that returns what can be iterated.
+        options: see `keywords.OptimizeOptions`.
+
+    Raises:
+        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+    """
+    return optimized("tensorflow", model, dataloader, options)

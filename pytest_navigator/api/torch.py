@@ -1,0 +1,62 @@
+"""`nav.torch`: every format of a PyTorch module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.api.arguments import words
+from pytest_navigator.api.keywords import exported
+from pytest_navigator.api.keywords import optimized
+from pytest_navigator.formats.onnx_config import OnnxConfig
+from pytest_navigator.formats.torchscript import TorchScriptConfig
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    import torch
+
+    from pytest_navigator.api.arguments import Names
+    from pytest_navigator.api.keywords import ExportOptions
+    from pytest_navigator.api.keywords import OptimizeOptions
+    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.package.descriptor import Package
+
+__all__ = ["export", "optimize"]
+
+
+def export(
+    model: torch.nn.Module,
+    dataloader: object,
+    *,
+    opset: int | None = None,
+    jit_options: Names = None,
+    **options: Unpack[ExportOptions],
+) -> Package:
+    """Export a module to every format, check and time each, and return the package.
+
+    Args:
+        dataloader: samples of the module, or a function that returns what can be iterated.
+        opset: of ONNX.
+        jit_options: "script", "trace" or both.
+        options: see `keywords.ExportOptions`.
+
+    Raises:
+        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+    """
+    configs: list[FormatConfig] = [OnnxConfig(opset=opset)] if opset is not None else []
+    if jit_options is not None:
+        configs.append(TorchScriptConfig(jit_type=words(jit_options)))  # type: ignore[arg-type]
+    return exported("torch", model, dataloader, configs, options)
+
+
+def optimize(model: torch.nn.Module, dataloader: object, **options: Unpack[OptimizeOptions]) -> Package:
+    """Make, check and time every format of a module, and return the package.
+
+    Args:
+        dataloader: samples of the module, or a function that returns what can be iterated.
+        options: see `keywords.OptimizeOptions`.
+
+    Raises:
+        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+    """
+    return optimized("torch", model, dataloader, options)
