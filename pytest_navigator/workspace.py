@@ -65,6 +65,21 @@ class Workspace:
         write_atomically(self.root / MARKER, json.dumps(marker).encode())
         return lock
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder as the last run left it.
+
+        Raises:
+            ConfigError: it is no workspace, or a run uses it.
+        """
+        if not (self.root / MARKER).is_file():
+            raise ConfigError(f"{self.root} is no workspace of pytest-navigator: it has no {MARKER}")
+        lock = self._locked()
+        try:
+            yield
+        finally:
+            lock.release()
+
     def suite(self, name: str, nodeid: str) -> SuiteFolder:
         """Return the folder of one suite: readable, and unique to its node id."""
         digest = hashlib.sha256(nodeid.encode()).hexdigest()[:6]

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import uuid as uuids
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import yaml
@@ -21,6 +27,7 @@ from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.results import read_results
 from pytest_navigator.package.selection import KEPT
 from pytest_navigator.package.selection import select
+from pytest_navigator.records import plain
 from pytest_navigator.records import write_atomically
 
 if TYPE_CHECKING:
@@ -53,7 +60,8 @@ def pack(
 ) -> Path:
     """Write a suite's package, and its status.yaml, navigator.log and config.yaml into the workspace as well.
 
-    With `environment`, `uuid` and `timestamp` given, the same workspace gives the same bytes.
+    The same workspace gives the same bytes on the same machine: unless they are given, the package's uuid follows from
+    what is in it, and its time is the end of the last step.
 
     Args:
         folder: of the suite.
@@ -91,8 +99,8 @@ def pack(
                 left_out=selection.left_out,
                 git=git,
                 complete=whole,
-                uuid=uuid,
-                timestamp=timestamp,
+                uuid=uuid or _uuid(results, digests),
+                timestamp=timestamp or _end(results),
             )
         )
         write_atomically(folder / STATUS, content)
@@ -119,6 +127,22 @@ class _Dumper(yaml.SafeDumper):
 
 
 _Dumper.add_representer(str, _Dumper.represent_str)
+
+
+def _uuid(results: Results, digests: Mapping[str, str]) -> str:
+    """Return a uuid that depends on what is in the package; its version, 4, is that of a random one."""
+    content = json.dumps([plain(results.suite), plain(results.outcomes), digests], sort_keys=True)
+    return str(uuids.UUID(bytes=hashlib.sha256(content.encode()).digest()[:16], version=4))
+
+
+def _end(results: Results) -> str:
+    """Return when the last step ended, in UTC as status.yaml has it; "" if nothing has run."""
+    ends = [
+        datetime.fromisoformat(o.started).replace(tzinfo=UTC) + timedelta(seconds=o.duration)
+        for o in results.outcomes
+        if o.started
+    ]
+    return f"{max(ends):%Y-%m-%dT%H:%M:%S.%f}" if ends else ""
 
 
 def _check(option: str, value: str, valid: Sequence[str] | Mapping[str, object]) -> None:

@@ -77,11 +77,24 @@ def test_what_was_packed_is_what_is_read(workspace: Build, tmp_path: Path) -> No
 
 def test_the_same_workspace_packs_to_the_same_bytes(workspace: Build, tmp_path: Path) -> None:
     folder = workspace()
-    first = pack(folder, tmp_path / "first.nav", **FIXED).read_bytes()
+    first = pack(folder, tmp_path / "first.nav").read_bytes()
     for path in folder.rglob("*.npz"):
         os.utime(path, (1, 1))
 
-    assert pack(folder, tmp_path / "second.nav", **FIXED).read_bytes() == first
+    assert pack(folder, tmp_path / "second.nav").read_bytes() == first
+
+
+def test_another_workspace_packs_to_another_package(workspace: Build, tmp_path: Path) -> None:
+    folder = workspace()
+    found = []
+    for content in (b"first", b"second"):
+        (folder / "onnx" / "model.onnx").write_bytes(content)
+        with open_package(pack(folder, tmp_path / "out.nav")) as package:
+            found.append(package.status["uuid"])
+            # The last step began at 15:34:33 and took 2 s.
+            assert package.status["timestamp"] == "2026-02-22T15:34:35.000000"
+
+    assert found[0] != found[1]
 
 
 def test_packing_again_replaces_the_package(workspace: Build, tmp_path: Path) -> None:
