@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from _pytest.python import PyCollector  # what a Module does, without the fixtur
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Iterator
     from typing import Self
 
 # The class of a fixture definition is not exported (pytest >= 8.4): isinstance on it is how to tell a fixture.
@@ -47,6 +49,10 @@ class PlantedClass(pytest.Class):
         """Collect our tests, whatever the user's `python_functions` says."""
         return name.startswith("test_")
 
+    def _genfunctions(self, name: str, funcobj: object) -> Iterator[pytest.Function]:
+        with _hook_once(self):
+            return iter(list(super()._genfunctions(name, funcobj)))
+
 
 class ConftestModule(pytest.Module):
     """A conftest.py, collected for its `nav_model`; its fixtures are registered already.
@@ -68,6 +74,26 @@ class ConftestModule(pytest.Module):
         if self.with_tests:
             return PyCollector.collect(self)
         return planted_in_conftest(self)
+
+    def _genfunctions(self, name: str, funcobj: object) -> Iterator[pytest.Function]:
+        with _hook_once(self):
+            return iter(list(super()._genfunctions(name, funcobj)))
+
+
+@contextmanager
+def _hook_once(node: pytest.Collector) -> Iterator[None]:
+    """Hide the `pytest_generate_tests` of a conftest.py from pytest while it parametrizes what is collected there.
+
+    pytest calls it as a plugin's already, and again as the module's: the second time is a duplicate parametrization.
+    """
+    module = node.getparent(ConftestModule)
+    held = vars(module.obj) if module is not None else {}
+    hook = held.pop("pytest_generate_tests", None)
+    try:
+        yield
+    finally:
+        if hook is not None:
+            held["pytest_generate_tests"] = hook
 
 
 class PlantedModule(pytest.Module):

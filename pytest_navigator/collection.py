@@ -267,7 +267,7 @@ def is_verify(name: str, obj: object) -> bool:
 
 def function_of(fixture: Any) -> Any:
     """Return the function that a fixture is made of."""
-    return fixture.__wrapped__ if hasattr(fixture, "__wrapped__") else fixture._get_wrappedfunction_of()
+    return fixture.__wrapped__
 
 
 def nodeid_of(path: Path, config: pytest.Config) -> str:

@@ -82,3 +82,46 @@ def test_reruns_in_a_worker_run_the_step_again(dense: Fake, nav: Nav) -> None:
     result = nav("-v", "-n2", "--reruns=1", "--nav-package=out.nav", formats="", subprocess=True)
     assert words(result)["test_export[fake]"] == "PASSED"
     assert calls(pytester).count("export") == 2
+
+
+def test_x_in_workers_leaves_a_partial_package(dense: Fake, nav: Nav) -> None:
+    pytester = dense("mode='raise', where='export'")
+    pytester.makepyfile(test_mine="import pytest\n\n@pytest.mark.parametrize('n', range(50))\ndef test_mine(n): pass")
+    result = nav("-n2", "-x", "--nav-package=out.nav", "conftest.py", "test_mine.py", formats="", subprocess=True)
+    assert result.ret in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+    result.stdout.fnmatch_lines(["*stopping after 1 failures*"])
+    (package,) = pytester.path.glob("*.nav")
+    steps = status(package)["pytest_navigator"]["steps"]
+    assert steps["export.fake"]["status"] == "failed"
+    assert (package.name == "out.partial.nav") == (len(steps) < 4)
+
+
+def test_last_failed_in_workers_runs_the_failed_again(dense: Fake, nav: Nav) -> None:
+    pytester = dense("scale=2.0")
+    failed = {"test_correctness[fake-cpu]": "FAILED"}
+    assert failed.items() < words(nav("-v", "-n2", formats="", subprocess=True)).items()
+    assert words(nav("-v", "-n2", "--lf", formats="", subprocess=True)) == failed
+    assert calls(pytester).count("export") == 2
+
+
+def test_pytest_html_has_the_reason_that_a_worker_gave(dense: Fake, nav: Nav) -> None:
+    pytester = dense("mode='raise', where='export'")
+    nav("-n2", "--html=report.html", "--self-contained-html", formats="", subprocess=True)
+    text = (pytester.path / "report.html").read_text()
+    assert "test_export[fake]" in text
+    assert "ZeroDivisionError" in text
+    assert "export.fake failed" in text
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["one process", "workers"])
+def test_a_run_without_profile_is_complete_by_its_own_settings(
+    project: pytest.Pytester, nav: Nav, workers: tuple[str, ...]
+) -> None:
+    def figures(profile: bool) -> bool:
+        nav(*workers, "--nav-package=out.nav", formats="", profile=profile, subprocess=bool(workers))
+        (package,) = project.path.glob("*.nav")
+        found = status(package)
+        assert found["pytest_navigator"]["complete"]
+        return any(step.startswith("profile.") for step in found["pytest_navigator"]["steps"])
+
+    assert [figures(profile) for profile in (True, False)] == [True, False]
