@@ -24,6 +24,9 @@ CONFIG = "nav_config = NavConfig(framework='dense', formats=[FakeConfig(mode='ha
 RUN = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "--nav-no-profile"]
 EXPORT = "export.fake"
 
+MODEL, HOOK, _rest = DENSE.partition("def pytest_nav_formats")
+HOOKS = f"from fake_format import *\n{HOOK}{_rest}"
+
 
 @pytest.fixture
 def killed(tmp_path: Path) -> Path:
@@ -79,26 +82,20 @@ def test_a_folder_that_is_no_workspace_is_refused(
     assert list(tmp_path.iterdir()) == ([tmp_path / "folder"] if there else [])
 
 
-def test_several_models_need_a_name_for_each(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]) -> None:
-    pytester.makepyfile(fake_format=FAKE_FORMAT)
-    for folder in ("first", "second"):
-        pytester.mkdir(folder)
-        config = CONFIG.replace("mode='hang', where='export'", "").replace("framework=", f"name='{folder}', framework=")
-        (pytester.path / folder / "conftest.py").write_text(DENSE + config)
-    subprocess.run(
-        [*RUN, "--nav", "first/conftest.py", "second/conftest.py"],
-        cwd=pytester.path,
-        check=True,
-        capture_output=True,
-        env=_environment(pytester),
-    )
-    capsys.readouterr()
+def test_several_models_need_a_name_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fake_format.py").write_text(FAKE_FORMAT)
+    (tmp_path / "conftest.py").write_text(HOOKS)
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "conftest.py").write_text(
+            f"{MODEL}nav_config = NavConfig(framework='dense', name='{name}')\n"
+        )
+    subprocess.run([*RUN, "--nav"], check=True, capture_output=True)
 
     assert main(["pack", "navigator_workspace", "-o", "out.nav"]) == 2
     assert "-o out.nav: the workspace has 2 models (first, second); use {model}" in capsys.readouterr().err
     assert main(["pack", "navigator_workspace", "-o", "{model}.nav"]) == 0
-    assert {path.name for path in pytester.path.glob("*.nav")} == {"first.nav", "second.nav"}
-
-
-def _environment(pytester: pytest.Pytester) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(pytester.path), os.getenv("PYTHONPATH")]))}
+    assert {path.name for path in tmp_path.glob("*.nav")} == {"first.nav", "second.nav"}
