@@ -10,7 +10,7 @@ from typing import TypedDict
 from pytest_navigator.api.arguments import configuration
 from pytest_navigator.api.arguments import device
 from pytest_navigator.api.arguments import runtimes
-from pytest_navigator.api.running import Given
+from pytest_navigator.api.given import Given
 from pytest_navigator.api.running import check
 from pytest_navigator.errors import unknown
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.api.arguments import Names
-    from pytest_navigator.api.running import VerifyFunction
+    from pytest_navigator.api.given import VerifyFunction
     from pytest_navigator.formats.base import FormatConfig
     from pytest_navigator.package.descriptor import Package
     from pytest_navigator.profile_config import OptimizationProfile

@@ -12,78 +12,31 @@ import weakref
 from contextlib import chdir
 from contextlib import contextmanager
 from contextlib import redirect_stderr
-from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.api.given import running
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.run import CALLER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
     from collections.abc import Iterator
 
-    import numpy as np
-
-    from pytest_navigator.config import NavConfig
+    from pytest_navigator.api.given import Given
     from pytest_navigator.package.descriptor import Package
-    from pytest_navigator.proxies import RunnerProxy
-
-    Sample = dict[str, np.ndarray]
-    VerifyFunction = Callable[[Iterable[Sample], Iterable[Sample]], bool]
 
 PLUGINS = ("no:cacheprovider", "no:benchmark", "no:randomly")
 """What would leave folders behind, print tables of its own or change the order; `-p` of pytest."""
 
+SUITE = "from pytest_navigator.api.given import content\n\nglobals().update(content())\n"
+"""The module that pytest collects."""
+
 INI = "[pytest]\nfilterwarnings =\n    ignore::pytest.PytestAssertRewriteWarning\n"
 """Instead of the caller's: nothing that is configured for a project's tests holds for this run."""
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a function of the API was called with.
-
-    Attributes:
-        model: the live object, or the path of a file.
-        dataloader: what can be iterated, or a function that returns such; None: random data that fits the file.
-        verify_func: of the outputs of a runner and of the source, one dict of numpy arrays by name for every batch:
-            whether the runner is good enough. A format for which it returns True is verified.
-    """
-
-    model: object
-    dataloader: object
-    config: NavConfig
-    verify_func: VerifyFunction | None = None
-
-    def verify(self, runner: RunnerProxy, folder: Path) -> None:
-        """Fail unless `verify_func` returns True for what a runner makes of all batches that the suite has kept."""
-        __tracebackhide__ = True
-        from pytest_navigator.steps.checks import read_input
-        from pytest_navigator.steps.checks import read_output
-        from pytest_navigator.steps.correctness import cases_of
-        from pytest_navigator.workspace import SuiteFolder
-
-        suite = SuiteFolder(folder, folder.parent)
-        cases, signature = [case for case in cases_of(suite) if case.kind == "batch"], suite.signature
-        found = (runner.infer(read_input(folder, case, signature)) for case in cases)
-        expected = (read_output(folder, case, signature) for case in cases)
-        assert self.verify_func is not None
-        if (answer := self.verify_func(found, expected)) is not True:
-            pytest.fail(f"verify_func returned {answer!r}, not True", pytrace=False)
-
-
-_GIVEN: ContextVar[Given] = ContextVar("given")
-
-
-def given() -> Given:
-    """Return what the running suite is of."""
-    return _GIVEN.get()
 
 
 def check(
@@ -135,12 +88,12 @@ def _run(subject: Given, folder: Path, options: list[str]) -> None:
     ini = folder / "pytest.ini"
     ini.write_text(INI)
     suite = folder / f"{_file_name(subject.config.name or 'model')}.py"
-    shutil.copyfile(Path(__file__).with_name("given_suite.py"), suite)
+    suite.write_text(SUITE)
     plugins = [part for name in ("navigator", *PLUGINS) for part in ("-p", name)]
     own = ["-c", str(ini), f"--rootdir={folder}", "--import-mode=importlib", "-v", "--no-header", "-rN", str(suite)]
     errors = io.StringIO()
     caller = Path.cwd()
-    with _as_given(subject), redirect_stderr(errors), chdir(folder):
+    with running(subject), redirect_stderr(errors), chdir(folder):
         status = pytest.main([*plugins, *own, *options], plugins=[_Caller(caller)])
     if status == pytest.ExitCode.USAGE_ERROR:
         raise ConfigError(errors.getvalue().strip().removeprefix("ERROR: "))
@@ -177,15 +130,6 @@ def _opened(target: Path, workdir: Path) -> Package:
 
 def _file_name(name: str) -> str:
     return re.sub(r"[^\w.-]", "_", name)
-
-
-@contextmanager
-def _as_given(subject: Given) -> Iterator[None]:
-    token = _GIVEN.set(subject)
-    try:
-        yield
-    finally:
-        _GIVEN.reset(token)
 
 
 @contextmanager

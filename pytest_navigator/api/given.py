@@ -1,0 +1,93 @@
+"""What a function of the API was given, as the suite that pytest collects."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+
+    from pytest_navigator.config import NavConfig
+    from pytest_navigator.proxies import RunnerProxy
+
+    Sample = dict[str, np.ndarray]
+    VerifyFunction = Callable[[Iterable[Sample], Iterable[Sample]], bool]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a function of the API was called with.
+
+    Attributes:
+        model: the live object, or the path of a file.
+        dataloader: what can be iterated, or a function that returns such; None: random data that fits the file.
+        verify_func: of the outputs of a runner and of the source, one dict of numpy arrays by name for every batch:
+            whether the runner is good enough. A format for which it returns True is verified.
+    """
+
+    model: object
+    dataloader: object
+    config: NavConfig
+    verify_func: VerifyFunction | None = None
+
+    def verify(self, runner: RunnerProxy, folder: Path) -> None:
+        """Fail unless `verify_func` returns True for what a runner makes of all batches that the suite has kept."""
+        __tracebackhide__ = True
+        from pytest_navigator.steps.checks import read_input
+        from pytest_navigator.steps.checks import read_output
+        from pytest_navigator.steps.correctness import cases_of
+        from pytest_navigator.workspace import SuiteFolder
+
+        suite = SuiteFolder(folder, folder.parent)
+        cases, signature = [case for case in cases_of(suite) if case.kind == "batch"], suite.signature
+        found = (runner.infer(read_input(folder, case, signature)) for case in cases)
+        expected = (read_output(folder, case, signature) for case in cases)
+        assert self.verify_func is not None
+        if (answer := self.verify_func(found, expected)) is not True:
+            pytest.fail(f"verify_func returned {answer!r}, not True", pytrace=False)
+
+
+_GIVEN: ContextVar[Given] = ContextVar("given")
+
+
+@contextmanager
+def running(subject: Given) -> Iterator[None]:
+    """Have `content` return the suite of a subject."""
+    token = _GIVEN.set(subject)
+    try:
+        yield
+    finally:
+        _GIVEN.reset(token)
+
+
+def content() -> dict[str, object]:
+    """Return what the module of the running suite holds: configuration, fixtures, the test of `verify_func`."""
+    subject = _GIVEN.get()
+
+    def nav_model() -> object:
+        return subject.model
+
+    def nav_dataloader() -> object:
+        return subject.dataloader
+
+    def verify_func(nav_runner: RunnerProxy, nav_package: Path) -> None:
+        __tracebackhide__ = True
+        subject.verify(nav_runner, nav_package)
+
+    fixture = pytest.fixture(scope="session")
+    found: dict[str, object] = {"nav_config": subject.config, "nav_model": fixture(nav_model)}
+    if subject.dataloader is not None:
+        found["nav_dataloader"] = fixture(nav_dataloader)
+    if subject.verify_func is not None:
+        found["verify_func"] = verify_func
+    return found
