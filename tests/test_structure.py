@@ -172,6 +172,7 @@ def test_an_output_does_not_get_the_name_of_an_input():
         ((A, (B, C)), ["output__0", "output__1", "output__2"]),
         ({"logits": A, "hidden": (B, C)}, ["logits", "hidden__0", "hidden__1"]),
         ([{"boxes": A}, {"boxes": B}], ["output__0__boxes", "output__1__boxes"]),
+        ({"scores": (A, {"mask": B})}, ["scores__0", "scores__1__mask"]),
         (Prediction(A, None), ["scores"]),
         ({"a": A, "none": None}, ["a"]),
     ],

@@ -71,6 +71,13 @@ def test_a_wrong_command_line_says_what_is_wrong(text, message):
         parse(text)
 
 
+def test_a_command_line_may_name_a_format():
+    given = parse("1e-5 logits=1e-4 onnx=1e-3")
+    assert {name: rule.atol for name, rule in rules(atol=given).items()} == {"logits": 1e-3, "hidden": 1e-3}
+    other = rules(atol=given, key="torchscript-trace", name="torchscript")
+    assert {name: rule.atol for name, rule in other.items()} == {"logits": 1e-4, "hidden": 1e-5}
+
+
 @given(st.dictionaries(st.text("abz_.:=/0", min_size=1), st.floats(0, 1e6), min_size=1))
 def test_every_name_and_number_survives_the_command_line(values):
     assert parse(" ".join(f"{name}={value!r}" for name, value in values.items())) == values
