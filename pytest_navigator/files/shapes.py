@@ -56,9 +56,9 @@ def plan(inputs: Sequence[TensorSpec], config: FileConfig) -> Plan:
     """Return the smallest, the optimal and the largest shape of every input.
 
     `batch_dim` is the batch where it is dynamic, see `with_batch`. It goes from 1 to `max_batch_size`; where nobody has
-    set that, as far as `LARGEST_BATCH_BYTES` allows. Any other dynamic axis needs a size in `max_shapes`; without others,
-    that is the only size that is tried. Axes with one symbol, and the batch, have one size in all inputs: said once, it
-    is said for all of them.
+    set that, as far as `LARGEST_BATCH_BYTES` allows. Any other dynamic axis needs a size in `max_shapes`; without
+    others, that is the only size that is tried. Axes with one symbol, and the batch, have one size in all inputs: said
+    once, it is said for all of them.
 
     Raises:
         ConfigError: with the input, the axis and what to write.

@@ -13,6 +13,7 @@ from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.jax_flat import abstract_inputs
 from pytest_navigator.formats.jax_flat import closed_function
 from pytest_navigator.formats.jax_flat import narrowed
+from pytest_navigator.formats.tf2onnx import savedmodel_script
 from pytest_navigator.reproduce import jax as text
 from pytest_navigator.requirements import missing
 from pytest_navigator.runners.onnx import SESSION_OPTIONS
@@ -48,8 +49,14 @@ def export_onnx(
 
 
 def export_script(subject: Subject) -> MakingCode:
-    """Return the export by jax2onnx."""
-    return text.onnx(subject, _options(subject.signature, subject.variant.parameters))
+    """Return the export by the way that was taken, before the export by the one that will be."""
+    taken = {"engine": "jax2onnx" if missing(("jax2onnx",)) is None else "tf2onnx", **subject.data}
+    if taken["engine"] == "jax2onnx":
+        return text.onnx(subject, _options(subject.signature, subject.variant.parameters))
+    shapes = [None, *jax2tf.polymorphic_shapes(subject.signature)]
+    return text.onnx_through_savedmodel(
+        text.savedmodel(subject, shapes, jax2tf.NO_XLA, None), savedmodel_script(subject)
+    )
 
 
 def _direct(source: Source, signature: Signature, variant: Variant, path: Path) -> dict[str, JSON]:

@@ -119,6 +119,17 @@ def savedmodel(
     return _making(subject, body, ("import tensorflow as tf", "from jax.experimental import jax2tf"))
 
 
+def onnx_through_savedmodel(export: MakingCode, conversion: MakingCode) -> MakingCode:
+    """Return an export by jax2tf to a SavedModel of its own, and the conversion of that by tf2onnx."""
+    made = 'saved = os.path.join(tempfile.mkdtemp(), "model.savedmodel")'
+    steps = export.body.replace("args.output", "saved"), conversion.body.replace("args.artifact", "saved")
+    return MakingCode(
+        body="\n".join((made, *steps)),
+        imports=tuple(dict.fromkeys(("import os", "import tempfile", *export.imports, *conversion.imports))),
+        helpers="\n\n\n".join((export.helpers, conversion.helpers)),
+    )
+
+
 def live_code(subject: Subject, device: str) -> RunnerCode:
     """Return the call of the live model, as the user wrote it."""
     signature = subject.signature

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typing import ClassVar
 from typing import cast
 
+from pytest_navigator.reproduce import python as text
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.structure import unflatten_call
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.frameworks.python import PythonSource
+    from pytest_navigator.reproduce.parts import RunnerCode
+    from pytest_navigator.reproduce.parts import Subject
 
 
 class PythonRunner(Runner):
@@ -49,3 +52,8 @@ class PythonRunner(Runner):
 
         call = unflatten_call(self.signature.input_tree, {name: np.array(array) for name, array in feed.items()})
         return partial(self.function, *call.args, **call.kwargs)
+
+    @classmethod
+    def script(cls, subject: Subject) -> RunnerCode:
+        """Return the call of the function."""
+        return text.live_code(subject)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,8 @@ from pytest_navigator.formats import jax2onnx
 from pytest_navigator.formats import jax2tf
 from pytest_navigator.formats.onnx import OnnxFormat
 from pytest_navigator.formats.onnx_config import OnnxConfig
+from pytest_navigator.reproduce.parts import Subject
+from pytest_navigator.reproduce.scripts import export_script
 from pytest_navigator.runners.onnx import OnnxCPU
 
 pytest.importorskip("jax")
@@ -55,3 +58,23 @@ def test_without_jax2onnx_an_older_jax_goes_through_a_savedmodel(
     variant, data = subject.export(OnnxFormat(), OnnxConfig(), tmp_path)
     assert data["route"].startswith("tf2onnx from a SavedModel of TensorFlow's own operators, because jax2onnx is not")
     subject.check(OnnxCPU(tmp_path / variant.file, subject.signature, variant.parameters))
+
+
+def test_the_script_is_that_of_the_way_that_was_taken() -> None:
+    subject = models.params_last()
+    (variant,) = OnnxFormat().variants(OnnxConfig(), [])
+    shapes = {"x": (3, 5)}
+    about = Subject(variant, subject.signature, "function", "cpu", "model_input/batches/0.npz", shapes)
+    through, direct = (
+        export_script(replace(about, data=data), code, "onnx/reproduce_export")
+        for data in ({}, {"engine": "jax2onnx"})
+        if (code := OnnxFormat().export_script(replace(about, data=data)))
+    )
+    for text in (through, direct):
+        compile(text, "script", "exec")
+    assert "jax2tf.convert(" in through
+    assert "tf2onnx.convert.from_function(" in through
+    assert "to_onnx" not in through
+    assert "to_onnx(" in direct
+    assert "tf2onnx" not in direct
+    assert through.index("tf.saved_model.save(") < through.index("made = converted(")

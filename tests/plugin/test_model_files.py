@@ -144,6 +144,22 @@ def test_a_users_loader_replaces_the_random_data(pytester: pytest.Pytester, nav:
 
 
 @pytest.mark.usefixtures("onnx_file")
+@pytest.mark.parametrize("named", [False, True], ids=["fixture", "option"])
+def test_a_loader_that_is_called_replaces_the_random_data_in_every_worker(
+    pytester: pytest.Pytester, nav: Nav, named: bool
+) -> None:
+    if named:  # the function that is named is the one that is called
+        pytester.makepyfile(data="import numpy as np\n\ndef loader():\n" + LOADER.rpartition("():\n")[2])
+    else:
+        pytester.makeconftest(LOADER.replace("return [", "return lambda: ["))
+    options = ["--nav-dataloader=data:loader"] if named else []
+    result = nav("-v", "-n2", "--nav-model=linear.onnx", *options, "--nav-package=out.nav", formats="", subprocess=True)
+    assert outcomes(result) == ONNX
+    assert batches(pytester) == [3, 6]
+    assert [set(sample["x"].ravel()) for sample in samples(pytester)] == [{3}, {6}]  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("onnx_file")
 def test_a_conftests_own_model_is_not_tested_and_the_summary_says_so(pytester: pytest.Pytester, nav: Nav) -> None:
     pytester.makeconftest(LINEAR)  # its loader gives tensors of torch
     pytester.makepyfile(test_mine="def test_mine(): pass")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -182,3 +184,37 @@ def test_a_function_has_nothing_to_configure(nav: Nav, function: Callable[..., N
     )
     result = nav(formats="")
     result.stderr.fnmatch_lines(["*PythonConfig.device='cuda': nothing is exported from a callable; remove it*"])
+
+
+PIPELINE = """
+def centred(x):
+    return {"normal": x - x.mean(axis=1, keepdims=True), "top": [x.argmax(axis=1)]}
+
+def build():
+    return centred
+
+def another():
+    return lambda x: {"normal": x, "top": [x.argmax(axis=1)]}
+"""
+
+
+def test_scripts_repeat_the_comparison_and_the_timing_of_a_function(
+    pytester: pytest.Pytester, nav: Nav, function: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(pipeline=PIPELINE)
+    function("import pipeline", returned="pipeline.build()", head="def nav_model() -> 'Callable':")
+    nav("--nav-package=out.nav", "--nav-profile-seconds=0.2", formats="", profile=True).assert_outcomes(passed=4)
+    with zipfile.ZipFile("out.nav") as package:
+        package.extractall("unpacked")
+    monkeypatch.setenv("PYTHONPATH", str(pytester.path))
+    monkeypatch.chdir("unpacked")
+    correctness, profiling = (f"python/reproduce_{what}-pythonrunner.py" for what in ("correctness", "profiling"))
+    same = pytester.run(sys.executable, correctness, "--model=pipeline:build")
+    assert same.ret == 0
+    same.stdout.fnmatch_lines(["normal: max abs 0.0, *: passed", "top__0: max abs 0*: passed"])
+    other = pytester.run(sys.executable, correctness, "--model=pipeline:another")
+    assert other.ret == 1
+    other.stdout.fnmatch_lines(["normal: *: FAILED*", "top__0: max abs 0*: passed"])
+    timed = pytester.run(sys.executable, profiling, "--model=pipeline:build", "--seconds=0.05", "--batch-size=2")
+    assert timed.ret == 0
+    timed.stdout.fnmatch_lines(["* inferences: p50 * ms, avg * ms"])
