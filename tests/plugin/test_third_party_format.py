@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
+import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,6 +191,27 @@ def test_an_installed_plugin_adds_a_format(
     result = nav("-v", formats="openvino", subprocess=True)
     found = words(result)
     assert found["test_convert[openvino-fp32]"] == found["test_correctness[openvino-fp32-cpu]"] == "PASSED"
+
+
+def test_the_documented_script_of_a_runner_repeats_its_comparison(
+    pytester: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if find_spec("openvino") is None:
+        pytest.skip("OpenVINO is not installed")
+    blocks = re.findall(r"^```python\n(.*?)^```$", EXTENDING.read_text(encoding="utf-8"), re.M | re.S)
+    (script,) = [block for block in blocks if "RunnerCode(" in block]
+    example = EXAMPLE.read_text(encoding="utf-8")
+    pytester.makepyfile(nav_openvino=example.replace("    def settings(self):", f"{script}\n    def settings(self):"))
+    pytester.makeconftest(
+        f"{LINEAR}\nfrom nav_openvino import OpenVINOFormat\ndef pytest_nav_formats(): return [OpenVINOFormat]\n"
+    )
+    assert nav("--nav-package=out.nav", formats="openvino", subprocess=True).ret == 0
+    with zipfile.ZipFile("out.nav") as package:
+        package.extractall("unpacked")
+    monkeypatch.chdir("unpacked")
+    ran = pytester.run(sys.executable, "openvino-fp32/reproduce_correctness-openvino.py")
+    assert ran.ret == 0
+    ran.stdout.fnmatch_lines(["output__0: max abs *: passed"])
 
 
 def test_the_path_of_a_class_leads_back_to_it() -> None:
