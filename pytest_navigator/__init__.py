@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.torchscript import TorchScriptConfig as TorchScriptConfig
     from pytest_navigator.package.descriptor import Package as Package
     from pytest_navigator.package.loading import load as load
+    from pytest_navigator.package.loading import profile as profile
     from pytest_navigator.package.loading import save as save
     from pytest_navigator.package.strategies import (
         MaxThroughputAndMinLatencyStrategy as MaxThroughputAndMinLatencyStrategy,
@@ -73,6 +74,7 @@ _HOMES = {
     "TorchScriptConfig": "formats.torchscript",
     "Package": "package.descriptor",
     "load": "package.loading",
+    "profile": "package.loading",
     "save": "package.loading",
     "MaxThroughputAndMinLatencyStrategy": "package.strategies",
     "MaxThroughputStrategy": "package.strategies",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_navigator.package.fingerprint import environment as environment
     from pytest_navigator.package.fingerprint import git_state as git_state
     from pytest_navigator.package.loading import load as load
+    from pytest_navigator.package.loading import profile as profile
     from pytest_navigator.package.loading import save as save
     from pytest_navigator.package.reader import PackageFile as PackageFile
     from pytest_navigator.package.reader import open_package as open_package
@@ -30,6 +31,7 @@ _HOMES = {
     "environment": "fingerprint",
     "git_state": "fingerprint",
     "load": "loading",
+    "profile": "loading",
     "save": "loading",
     "PackageFile": "reader",
     "open_package": "reader",

@@ -26,8 +26,12 @@ if TYPE_CHECKING:
     from pytest_navigator.package.strategies import Figure
     from pytest_navigator.package.strategies import Strategy
     from pytest_navigator.package.workdir import Workdir
+    from pytest_navigator.profile_config import OptimizationProfile
+    from pytest_navigator.profile_config import ProfilerConfig
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Variant
+
+    Profile = OptimizationProfile | ProfilerConfig
 
 
 class Package:
@@ -248,6 +252,26 @@ class Package:
         write_copy(self._file, self.results, Path(path), override=override, save_data=save_data)
         if not keep_workdir:
             self._workdir.remove()
+
+    def retest(self, *, profile: bool = True, profiler_config: Profile | None = None) -> None:
+        """Run the checks again on this machine; the package has their outcomes then, and `save` writes them down.
+
+        It is a run of `pytest --nav-model` with this package: what was exported is checked as it is, what was converted
+        is made again. The live model's own figures are not among the outcomes, since no package holds it.
+
+        Args:
+            profile: measure as well.
+            profiler_config: how; None: as it was measured before.
+
+        Raises:
+            PackageError: the package holds nothing to check, or the run did not come to its end.
+        """
+        from pytest_navigator.package.retest import checked_again
+
+        file = checked_again(self._file, self.results, profile=profile, config=profiler_config, device=self._device)
+        self._file.close()
+        self._workdir.remove()
+        self._file, self.results = file, recorded(file)
 
     def close(self) -> None:
         """Close the file and remove a temporary workdir."""

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_navigator.package.descriptor import Package
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.workdir import Workdir
+
+if TYPE_CHECKING:
+    from pytest_navigator.profile_config import OptimizationProfile
+    from pytest_navigator.profile_config import ProfilerConfig
+
+    Profile = OptimizationProfile | ProfilerConfig
 
 
 def load(
     path: str | Path,
     workdir: str | Path | None = None,
     override_workdir: bool = False,
+    retest_conversions: bool = False,
+    run_profiling: bool | None = None,
+    profiler_config: Profile | None = None,
     target_device: str | None = None,
 ) -> Package:
     """Open a package. Nothing is extracted and no framework is imported before something is asked for.
@@ -21,18 +31,26 @@ def load(
         path: of the `.nav` file.
         workdir: where files are extracted; None: a temporary folder, which goes with the package.
         override_workdir: replace what an earlier package has left in `workdir`.
+        retest_conversions: run the checks again on this machine, see `Package.retest`. Model Navigator does unless it
+            is told not to; here it is asked for.
+        run_profiling: measure again as well; None: if the checks are run again. True alone runs them too.
+        profiler_config: how to measure; None: as it was measured before.
         target_device: "cpu" or "cuda": only runners of this device; None: of any.
 
     Raises:
-        PackageError: there is no such file, it is truncated or no package; or `workdir` holds something.
+        PackageError: there is no such file, it is truncated or no package; or `workdir` holds something;
+            or the checks cannot be run again.
     """
     folder = Workdir(Path(workdir) if workdir is not None else None, override=override_workdir)
     file = open_package(Path(path))
     try:
-        return Package(file, folder, target_device)
+        package = Package(file, folder, target_device)
+        if retest_conversions or run_profiling:
+            package.retest(profile=run_profiling is not False, profiler_config=profiler_config)
     except BaseException:
         file.close()
         raise
+    return package
 
 
 def save(
@@ -44,3 +62,14 @@ def save(
 ) -> None:
     """Write a package; see `Package.save`."""
     package.save(path, keep_workdir=keep_workdir, override=override, save_data=save_data)
+
+
+def profile(package: Package, profiler_config: Profile | None = None) -> None:
+    """Measure every runner of a package again on this machine, at the batch sizes of `profiler_config`.
+
+    The checks that must pass before are run again too, see `Package.retest`.
+
+    Raises:
+        PackageError: the package holds nothing to check, or the run did not come to its end.
+    """
+    package.retest(profiler_config=profiler_config)

@@ -141,7 +141,7 @@ class PackageRunner:
         """Return Polygraphy's `TensorMetadata` of the inputs.
 
         Args:
-            use_numpy_dtypes: numpy's types instead of Polygraphy's; None: True, as in Polygraphy.
+            use_numpy_dtypes: what Polygraphy has deprecated; the types are its own whatever is said.
         """
         from polygraphy.common import TensorMetadata
         from polygraphy.datatype import DataType
@@ -150,9 +150,8 @@ class PackageRunner:
 
         metadata = TensorMetadata()
         for spec in self.signature.inputs:
-            kind = DataType.from_dtype(dtype_of(spec.dtype))
             shape = [None if size == -1 else size for size in spec.shape]
-            metadata.add(spec.name, kind if use_numpy_dtypes is False else DataType.to_dtype(kind, "numpy"), shape)
+            metadata.add(spec.name, DataType.from_dtype(dtype_of(spec.dtype)), shape)
         return metadata
 
 

@@ -1,0 +1,227 @@
+"""`Package.get_runner`: which one, and what it does."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import pytest_navigator as nav
+from conftest import PROJECT
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import StrategyError
+from pytest_navigator.package.artifacts import runner_class
+from pytest_navigator.records import RunnerRecord
+from pytest_navigator.runners.onnx import OnnxCPU
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FEED = {"x": np.ones((2, 5), np.float32), "bias": np.zeros((2, 7), np.float32)}
+
+
+@pytest.fixture
+def package(pair: Path) -> Iterator[nav.Package]:
+    with nav.load(pair) as found:
+        yield found
+
+
+@pytest.fixture
+def model() -> torch.nn.Module:
+    names: dict[str, Any] = {}
+    exec(PROJECT, names)
+    return names["Pair"]().eval()
+
+
+@pytest.mark.parametrize("key", ["torchscript-script", "torchscript-trace", "onnx"])
+def test_every_format_gives_what_the_model_gives(package: nav.Package, model: torch.nn.Module, key: str) -> None:
+    x, bias = torch.from_numpy(FEED["x"]), torch.from_numpy(FEED["bias"])
+    expected = model(x, bias)["sum"].detach()
+    with package.get_runner(key, runtime="cpu") as runner:
+        by_name, by_place = runner(bias=bias, x=x), runner(x, bias)
+
+    assert isinstance(by_name["parts"], tuple)
+    torch.testing.assert_close(by_name["sum"], expected)
+    torch.testing.assert_close(by_place["sum"], expected)
+
+
+def test_inputs_and_outputs_are_described(package: nav.Package) -> None:
+    runner = package.get_runner("onnx")
+
+    assert {name: spec.shape for name, spec in runner.input_metadata.items()} == {"x": (-1, 5), "bias": (-1, 7)}
+    assert runner.output_metadata["sum"].dtype == "float32"
+    assert (runner.name, runner.runtime, runner.device) == ("onnx/OnnxCPU", "cpu", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": np.ones((2, 5))}, "input 'x' is float64, the model takes float32: convert it with astype"),
+        ({"x": [[1.0]]}, "input 'x' is a list: infer takes numpy arrays by name"),
+        ({"y": np.ones(3)}, "unknown input 'y'"),
+    ],
+)
+def test_a_wrong_input_is_told(package: nav.Package, change: dict[str, Any], message: str) -> None:
+    with package.get_runner("onnx") as runner, pytest.raises(ConfigError, match=message):
+        runner.infer({**FEED, **change})
+
+
+def test_a_missing_input_is_told(package: nav.Package) -> None:
+    with package.get_runner("onnx") as runner, pytest.raises(ConfigError, match=r"input 'bias' is missing"):
+        runner.infer({"x": FEED["x"]})
+
+
+def test_a_runner_that_is_not_active_says_how_to_make_it_so(package: nav.Package) -> None:
+    runner = package.get_runner("onnx")
+    with pytest.raises(ConfigError, match=r"onnx/OnnxCPU is not active: use it as a context manager"):
+        runner.infer(FEED)
+    with runner:
+        runner.activate()
+    assert not runner.is_active
+    runner.deactivate()
+
+
+def test_polygraphy_compares_runners_of_a_package(package: nav.Package) -> None:
+    from polygraphy.comparator import Comparator
+    from polygraphy.comparator import SimpleCompareFunc
+
+    runners = [package.get_runner("onnx"), package.get_runner("torchscript-trace")]
+    found = Comparator.run(runners, data_loader=[FEED])
+
+    assert [name for name, _ in found] == ["onnx/OnnxCPU", "torchscript-trace/TorchScriptCPU"]
+    assert bool(Comparator.compare_accuracy(found, compare_func=SimpleCompareFunc(atol=1e-5)))
+    assert all(result.runtime > 0 for _, results in found for result in results)
+
+
+def test_polygraphy_makes_its_own_data_for_a_runner(package: nav.Package) -> None:
+    from polygraphy.comparator import Comparator
+    from polygraphy.comparator import DataLoader
+
+    found = Comparator.run([package.get_runner("onnx")], data_loader=DataLoader(iterations=1))
+
+    assert found[0][1][0]["sum"].shape == (1, 7)
+
+
+def test_several_threads_may_call_one_runner(package: nav.Package) -> None:
+    found: dict[int, float] = {}
+    with package.get_runner("onnx") as runner:
+
+        def call(number: int) -> None:
+            feed = {"x": np.zeros((1, 5), np.float32), "bias": np.full((1, 7), number, np.float32)}
+            found[number] = float(runner.infer(feed)["parts__1"][0, 0])
+
+        threads = [threading.Thread(target=call, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert found == {number: float(number) for number in range(8)}
+
+
+def test_the_live_model_is_given_to_the_package(package: nav.Package, model: torch.nn.Module) -> None:
+    with pytest.raises(PackageError, match=r"torch is the live model, which no package holds.*package.load_source"):
+        package.get_runner(nav.Format.TORCH)
+
+    package.load_source(model)
+
+    assert package.get_model("torch") is model
+    with package.get_runner(nav.Format.TORCH) as runner:
+        torch.testing.assert_close(runner(**FEED)["sum"], model(*map(torch.from_numpy, FEED.values()))["sum"].detach())
+
+
+def test_another_model_is_refused(package: nav.Package, model: torch.nn.Module) -> None:
+    with torch.no_grad():
+        model.linear.weight.add_(1)
+    with pytest.raises(PackageError, match=r"this .*Pair is another model than the package was made from"):
+        package.load_source(model)
+
+
+def test_strategies_choose_the_runner(package: nav.Package) -> None:
+    best = package.get_best(nav.MinLatencyStrategy(), include_source=False)
+    runner = package.get_runner(strategies=nav.MinLatencyStrategy(), include_source=False)
+    assert runner.name == f"{best.key}/{best.runner}"
+
+    chosen = nav.SelectedRuntimeStrategy("torchscript-trace", "TorchScriptCPU")
+    assert package.get_runner(strategies=[chosen]).format == "torchscript-trace"
+    assert package.get_runner("onnx", strategies=nav.MaxThroughputStrategy()).format == "onnx"
+
+
+def test_only_verified_runners_are_taken_when_asked(package: nav.Package) -> None:
+    with pytest.raises(StrategyError, match="no figures to choose by"):
+        package.get_runner(strategies=nav.MinLatencyStrategy(), verified_only=True)
+    with pytest.raises(PackageError, match="onnx on OnnxCPU is not verified"):
+        package.get_runner("onnx", verified_only=True)
+
+    package.set_verified("onnx", "cpu")
+
+    assert package.get_runner(verified_only=True).name == "onnx/OnnxCPU"
+    assert package.get_runner("onnx", verified_only=True).name == "onnx/OnnxCPU"
+
+
+def test_a_format_that_was_left_out_says_by_what(pair: Path, tmp_path: Path) -> None:
+    with nav.load(pair) as package:
+        package.save(tmp_path / "out.nav")
+    small = without_models(tmp_path / "out.nav", tmp_path / "small.nav")
+    with nav.load(small) as package:
+        assert package.get_status("onnx")
+        for ask in (package.get_runner, package.get_model, package.get_path):
+            with pytest.raises(PackageError, match=r"small\.nav: onnx was left out of it \(keep=none\)"):
+                ask("onnx")
+
+
+def test_a_missing_requirement_names_the_extra(package: nav.Package, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pytest_navigator import requirements
+
+    requirements._check.cache_clear()
+    monkeypatch.setattr(requirements.importlib.util, "find_spec", lambda name: None)
+    try:
+        with pytest.raises(
+            PackageError, match=r"onnx cannot run on OnnxCPU here: .*pytest-navigator\[onnx"
+        ):
+            package.get_runner("onnx")
+    finally:
+        requirements._check.cache_clear()
+
+
+def test_a_package_never_decides_what_is_imported() -> None:
+    def record(name: str, path: str) -> RunnerRecord:
+        return RunnerRecord(name, "cpu", "mine", "cpu", False, path)
+
+    assert runner_class(record("OnnxCPU", "os:system")) is OnnxCPU
+    assert runner_class(record("Mine", f"{__name__}:Mine")) is Mine
+    for path in ("os:system", "antigravity:Mine", "/tmp/conftest.py:Mine", f"{__name__}:np"):
+        with pytest.raises(PackageError, match="the runner Mine is not one of pytest-navigator's: import"):
+            runner_class(record("Mine", path))
+
+
+class Mine(OnnxCPU):
+    """A runner of somebody else's module."""
+
+    name = "Mine"
+
+
+def without_models(path: Path, target: Path) -> Path:
+    """Write the package again as `--nav-keep=none` would."""
+    import yaml
+
+    from pytest_navigator.package.archive import Member
+    from pytest_navigator.package.archive import write_archive
+    from pytest_navigator.package.selection import artifact_names
+    from pytest_navigator.package.writer import dump
+
+    with nav.load(path) as package:
+        files = package._file.files()
+        gone = [n for v in package.results.suite.variants for n in artifact_names(files, v.key)]
+        members = [Member(name, package._file.read(name)) for name in files if name not in gone]
+        status = yaml.safe_load(package._file.read("status.yaml"))
+    status["pytest_navigator"]["left_out"] = dict.fromkeys(gone, "keep=none")
+    status["pytest_navigator"]["files"] = {each.name: each.digest() for each in members}
+    write_archive(target, [Member("status.yaml", dump(status)), *members], {})
+    return target

@@ -1,0 +1,48 @@
+"""The checks of a package, run again from Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import pytest_navigator as nav
+from pytest_navigator.errors import PackageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUICK = nav.ProfilerConfig(batch_sizes=(2,), measurement_request_count=5, max_trials=3)
+
+
+def test_a_package_is_profiled_again_as_it_is_asked_for(
+    pair: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with nav.load(pair, target_device="cpu") as package:
+        package.set_verified("onnx", "cpu")
+        nav.profile(package, QUICK)
+        assert package.path == pair
+        assert package.get_best().batch_size == 2
+        assert set(package.get_formats_performance()) == {"torchscript-script", "torchscript-trace", "onnx"}
+        assert package.is_verified("onnx", "cpu")
+        package.save(tmp_path / "out.nav")
+    assert "pair.nav::nav_model::test_profile[onnx-cpu-batch2] PASSED" in capsys.readouterr().out
+    with nav.load(tmp_path / "out.nav") as saved, saved.get_runner("onnx") as runner:
+        assert saved.get_best().batch_size == 2
+        assert runner.is_active
+
+
+def test_the_checks_alone_are_run_again_when_a_package_is_loaded(
+    pair: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with nav.load(pair, retest_conversions=True, run_profiling=False, target_device="cpu") as package:
+        assert package.get_status("onnx", runtime="cpu")
+        assert package.get_formats_performance() == {}
+    assert "test_correctness[onnx-cpu] PASSED" in capsys.readouterr().out
+
+
+def test_a_package_without_samples_cannot_be_checked_again(pair: Path, tmp_path: Path) -> None:
+    with nav.load(pair) as package:
+        package.save(tmp_path / "small.nav", save_data=False)
+    with pytest.raises(PackageError, match=r"small\.nav could not be run again:\n(.|\n)*the samples were left out"):
+        nav.load(tmp_path / "small.nav", retest_conversions=True)

@@ -1,0 +1,83 @@
+"""Which runner each strategy chooses."""
+
+from __future__ import annotations
+
+import pytest
+from recorded import outcomes
+from recorded import profile
+from recorded import results
+from recorded import verify
+
+import pytest_navigator as nav
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import StrategyError
+from pytest_navigator.package.strategies import Figure
+from pytest_navigator.package.strategies import candidates
+from pytest_navigator.package.strategies import choose
+
+QUICK = Figure("onnx", "OnnxCPU", 1, 1.0, 1000.0)
+BATCHED = Figure("onnx", "OnnxCPU", 8, 4.0, 2000.0)
+WIDE = Figure("trt-fp16", "TensorRT", 8, 2.0, 4000.0)
+FIGURES = [QUICK, BATCHED, WIDE]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        (nav.MaxThroughputStrategy(), WIDE),
+        (nav.MinLatencyStrategy(), QUICK),
+        (nav.MaxThroughputWithLatencyBudgetStrategy(1.5), QUICK),
+        (nav.MaxThroughputWithLatencyBudgetStrategy(latency_budget=2.0), WIDE),
+        (nav.SelectedRuntimeStrategy(model_key="onnx", runner_name="OnnxCPU"), BATCHED),
+        ([nav.MaxThroughputAndMinLatencyStrategy(), nav.MinLatencyStrategy()], QUICK),
+        ([nav.MaxThroughputWithLatencyBudgetStrategy(0.5), nav.MaxThroughputStrategy()], WIDE),
+    ],
+)
+def test_a_strategy_chooses_and_the_next_one_stands_in(strategy: object, expected: Figure) -> None:
+    assert choose(FIGURES, strategy) == expected
+
+
+def test_both_at_once_is_one_runner_at_its_smallest_latency() -> None:
+    assert choose([QUICK, BATCHED], nav.MaxThroughputAndMinLatencyStrategy()) == QUICK
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        (nav.MaxThroughputAndMinLatencyStrategy(), "trt-fp16 on TensorRT has the largest throughput, onnx on OnnxCPU"),
+        (nav.MaxThroughputWithLatencyBudgetStrategy(0.5), r"within 0.5 ms; the smallest p50 latency is 1 ms \(onnx on"),
+        (nav.SelectedRuntimeStrategy("onnx", "OnnxCUDA"), r"onnx on OnnxCUDA has no figures \(there are: onnx on Onnx"),
+        ([], "no strategy was given"),
+    ],
+)
+def test_a_strategy_without_an_answer_says_why(strategy: object, message: str) -> None:
+    with pytest.raises(StrategyError, match=message):
+        choose(FIGURES, strategy)
+
+
+def test_a_list_without_an_answer_gives_every_reason() -> None:
+    both = [nav.MaxThroughputWithLatencyBudgetStrategy(0.5), nav.SelectedRuntimeStrategy("a", "b")]
+    with pytest.raises(StrategyError, match=r"within 0.5 ms.*; SelectedRuntimeStrategy: a on b"):
+        choose(FIGURES, both)
+
+
+def test_without_figures_there_is_nothing_to_choose_from() -> None:
+    with pytest.raises(StrategyError, match="no runner has passed both correctness and profiling"):
+        choose([])
+
+
+@pytest.mark.parametrize("budget", [0, -1.0, float("nan")])
+def test_a_budget_must_be_above_zero(budget: float) -> None:
+    with pytest.raises(ConfigError, match=f"latency_budget={budget!r}"):
+        nav.MaxThroughputWithLatencyBudgetStrategy(budget)
+
+
+def test_the_source_and_what_nobody_verified_can_be_left_out() -> None:
+    digest = "e" * 64
+    passed = verify("torchscript-trace", "TorchScriptCPU", digest)
+    found = results([*outcomes(), profile("torch", "TorchCPU", "batchmax", 1.5, 1500.0), passed])
+
+    assert {figure.key for figure in candidates(found)} == {"torch", "torchscript-trace"}
+    assert {figure.key for figure in candidates(found, include_source=False)} == {"torchscript-trace"}
+    assert {figure.key for figure in candidates(found, verified_only=True)} == {"torchscript-trace"}
+    assert candidates(results(), verified_only=True) == []
