@@ -77,7 +77,7 @@ def _kind(name: str) -> type[FormatConfig]:
     if name in TENSORRT_FORMATS:
         raise ConfigError(f"target_formats: {name!r} cannot be made: this version makes no TensorRT formats")
     if name not in FORMATS:
-        raise unknown("target format", name, FORMATS)
+        raise unknown("target format", name, map(str, FORMATS))
     return FORMATS[name]
 
 

@@ -1,0 +1,114 @@
+"""What the keywords of `export` and `optimize` mean, and how wrong ones are told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pytest_navigator as nav
+from pytest_navigator.api import jax
+from pytest_navigator.api import keywords
+from pytest_navigator.api import tensorflow
+from pytest_navigator.api import torch
+from pytest_navigator.api.arguments import configuration
+from pytest_navigator.api.arguments import device
+from pytest_navigator.api.arguments import runtimes
+from pytest_navigator.errors import ConfigError
+from tests.api.scripts import output
+from tests.documents import blocks
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "python-api.md").read_text()
+OWN = {"opset", "jit_options", "jit_compile", "enable_xla"}
+"""Keywords that only some of the functions have."""
+
+
+def documented(table: str) -> set[str]:
+    """Return the keywords in the first column of a table."""
+    rows = DOCUMENT.split(f"<!-- {table} -->\n")[1].split("\n\n")[0].splitlines()
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
+def test_the_document_has_every_keyword() -> None:
+    assert documented("export") == {*keywords.ExportOptions.__annotations__, *OWN}
+    assert documented("optimize") == set(keywords.OptimizeOptions.__annotations__)
+
+
+def test_without_formats_or_configurations_all_formats_are_made() -> None:
+    assert configuration("torch", None, []).formats is None
+    assert configuration("python", None, None).framework == "python"
+
+
+def test_a_configuration_leaves_the_other_formats_in() -> None:
+    config = configuration("torch", None, [nav.OnnxConfig(opset=17), nav.TorchConfig(autocast=True)])
+
+    assert config.formats == [
+        nav.TorchConfig(autocast=True),
+        nav.TorchScriptConfig(),
+        nav.TorchExportConfig(),
+        nav.OnnxConfig(opset=17),
+    ]
+
+
+def test_target_formats_are_the_only_ones_with_their_configurations() -> None:
+    configs = [nav.OnnxConfig(opset=17), nav.TorchScriptConfig(jit_type="trace")]
+
+    assert configuration("torch", nav.Format.TORCHSCRIPT, configs).formats == [nav.TorchScriptConfig(jit_type="trace")]
+    assert configuration("torch", ("onnx",), configs).formats == [nav.OnnxConfig(opset=17)]
+    assert configuration("jax", ["stablehlo", "tf-savedmodel"], []).formats == [
+        nav.StableHLOConfig(),
+        nav.TensorFlowSavedModelConfig(),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        ("onxx", "unknown target format 'onxx'; did you mean 'onnx'?"),
+        ((nav.Format.ONNX, nav.Format.TENSORRT), "'trt' cannot be made: this version makes no TensorRT formats"),
+    ],
+)
+def test_a_format_that_cannot_be_made_is_an_error(names: Any, problem: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(problem)):
+        configuration("torch", names, [])
+
+
+def test_providers_stand_for_runners_and_other_names_for_themselves() -> None:
+    assert runtimes(None) is None
+    assert runtimes(nav.RuntimeProvider.CPU) == ("OnnxCPU",)
+    assert runtimes((nav.RuntimeProvider.CUDA, "cpu")) == ("OnnxCUDA", "cpu")
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, None), ("cuda:1", "cuda"), ("cpu", "cpu")])
+def test_a_device_is_told_without_its_number(given: object, expected: str | None) -> None:
+    assert device(given) == expected
+
+
+def test_an_unknown_keyword_is_told_with_the_nearest_one() -> None:
+    arguments: dict[str, Any] = {"model_nam": "x"}
+
+    for function in (torch.export, tensorflow.export, torch.optimize):
+        with pytest.raises(ConfigError, match=r"unknown keyword of \w+ 'model_nam'; did you mean 'model_name'\?"):
+            function(None, [], **arguments)  # type: ignore[operator]
+    with pytest.raises(ConfigError, match=r"unknown keyword of export 'model_nam'"):
+        jax.export(lambda x, params: x, {}, [], **arguments)
+
+
+def test_what_is_for_tensorrt_only_warns_where_the_caller_is(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("a file is in the way")
+
+    with (
+        pytest.warns(UserWarning, match="precison_mode, max_workspace_size: without effect") as warned,
+        pytest.raises(ConfigError, match="mine"),
+    ):
+        torch.export(None, [], precison_mode="single", max_workspace_size=2**30, workdir=tmp_path / "mine" / "w")  # type: ignore[arg-type]
+    assert warned[0].filename == __file__
+
+
+def test_the_code_of_the_document_runs(tmp_path: Path) -> None:
+    (block,) = blocks(DOCUMENT, "python")
+
+    output(block.text, tmp_path)
+    assert (tmp_path / "double.nav").is_file()
