@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_navigator.package.results import MACHINE
 from pytest_navigator.package.results import profile_result
 from pytest_navigator.package.strategies import best
 from pytest_navigator.package.strategies import candidates
@@ -15,11 +16,13 @@ from pytest_navigator.records import Status
 from pytest_navigator.tolerances import number
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_navigator.package.results import Results
     from pytest_navigator.package.strategies import Figure
+    from pytest_navigator.records import JSON
     from pytest_navigator.records import Outcome
 
 HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s", "speed-up", "verified")
@@ -86,6 +89,7 @@ def summary(results: Results) -> list[str]:
         *_unchecked_lines(results),
         *_caveats(results),
         *_skips(results.outcomes),
+        *_machines(results),
     ]
 
 
@@ -217,7 +221,7 @@ def _p50(results: Results, figure: Figure) -> str:
 
 
 def _speed_up(results: Results, figure: Figure | None) -> str:
-    """Compare with the source on the same device at the same batch size."""
+    """Compare with the source on the same device of the same machine at the same batch size."""
     if figure is None:
         return "-"
     device = results.suite.runners[figure.runner].device
@@ -226,8 +230,14 @@ def _speed_up(results: Results, figure: Figure | None) -> str:
         for f in candidates(results)
         if f.key == results.suite.framework and f.batch_size == figure.batch_size
         if results.suite.runners[f.runner].device == device and results.suite.runners[f.runner].runtime == device
+        if _measured_on(results, f) == _measured_on(results, figure)
     ]
     return f"{source[0].p50_latency / figure.p50_latency:.2f}x" if source and figure.p50_latency else "-"
+
+
+def _measured_on(results: Results, figure: Figure) -> JSON:
+    """Return the name of the machine, of a merged package."""
+    return results.profiles(figure.key, figure.runner)[0].data.get(MACHINE)
 
 
 def _best(results: Results) -> list[str]:
@@ -280,3 +290,20 @@ def _skips(outcomes: Sequence[Outcome]) -> list[str]:
     return [
         f"skipped: {count} {'step' if count == 1 else 'steps'}: {requirement}" for requirement, count in counts.items()
     ]
+
+
+def _machines(results: Results) -> list[str]:
+    """Return a line for each machine of a merged package, with how many of the outcomes are from it."""
+    counts = Counter(str(o.data.get(MACHINE, "")) for o in results.outcomes)
+    others = Counter(str(o.data.get(MACHINE, "")) for o in results.others)
+    return [
+        f"machine: {name} ({_device(machine['environment'])}): {counts[name]} steps"
+        + (f", and {others[name]} that another machine's stand for" if others[name] else "")
+        for name, machine in results.machines.items()
+    ]
+
+
+def _device(environment: Mapping[str, JSON]) -> str:
+    """Return the name of a machine's GPU, else of its processor."""
+    device = environment.get("gpu") or environment.get("cpu") or {}
+    return str(device.get("name", "unknown"))

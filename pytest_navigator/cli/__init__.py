@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest_navigator
 from pytest_navigator.cli import extract
+from pytest_navigator.cli import merge
 from pytest_navigator.cli import pack
 from pytest_navigator.cli import show
 from pytest_navigator.cli import verify
@@ -20,7 +21,7 @@ from pytest_navigator.errors import NavigatorError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (show, verify, extract, pack)
+COMMANDS = (show, verify, extract, pack, merge)
 
 ERROR = 2
 """Exit code where a command could not do its work; argparse's own too."""

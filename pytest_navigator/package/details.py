@@ -45,7 +45,14 @@ def details(results: Results, *, git: Mapping[str, JSON] | None, complete: bool)
         # Where the package lies is its reader's business.
         "suite": {name: value for name, value in plain(suite).items() if name not in ("package", "settings")},
         "signature": plain(results.signature),
+        **_merged(results),
     }
+
+
+def _merged(results: Results) -> dict[str, JSON]:
+    if not results.machines:
+        return {}
+    return {"machines": plain(results.machines), "others": [_step(outcome) for outcome in results.others]}
 
 
 def _step(outcome: Outcome) -> dict[str, JSON]:

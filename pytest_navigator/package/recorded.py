@@ -58,6 +58,8 @@ def _results(details: dict[str, JSON]) -> Results:
         outcomes=(*steps.values(), *map(_verification, details["verification"])),
         signature=structured(details["signature"], Signature) if details["signature"] else None,
         unfinished=tuple(details["unfinished"]),
+        machines=details.get("machines", {}),
+        others=structured(details.get("others", []), tuple[Outcome, ...]),
     )
 
 

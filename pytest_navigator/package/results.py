@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from pytest_navigator.records import SuiteRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import TypeVar
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Variant
 
     T = TypeVar("T")
+
+MACHINE = "machine"
+"""In the data of an outcome in a merged package: the name of the machine that it is from."""
 
 CARRIED = "carried"
 """In the data of a verification that a package brought: the name of the package."""
@@ -38,12 +43,17 @@ class Results:
         outcomes: in the order of the suite's steps; verify outcomes after these.
         signature: None as long as the source step has not passed.
         unfinished: steps in which the process that holds the live model died.
+        machines: of a merged package: name -> what was recorded of that machine (environment, git, uuid, timestamp);
+            each outcome names its own in its data, under "machine".
+        others: outcomes of steps that another machine's outcome stands for in `outcomes`.
     """
 
     suite: SuiteRecord
     outcomes: tuple[Outcome, ...]
     signature: Signature | None = None
     unfinished: tuple[str, ...] = ()
+    machines: Mapping[str, JSON] = field(default_factory=dict)
+    others: tuple[Outcome, ...] = ()
 
     @property
     def source(self) -> Outcome | None:

@@ -99,7 +99,7 @@ def pack(
                 left_out=selection.left_out,
                 git=git,
                 complete=whole,
-                uuid=uuid or _uuid(results, digests),
+                uuid=uuid or content_uuid(results, digests),
                 timestamp=timestamp or _end(results),
             )
         )
@@ -129,7 +129,7 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(str, _Dumper.represent_str)
 
 
-def _uuid(results: Results, digests: Mapping[str, str]) -> str:
+def content_uuid(results: Results, digests: Mapping[str, str]) -> str:
     """Return a uuid that depends on what is in the package; its version, 4, is that of a random one."""
     content = json.dumps([plain(results.suite), plain(results.outcomes), digests], sort_keys=True)
     return str(uuids.UUID(bytes=hashlib.sha256(content.encode()).digest()[:16], version=4))

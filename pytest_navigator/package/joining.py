@@ -1,0 +1,143 @@
+"""Packages of several machines -> one package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package import navlog
+from pytest_navigator.package import sameness
+from pytest_navigator.package import status
+from pytest_navigator.package.archive import TEXTS
+from pytest_navigator.package.archive import Member
+from pytest_navigator.package.archive import write_archive
+from pytest_navigator.package.copying import Stored
+from pytest_navigator.package.merging import merge
+from pytest_navigator.package.merging import told_apart
+from pytest_navigator.package.recorded import recorded
+from pytest_navigator.package.writer import LOG
+from pytest_navigator.package.writer import STATUS
+from pytest_navigator.package.writer import content_uuid
+from pytest_navigator.package.writer import dump
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Iterator
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_navigator.package.merging import Merged
+    from pytest_navigator.package.reader import PackageFile
+    from pytest_navigator.package.results import Results
+    from pytest_navigator.records import JSON
+
+MACHINES = "machines"
+"""Folder with what machines have of their own: logs, and scripts and configurations that are not the ones above."""
+
+KEPT = ("environment", "uuid", "timestamp")
+OWN = ("git", "version")
+"""What a machine keeps of status.yaml, and of our part of it."""
+
+
+@dataclass(frozen=True)
+class Moved(Stored):
+    """A file of a package under another name."""
+
+    origin: str
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the content in pieces."""
+        return self.package.chunks(self.origin)
+
+    @property
+    def size(self) -> int:
+        """Size in bytes."""
+        return self.package.size(self.origin)
+
+
+def join(packages: Sequence[PackageFile], target: Path, *, override: bool, keep_conflicts: bool) -> Merged:
+    """Write one package of several of the same model.
+
+    Args:
+        override: whether a package at `target` is replaced.
+        keep_conflicts: write it although machines disagree: the worst outcome stands, the others are beside it. Without
+            it nothing is written then.
+
+    Raises:
+        PackageError: the packages are of different models, one is damaged, or the new one cannot be written.
+    """
+    results = [recorded(package) for package in packages]
+    _check(packages, results)
+    parts = told_apart((p.path.stem, r, _machine(p)) for p, r in zip(packages, results, strict=True))
+    merged = merge(parts)
+    if keep_conflicts or not merged.conflicts:
+        _write({part.name: p for part, p in zip(parts, packages, strict=True)}, merged, target, override=override)
+    return merged
+
+
+def _check(packages: Sequence[PackageFile], results: Sequence[Results]) -> None:
+    for package, result in zip(packages[1:], results[1:], strict=True):
+        if why := sameness.difference((packages[0], results[0]), (package, result)):
+            raise PackageError(
+                f"{packages[0].path} and {package.path} cannot be merged: {why}; merge packages of one model only"
+            )
+
+
+def _machine(package: PackageFile) -> dict[str, JSON]:
+    return {name: package.status.get(name) for name in KEPT} | {name: package.details.get(name) for name in OWN}
+
+
+def _write(packages: Mapping[str, PackageFile], merged: Merged, target: Path, *, override: bool) -> None:
+    log = Member(LOG, navlog.render(merged.results).encode(errors="surrogateescape"))
+    members = {LOG: log, **_files(packages, merged.holders)}
+    digests = {name: _digest(each) for name, each in sorted(members.items())}
+    content = _status(packages.values(), merged.results, digests)
+    try:
+        write_archive(
+            target, [Member(STATUS, dump(content)), *(members[n] for n in digests)], digests, override=override
+        )
+    except OSError as error:
+        raise PackageError(f"cannot write {target}: {error.strerror or error}; what was there is untouched") from error
+
+
+def _status(packages: Iterable[PackageFile], results: Results, digests: Mapping[str, str]) -> dict[str, JSON]:
+    """Return status.yaml: the environment that Model Navigator's schema has a place for is the first machine's."""
+    machines = list(results.machines.values())
+    left_out = {name: why for package in packages for name, why in (package.details.get("left_out") or {}).items()}
+    return status.build(
+        results,
+        machines[0]["environment"],
+        files=digests,
+        left_out={name: why for name, why in sorted(left_out.items()) if name not in digests},
+        git=machines[0]["git"],
+        uuid=content_uuid(results, digests),
+        timestamp=max(machine["timestamp"] for machine in machines),
+    )
+
+
+def _files(packages: Mapping[str, PackageFile], holders: Mapping[str, Sequence[str]]) -> dict[str, Moved]:
+    """Return the files by their new names: each of who has it first, a variant's of who holds its artifact first."""
+    found: dict[str, Moved] = {}
+    for name, package in packages.items():
+        for origin, digest in package.files().items():
+            holding = holders.get(origin.partition("/")[0], ())
+            first = next(each for each in (*holding, *packages) if origin in packages[each].files())
+            counts = not holding or name in holding or _apart(origin)
+            if counts and first == name and origin != LOG:
+                found[origin] = Moved(origin, b"", package, origin)
+            elif _apart(origin) and (origin == LOG or packages[first].files()[origin] != digest):
+                place = f"{MACHINES}/{name}/{origin}"
+                found[place] = Moved(place, b"", package, origin)
+    return found
+
+
+def _apart(name: str) -> bool:
+    """Whether a file is a log, a script or a configuration: where machines differ in it, each keeps its own."""
+    return name.endswith(TEXTS)
+
+
+def _digest(each: Member) -> str:
+    """Return the SHA-256 that a file has to have: that of a moved one is compared when it is read."""
+    return each.package.files()[each.origin] if isinstance(each, Moved) else each.digest()
