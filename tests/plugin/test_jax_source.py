@@ -55,6 +55,7 @@ nav_config = NavConfig(
 @pytest.fixture(scope="session")
 def nav_model():
     assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
     from model import build
     return build()
 

@@ -55,7 +55,10 @@ import pytest
 
 @pytest.fixture(scope="session")
 def nav_model() -> "tf.Module":
+    import os
     import tensorflow as tf
+
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
 
     class Affine(tf.Module):
         def __init__(self):
