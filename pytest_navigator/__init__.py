@@ -95,12 +95,14 @@ _HOMES = {
 _ENTRIES = ("jax", "onnx", "python", "tensorflow", "torch")
 """What runs without pytest's command line, by framework."""
 
-__all__ = ["__version__", *_HOMES, *_ENTRIES]
+__all__ = ["__version__", *_HOMES, *_ENTRIES, "package"]
 
 
 def __getattr__(name: str) -> object:
     if name in _ENTRIES:
         return import_module(f"{__name__}.api.{name}")
+    if name == "package":  # a submodule, which is there only once it is imported
+        return import_module(f"{__name__}.package")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

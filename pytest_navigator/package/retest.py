@@ -28,7 +28,8 @@ TAIL = 15
 """Lines of pytest's output in an error."""
 
 PLUGINS = ("no:cacheprovider", "no:benchmark", "no:randomly")
-ALONE = [*(part for name in PLUGINS for part in ("-p", name)), *"-c pytest.ini --rootdir=. -v --no-header -rN".split()]
+OPTIONS = ("-c", "pytest.ini", "--rootdir=.", "-v", "--no-header", "-rN")
+ALONE = [*(part for name in PLUGINS for part in ("-p", name)), *OPTIONS]
 """Nothing that is configured for the tests of the folder in which somebody calls this."""
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pair_project import PROJECT
 
 import pytest_navigator as nav
-from conftest import PROJECT
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import StrategyError
@@ -182,9 +182,7 @@ def test_a_missing_requirement_names_the_extra(package: nav.Package, monkeypatch
     requirements._check.cache_clear()
     monkeypatch.setattr(requirements.importlib.util, "find_spec", lambda name: None)
     try:
-        with pytest.raises(
-            PackageError, match=r"onnx cannot run on OnnxCPU here: .*pytest-navigator\[onnx"
-        ):
+        with pytest.raises(PackageError, match=r"onnx cannot run on OnnxCPU here: .*pytest-navigator\[onnx"):
             package.get_runner("onnx")
     finally:
         requirements._check.cache_clear()
