@@ -14,7 +14,7 @@ from pytest_navigator.package.recorded import REPACK
 from pytest_navigator.package.recorded import recorded
 from pytest_navigator.package.recorded import records_of
 from pytest_navigator.package.selection import DATA
-from pytest_navigator.package.selection import SMALL
+from pytest_navigator.package.selection import artifact_names
 from pytest_navigator.profile_config import OptimizationProfile
 from pytest_navigator.profile_config import ProfilerConfig
 from pytest_navigator.records import Case
@@ -63,9 +63,7 @@ class PackageSource:
 
     def artifact(self, variant: Variant) -> list[str]:
         """Return the names of a variant's files, without its logs and scripts."""
-        folder = f"{variant.key}/"
-        names = (name for name in self.files if name.startswith(folder))
-        return [name for name in names if not name.removeprefix(folder).startswith(SMALL)]
+        return artifact_names(self.files, variant.key)
 
     def extract(self, target: Path) -> None:
         """Write the samples, the recorded outputs and the exported artifacts below `target`.
