@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import struct
 import uuid
 import zipfile
 import zlib
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.archive import name_problem
+from pytest_navigator.package.safety import Limits
+from pytest_navigator.package.safety import archive_problem
+from pytest_navigator.package.status_file import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,13 +37,13 @@ class PackageFile:
 
     Attributes:
         path: of the package.
-        status: content of status.yaml.
+        status: content of status.yaml, in the current schema whatever version wrote it.
     """
 
-    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
+    def __init__(self, path: Path, archive: zipfile.ZipFile, limits: Limits) -> None:
         self.path = path
         self._archive = archive
-        self._names = _checked_names(path, archive)
+        self._names = _checked_names(path, archive, limits)
         self.status: dict[str, JSON] = self._read_status()
         self._digests: dict[str, str] = self.details.get("files") or {}
         self._compare_with_list()
@@ -129,12 +127,9 @@ class PackageFile:
         if info.file_size > LARGEST_STATUS:
             raise PackageError(f"{self.path}: its {STATUS} is too large to be one ({info.file_size} B)")
         try:
-            status = yaml.safe_load(self.read(STATUS))
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise PackageError(f"{self.path}: {STATUS} cannot be read ({error}); {AGAIN}") from error
-        if not isinstance(status, dict) or "format_version" not in status:
-            raise PackageError(f"{self.path}: {STATUS} is not that of a package: it has no format_version")
-        return status
+            return parse(self.read(STATUS))
+        except ValueError as error:
+            raise PackageError(f"{self.path}: {STATUS}: {error}") from error
 
     def _compare_with_list(self) -> None:
         if not self._digests:
@@ -184,15 +179,18 @@ class PackageFile:
         return path
 
 
-def open_package(path: Path) -> PackageFile:
+def open_package(path: Path, limits: Limits | None = None) -> PackageFile:
     """Open a package for reading.
 
+    Args:
+        limits: how much it may hold; None: what the environment says, see `Limits`.
+
     Raises:
-        PackageError: there is none, it is truncated, it is something else, or it is made to write outside of a folder.
+        PackageError: there is none, it is truncated, it is something else, of a newer version, or not to be trusted.
     """
     archive = _open(Path(path))
     try:
-        return PackageFile(Path(path), archive)
+        return PackageFile(Path(path), archive, limits or Limits.of())
     except BaseException:
         archive.close()
         raise
@@ -219,24 +217,12 @@ def _why_not(path: Path) -> str:
     return TRUNCATED if start.startswith(b"PK") else "is not a package (not a ZIP file)"
 
 
-def _checked_names(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _checked_names(path: Path, archive: zipfile.ZipFile, limits: Limits) -> dict[str, zipfile.ZipInfo]:
     """Return the files by name; folders need no entry of their own."""
     infos = archive.infolist()
     # In a truncated package the last sample's own end record is found, since an npz is a ZIP: it does not begin at 0.
     if infos and min(info.header_offset for info in infos) != 0:
         raise PackageError(f"{path} {TRUNCATED}; {AGAIN}")
-    for name, count in Counter(info.filename for info in infos).items():
-        if count > 1:
-            raise PackageError(f"{path}: {name!r} is there {count} times; the package was tampered with")
-    for info in infos:
-        if problem := _problem(info):
-            raise PackageError(f"{path}: {info.filename!r} is {problem}; the package was tampered with")
+    if problem := archive_problem(infos, path.stat().st_size, limits):
+        raise PackageError(f"{path}: {problem}")
     return {info.filename: info for info in infos if not info.is_dir()}
-
-
-def _problem(info: zipfile.ZipInfo) -> str:
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "a link or a device"
-    # The name as it is stored: zipfile has cut the other one at the first NUL.
-    return name_problem(info.orig_filename.removesuffix("/"))

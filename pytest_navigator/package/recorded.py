@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from cattrs import BaseValidationError
 
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.results import Results
+from pytest_navigator.package.schema import first_problem
+from pytest_navigator.records import JSON
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Signature
 from pytest_navigator.records import Status
@@ -17,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_navigator.package.reader import PackageFile
-    from pytest_navigator.records import JSON
 
 REPACK = "make it again from the model"
 
@@ -46,20 +51,35 @@ def records_of(package: PackageFile) -> Iterator[None]:
         raise
     except Exception as error:  # cattrs raises many types
         version = package.details.get("version", "an unknown version")
+        reason = first_problem(error) if isinstance(error, BaseValidationError) else error
         raise PackageError(
-            f"{package.path}: its records, written by {version}, are not those of this version: {error}; {REPACK}"
+            f"{package.path}: its records, written by {version}, are not those of this version: {reason}; {REPACK}"
         ) from error
 
 
+@dataclass
+class _Details:
+    """The records among what status.yaml has of ours; their paths are what an error names."""
+
+    suite: SuiteRecord
+    steps: dict[str, Outcome]
+    verification: list[dict[str, JSON]]
+    signature: Signature | None = None
+    unfinished: tuple[str, ...] = ()
+    machines: dict[str, JSON] = field(default_factory=dict)
+    others: tuple[Outcome, ...] = ()
+
+
 def _results(details: dict[str, JSON]) -> Results:
-    steps = structured(details["steps"], dict[str, Outcome])
+    suite = {"package": "", **details["suite"], "settings": details["settings"]}
+    found = structured({**details, "suite": suite}, _Details)
     return Results(
-        suite=structured({"package": "", **details["suite"], "settings": details["settings"]}, SuiteRecord),
-        outcomes=(*steps.values(), *map(_verification, details["verification"])),
-        signature=structured(details["signature"], Signature) if details["signature"] else None,
-        unfinished=tuple(details["unfinished"]),
-        machines=details.get("machines", {}),
-        others=structured(details.get("others", []), tuple[Outcome, ...]),
+        suite=found.suite,
+        outcomes=(*found.steps.values(), *map(_verification, found.verification)),
+        signature=found.signature,
+        unfinished=found.unfinished,
+        machines=found.machines,
+        others=found.others,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.package.archive import name_problem
 from pytest_navigator.package.polygraphy_json import INPUTS
 from pytest_navigator.package.polygraphy_json import OUTPUTS
+from pytest_navigator.package.safety import colliding
 from pytest_navigator.package.strategies import best
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ def select(folder: Path, results: Results, *, keep: str, save_data: str, require
             selection.left_out[name] = reason
         elif reason is not None:
             selection.files[name] = path
+    for first, *others in colliding(selection.files):
+        for name in others:
+            del selection.files[name]
+            selection.left_out[name] = f"on many file systems the same file as {first}"
     return selection
 
 

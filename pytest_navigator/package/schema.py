@@ -1,0 +1,202 @@
+"""Model Navigator's schema 0.3.2 of status.yaml: what has to be of which type (pure).
+
+Keys that are not here may be there; our own part is read as the records that it was written from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from functools import cache
+from functools import partial
+from typing import Any
+
+from cattrs import BaseValidationError
+from cattrs import Converter
+from cattrs import transform_error
+
+Plain = Any
+OptionalText = str | None
+
+
+@dataclass
+class Device:
+    """The processor or the GPU."""
+
+    name: OptionalText = None
+
+
+@dataclass
+class Environment:
+    """What the package was made with; what is not named here differs from version to version."""
+
+    cpu: Device | None = None
+    gpu: Device | None = None
+    os: dict[str, OptionalText] = field(default_factory=dict)
+    python_version: OptionalText = None
+    python_packages: dict[str, OptionalText] = field(default_factory=dict)
+
+
+@dataclass
+class Config:
+    """How the run was configured."""
+
+    framework: OptionalText = None
+    target_formats: list[str] | None = None
+    target_device: OptionalText = None
+    sample_count: int | None = None
+    optimization_profile: dict[str, Plain] | None = None
+    runner_names: list[str] | None = None
+    batch_dim: int | None = None
+    seed: int | None = None
+    custom_configs: dict[str, dict[str, Plain]] = field(default_factory=dict)
+
+
+@dataclass
+class ModelConfig:
+    """One artifact."""
+
+    format: str
+    key: str
+    path: OptionalText = None
+    parent_path: OptionalText = None
+    parent_key: OptionalText = None
+    log_path: OptionalText = None
+
+
+@dataclass
+class OutputTolerance:
+    """The tolerance that was measured for one output."""
+
+    output_name: str
+    atol: float
+    rtol: float
+
+
+@dataclass
+class Profiling:
+    """The figures of one batch size."""
+
+    batch_size: int | None = None
+    avg_latency: float | None = None
+    std_latency: float | None = None
+    p50_latency: float | None = None
+    p90_latency: float | None = None
+    p95_latency: float | None = None
+    p99_latency: float | None = None
+    throughput: float | None = None
+    request_count: int | None = None
+
+
+@dataclass
+class RunnerResult:
+    """What one command found out."""
+
+    execution_time: float | None = None
+    per_output_tolerance: list[OutputTolerance] = field(default_factory=list)
+    profiling_results: list[Profiling] = field(default_factory=list)
+
+
+@dataclass
+class RunnerStatus:
+    """One runner of an artifact."""
+
+    runner_name: str
+    status: dict[str, str] = field(default_factory=dict)
+    result: dict[str, RunnerResult] = field(default_factory=dict)
+
+
+@dataclass
+class ModelStatus:
+    """One artifact and its runners."""
+
+    model_config: ModelConfig
+    runners_status: dict[str, RunnerStatus] = field(default_factory=dict)
+    status: dict[str, str] = field(default_factory=dict)
+    result: dict[str, Plain] = field(default_factory=dict)
+
+
+@dataclass
+class Tensor:
+    """One input or output."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+
+
+@dataclass
+class Metadata:
+    """The inputs or the outputs."""
+
+    metadata: list[Tensor] = field(default_factory=list)
+    pytree_metadata: dict[str, Plain] = field(default_factory=dict)
+    is_legacy: bool = False
+
+
+@dataclass
+class Shapes:
+    """Of one input."""
+
+    min: list[int]
+    opt: list[int]
+    max: list[int]
+
+
+@dataclass
+class Own:
+    """Our part, as far as reading a package needs it."""
+
+    version: str = ""
+    complete: bool = True
+    files: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+
+@dataclass
+class StatusFile:
+    """The whole file."""
+
+    format_version: str
+    model_navigator_version: OptionalText = None
+    uuid: OptionalText = None
+    environment: Environment = field(default_factory=Environment)
+    config: Config = field(default_factory=Config)
+    models_status: dict[str, ModelStatus] = field(default_factory=dict)
+    input_metadata: Metadata | None = None
+    output_metadata: Metadata | None = None
+    dataloader_trt_profile: dict[str, Shapes] = field(default_factory=dict)
+    dataloader_max_batch_size: int = 0
+    status: dict[str, str] = field(default_factory=dict)
+    pytest_navigator: Own | None = None
+
+
+def problem(status: dict[str, Plain]) -> str:
+    """Return the first wrong value with its path, "" if there is none: "$.config.seed: expected int"."""
+    try:
+        _converter().structure(status, StatusFile)
+    except BaseValidationError as error:
+        return first_problem(error)
+    return ""
+
+
+def first_problem(error: BaseValidationError) -> str:
+    """Return the first of what cattrs found wrong, with its path."""
+    text, _, path = transform_error(error)[0].rpartition(" @ ")
+    return f"{path}: {text.removeprefix('invalid value for type, ')}"
+
+
+@cache
+def _converter() -> Converter:
+    """Return a converter that takes no value for another one: "3" is no number, and True is none either."""
+    converter = Converter()
+    for kind, accepted in ((str, (str,)), (int, (int,)), (float, (float, int)), (bool, (bool,))):
+        converter.register_structure_hook(kind, partial(_strict, accepted))
+    return converter
+
+
+def _strict(accepted: tuple[type, ...], value: Plain, kind: type) -> Plain:
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(value)
+    return value
