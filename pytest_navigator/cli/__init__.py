@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest_navigator
+from pytest_navigator.cli import diff
 from pytest_navigator.cli import extract
 from pytest_navigator.cli import merge
 from pytest_navigator.cli import pack
@@ -21,7 +22,7 @@ from pytest_navigator.errors import NavigatorError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (show, verify, extract, pack, merge)
+COMMANDS = (show, diff, verify, extract, pack, merge)
 
 ERROR = 2
 """Exit code where a command could not do its work; argparse's own too."""

@@ -1,0 +1,166 @@
+"""What is different between two packages (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_navigator.package.results import profile_result
+from pytest_navigator.package.selection import artifact_names
+from pytest_navigator.tolerances import number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterator
+    from collections.abc import Mapping
+
+    from pytest_navigator.package.reader import PackageFile
+    from pytest_navigator.package.results import Results
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Outcome
+
+ABSENT = "-"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not the same.
+
+    Attributes:
+        topic: "format", "outcome", "tolerance", "latency", "size", "model", "signature" or "environment".
+        subject: what it is about: "onnx", "correctness onnx OnnxCPU logits", "python_packages.torch".
+        before, after: as plain data, None where one package has no such thing.
+    """
+
+    topic: str
+    subject: str
+    before: JSON
+    after: JSON
+
+    def plain(self) -> dict[str, JSON]:
+        """Return it as plain data."""
+        return asdict(self)
+
+    def line(self) -> str:
+        """Return it for people."""
+        if self.topic == "format":
+            return f"format {'gained' if self.before is None else 'lost'}: {self.subject}"
+        change = f"{_text(self.topic, self.before)} -> {_text(self.topic, self.after)}"
+        return f"{self.topic}: {self.subject}: {change}{_ratio(self)}"
+
+
+def differences(
+    first: tuple[PackageFile, Results], second: tuple[PackageFile, Results], threshold: float
+) -> list[Difference]:
+    """Return what the second package has otherwise than the first.
+
+    Args:
+        threshold: by what share p50 latencies must differ to count: no two runs measure the same.
+    """
+    found = []
+    for topic, values in VALUES.items():
+        before, after = values(*first), values(*second)
+        for subject in dict.fromkeys([*before, *after]):
+            each = Difference(topic, subject, before.get(subject), after.get(subject))
+            if each.before != each.after and not _within(each, threshold):
+                found.append(each)
+    return found
+
+
+def _within(each: Difference, threshold: float) -> bool:
+    if each.topic != "latency" or each.before is None or each.after is None:
+        return False
+    return bool(abs(each.after - each.before) <= threshold * each.before)
+
+
+def _formats(package: PackageFile, results: Results) -> dict[str, JSON]:
+    made = ((v.key, results.made(v.key)) for v in results.suite.variants if v.file)
+    return {key: "made" for key, outcome in made if outcome and outcome.passed}
+
+
+def _outcomes(package: PackageFile, results: Results) -> dict[str, JSON]:
+    """Return the words of the steps; figures and files have topics of their own."""
+    steps = (o for o in results.outcomes if o.step != "profile")
+    return {str(o.data.get("nodeid") or o.id): str(o.status) for o in steps}
+
+
+def _tolerances(package: PackageFile, results: Results) -> dict[str, JSON]:
+    return {
+        f"{_cell(o)} {output['name']}": _significant(output["atol"])
+        for o in results.outcomes
+        if o.step == "correctness"
+        for output in o.data.get("outputs", ())
+    }
+
+
+def _significant(value: float) -> float:
+    """Return two digits: the last ones differ from run to run."""
+    return float(f"{value:.1e}")
+
+
+def _latencies(package: PackageFile, results: Results) -> dict[str, JSON]:
+    measured = (o for o in results.outcomes if o.step == "profile" and o.passed)
+    return {f"{_cell(o)} {o.batch}": profile_result(o).p50_latency for o in measured}
+
+
+def _cell(outcome: Outcome) -> str:
+    return f"{outcome.key} {outcome.runner}"
+
+
+def _sizes(package: PackageFile, results: Results) -> dict[str, JSON]:
+    files = package.files()
+    found = {v.key: artifact_names(files, v.key) for v in results.suite.variants if v.file}
+    return {key: sum(map(package.size, names)) for key, names in found.items() if names}
+
+
+def _model(package: PackageFile, results: Results) -> dict[str, JSON]:
+    return {"fingerprint": results.source_data.get("fingerprint")}
+
+
+def _signature(package: PackageFile, results: Results) -> dict[str, JSON]:
+    if results.signature is None:
+        return {}
+    sides = (("input", results.signature.inputs), ("output", results.signature.outputs))
+    return {f"{side} {spec.name}": f"{spec.dtype}{list(spec.shape)}" for side, specs in sides for spec in specs}
+
+
+def _environment(package: PackageFile, results: Results) -> dict[str, JSON]:
+    return dict(_leaves("", package.status.get("environment") or {}))
+
+
+def _leaves(path: str, value: JSON) -> Iterator[tuple[str, JSON]]:
+    if not isinstance(value, dict):
+        if value is not None:  # a machine without a GPU
+            yield path, value
+        return
+    for name, inner in value.items():
+        yield from _leaves(f"{path}.{name}" if path else str(name), inner)
+
+
+VALUES: Mapping[str, Callable[[PackageFile, Results], dict[str, JSON]]] = {
+    "model": _model,
+    "signature": _signature,
+    "format": _formats,
+    "outcome": _outcomes,
+    "tolerance": _tolerances,
+    "latency": _latencies,
+    "size": _sizes,
+    "environment": _environment,
+}
+"""What is compared: topic -> subject -> value, in the order of the report."""
+
+UNITS = {"latency": " ms", "size": " B"}
+
+
+def _text(topic: str, value: JSON) -> str:
+    if value is None:
+        return ABSENT
+    shown = number(value) if topic == "tolerance" else f"{value:.4g}" if topic == "latency" else str(value)
+    return f"{shown}{UNITS.get(topic, '')}"
+
+
+def _ratio(each: Difference) -> str:
+    if each.topic not in UNITS or not each.before or not each.after:
+        return ""
+    return f" ({each.after / each.before - 1:+.0%})"

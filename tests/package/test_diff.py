@@ -1,0 +1,98 @@
+"""`pytest-navigator diff`: what one package has otherwise than another."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from commands import command
+from recorded import SIGNATURE
+from recorded import correctness
+from recorded import outcomes
+from recorded import profile
+
+from pytest_navigator.package import pack
+from pytest_navigator.records import Outcome
+from pytest_navigator.records import Status
+from pytest_navigator.records import save
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+MADE = {"environment": {"gpu": None, "python_packages": {"torch": "2.12.0", "numpy": "2.0"}}}
+LATER = {"environment": {"gpu": {"name": "H200"}, "python_packages": {"torch": "2.13.0", "numpy": "2.0"}}}
+
+
+@pytest.fixture
+def packages(workspace: Callable[..., Path], tmp_path: Path) -> tuple[Path, Path]:
+    """Two packages that differ in a little of everything."""
+    folder = workspace()
+    before = pack(folder, tmp_path / "before.nav", **MADE)
+    changed = {
+        "export.torchscript-script": Outcome("export", Status.PASSED, "torchscript-script", digest="d" * 64),
+        "export.torchscript-trace": Outcome("export", Status.FAILED, "torchscript-trace", message="no"),
+        "correctness.onnx.OnnxCPU": correctness("onnx", "OnnxCPU", 0.3, Status.PASSED),
+        "profile.torch.TorchCPU.batch1": profile("torch", "TorchCPU", "batch1", 1.5, 660.0),
+        "profile.torchscript-trace.TorchScriptCPU.batch1": profile(
+            "torchscript-trace", "TorchScriptCPU", "batch1", 2.1, 480.0
+        ),
+    }
+    source = outcomes()[0]
+    changed["source"] = replace(source, data={**source.data, "fingerprint": "0" * 64})
+    for number, outcome in enumerate(outcomes()):
+        save(folder / ".steps" / f"{outcome.id}.{number}.json", changed.get(outcome.id, outcome))
+    (folder / "onnx" / "model.onnx").write_bytes(bytes(650))
+    save(folder / "signature.json", replace(SIGNATURE, outputs=(replace(SIGNATURE.outputs[0], dtype="float16"),)))
+    return before, pack(folder, tmp_path / "after.nav", **LATER)
+
+
+def test_every_difference_is_a_line(packages: tuple[Path, Path]) -> None:
+    found = command("diff", *packages)
+
+    assert found.code == 1
+    assert found.out.splitlines() == [
+        f"model: fingerprint: {'f' * 64} -> {'0' * 64}",
+        "signature: output output__0: float32[-1, 7] -> float16[-1, 7]",
+        "format lost: torchscript-trace",
+        "format gained: torchscript-script",
+        "outcome: export.torchscript-script: xfailed -> passed",
+        "outcome: export.torchscript-trace: passed -> failed",
+        "outcome: correctness.onnx.OnnxCPU: failed -> passed",
+        "tolerance: onnx OnnxCPU output__0: 0.2 -> 0.3",
+        "latency: torch TorchCPU batch1: 1 ms -> 1.5 ms (+50%)",
+        "size: onnx: 1300 B -> 650 B (-50%)",
+        "environment: python_packages.torch: 2.12.0 -> 2.13.0",
+        "environment: gpu.name: - -> H200",
+    ]
+
+
+def test_a_package_does_not_differ_from_itself(packages: tuple[Path, Path]) -> None:
+    same = command("diff", packages[0], packages[0])
+
+    assert (same.code, same.out) == (0, "no difference\n")
+    assert json.loads(command("diff", packages[0], packages[0], "--json").out) == []
+
+
+def test_the_differences_as_json(packages: tuple[Path, Path]) -> None:
+    found = command("diff", *packages, "--json")
+
+    assert found.code == 1
+    assert {"topic": "size", "subject": "onnx", "before": 1300, "after": 650} in json.loads(found.out)
+    assert {"topic": "format", "subject": "torchscript-trace", "before": "made", "after": None} in json.loads(found.out)
+
+
+def test_a_topic_is_left_out_and_the_latency_threshold_is_chosen(packages: tuple[Path, Path]) -> None:
+    topics = ("model", "signature", "format", "outcome", "tolerance", "size", "environment")
+    others = [f"--ignore={topic}" for topic in topics]
+
+    assert command("diff", *packages, *others, "--latency=0.5").code == 0
+    exact = command("diff", *packages, *others, "--latency=0").out.splitlines()
+    assert exact[1] == "latency: torchscript-trace TorchScriptCPU batch1: 2 ms -> 2.1 ms (+5%)"
+
+
+@pytest.mark.parametrize("arguments", [["--latency=-1"], ["--latency=nan"], ["--latency=x"], ["--ignore=sizes"]])
+def test_a_wrong_option_is_an_error(packages: tuple[Path, Path], arguments: list[str]) -> None:
+    assert command("diff", *packages, *arguments).code == 2
