@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from pytest_navigator.package.names import names_of
 from pytest_navigator.package.names import titles
 from pytest_navigator.package.privacy import scrubber
+from pytest_navigator.package.strategies import SUMMARY
+from pytest_navigator.package.strategies import candidates
 from pytest_navigator.records import Status
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def render(results: Results) -> str:
         _banner(end, "Navigator summary"),
         _banner(end, f"Pipeline {name} pipeline summary"),
         *(_summary(row, end) for row in rows),
+        *_strategies(results, end),
         *_closing(results, end),
     ]
     return scrubber()("\n".join(lines) + "\n")
@@ -130,6 +133,24 @@ def _events(row: Row) -> list[tuple[datetime, str]]:
 def _summary(row: Row, at: datetime) -> str:
     level = "WARNING" if MARKS[row.status] == "[FAIL]" else "INFO"
     return _line(at, level, f"{MARKS[row.status]} {row.title}{NOTES.get(row.status, '')}")
+
+
+def _strategies(results: Results, at: datetime) -> list[str]:
+    """Return Model Navigator's block for each strategy of the summary; the live model has no file."""
+    figures = candidates(results)
+    chosen = [(strategy.name, strategy.choose(figures)) for strategy in SUMMARY.values()] if figures else []
+    return [
+        line
+        for name, figure in chosen
+        for line in (
+            _line(at, "INFO", "").rstrip(),
+            f"Strategy: {name}",
+            f"  Latency: {figure.p50_latency:.4f} [ms]",
+            f"  Throughput: {figure.throughput:.4f} [infer/sec]",
+            f"  Runner: {figure.runner}",
+            f"  Model: {'/'.join(filter(None, (figure.key, results.variant(figure.key).file)))}",
+        )
+    ]
 
 
 def _closing(results: Results, at: datetime) -> list[str]:

@@ -121,3 +121,13 @@ def test_the_caveat_of_a_pass_is_in_the_log() -> None:
     step = replace(correctness("torch", "TorchCPU"), message="two runs differ bitwise")
 
     assert "INFO     Navigator API: two runs differ bitwise\n" in render(results([SOURCE, step]))
+
+
+def test_the_strategies_name_the_best_runner_with_its_figures_and_its_file() -> None:
+    log = render(results())
+
+    blocks = [block.splitlines()[:5] for block in log.split("INFO     Navigator API:\nStrategy: ")[1:]]
+    source = ["  Latency: 1.0000 [ms]", "  Throughput: 1000.0000 [infer/sec]", "  Runner: TorchCPU", "  Model: torch"]
+    assert blocks == [["MaxThroughputStrategy", *source], ["MinLatencyStrategy", *source]]
+    traced = [step for step in outcomes() if (step.step, step.key) != ("profile", "torch")]
+    assert "  Runner: TorchScriptCPU\n  Model: torchscript-trace/model.pt\n" in render(results(traced))
