@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -13,6 +14,7 @@ from pytest_navigator.package import artifacts
 from pytest_navigator.package import strategies
 from pytest_navigator.package import verdict
 from pytest_navigator.package.choice import Wanted
+from pytest_navigator.package.elsewhere import differences
 from pytest_navigator.package.recorded import recorded
 
 if TYPE_CHECKING:
@@ -158,6 +160,8 @@ class Package:
     ) -> PackageRunner:
         """Return a runner, not active yet; only its format's files are extracted, only its framework is imported.
 
+        Warns (UserWarning) if it was checked with another version of a library that it needs, or on another GPU.
+
         Of several that the keywords leave, strategies choose by the figures. Without strategies, a format has the first
         runner that passed correctness and that this machine can run; without a format, the strategies are the default
         ones (`MaxThroughputAndMinLatencyStrategy`, else `MinLatencyStrategy`).
@@ -299,6 +303,8 @@ class Package:
     def _runner(self, key: str, name: str) -> PackageRunner:
         variant, record = self.results.variant(key), self.results.suite.runners[name]
         artifacts.check_requirements(key, record)
+        if found := differences(self.results, self.status, key, record):
+            warnings.warn(f"{key} on {name} was checked elsewhere: {'; '.join(found)}", UserWarning, stacklevel=3)
         kind = artifacts.runner_class(record)
         artifact = self._live(variant) if record.live else self.get_path(key)
         return artifacts.runner(kind, artifact, self.results, variant, keep=self)
