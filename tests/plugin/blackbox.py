@@ -271,12 +271,15 @@ def pytest_nav_frameworks():
 """
 """A model of a third party's framework, without torch."""
 
+PROGRESS = re.compile(r"\n  \S+: \d+ s \.\.\.")
+"""What a long step prints into its item's line."""
 VERBOSE = re.compile(r"^(?:\[gw\d+\] \[ *\d+%\] (?P<word1>[A-Z]+) )?(?P<id>\S+?::.+?)(?: (?P<word2>[A-Z]+)\b.*)?$")
 
 
 def outcomes(result: pytest.RunResult) -> dict[str, str]:
     """Return the word that `-v` prints for each item, by node id; with and without xdist."""
-    matches = [m for line in result.outlines if (m := VERBOSE.match(line.rstrip()))]
+    lines = PROGRESS.sub("", "\n".join(result.outlines)).splitlines()
+    matches = [m for line in lines if (m := VERBOSE.match(line.rstrip()))]
     return {m["id"].strip(): m["word1"] or m["word2"] for m in matches if m["word1"] or m["word2"]}
 
 
