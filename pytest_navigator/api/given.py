@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterable
-    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy as np
@@ -57,22 +55,8 @@ class Given:
             pytest.fail(f"verify_func returned {answer!r}, not True", pytrace=False)
 
 
-_GIVEN: ContextVar[Given] = ContextVar("given")
-
-
-@contextmanager
-def running(subject: Given) -> Iterator[None]:
-    """Have `content` return the suite of a subject."""
-    token = _GIVEN.set(subject)
-    try:
-        yield
-    finally:
-        _GIVEN.reset(token)
-
-
-def content() -> dict[str, object]:
-    """Return what the module of the running suite holds: configuration, fixtures, the test of `verify_func`."""
-    subject = _GIVEN.get()
+def content(subject: Given) -> ModuleType:
+    """Return the module of a subject's suite: configuration, fixtures, the test of `verify_func`."""
 
     def nav_model() -> object:
         return subject.model
@@ -85,9 +69,11 @@ def content() -> dict[str, object]:
         subject.verify(nav_runner, nav_package)
 
     fixture = pytest.fixture(scope="session")
+    module = ModuleType("nav_suite")
     found: dict[str, object] = {"nav_config": subject.config, "nav_model": fixture(nav_model)}
     if subject.dataloader is not None:
         found["nav_dataloader"] = fixture(nav_dataloader)
     if subject.verify_func is not None:
         found["verify_func"] = verify_func
-    return found
+    vars(module).update(found)
+    return module

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.api.given import running
+from pytest_navigator._compat import PlantedModule
+from pytest_navigator.api.given import content
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import SourceError
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 PLUGINS = ("no:cacheprovider", "no:benchmark", "no:randomly")
 """What would leave folders behind, print tables of its own or change the order; `-p` of pytest."""
-
-SUITE = "from pytest_navigator.api.given import content\n\nglobals().update(content())\n"
-"""The module that pytest collects."""
 
 INI = "[pytest]\nfilterwarnings =\n    ignore::pytest.PytestAssertRewriteWarning\n"
 """Instead of the caller's: nothing that is configured for a project's tests holds for this run."""
@@ -87,14 +85,14 @@ def _run(subject: Given, folder: Path, options: list[str]) -> None:
     folder.mkdir()
     ini = folder / "pytest.ini"
     ini.write_text(INI)
-    suite = folder / f"{_file_name(subject.config.name or 'model')}.py"
-    suite.write_text(SUITE)
+    suite = folder / _file_name(subject.config.name or "model")
+    suite.touch()
     plugins = [part for name in ("navigator", *PLUGINS) for part in ("-p", name)]
-    own = ["-c", str(ini), f"--rootdir={folder}", "--import-mode=importlib", "-v", "--no-header", "-rN", str(suite)]
+    own = ["-c", str(ini), f"--rootdir={folder}", "-v", "--no-header", "-rN", str(suite)]
     errors = io.StringIO()
-    caller = Path.cwd()
-    with running(subject), redirect_stderr(errors), chdir(folder):
-        status = pytest.main([*plugins, *own, *options], plugins=[_Caller(caller)])
+    caller = _Caller(Path.cwd(), suite, subject)
+    with redirect_stderr(errors), chdir(folder):
+        status = pytest.main([*plugins, *own, *options], plugins=[caller])
     if status == pytest.ExitCode.USAGE_ERROR:
         raise ConfigError(errors.getvalue().strip().removeprefix("ERROR: "))
     sys.stderr.write(errors.getvalue())
@@ -103,15 +101,25 @@ def _run(subject: Given, folder: Path, options: list[str]) -> None:
 
 
 class _Caller:
-    """Lets everything but the names of the tests, which are relative to the suite's folder, be where the caller is."""
+    """Brings the suite, and lets everything but the names of its tests be where the caller is.
 
-    def __init__(self, folder: Path) -> None:
+    The suite is no file that pytest imports: a module of its name may be the caller's own, or an earlier call's.
+    """
+
+    def __init__(self, folder: Path, suite: Path, subject: Given) -> None:
         self.folder = folder
+        self.suite = suite
+        self.subject = subject
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[CALLER] = self.folder
         os.chdir(self.folder)
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        if file_path.resolve() != self.suite.resolve():
+            return None
+        return PlantedModule.planted_at(file_path, parent, content(self.subject))
 
 
 def _opened(target: Path, workdir: Path) -> Package:

@@ -44,10 +44,10 @@ def test_a_script_gets_a_package_and_shows_what_pytest_shows(tmp_path: Path) -> 
 
     tests = [line.split()[0] for line in lines if "::" in line]
     assert tests == [
-        "twice.py::nav_model::test_source",
-        "twice.py::nav_model::test_correctness[python-cpu]",
-        "twice.py::nav_model::test_profile[python-cpu-batch2]",
-        "twice.py::verify_func[python-cpu]",
+        "twice::nav_model::test_source",
+        "twice::nav_model::test_correctness[python-cpu]",
+        "twice::nav_model::test_profile[python-cpu-batch2]",
+        "twice::verify_func[python-cpu]",
     ]
     assert any(line.split()[:2] == ["python", "PythonRunner"] and line.split()[-1] == "yes" for line in lines)
     assert any(line.startswith("MaxThroughputStrategy: python on PythonRunner, batch 2") for line in lines)
@@ -146,3 +146,22 @@ except SourceError as error:
     last = output(script, tmp_path)[-1]
 
     assert last.startswith("it says: output output__0 of the model is inf on sample 0 at [0, 0]")
+
+
+def test_each_call_is_of_its_own_model_whatever_it_and_the_callers_modules_are_called(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text("OFFSET = 1\n")
+    script = """
+import model
+for offset in (10.0, 20.0):
+    def add(x):
+        return x + offset * model.OFFSET
+
+    package = nav.python.optimize(add, batches, optimization_profile=profile)
+    package.load_source(add)
+    with package.get_runner("python") as runner:
+        print(runner(np.zeros((1, 3), np.float32)))
+"""
+    lines = output(BEGIN + script, tmp_path)
+
+    assert [line for line in lines if line.startswith("[[")] == ["[[10. 10. 10.]]", "[[20. 20. 20.]]"]
+    assert sum(line.startswith("model::nav_model::test_correctness[python-cpu] PASSED") for line in lines) == 2
