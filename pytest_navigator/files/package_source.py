@@ -24,6 +24,7 @@ from pytest_navigator.tolerances import Rule
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_navigator.package.reader import PackageFile
     from pytest_navigator.package.results import Results
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Outcome
@@ -118,25 +119,29 @@ def read_package(path: Path) -> PackageSource:
         PackageError: it is truncated or no package; it is of Model Navigator itself, or holds nothing to check.
     """
     with open_package(path) as package, records_of(package):
-        found = _read(path, recorded(package), package.files())
+        if "suite" not in package.details:
+            raise PackageError(_foreign(path, package.status))
+        found = _read(package, recorded(package))
     _check(found)
     return found
 
 
-def _read(path: Path, results: Results, files: dict[str, str]) -> PackageSource:
+def _read(package: PackageFile, results: Results) -> PackageSource:
     source, suite = results.source, results.suite
     if source is None or not source.passed or results.signature is None:
         why = source.message if source else "its source step did not run"
-        raise PackageError(f"{path}: its model was not fit for checks: {why}")
+        raise PackageError(f"{package.path}: its model was not fit for checks: {why}")
+    if not suite.nodeid:  # saved by us, run by Model Navigator
+        raise PackageError(_foreign(package.path, package.status))
     digests = {o.key: o.digest for o in results.outcomes if o.step == "export" and o.passed}
     return PackageSource(
-        path=path,
+        path=package.path,
         suite=suite,
         signature=results.signature,
         source=source,
         cases=structured(source.data["cases"], tuple[Case, ...]),
         verifications=tuple(outcome for outcome in results.outcomes if outcome.step == "verify"),
-        files=files,
+        files=package.files(),
         digests={key: source.digest_of(key) for key in suite.provided} | digests,
     )
 
@@ -154,6 +159,14 @@ def _check(found: PackageSource) -> None:
             f"{found.path} holds no model that was exported from its {found.suite.framework} source, so there is "
             f"nothing to check; {REPACK + ' with --nav-keep=all' if made else 'check that source itself'}"
         )
+
+
+def _foreign(path: Path, status: dict[str, JSON]) -> str:
+    version = status.get("model_navigator_version") or status.get("format_version")
+    return (
+        f"{path} is a package of Model Navigator {version}: only packages of this project can be checked "
+        "again. Unpack it, and name a model in it (--nav-model=onnx/model.onnx)"
+    )
 
 
 def _profile(value: JSON) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator import requirements
+from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.runner import PackageRunner
 from pytest_navigator.package.selection import artifact_names
@@ -47,6 +48,12 @@ def names(package: PackageFile, results: Results, variant: Variant) -> list[str]
     return found
 
 
+def runtimes() -> set[str]:
+    """Return every name of a runtime or of a runner that is known here, in a package or not."""
+    runners = [runner for form in _registry().formats.values() for runner in form.runners]
+    return {*RuntimeProvider, "tensorrt", *(r.name for r in runners), *(r.runtime for r in runners)}
+
+
 def loaded(variant: Variant, path: Path) -> Any:
     """Return a file as the model object of its library.
 
@@ -83,6 +90,8 @@ def runner_class(record: RunnerRecord) -> type[Runner]:
     known = {runner.name: runner for form in _registry().formats.values() for runner in form.runners}
     if record.name in known:
         return known[record.name]
+    if not record.path:
+        raise PackageError(f"the runner {record.name} is Model Navigator's own: pytest-navigator has none like it")
     where, _, name = record.path.rpartition(":")
     found: Any = sys.modules.get(where)
     for part in name.split("."):

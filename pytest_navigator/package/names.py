@@ -21,27 +21,25 @@ class FormatNames:
     Attributes:
         title: for people, as navigator.log writes it.
         command: the part of a command's name ("ExportTorch2ONNX").
-        config: the key in `custom_configs`.
     """
 
     title: str
     command: str
-    config: str
 
 
 FORMATS = {
-    "torch": FormatNames("PyTorch", "Torch", "Torch"),
-    "tensorflow": FormatNames("TensorFlow2", "TF", "TensorFlow"),
-    "jax": FormatNames("JAX", "JAX", "JAX"),
-    "python": FormatNames("Python", "Python", "Python"),
-    "torchscript": FormatNames("TorchScript", "TorchScript", "TorchScript"),
-    "torch-exportedprogram": FormatNames("ExportedProgram", "ExportedProgram", "TorchExportedProgram"),
-    "torch-trt": FormatNames("Torch-TensorRT", "TorchTensorRT", "TorchTensorRT"),
-    "onnx": FormatNames("ONNX", "ONNX", "Onnx"),
-    "trt": FormatNames("TensorRT", "TRT", "TensorRT"),
-    "tf-savedmodel": FormatNames("SavedModel", "SavedModel", "TensorFlowSavedModel"),
-    "stablehlo": FormatNames("StableHLO", "StableHLO", "StableHLO"),
-    "tf-trt": FormatNames("TensorFlow-TensorRT", "TFTRT", "TensorFlowTensorRT"),
+    "torch": FormatNames("PyTorch", "Torch"),
+    "tensorflow": FormatNames("TensorFlow2", "TF"),
+    "jax": FormatNames("JAX", "JAX"),
+    "python": FormatNames("Python", "Python"),
+    "torchscript": FormatNames("TorchScript", "TorchScript"),
+    "torch-exportedprogram": FormatNames("ExportedProgram", "ExportedProgram"),
+    "torch-trt": FormatNames("Torch-TensorRT", "TorchTensorRT"),
+    "onnx": FormatNames("ONNX", "ONNX"),
+    "trt": FormatNames("TensorRT", "TRT"),
+    "tf-savedmodel": FormatNames("SavedModel", "SavedModel"),
+    "stablehlo": FormatNames("StableHLO", "StableHLO"),
+    "tf-trt": FormatNames("TensorFlow-TensorRT", "TFTRT"),
 }
 
 IRREGULAR = {"ExportTorch2ExportedProgram": "ExportExportedProgram"}
@@ -63,7 +61,7 @@ TITLES = {
 def names_of(format_name: str) -> FormatNames:
     """Return the names of a format; those that Model Navigator does not know are named after themselves."""
     own = "".join(part[:1].upper() + part[1:] for part in format_name.split("-"))
-    return FORMATS.get(format_name) or FormatNames(format_name, own, own)
+    return FORMATS.get(format_name) or FormatNames(format_name, own)
 
 
 def command(suite: SuiteRecord, variant: Variant) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cattrs import BaseValidationError
 
 from pytest_navigator.errors import PackageError
+from pytest_navigator.package import foreign
 from pytest_navigator.package.results import Results
 from pytest_navigator.package.schema import first_problem
 from pytest_navigator.records import JSON
@@ -31,14 +32,14 @@ def recorded(package: PackageFile) -> Results:
     """Return the results that a package holds.
 
     They are those of the run but for what only its workspace has: the details of failures, the identities of steps and
-    every single latency.
+    every single latency. Of a package that Model Navigator wrote they are what it recorded.
 
     Raises:
-        PackageError: the package is of Model Navigator itself, or its records have another form.
+        PackageError: the records have another form.
     """
-    if "suite" not in package.details:
-        raise PackageError(_foreign(package))
     with records_of(package):
+        if "suite" not in package.details:
+            return foreign.results(package.status, package.path.stem)
         return _results(package.details)
 
 
@@ -95,12 +96,4 @@ def _verification(record: dict[str, JSON]) -> Outcome:
         started=record["time"],
         digest=record["digest"],
         data={"nodeid": record["nodeid"], **record.get("data", {})},
-    )
-
-
-def _foreign(package: PackageFile) -> str:
-    version = package.status.get("model_navigator_version") or package.status.get("format_version")
-    return (
-        f"{package.path} is a package of Model Navigator {version}: only packages of this project can be checked "
-        "again. Unpack it, and name a model in it (--nav-model=onnx/model.onnx)"
     )

@@ -7,10 +7,10 @@ from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pytest_navigator.package import compatible
 from pytest_navigator.package.details import details
 from pytest_navigator.package.names import SOURCE_COMMANDS
 from pytest_navigator.package.names import command
-from pytest_navigator.package.names import names_of
 from pytest_navigator.package.privacy import scrubbed
 from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.results import combined
@@ -83,14 +83,14 @@ def build(
         complete: whether the run covered the whole suite; False also if a step of the suite is missing.
         uuid, timestamp: of the package; "": a new one (random: Model Navigator's uuid1 tells the machine) and now.
     """
-    suite, signature, source = results.suite, results.signature, results.source_data
+    signature, source = results.signature, results.source_data
     status = {
         "format_version": FORMAT_VERSION,
         "model_navigator_version": MODEL_NAVIGATOR_VERSION,
         "uuid": uuid or str(uuids.uuid4()),
         "environment": dict(environment),
         "config": _config(results),
-        "models_status": {variant.key: _model_status(results, variant) for variant in suite.variants},
+        "models_status": _models_status(results, own=True),
         "input_metadata": _metadata(signature, "input"),
         "output_metadata": _metadata(signature, "output"),
         "dataloader_trt_profile": source.get("profile") or {},
@@ -98,7 +98,10 @@ def build(
         "status": _source_status(results.source),
         "result": {},
         "timestamp": timestamp or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}",
-        "pytest_navigator": details(results, git=git, complete=complete),
+        "pytest_navigator": {
+            **details(results, git=git, complete=complete),
+            "models_status": _models_status(results, own=False),
+        },
     }
     public: dict[str, JSON] = scrubbed(status, scrubber())
     # Names of files are looked up in the archive: they stay as they are.
@@ -113,19 +116,21 @@ def setting(results: Results, name: str, default: JSON = None) -> JSON:
 
 def _config(results: Results) -> dict[str, JSON]:
     suite, signature = results.suite, results.signature
+    variants = _readable(results)
+    runners = (name for variant in variants for name in compatible.own_runners(variant))
     return {
-        "framework": suite.framework,
-        "target_formats": list(dict.fromkeys(variant.format for variant in suite.variants)),
+        "framework": compatible.FRAMEWORKS.get(suite.framework, suite.framework),
+        "target_formats": list(dict.fromkeys(variant.format for variant in variants)),
         "target_device": setting(results, "device") or _device(results),
         "sample_count": setting(results, "sample_count"),
         "optimization_profile": _optimization_profile(results),
-        "runner_names": list(dict.fromkeys(name for variant in suite.variants for name in variant.runners)),
+        "runner_names": list(dict.fromkeys(runners)),
         "batch_dim": signature.batch_dim if signature else None,
         "seed": setting(results, "seed"),
         "_input_names": [spec.name for spec in signature.inputs] if signature else None,
         "_output_names": [spec.name for spec in signature.outputs] if signature else None,
         "from_source": True,
-        "custom_configs": _custom_configs(suite.variants),
+        "custom_configs": compatible.custom_configs(variants),
         "model_precision": None,
         "verbose": False,
         "debug": False,
@@ -157,27 +162,28 @@ def _windows_of(own: Mapping[str, JSON]) -> dict[str, JSON]:
     }
 
 
-def _custom_configs(variants: Sequence[Variant]) -> dict[str, JSON]:
-    """Return the parameters of each format; where its variants differ in one, the list of the values."""
-    configs: dict[str, dict[str, list[JSON]]] = {}
-    for variant in variants:
-        config = configs.setdefault(names_of(variant.format).config, {})
-        for name, value in variant.parameters.items():
-            values = config.setdefault(name, [])
-            if value not in values:
-                values.append(value)
-    return {
-        name: {field: values[0] if len(values) == 1 else values for field, values in config.items()}
-        for name, config in configs.items()
-    }
+def _readable(results: Results) -> list[Variant]:
+    return [variant for variant in results.suite.variants if compatible.readable(results, variant)]
 
 
-def _model_status(results: Results, variant: Variant) -> dict[str, JSON]:
+def _models_status(results: Results, *, own: bool) -> dict[str, JSON]:
+    """Return the formats and runners that Model Navigator's loader can read, or else the other ones."""
+    readable = {variant.key: compatible.own_runners(variant) for variant in _readable(results)}
+    found = {}
+    for variant in results.suite.variants:
+        there = readable.get(variant.key, ())
+        runners = there if own else tuple(name for name in variant.runners if name not in there)
+        if (variant.key in readable) if own else (runners or variant.key not in readable):
+            found[variant.key] = _model_status(results, variant, runners)
+    return found
+
+
+def _model_status(results: Results, variant: Variant, runners: Sequence[str]) -> dict[str, JSON]:
     made = results.made(variant.key)
     name = command(results.suite, variant)
     return {
         "model_config": _model_config(results, variant),
-        "runners_status": {runner: _runner_status(results, variant.key, runner) for runner in variant.runners},
+        "runners_status": {runner: _runner_status(results, variant.key, runner) for runner in runners},
         "status": {name: STATUSES[made.status]} if made else {},
         "result": {name: _made_result(made)} if made else {},
     }
@@ -192,7 +198,7 @@ def _model_config(results: Results, variant: Variant) -> dict[str, JSON]:
         "parent_path": _path(parent) if parent else None,
         "parent_key": parent.key if parent else None,
         "log_path": f"{variant.key}/format.log",
-        **{name: value for name, value in variant.parameters.items() if value is not None},
+        **{name: value for name, value in compatible.parameters(variant).items() if value is not None},
     }
 
 

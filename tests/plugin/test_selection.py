@@ -120,5 +120,5 @@ def test_a_random_order_gives_the_same(project: pytest.Pytester, seed: int) -> N
 def test_a_plugin_can_be_switched_off(project: pytest.Pytester, nav: Nav, plugin: str) -> None:
     result = nav("-v", "--nav-in-process", "-p", f"no:{plugin}", "--nav-package=out.nav", formats="", profile=True)
     assert words(result) == dict.fromkeys(MARKS["nav"] | MARKS["nav_verify"] | {"test_mine"}, "PASSED")
-    runner = status(project.path / "out.nav")["models_status"]["fake"]["runners_status"]["FakeCPU"]
+    runner = status(project.path / "out.nav")["pytest_navigator"]["models_status"]["fake"]["runners_status"]["FakeCPU"]
     assert [r["batch_size"] for r in runner["result"]["Performance"]["profiling_results"]] == [1, 3]

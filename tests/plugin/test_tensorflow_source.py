@@ -128,7 +128,7 @@ def test_a_keras_model_is_checked_in_every_format_and_its_scripts_repeat_that(py
     assert found["config"]["framework"] == "tensorflow"
     assert [m["name"] for m in found["input_metadata"]["metadata"]] == ["words", "weight-1"]
     assert "ExportTF2SavedModel" in found["models_status"]["tf-savedmodel"]["status"]
-    assert "ConvertSavedModel2ONNX" in found["models_status"]["onnx-opset17"]["status"]
+    assert "ConvertSavedModel2ONNX" in found["pytest_navigator"]["models_status"]["onnx-opset17"]["status"]
     _check_package(pytester)
 
 

@@ -45,7 +45,7 @@ def test_every_distribution_runs_each_step_once(project: pytest.Pytester, nav: N
 
 def test_the_package_has_its_figures_though_pytest_benchmark_is_off(project: pytest.Pytester, nav: Nav) -> None:
     nav("-n2", "--nav-package=out.nav", "--benchmark-json=figures.json", formats="", profile=True, subprocess=True)
-    runner = status(project.path / "out.nav")["models_status"]["fake"]["runners_status"]["FakeCPU"]
+    runner = status(project.path / "out.nav")["pytest_navigator"]["models_status"]["fake"]["runners_status"]["FakeCPU"]
     figures = runner["result"]["Performance"]["profiling_results"]
     assert [figure["batch_size"] for figure in figures] == [1, 3]
     assert all(figure["p50_latency"] > 0 for figure in figures)
