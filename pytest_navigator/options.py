@@ -82,6 +82,23 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("nav_workspace", "Folder of the run")
 
 
+def check_needless(config: pytest.Config) -> None:
+    """Refuse a flag on the command line that means nothing, because no model is checked: a green run would lie.
+
+    Flags that a project has in `addopts` say what holds if models are checked.
+
+    Raises:
+        pytest.UsageError: with what to add.
+    """
+    import pytest
+
+    given = (str(word) for word in config.invocation_params.args)
+    if needless := next((word for word in given if word.startswith("--nav-")), None):
+        raise pytest.UsageError(
+            f"{needless}: no model is checked without --nav, --nav-package=PATH or --nav-model=SPEC"
+        )
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """What holds for the whole run."""

@@ -41,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_navigator.session import start
 
         start(config)
+    else:
+        options.check_needless(config)
 
 
 @pytest.hookimpl(trylast=True)

@@ -39,10 +39,12 @@ def export(
         dataloader: samples of the function, or a function that returns what can be iterated.
         opset: of ONNX.
         jit_compile, enable_xla: variants of the SavedModel, see TensorFlowSavedModelConfig.
-        options: see `keywords.ExportOptions`.
+        options: see `pytest_navigator.api.keywords.ExportOptions` and docs/python-api.md.
 
     Raises:
-        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+        ConfigError: an argument is wrong, or the folder of the run cannot be used.
+        SourceError: the model or its loader does not keep its contract.
+        PackageError: the results cannot be written.
     """
     configs: list[FormatConfig] = [OnnxConfig(opset=opset)] if opset is not None else []
     if jit_compile is not None or enable_xla is not None:
@@ -57,9 +59,11 @@ def optimize(
 
     Args:
         model, model_params, dataloader: as in `export`.
-        options: see `keywords.OptimizeOptions`.
+        options: see `pytest_navigator.api.keywords.OptimizeOptions` and docs/python-api.md.
 
     Raises:
-        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+        ConfigError: an argument is wrong, or the folder of the run cannot be used.
+        SourceError: the model or its loader does not keep its contract.
+        PackageError: the results cannot be written.
     """
     return optimized("jax", (model, model_params), dataloader, options)

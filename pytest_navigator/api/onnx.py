@@ -22,9 +22,11 @@ def optimize(model: str | Path, dataloader: object = None, **options: Unpack[Opt
     Args:
         model: path of the file.
         dataloader: samples, dicts of numpy arrays by input name; None: random data that fits the file.
-        options: see `keywords.OptimizeOptions`.
+        options: see `pytest_navigator.api.keywords.OptimizeOptions` and docs/python-api.md.
 
     Raises:
-        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+        ConfigError: an argument is wrong, or the folder of the run cannot be used.
+        SourceError: the model or its loader does not keep its contract.
+        PackageError: the results cannot be written.
     """
     return optimized("onnx", Path(model).absolute(), dataloader, options)

@@ -21,9 +21,11 @@ def optimize(model: Callable[..., object], dataloader: object, **options: Unpack
 
     Args:
         dataloader: samples of the function, or a function that returns what can be iterated.
-        options: see `keywords.OptimizeOptions`.
+        options: see `pytest_navigator.api.keywords.OptimizeOptions` and docs/python-api.md.
 
     Raises:
-        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+        ConfigError: an argument is wrong, or the folder of the run cannot be used.
+        SourceError: the model or its loader does not keep its contract.
+        PackageError: the results cannot be written.
     """
     return optimized("python", model, dataloader, options)

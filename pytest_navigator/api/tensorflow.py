@@ -24,10 +24,12 @@ def export(model: object, dataloader: object, *, opset: int | None = None, **opt
     Args:
         dataloader: samples of the model, or a function that returns what can be iterated.
         opset: of ONNX.
-        options: see `keywords.ExportOptions`.
+        options: see `pytest_navigator.api.keywords.ExportOptions` and docs/python-api.md.
 
     Raises:
-        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+        ConfigError: an argument is wrong, or the folder of the run cannot be used.
+        SourceError: the model or its loader does not keep its contract.
+        PackageError: the results cannot be written.
     """
     configs = [OnnxConfig(opset=opset)] if opset is not None else []
     return exported("tensorflow", model, dataloader, configs, options)
@@ -38,9 +40,11 @@ def optimize(model: object, dataloader: object, **options: Unpack[OptimizeOption
 
     Args:
         dataloader: samples of the model, or a function that returns what can be iterated.
-        options: see `keywords.OptimizeOptions`.
+        options: see `pytest_navigator.api.keywords.OptimizeOptions` and docs/python-api.md.
 
     Raises:
-        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+        ConfigError: an argument is wrong, or the folder of the run cannot be used.
+        SourceError: the model or its loader does not keep its contract.
+        PackageError: the results cannot be written.
     """
     return optimized("tensorflow", model, dataloader, options)

@@ -38,10 +38,12 @@ def export(
         dataloader: samples of the module, or a function that returns what can be iterated.
         opset: of ONNX.
         jit_options: "script", "trace" or both.
-        options: see `keywords.ExportOptions`.
+        options: see `pytest_navigator.api.keywords.ExportOptions` and docs/python-api.md.
 
     Raises:
-        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+        ConfigError: an argument is wrong, or the folder of the run cannot be used.
+        SourceError: the model or its loader does not keep its contract.
+        PackageError: the results cannot be written.
     """
     configs: list[FormatConfig] = [OnnxConfig(opset=opset)] if opset is not None else []
     if jit_options is not None:
@@ -54,9 +56,11 @@ def optimize(model: torch.nn.Module, dataloader: object, **options: Unpack[Optim
 
     Args:
         dataloader: samples of the module, or a function that returns what can be iterated.
-        options: see `keywords.OptimizeOptions`.
+        options: see `pytest_navigator.api.keywords.OptimizeOptions` and docs/python-api.md.
 
     Raises:
-        ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
+        ConfigError: an argument is wrong, or the folder of the run cannot be used.
+        SourceError: the model or its loader does not keep its contract.
+        PackageError: the results cannot be written.
     """
     return optimized("torch", model, dataloader, options)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.enums import Format
-from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import artifacts
 from pytest_navigator.package import strategies
@@ -108,7 +107,7 @@ class Package:
             return any(verdict.passed(self.results, *cell) for cell in wanted.cells(self.results, variants))
         except PackageError:
             known = format in {*Format, *(v.key for v in self.results.suite.variants)}
-            if known and (wanted.runtime is None or wanted.runtime in {*RuntimeProvider, "cpu", "cuda", "tensorrt"}):
+            if known and (wanted.runtime is None or wanted.runtime in artifacts.runtimes()):
                 return False
             raise
 

@@ -141,6 +141,8 @@ class PackageFile:
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield the content of a file in pieces; raises PackageError at its end if it is not what was packed."""
+        if self._archive.fp is None:
+            raise PackageError(f"{self.path} was closed; open it again")
         total = hashlib.sha256()
         try:
             with self._archive.open(self._info(name)) as file:

@@ -179,3 +179,17 @@ def _exists(path: str) -> bool:
     from pathlib import Path
 
     return Path(path).exists()
+
+
+def test_a_runner_that_exists_elsewhere_is_false_and_one_that_does_not_is_an_error(package: nav.Package) -> None:
+    assert package.get_status("onnx", runtime="TensorFlowCPU") is False
+    with pytest.raises(PackageError, match="unknown runtime 'OnxCPU'; did you mean 'OnnxCPU'"):
+        package.get_status("onnx", runtime="OnxCPU")
+
+
+def test_a_closed_package_says_that_it_is_closed(pair: Path) -> None:
+    package = nav.load(pair)
+    package.close()
+
+    with pytest.raises(PackageError, match=r"pair\.nav was closed; open it again"):
+        package.get_runner("onnx")

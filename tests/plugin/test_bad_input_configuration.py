@@ -180,3 +180,24 @@ def test_dynamic_axes_as_torch_takes_them_name_inputs_and_outputs(project: Proje
     project(f"{IMPORTS}\n{NAMED}\nnav_config = NavConfig({axes})", made="Model(5, 7).eval()")
 
     nav(formats="onnx").assert_outcomes(passed=4)
+
+
+@pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["plain", "n2"])
+def test_a_flag_without_the_one_that_switches_the_checks_on_is_a_usage_error(
+    linear: pytest.Pytester, workers: list[str]
+) -> None:
+    linear.makepyfile("def test_another(): pass")
+
+    result = linear.runpytest_subprocess("--nav-require=onnx", *workers)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: --nav-require=onnx: no model is checked without --nav, --nav-package=PATH or --nav-model=SPEC"]
+    )
+
+
+def test_what_a_project_says_of_its_checks_in_addopts_does_not_hinder_other_runs(linear: pytest.Pytester) -> None:
+    own = linear.makepyfile("def test_another(): pass")
+    linear.makeini("[pytest]\naddopts = --nav-require=onnx")
+
+    linear.runpytest_subprocess(own).assert_outcomes(passed=1)
