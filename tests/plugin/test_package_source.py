@@ -242,7 +242,7 @@ def test_a_damaged_artifact_fails_the_source_step(
         (None, "ERROR: --nav-model=linear.nav: there is no file *linear.nav*"),
         (b"", "ERROR: --nav-model=linear.nav: *linear.nav is empty"),
         ({"format_version": "0.3.1", "model_navigator_version": "0.13.0"}, "ERROR: *of Model Navigator 0.13.0: only*"),
-        ({"a": 1}, "ERROR: *linear.nav: status.yaml is not that of a package: it has no format_version"),
+        ({"a": 1}, "ERROR: *linear.nav: status.yaml: it is not that of a package: it has no format_version"),
     ],
     ids=["missing", "empty", "Model Navigator's own", "another ZIP"],
 )
