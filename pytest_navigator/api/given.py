@@ -52,7 +52,12 @@ class Given:
         expected = (read_output(folder, case, signature) for case in cases)
         assert self.verify_func is not None
         if (answer := self.verify_func(found, expected)) is not True:
-            pytest.fail(f"verify_func returned {answer!r}, not True", pytrace=False)
+            _refuse(answer)
+
+
+def _refuse(answer: object) -> None:
+    # A frame that is not hidden: of a failure with hidden ones only, pytest says that they are.
+    pytest.fail(f"verify_func returned {answer!r}, not True", pytrace=False)
 
 
 def content(subject: Given) -> ModuleType:
