@@ -66,11 +66,12 @@ def check(
     if not override_workdir and workdir.is_dir() and any(workdir.iterdir()):
         raise ConfigError(f"the folder {workdir} is not empty: give another workdir, or override_workdir=True")
     folder = tempfile.TemporaryDirectory(prefix="pytest_navigator-")
-    target = Path(folder.name, "out.nav")
+    name = re.sub(r"[^\w.-]", "_", subject.config.name or "model")
+    target = Path(folder.name, f"{name}.nav")
     options = [f"--nav-workspace={workdir}", f"--nav-package={target}", *["--nav-no-git"] * disable_git_info]
     try:
         with _environment(debug=debug):
-            _run(subject, Path(folder.name, "suite"), options)
+            _run(subject, Path(folder.name, "suite", name), options)
         package = _opened(target, workdir)
     except BaseException:
         folder.cleanup()
@@ -81,12 +82,13 @@ def check(
     return package
 
 
-def _run(subject: Given, folder: Path, options: list[str]) -> None:
+def _run(subject: Given, suite: Path, options: list[str]) -> None:
+    """Run pytest; `suite` is the file that it collects."""
+    folder = suite.parent
     folder.mkdir()
-    ini = folder / "pytest.ini"
-    ini.write_text(INI)
-    suite = folder / _file_name(subject.config.name or "model")
     suite.touch()
+    ini = folder.with_suffix(".ini")
+    ini.write_text(INI)
     plugins = [part for name in ("navigator", *PLUGINS) for part in ("-p", name)]
     own = ["-c", str(ini), f"--rootdir={folder}", "-v", "--no-header", "-rN", str(suite)]
     errors = io.StringIO()
@@ -134,10 +136,6 @@ def _opened(target: Path, workdir: Path) -> Package:
     if not target.is_file():
         raise PackageError(f"no package was written; see what pytest printed, and {workdir}")
     return load(target)
-
-
-def _file_name(name: str) -> str:
-    return re.sub(r"[^\w.-]", "_", name)
 
 
 @contextmanager
