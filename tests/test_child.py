@@ -486,6 +486,15 @@ def test_descriptors_do_not_leak(tmp_path):
     assert os.listdir("/proc/self/fd") == before
 
 
+@pytest.fixture
+def interruptible():
+    """A shell starts what runs in its background with SIGINT ignored: this process hears it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_of_the_parent_ends_the_child(child, call, tmp_path):
     pid = call("pid").result
     timer = Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
