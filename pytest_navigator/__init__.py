@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_navigator.enums import Format as Format
     from pytest_navigator.enums import RuntimeProvider as RuntimeProvider
     from pytest_navigator.enums import TensorRTPrecision as TensorRTPrecision
+    from pytest_navigator.enums import TensorRTPrecisionMode as TensorRTPrecisionMode
     from pytest_navigator.formats.base import FormatConfig as FormatConfig
     from pytest_navigator.formats.exportedprogram import TorchExportConfig as TorchExportConfig
     from pytest_navigator.formats.jax import JaxConfig as JaxConfig
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
     from pytest_navigator.formats.stablehlo import StableHLOConfig as StableHLOConfig
     from pytest_navigator.formats.tensorflow import TensorFlowConfig as TensorFlowConfig
+    from pytest_navigator.formats.tensorrt_config import TensorRTConfig as TensorRTConfig
+    from pytest_navigator.formats.tensorrt_config import TensorRTProfile as TensorRTProfile
+    from pytest_navigator.formats.tensorrt_config import TensorRTRTXConfig as TensorRTRTXConfig
     from pytest_navigator.formats.torch import TorchConfig as TorchConfig
     from pytest_navigator.formats.torchscript import JitType as JitType
     from pytest_navigator.formats.torchscript import TorchScriptConfig as TorchScriptConfig
@@ -60,6 +64,7 @@ _HOMES = {
     "Format": "enums",
     "RuntimeProvider": "enums",
     "TensorRTPrecision": "enums",
+    "TensorRTPrecisionMode": "enums",
     "FormatConfig": "formats.base",
     "TorchExportConfig": "formats.exportedprogram",
     "JaxConfig": "formats.jax",
@@ -69,6 +74,9 @@ _HOMES = {
     "TensorFlowSavedModelConfig": "formats.savedmodel",
     "TensorFlowConfig": "formats.tensorflow",
     "StableHLOConfig": "formats.stablehlo",
+    "TensorRTConfig": "formats.tensorrt_config",
+    "TensorRTProfile": "formats.tensorrt_config",
+    "TensorRTRTXConfig": "formats.tensorrt_config",
     "TorchConfig": "formats.torch",
     "JitType": "formats.torchscript",
     "TorchScriptConfig": "formats.torchscript",

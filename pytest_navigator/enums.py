@@ -19,6 +19,7 @@ class Format(StrEnum):
     TF_TRT = "tf-trt"
     ONNX = "onnx"
     TENSORRT = "trt"
+    TENSORRT_RTX = "trt-rtx"
     STABLEHLO = "stablehlo"
 
 
@@ -31,6 +32,14 @@ class TensorRTPrecision(StrEnum):
     BF16 = "bf16"
     FP32 = "fp32"
     NVFP4 = "nvfp4"
+
+
+class TensorRTPrecisionMode(StrEnum):
+    """How a precision is applied; `TensorRTConfig` says what each means on strongly typed networks."""
+
+    HIERARCHY = "hierarchy"
+    SINGLE = "single"
+    MIXED = "mixed"
 
 
 class RuntimeProvider(StrEnum):
