@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.devices.assignment import own_gpu
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.records import NONE
+from pytest_navigator.records import structured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_navigator.devices.records import Devices
     from pytest_navigator.formats.base import Format
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import Outcome
 
 BUILT_WITH = "built_with"
 """In the data of an outcome that made a bound artifact: `BuiltWith` as plain data."""
+
+BROUGHT = "brought_built_with"
+"""In the data of a source that is a package: key of each bound artifact that it brings -> the same."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +70,26 @@ class BuiltWith:
 
 def here(form: Format, parameters: Mapping[str, JSON]) -> BuiltWith:
     """Return what an artifact of a bound format would be built with by this process."""
-    return _built_with(devices(), form.built_by(parameters), form.capabilities(parameters))
+    return of_this_process(form.built_by(parameters), form.capabilities(parameters))
 
 
-def _built_with(found: Devices, library: Library, capabilities: tuple[str, ...] | None) -> BuiltWith:
-    gpu = found.gpus[0] if found.gpus else None
+def of_this_process(library: Library, capabilities: tuple[str, ...] | None = None) -> BuiltWith:
+    """Return this process's GPU with a library; for itself unless other capabilities are given."""
+    found, gpu = devices(), own_gpu()
     own = gpu.compute_capability if gpu else ""
     if capabilities is None:
         capabilities = (own,) if own else ()
     return BuiltWith(gpu.name if gpu else "", own, found.driver, found.cuda, library, capabilities)
+
+
+def recorded(outcome: Outcome, key: str) -> BuiltWith | None:
+    """Return what a variant's artifact was built with, by the outcome of the step that made or brought it.
+
+    None of an artifact that is not bound.
+    """
+    brought: JSON = outcome.data.get(BROUGHT, {}).get(key)
+    found = brought or outcome.data.get(BUILT_WITH)
+    return structured(found, BuiltWith) if found else None
 
 
 def mismatch(built: BuiltWith, found: BuiltWith) -> str | None:
@@ -83,10 +99,9 @@ def mismatch(built: BuiltWith, found: BuiltWith) -> str | None:
         built: what it was built with.
         found: what is here.
     """
-    other = _same_library(built.library, found.library)
-    if runs_on(found.compute_capability, built.capabilities) and other:
+    if runs_on(found.compute_capability, built.capabilities) and _same_library(built.library, found.library):
         return None
-    return f"built with {_built(built)}; found {_found(found)}"
+    return f"built {_built(built)}; found {_found(found)}"
 
 
 def _same_library(first: Library, second: Library) -> bool:
@@ -111,18 +126,24 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _built(built: BuiltWith) -> str:
-    """Return what counts of where it was built: the GPUs that it is for where these are not its own."""
+    """Return what counts of where it was built, and the GPUs that it is for where these are not its own."""
     own = (built.compute_capability,)
-    targets = "" if built.capabilities in (own, ()) else f"for {', '.join(map(_architecture, built.capabilities))}"
-    where = f"{built.gpu} ({_architecture(built.compute_capability)})" if built.gpu else ""
-    return ", ".join(filter(None, (" ".join(filter(None, (where, targets))), built.library.title)))
+    targets = () if built.capabilities == own else tuple(map(_architecture, built.capabilities))
+    meant = f"for {', '.join(targets)} " if targets else ""
+    return f"{meant}with {_on(built)}{built.library.title}"
 
 
 def _found(found: BuiltWith) -> str:
-    if not found.gpu:
-        return NONE if found.library.version else f"{NONE} and {found.library.title}"
-    return f"{found.gpu} ({_architecture(found.compute_capability)}), {found.library.title}"
+    if not found.gpu and found.library.version:
+        return NONE
+    return f"{_on(found) or f'{NONE}, '}{found.library.title}"
+
+
+def _on(where: BuiltWith) -> str:
+    return f"{where.gpu} ({_architecture(where.compute_capability)}), " if where.gpu else ""
 
 
 def _architecture(capability: str) -> str:
-    return f"sm_{capability.replace('.', '')}"
+    """Return a compute capability as compilers write it: "sm_90", "sm_80 and newer"."""
+    newer = " and newer" if capability.endswith("+") else ""
+    return f"sm_{capability.removesuffix('+').replace('.', '')}{newer}"

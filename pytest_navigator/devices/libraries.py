@@ -48,6 +48,8 @@ FLAVOURS = {
 }
 """Flavour of TensorRT -> the names of its distributions, with the CUDA that they were built for."""
 
+TITLES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX"}
+
 
 def missing(name: str) -> str | None:
     """Return what is missing for one of the names of `MODULES`, None if it can be used. May take as long as an import.
@@ -73,10 +75,15 @@ def tensorrt_version(flavour: str) -> str:
     return _installed(flavour)[0]
 
 
+def tensorrt_title() -> str:
+    """Return the TensorRT that is installed as people write it, "TensorRT-RTX 1.7.1.116"; "" without one."""
+    found = flavour()
+    return f"{TITLES[found[0]]} {found[1]}" if found else ""
+
+
 def driver_problem(flavour: str) -> str | None:
     """Return that the driver is older than what this flavour was built for, None if it is not or there is none."""
-    title = "TensorRT-RTX" if flavour == "tensorrt_rtx" else "TensorRT"
-    return devices().too_old(title, _installed(flavour)[1])
+    return devices().too_old(TITLES[flavour], _installed(flavour)[1])
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,25 @@ from pytest_navigator.records import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Iterator
 
     from pytest_navigator.records import JSON
 
 FOLDER = "NAV_PROBES"
 """Environment variable with the folder of the answers: set by the run, and so for its workers and their children."""
+
+
+@contextmanager
+def sharing(folder: Path) -> Iterator[None]:
+    """Let this process, and all that it starts, keep answers in a folder."""
+    before = os.environ.get(FOLDER)
+    os.environ[FOLDER] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ[FOLDER]
+        if before is not None:
+            os.environ[FOLDER] = before
 
 
 def once(name: str, ask: Callable[[], JSON]) -> JSON:
