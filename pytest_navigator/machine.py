@@ -136,7 +136,7 @@ def _resettable() -> bool:
 
 def gpu_clock() -> float | None:
     """Return the clock of this process's first CUDA device (SM clock, MHz); None without a driver that tells it."""
-    library, device = _nvml()
+    library, device = nvml()
     clock = ctypes.c_uint()
     if library is None or library.nvmlDeviceGetClockInfo(device, 1, ctypes.byref(clock)):
         return None
@@ -144,8 +144,10 @@ def gpu_clock() -> float | None:
 
 
 @cache
-def _nvml() -> tuple[ctypes.CDLL | None, ctypes.c_void_p]:
-    """Find the device by its PCI address: NVML counts devices that CUDA_VISIBLE_DEVICES hides, CUDA does not."""
+def nvml() -> tuple[ctypes.CDLL | None, ctypes.c_void_p]:
+    """Return NVML and its handle of this process's first CUDA device; no NVML without a driver.
+
+    It finds the device by its PCI address: NVML counts devices that CUDA_VISIBLE_DEVICES hides, CUDA does not."""
     device = ctypes.c_void_p()
     address = ctypes.create_string_buffer(32)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,15 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the flags and ini options."""
     options.add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)  # before a conftest.py can use CUDA
+def pytest_load_initial_conftests() -> None:
+    """Let an xdist worker of a run that checks models see its own GPU only."""
+    if "NAV_PROBES" in os.environ:
+        from pytest_navigator.devices.assignment import assign
+
+        assign()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist starts workers

@@ -53,7 +53,7 @@ class Process:
         self._started = False
         self._warming_up = 0
         self._oom_kills = _oom_kills()
-        path = _python_path(python_path)
+        path = search_path(python_path)
         with ExitStack() as stack:
             self.connection, socket = (stack.enter_context(end) for end in Pipe())
             self._output = stack.enter_context(tempfile.TemporaryFile())
@@ -205,7 +205,7 @@ def _start(path: list[str], cwd: Path | None, output: int, inherited: tuple[int,
     )
 
 
-def _python_path(first: Sequence[str]) -> list[str]:
+def search_path(first: Sequence[str]) -> list[str]:
     """Return `first` and `sys.path`, each entry once and the same in every working directory."""
     return list(dict.fromkeys(_absolute(entry) for entry in (*first, *sys.path)))
 

@@ -226,6 +226,7 @@ class ProfileResult:
         contention: share of the machine's processors that others used while this was measured, 0.0 to 1.0;
             None where the platform does not tell.
         peak_memory: high-water mark of the process while this ran; None: not measured.
+        peak_gpu_memory: the most device memory that the process was seen to use; None: not measured.
         windows: number of the windows that count, the last ones.
         latencies: every timed inference of those windows, in ms.
         window_means: mean latency of each of those windows, in ms.
@@ -246,6 +247,7 @@ class ProfileResult:
     windows: int = 0
     contention: float | None = None
     peak_memory: float | None = None
+    peak_gpu_memory: float | None = None
     latencies: tuple[float, ...] = ()
     window_means: tuple[float, ...] = ()
 

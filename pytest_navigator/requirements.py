@@ -5,7 +5,11 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from functools import cache
+from functools import partial
 from typing import TYPE_CHECKING
+
+from pytest_navigator.devices import libraries
+from pytest_navigator.devices.found import devices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,29 +46,24 @@ def _check(name: str) -> str | None:
 
 def _cuda() -> str | None:
     """Ask the driver itself: frameworks differ in what they call available, and may abort."""
-    import ctypes
-
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return "no CUDA device"
-    count = ctypes.c_int()
-    if code := driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
-        return f"CUDA is visible but unusable (driver error {code})"
-    return None if count.value else "no CUDA device"
+    return devices().missing
 
 
 def _torch_cuda() -> str | None:
     import torch
 
-    return None if torch.cuda.is_available() else f"PyTorch {torch.__version__} cannot use CUDA here"
+    if torch.cuda.is_available():
+        return None
+    old = devices().too_old(f"PyTorch {torch.__version__}", torch.version.cuda or "")
+    return old or f"PyTorch {torch.__version__} cannot use CUDA here"
 
 
 def _onnxruntime_cuda() -> str | None:
     import onnxruntime
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        return None
+        built_for = getattr(onnxruntime, "cuda_version", "")  # wheels for processors do not have it
+        return devices().too_old(f"ONNX Runtime {onnxruntime.__version__}", built_for)
     return f"ONNX Runtime {onnxruntime.__version__} was built without CUDA (pip install onnxruntime-gpu)"
 
 
@@ -93,5 +92,7 @@ CHECKS: dict[str, Callable[[], str | None]] = {
     "jax-cuda": _jax_cuda,
     "onnxruntime-cuda": _onnxruntime_cuda,
     "tensorflow-cuda": _tensorflow_cuda,
+    "tensorrt-rtx-cuda": partial(libraries.driver_problem, "tensorrt_rtx"),
     "c++ compiler": _compiler,
+    **{name: partial(libraries.missing, name) for name in libraries.MODULES},
 }

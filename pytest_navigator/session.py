@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -13,6 +15,11 @@ from pytest_navigator import generation
 from pytest_navigator import packing
 from pytest_navigator import verification
 from pytest_navigator._compat import item_of
+from pytest_navigator.devices.found import devices
+from pytest_navigator.devices.libraries import tensorrt_title
+from pytest_navigator.devices.records import NONE
+from pytest_navigator.devices.records import one_line
+from pytest_navigator.devices.shared import sharing
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.item import OUTCOME
@@ -25,8 +32,6 @@ from pytest_navigator.settings import config_lines
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
-
-    from filelock import FileLock
 
 WORKSPACE = "nav_workspace"
 RUN_ID = "nav_run"
@@ -171,7 +176,7 @@ class Controller:
     def __init__(self, config: pytest.Config, run: Run) -> None:
         self.run = run
         self.written: list[packing.Written] = []
-        self._lock: FileLock | None = None
+        self._ending = ExitStack()
         if config.option.collectonly:
             return
         packing.check_target(run.options.package, run.options.workspace)
@@ -179,7 +184,9 @@ class Controller:
             from pytest_navigator import conversions
 
             conversions.check(run)
-        self._lock = run.workspace.claim(resume=run.options.resume)
+        lock = run.workspace.claim(resume=run.options.resume)
+        self._ending.callback(lock.release)
+        self._ending.enter_context(sharing(run.workspace.devices))
 
     def pytest_report_header(self) -> list[str]:
         """Say what this run will leave behind, and what became of the one before."""
@@ -189,8 +196,17 @@ class Controller:
         crashed = ", ".join(self.run.workspace.crashed)
         return [
             first,
+            *([f"navigator: device: {device}"] if (device := self._device()) else []),
             *([f"navigator: the last run's process ended in {crashed}; -n 1 isolates it"] if crashed else []),
         ]
+
+    def _device(self) -> str:
+        """Return the GPUs; that there are none, for those who ask for TensorRT alone; "" for all others."""
+        config, found = self.run.config, devices()
+        asked = f"{config.option.nav_formats} {config.option.nav_runtimes} {config.option.nav_require}"
+        if config.option.collectonly or (found.missing == NONE and not re.search("trt|tensorrt", asked)):
+            return ""
+        return ", ".join([one_line(found), *filter(None, [tensorrt_title()])])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -226,5 +242,4 @@ class Controller:
 
     def pytest_unconfigure(self) -> None:
         """Let the next run have the workspace."""
-        if self._lock is not None:
-            self._lock.release()
+        self._ending.close()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.capture import redirected
+from pytest_navigator.devices.memory import free
 from pytest_navigator.machine import peak
 from pytest_navigator.machine import reset_peak
 from pytest_navigator.messages import decode
@@ -113,6 +114,7 @@ class Worker:
                 parts = self.run(request["function"], request["kwargs"], arrays)
         except BaseException as error:
             parts = _failed(error)
+        free()
         self.send(parts)
 
     def run(self, function: str, kwargs: dict[str, JSON], arrays: dict[str, np.ndarray] | None) -> Iterator[bytes]:

@@ -35,6 +35,8 @@ MARKER = ".pytest_navigator.json"
 LOCK = ".pytest_navigator.lock"
 CONVERT_RESULTS = "convert_results.yaml"
 """What became of the run's conversions of model files, beside the suites' folders."""
+DEVICES = ".devices"
+"""What the processes of a run know together of GPUs and of libraries for them, and a lock for each GPU."""
 MACHINE = ".machine.db"
 """Held for reading by every step of the run, for writing by a step that measures."""
 
@@ -63,7 +65,14 @@ class Workspace:
             self._empty()
         marker = {"pid": os.getpid(), "purpose": "workspace of pytest-navigator; replaced by its next run"}
         write_atomically(self.root / MARKER, json.dumps(marker).encode())
+        shutil.rmtree(self.devices, ignore_errors=True)  # another driver may be loaded since the run that is resumed
+        self.devices.mkdir()
         return lock
+
+    @property
+    def devices(self) -> Path:
+        """The folder of `pytest_navigator.devices`."""
+        return self.root / DEVICES
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -123,7 +132,8 @@ class Workspace:
         """Whether something in the folder is ours; without the marker, nothing but a lock is."""
         if path.name == LOCK or not (self.root / MARKER).is_file():
             return path.name == LOCK
-        if path.name == CONVERT_RESULTS or path.name.lstrip(".").startswith((MARKER.lstrip("."), MACHINE.lstrip("."))):
+        ours = (MARKER.lstrip("."), MACHINE.lstrip("."))
+        if path.name in (CONVERT_RESULTS, DEVICES) or path.name.lstrip(".").startswith(ours):
             return True
         return (path / ".steps").is_dir() or any(path.glob("*suite.json*"))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.config import NavConfig
+from pytest_navigator.devices.bound import recorded as built_with
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import REPACK
@@ -18,6 +19,7 @@ from pytest_navigator.package.selection import artifact_names
 from pytest_navigator.profile_config import OptimizationProfile
 from pytest_navigator.profile_config import ProfilerConfig
 from pytest_navigator.records import Case
+from pytest_navigator.records import plain
 from pytest_navigator.records import structured
 from pytest_navigator.tolerances import Rule
 
@@ -46,6 +48,7 @@ class PackageSource:
         verifications: what its `verify_` tests found.
         files: name -> SHA-256 of everything in the package.
         digests: key -> digest of the artifacts that stand for the source, as their steps recorded it.
+        built_with: key -> `BuiltWith`, as plain data, of those that are bound to where they were built.
     """
 
     path: Path
@@ -56,6 +59,7 @@ class PackageSource:
     verifications: tuple[Outcome, ...]
     files: dict[str, str]
     digests: dict[str, str]
+    built_with: dict[str, JSON]
 
     @property
     def exported(self) -> tuple[Variant, ...]:
@@ -133,6 +137,7 @@ def _read(package: PackageFile, results: Results) -> PackageSource:
         raise PackageError(f"{package.path}: its model was not fit for checks: {why}")
     if not suite.nodeid:  # saved by us, run by Model Navigator
         raise PackageError(_foreign(package.path, package.status))
+    made = {v.key: outcome for v in suite.variants if (outcome := results.made(v.key)) is not None}
     digests = {o.key: o.digest for o in results.outcomes if o.step == "export" and o.passed}
     return PackageSource(
         path=package.path,
@@ -143,6 +148,7 @@ def _read(package: PackageFile, results: Results) -> PackageSource:
         verifications=tuple(outcome for outcome in results.outcomes if outcome.step == "verify"),
         files=package.files(),
         digests={key: source.digest_of(key) for key in suite.provided} | digests,
+        built_with={key: plain(found) for key, outcome in made.items() if (found := built_with(outcome, key))},
     )
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.devices.bound import Library
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Description
@@ -78,6 +79,9 @@ class Format(ABC):
 
     reads_with: ClassVar[tuple[str, ...]] = ()
     """What `describe` needs, beside what the runners need: names in `pytest_navigator.requirements`."""
+
+    bound: ClassVar[bool] = False
+    """Whether an artifact runs only where it was built: on such a GPU, with such a version of its library."""
 
     runners: ClassVar[tuple[type[Runner], ...]] = ()
     """Its runners, in order of preference; the first available one proves that the artifact loads."""
@@ -145,6 +149,17 @@ class Format(ABC):
     ) -> dict[str, JSON]:
         """Write the artifact at `parent` to `path` in this format. Runs in the child."""
         raise NotImplementedError
+
+    def built_by(self, parameters: Mapping[str, JSON]) -> Library:
+        """Return what builds and runs artifacts of a bound format here, without importing it; version "" if absent."""
+        raise NotImplementedError
+
+    def capabilities(self, parameters: Mapping[str, JSON]) -> tuple[str, ...] | None:
+        """Return the compute capabilities that an artifact of a bound format is for, whatever it was built on.
+
+        "8.6" is that one, "8.0+" that one and all newer ones; () is any; None is that of the GPU that it was built on.
+        """
+        return None
 
     def export_script(self, subject: Subject) -> MakingCode | None:
         """Return the export as source text of the upstream libraries; None: there is no script for it."""

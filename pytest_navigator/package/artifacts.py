@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator import requirements
+from pytest_navigator.devices import bound
 from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.runner import PackageRunner
@@ -69,14 +70,31 @@ def loaded(variant: Variant, path: Path) -> Any:
 
 def available(results: Results, cells: Sequence[Cell]) -> Cell:
     """Return the first cell that this machine can run; the first one if it can run none."""
-    suitable = (cell for cell in cells if requirements.missing(results.suite.runners[cell[1]].requires) is None)
-    return next(suitable, cells[0])
+    return next((cell for cell in cells if obstacle(results, *cell) is None), cells[0])
 
 
-def check_requirements(key: str, record: RunnerRecord) -> None:
-    """Raise PackageError with what is missing here for a runner."""
-    if text := requirements.missing(record.requires):
-        raise PackageError(f"{key} cannot run on {record.name} here: {text}")
+def check_runs_here(results: Results, key: str, runner: str) -> None:
+    """Raise PackageError with what is missing here, or other than where it was built, for a runner of a format."""
+    if text := obstacle(results, key, runner):
+        raise PackageError(f"{key} cannot run on {runner} here: {text}")
+
+
+def obstacle(results: Results, key: str, runner: str) -> str | None:
+    """Return why a format cannot run on a runner here, None if it can."""
+    return _built_elsewhere(results, results.variant(key)) or requirements.missing(
+        results.suite.runners[runner].requires
+    )
+
+
+def _built_elsewhere(results: Results, variant: Variant) -> str | None:
+    """Return "built with ...; found ..." of an artifact that is bound to something else than this machine has."""
+    made, form = results.made(variant.key), _registry().formats.get(variant.format)
+    built = bound.recorded(made, variant.key) if made else None
+    if built is None:
+        return None
+    # Of a format that somebody else has written, its library cannot be asked for.
+    library = form.built_by(variant.parameters) if form else built.library
+    return bound.mismatch(built, bound.of_this_process(library))
 
 
 def runner_class(record: RunnerRecord) -> type[Runner]:

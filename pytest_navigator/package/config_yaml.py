@@ -7,7 +7,9 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from pytest_navigator import tolerances
+from pytest_navigator.devices import bound
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.records import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +53,12 @@ def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[f
         **{f"{kind}_shapes": {name: list(shapes[kind]) for name, shapes in profile.items()} for kind in SHAPES},
         "value_ranges": dict(value_ranges),
         "dtypes": {spec.name: spec.dtype for spec in signature.inputs},
-        "pytest_navigator": {"key": variant.key, "parent": variant.parent, "parameters": dict(variant.parameters)},
+        "pytest_navigator": {
+            "key": variant.key,
+            "parent": variant.parent,
+            "parameters": dict(variant.parameters),
+            **_built_with(results, variant),
+        },
     }
     return {key: value for key, value in everything.items() if value not in (None, {}, [])} | _batch(results)
 
@@ -98,6 +105,13 @@ def _range(array: np.ndarray) -> tuple[float, float] | None:
         return None
     finite = array[np.isfinite(array)]
     return (finite.min().item(), finite.max().item()) if finite.size else None
+
+
+def _built_with(results: Results, variant: Variant) -> dict[str, JSON]:
+    """Return the GPU and the library of an artifact that is bound to them."""
+    made = results.made(variant.key)
+    built = bound.recorded(made, variant.key) if made else None
+    return {bound.BUILT_WITH: plain(built)} if built else {}
 
 
 def _asked(results: Results, variant: Variant, name: str) -> dict[str, float]:

@@ -301,7 +301,7 @@ class Package:
 
     def _runner(self, key: str, name: str) -> PackageRunner:
         variant, record = self.results.variant(key), self.results.suite.runners[name]
-        artifacts.check_requirements(key, record)
+        artifacts.check_runs_here(self.results, key, name)
         if found := differences(self.results, self.status, key, record):
             warnings.warn(f"{key} on {name} was checked elsewhere: {'; '.join(found)}", UserWarning, stacklevel=3)
         kind = artifacts.runner_class(record)

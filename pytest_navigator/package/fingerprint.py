@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import subprocess
 from importlib.metadata import distributions
 from pathlib import Path
@@ -12,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from pytest_navigator.devices.assignment import own_gpu
+from pytest_navigator.devices.found import devices
+from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.package.privacy import public_url
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
 
 TIMEOUT = 10.0
-"""How long git and nvidia-smi may take, s: a driver in trouble hangs."""
+"""How long git may take, s."""
 
 LIBRARIES = {
     "CUDA_VERSION": "nvidia-cuda-runtime",
@@ -31,14 +33,14 @@ LIBRARIES = {
     "CUSOLVER_VERSION": "nvidia-cusolver",
     "CUSPARSE_VERSION": "nvidia-cusparse",
     "NCCL_VERSION": "nvidia-nccl",
-    "TRT_VERSION": "tensorrt",
 }
 """Model Navigator's name of a library -> how the name of its distribution starts.
 
 Model Navigator takes these from environment variables of NVIDIA's containers, which need not be what is loaded.
 """
 
-GPU_FIELDS = {"name": "name", "driver_version": "driver_version", "memory": "memory.total", "tdp": "power.max_limit"}
+TENSORRT = {"TRT_VERSION": "tensorrt", "TRT_RTX_VERSION": "tensorrt_rtx"}
+"""The same for TensorRT -> its flavour; the second name is ours."""
 
 
 def environment() -> dict[str, JSON]:
@@ -110,17 +112,18 @@ def _cpu_name() -> str:
 
 
 def _gpu() -> dict[str, JSON] | None:
-    """Return the first GPU as nvidia-smi sees it."""
-    program = shutil.which("nvidia-smi")
-    if not program:
+    """Return the GPU of this process with its driver, in Model Navigator's words; None without one that works."""
+    found, gpu = devices(), own_gpu()
+    if gpu is None:
         return None
-    query = _output([program, f"--query-gpu={','.join(GPU_FIELDS.values())}", "--format=csv,noheader"]) or ""
-    values = [value.strip() for value in query.partition("\n")[0].split(",")]
-    if len(values) != len(GPU_FIELDS):
-        return None
-    lines = (line.partition(":") for line in (_output([program, "--query"]) or "").splitlines())
-    version = next((value.strip() for name, _, value in lines if name.strip() == "CUDA Version"), None)
-    return {**dict(zip(GPU_FIELDS, values, strict=True)), "cuda_version": version}
+    return {
+        "name": gpu.name,
+        "driver_version": found.driver or None,
+        "memory": f"{gpu.memory} MiB",
+        "tdp": f"{gpu.power_limit:.2f} W" if gpu.power_limit is not None else None,
+        "cuda_version": found.cuda,
+        "compute_capability": gpu.compute_capability,
+    }
 
 
 def _libraries(packages: dict[str, str]) -> dict[str, JSON]:
@@ -128,6 +131,7 @@ def _libraries(packages: dict[str, str]) -> dict[str, JSON]:
         library: next((version for name, version in packages.items() if name.lower().startswith(prefix)), None)
         for library, prefix in LIBRARIES.items()
     }
+    found |= {library: tensorrt_version(flavour) for library, flavour in TENSORRT.items()}
     return {library: version for library, version in found.items() if version}
 
 

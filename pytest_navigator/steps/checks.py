@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator import machine
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.devices.memory import PeakMemory
     from pytest_navigator.profile_config import Windows
     from pytest_navigator.records import Case
     from pytest_navigator.records import OutputReport
@@ -77,14 +79,31 @@ def dump(runner: Runner, folder: Path, cases: Sequence[Case], stem: str) -> None
 
 
 def profile(
-    runner: Runner, folder: Path, sample: str, batch_size: int | None, windows: Windows, seconds: float
+    runner: Runner,
+    folder: Path,
+    sample: str,
+    batch_size: int | None,
+    windows: Windows,
+    seconds: float,
+    memory: PeakMemory,
 ) -> ProfileResult:
-    """Time the bare call of an activated runner on the profiling sample, resized from its real rows."""
+    """Time the bare call of an activated runner on the profiling sample, resized from its real rows.
+
+    Args:
+        memory: of the GPU, from before the runner was loaded; it is looked at after each window.
+    """
     feed = load_npz(folder / sample, runner.signature.inputs)
     if batch_size is not None:
         feed = resized(feed, runner.signature.inputs, runner.signature.batch_dim, batch_size)
-    clock = machine.gpu_clock if runner.device == "cuda" else None
-    return measure(runner.bind(feed), windows, batch_size=batch_size, seconds=seconds, gpu_clock=clock)
+    if runner.device != "cuda":
+        return measure(runner.bind(feed), windows, batch_size=batch_size, seconds=seconds)
+
+    def clock() -> float | None:
+        memory.sample()
+        return machine.gpu_clock()
+
+    result = measure(runner.bind(feed), windows, batch_size=batch_size, seconds=seconds, gpu_clock=clock)
+    return replace(result, peak_gpu_memory=memory.peak)
 
 
 def _infer(runner: Runner, case: Case, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

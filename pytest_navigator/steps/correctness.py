@@ -17,6 +17,7 @@ from pytest_navigator.records import OutputReport
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
 from pytest_navigator.steps import evidence
+from pytest_navigator.steps import gpu
 from pytest_navigator.steps.active import live_runner
 from pytest_navigator.steps.active import subject
 from pytest_navigator.steps.context import Result
@@ -44,6 +45,7 @@ def run(context: Context) -> Result:
         StepFailed: an output is outside of its tolerance; `data` holds the reports all the same.
     """
     context.require(*context.runner.requires)
+    gpu.require_same(context)
     cases, rules = (
         cases_of(context.folder),
         rules_of(context, context.variant, context.folder.signature, _precision(context)),

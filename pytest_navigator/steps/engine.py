@@ -10,6 +10,7 @@ from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pytest_navigator.devices.memory import free
 from pytest_navigator.errors import EAGER
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import NotApplicable
@@ -20,6 +21,7 @@ from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 from pytest_navigator.reproduce.names import with_script
 from pytest_navigator.steps import correctness
+from pytest_navigator.steps import gpu
 from pytest_navigator.steps import make
 from pytest_navigator.steps import profile
 from pytest_navigator.steps import source
@@ -63,9 +65,10 @@ def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = Fal
     blocked = _blocked(run, suite, step, live)
     if blocked is not None:
         return folder.write(blocked)
-    with run.workspace.machine(exclusive=step.step in MEASURING), folder.lock(step.id):
+    context = Context(run, suite, step, live)
+    machine, device = run.workspace.machine(exclusive=step.step in MEASURING), gpu.held_by(context)
+    with machine, device, folder.lock(step.id):
         recorded = folder.record(step.id)
-        context = Context(run, suite, step, live)
         if recorded is not None and not again and _usable(context, recorded):
             return recorded
         if step.id in folder.unfinished() and not again:
@@ -101,6 +104,7 @@ def _run(context: Context) -> Outcome:
             found = _attempt(context)
     finally:
         context.folder.finish(context.step.id)
+        free()
     found = with_script(found, context.folder.path)
     data = {**found.data, "run": context.run.id}
     return replace(found, duration=time.perf_counter() - begin, started=started.isoformat(), data=data)

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from pytest_navigator.records import plain
+from pytest_navigator.steps import gpu
 from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def identity_of(context: Context) -> str:
         "variant": plain(context.variant),
         "settings": settings,
         "config": plain(context.suite.settings.config),
+        **gpu.built_with(context),
         "libraries": {name: _version(name) for name in (*LIBRARIES, *_required(context))},
         "needs": [
             (n.identity, n.digest, n.data.get("fingerprint"), n.data.get("observed")) for n in needed if n is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator import requirements
+from pytest_navigator.devices.memory import PeakMemory
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.importing import imported
 from pytest_navigator.machine import peak
@@ -74,8 +75,9 @@ def profile(
 ) -> JSON:
     """Time a runner; returns a ProfileResult and the runner's settings, as plain data."""
     reset_peak()
+    memory, of = PeakMemory(), structured(windows, Windows)
     with _runner(folder, variant, runner) as active:
-        result = checks.profile(active, Path(folder), sample, batch_size, structured(windows, Windows), seconds)
+        result = checks.profile(active, Path(folder), sample, batch_size, of, seconds, memory)
         return {"result": plain(replace(result, peak_memory=peak())), "settings": active.settings()}
 
 

@@ -11,6 +11,7 @@ from pytest_navigator.formats.exporting import frozen
 from pytest_navigator.importing import path_of
 from pytest_navigator.live import live_section
 from pytest_navigator.npz import load_npz
+from pytest_navigator.steps import gpu
 from pytest_navigator.steps.context import Result
 from pytest_navigator.steps.scripts import write_making
 from pytest_navigator.steps.source import profiling_batch
@@ -74,9 +75,10 @@ def _check_sendable(variant: Variant) -> None:
 def _proven(context: Context, data: JSON) -> Result:
     """Load the artifact in the first runner that this machine has; without any it is not proven, and says so."""
     artifact = context.artifact()
-    recorded = {**data, "bytes": sum(path.stat().st_size for path in files_of(artifact))}
+    form = context.run.registry.format(context.variant.format)
+    recorded = {**data, **gpu.built_with(context), "bytes": sum(path.stat().st_size for path in files_of(artifact))}
     caveat = frozen(data.get("warnings", ()))
-    for runner in context.run.registry.format(context.variant.format).runners:
+    for runner in form.runners if gpu.built_for_this(form, context.variant) else ():
         if context.missing(runner.requires) is None:
             settings = context.isolated(
                 "loads", folder=context.folder.path, variant=context.variant, runner=path_of(runner)

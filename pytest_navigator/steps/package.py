@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.devices.bound import BROUGHT
 from pytest_navigator.live import live_section
 from pytest_navigator.package.results import CARRIED
 from pytest_navigator.records import save
@@ -30,7 +31,8 @@ def provide(context: Context, package: PackageSource) -> Result:
     for outcome in package.verifications:
         if (outcome.key, outcome.runner) in matrix.cells:
             folder.write_verification(replace(outcome, data={**outcome.data, CARRIED: package.path.name}))
-    data = {**package.source.data, "artifacts": artifacts}
+    built_with = {key: found for key, found in package.built_with.items() if key in artifacts}
+    data = {**package.source.data, "artifacts": artifacts, **({BROUGHT: built_with} if built_with else {})}
     return Result(data, _note(package), digest_of(package.path))
 
 

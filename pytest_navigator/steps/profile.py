@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.devices.memory import PeakMemory
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.live import live_section
 from pytest_navigator.machine import peak
@@ -16,6 +17,7 @@ from pytest_navigator.profiling import caveat
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
+from pytest_navigator.steps import gpu
 from pytest_navigator.steps.context import Result
 from pytest_navigator.steps.scripts import write_profiling
 from pytest_navigator.steps.timing_sample import timed_batch
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 def run(context: Context) -> Result:
     """Measure; noise is recorded, never judged."""
     context.require(*context.runner.requires)
+    gpu.require_same(context)
     source = context.folder.record("source")
     assert source is not None
     largest = source.data["max_batch_size"]
@@ -84,9 +87,10 @@ def _live(context: Context, sample: str, batch_size: int | None, seconds: float)
 
     source, kind = context.live.source(), context.run.registry.runner(context.runner.name)
     reset_peak()
+    memory = PeakMemory()
     active = kind(source, context.folder.signature, context.variant.parameters)
     with live_section(context.log, context.limit), source.preserved(), active as runner:
-        result = checks.profile(runner, context.folder.path, sample, batch_size, _windows(context), seconds)
+        result = checks.profile(runner, context.folder.path, sample, batch_size, _windows(context), seconds, memory)
         return {"result": plain(replace(result, peak_memory=peak())), "settings": runner.settings()}
 
 

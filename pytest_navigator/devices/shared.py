@@ -1,0 +1,47 @@
+"""Answers that all processes of a run share, in files: a driver, or a library's import, is asked once a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from pytest_navigator.records import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterator
+
+    from pytest_navigator.records import JSON
+
+FOLDER = "NAV_PROBES"
+"""Environment variable with the folder of the answers: set by the run, and so for its workers and their children."""
+
+
+@contextmanager
+def sharing(folder: Path) -> Iterator[None]:
+    """Let this process, and all that it starts, keep answers in a folder."""
+    before = os.environ.get(FOLDER)
+    os.environ[FOLDER] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ[FOLDER]
+        if before is not None:
+            os.environ[FOLDER] = before
+
+
+def once(name: str, ask: Callable[[], JSON]) -> JSON:
+    """Return the answer of this run, asking if nobody has; outside of a run, ask."""
+    folder = os.environ.get(FOLDER)
+    if not folder or not Path(folder).is_dir():
+        return ask()
+    path = Path(folder, f"{name}.json")
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            write_atomically(path, json.dumps(ask()).encode())
+        return json.loads(path.read_bytes())

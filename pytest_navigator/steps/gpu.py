@@ -1,0 +1,68 @@
+"""What a step has to do with the GPU: whether it uses one, and whether an artifact was built for this one."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from pytest_navigator.devices import bound
+from pytest_navigator.devices.assignment import held
+from pytest_navigator.errors import Unavailable
+from pytest_navigator.records import plain
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Variant
+    from pytest_navigator.steps.context import Context
+
+
+def held_by(context: Context) -> AbstractContextManager[None]:
+    """Hold this process's GPU during a step that uses it: two at once would disturb each other, or find no memory."""
+    return held() if _uses(context) else nullcontext()
+
+
+def _uses(context: Context) -> bool:
+    """Whether a step may run on the GPU; nobody knows where the model lies before the source step has run."""
+    source = context.folder.record("source")
+    live_on_cpu = source is not None and str(source.data.get("device", "")).startswith("cpu")
+    if context.step.runner:
+        return context.runner.device == "cuda" or (context.runner.live and not live_on_cpu)
+    form = context.run.registry.formats.get(context.variant.format)
+    if context.step.step == "convert" and form is not None:
+        return any("cuda" in name for name in form.requires_for(context.suite.matrix.framework))
+    return not live_on_cpu
+
+
+def built_with(context: Context) -> dict[str, JSON]:
+    """Return what is to be recorded of a step that makes a bound artifact, and what its outcome depends on."""
+    form = context.run.registry.formats.get(context.variant.format)
+    if context.step.runner or form is None or not form.bound:
+        return {}
+    return {bound.BUILT_WITH: plain(bound.here(form, context.variant.parameters))}
+
+
+def built_for_this(form: Format, variant: Variant) -> bool:
+    """Whether what this process builds of a format runs on its own GPU."""
+    if not form.bound:
+        return True
+    built = bound.here(form, variant.parameters)
+    return bound.mismatch(built, built) is None
+
+
+def require_same(context: Context) -> None:
+    """Skip a step whose artifact was built for another GPU or by another version than this process has.
+
+    Raises:
+        Unavailable: "built with ...; found ...".
+    """
+    form = context.run.registry.formats.get(context.variant.format)
+    if form is None or not form.bound or context.runner.live:
+        return
+    made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
+    built = bound.recorded(made, context.variant.key) if made else None
+    text = bound.mismatch(built, bound.here(form, context.variant.parameters)) if built else None
+    if text:
+        raise Unavailable(text)
