@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import Variant
     from pytest_navigator.registry import Registry
+    from pytest_navigator.runners.base import Runner
     from pytest_navigator.settings import Settings
 
 
@@ -171,7 +172,8 @@ def _wanted(settings: Settings, registry: Registry, framework: str) -> dict[str,
     """
     configured = _by_format(settings.config.formats or (), registry, framework)
     if settings.formats is None:
-        return {f.name: [f.config()] for f in registry.formats.values() if framework in f.frameworks}
+        forms = [f for f in registry.formats.values() if framework in f.frameworks]
+        return {f.name: [f.config()] for f in forms if f.default or f.name == framework}
     asked = _by_format(settings.formats, registry, framework)
     for name in asked:
         _check_possible(registry.format(name), framework)
@@ -193,6 +195,8 @@ def _by_format(
         configs = found.setdefault(form.name, [])
         if not isinstance(entry, str):
             configs.append(entry)
+        elif more := form.named(entry):
+            configs.append(more)
         elif not configs:
             configs.append(form.config())
     return found
@@ -202,6 +206,8 @@ def _owner(name: str, registry: Registry, framework: str) -> Format:
     """Return the format that `name` means: its own name or the key of one of its variants."""
     if name in registry.formats:
         return registry.formats[name]
+    if more := [form for form in registry.formats.values() if form.named(name)]:
+        return more[0]
     defaults = _expand({f.name: [f.config()] for f in registry.formats.values()}, registry, framework)
     if name not in defaults:
         raise unknown("format", name, {*registry.formats, *defaults})
@@ -292,9 +298,13 @@ def _cells(
         (variant.key, runner.name)
         for variant in variants.values()
         for runner in registry.format(variant.format).runners
-        if not settings.runtimes or runner.name in settings.runtimes or runner.runtime in settings.runtimes
+        if _runs(runner, settings.runtimes)
         if settings.device in (None, runner.device) and (live or not runner.live)
     )
+
+
+def _runs(runner: type[Runner], asked: Sequence[str] | None) -> bool:
+    return runner.name in asked or runner.runtime in asked if asked else runner.default
 
 
 def _batches(settings: Settings) -> tuple[str, ...]:

@@ -65,6 +65,8 @@ def pytest_nav_formats() -> list[type[Format]]:
     from pytest_navigator.formats.savedmodel import TensorFlowSavedModelFormat
     from pytest_navigator.formats.stablehlo import StableHLOFormat
     from pytest_navigator.formats.tensorflow import TensorFlowFormat
+    from pytest_navigator.formats.tensorrt import TensorRTFormat
+    from pytest_navigator.formats.tensorrt import TensorRTRTXFormat
     from pytest_navigator.formats.torch import TorchFormat
     from pytest_navigator.formats.torchscript import TorchScriptFormat
 
@@ -77,6 +79,8 @@ def pytest_nav_formats() -> list[type[Format]]:
         TensorFlowSavedModelFormat,
         StableHLOFormat,
         OnnxFormat,
+        TensorRTFormat,
+        TensorRTRTXFormat,
         PythonFormat,
     ]
 

@@ -135,6 +135,23 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class LoaderRecord:
+    """What a conversion may need to know of the user's loader.
+
+    Attributes:
+        profile: smallest, usual and largest shape of every input, `{"x": {"min": [...], "opt": [...], "max": [...]}}`.
+        max_batch_size: of the samples; None without a batch axis.
+        asked_batch: the largest batch that is to be run, which may be more than the samples have.
+        batches: the user's own batches: npz files below the suite's folder.
+    """
+
+    profile: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    max_batch_size: int | None = None
+    asked_batch: int | None = None
+    batches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class RunnerRecord:
     """What is known of a runner without loading it.
 

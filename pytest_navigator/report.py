@@ -260,7 +260,15 @@ def _not_made(results: Results) -> list[str]:
 
 def _caveats(results: Results) -> list[str]:
     noted = [o for o in results.outcomes if o.passed and o.message]
-    return [f"note: {o.id}: {o.message}" for o in noted if o.step != "profile"] + _figures_with_caveats(noted)
+    return _notes([o for o in noted if o.step != "profile"]) + _figures_with_caveats(noted)
+
+
+def _notes(noted: Sequence[Outcome]) -> list[str]:
+    """Return a line for each caveat, with the steps that have it."""
+    steps: dict[str, list[str]] = {}
+    for outcome in noted:
+        steps.setdefault(outcome.message, []).append(outcome.id)
+    return [f"note: {', '.join(ids)}: {message}" for message, ids in steps.items()]
 
 
 def _figures_with_caveats(noted: Sequence[Outcome]) -> list[str]:

@@ -24,6 +24,7 @@ MODULES = {
     "onnxruntime": "ONNX Runtime is not installed (pip install pytest-navigator[onnx])",
     "tensorflow": "TensorFlow is not installed (pip install pytest-navigator[tensorflow])",
     "tf2onnx": "tf2onnx is not installed (pip install pytest-navigator[tensorflow])",
+    "polygraphy": "Polygraphy is not installed (pip install polygraphy)",
 }
 
 
@@ -82,6 +83,14 @@ def _tensorflow_cuda() -> str | None:
     return None if tf.config.list_physical_devices("GPU") else f"TensorFlow {tf.__version__} cannot use CUDA here"
 
 
+def _cuda_bindings() -> str | None:
+    try:
+        found = importlib.util.find_spec("cuda.bindings")
+    except ModuleNotFoundError:
+        found = None
+    return None if found else "NVIDIA's bindings of CUDA are not installed (pip install cuda-bindings)"
+
+
 def _compiler() -> str | None:
     return None if shutil.which("g++") else "torch.compile needs a C++ compiler (g++)"
 
@@ -93,6 +102,7 @@ CHECKS: dict[str, Callable[[], str | None]] = {
     "onnxruntime-cuda": _onnxruntime_cuda,
     "tensorflow-cuda": _tensorflow_cuda,
     "tensorrt-rtx-cuda": partial(libraries.driver_problem, "tensorrt_rtx"),
+    "cuda-bindings": _cuda_bindings,
     "c++ compiler": _compiler,
     **{name: partial(libraries.missing, name) for name in libraries.MODULES},
 }

@@ -71,7 +71,7 @@ class OpenVINOFormat(Format):
             for precision in config.precisions
         ]
 
-    def convert(self, parent, example, signature, variant, path):
+    def convert(self, parent, data, signature, variant, path):
         import openvino
 
         model = openvino.convert_model(parent)

@@ -18,6 +18,8 @@ PACKAGE = "nav"
 
 TORCH = ("torchscript", "torch-exportedprogram")
 
+PLANS = ("trt", "trt-rtx")
+
 SUFFIXES: dict[str, tuple[str, ...]] = {
     ".onnx": ("onnx",),
     ".savedmodel": ("tf-savedmodel",),
@@ -27,9 +29,9 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     ".ts": ("torchscript",),
     ".torchscript": ("torchscript",),
     ".pt2": ("torch-exportedprogram",),
-    ".plan": ("trt",),
-    ".trt": ("trt",),
-    ".engine": ("trt",),
+    ".plan": PLANS,
+    ".trt": PLANS,
+    ".engine": PLANS,
     ".nav": (PACKAGE,),
 }
 """Suffix -> the formats that files with it have."""
@@ -40,6 +42,7 @@ TITLES = {
     "torchscript": "a TorchScript file",
     "torch-exportedprogram": "an ExportedProgram",
     "trt": "a TensorRT plan",
+    "trt-rtx": "a TensorRT-RTX plan",
     PACKAGE: "a package",
 }
 """Format -> what people call a file of it."""
@@ -55,7 +58,8 @@ FOREIGN: tuple[tuple[bytes, str], ...] = (
 )
 """How files start that look like models and are none -> what to do with them."""
 
-PLAN_MAGIC = (b"ptrt", b"ftrt")
+PLAN_MAGIC = {b"ptrt": "trt", b"ftrt": "trt", b"vtrt": "trt-rtx"}
+"""How the engines of both flavours start."""
 SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
 
 # Fields of ONNX's ModelProto and how each is encoded (0: a number, 2: anything with a length).
@@ -111,8 +115,8 @@ def _by_content(path: Path) -> str:
         return _of_zip(path)
     with path.open("rb") as file:
         head = file.read(32)
-    if head.startswith(PLAN_MAGIC):
-        return "trt"
+    if head[:4] in PLAN_MAGIC:
+        return PLAN_MAGIC[head[:4]]
     for start, what in FOREIGN:
         if head.startswith(start):
             raise ConfigError(f"{path} {what}")

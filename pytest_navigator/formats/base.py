@@ -16,9 +16,11 @@ from typing import Any
 from typing import ClassVar
 
 from pytest_navigator.config import KnownFields
+from pytest_navigator.records import LoaderRecord
 from pytest_navigator.records import Variant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Mapping
     from collections.abc import Sequence
     from pathlib import Path
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Description
     from pytest_navigator.records import Signature
     from pytest_navigator.records import TensorSpec
+    from pytest_navigator.reproduce.parts import CommandLine
     from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
@@ -53,6 +56,21 @@ class FormatConfig(KnownFields):
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
+@dataclass(frozen=True)
+class LoaderData:
+    """What a conversion has of the user's loader.
+
+    Attributes:
+        example: one of the user's own batches, by input name.
+        batches: those that correctness is checked on, each read when it is asked for.
+        record: shapes and sizes.
+    """
+
+    example: Mapping[str, np.ndarray]
+    batches: Iterable[Mapping[str, np.ndarray]] = ()
+    record: LoaderRecord = field(default_factory=LoaderRecord)
+
+
 class Format(ABC):
     """One format. Registered through the hook `pytest_nav_formats`; the built-in ones use the same way in."""
 
@@ -73,6 +91,9 @@ class Format(ABC):
 
     file: ClassVar[str] = ""
     """Name of a file (or folder) of this format that is itself the source; "": there is no such source."""
+
+    default: ClassVar[bool] = True
+    """Whether it is made when nobody says what to make."""
 
     requires: ClassVar[tuple[str, ...]] = ()
     """What making it needs: packages that can be imported, and other names in `pytest_navigator.requirements`."""
@@ -119,6 +140,10 @@ class Format(ABC):
         """Return the file as the model object of its library, on the CPU; its path where there is no such object."""
         return path
 
+    def named(self, key: str) -> FormatConfig | None:
+        """Return the configuration that makes a variant which the default one does not make; None: there is none."""
+        return None
+
     @abstractmethod
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the artifacts that a configuration asks for, in a fixed order.
@@ -145,7 +170,7 @@ class Format(ABC):
         raise NotImplementedError
 
     def convert(
-        self, parent: Path, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
+        self, parent: Path, data: LoaderData, signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
         """Write the artifact at `parent` to `path` in this format. Runs in the child."""
         raise NotImplementedError
@@ -165,6 +190,6 @@ class Format(ABC):
         """Return the export as source text of the upstream libraries; None: there is no script for it."""
         return None
 
-    def convert_script(self, subject: Subject) -> MakingCode | None:
+    def convert_script(self, subject: Subject) -> MakingCode | CommandLine | None:
         """Return the conversion as source text of the upstream libraries; None: there is no script for it."""
         return None

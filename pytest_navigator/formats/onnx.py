@@ -21,6 +21,7 @@ from pytest_navigator.formats.onnx_file import store
 from pytest_navigator.records import Variant
 from pytest_navigator.runners.onnx import OnnxCPU
 from pytest_navigator.runners.onnx import OnnxCUDA
+from pytest_navigator.runners.onnx import OnnxTensorRT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.formats.base import LoaderData
     from pytest_navigator.formats.onnx_config import Axes
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
@@ -84,7 +86,7 @@ class OnnxFormat(Format):
     }
     file: ClassVar[str] = "model.onnx"
     reads_with: ClassVar[tuple[str, ...]] = ("onnx",)
-    runners: ClassVar[tuple[type[Runner], ...]] = (OnnxCPU, OnnxCUDA)
+    runners: ClassVar[tuple[type[Runner], ...]] = (OnnxCPU, OnnxCUDA, OnnxTensorRT)
 
     def describe(
         self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
@@ -129,12 +131,12 @@ class OnnxFormat(Format):
         return _made(signature, variant, path, lambda asked: way(source, example, asked, variant, path))
 
     def convert(
-        self, parent: Path, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
+        self, parent: Path, data: LoaderData, signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
         """Convert the parent's artifact, or copy the ready file; see that it has the signature's names and axes."""
         module, function, _ = CONVERTERS[variant.parameters["from"]]
         way = _function(module, function)
-        return _made(signature, variant, path, lambda asked: way(parent, example, asked, variant, path))
+        return _made(signature, variant, path, lambda asked: way(parent, data.example, asked, variant, path))
 
     def export_script(self, subject: Subject) -> MakingCode | None:
         """Return the export by the framework; None for a ready file."""

@@ -191,7 +191,9 @@ def _shapes(where: str, given: Any) -> dict[str, Any]:
     except (TypeError, ValueError):
         shapes = []
     if len(shapes) != 3 or len({len(shape) for shape in shapes}) > 1:
-        raise ConfigError(f"{where}={given!r}: three shapes of one length (min, opt, max), or {{axis: (min, opt, max)}}")
+        raise ConfigError(
+            f"{where}={given!r}: three shapes of one length (min, opt, max), or {{axis: (min, opt, max)}}"
+        )
     _check_order(where, [list(sizes) for sizes in zip(*shapes, strict=True)])
     return {"shapes": shapes}
 
@@ -224,6 +226,6 @@ def _check_arguments(config: FormatConfig) -> None:
     for name, value in config.custom_args.items():
         if any(foreign(value)):
             raise ConfigError(
-                f"{type(config).__name__}.custom_args[{name!r}]={value!r}: they are options of `polygraphy convert`, so "
+                f"{type(config).__name__}.custom_args[{name!r}]={value!r}: these are options of `polygraphy convert`: "
                 "numbers, texts, booleans and lists of them are possible"
             )

@@ -91,7 +91,26 @@ class SavedModelFiles(FileFramework):
     environment: ClassVar[Mapping[str, str]] = ENVIRONMENT
 
 
-FILES: tuple[type[Framework], ...] = (OnnxFiles, TorchScriptFiles, ExportedProgramFiles, SavedModelFiles)
+class TensorRTFiles(FileFramework):
+    """Engines of TensorRT."""
+
+    name: ClassVar[str] = "trt"
+
+
+class TensorRTRTXFiles(FileFramework):
+    """Engines of TensorRT-RTX."""
+
+    name: ClassVar[str] = "trt-rtx"
+
+
+FILES: tuple[type[Framework], ...] = (
+    OnnxFiles,
+    TorchScriptFiles,
+    ExportedProgramFiles,
+    SavedModelFiles,
+    TensorRTFiles,
+    TensorRTRTXFiles,
+)
 
 
 def _title(name: str) -> str:

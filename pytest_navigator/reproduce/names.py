@@ -32,7 +32,7 @@ def with_script(outcome: Outcome, folder: Path) -> Outcome:
     name = script_name(outcome.step, outcome.key, outcome.runner)
     if not name or not (folder / f"{name}.sh").is_file():
         return outcome
-    batch = outcome.batch.removeprefix("batch")
-    live = "--model" in (folder / f"{name}.py").read_text()
+    batch, script = outcome.batch.removeprefix("batch"), folder / f"{name}.py"
+    live = script.is_file() and "--model" in script.read_text()
     options = [*(["--model MODULE:FUNCTION"] if live else []), *([f"--batch-size {batch}"] if batch.isdigit() else [])]
     return replace(outcome, data={**outcome.data, "script": " ".join([f"{name}.sh", *options])})

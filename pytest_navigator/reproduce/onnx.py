@@ -142,19 +142,21 @@ def _option(name: str, value: JSON) -> str:
     return f"options.{name} = {literal(value)}"
 
 
-def runner_code(subject: Subject, provider: str, device: str, session_options: Mapping[str, JSON]) -> RunnerCode:
-    """Return the code of `onnxruntime.InferenceSession` with one provider first."""
+def runner_code(
+    subject: Subject, chosen: tuple[str, ...], device: str, session_options: Mapping[str, JSON]
+) -> RunnerCode:
+    """Return the code of `onnxruntime.InferenceSession` with these providers, and the CPU behind them."""
     signature, lines = subject.signature, []
     if device == "cuda":
         lines.append("onnxruntime.preload_dlls()")
     if session_options:
         lines.append("options = onnxruntime.SessionOptions()")
         lines += [_option(name, value) for name, value in session_options.items()]
-    providers = list(dict.fromkeys((provider, "CPUExecutionProvider")))
+    providers = list(dict.fromkeys((*chosen, "CPUExecutionProvider")))
     options = ", options" if session_options else ""
     lines.append(f"model = onnxruntime.InferenceSession(args.artifact{options}, providers={providers!r})")
     if device == "cuda":
-        lines.append(FALLBACK.format(provider=provider))
+        lines.append(FALLBACK.format(provider=chosen[0]))
     load = "\n".join(lines)
     foreign = {s.dtype for s in (*signature.inputs, *signature.outputs) if is_foreign(s)}
     if not foreign and device == "cpu":

@@ -8,14 +8,56 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+LARGE = 1_500_000_000
+"""Bytes above which weights go to a file beside the network: one protobuf message holds less than 2 GiB."""
 
-def in_half(model: Any, kept: list[str], wide: bool) -> Any:
+
+def write_network(source: str, target: str, precision: str, samples: list[dict[str, Any]], hierarchy: bool) -> bool:
+    """Write a model in a precision; returns False where it has Q/DQ nodes of its own, which are left as they are.
+
+    Args:
+        precision: "fp16", "bf16", "int8" or "fp8".
+        samples: arrays by input name, which int8 and fp8 are calibrated with.
+        hierarchy: what does not stand the precision stays wider: operators of ONNX Runtime's list in float32, of a
+            quantized model everything else in float16. Otherwise everything is in the precision, and what is not
+            quantized in float32.
+
+    Raises:
+        ValueError: it is to be quantized, and there are no samples.
+    """
+    import onnx
+
+    model, quantizes = onnx.load(source), precision in ("int8", "fp8")
+    if quantizes and has_quantization(model):
+        save(model, target)
+        return False
+    if quantizes:
+        if not samples:
+            raise ValueError(f"{precision} needs samples to calibrate with, and there are none")
+        quantize(source, target, samples, precision)
+        model = onnx.load(target)
+    if hierarchy or not quantizes:
+        model = in_half(model, None if hierarchy else [], wide=precision == "bf16")
+    save(model, target)
+    return True
+
+
+def save(model: Any, target: str) -> None:
+    """Write a network in one file, or with its weights beside it if it is too large for one."""
+    import onnx
+
+    large, data = model.ByteSize() > LARGE, Path(f"{target}.data")
+    data.unlink(missing_ok=True)
+    onnx.save_model(model, target, save_as_external_data=large, location=data.name if large else None)
+
+
+def in_half(model: Any, kept: list[str] | None, wide: bool) -> Any:
     """Return a model that computes in float16 or, if `wide`, in bfloat16; its inputs and outputs keep their types.
 
     ONNX Runtime's converter does it; for bfloat16 its float16 becomes bfloat16, with the weights as they were before.
 
     Args:
-        kept: operators that stay in float32, between casts.
+        kept: operators that stay in float32, between casts; None: the converter's own list of them.
     """
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
@@ -48,24 +90,25 @@ def widen(graph: Any, before: dict[str, Any]) -> None:
                 attribute.i = wide
 
 
-def quantized(source: str, target: str, samples: list[dict[str, Any]], kind: str) -> None:
+def quantize(source: str, target: str, samples: list[dict[str, Any]], kind: str) -> None:
     """Write a model with Q/DQ nodes around its convolutions and matrix products, as TensorRT's parser takes them.
 
     Signed and symmetric, and the bias stays as it is: TensorRT refuses zero points and quantized biases.
 
     Args:
         samples: what ranges are measured on, arrays by input name.
-        kind: "int8" (per channel, ranges by largest absolute value) or "fp8" (E4M3, ranges by standard deviation).
+        kind: "int8" (per channel, ranges by largest absolute value) or "fp8" (E4M3, ranges by standard deviation,
+            which ONNX Runtime measures on samples of one shape: those of the commonest one).
     """
     from onnxruntime import quantization
 
-    class Reader(quantization.CalibrationDataReader):
-        left = iter(samples)
-
-        def get_next(self) -> Any:
-            return next(self.left, None)
-
     int8 = kind == "int8"
+    left = iter(samples if int8 else of_one_shape(samples))
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def get_next(self) -> Any:
+            return next(left, None)
+
     number = quantization.QuantType.QInt8 if int8 else quantization.QuantType.QFLOAT8E4M3FN
     method = quantization.CalibrationMethod.MinMax if int8 else quantization.CalibrationMethod.Distribution
     quantization.quantize_static(
@@ -78,9 +121,16 @@ def quantized(source: str, target: str, samples: list[dict[str, Any]], kind: str
         activation_type=number,
         weight_type=number,
         calibrate_method=method,
-        use_external_data_format=Path(source).with_name(f"{Path(source).name}.data").exists(),
+        use_external_data_format=Path(f"{source}.data").exists(),
         extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
     )
+
+
+def of_one_shape(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the samples that have the commonest shapes, the first such ones if several are as common."""
+    shapes = [tuple(array.shape for array in sample.values()) for sample in samples]
+    commonest = max(shapes, key=shapes.count)
+    return [sample for sample, shape in zip(samples, shapes, strict=True) if shape == commonest]
 
 
 def has_quantization(model: Any) -> bool:

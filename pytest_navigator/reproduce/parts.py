@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from pytest_navigator.records import LoaderRecord
+
 if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
@@ -25,6 +27,7 @@ class Subject:
         seed: of the random states in the setup of `nav_model`.
         settings: numeric and thread settings, `{"torch": {"num_threads": 2}}`.
         data: what the export or conversion has recorded; empty before it, and when it failed.
+        loader: what a conversion may need to know of the user's loader.
     """
 
     variant: Variant
@@ -38,6 +41,7 @@ class Subject:
     data: dict[str, JSON] = field(default_factory=dict)
     parent: Variant | None = None
     runner: str = ""
+    loader: LoaderRecord = field(default_factory=LoaderRecord)
 
     @property
     def artifact(self) -> str:
@@ -60,6 +64,21 @@ class MakingCode:
     imports: tuple[str, ...] = ()
     helpers: str = ""
     seeding: str = ""
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """How an artifact is made by a program.
+
+    Attributes:
+        arguments: of the command, the program first; paths are below the package's root.
+        environment: variables that it needs.
+        before: what has to be made first, and the name of its file beside the artifact; None: nothing.
+    """
+
+    arguments: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+    before: tuple[str, MakingCode] | None = None
 
 
 @dataclass(frozen=True)

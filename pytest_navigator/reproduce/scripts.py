@@ -6,8 +6,10 @@ import inspect
 import platform
 import re
 import sys
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
+from shlex import quote
 from textwrap import dedent
 from textwrap import indent
 from typing import TYPE_CHECKING
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Case
     from pytest_navigator.records import Signature
     from pytest_navigator.records import TensorSpec
+    from pytest_navigator.reproduce.parts import CommandLine
     from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import RunnerCode
     from pytest_navigator.reproduce.parts import Subject
@@ -65,6 +68,18 @@ def convert_script(subject: Subject, code: MakingCode, name: str) -> str:
     assert subject.parent is not None
     title = f"Convert {subject.parent.key}/{subject.parent.file} to {subject.artifact} again, with its errors."
     return _make(subject, code, title, name, live=False)
+
+
+def command_scripts(subject: Subject, code: CommandLine, name: str) -> dict[str, str]:
+    """Return the shell script of a conversion by a program, and the script of what comes before it, by suffix."""
+    environment = [f"{key}={quote(value)}" for key, value in code.environment.items()]
+    first, lines = {}, ["#!/bin/sh", "# Run it from the root of the package."]
+    if code.before:
+        file, making = code.before
+        first = {".py": convert_script(replace(subject, variant=replace(subject.variant, file=file)), making, name)}
+        lines.append(f'"${{PYTHON:-python3}}" {name}.py || exit')
+    lines.append(" ".join(["exec", "env", *environment, *map(quote, code.arguments), '"$@"']))
+    return {**first, ".sh": "\n".join(lines) + "\n"}
 
 
 def correctness_script(

@@ -52,6 +52,9 @@ class Runner(ABC):
     imports: ClassVar[tuple[str, ...]] = ()
     """Modules that loading needs, beside those of `requires`: the child imports them while the format is exported."""
 
+    default: ClassVar[bool] = True
+    """Whether it runs when nobody says which runtimes to check."""
+
     live: ClassVar[bool] = False
     """Whether it runs the live model, and so in the process that holds it, instead of a file."""
 

@@ -49,6 +49,9 @@ class OnnxRunner(Runner):
     format: ClassVar[str] = "onnx"
     provider: ClassVar[str]
 
+    behind: ClassVar[tuple[str, ...]] = ()
+    """Providers that run what `provider` cannot, before the CPU does."""
+
     def activate(self) -> None:
         """Load the file.
 
@@ -57,7 +60,7 @@ class OnnxRunner(Runner):
         """
         import onnxruntime
 
-        providers = list(dict.fromkeys((self.provider, "CPUExecutionProvider")))
+        providers = list(dict.fromkeys((self.provider, *self.behind, "CPUExecutionProvider")))
         options = self._options()
         try:
             self.session = onnxruntime.InferenceSession(str(self.artifact), options, providers=providers)
@@ -116,7 +119,7 @@ class OnnxRunner(Runner):
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the run of a session."""
         options = subject.variant.parameters.get("custom_args", {}).get(SESSION_OPTIONS, {})
-        return runner_code(subject, cls.provider, cls.device, options)
+        return runner_code(subject, (cls.provider, *cls.behind), cls.device, options)
 
     def _options(self) -> Any:
         import onnxruntime
@@ -187,6 +190,16 @@ class OnnxCUDA(OnnxRunner):
             binding.synchronize_outputs()
 
         return call
+
+
+class OnnxTensorRT(OnnxCUDA):
+    """ONNX Runtime with TensorRT, which builds engines while the file is loaded; the rest runs with CUDA."""
+
+    name: ClassVar[str] = "OnnxTensorRT"
+    runtime: ClassVar[str] = "tensorrt"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "onnxruntime", "onnxruntime-tensorrt")
+    provider: ClassVar[str] = "TensorrtExecutionProvider"
+    behind: ClassVar[tuple[str, ...]] = ("CUDAExecutionProvider",)
 
 
 def _member(name: str, value: JSON) -> Any:

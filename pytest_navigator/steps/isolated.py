@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator import requirements
 from pytest_navigator.devices.memory import PeakMemory
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.base import LoaderData
 from pytest_navigator.importing import imported
 from pytest_navigator.machine import peak
 from pytest_navigator.machine import reset_peak
@@ -17,6 +18,7 @@ from pytest_navigator.npz import load_npz
 from pytest_navigator.profile_config import Windows
 from pytest_navigator.records import JSON
 from pytest_navigator.records import Case
+from pytest_navigator.records import LoaderRecord
 from pytest_navigator.records import Signature
 from pytest_navigator.records import TensorSpec
 from pytest_navigator.records import Variant
@@ -46,13 +48,14 @@ def loads(folder: str, variant: JSON, runner: str) -> JSON:
         return active.settings()
 
 
-def convert(folder: str, variant: JSON, parent: JSON, format: str, example: str) -> JSON:
+def convert(folder: str, variant: JSON, parent: JSON, format: str, example: str, loader: JSON) -> JSON:
     """Make a variant from its parent's artifact; returns what is worth recording."""
     root, made, origin = Path(folder), structured(variant, Variant), structured(parent, Variant)
-    signature = load(root / "signature.json", Signature)
-    feed = load_npz(root / example, signature.inputs)
+    signature, record = load(root / "signature.json", Signature), structured(loader, LoaderRecord)
+    batches = (load_npz(root / batch, signature.inputs) for batch in record.batches)
+    data = LoaderData(load_npz(root / example, signature.inputs), batches, record)
     source = root / origin.key / origin.file
-    return imported(format)().convert(source, feed, signature, made, root / made.key / made.file)
+    return imported(format)().convert(source, data, signature, made, root / made.key / made.file)
 
 
 def correctness(folder: str, variant: JSON, runner: str, cases: JSON, rules: JSON, keep: str) -> JSON:

@@ -13,6 +13,7 @@ from pytest_navigator.live import live_section
 from pytest_navigator.npz import load_npz
 from pytest_navigator.steps import gpu
 from pytest_navigator.steps.context import Result
+from pytest_navigator.steps.loader import loader_record
 from pytest_navigator.steps.scripts import write_making
 from pytest_navigator.steps.source import profiling_batch
 from pytest_navigator.workspace import digest_of
@@ -54,6 +55,7 @@ def convert(context: Context) -> Result:
         parent=context.suite.matrix.variants[context.variant.parent],
         format=path_of(type(form)),
         example=profiling_batch(context.folder),
+        loader=loader_record(context),
     )
     return _proven(context, data)
 

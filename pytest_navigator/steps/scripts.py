@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import NavigatorError
@@ -10,12 +11,15 @@ from pytest_navigator.numerics import current_settings
 from pytest_navigator.records import write_atomically
 from pytest_navigator.reproduce.code import NoScript
 from pytest_navigator.reproduce.names import script_name
+from pytest_navigator.reproduce.parts import CommandLine
 from pytest_navigator.reproduce.parts import Subject
+from pytest_navigator.reproduce.scripts import command_scripts
 from pytest_navigator.reproduce.scripts import convert_script
 from pytest_navigator.reproduce.scripts import correctness_script
 from pytest_navigator.reproduce.scripts import export_script
 from pytest_navigator.reproduce.scripts import profiling_script
 from pytest_navigator.reproduce.scripts import shell
+from pytest_navigator.steps.loader import loader_record
 from pytest_navigator.steps.timing_sample import timed_batch
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from pytest_navigator.steps.context import Context
     from pytest_navigator.tolerances import Rule
 
+    Texts = dict[str, str]
+
 
 def write_making(context: Context, data: dict[str, JSON] | None = None) -> None:
     """Write the script of an export or a conversion.
@@ -37,51 +43,57 @@ def write_making(context: Context, data: dict[str, JSON] | None = None) -> None:
     form = context.run.registry.format(context.variant.format)
     exports = context.step.step == "export"
 
-    def text(name: str) -> str:
-        subject = _subject(context, data or {})
+    def texts(name: str) -> Texts:
+        subject = replace(_subject(context, data or {}), loader=loader_record(context))
         code = form.export_script(subject) if exports else form.convert_script(subject)
+        if isinstance(code, CommandLine):
+            return command_scripts(subject, code, name)
         write = export_script if exports else convert_script
-        return write(subject, code, name) if code else ""
+        return _with_shell(name, write(subject, code, name) if code else "")
 
-    _write(context, text)
+    _write(context, texts)
 
 
 def write_correctness(context: Context, cases: Sequence[Case], rules: dict[str, Rule]) -> None:
     """Write the script of a comparison."""
     runner = context.run.registry.runner(context.runner.name)
 
-    def text(name: str) -> str:
+    def texts(name: str) -> Texts:
         subject = _subject(context, _made(context))
         code = runner.script(subject)
-        return correctness_script(subject, code, name, cases, rules, runner.live) if code else ""
+        return _with_shell(name, correctness_script(subject, code, name, cases, rules, runner.live) if code else "")
 
-    _write(context, text)
+    _write(context, texts)
 
 
 def write_profiling(context: Context) -> None:
     """Write the script that times a runner."""
     runner = context.run.registry.runner(context.runner.name)
 
-    def text(name: str) -> str:
+    def texts(name: str) -> Texts:
         subject = _subject(context, _made(context), timed_batch(context.folder))
         code, seconds = runner.script(subject), context.suite.settings.profile_seconds
-        return profiling_script(subject, code, name, seconds, runner.live) if code else ""
+        return _with_shell(name, profiling_script(subject, code, name, seconds, runner.live) if code else "")
 
-    _write(context, text)
+    _write(context, texts)
 
 
-def _write(context: Context, text: Callable[[str], str]) -> None:
-    """Write a script and the shell script that runs it; a script that cannot be made is no failure of the step."""
+def _with_shell(name: str, text: str) -> Texts:
+    """Return a script and the shell script that runs it, by suffix."""
+    return {".py": text, ".sh": shell(name)} if text else {}
+
+
+def _write(context: Context, texts: Callable[[str], Texts]) -> None:
+    """Write the scripts of a step; one that cannot be made is no failure of the step."""
     name = script_name(context.step.step, context.variant.key, context.step.runner)
     try:
-        content = text(name)
+        found = texts(name)
     except (NoScript, NavigatorError) as error:
         with context.log.open("a") as log:
             log.write(f"no script reproduces {context.step.id}: {error}\n")
         return
-    if content:
-        for suffix, part in ((".py", content), (".sh", shell(name))):
-            write_atomically(context.folder.path / f"{name}{suffix}", part.encode())
+    for suffix, text in found.items():
+        write_atomically(context.folder.path / f"{name}{suffix}", text.encode())
 
 
 def _subject(context: Context, data: dict[str, JSON], sample: str = "") -> Subject:

@@ -65,7 +65,7 @@ class Converted(Fake):
         parameters = {**variant.parameters, "custom_args": config.custom_args}
         return [replace(variant, key="converted", format="converted", parent="fake", parameters=parameters)]
 
-    def convert(self, parent, example, signature, variant, path):
+    def convert(self, parent, data, signature, variant, path):
         note("convert " + repr(variant.parameters["custom_args"]))
         path.write_bytes(parent.read_bytes())
         return {}

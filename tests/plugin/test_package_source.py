@@ -46,7 +46,7 @@ class Copy(Fake):
     def variants(self, config, parents):
         return [Variant("copy", "copy", p.key, "model.npz", {**p.parameters, "tag": config.tag}) for p in parents]
 
-    def convert(self, parent, example, signature, variant, path):
+    def convert(self, parent, data, signature, variant, path):
         note("convert-" + variant.parameters["tag"])
         with np.load(parent) as arrays:
             np.savez(path, **arrays, extra=np.array(os.environ.get("EXTRA", "")))

@@ -211,7 +211,7 @@ class Copy(Format):
         runners = tuple(runner.name for runner in self.runners)
         return [Variant(self.name, self.name, parents[-1].key, "model.pt", {}, runners)]
 
-    def convert(self, parent, example, signature, variant, path):
+    def convert(self, parent, data, signature, variant, path):
         shutil.copy(parent, path)
         return {}
 

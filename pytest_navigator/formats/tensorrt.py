@@ -1,0 +1,198 @@
+"""TensorRT engines, built from ONNX by Polygraphy: TensorRT's own and those of TensorRT-RTX."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+
+from pytest_navigator.devices.bound import Library
+from pytest_navigator.devices.libraries import tensorrt_version
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.tensorrt_config import PRECISIONS
+from pytest_navigator.formats.tensorrt_config import TensorRTConfig
+from pytest_navigator.formats.tensorrt_config import TensorRTRTXConfig
+from pytest_navigator.records import Variant
+from pytest_navigator.reproduce import tensorrt as text
+from pytest_navigator.runners.tensorrt import TensorRT
+from pytest_navigator.runners.tensorrt import TensorRTCUDAGraph
+from pytest_navigator.runners.tensorrt import TensorRTRTX
+from pytest_navigator.tensorrt import build
+from pytest_navigator.tensorrt import command
+from pytest_navigator.tensorrt import network
+from pytest_navigator.tensorrt import profiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.formats.base import LoaderData
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Description
+    from pytest_navigator.records import LoaderRecord
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import TensorSpec
+    from pytest_navigator.reproduce.parts import CommandLine
+    from pytest_navigator.reproduce.parts import Subject
+    from pytest_navigator.runners.base import Runner
+
+NOT_PARAMETERS = ("precision", "precision_mode", "trt_profile", "model_path", "timing_cache_dir")
+"""Fields of the configuration that its variants do not take as they are."""
+
+
+class TensorRTFormat(Format):
+    """`trt-fp32`, `trt-fp16`, `trt-bf16`, `trt-int8`, `trt-fp8`; `-single` where both precision modes are asked for."""
+
+    name: ClassVar[str] = "trt"
+    config: ClassVar[type[FormatConfig]] = TensorRTConfig
+    frameworks: ClassVar[tuple[str, ...]] = (
+        "torch",
+        "tensorflow",
+        "jax",
+        "tf-savedmodel",
+        "torchscript",
+        "torch-exportedprogram",
+        "onnx",
+        "trt",
+    )
+    parent: ClassVar[str | None] = "onnx"
+    file: ClassVar[str] = "model.plan"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt", "onnx", "onnxruntime", "polygraphy")
+    reads_with: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt")
+    bound: ClassVar[bool] = True
+    runners: ClassVar[tuple[type[Runner], ...]] = (TensorRT, TensorRTCUDAGraph)
+
+    backend: ClassVar[str] = "tensorrt"
+    """Python's name of the library."""
+
+    library: ClassVar[str] = "TensorRT"
+
+    def as_source(self, config: FormatConfig) -> Variant:
+        """Return the variant of a ready engine, whose precision nobody knows."""
+        return Variant(self.name, self.name, None, self.file, {"backend": self.backend}, self._runners)
+
+    def describe(
+        self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+    ) -> Description:
+        """Return what the engine says: names, types, and the shapes of its first profile."""
+        from pytest_navigator.files.tensorrt import describe
+
+        return describe(path, self.backend)
+
+    def named(self, key: str) -> FormatConfig | None:
+        """Return the configuration of one precision."""
+        precision = key.removeprefix(f"{self.name}-")
+        return self.config(precision=precision) if precision in PRECISIONS else None  # type: ignore[call-arg]
+
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        """Return one variant for each parent, precision and mode; the parent's own suffix stays in the key."""
+        assert isinstance(config, (TensorRTConfig, TensorRTRTXConfig))
+        fields = {name: value for name, value in config.parameters().items() if name not in NOT_PARAMETERS}
+        for field in ("model_path", "timing_cache_dir"):
+            value = getattr(config, field, None)
+            fields[field] = None if value is None else str(Path(value).absolute())
+        return [
+            self._variant(parent, fields, precision, mode, len(config.modes) > 1 and mode == "single")
+            for parent in parents
+            for precision in config.precision
+            for mode in config.modes
+        ]
+
+    def convert(
+        self, parent: Path, data: LoaderData, signature: Signature, variant: Variant, path: Path
+    ) -> dict[str, JSON]:
+        """Build the engine, for smaller batches if the configuration says so.
+
+        Raises:
+            StepFailed: a profile does not fit the model or its samples, or no engine was built.
+        """
+        parameters, root = variant.parameters, path.parent.parent
+        if parameters["model_path"]:
+            shutil.copyfile(parameters["model_path"], path)
+            return {"backend": self.backend, "engine": "file"}
+        notes, source = [], parent
+        if network.changes(parameters):
+            source = path.with_name(network.NETWORK)
+            notes = network.write(parent, parameters, data.batches, source)
+        if parameters["precision_mode"] == "single" and self.backend == "tensorrt_rtx":
+            path.with_name(command.NO_TF32).write_text(command.NO_TF32_TEXT)
+        files = str(source.relative_to(root)), str(path.relative_to(root))
+        shapes, arguments = self._build(files, parameters, data.record, signature, root)
+        return {
+            "backend": self.backend,
+            "version": tensorrt_version(self.backend),
+            "profiles": shapes,
+            "command": arguments,
+            "warnings": notes,
+        }
+
+    def convert_script(self, subject: Subject) -> CommandLine | None:
+        """Return the command line of Polygraphy, after what writes the network in the engine's precision."""
+        return None if subject.variant.parameters["model_path"] else text.build(subject, self.backend)
+
+    def built_by(self, parameters: Mapping[str, JSON]) -> Library:
+        """Return the TensorRT that is installed."""
+        return Library(self.library, tensorrt_version(self.backend))
+
+    def capabilities(self, parameters: Mapping[str, JSON]) -> tuple[str, ...] | None:
+        """Return what hardware compatibility says."""
+        return {"ampere_plus": ("8.0+",)}.get(parameters.get("compatibility_level") or "")
+
+    @property
+    def _runners(self) -> tuple[str, ...]:
+        return tuple(runner.name for runner in self.runners)
+
+    def _build(
+        self,
+        files: tuple[str, str],
+        parameters: Mapping[str, JSON],
+        loader: LoaderRecord,
+        signature: Signature,
+        root: Path,
+    ) -> tuple[list[profiles.Profile], list[str]]:
+        """Build for the largest batch that was asked for, or for the first smaller one that works."""
+        sizes = profiles.batch_sizes(loader, fallback=parameters["conversion_fallback"])
+        for size in sizes:
+            shapes = profiles.completed(loader.profile, size, parameters["trt_profiles"], signature)
+            arguments = command.convert(*files, parameters, shapes)
+            try:
+                build.run(arguments, self.backend, root)
+            except StepFailed as error:
+                if size == sizes[-1]:
+                    raise
+                print(f"no engine for batches of up to {size}: {error}")
+            else:
+                return shapes, arguments
+        raise AssertionError("no batch size was tried")
+
+    def _variant(self, parent: Variant, fields: Mapping[str, Any], precision: str, mode: str, single: bool) -> Variant:
+        suffix = parent.key.removeprefix(parent.format)
+        key = f"{self.name}{suffix}-{precision}{'-single' if single else ''}"
+        own = {"backend": self.backend, "precision": precision, "precision_mode": mode}
+        return Variant(key, self.name, parent.key, self.file, {**fields, **own}, self._runners)
+
+
+class TensorRTRTXFormat(TensorRTFormat):
+    """`trt-rtx-fp32`, ...: engines of TensorRT-RTX, which run on GeForce and RTX GPUs, and are built without any."""
+
+    name: ClassVar[str] = "trt-rtx"
+    config: ClassVar[type[FormatConfig]] = TensorRTRTXConfig
+    frameworks: ClassVar[tuple[str, ...]] = (*TensorRTFormat.frameworks[:-1], "trt-rtx")
+    default: ClassVar[bool] = False
+    requires: ClassVar[tuple[str, ...]] = ("tensorrt-rtx", "onnx", "onnxruntime", "polygraphy")
+    reads_with: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt-rtx", "tensorrt-rtx-cuda")
+    runners: ClassVar[tuple[type[Runner], ...]] = (TensorRTRTX,)
+    backend: ClassVar[str] = "tensorrt_rtx"
+    library: ClassVar[str] = "TensorRT-RTX"
+
+    def built_by(self, parameters: Mapping[str, JSON]) -> Library:
+        """Return the TensorRT-RTX that is installed; its engines are of one version."""
+        return Library(self.library, tensorrt_version(self.backend), parts=None)
+
+    def capabilities(self, parameters: Mapping[str, JSON]) -> tuple[str, ...] | None:
+        """Return the GPUs that the engine is for."""
+        return tuple(parameters.get("compute_capabilities") or ())

@@ -1,0 +1,112 @@
+"""TensorRT engines on the GPU, and as CUDA graphs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import ClassVar
+from typing import cast
+
+from pytest_navigator.reproduce import tensorrt as text
+from pytest_navigator.runners.base import Runner
+from pytest_navigator.runners.outputs import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from pytest_navigator.records import JSON
+    from pytest_navigator.reproduce.parts import RunnerCode
+    from pytest_navigator.reproduce.parts import Subject
+
+
+class EngineRunner(Runner):
+    """An engine in execution; inputs and outputs stay on the GPU while it is timed."""
+
+    device: ClassVar[str] = "cuda"
+    backend: ClassVar[str] = "tensorrt"
+    graphs: ClassVar[bool] = False
+
+    def activate(self) -> None:
+        """Load the engine.
+
+        Raises:
+            StepFailed: it is damaged, of another version or GPU, or too large for this one.
+        """
+        from pytest_navigator.tensorrt.execution import Execution
+
+        self._copies: float | None = None
+        self.execution = Execution(self.artifact, self.backend)  # type: ignore[arg-type]
+
+    def deactivate(self) -> None:
+        """Free the engine and its memory on the GPU."""
+        self.execution.close()
+        del self.execution
+
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run one inference.
+
+        Raises:
+            StepFailed: an array is missing, or has a type or shape that the engine does not take.
+        """
+        self._bound(feed)()
+        found = self.execution.results()
+        names = [spec.name for spec in self.signature.outputs]
+        if set(names) != set(found):
+            return cast("dict[str, np.ndarray]", in_order(self.signature, list(found.values())))
+        return {name: found[name] for name in names}
+
+    def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
+        """Return the inference on inputs that are on the GPU, until the GPU is done."""
+        call = self._bound(feed)
+        call()
+        self._copies = self.execution.copies(feed)
+        return call
+
+    def settings(self) -> dict[str, JSON]:
+        """Library, profile, and what copies to the GPU and back would add to an inference (ms)."""
+        library = self.execution.loaded.library
+        found = {
+            "backend": self.backend,
+            "version": library.__version__,
+            "optimization_profile": self.execution.profile,
+        }
+        return {**found, "cuda_graph": self.graphs, "copies_ms": self._copies}
+
+    @classmethod
+    def script(cls, subject: Subject) -> RunnerCode | None:
+        """Return the run of an engine by Polygraphy, which has no CUDA graphs."""
+        return None if cls.graphs else text.runner_code(cls.backend)
+
+    def _bound(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
+        self.execution.prepare(feed)
+        return self.execution.graph() if self.graphs else self.execution.call()
+
+
+class TensorRT(EngineRunner):
+    """TensorRT."""
+
+    name: ClassVar[str] = "TensorRT"
+    format: ClassVar[str] = "trt"
+    runtime: ClassVar[str] = "tensorrt"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt", "cuda-bindings")
+
+
+class TensorRTCUDAGraph(TensorRT):
+    """TensorRT, recorded once as a CUDA graph and replayed: the processor's part of an inference is one launch."""
+
+    name: ClassVar[str] = "TensorRTCUDAGraph"
+    runtime: ClassVar[str] = "tensorrt-cudagraph"
+    default: ClassVar[bool] = False
+    graphs: ClassVar[bool] = True
+
+
+class TensorRTRTX(EngineRunner):
+    """TensorRT-RTX."""
+
+    name: ClassVar[str] = "TensorRTRTX"
+    format: ClassVar[str] = "trt-rtx"
+    runtime: ClassVar[str] = "tensorrt-rtx"
+    backend: ClassVar[str] = "tensorrt_rtx"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt-rtx", "tensorrt-rtx-cuda", "cuda-bindings")

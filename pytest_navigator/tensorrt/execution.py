@@ -1,0 +1,212 @@
+"""One engine in execution: shapes, addresses, and the bare call."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.tensorrt.engine import Tensor
+from pytest_navigator.tensorrt.engine import fitting
+from pytest_navigator.tensorrt.engine import load
+from pytest_navigator.tensorrt.engine import tensors
+from pytest_navigator.tensorrt.memory import Memory
+from pytest_navigator.tensorrt.memory import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+
+COPIES = 5
+
+
+class Execution:
+    """An engine with its context, its stream and its buffers on the GPU. Not thread-safe.
+
+    Args:
+        path: of the engine; backend: "tensorrt" or "tensorrt_rtx".
+
+    Raises:
+        StepFailed: it cannot be loaded, or the GPU has too little memory for it.
+    """
+
+    def __init__(self, path: Path, backend: str) -> None:
+        self.loaded = load(path, backend)
+        self.context = self.loaded.engine.create_execution_context()
+        if self.context is None:
+            raise StepFailed("the GPU has too little memory for the engine's activations")
+        found = tensors(self.loaded)
+        self.inputs = {tensor.name: tensor for tensor in found if tensor.is_input}
+        self.outputs = {tensor.name: tensor for tensor in found if not tensor.is_input}
+        self.stream, self.memory = Stream(), Memory()
+        self.profile = 0
+        self._host: dict[str, np.ndarray] = {}
+        self._allocators: dict[str, Any] = {}
+
+    def close(self) -> None:
+        """Free what is on the GPU."""
+        del self.context
+        self.memory.free()
+        self.stream.free()
+        del self.loaded
+
+    def prepare(self, feed: Mapping[str, np.ndarray]) -> None:
+        """Put inputs on the GPU and give every output its place.
+
+        Raises:
+            StepFailed: an input is missing, or has a type or shape that the engine does not take.
+        """
+        arrays = {name: self._checked(tensor, feed) for name, tensor in self.inputs.items()}
+        self._choose_profile({name: array.shape for name, array in arrays.items()})
+        for name, array in arrays.items():
+            self._place(self.inputs[name], array)
+        if missing := self.context.infer_shapes():
+            raise StepFailed(f"the engine cannot tell its outputs' shapes without {', '.join(missing)}")
+        for tensor in self.outputs.values():
+            self._make_room(tensor)
+        self.stream.wait()
+
+    def enqueue(self) -> None:
+        """Put one inference into the stream.
+
+        Raises:
+            StepFailed: TensorRT refused; it has printed why.
+        """
+        if not self.context.execute_async_v3(self.stream.handle):
+            raise StepFailed("TensorRT could not start the inference; format.log has its words")
+
+    def call(self) -> Callable[[], object]:
+        """Return the bare call: one inference, until the GPU is done."""
+        execute, wait = partial(self.context.execute_async_v3, self.stream.handle), self.stream.wait
+
+        def once() -> None:
+            execute()
+            wait()
+
+        return once
+
+    def graph(self) -> Callable[[], object]:
+        """Return the same by a CUDA graph, for the shapes and addresses of now."""
+        self.enqueue()  # what TensorRT does at the first inference with new shapes cannot be recorded
+        self.stream.wait()
+        launch, wait = self.stream.recorded(self.enqueue), self.stream.wait
+
+        def once() -> None:
+            launch()
+            wait()
+
+        return once
+
+    def results(self) -> dict[str, np.ndarray]:
+        """Copy the outputs."""
+        import numpy as np
+
+        found = {}
+        for name, tensor in self.outputs.items():
+            if tensor.host:
+                found[name] = self._host[name]
+                continue
+            found[name] = np.empty(self._shape(name), _dtype(tensor))
+            self.stream.download(self.context.get_tensor_address(name), found[name])
+        self.stream.wait()
+        return found
+
+    def copies(self, feed: Mapping[str, np.ndarray]) -> float:
+        """Return what it takes to bring inputs to the GPU and outputs back, in ms: a user with numpy arrays pays it."""
+
+        def copy() -> float:
+            begin = time.perf_counter()
+            for name, tensor in self.inputs.items():
+                if not tensor.host:
+                    self.stream.upload(feed[name], self.context.get_tensor_address(name))
+            self.results()
+            return (time.perf_counter() - begin) * 1000
+
+        return median(copy() for _ in range(COPIES))
+
+    def _checked(self, tensor: Tensor, feed: Mapping[str, np.ndarray]) -> np.ndarray:
+        import numpy as np
+
+        if tensor.name not in feed:
+            raise StepFailed(f"the engine has an input {tensor.name!r}, the model has {sorted(feed)}")
+        array = feed[tensor.name]
+        if array.dtype.name != tensor.dtype:
+            raise StepFailed(f"input {tensor.name!r} is {array.dtype.name}, the engine takes {tensor.dtype}")
+        return np.ascontiguousarray(array).reshape(array.shape)
+
+    def _choose_profile(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        index = fitting(list(self.inputs.values()), shapes)
+        if index is None:
+            raise StepFailed(f"no optimization profile of the engine takes {_named(shapes)}")
+        if index != self.profile:
+            self.context.set_optimization_profile_async(index, self.stream.handle)
+            self.stream.wait()
+            self.profile = index
+
+    def _place(self, tensor: Tensor, array: np.ndarray) -> None:
+        if not self.context.set_input_shape(tensor.name, array.shape):
+            raise StepFailed(f"the engine does not take shape {array.shape} of input {tensor.name!r}")
+        if tensor.host:
+            self._host[tensor.name] = array
+            self.context.set_tensor_address(tensor.name, array.ctypes.data)
+            return
+        address = self.memory.address(tensor.name, array.nbytes)
+        self.stream.upload(array, address)
+        self._host[tensor.name] = array  # until the copy is done
+        self.context.set_tensor_address(tensor.name, address)
+
+    def _make_room(self, tensor: Tensor) -> None:
+        import numpy as np
+
+        shape = tuple(self.context.get_tensor_shape(tensor.name))
+        if tensor.host:
+            self._host[tensor.name] = np.zeros(shape, _dtype(tensor))
+            self.context.set_tensor_address(tensor.name, self._host[tensor.name].ctypes.data)
+        elif -1 in shape:
+            self._allocators[tensor.name] = _allocator(self.loaded.library, self.memory)
+            self.context.set_output_allocator(tensor.name, self._allocators[tensor.name])
+        else:
+            size = int(np.prod(shape, dtype=np.int64)) * _dtype(tensor).itemsize
+            self.context.set_tensor_address(tensor.name, self.memory.address(tensor.name, size))
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an output; one that depends on the data is known after the inference alone."""
+        allocator = self._allocators.get(name)
+        return allocator.shape if allocator else tuple(self.context.get_tensor_shape(name))
+
+
+def _dtype(tensor: Tensor) -> Any:
+    import ml_dtypes
+    import numpy as np
+
+    return np.dtype(getattr(ml_dtypes, tensor.dtype, tensor.dtype))
+
+
+def _named(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
+
+
+def _allocator(library: Any, memory: Memory) -> Any:
+    """Return what gives an output whose size depends on the data its place, during the inference."""
+
+    class Allocator(library.IOutputAllocator):  # type: ignore[misc]
+        def __init__(self) -> None:
+            library.IOutputAllocator.__init__(self)
+            self.shape: tuple[int, ...] = ()
+
+        def reallocate_output(self, name: str, address: int, size: int, alignment: int) -> int:
+            return memory.address(name, size)
+
+        def reallocate_output_async(self, name: str, address: int, size: int, alignment: int, stream: int) -> int:
+            return memory.address(name, size)
+
+        def notify_shape(self, name: str, shape: Any) -> None:
+            self.shape = tuple(shape)
+
+    return Allocator()
