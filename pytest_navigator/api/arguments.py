@@ -14,6 +14,8 @@ from pytest_navigator.formats.exportedprogram import TorchExportConfig
 from pytest_navigator.formats.onnx_config import OnnxConfig
 from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig
 from pytest_navigator.formats.stablehlo import StableHLOConfig
+from pytest_navigator.formats.tensorrt_config import TensorRTConfig
+from pytest_navigator.formats.tensorrt_config import TensorRTRTXConfig
 from pytest_navigator.formats.torchscript import TorchScriptConfig
 
 if TYPE_CHECKING:
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
     Names = str | Sequence[str] | None
 
 CONFIGS: dict[str, tuple[type[FormatConfig], ...]] = {
-    "torch": (TorchScriptConfig, TorchExportConfig, OnnxConfig),
-    "tensorflow": (TensorFlowSavedModelConfig, OnnxConfig),
-    "jax": (StableHLOConfig, TensorFlowSavedModelConfig, OnnxConfig),
+    "torch": (TorchScriptConfig, TorchExportConfig, OnnxConfig, TensorRTConfig),
+    "tensorflow": (TensorFlowSavedModelConfig, OnnxConfig, TensorRTConfig),
+    "jax": (StableHLOConfig, TensorFlowSavedModelConfig, OnnxConfig, TensorRTConfig),
 }
 """What is made of a framework's models unless `target_formats` says otherwise."""
 
@@ -36,18 +38,22 @@ FORMATS: dict[str, type[FormatConfig]] = {
     Format.ONNX: OnnxConfig,
     Format.TF_SAVEDMODEL: TensorFlowSavedModelConfig,
     Format.STABLEHLO: StableHLOConfig,
+    Format.TENSORRT: TensorRTConfig,
+    Format.TENSORRT_RTX: TensorRTRTXConfig,
 }
 """The configuration of a target format."""
 
 RUNTIMES: dict[str, tuple[str, ...]] = {
     RuntimeProvider.CPU: ("OnnxCPU",),
     RuntimeProvider.CUDA: ("OnnxCUDA",),
+    RuntimeProvider.TRT: ("OnnxTensorRT", "TensorRT"),
+    RuntimeProvider.TRT_TRTEXEC: ("TensorRT",),
     RuntimeProvider.PYT: ("TorchScriptCPU", "TorchScriptCUDA", "TorchExportedProgramCPU", "TorchExportedProgramCUDA"),
     RuntimeProvider.TF: ("TensorFlowSavedModelCPU", "TensorFlowSavedModelCUDA"),
 }
 """Model Navigator 0.3 names what executes a format by its provider; any other name is one of `--nav-runtimes`."""
 
-TENSORRT_FORMATS = (Format.TENSORRT, Format.TORCH_TRT, Format.TF_TRT)
+TENSORRT_FORMATS = (Format.TORCH_TRT, Format.TF_TRT)
 
 
 def configuration(
@@ -75,7 +81,7 @@ def configuration(
 
 def _kind(name: str) -> type[FormatConfig]:
     if name in TENSORRT_FORMATS:
-        raise ConfigError(f"target_formats: {name!r} cannot be made: this version makes no TensorRT formats")
+        raise ConfigError(f"target_formats: {name!r} cannot be made: this version does not make it")
     if name not in FORMATS:
         raise unknown("target format", name, map(str, FORMATS))
     return FORMATS[name]

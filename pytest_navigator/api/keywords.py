@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypedDict
@@ -13,6 +12,7 @@ from pytest_navigator.api.arguments import runtimes
 from pytest_navigator.api.given import Given
 from pytest_navigator.api.running import check
 from pytest_navigator.errors import unknown
+from pytest_navigator.formats.tensorrt_config import TensorRTConfig
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -87,8 +87,13 @@ SAME = ("sample_count", "atol", "rtol", "input_names", "output_names", "dynamic_
 
 RENAMED = {"model_name": "name", "run_profiling": "profile", "profiler_config": "optimization_profile"}
 
-TENSORRT = ("target_precisions", "precison_mode", "max_workspace_size", "minimum_segment_size", "trt_dynamic_axes")
-"""Keywords of TensorRT's formats only."""
+TENSORRT = {
+    "target_precisions": "precision",
+    "precison_mode": "precision_mode",
+    "max_workspace_size": "max_workspace_size",
+    "trt_dynamic_axes": "trt_profiles",
+}
+"""Keyword -> the field of TensorRTConfig that it is."""
 
 
 def exported(
@@ -100,9 +105,8 @@ def exported(
         ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
     """
     _check_known("export", options, ExportOptions.__annotations__)
-    _warn_of_tensorrt(options)
     fields = {**_fields(options), "runtimes": runtimes(options.get("runtimes"))}
-    config = configuration(framework, options.get("target_formats"), configs, **fields)
+    config = configuration(framework, options.get("target_formats"), [*configs, *_engines(options)], **fields)
     return check(
         Given(model, dataloader, config.replace(batch_dim=options.get("batch_dim", 0))),
         options.get("workdir") or "navigator_workdir",
@@ -144,8 +148,7 @@ def _check_known(function: str, options: Mapping[str, object], valid: Collection
             raise unknown(f"keyword of {function}", name, valid)
 
 
-def _warn_of_tensorrt(options: Mapping[str, object]) -> None:
-    said = [name for name in TENSORRT if options.get(name) is not None]
-    if said:
-        text = f"{', '.join(said)}: without effect, for this version makes no TensorRT formats"
-        warnings.warn(text, UserWarning, stacklevel=4)
+def _engines(options: Mapping[str, Any]) -> list[FormatConfig]:
+    """Return what the keywords say of TensorRT's engines, if they say anything."""
+    said = {field: options[name] for name, field in TENSORRT.items() if options.get(name) is not None}
+    return [TensorRTConfig(**said)] if said else []

@@ -12,6 +12,8 @@ from pytest_navigator.config import NavConfig
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.files import values
+from pytest_navigator.formats.tensorrt_config import MODES
+from pytest_navigator.formats.tensorrt_config import PRECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +56,9 @@ class FileConfig:
         atol, rtol: by output; "" for the others. None: not said (the default of the precision).
         batch_dim: the batch axis of every batched input; None: the model has none.
         unbatched: inputs without a batch axis.
-        max_batch_size: of the random data.
+        tensorrt_precisions, tensorrt_precisions_mode, tensorrt_sparse_weights, tensorrt_max_workspace_size: of the
+            engines, if the file says any of them or names `trt` among its target formats.
+        max_batch_size: of the random data, and of the engines.
         min_shapes, opt_shapes, max_shapes: by input, with the batch.
         value_ranges: by input, both bounds included; "" for the others.
         dtypes: by input; "" for the others.
@@ -79,6 +83,10 @@ class FileConfig:
     rtol: Mapping[str, float] | None = None
     batch_dim: int | None = 0
     unbatched: tuple[str, ...] = ()
+    tensorrt_precisions: tuple[str, ...] = ("fp16", "fp32")
+    tensorrt_precisions_mode: str = "hierarchy"
+    tensorrt_sparse_weights: bool = False
+    tensorrt_max_workspace_size: int = 4 * 2**30
     max_batch_size: int = 128
     min_shapes: Shapes = field(default_factory=dict)
     opt_shapes: Shapes = field(default_factory=dict)
@@ -119,9 +127,9 @@ class FileConfig:
     def _formats(self, possible: Mapping[str, Format]) -> tuple[FormatConfig | str, ...] | None:
         names = self.target_formats
         if names is None:
-            if self.onnx_opsets is None or "onnx" not in possible:
+            if not any(self.given & set(keys) and name in possible for name, keys in SAYING.items()):
                 return None
-            names = tuple(possible)
+            names = tuple(name for name, form in possible.items() if form.default)
         return tuple(self._format(name, possible) for name in names)
 
     def _format(self, name: str, possible: Mapping[str, Format]) -> FormatConfig | str:
@@ -129,6 +137,8 @@ class FileConfig:
         chosen = self._repeated(possible[name]) if name in possible else {}
         if name == "onnx" and self.onnx_opsets is not None:
             chosen["opset"] = self.onnx_opsets
+        if name == "trt" and not chosen:
+            chosen = {field: getattr(self, key) for key, field in TENSORRT.items()}
         if not chosen or name not in possible:
             return name
         try:
@@ -206,17 +216,16 @@ def _only(reason: str, *accepted: object) -> Callable[[Any, str], None]:
 
 def _formats(value: Any, where: str) -> tuple[str, ...] | None:
     names = values.words(value, where)
-    if set(names) == set(TARGET_FORMATS):
-        return None
-    for name in names:
-        if name in TENSORRT_FORMATS:
-            raise ConfigError(f"{where}: {name!r}: {TENSORRT}; name others of {', '.join(TARGET_FORMATS)}")
-    return names
+    return None if set(names) == set(TARGET_FORMATS) else names
+
+
+def _precisions(value: Any, where: str) -> tuple[str, ...]:
+    return tuple(values.choice(*PRECISIONS)(name, where) for name in values.words(value, where))
 
 
 def _model_format(value: Any, where: str) -> str:
     if value in ("tf-trt", "torch-trt"):
-        raise ConfigError(f"{where}: {value!r}: {TENSORRT}, and reads none but trt")
+        raise ConfigError(f"{where}: {value!r} cannot be read: its file does not tell it from the format that it was")
     return values.choice(*MODEL_FORMATS)(value, where)
 
 
@@ -227,10 +236,19 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
 
 
 TARGET_FORMATS = ("tf-trt", "tf-savedmodel", "onnx", "trt", "torchscript", "torch-trt")
-TENSORRT_FORMATS = ("tf-trt", "trt", "torch-trt")
-MODEL_FORMATS = ("torchscript", "tf-savedmodel", "onnx", "trt", "torch-exportedprogram")
+MODEL_FORMATS = ("torchscript", "tf-savedmodel", "onnx", "trt", "trt-rtx", "torch-exportedprogram")
 
-TENSORRT = "this version makes no TensorRT formats"
+TENSORRT = {
+    "tensorrt_precisions": "precision",
+    "tensorrt_precisions_mode": "precision_mode",
+    "tensorrt_sparse_weights": "sparse_weights",
+    "tensorrt_max_workspace_size": "max_workspace_size",
+}
+"""Key -> the field of TensorRTConfig that it is."""
+
+SAYING = {"onnx": ("onnx_opsets",), "trt": tuple(TENSORRT)}
+"""Format -> the keys that say how it is to be made."""
+
 CONTAINERS = "this version starts no containers: everything runs in this Python"
 TRITON = "this version does not set up a Triton Inference Server"
 GPUS = "this version chooses no GPUs; the environment variable CUDA_VISIBLE_DEVICES does"
@@ -258,11 +276,12 @@ KEYS: dict[str, Callable[[Any, str], Any]] = {
     "outputs": values.specs,
     "target_formats": _formats,
     "onnx_opsets": values.numbers,
-    "tensorrt_precisions": _only(TENSORRT, ["fp16", "fp32"], ["fp32", "fp16"], "fp16 fp32"),
-    "tensorrt_precisions_mode": _only(TENSORRT, "hierarchy"),
-    "tensorrt_explicit_precision": _only(TENSORRT, False),
-    "tensorrt_sparse_weights": _only(TENSORRT, False),
-    "tensorrt_max_workspace_size": _only(TENSORRT, 4 * 2**30),
+    "tensorrt_precisions": _precisions,
+    "tensorrt_precisions_mode": values.choice(*MODES),
+    # Q/DQ nodes of the model's own are always left as they are.
+    "tensorrt_explicit_precision": values.flag,
+    "tensorrt_sparse_weights": values.flag,
+    "tensorrt_max_workspace_size": values.positive,
     "atol": values.tolerances,
     "rtol": values.tolerances,
     "batch_dim": values.axis,

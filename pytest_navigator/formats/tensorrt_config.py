@@ -182,6 +182,8 @@ def plain_profile(config: FormatConfig, profile: object) -> dict[str, dict[str, 
 def _shapes(where: str, given: Any) -> dict[str, Any]:
     if isinstance(given, Mapping) and set(given) == {"min", "opt", "max"}:
         given = [given["min"], given["opt"], given["max"]]
+    elif isinstance(given, Mapping) and len(given) == 1:
+        given = given.get("shapes", given.get("axes", given))  # plain data again, as a package's config.yaml has it
     try:
         if isinstance(given, Mapping):
             axes = {str(int(axis)): [int(size) for size in sizes] for axis, sizes in given.items()}

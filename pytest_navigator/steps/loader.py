@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 from pytest_navigator.records import LoaderRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
     from pytest_navigator.steps.context import Context
+    from pytest_navigator.tensorrt.profiles import Profile
 
 
 def loader_record(context: Context) -> LoaderRecord:
@@ -16,11 +20,16 @@ def loader_record(context: Context) -> LoaderRecord:
     assert source is not None
     largest = source.data["max_batch_size"]
     return LoaderRecord(
-        profile=source.data["profile"],
+        profile=_tuned(source.data["profile"], context.run.file_config.opt_shapes),
         max_batch_size=largest,
         asked_batch=None if largest is None else max(largest, *_asked(context)),
         batches=tuple(dict.fromkeys(case["input"] for case in source.data["cases"] if case["kind"] == "batch")),
     )
+
+
+def _tuned(profile: Profile, usual: Mapping[str, Sequence[int]]) -> Profile:
+    """Return the profile with the usual shapes that --nav-config says."""
+    return {name: {**shapes, "opt": list(usual.get(name, shapes["opt"]))} for name, shapes in profile.items()}
 
 
 def _asked(context: Context) -> tuple[int, ...]:

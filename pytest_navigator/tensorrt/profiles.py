@@ -38,13 +38,18 @@ def batch_sizes(loader: LoaderRecord, *, fallback: bool) -> list[int | None]:
 
 
 def _with_batch(profile: Profile, signature: Signature, size: int | None) -> Profile:
-    """Return the loader's profile for batches of up to `size`, tuned for Model Navigator's optimum below it."""
+    """Return the loader's profile for batches of up to `size`, tuned for Model Navigator's optimum below it.
+
+    Where that is the loader's own largest, its usual shape stays.
+    """
     axis, batched = signature.batch_dim, {spec.name for spec in signature.inputs if spec.batched}
     if axis is None or size is None:
         return profile
     sizes = dict(zip(WORDS, (1, optimal_batch_size(size), size), strict=True))
     return {
-        name: {word: _at(shapes[word], axis, sizes[word]) for word in WORDS} if name in batched else shapes
+        name: {word: _at(shapes[word], axis, sizes[word]) for word in WORDS}
+        if name in batched and shapes["max"][axis] != size
+        else shapes
         for name, shapes in profile.items()
     }
 

@@ -12,6 +12,7 @@ models = pytest.importorskip("tensorflow_models")
 
 from pytest_navigator.errors import ConfigError  # noqa: E402
 from pytest_navigator.errors import StepFailed  # noqa: E402
+from pytest_navigator.formats.base import LoaderData  # noqa: E402
 from pytest_navigator.formats.onnx import OnnxFormat  # noqa: E402
 from pytest_navigator.formats.onnx_config import OnnxConfig  # noqa: E402
 from pytest_navigator.formats.onnx_config import OnnxTraceExportConfig  # noqa: E402
@@ -30,7 +31,7 @@ def converted(subject: Subject, path: Path, jit_compile: bool | None = None, **o
     parent, _ = subject.export(TensorFlowSavedModelFormat(), TensorFlowSavedModelConfig(jit_compile=jit_compile), path)
     variant = OnnxFormat().variants(OnnxConfig(**options), [parent])[0]
     file = path / variant.file
-    data = OnnxFormat().convert(path / parent.file, subject.example, subject.signature, variant, file)
+    data = OnnxFormat().convert(path / parent.file, LoaderData(subject.example), subject.signature, variant, file)
     return OnnxCPU(file, subject.signature, variant.parameters), data
 
 
@@ -116,7 +117,7 @@ def test_the_signature_that_is_checked_is_the_one_that_is_converted(tmp_path: Pa
     (variant,) = OnnxFormat().variants(OnnxConfig(), [parent])
     subject = models.function()
     data = OnnxFormat().convert(
-        tmp_path / parent.file, subject.example, subject.signature, variant, tmp_path / variant.file
+        tmp_path / parent.file, LoaderData(subject.example), subject.signature, variant, tmp_path / variant.file
     )
     assert data["signature"] == "triple"
     with OnnxCPU(tmp_path / variant.file, subject.signature, variant.parameters) as runner:

@@ -9,6 +9,7 @@ import pytest
 import torch_models
 
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.base import LoaderData
 from pytest_navigator.formats.exportedprogram import TorchExportConfig
 from pytest_navigator.formats.exportedprogram import TorchExportedProgramFormat
 from pytest_navigator.formats.onnx import OnnxFormat
@@ -37,7 +38,7 @@ def converted(subject: Subject, made: tuple[Format, Any], path: Path, **options:
     parent = form.as_source(config)
     variant = OnnxFormat().variants(OnnxConfig(**options), [parent])[0]
     file = path / variant.file
-    data = OnnxFormat().convert(path / parent.file, subject.example, subject.signature, variant, file)
+    data = OnnxFormat().convert(path / parent.file, LoaderData(subject.example), subject.signature, variant, file)
     assert variant.parent == parent.key == form.name
     return OnnxCPU(file, subject.signature, variant.parameters), data
 
