@@ -46,10 +46,9 @@ def _with_batch(profile: Profile, signature: Signature, size: int | None) -> Pro
     if axis is None or size is None:
         return profile
     sizes = dict(zip(WORDS, (1, optimal_batch_size(size), size), strict=True))
+    changed = {name for name, shapes in profile.items() if name in batched and shapes["max"][axis] != size}
     return {
-        name: {word: _at(shapes[word], axis, sizes[word]) for word in WORDS}
-        if name in batched and shapes["max"][axis] != size
-        else shapes
+        name: {word: _at(shapes[word], axis, sizes[word]) for word in WORDS} if name in changed else shapes
         for name, shapes in profile.items()
     }
 
