@@ -161,7 +161,7 @@ class TensorRTRTXConfig(_EngineConfig):
             return
         given = self.compute_capabilities
         several = (given,) if isinstance(given, str) else tuple(given)
-        texts = tuple(one if isinstance(one, str) else ".".join(map(str, one)) for one in several)
+        texts = tuple(".".join(map(str, one)) if isinstance(one, (tuple, list)) else str(one) for one in several)
         if not texts or not all(re.fullmatch(r"\d+\.\d", text) for text in texts):
             raise ConfigError(f"{type(self).__name__}.compute_capabilities={given!r}: write '8.6' or ('8.6', '8.9')")
         object.__setattr__(self, "compute_capabilities", texts)

@@ -60,6 +60,7 @@ def in_half(model: Any, kept: list[str] | None, wide: bool) -> Any:
         kept: operators that stay in float32, between casts; None: the converter's own list of them.
     """
     from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
 
     before = {tensor.name: array_of(tensor) for tensor in tensors(model.graph)} if wide else {}
     made = convert_float_to_float16(
@@ -67,6 +68,7 @@ def in_half(model: Any, kept: list[str] | None, wide: bool) -> Any:
     )
     if wide:
         widen(made.graph, before)
+    OnnxModel.graph_topological_sort(made.graph)  # the converter puts its casts at the end
     return made
 
 
@@ -90,52 +92,88 @@ def widen(graph: Any, before: dict[str, Any]) -> None:
                 attribute.i = wide
 
 
-def quantize(source: str, target: str, samples: list[dict[str, Any]], kind: str) -> None:
-    """Write a model with Q/DQ nodes around its convolutions and matrix products, as TensorRT's parser takes them.
+QUANTIZED = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
+E4M3_MAX = 448.0
+PAIR = ("QuantizeLinear", "DequantizeLinear")
 
-    Signed and symmetric, and the bias stays as it is: TensorRT refuses zero points and quantized biases.
+
+def quantize(source: str, target: str, samples: list[dict[str, Any]], kind: str) -> None:
+    """Write a model with Q/DQ nodes before its convolutions and matrix products, as TensorRT's parser takes them.
+
+    ONNX Runtime measures the ranges: the largest absolute value of each tensor in the samples, of each channel of
+    weights in int8. Signed and symmetric, and the bias stays as it is: TensorRT refuses zero points and quantized
+    biases.
 
     Args:
-        samples: what ranges are measured on, arrays by input name.
-        kind: "int8" (per channel, ranges by largest absolute value) or "fp8" (E4M3, ranges by standard deviation,
-            which ONNX Runtime measures on samples of one shape: those of the commonest one).
+        samples: arrays by input name.
+        kind: "int8", or "fp8": E4M3, whose largest number stands for the same largest value.
     """
+    import onnx
     from onnxruntime import quantization
 
-    int8 = kind == "int8"
-    left = iter(samples if int8 else of_one_shape(samples))
+    left = iter(samples)
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> Any:
             return next(left, None)
 
-    number = quantization.QuantType.QInt8 if int8 else quantization.QuantType.QFLOAT8E4M3FN
-    method = quantization.CalibrationMethod.MinMax if int8 else quantization.CalibrationMethod.Distribution
     quantization.quantize_static(
         source,
         target,
         Reader(),
         quant_format=quantization.QuantFormat.QDQ,
-        op_types_to_quantize=["Conv", "ConvTranspose", "Gemm", "MatMul"],
-        per_channel=int8,
-        activation_type=number,
-        weight_type=number,
-        calibrate_method=method,
+        op_types_to_quantize=QUANTIZED,
+        per_channel=kind == "int8",
+        activation_type=quantization.QuantType.QInt8,
+        weight_type=quantization.QuantType.QInt8,
+        calibrate_method=quantization.CalibrationMethod.MinMax,
         use_external_data_format=Path(f"{source}.data").exists(),
-        extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
+        extra_options={
+            "ActivationSymmetric": True,
+            "WeightSymmetric": True,
+            "QuantizeBias": False,
+            "OpTypesToExcludeOutputQuantization": QUANTIZED,
+        },
     )
+    model = onnx.load(target)
+    if kind == "fp8":
+        in_fp8(model, {tensor.name: array_of(tensor) for tensor in tensors(onnx.load(source).graph)})
+    # Scales in float16, and float8, came with opset 19, which changes nothing else that is there.
+    entry = next(entry for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    entry.version, model.ir_version = max(entry.version, 19), max(model.ir_version, 9)
+    save(model, target)
 
 
-def of_one_shape(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the samples that have the commonest shapes, the first such ones if several are as common."""
-    shapes = [tuple(array.shape for array in sample.values()) for sample in samples]
-    commonest = max(shapes, key=shapes.count)
-    return [sample for sample, shape in zip(samples, shapes, strict=True) if shape == commonest]
+def in_fp8(model: Any, weights: dict[str, Any]) -> None:
+    """Make float8 of the int8 in the Q/DQ nodes of a model.
+
+    Args:
+        weights: of the model before it was quantized, by name.
+    """
+    import ml_dtypes
+    import numpy as np
+    import onnx
+
+    kind, found = onnx.TensorProto.FLOAT8E4M3FN, {tensor.name: tensor for tensor in model.graph.initializer}
+    pairs = [node for node in model.graph.node if node.op_type in PAIR]
+    wider = {name: array_of(found[name]) * np.float32(127 / E4M3_MAX) for name in {node.input[1] for node in pairs}}
+    for node in pairs:
+        if node.op_type != "DequantizeLinear" or node.input[0] not in found:
+            continue
+        stored = node.input[0]
+        numbers = weights[stored.removesuffix("_quantized")] / wider[node.input[1]]
+        values = numbers.clip(-E4M3_MAX, E4M3_MAX).astype(ml_dtypes.float8_e4m3fn)
+        found[stored].CopyFrom(onnx.helper.make_tensor(stored, kind, values.shape, values.tobytes(), raw=True))
+    for name, values in wider.items():
+        found[name].CopyFrom(onnx.numpy_helper.from_array(values, name))
+    for name in {node.input[2] for node in pairs}:
+        shape = array_of(found[name]).shape
+        found[name].CopyFrom(onnx.helper.make_tensor(name, kind, shape, bytes(int(np.prod(shape))), raw=True))
 
 
 def has_quantization(model: Any) -> bool:
     """Whether the model was trained or exported with Q/DQ nodes: it is left as it is."""
-    return any(node.op_type in ("QuantizeLinear", "DequantizeLinear") for node in nodes(model.graph))
+    return any(node.op_type in PAIR for node in nodes(model.graph))
 
 
 def nodes(graph: Any) -> list[Any]:
