@@ -7,6 +7,8 @@ import importlib.util
 import pkgutil
 import warnings
 
+import pytest
+
 import pytest_navigator
 
 # An in-process pytester run puts sys.modules back, and numpy (from 2.4 on) and torch refuse to be loaded a second time
@@ -36,3 +38,12 @@ for module in pkgutil.walk_packages(pytest_navigator.__path__, "pytest_navigator
         importlib.import_module(module.name)
 
 pytest_plugins = ["pytester"]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs a GPU, and the requirements that its mark names, with what is missing."""
+    from pytest_navigator.requirements import missing
+
+    marker = item.get_closest_marker("gpu")
+    if marker is not None and (why := missing(["cuda", *marker.args])):
+        pytest.skip(why)

@@ -15,6 +15,7 @@ from pytest_navigator import generation
 from pytest_navigator import packing
 from pytest_navigator import verification
 from pytest_navigator._compat import item_of
+from pytest_navigator.devices.assignment import release
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.libraries import tensorrt_title
 from pytest_navigator.devices.records import NONE
@@ -129,6 +130,7 @@ class Session:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Start the child early: its imports overlap the source step and the first export."""
         if not session.config.option.collectonly and any(generation.is_ours(item) for item in session.items):
+            release(variant.parameters for s in self.run.suites.values() for variant in s.matrix.variants.values())
             self.run.warm_up()
 
     def pytest_report_collectionfinish(self, config: pytest.Config) -> list[str]:
@@ -202,11 +204,13 @@ class Controller:
 
     def _device(self) -> str:
         """Return the GPUs; that there are none, for those who ask for TensorRT alone; "" for all others."""
-        config, found = self.run.config, devices()
-        asked = f"{config.option.nav_formats} {config.option.nav_runtimes} {config.option.nav_require}"
-        if config.option.collectonly or (found.missing == NONE and not re.search("trt|tensorrt", asked)):
+        option = self.run.config.option
+        if option.collectonly:
             return ""
-        return ", ".join([one_line(found), *filter(None, [tensorrt_title()])])
+        asked = f"{option.nav_formats} {option.nav_runtimes} {option.nav_require}"
+        if devices().missing == NONE and not re.search("trt|tensorrt", asked):
+            return ""
+        return ", ".join(filter(None, (one_line(devices()), tensorrt_title())))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

@@ -82,6 +82,7 @@ def test_a_run_that_was_killed_while_it_wrote_leaves_a_folder_that_the_next_one_
         (workspace.root / name).write_text("half")
     workspace.claim().release()
     assert sorted(path.name for path in workspace.root.iterdir()) == [
+        ".devices",
         ".pytest_navigator.json",
         ".pytest_navigator.lock",
     ]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator import requirements
-from pytest_navigator.devices import bound
 from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import PackageError
+from pytest_navigator.package import engines
 from pytest_navigator.package.runner import PackageRunner
 from pytest_navigator.package.selection import artifact_names
 from pytest_navigator.registry import builtin
@@ -35,18 +35,19 @@ def _registry() -> Registry:
     return builtin()
 
 
-def names(package: PackageFile, results: Results, variant: Variant) -> list[str]:
-    """Return the names of a format's files.
+def names(package: PackageFile, results: Results, variant: Variant) -> tuple[str, list[str]]:
+    """Return the folder of a format, of several engines that of the one that runs here, and the names of its files.
 
     Raises:
         PackageError: the package does not hold them; with the reason.
     """
     if not variant.file:
         raise PackageError(f"{variant.key} is the live model, which has no file")
-    found = artifact_names(package.files(), variant.key)
+    folder = engines.folder(results, variant, _registry().formats.get(variant.format))
+    found = artifact_names(package.files(), folder)
     if not found:
         raise PackageError(f"{package.path}: {_absence(package, results, variant)}")
-    return found
+    return folder, found
 
 
 def runtimes() -> set[str]:
@@ -81,20 +82,9 @@ def check_runs_here(results: Results, key: str, runner: str) -> None:
 
 def obstacle(results: Results, key: str, runner: str) -> str | None:
     """Return why a format cannot run on a runner here, None if it can."""
-    return _built_elsewhere(results, results.variant(key)) or requirements.missing(
-        results.suite.runners[runner].requires
-    )
-
-
-def _built_elsewhere(results: Results, variant: Variant) -> str | None:
-    """Return "built with ...; found ..." of an artifact that is bound to something else than this machine has."""
-    made, form = results.made(variant.key), _registry().formats.get(variant.format)
-    built = bound.recorded(made, variant.key) if made else None
-    if built is None:
-        return None
-    # Of a format that somebody else has written, its library cannot be asked for.
-    library = form.built_by(variant.parameters) if form else built.library
-    return bound.mismatch(built, bound.of_this_process(library))
+    variant, needed = results.variant(key), results.suite.runners[runner].requires
+    form = _registry().formats.get(variant.format)
+    return engines.mismatch(results, variant, form) or requirements.missing(needed)
 
 
 def runner_class(record: RunnerRecord) -> type[Runner]:

@@ -140,8 +140,8 @@ class Package:
             PackageError: there is no such format, or no file of it.
         """
         variant = Wanted(format).one_variant(self.results, self._usable())
-        names = artifacts.names(self._file, self.results, variant)
-        return self._workdir.extract(self._file, names) / variant.key / variant.file
+        folder, names = artifacts.names(self._file, self.results, variant)
+        return self._workdir.extract(self._file, names) / folder / variant.file
 
     def get_runner(
         self,

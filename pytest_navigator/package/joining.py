@@ -13,6 +13,7 @@ from pytest_navigator.package.archive import TEXTS
 from pytest_navigator.package.archive import Member
 from pytest_navigator.package.archive import write_archive
 from pytest_navigator.package.copying import Stored
+from pytest_navigator.package.engines import MACHINES
 from pytest_navigator.package.merging import merge
 from pytest_navigator.package.merging import told_apart
 from pytest_navigator.package.recorded import recorded
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from pytest_navigator.package.reader import PackageFile
     from pytest_navigator.package.results import Results
     from pytest_navigator.records import JSON
-
-MACHINES = "machines"
-"""Folder with what machines have of their own: logs, and scripts and configurations that are not the ones above."""
 
 KEPT = ("environment", "uuid", "timestamp")
 OWN = ("git", "version")
@@ -91,7 +89,7 @@ def _machine(package: PackageFile) -> dict[str, JSON]:
 
 def _write(packages: Mapping[str, PackageFile], merged: Merged, target: Path, *, override: bool) -> None:
     log = Member(LOG, navlog.render(merged.results).encode(errors="surrogateescape"))
-    members = {LOG: log, **_files(packages, merged.holders)}
+    members = {LOG: log, **_files(packages, merged)}
     digests = {name: _digest(each) for name, each in sorted(members.items())}
     content = _status(packages.values(), merged.results, digests)
     try:
@@ -117,18 +115,19 @@ def _status(packages: Iterable[PackageFile], results: Results, digests: Mapping[
     )
 
 
-def _files(packages: Mapping[str, PackageFile], holders: Mapping[str, Sequence[str]]) -> dict[str, Moved]:
+def _files(packages: Mapping[str, PackageFile], merged: Merged) -> dict[str, Moved]:
     """Return the files by their new names: each of who has it first, a variant's of who holds its artifact first."""
     found: dict[str, Moved] = {}
     for name, package in packages.items():
         for origin, digest in package.files().items():
-            holding = holders.get(origin.partition("/")[0], ())
+            key = origin.partition("/")[0]
+            holding, engine = merged.holders.get(key, ()), merged.apart.get((name, key))
             first = next(each for each in (*holding, *packages) if origin in packages[each].files())
             counts = not holding or name in holding or _apart(origin)
             if counts and first == name and origin != LOG:
                 found[origin] = Moved(origin, b"", package, origin)
-            elif _apart(origin) and (origin == LOG or packages[first].files()[origin] != digest):
-                place = f"{MACHINES}/{name}/{origin}"
+            elif engine if not _apart(origin) else origin == LOG or packages[first].files()[origin] != digest:
+                place = f"{MACHINES}/{engine or name}/{origin}"
                 found[place] = Moved(place, b"", package, origin)
     return found
 

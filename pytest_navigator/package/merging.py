@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.devices import bound
 from pytest_navigator.package.results import CARRIED
 from pytest_navigator.package.results import MACHINE
 from pytest_navigator.package.results import MADE
@@ -46,11 +47,13 @@ class Merged:
 
     Attributes:
         holders: key -> names of the parts that have the artifact of this variant that counts.
+        apart: part and key -> name of the machine whose own engine that part holds, beside the one that counts.
         conflicts: steps and artifacts about which the parts disagree, a line each.
     """
 
     results: Results
     holders: dict[str, list[str]]
+    apart: dict[tuple[str, str], str]
     conflicts: tuple[str, ...]
 
 
@@ -77,7 +80,11 @@ def merge(parts: Sequence[Part]) -> Merged:
     A skip is no opinion. The part that ran the live model goes before those that were run from its package.
     """
     parts = sorted(parts, key=lambda part: len(part.results.suite.provided))  # stable: in the order given otherwise
-    digests, holders, artifacts = _artifacts(parts)
+    digests, holders, differing = _artifacts(parts)
+    apart = {(part.name, key): machine for part, key in differing if (machine := _builder(part.results, key))}
+    artifacts = [
+        _different(holders[key][0], part.name, key) for part, key in differing if (part.name, key) not in apart
+    ]
     chosen, others, conflicts = [], [], []
     for outcomes in _by_step(parts).values():
         first, *rest = _ranked(_with_opinion(outcomes), digests)
@@ -94,7 +101,7 @@ def merge(parts: Sequence[Part]) -> Merged:
         machines={name: machine for one in every for name, machine in one.machines.items()},
         others=(*others, *(o for one in every for o in one.others)),
     )
-    return Merged(results, holders, (*artifacts, *conflicts))
+    return Merged(results, holders, apart, (*artifacts, *conflicts))
 
 
 def _renamed(results: Results, names: Mapping[str, str], machines: Mapping[str, JSON]) -> Results:
@@ -115,11 +122,11 @@ def _free(name: str, machine: Mapping[str, JSON], known: Mapping[str, Mapping[st
     return next(each for each in candidates if each not in known or known[each] == machine)
 
 
-def _artifacts(parts: Sequence[Part]) -> tuple[dict[str, str], dict[str, list[str]], list[str]]:
-    """Return each variant's digest that counts, who holds it, and who holds another one."""
+def _artifacts(parts: Sequence[Part]) -> tuple[dict[str, str], dict[str, list[str]], list[tuple[Part, str]]]:
+    """Return each variant's digest that counts, who holds it, and who holds another one of which variant."""
     digests: dict[str, str] = {}
     holders: dict[str, list[str]] = {}
-    conflicts = []
+    differing = []
     for part in parts:
         for variant in part.results.suite.variants:
             digest = _digest(part.results, variant)
@@ -128,11 +135,21 @@ def _artifacts(parts: Sequence[Part]) -> tuple[dict[str, str], dict[str, list[st
             if digests.setdefault(variant.key, digest) == digest:
                 holders.setdefault(variant.key, []).append(part.name)
                 continue
-            conflicts.append(
-                f"{variant.key}: {holders[variant.key][0]} and {part.name} made different files; run one of them from "
-                "the package of the other (--nav-model=PACKAGE)"
-            )
-    return digests, holders, conflicts
+            differing.append((part, variant.key))
+    return digests, holders, differing
+
+
+def _builder(results: Results, key: str) -> str:
+    """Return the machine that built an engine, which is of no use on the other machines; "" of any other artifact."""
+    made = results.made(key)
+    return str(made.data[MACHINE]) if made and bound.recorded(made, key) else ""
+
+
+def _different(first: str, second: str, key: str) -> str:
+    return (
+        f"{key}: {first} and {second} made different files; run one of them from the package of the other "
+        "(--nav-model=PACKAGE)"
+    )
 
 
 def _digest(results: Results, variant: Variant) -> str:

@@ -35,7 +35,8 @@ def rtx(capability: str, version: str = "1.7.1.116", capabilities: tuple[str, ..
     return on(capability, version, capabilities, "TensorRT-RTX")
 
 
-H200 = "with NVIDIA H200 (sm_90), TensorRT 10.12"
+H200_WITH = "NVIDIA H200 (sm_90), TensorRT"
+H200 = f"with {H200_WITH} 10.12"
 FITTING = {
     "the same": (on("9.0"), on("9.0")),
     "another build of the version": (on("9.0"), on("9.0", "10.12.1.2")),
@@ -53,12 +54,12 @@ OTHER = {
     "another minor version": (
         on("9.0"),
         on("9.0", "10.13.3"),
-        f"built {H200}; found NVIDIA H200 (sm_90), TensorRT 10.13",
+        f"built {H200}; found {H200_WITH} 10.13",
     ),
     "another major version": (
         on("9.0"),
         on("9.0", "11.12"),
-        f"built {H200}; found NVIDIA H200 (sm_90), TensorRT 11.12",
+        f"built {H200}; found {H200_WITH} 11.12",
     ),
     "an older GPU": (
         on("9.0", capabilities=("9.0+",)),

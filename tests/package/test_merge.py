@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,12 +19,21 @@ from recorded import correctness
 from recorded import profile
 from recorded import verify
 
+import pytest_navigator as nav
+from pytest_navigator.devices import bound
+from pytest_navigator.devices.bound import BUILT_WITH
+from pytest_navigator.devices.bound import BuiltWith
+from pytest_navigator.devices.bound import Library
+from pytest_navigator.devices.records import Gpu
+from pytest_navigator.errors import PackageError
+from pytest_navigator.formats.onnx import OnnxFormat
 from pytest_navigator.package import open_package
 from pytest_navigator.package import pack
 from pytest_navigator.package.recorded import recorded
 from pytest_navigator.package.results import CARRIED
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
+from pytest_navigator.records import plain
 from pytest_navigator.records import save
 from pytest_navigator.report import summary
 
@@ -347,3 +357,59 @@ def test_two_processes_may_merge_to_one_path(part: Part, tmp_path: Path) -> None
     assert ["exists" in error for error in sorted(errors)] == [False, True]
     assert set(merged(tmp_path / "all.nav").machines) == {"cpu", "gpu"}
     assert not list(tmp_path.glob(".all.nav*"))
+
+
+def engine(part: Part, name: str, gpu: str, capability: str, content: bytes) -> Path:
+    """Pack a model whose onnx stands for an engine that this machine has built."""
+    built = BuiltWith(gpu, capability, "570.1", "12.8", Library("ONNX Runtime", "1.0"), (capability,))
+    digest = hashlib.sha256(content).hexdigest()
+    steps = [
+        SOURCE,
+        replace(EXPORT, digest=digest, data={BUILT_WITH: plain(built)}),
+        replace(ON_CPU[2], digest=digest),
+    ]
+
+    def write(folder: Path) -> None:
+        (folder / "onnx" / "model.onnx").write_bytes(content)
+
+    return part(name, steps, {"cpu": {"name": "EPYC"}, "gpu": {"name": gpu}}, change=write)
+
+
+@pytest.mark.parametrize(("here", "expected"), [("9.0", b"hopper"), ("8.0", b"ampere")])
+def test_engines_of_two_gpus_are_both_kept_and_each_machine_gets_its_own(
+    part: Part, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: str, expected: bytes
+) -> None:
+    packages = (
+        engine(part, "h200", "NVIDIA H200", "9.0", b"hopper"),
+        engine(part, "a100", "NVIDIA A100", "8.0", b"ampere"),
+    )
+
+    ran = command("merge", *packages, "-o", "all.nav")
+
+    assert (ran.code, ran.err) == (0, "")
+    with open_package(tmp_path / "all.nav") as package:
+        package.verify()
+        assert package.read("onnx/model.onnx") == b"hopper"
+        assert package.read("machines/a100/onnx/model.onnx") == b"ampere"
+    monkeypatch.setattr(OnnxFormat, "built_by", lambda self, parameters: Library("ONNX Runtime", "1.0"))
+    monkeypatch.setattr(bound, "own_gpu", lambda: Gpu("this one", 1, here))
+    with nav.load(tmp_path / "all.nav") as loaded:
+        assert loaded.get_path("onnx").read_bytes() == expected
+
+
+def test_a_gpu_of_which_there_is_no_engine_is_told_what_there_is(
+    part: Part, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = (
+        engine(part, "h200", "NVIDIA H200", "9.0", b"hopper"),
+        engine(part, "a100", "NVIDIA A100", "8.0", b"ampere"),
+    )
+    command("merge", *packages, "-o", "all.nav")
+    monkeypatch.setattr(OnnxFormat, "built_by", lambda self, parameters: Library("ONNX Runtime", "1.0"))
+    monkeypatch.setattr(bound, "own_gpu", lambda: None)
+
+    with nav.load(tmp_path / "all.nav") as loaded, pytest.raises(PackageError) as caught:
+        loaded.get_runner("onnx", runtime="cpu")
+
+    text = "onnx cannot run on OnnxCPU here: built with NVIDIA H200 (sm_90), ONNX Runtime 1.0; found no CUDA device"
+    assert str(caught.value) == text

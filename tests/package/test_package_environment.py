@@ -16,13 +16,6 @@ from pytest_navigator.package.fingerprint import python_packages
 if TYPE_CHECKING:
     from pathlib import Path
 
-NVIDIA_SMI = """#!/bin/sh
-case "$1" in
---query-gpu=*) echo "NVIDIA H200, 570.1, 143771 MiB, 700.00 W";;
-*) echo "CUDA Version                           : 12.8";;
-esac
-"""
-
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
@@ -80,34 +73,6 @@ def test_no_framework_is_imported_for_it() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
 
     assert done.stdout.strip() == "[]"
-
-
-def test_a_gpu_is_described_as_nvidia_smi_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(tmp_path, "nvidia-smi", NVIDIA_SMI)
-    monkeypatch.setenv("PATH", str(tmp_path))
-
-    assert environment()["gpu"] == {
-        "name": "NVIDIA H200",
-        "driver_version": "570.1",
-        "memory": "143771 MiB",
-        "tdp": "700.00 W",
-        "cuda_version": "12.8",
-    }
-
-
-@pytest.mark.parametrize("text", ["#!/bin/sh\nexit 9\n", "#!/bin/sh\necho trouble\n", "#!/bin/sh\nexec sleep 60\n"])
-def test_a_driver_in_trouble_is_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    program(tmp_path, "nvidia-smi", text)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(sys.modules["pytest_navigator.package.fingerprint"], "TIMEOUT", 0.2)
-
-    assert environment()["gpu"] is None
-
-
-def test_without_a_driver_there_is_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-
-    assert environment()["gpu"] is None
 
 
 def test_git_tells_commit_branch_and_changes(repo: Path) -> None:

@@ -1,0 +1,100 @@
+"""What only a machine with a GPU can show: `pytest -m gpu`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_navigator.devices.found import devices
+from pytest_navigator.devices.memory import PeakMemory
+from pytest_navigator.devices.memory import free
+from pytest_navigator.machine import gpu_clock
+from pytest_navigator.package import environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MIB = 2**20
+PROJECT = """
+import pytest, torch
+
+@pytest.fixture(scope="session")
+def nav_model() -> torch.nn.Module:
+    return torch.nn.Linear(64, 64).eval(){place}
+
+@pytest.fixture(scope="session")
+def nav_dataloader():
+    return [torch.randn(3, 64) for _ in range(4)]
+"""
+RUNNERS = {"TorchCUDA", "TorchScriptCUDA", "TorchExportedProgramCUDA"}
+
+pytestmark = pytest.mark.gpu
+
+
+def test_the_driver_describes_the_gpu() -> None:
+    gpu = devices().gpus[0]
+
+    assert gpu.name
+    assert gpu.memory > 1000
+    assert float(gpu.compute_capability) >= 5
+    assert devices().cuda
+    assert environment()["gpu"]["name"] == gpu.name
+
+
+@pytest.mark.gpu("torch-cuda")
+def test_what_the_driver_says_is_what_pytorch_says() -> None:
+    import torch
+
+    gpus = devices().gpus
+
+    assert [gpu.name for gpu in gpus] == [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    assert gpus[0].compute_capability == ".".join(map(str, torch.cuda.get_device_capability(0)))
+
+
+@pytest.mark.gpu("torch-cuda")
+def test_memory_is_seen_and_given_back() -> None:
+    import torch
+
+    torch.zeros(1, device="cuda")
+    memory = PeakMemory()
+    held = torch.zeros(256 * MIB, dtype=torch.uint8, device="cuda")
+    memory.sample()
+    assert memory.peak is not None
+    assert memory.peak >= 256
+
+    del held
+    free()
+    assert torch.cuda.memory_reserved() < 256 * MIB
+    clock = gpu_clock()
+    assert clock is not None
+    assert clock > 0
+
+
+@pytest.mark.gpu("torch-cuda")
+@pytest.mark.parametrize("place", ["", '.to("cuda")'])
+def test_the_cuda_runners_of_pytorch_give_the_sources_numbers(pytester: pytest.Pytester, place: str) -> None:
+    pytester.makeconftest(PROJECT.format(place=place))
+
+    result = pytester.runpytest_subprocess(
+        "--nav-package=out.nav",
+        "--nav-formats=torchscript-trace,torch-exportedprogram",
+        "--nav-runtimes=cuda",
+        "--nav-profile-seconds=0.2",
+    )
+
+    assert result.ret == 0
+    found = figures(pytester.path / "out.nav")
+    assert found.keys() >= RUNNERS
+    assert all(memory is not None and memory > 0 for memory in found.values())
+
+
+def figures(path: Path) -> dict[str, float | None]:
+    """Return the device memory that was measured for each runner of a package."""
+    from pytest_navigator.package import open_package
+    from pytest_navigator.package.recorded import recorded
+    from pytest_navigator.package.results import profile_result
+
+    with open_package(path) as package:
+        profiles = [o for o in recorded(package).outcomes if o.step == "profile" and o.passed]
+    return {outcome.runner: profile_result(outcome).peak_gpu_memory for outcome in profiles}
