@@ -147,6 +147,8 @@ def assemble(
     """
     names = _names(settings, registry)
     kept = _kept(everything, names or wanted, settings, framework)
+    if not names:
+        kept = _runnable(kept, _cells(kept, settings, registry, live=live), settings, (framework, *provided))
     cells = _cells(kept, settings, registry, live=live)
     matrix = Matrix(
         framework=framework,
@@ -264,7 +266,21 @@ def _kept(
     """Drop the variants that nobody asked for, unless they are the source or a parent of one that stays."""
     _check_precisions(settings.precisions, variants)
     asked = [v for v in variants.values() if any(covers(name, v) for name in names)]
-    stay = {framework} | {v.key for v in asked if _precise(v, settings.precisions)}
+    return _with_line(variants, {framework} | {v.key for v in asked if _precise(v, settings.precisions)})
+
+
+def _runnable(
+    variants: Mapping[str, Variant], cells: Iterable[tuple[str, str]], settings: Settings, ready: Sequence[str]
+) -> dict[str, Variant]:
+    """Drop what nobody named and none of the chosen runtimes runs: an engine where only processors are asked for."""
+    if not settings.runtimes and settings.device is None:
+        return dict(variants)
+    required = {v.key for v in variants.values() if any(covers(name, v) for name in settings.require)}
+    return _with_line(variants, {*ready, *required, *(key for key, _ in cells)})
+
+
+def _with_line(variants: Mapping[str, Variant], stay: set[str]) -> dict[str, Variant]:
+    """Return some variants and what they are made from."""
     for variant in reversed(list(variants.values())):
         if variant.key in stay and variant.parent:
             stay.add(variant.parent)

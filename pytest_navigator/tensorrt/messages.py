@@ -51,7 +51,7 @@ def _noise(line: str) -> bool:
 def _polygraphy(log: str) -> str:
     """Return the last of Polygraphy's own errors, else the last line that it printed."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    own = [line.removeprefix("[!] ") for line in lines if line.startswith("[!] ")]
+    own = [line[4:] for line in lines if line.startswith(("[!] ", "[E] "))]
     return (own or lines or ["it printed nothing"])[-1]
 
 
