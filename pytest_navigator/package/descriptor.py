@@ -295,8 +295,7 @@ class Package:
         verified_only: bool,
     ) -> Figure:
         cells = set(wanted.cells(self.results, wanted.variants(self.results)))
-        found = strategies.candidates(self.results, include_source=include_source, verified_only=verified_only)
-        figures = [figure for figure in found if (figure.key, figure.runner) in cells]
+        figures = verdict.figures(self.results, cells, include_source=include_source, verified_only=verified_only)
         return strategies.choose(figures, strategies.DEFAULT if chosen is None else chosen)
 
     def _runner(self, key: str, name: str) -> PackageRunner:

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import StrategyError
 from pytest_navigator.package.strategies import candidates
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from collections.abc import Sequence
 
     from pytest_navigator.package.choice import Cell
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 
 BY_HAND = "set_verified"
 """Stands for the node id of a `verify_` test."""
+
+UNVERIFIED = (
+    "no verify_ test vouches for it, nor set_verified; write such a test, or call package.set_verified(format, "
+    "runtime), or leave out verified_only"
+)
 
 FAILED = (Status.FAILED, Status.XFAILED)
 
@@ -61,11 +68,29 @@ def runnable(results: Results, cells: Sequence[Cell], *, verified_only: bool = F
     """
     allowed = [cell for cell in cells if not verified_only or results.verified(*cell)]
     if not allowed:
-        raise PackageError(f"{_place(*cells[0])} is not verified: no verify_ test and no set_verified vouches for it")
+        raise PackageError(f"{_place(*cells[0])} is not verified: {UNVERIFIED}")
     ranked = sorted(allowed, key=lambda cell: not passed(results, *cell))
     found = [cell for cell in ranked if not _failure(results, *cell)]
     if not found:
         raise PackageError(_failure(results, *ranked[0]))
+    return found
+
+
+def figures(results: Results, cells: Collection[Cell], *, include_source: bool, verified_only: bool) -> list[Figure]:
+    """Return the figures that a strategy may choose from.
+
+    Raises:
+        StrategyError: there are some, but what the keywords ask for leaves none.
+    """
+    measured = [figure for figure in candidates(results) if (figure.key, figure.runner) in cells]
+    files = [f for f in measured if include_source or results.variant(f.key).file]
+    found = [f for f in files if not verified_only or results.verified(f.key, f.runner)]
+    if files and not found:
+        raise StrategyError(f"nothing that has figures is verified, {files[0].place} for example: {UNVERIFIED}")
+    if measured and not found:
+        raise StrategyError(
+            f"only the live model has figures ({measured[0].place}), and include_source=False leaves it out"
+        )
     return found
 
 
