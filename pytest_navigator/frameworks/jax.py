@@ -37,7 +37,8 @@ TRAINING = ("inference", "deterministic", "use_running_average")
 
 WHAT = (
     "(function, params) is needed, with the parameters in the function's argument `params` or its last one, a "
-    "flax.linen module with its variables (module, variables), a flax.nnx module, or a callable tree as equinox has them"
+    "flax.linen module with its variables (module, variables), a flax.nnx module, or a callable tree as equinox has "
+    "them"
 )
 
 
