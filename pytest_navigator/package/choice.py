@@ -40,6 +40,17 @@ FAMILIES = {
 """Its runtimes that are a framework -> the formats that the framework executes, on any device."""
 
 
+def one_runtime(runtime: str | None, provider: str | None) -> str | None:
+    """Return what was said by one of two keywords that are the same.
+
+    Raises:
+        PackageError: they say two things.
+    """
+    if runtime is not None and provider is not None and runtime != provider:
+        raise PackageError(f"runtime={runtime} and runtime_provider={provider} are the same keyword: give one of them")
+    return provider if runtime is None else runtime
+
+
 @dataclass(frozen=True)
 class Wanted:
     """The keywords of `Package.get_runner` and its like; None: any.
