@@ -42,6 +42,7 @@ KILLED = """
 import os, resource, signal, sys
 from pathlib import Path
 import pytest_navigator as nav
+from pytest_navigator.cli import main
 from pytest_navigator.package import pack
 
 what, source, target, place = sys.argv[1:]
@@ -57,6 +58,8 @@ else:
     sys.addaudithook(die)
 if what == "pack":
     pack(Path(source), Path(target), environment={})
+elif what == "merge":
+    main(["merge", *source.split(os.pathsep), "-o", target, "--force"])
 else:
     with nav.load(source) as package:
         package.save(target, override=what == "replace")
@@ -129,6 +132,18 @@ def test_a_process_that_is_killed_while_it_saves_a_new_package_leaves_none(pair:
         killed("new", pair, target, place)
         assert not target.exists()
     assert len(list(target.parent.iterdir())) == 2
+
+
+def test_a_merge_that_is_killed_while_it_replaces_a_package_leaves_the_old_one(
+    two: tuple[Path, Path], tmp_path: Path
+) -> None:
+    target = tmp_path / "here" / "out.nav"
+    target.parent.mkdir()
+    target.write_bytes(two[0].read_bytes())
+
+    for place in ("1000", "os.rename"):
+        killed("merge", os.pathsep.join(map(str, two)), target, place)
+        assert target.read_bytes() == two[0].read_bytes()
 
 
 def test_a_run_that_is_killed_while_it_packs_leaves_the_old_package_and_packs_again(
