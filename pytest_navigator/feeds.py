@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.records import Signature
+    from pytest_navigator.records import TensorSpec
 
     Infer = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
@@ -48,8 +49,8 @@ def check_feed(feed: Mapping[str, object], signature: Signature) -> None:
         raise ConfigError(f"input {absent[0]!r} is missing (the model's inputs: {', '.join(names)})")
 
 
-def check_types(feed: Mapping[str, object], signature: Signature) -> None:
-    """Raise ConfigError for what is no numpy array, or one of another type than the model's input."""
+def check_arrays(feed: Mapping[str, object], signature: Signature) -> None:
+    """Raise ConfigError for what is no numpy array, or one of another type or number of axes than the model's input."""
     import numpy as np
 
     from pytest_navigator.npz import dtype_name
@@ -60,3 +61,22 @@ def check_types(feed: Mapping[str, object], signature: Signature) -> None:
             raise ConfigError(f"input {spec.name!r} is a {type(array).__name__}: infer takes numpy arrays by name")
         if (found := dtype_name(array.dtype)) != spec.dtype:
             raise ConfigError(f"input {spec.name!r} is {found}, the model takes {spec.dtype}: convert it with astype")
+        if array.ndim != len(spec.shape):
+            raise ConfigError(_of_shape(spec, array))
+
+
+def shape_problem(feed: Mapping[str, np.ndarray], signature: Signature) -> str:
+    """Return which input has another size than the model's samples had in an axis of one size, "" if none has.
+
+    Some runtimes take such an input all the same: this is for those that did not.
+    """
+    for spec in signature.inputs:
+        array = feed[spec.name]
+        if any(size not in (-1, found) for size, found in zip(spec.shape, array.shape, strict=False)):
+            return _of_shape(spec, array)
+    return ""
+
+
+def _of_shape(spec: TensorSpec, array: np.ndarray) -> str:
+    axes = "; -1 is any size" if -1 in spec.shape else ""
+    return f"input {spec.name!r} has the shape {array.shape}, the model takes {spec.shape}{axes}"

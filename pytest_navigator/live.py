@@ -115,7 +115,7 @@ class Live:
             named = named_of(self.run.config)
             said = f"--nav-framework={names[0]}" if named else f'nav_config = NavConfig(framework="{names[0]}")'
             raise SourceError(
-                f"nav_model returned the path {str(model)!r}, which is no {self.framework.name} model; of a file, say "
+                f"the model is the path {str(model)!r}, which is no {self.framework.name} model; of a file, say "
                 f"what it is: {said} (one of: {', '.join(names)})"
             )
 

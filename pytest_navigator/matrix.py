@@ -178,14 +178,21 @@ def _wanted(settings: Settings, registry: Registry, framework: str) -> dict[str,
         return {f.name: [f.config()] for f in forms if f.default or f.name == framework}
     asked = _by_format(settings.formats, registry, framework)
     for name in asked:
-        _check_possible(registry.format(name), framework)
+        _check_possible(registry.format(name), registry, framework)
     return {name: configured.get(name, configs) for name, configs in asked.items()}
 
 
-def _check_possible(form: Format, framework: str) -> None:
+def _check_possible(form: Format, registry: Registry, framework: str) -> None:
     if framework not in (form.name, *form.frameworks):
-        sources = ", ".join(form.frameworks)
-        raise ConfigError(f"format {form.name!r} cannot be made of a {framework} model (only of: {sources})")
+        possible = ", ".join(sorted(f.name for f in _possible(registry, framework)))
+        raise ConfigError(
+            f"format {form.name!r} cannot be made of a {framework} model, but these can: {possible} (it is made of: "
+            f"{', '.join(form.frameworks)})"
+        )
+
+
+def _possible(registry: Registry, framework: str) -> list[Format]:
+    return [form for form in registry.formats.values() if framework in (form.name, *form.frameworks)]
 
 
 def _by_format(
@@ -212,7 +219,9 @@ def _owner(name: str, registry: Registry, framework: str) -> Format:
         return more[0]
     defaults = _expand({f.name: [f.config()] for f in registry.formats.values()}, registry, framework)
     if name not in defaults:
-        raise unknown("format", name, {*registry.formats, *defaults})
+        possible = {form.name for form in _possible(registry, framework)}
+        keys = {key for key, variant in defaults.items() if variant.format in possible}
+        raise unknown(f"format of a {framework} model", name, possible | keys)
     return registry.formats[defaults[name].format]
 
 

@@ -133,6 +133,11 @@ class Variant:
     parameters: dict[str, JSON] = field(default_factory=dict)
     runners: tuple[str, ...] = ()
 
+    @property
+    def place(self) -> str:
+        """Where a package has it ("onnx/model.onnx"); the key alone of the source."""
+        return f"{self.key}/{self.file}" if self.file else self.key
+
 
 @dataclass(frozen=True)
 class LoaderRecord:

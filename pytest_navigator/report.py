@@ -9,10 +9,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_navigator.package.results import MACHINE
-from pytest_navigator.package.results import profile_result
-from pytest_navigator.package.strategies import best
-from pytest_navigator.package.strategies import candidates
 from pytest_navigator.records import Status
+from pytest_navigator.summary_figures import best_figure
+from pytest_navigator.summary_figures import caveats
+from pytest_navigator.summary_figures import columns
+from pytest_navigator.summary_figures import p50
+from pytest_navigator.summary_figures import speed_up
+from pytest_navigator.summary_figures import strategies
 from pytest_navigator.tolerances import number
 
 if TYPE_CHECKING:
@@ -21,16 +24,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.package.results import Results
-    from pytest_navigator.package.strategies import Figure
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Outcome
 
 HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s", "speed-up", "verified")
 DETAIL = 32
 """Lines of a failure's details that the terminal shows."""
-
-CAVEAT = "*"
-"""Marks a latency that was unstable, disturbed by others or cut short."""
 
 NOT_MADE = (Status.FAILED, Status.XFAILED)
 WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped", Status.XFAILED: "xfailed"}
@@ -85,19 +84,11 @@ def summary(results: Results) -> list[str]:
         f"{results.suite.name} ({results.suite.framework})",
         *(columns([HEADINGS, *rows]) if rows else []),
         *_not_made(results),
-        *_best(results),
+        *strategies(results),
         *_unchecked_lines(results),
-        *_caveats(results),
+        *caveats(results),
         *_skips(results.outcomes),
         *_machines(results),
-    ]
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
 
 
@@ -176,7 +167,7 @@ def _identifier(output: str) -> str:
 
 def _row(results: Results, key: str, runner: str) -> tuple[str, ...]:
     made, checked = results.made(key), results.correctness(key, runner)
-    figure = _best_figure(results, key, runner)
+    figure = best_figure(results, key, runner)
     tolerance = (
         max((r["atol"] for r in checked.data["outputs"]), default=None)
         if checked and checked.data.get("outputs")
@@ -188,9 +179,9 @@ def _row(results: Results, key: str, runner: str) -> tuple[str, ...]:
         _word(made) if results.variant(key).file else "-",
         _word(checked),
         "-" if tolerance is None else number(tolerance),
-        _p50(results, figure) if figure else "-",
+        p50(results, figure) if figure else "-",
         f"{figure.throughput:.4g}" if figure else "-",
-        _speed_up(results, figure),
+        speed_up(results, figure),
         _verified(results, key, runner),
     )
 
@@ -207,78 +198,10 @@ def _word(outcome: Outcome | None) -> str:
     return WORDS[outcome.status] if outcome else "not run"
 
 
-def _best_figure(results: Results, key: str, runner: str) -> Figure | None:
-    """Return the figure at the smallest batch that was measured: the latency that people compare."""
-    mine = [f for f in candidates(results) if (f.key, f.runner) == (key, runner)]
-    return min(mine, key=lambda f: f.batch_size or 0, default=None)
-
-
-def _p50(results: Results, figure: Figure) -> str:
-    """Return a latency in ms, marked if there is something to know about it."""
-    measured = [o for o in results.profiles(figure.key, figure.runner) if o.passed]
-    noted = [profile_result(o).batch_size for o in measured if o.message]
-    return f"{figure.p50_latency:.4g}{CAVEAT if figure.batch_size in noted else ''}"
-
-
-def _speed_up(results: Results, figure: Figure | None) -> str:
-    """Compare with the source on the same device of the same machine at the same batch size."""
-    if figure is None:
-        return "-"
-    device = results.suite.runners[figure.runner].device
-    source = [
-        f
-        for f in candidates(results)
-        if f.key == results.suite.framework and f.batch_size == figure.batch_size
-        if results.suite.runners[f.runner].device == device and results.suite.runners[f.runner].runtime == device
-        if _measured_on(results, f) == _measured_on(results, figure)
-    ]
-    return f"{source[0].p50_latency / figure.p50_latency:.2f}x" if source and figure.p50_latency else "-"
-
-
-def _measured_on(results: Results, figure: Figure) -> JSON:
-    """Return the name of the machine, of a merged package."""
-    return results.profiles(figure.key, figure.runner)[0].data.get(MACHINE)
-
-
-def _best(results: Results) -> list[str]:
-    """Return the block of Model Navigator's strategies, a line each."""
-    found = best(results)
-    rows = (("MaxThroughputStrategy", found.throughput), ("MinLatencyStrategy", found.latency))
-    return [
-        f"{name}: {figure.key} on {figure.runner}, batch {figure.batch_size or '-'}: "
-        f"{_p50(results, figure)} ms, {figure.throughput:.4g} infer/s"
-        for name, figure in rows
-        if figure
-    ]
-
-
 def _not_made(results: Results) -> list[str]:
     """Return a line for the source that is not fit and for every format that could not be made, with the reason."""
     made = [o for o in results.outcomes if o.step in ("source", "export", "convert") and o.status in NOT_MADE]
     return [f"{WORDS[o.status]}: {f'{o.step} {o.key}'.strip()}: {o.message}" for o in made]
-
-
-def _caveats(results: Results) -> list[str]:
-    noted = [o for o in results.outcomes if o.passed and o.message]
-    return _notes([o for o in noted if o.step != "profile"]) + _figures_with_caveats(noted)
-
-
-def _notes(noted: Sequence[Outcome]) -> list[str]:
-    """Return a line for each caveat, with the steps that have it."""
-    steps: dict[str, list[str]] = {}
-    for outcome in noted:
-        steps.setdefault(outcome.message, []).append(outcome.id)
-    return [f"note: {', '.join(ids)}: {message}" for message, ids in steps.items()]
-
-
-def _figures_with_caveats(noted: Sequence[Outcome]) -> list[str]:
-    """Fold the caveats of figures: how many, and the worst one as an example."""
-    profiles = [o for o in noted if o.step == "profile"]
-    if not profiles:
-        return []
-    worst = max(profiles, key=lambda o: profile_result(o).contention or 0.0)
-    counted = "1 profile figure has" if len(profiles) == 1 else f"{len(profiles)} profile figures have"
-    return [f"note: {counted} a caveat ({CAVEAT} above), for example {worst.id}: {worst.message}"]
 
 
 def _shown(results: Results, key: str, runner: str) -> bool:

@@ -14,7 +14,7 @@ from pytest_navigator.requirements import missing
 
 ROOT = Path(__file__).parents[1]
 NUMBER = re.compile(r"\d[\d.]*(e[+-]?\d+)?\*?")
-VARIES = ("MaxThroughputStrategy:", "MinLatencyStrategy:")
+VARIES = ("MaxThroughputStrategy", "MinLatencyStrategy")
 """How lines start whose rest is another one on another machine."""
 
 
@@ -69,7 +69,7 @@ def not_seen(shown: str, output: str) -> list[str]:
 
 
 def _comparable(line: str) -> str:
-    start = next((start for start in VARIES if line.startswith(start)), line.partition("...")[0])
+    start = next((start for start in VARIES if line.strip().startswith(start)), line.partition("...")[0])
     return " ".join(NUMBER.sub("#", start.strip("= ")).split())
 
 

@@ -69,7 +69,7 @@ def test_the_source_is_checked_though_nobody_named_it(matrix_of):
 @pytest.mark.parametrize(
     ("flags", "config", "message"),
     [
-        ({"formats": ("onx",)}, {}, "unknown format 'onx'; did you mean 'onnx'?"),
+        ({"formats": ("onx",)}, {}, "unknown format of a torch model 'onx'; did you mean 'onnx'?"),
         ({"formats": ("torchscript-tracee",)}, {}, "did you mean 'torchscript-trace'?"),
         ({"runtimes": ("cpuu",)}, {}, "unknown runtime 'cpuu'; did you mean 'cpu'?"),
         ({"precisions": ("fp61",)}, {}, "unknown precision 'fp61'; did you mean 'fp16'?"),

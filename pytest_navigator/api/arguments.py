@@ -73,17 +73,18 @@ def configuration(
     if target_formats is None and not configs:
         return NavConfig(framework=framework, **said)
     names, configs = words(target_formats), configs or ()
-    kinds = CONFIGS.get(framework, ()) if names is None else [_kind(name) for name in names]
+    kinds = CONFIGS.get(framework, ()) if names is None else [_kind(name, framework) for name in names]
     live = [config for config in configs if type(config) not in FORMATS.values()]
     files = [config for kind in kinds for config in [c for c in configs if type(c) is kind] or [kind()]]
     return NavConfig(framework=framework, formats=[*live, *files], **said)
 
 
-def _kind(name: str) -> type[FormatConfig]:
+def _kind(name: str, framework: str) -> type[FormatConfig]:
     if name in TENSORRT_FORMATS:
         raise ConfigError(f"target_formats: {name!r} cannot be made: this version does not make it")
     if name not in FORMATS:
-        raise unknown("target format", name, map(str, FORMATS))
+        possible = [str(each) for each, kind in FORMATS.items() if kind in CONFIGS.get(framework, ())]
+        raise unknown(f"target format of a {framework} model", name, possible)
     return FORMATS[name]
 
 

@@ -21,7 +21,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("package", type=Path, metavar="PACKAGE")
     names = "formats, folders, files or patterns: onnx, model_input, 'onnx/*.py' (default: everything)"
     parser.add_argument("names", nargs="*", metavar="NAME", help=names)
-    parser.add_argument("-o", "--output", type=Path, default=Path(), metavar="DIR", help="folder (default: this one)")
+    output = "folder (default: one here that is named like the package, out for out.nav)"
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help=output)
     parser.add_argument("-f", "--force", action="store_true", help="replace files that are there")
 
 
@@ -29,14 +30,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Write them, and print the path of each."""
     with open_package(arguments.package) as package:
         names = _chosen(package, arguments.names)
-        there = [name for name in names if (arguments.output / name).exists()]
+        folder = arguments.output or Path(arguments.package.stem)
+        if folder.exists() and not folder.is_dir():
+            raise PackageError(f"{folder} is a file; nothing was written. Choose a folder with -o DIR")
+        there = [name for name in names if (folder / name).exists()]
         if there and not arguments.force:
             raise PackageError(
-                f"{arguments.output / there[0]} exists; nothing was written. Choose another folder with -o DIR, or "
-                "replace it with --force"
+                f"{folder / there[0]} exists; nothing was written. Choose another folder with -o DIR, or replace it "
+                "with --force"
             )
         for name in names:
-            print(*package.extract([name], arguments.output), flush=True)
+            print(*package.extract([name], folder), flush=True)
     return 0
 
 

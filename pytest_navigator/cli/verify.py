@@ -27,5 +27,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(problem)
     unknown = sum(not digest for digest in files.values())
     note = f" ({unknown} without a digest: only their checksums were compared)" if unknown else ""
-    print(f"{arguments.package}: {len(damaged)} of {len(files)} files damaged{note}")
+    said = f"{len(damaged)} of {len(files)} files are damaged" if damaged else f"all {len(files)} files are as recorded"
+    print(f"{arguments.package}: {said}{note}")
     return 1 if damaged else 0

@@ -122,9 +122,15 @@ def read_package(path: Path) -> PackageSource:
     Raises:
         PackageError: it is truncated or no package; it is of Model Navigator itself, or holds nothing to check.
     """
-    with open_package(path) as package, records_of(package):
+    with open_package(path) as package:
+        return source_of(package)
+
+
+def source_of(package: PackageFile) -> PackageSource:
+    """Read what an open package says; raises what `read_package` does."""
+    with records_of(package):
         if "suite" not in package.details:
-            raise PackageError(_foreign(path, package.status))
+            raise PackageError(_foreign(package.path, package.status))
         found = _read(package, recorded(package))
     _check(found)
     return found

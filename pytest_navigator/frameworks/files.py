@@ -60,7 +60,7 @@ class FileFramework(Framework):
 
         if not isinstance(model, str | Path):
             raise SourceError(
-                f"nav_model returned {type(model).__name__}: the path of {_title(self.name)} is needed, since the "
+                f"the model is {type(model).__name__}: the path of {_title(self.name)} is needed, since the "
                 f"framework is {self.name!r}"
             )
         return FileSource(self, Path(model).absolute())

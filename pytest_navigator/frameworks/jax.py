@@ -36,8 +36,9 @@ TRAINING = ("inference", "deterministic", "use_running_average")
 """Attributes of flax's and equinox's modules that are False while a model is trained, None where they say nothing."""
 
 WHAT = (
-    "return (function, params) with the parameters in the function's argument `params` or its last one, a flax.linen "
-    "module with its variables (module, variables), a flax.nnx module, or a callable tree as equinox has them"
+    "(function, params) is needed, with the parameters in the function's argument `params` or its last one, a "
+    "flax.linen module with its variables (module, variables), a flax.nnx module, or a callable tree as equinox has "
+    "them"
 )
 
 
@@ -87,7 +88,7 @@ class JaxFramework(Framework):
     def source(self, model: object, parameters: dict[str, JSON]) -> JaxSource:
         """Wrap a model; `parameters` are the fields of JaxConfig."""
         if problem := _problem(model):
-            raise SourceError(f"nav_model returned {problem}: {WHAT}")
+            raise SourceError(f"the model is {problem}: {WHAT}")
         return JaxSource(self, model, parameters)
 
 

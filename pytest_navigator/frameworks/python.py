@@ -65,9 +65,9 @@ class PythonFramework(Framework):
     def source(self, model: object, parameters: dict[str, JSON]) -> PythonSource:
         """Wrap a function, a bound method or an object with `__call__`."""
         if inspect.isclass(model):
-            raise SourceError(f"nav_model returned the class {model.__name__}: return an instance of it")
+            raise SourceError(f"the model is the class {model.__name__}: an instance of it is needed")
         if not callable(model):
-            raise SourceError(f"nav_model returned {type_name(model)}, which cannot be called: return a function")
+            raise SourceError(f"the model is {type_name(model)}, which cannot be called: a function is needed")
         return PythonSource(self, model)
 
 
@@ -86,9 +86,9 @@ class PythonSource(Source):
         """
         called = self.model if inspect.isroutine(self.model) else type(self.model).__call__
         if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
-            raise SourceError("nav_model returned an async function: return one that calls it with asyncio.run")
+            raise SourceError("the model is an async function: one is needed that calls it with asyncio.run")
         if inspect.isgeneratorfunction(called):
-            raise SourceError("nav_model returned a generator function: return one that returns its arrays")
+            raise SourceError("the model is a generator function: one is needed that returns its arrays")
 
     def fingerprint(self) -> str | None:
         """Return None: the outputs tell one callable from another."""

@@ -93,12 +93,12 @@ class TensorFlowFramework(Framework):
     def source(self, model: object, parameters: dict[str, JSON]) -> TensorFlowSource:
         """Wrap a Keras model, a `tf.Module` with a tf.function, or a tf.function."""
         if isinstance(model, type):
-            raise SourceError(f"nav_model returned the class {model.__name__}: return an instance of it")
+            raise SourceError(f"the model is the class {model.__name__}: an instance of it is needed")
         _check_backend(model)
         try:
             return TensorFlowSource(self, model, callable_of(model))
         except TypeError as error:
-            raise SourceError(f"nav_model returned {type(model).__name__}: {error}") from None
+            raise SourceError(f"the model is {type(model).__name__}: {error}") from None
 
 
 class TensorFlowSource(Source):

@@ -89,9 +89,9 @@ class TorchFramework(Framework):
         import torch
 
         if isinstance(model, type) and issubclass(model, torch.nn.Module):
-            raise SourceError(f"nav_model returned the class {model.__name__}: return an instance of it")
+            raise SourceError(f"the model is the class {model.__name__}: an instance of it is needed")
         if not isinstance(model, torch.nn.Module):
-            raise SourceError(f"nav_model returned {type(model).__name__}: a torch.nn.Module is needed")
+            raise SourceError(f"the model is {type(model).__name__}: a torch.nn.Module is needed")
         return TorchSource(self, model, parameters)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 import uuid
 import zipfile
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ ZIP_HEADER = 30
 """Bytes before the name of a ZIP's first member."""
 FIRST = b"status.yaml"
 """Name of the first member of every package of ours."""
+
+LEFT = 3600.0
+"""Age in s of a half-written file from which on its writer was killed: a living one writes all the time."""
 
 LOST = "this file is no package and would be lost; choose another name or delete it"
 TIME = (1980, 1, 1, 0, 0, 0)
@@ -174,6 +178,7 @@ def _replacing(target: Path, *, override: bool) -> Iterator[Path]:
     """Give a path beside `target` to write to; it takes the place of `target` if the block ends well, else it goes."""
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(target)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
     try:
         yield temporary
@@ -185,6 +190,15 @@ def _replacing(target: Path, *, override: bool) -> Iterator[Path]:
         raise
     with suppress(OSError):  # some file systems cannot; the file itself is on the disk
         _sync_folder(target.parent)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what processes that were killed while they wrote this package have left beside it."""
+    name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{12}}")
+    for path in target.parent.iterdir():
+        with suppress(OSError):  # another process sweeps too
+            if name.fullmatch(path.name) and time.time() - path.stat().st_mtime > LEFT:
+                path.unlink()
 
 
 def _move(temporary: Path, target: Path, *, override: bool) -> None:

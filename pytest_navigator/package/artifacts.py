@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from pytest_navigator.registry import Registry
 
 
+NOT_GIVEN = (
+    "{key} is the live model, which no package holds: give it to {package} first, with package.load_source(model); "
+    "or leave it out of what strategies choose from, with include_source=False"
+)
+
+
 @cache
 def _registry() -> Registry:
     return builtin()

@@ -40,6 +40,17 @@ FAMILIES = {
 """Its runtimes that are a framework -> the formats that the framework executes, on any device."""
 
 
+def one_runtime(runtime: str | None, provider: str | None) -> str | None:
+    """Return what was said by one of two keywords that are the same.
+
+    Raises:
+        PackageError: they say two things.
+    """
+    if runtime is not None and provider is not None and runtime != provider:
+        raise PackageError(f"runtime={runtime} and runtime_provider={provider} are the same keyword: give one of them")
+    return provider if runtime is None else runtime
+
+
 @dataclass(frozen=True)
 class Wanted:
     """The keywords of `Package.get_runner` and its like; None: any.
@@ -68,7 +79,7 @@ class Wanted:
         own = results.suite.variants
         named = [v for v in own if self.format is None or covers(self.format, v)]
         if not named:
-            raise PackageError(unknown_text("format", str(self.format), {v.key for v in own} | {v.format for v in own}))
+            raise PackageError(self._absence(own))
         found = [variant for variant in named if self._fits(variant)]
         if not found:
             asked = ", ".join(f"{name}={value}" for name, value in self._parameters().items())
@@ -112,6 +123,12 @@ class Wanted:
         if self.runtime is not None and not any(runs(self.runtime, runner) for runner in known):
             raise PackageError(f"{_keys(variants)}: {unknown_text('runtime', str(self.runtime), names)}")
         raise PackageError(f"{_keys(variants)} has no runner on {self.device} (there are: {', '.join(sorted(names))})")
+
+    def _absence(self, own: Sequence[Variant]) -> str:
+        names = {v.key for v in own} | {v.format for v in own}
+        if self.format in {*Format}:
+            return f"there is no {self.format} in this package (there are: {', '.join(sorted(names))})"
+        return unknown_text("format", str(self.format), names)
 
     def _fits(self, variant: Variant) -> bool:
         return all(_same(name, variant.parameters.get(name), value) for name, value in self._parameters().items())

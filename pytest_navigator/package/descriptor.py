@@ -10,9 +10,9 @@ from typing import Any
 from pytest_navigator.enums import Format
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import artifacts
-from pytest_navigator.package import strategies
 from pytest_navigator.package import verdict
 from pytest_navigator.package.choice import Wanted
+from pytest_navigator.package.choice import one_runtime
 from pytest_navigator.package.elsewhere import differences
 from pytest_navigator.package.recorded import recorded
 
@@ -98,13 +98,10 @@ class Package:
             PackageError: there is no such format or runtime at all.
         """
         wanted = Wanted(
-            format, _one(runtime, runtime_provider), self._device, jit_type, precision, enable_xla, jit_compile
+            format, one_runtime(runtime, runtime_provider), self._device, jit_type, precision, enable_xla, jit_compile
         )
         try:
-            variants = wanted.variants(self.results)
-            if wanted.runtime is None:
-                return any(verdict.good(self.results, variant) for variant in variants)
-            return any(verdict.passed(self.results, *cell) for cell in wanted.cells(self.results, variants))
+            return verdict.status(self.results, wanted)
         except PackageError:
             known = format in {*Format, *(v.key for v in self.results.suite.variants)}
             if known and (wanted.runtime is None or wanted.runtime in artifacts.runtimes()):
@@ -176,10 +173,12 @@ class Package:
             StrategyError: no strategy has an answer.
         """
         wanted = Wanted(
-            format, _one(runtime, runtime_provider), self._device, jit_type, precision, enable_xla, jit_compile
+            format, one_runtime(runtime, runtime_provider), self._device, jit_type, precision, enable_xla, jit_compile
         )
         if format is None or strategies is not None:
-            figure = self._chosen(wanted, strategies, include_source, verified_only)
+            figure = verdict.chosen(
+                self.results, wanted, strategies, include_source=include_source, verified_only=verified_only
+            )
             return self._runner(figure.key, figure.runner)
         variant = wanted.one_variant(self.results, self._usable())
         cells = verdict.runnable(self.results, wanted.cells(self.results, [variant]), verified_only=verified_only)
@@ -197,7 +196,10 @@ class Package:
         Raises:
             StrategyError: no strategy has an answer.
         """
-        return self._chosen(Wanted(device=self._device), strategies, include_source, verified_only)
+        wanted = Wanted(device=self._device)
+        return verdict.chosen(
+            self.results, wanted, strategies, include_source=include_source, verified_only=verified_only
+        )
 
     def load_source(self, model: object) -> None:
         """Give the package its live model, which no file holds, so that its runners can run.
@@ -227,7 +229,7 @@ class Package:
             PackageError: it did not pass correctness there, or a `verify_` test of it failed.
         """
         wanted = Wanted(
-            format, _one(runtime, runtime_provider), self._device, jit_type, precision, enable_xla, jit_compile
+            format, one_runtime(runtime, runtime_provider), self._device, jit_type, precision, enable_xla, jit_compile
         )
         variant = wanted.one_variant(self.results, self._usable())
         self.results = verdict.verified(self.results, wanted.cells(self.results, [variant]))
@@ -287,18 +289,6 @@ class Package:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _chosen(
-        self,
-        wanted: Wanted,
-        chosen: Strategy | Sequence[Strategy] | None,
-        include_source: bool,
-        verified_only: bool,
-    ) -> Figure:
-        cells = set(wanted.cells(self.results, wanted.variants(self.results)))
-        found = strategies.candidates(self.results, include_source=include_source, verified_only=verified_only)
-        figures = [figure for figure in found if (figure.key, figure.runner) in cells]
-        return strategies.choose(figures, strategies.DEFAULT if chosen is None else chosen)
-
     def _runner(self, key: str, name: str) -> PackageRunner:
         variant, record = self.results.variant(key), self.results.suite.runners[name]
         artifacts.check_runs_here(self.results, key, name)
@@ -310,17 +300,8 @@ class Package:
 
     def _live(self, variant: Variant) -> Source:
         if self._source is None:
-            raise PackageError(
-                f"{variant.key} is the live model, which no package holds: give it to {self.path.name} first, with "
-                "package.load_source(model); or leave it out of what strategies choose from, with include_source=False"
-            )
+            raise PackageError(artifacts.NOT_GIVEN.format(key=variant.key, package=self.path.name))
         return self._source
 
     def _usable(self) -> list[str]:
         return [key for key, good in self.get_formats_status().items() if good]
-
-
-def _one(runtime: str | None, provider: str | None) -> str | None:
-    if runtime is not None and provider is not None and runtime != provider:
-        raise PackageError(f"runtime={runtime} and runtime_provider={provider} are the same keyword: give one of them")
-    return provider if runtime is None else runtime

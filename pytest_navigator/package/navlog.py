@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.package.names import names_of
 from pytest_navigator.package.names import titles
 from pytest_navigator.package.privacy import scrubber
-from pytest_navigator.package.strategies import SUMMARY
-from pytest_navigator.package.strategies import candidates
+from pytest_navigator.package.strategies import best
 from pytest_navigator.records import Status
 
 if TYPE_CHECKING:
@@ -137,18 +136,16 @@ def _summary(row: Row, at: datetime) -> str:
 
 def _strategies(results: Results, at: datetime) -> list[str]:
     """Return Model Navigator's block for each strategy of the summary; the live model has no file."""
-    figures = candidates(results)
-    chosen = [(strategy.name, strategy.choose(figures)) for strategy in SUMMARY.values()] if figures else []
     return [
         line
-        for name, figure in chosen
+        for name, figure in best(results).winners
         for line in (
             _line(at, "INFO", "").rstrip(),
             f"Strategy: {name}",
             f"  Latency: {figure.p50_latency:.4f} [ms]",
             f"  Throughput: {figure.throughput:.4f} [infer/sec]",
             f"  Runner: {figure.runner}",
-            f"  Model: {'/'.join(filter(None, (figure.key, results.variant(figure.key).file)))}",
+            f"  Model: {results.variant(figure.key).place}",
         )
     ]
 

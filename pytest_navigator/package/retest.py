@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
+from pytest_navigator.files.package_source import source_of
 from pytest_navigator.package.copying import write_copy
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.records import plain
@@ -46,6 +47,7 @@ def checked_again(
     Raises:
         PackageError: the package holds nothing to check, or the run did not come to its end.
     """
+    source_of(package)  # what the run would refuse is said once, before it starts
     # The file stays readable for as long as it is open.
     with tempfile.TemporaryDirectory(prefix="pytest_navigator.") as name:
         folder = Path(name)

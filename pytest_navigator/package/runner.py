@@ -9,8 +9,9 @@ from typing import Any
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.feeds import called
+from pytest_navigator.feeds import check_arrays
 from pytest_navigator.feeds import check_feed
-from pytest_navigator.feeds import check_types
+from pytest_navigator.feeds import shape_problem
 from pytest_navigator.structure import Call
 
 if TYPE_CHECKING:
@@ -117,19 +118,25 @@ class PackageRunner:
 
         Args:
             feed_dict: one array per input.
-            check_inputs: whether names and types are compared with the model's.
+            check_inputs: whether names, types and numbers of axes are compared with the model's.
 
         Raises:
-            ConfigError: the runner is not active; an input is missing, does not exist or has another type.
+            ConfigError: the runner is not active; an input is missing, does not exist, or has another type, another
+                number of axes, or a size that the runtime does not take.
         """
         if check_inputs:
             check_feed(feed_dict, self.signature)
-            check_types(feed_dict, self.signature)
+            check_arrays(feed_dict, self.signature)
         with self._lock:
             if not self.is_active:
                 raise ConfigError(f"{self.name} is not active: use it as a context manager (with runner: ...)")
             started = time.perf_counter()
-            outputs = self._runner.infer(feed_dict)
+            try:
+                outputs = self._runner.infer(feed_dict)
+            except Exception as error:
+                if check_inputs and (problem := shape_problem(feed_dict, self.signature)):
+                    raise ConfigError(problem) from error
+                raise
             self._seconds = time.perf_counter() - started
         return outputs
 

@@ -83,21 +83,9 @@ def build(
         complete: whether the run covered the whole suite; False also if a step of the suite is missing.
         uuid, timestamp: of the package; "": a new one (random: Model Navigator's uuid1 tells the machine) and now.
     """
-    signature, source = results.signature, results.source_data
     status = {
-        "format_version": FORMAT_VERSION,
-        "model_navigator_version": MODEL_NAVIGATOR_VERSION,
-        "uuid": uuid or str(uuids.uuid4()),
-        "environment": dict(environment),
-        "config": _config(results),
-        "models_status": _models_status(results, own=True),
-        "input_metadata": _metadata(signature, "input"),
-        "output_metadata": _metadata(signature, "output"),
-        "dataloader_trt_profile": source.get("profile") or {},
-        "dataloader_max_batch_size": source.get("max_batch_size") or 0,
-        "status": _source_status(results.source),
-        "result": {},
-        "timestamp": timestamp or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}",
+        **_head(uuid or str(uuids.uuid4()), environment),
+        **_body(results, timestamp or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"),
         "pytest_navigator": {
             **details(results, git=git, complete=complete),
             "models_status": _models_status(results, own=False),
@@ -107,6 +95,30 @@ def build(
     # Names of files are looked up in the archive: they stay as they are.
     public["pytest_navigator"] |= {"left_out": dict(left_out or {}), "files": dict(files or {})}
     return public
+
+
+def _head(uuid: str, environment: Mapping[str, JSON]) -> dict[str, JSON]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "model_navigator_version": MODEL_NAVIGATOR_VERSION,
+        "uuid": uuid,
+        "environment": dict(environment),
+    }
+
+
+def _body(results: Results, timestamp: str) -> dict[str, JSON]:
+    signature, source = results.signature, results.source_data
+    return {
+        "config": _config(results),
+        "models_status": _models_status(results, own=True),
+        "input_metadata": _metadata(signature, "input"),
+        "output_metadata": _metadata(signature, "output"),
+        "dataloader_trt_profile": source.get("profile") or {},
+        "dataloader_max_batch_size": source.get("max_batch_size") or 0,
+        "status": _source_status(results.source),
+        "result": {},
+        "timestamp": timestamp,
+    }
 
 
 def setting(results: Results, name: str, default: JSON = None) -> JSON:

@@ -164,9 +164,14 @@ class Best:
     throughput: Figure | None = None
 
     @property
+    def winners(self) -> list[tuple[str, Figure]]:
+        """Name of each strategy and what it chooses, in the order of the summary; nothing if there are no figures."""
+        return [(strategy.name, figure) for name, strategy in SUMMARY.items() if (figure := getattr(self, name))]
+
+    @property
     def keys(self) -> set[str]:
         """Keys of the winning variants."""
-        return {figure.key for figure in (self.latency, self.throughput) if figure}
+        return {figure.key for _, figure in self.winners}
 
 
 DEFAULT: tuple[Strategy, ...] = (MaxThroughputAndMinLatencyStrategy(), MinLatencyStrategy())

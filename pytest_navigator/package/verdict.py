@@ -8,20 +8,31 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import StrategyError
+from pytest_navigator.package.strategies import DEFAULT
 from pytest_navigator.package.strategies import candidates
+from pytest_navigator.package.strategies import choose
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from collections.abc import Sequence
 
     from pytest_navigator.package.choice import Cell
+    from pytest_navigator.package.choice import Wanted
     from pytest_navigator.package.results import Results
     from pytest_navigator.package.strategies import Figure
+    from pytest_navigator.package.strategies import Strategy
     from pytest_navigator.records import Variant
 
 BY_HAND = "set_verified"
 """Stands for the node id of a `verify_` test."""
+
+UNVERIFIED = (
+    "no verify_ test vouches for it, nor set_verified; write such a test, or call package.set_verified(format, "
+    "runtime), or leave out verified_only"
+)
 
 FAILED = (Status.FAILED, Status.XFAILED)
 
@@ -61,12 +72,65 @@ def runnable(results: Results, cells: Sequence[Cell], *, verified_only: bool = F
     """
     allowed = [cell for cell in cells if not verified_only or results.verified(*cell)]
     if not allowed:
-        raise PackageError(f"{_place(*cells[0])} is not verified: no verify_ test and no set_verified vouches for it")
+        raise PackageError(f"{_place(*cells[0])} is not verified: {UNVERIFIED}")
     ranked = sorted(allowed, key=lambda cell: not passed(results, *cell))
     found = [cell for cell in ranked if not _failure(results, *cell)]
     if not found:
         raise PackageError(_failure(results, *ranked[0]))
     return found
+
+
+def status(results: Results, wanted: Wanted) -> bool:
+    """Return whether one of the formats that are meant was made and, with a runtime, passed correctness there.
+
+    Raises:
+        PackageError: there is no such format or runtime.
+    """
+    variants = wanted.variants(results)
+    if wanted.runtime is None:
+        return any(good(results, variant) for variant in variants)
+    return any(passed(results, *cell) for cell in wanted.cells(results, variants))
+
+
+def chosen(
+    results: Results,
+    wanted: Wanted,
+    strategies: Strategy | Sequence[Strategy] | None,
+    *,
+    include_source: bool,
+    verified_only: bool,
+) -> Figure:
+    """Return what strategies choose of the runners that are meant; None: the default ones.
+
+    Raises:
+        PackageError: there is no such runner.
+        StrategyError: no strategy has an answer, or the keywords leave nothing to choose from.
+    """
+    cells = set(wanted.cells(results, wanted.variants(results)))
+    found = _figures(results, cells, include_source=include_source, verified_only=verified_only)
+    return choose(found, DEFAULT if strategies is None else strategies)
+
+
+def _figures(results: Results, cells: Collection[Cell], *, include_source: bool, verified_only: bool) -> list[Figure]:
+    """Return the figures that a strategy may choose from.
+
+    Raises:
+        StrategyError: there are some, but what the keywords ask for leaves none.
+    """
+    found = _among(candidates(results, include_source=include_source, verified_only=verified_only), cells)
+    files = _among(candidates(results, include_source=include_source), cells)
+    measured = _among(candidates(results), cells)
+    if files and not found:
+        raise StrategyError(f"nothing that has figures is verified, {files[0].place} for example: {UNVERIFIED}")
+    if measured and not found:
+        raise StrategyError(
+            f"only the live model has figures ({measured[0].place}), and include_source=False leaves it out"
+        )
+    return found
+
+
+def _among(figures: Sequence[Figure], cells: Collection[Cell]) -> list[Figure]:
+    return [figure for figure in figures if (figure.key, figure.runner) in cells]
 
 
 def verified(results: Results, cells: Sequence[Cell]) -> Results:

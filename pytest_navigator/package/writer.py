@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid as uuids
+from contextlib import contextmanager
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -31,11 +32,13 @@ from pytest_navigator.records import plain
 from pytest_navigator.records import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from collections.abc import Mapping
     from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_navigator.package.results import Results
+    from pytest_navigator.package.selection import Selection
     from pytest_navigator.records import JSON
 
 STATUS = "status.yaml"
@@ -85,32 +88,46 @@ def pack(
     results = read_results(folder)
     whole = complete and not results.missing
     path = target if whole else partial_path(target)
-    try:
+    with _nothing_lost(path, folder):
         _write_texts(folder, results, save_data)
         selection = select(folder, results, keep=keep, save_data=save_data, required=required)
-        scrub = scrubber()
-        members = [member(name, file, scrub) for name, file in selection.files.items() if name != STATUS]
+        members = _members(selection)
         digests = {each.name: each.digest() for each in members}
-        content = dump(
-            status.build(
-                results,
-                this_environment() if environment is None else environment,
-                files=digests,
-                left_out=selection.left_out,
-                git=git,
-                complete=whole,
-                uuid=uuid or content_uuid(results, digests),
-                timestamp=timestamp or _end(results),
-            )
+        content = status.build(
+            results,
+            this_environment() if environment is None else environment,
+            files=digests,
+            left_out=selection.left_out,
+            git=git,
+            complete=whole,
+            uuid=uuid or content_uuid(results, digests),
+            timestamp=timestamp or _end(results),
         )
-        write_atomically(folder / STATUS, content)
-        write_archive(path, [Member(STATUS, content), *members], digests)
+        _write(folder, path, dump(content), members, digests)
+    return path
+
+
+@contextmanager
+def _nothing_lost(path: Path, folder: Path) -> Iterator[None]:
+    """Turn what the file system refuses into an error that says so."""
+    try:
+        yield
     except OSError as error:
         raise PackageError(
             f"cannot write {path}: {error.strerror or error}; what was there before is untouched, and the workspace "
             f"{folder} still has everything"
         ) from error
-    return path
+
+
+def _members(selection: Selection) -> list[Member]:
+    scrub = scrubber()
+    return [member(name, file, scrub) for name, file in selection.files.items() if name != STATUS]
+
+
+def _write(folder: Path, path: Path, content: bytes, members: Sequence[Member], digests: dict[str, str]) -> None:
+    """Write status.yaml into the workspace, and the package that begins with it."""
+    write_atomically(folder / STATUS, content)
+    write_archive(path, [Member(STATUS, content), *members], digests)
 
 
 def dump(content: JSON) -> bytes:

@@ -38,5 +38,7 @@ def provide(context: Context, package: PackageSource) -> Result:
 
 def _note(package: PackageSource) -> str:
     note = f"the outputs that {package.path.name} recorded stand for the live model"
+    if any(runner.live for runner in package.suite.runners.values()):
+        note += ", which no package holds: it has no figures here, and no format a speed-up"
     lost = ", ".join(package.lost())
     return f"{note}; compared by default tolerances here: {lost}" if lost else note

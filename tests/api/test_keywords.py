@@ -66,7 +66,7 @@ def test_target_formats_are_the_only_ones_with_their_configurations() -> None:
 @pytest.mark.parametrize(
     ("names", "problem"),
     [
-        ("onxx", "unknown target format 'onxx'; did you mean 'onnx'?"),
+        ("onxx", "unknown target format of a torch model 'onxx'; did you mean 'onnx'?"),
         ((nav.Format.ONNX, nav.Format.TENSORRT), "'trt' cannot be made: this version makes no TensorRT formats"),
     ],
 )

@@ -50,7 +50,8 @@ def test_a_script_gets_a_package_and_shows_what_pytest_shows(tmp_path: Path) -> 
         "twice::verify_func[python-cpu]",
     ]
     assert any(line.split()[:2] == ["python", "PythonRunner"] and line.split()[-1] == "yes" for line in lines)
-    assert any(line.startswith("MaxThroughputStrategy: python on PythonRunner, batch 2") for line in lines)
+    (best,) = [line.split() for line in lines if line.startswith("MaxThroughputStrategy ")]
+    assert best[3:] == ["PythonRunner", "python", "2"]
     assert lines[-3:] == [
         "[[(['sum', 'y'], (1, 3), True), (['sum', 'y'], (4, 3), True)]]",
         "{'python': True} ['python']",

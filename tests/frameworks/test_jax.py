@@ -148,7 +148,7 @@ def test_donated_parameters_are_told() -> None:
 @pytest.mark.parametrize(
     ("model", "problem"),
     [
-        (3, r"nav_model returned int: return \(function, params\)"),
+        (3, r"the model is int: \(function, params\) is needed"),
         (({"w": 1}, models.linear), "returned a tuple that starts with dict"),
         ((models.linear, {}, {}), "returned a tuple of 3"),
         (models.Scaled, "returned the class Scaled"),

@@ -76,7 +76,7 @@ def test_show_prints_the_status_as_json(package: Path) -> None:
 def test_verify_reads_every_file(package: Path) -> None:
     verified = command("verify", package)
 
-    assert (verified.code, verified.out) == (0, f"{package}: 0 of 20 files damaged\n")
+    assert (verified.code, verified.out) == (0, f"{package}: all 20 files are as recorded\n")
 
 
 def test_verify_names_every_damaged_file(package: Path) -> None:
@@ -87,7 +87,7 @@ def test_verify_names_every_damaged_file(package: Path) -> None:
     assert verified.code == 1
     damaged = [line.partition(" is damaged")[0] for line in verified.out.splitlines()[:-1]]
     assert damaged == [f"{package}: {name}" for name in ("onnx/model.onnx", "torchscript-trace/model.pt")]
-    assert verified.out.endswith("2 of 20 files damaged\n")
+    assert verified.out.endswith("2 of 20 files are damaged\n")
 
 
 def test_verify_says_what_it_cannot_know_of_a_foreign_package(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_verify_says_what_it_cannot_know_of_a_foreign_package(tmp_path: Path) ->
         file.writestr("status.yaml", "format_version: 0.3.1\n")
         file.writestr("onnx/model.onnx", b"x")
 
-    assert "0 of 1 files damaged (1 without a digest" in command("verify", tmp_path / "theirs.nav").out
+    assert "all 1 files are as recorded (1 without a digest" in command("verify", tmp_path / "theirs.nav").out
 
 
 @pytest.mark.parametrize(
@@ -123,6 +123,28 @@ def test_extract_without_names_takes_everything(package: Path, tmp_path: Path) -
     with zipfile.ZipFile(package) as archive:
         for name in archive.namelist():
             assert (tmp_path / "here" / name).read_bytes() == archive.read(name)
+
+
+def test_extract_fills_a_folder_with_the_packages_name_and_not_the_current_one(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+
+    extracted = command("extract", package, "onnx/model.onnx")
+
+    assert extracted.out == f"{package.stem}/onnx/model.onnx\n"
+    assert [path.name for path in (tmp_path / "empty").iterdir()] == [package.stem]
+
+
+def test_extract_says_that_its_folder_is_a_file(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / package.stem).write_text("years of work")
+    monkeypatch.chdir(tmp_path)
+
+    refused = command("extract", package)
+
+    assert refused.code == 2
+    assert f"{package.stem} is a file; nothing was written. Choose a folder with -o DIR" in refused.err
 
 
 def test_extract_replaces_nothing_unless_told_to(package: Path, tmp_path: Path) -> None:

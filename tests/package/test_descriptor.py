@@ -97,6 +97,13 @@ def test_an_unknown_format_is_told_with_those_there_are(package: nav.Package, na
             ask(name)
 
 
+def test_a_format_of_model_navigator_that_is_not_in_the_package_is_told_with_those_there_are(
+    package: nav.Package,
+) -> None:
+    with pytest.raises(PackageError, match=r"there is no trt in this package \(there are: onnx, torch, torchscript"):
+        package.get_runner(nav.Format.TENSORRT)
+
+
 def test_an_unknown_runtime_is_told_with_those_there_are(package: nav.Package) -> None:
     for ask in (package.get_status, package.get_runner, package.set_verified):
         with pytest.raises(PackageError, match=r"onnx: unknown runtime 'cqu'.*valid: OnnxCPU, cpu"):

@@ -65,6 +65,8 @@ def test_inputs_and_outputs_are_described(package: nav.Package) -> None:
         ({"x": np.ones((2, 5))}, "input 'x' is float64, the model takes float32: convert it with astype"),
         ({"x": [[1.0]]}, "input 'x' is a list: infer takes numpy arrays by name"),
         ({"y": np.ones(3)}, "unknown input 'y'"),
+        ({"x": np.ones(5, "float32")}, r"input 'x' has the shape \(5,\), the model takes \(-1, 5\); -1 is any size"),
+        ({"x": np.ones((2, 4), "float32")}, r"input 'x' has the shape \(2, 4\), the model takes \(-1, 5\)"),
     ],
 )
 def test_a_wrong_input_is_told(package: nav.Package, change: dict[str, Any], message: str) -> None:
@@ -153,10 +155,18 @@ def test_strategies_choose_the_runner(package: nav.Package) -> None:
     assert package.get_runner("onnx", strategies=nav.MaxThroughputStrategy()).format == "onnx"
 
 
+def test_that_only_the_live_model_has_figures_is_said_where_it_must_not_be_chosen(package: nav.Package) -> None:
+    with pytest.raises(
+        StrategyError, match=r"only the live model has figures \(torch on TorchCPU\), and include_source"
+    ):
+        package.get_runner("torch", strategies=nav.MinLatencyStrategy(), include_source=False)
+
+
 def test_only_verified_runners_are_taken_when_asked(package: nav.Package) -> None:
-    with pytest.raises(StrategyError, match="no figures to choose by"):
+    way_out = r".*package\.set_verified\(format, runtime\), or leave out verified_only"
+    with pytest.raises(StrategyError, match=f"nothing that has figures is verified, {way_out}"):
         package.get_runner(strategies=nav.MinLatencyStrategy(), verified_only=True)
-    with pytest.raises(PackageError, match="onnx on OnnxCPU is not verified"):
+    with pytest.raises(PackageError, match=f"onnx on OnnxCPU is not verified: {way_out}"):
         package.get_runner("onnx", verified_only=True)
 
     package.set_verified("onnx", "cpu")

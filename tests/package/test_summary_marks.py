@@ -46,7 +46,7 @@ def test_the_best_ones_latency_is_marked_too() -> None:
     noted = {"profile.torch.TorchCPU.batch1": CAVEATS[0], "profile.torchscript-trace.TorchScriptCPU.batch1": CAVEATS[1]}
     found = lines(noted)
 
-    assert "MinLatencyStrategy: torch on TorchCPU, batch 1: 1* ms, 1000 infer/s" in found
+    assert "MinLatencyStrategy     1*            1000                    TorchCPU  torch  1" in found
     assert any(line.startswith("note: 2 profile figures have a caveat (* above), ") for line in found)
 
 

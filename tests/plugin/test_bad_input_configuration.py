@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Failed = Callable[[pytest.RunResult], dict[str, str]]
 
 FLAGS = {
-    "--nav-formats=onx": "unknown format 'onx'; did you mean 'onnx'? (valid: *onnx, *)",
+    "--nav-formats=onx": "unknown format of a torch model 'onx'; did you mean 'onnx'? (valid: onnx, torch, *)",
     "--nav-formats=,": "*--nav-formats*',' names nothing; separate several with commas: onnx,torchscript-trace",
     "--nav-runtimes=gpu": "unknown runtime 'gpu'* (valid: *cuda*)",
     "--nav-runtimes=OnxCPU": "unknown runtime 'OnxCPU'; did you mean 'OnnxCPU'? (valid: *)",
@@ -44,7 +44,7 @@ CONFIGS = {
     "NavConfig(batch_szie=2)": "unknown field of NavConfig 'batch_szie'; did you mean 'batch_sizes'? (valid: *)",
     "NavConfig(formats=[OnnxConfig(opste=18)])": "unknown field of OnnxConfig 'opste'; did you mean 'opset'? *",
     "NavConfig(formats=[OnnxConfig(opset='18')])": "OnnxConfig.opset='18': opsets are numbers from 7 on",
-    "NavConfig(formats=['onx'])": "unknown format 'onx'; did you mean 'onnx'? (valid: *)",
+    "NavConfig(formats=['onx'])": "unknown format of a torch model 'onx'; did you mean 'onnx'? (valid: *)",
     "NavConfig(formats='onnx')": "NavConfig(formats='onnx'): a list or tuple is needed, not a string or a set",
     "NavConfig(formats={'onnx'})": "NavConfig(formats={'onnx'}): a list or tuple is needed, not a string or a set",
     "NavConfig(formats=[OnnxConfig(), OnnxConfig(opset=17)])": "format 'onnx' is configured twice: *opset=17*",

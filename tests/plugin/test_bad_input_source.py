@@ -65,15 +65,15 @@ LOADERS = {
 }
 
 MODELS = {
-    "None": ("None", "nav_model returned NoneType: a torch.nn.Module is needed"),
+    "None": ("None", "the model is NoneType: a torch.nn.Module is needed"),
     "a path": (
         "'model.pt'",
-        "nav_model returned the path 'model.pt', which is no torch model; of a file, say what it is: *",
+        "the model is the path 'model.pt', which is no torch model; of a file, say what it is: *",
     ),
-    "a class": ("torch.nn.ReLU", "nav_model returned the class ReLU: return an instance of it"),
+    "a class": ("torch.nn.ReLU", "the model is the class ReLU: an instance of it is needed"),
     "a state dict": (
         "torch.nn.Linear(5, 7).state_dict()",
-        "nav_model returned OrderedDict: a torch.nn.Module is needed",
+        "the model is OrderedDict: a torch.nn.Module is needed",
     ),
     "training": ("torch.nn.Linear(5, 7)", "nav_model is in training mode: Linear; return model.eval()"),
     "no values": (

@@ -317,7 +317,7 @@ def test_a_fixture_that_returns_no_path(pytester: pytest.Pytester, source_error:
         """
     )
     message = source_error()
-    assert message == "nav_model returned int: the path of an ONNX file is needed, since the framework is 'onnx'"
+    assert message == "the model is int: the path of an ONNX file is needed, since the framework is 'onnx'"
 
 
 def test_a_fixture_that_returns_another_file(pytester: pytest.Pytester, source_error: Callable[..., str]) -> None:

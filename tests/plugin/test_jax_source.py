@@ -1,10 +1,7 @@
-"""A JAX model from end to end: flax variables, two inputs, two dynamic axes, every format, the scripts."""
+"""A JAX model from end to end: flax variables, two inputs, two dynamic axes, every format."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,45 +93,6 @@ def test_a_flax_model_runs_through_every_format(pytester: pytest.Pytester, nav: 
     assert package["config"]["framework"] == "jax"
     inputs = {spec["name"]: (spec["shape"], spec["dtype"]) for spec in package["input_metadata"]["metadata"]}
     assert inputs == {"input_ids": ([-1, -1], "int64"), "mask": ([-1, -1], "float32")}
-    assert_scripts_reproduce_it(pytester)
-
-
-ALL_IN_ONE = """
-import runpy, sys
-sys.modules["pytest_navigator"] = None
-for script, *options in map(str.split, sys.stdin):
-    sys.argv = [script, *options]
-    try:
-        runpy.run_path(script, run_name="__main__")
-    except SystemExit as end:
-        assert not end.code, (script, end.code)
-    print("done", script)
-"""
-"""Runs scripts in one process: to import TensorFlow in each would take minutes."""
-
-
-def assert_scripts_reproduce_it(pytester: pytest.Pytester) -> None:
-    """Run every script of the package where the plugin cannot be imported."""
-    folder = pytester.mkdir("unpacked")
-    subprocess.run([sys.executable, "-m", "zipfile", "-e", pytester.path / "out.nav", folder], check=True)
-    lines = []
-    for path in sorted(folder.rglob("reproduce_*.py")):
-        live = "--model=model:build" if "--model" in path.read_text() else ""
-        seconds = "--seconds=0.05" if "profiling" in path.name else ""
-        lines.append(f"{path.relative_to(folder).as_posix()} {live} {seconds}\n")
-    # Of the source two, of each format three, of the variant that was skipped the export's.
-    assert len(lines) == 2 + 3 * 3 + 1
-    done = subprocess.run(
-        [sys.executable, "-c", ALL_IN_ONE],
-        input="".join(lines),
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(pytester.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("\ndone ") + done.stdout.startswith("done ") == len(lines)
 
 
 def test_a_model_that_looks_at_values_leaves_no_red_item_that_nobody_asked_for(

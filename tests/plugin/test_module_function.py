@@ -165,9 +165,7 @@ def test_a_path_of_which_nobody_says_what_it_is_fails_the_source(
 ) -> None:
     pytester.makepyfile(models="import torch\n\ndef build():\n    return 'model.onnx'\n")
     message = source_error("--nav-model=models:build")
-    assert message.startswith(
-        "nav_model returned the path 'model.onnx', which is no torch model; of a file, say what it "
-    )
+    assert message.startswith("the model is the path 'model.onnx', which is no torch model; of a file, say what it ")
     assert "--nav-framework=onnx" in message
 
 

@@ -124,10 +124,10 @@ def test_a_model_of_another_module_is_no_function(
 @pytest.mark.parametrize(
     ("body", "returned", "loader", "message"),
     [
-        ("", "3", "", "nav_model returned int, which cannot be called: return a function"),
-        ("class Model: pass", "Model", "", "nav_model returned the class Model: return an instance of it"),
-        ("async def f(x): return x", "f", "", "nav_model returned an async function: return one that calls it with"),
-        ("def f(x): yield x", "f", "", "nav_model returned a generator function: return one that returns its arrays"),
+        ("", "3", "", "the model is int, which cannot be called: a function is needed"),
+        ("class Model: pass", "Model", "", "the model is the class Model: an instance of it is needed"),
+        ("async def f(x): return x", "f", "", "the model is an async function: one is needed that calls it with"),
+        ("def f(x): yield x", "f", "", "the model is a generator function: one is needed that returns its arrays"),
         ("def f(x): return object()", "f", "", "output is a object: arrays, None, bool, int"),
         ("def f(x): return x + np.random.randn()", "f", "", "the model's output changes from call to call"),
         ("def f(x): return 1 / 0", "f", "", "the model raised on sample 0: ZeroDivisionError"),

@@ -42,7 +42,7 @@ def test_a_skip_points_to_the_users_model(linear: pytest.Pytester, nav: Nav, mon
 def test_a_usage_error_is_said_once(linear: pytest.Pytester, nav: Nav) -> None:
     result = nav(formats="onx")
 
-    said = [line for line in result.outlines + result.errlines if "unknown format 'onx'" in line]
+    said = [line for line in result.outlines + result.errlines if "unknown format of a torch model 'onx'" in line]
     assert len(said) == 1
 
 

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.reproduce.others import MODULES
+from tests.reproduce.others import OTHERS
+from tests.reproduce.others import make_others
 from tests.reproduce.project import Project
 from tests.reproduce.project import Ran
 from tests.reproduce.project import make_project
@@ -17,3 +20,30 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def ran(project: Project) -> dict[tuple[str, str], Ran]:
     """How the script of every recorded step ended."""
     return run_all(project)
+
+
+@pytest.fixture(scope="session")
+def others(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The models of the other sources than PyTorch."""
+    for package in ("tensorflow", "tf2onnx", "jax", "jax2onnx"):
+        pytest.importorskip(package)
+    return make_others(tmp_path_factory.mktemp("others"), tmp_path_factory.mktemp("others_unpacked"), project)
+
+
+@pytest.fixture(scope="session")
+def others_ran(others: Project) -> dict[tuple[str, str], Ran]:
+    return run_all(others, MODULES)
+
+
+@pytest.fixture
+def home(model: str, request: pytest.FixtureRequest) -> Project:
+    """The project of the model that a test is about."""
+    found: Project = request.getfixturevalue("others" if model in OTHERS else "project")
+    return found
+
+
+@pytest.fixture
+def scripts(model: str, request: pytest.FixtureRequest) -> dict[tuple[str, str], Ran]:
+    """How the scripts of that project ended."""
+    found: dict[tuple[str, str], Ran] = request.getfixturevalue("others_ran" if model in OTHERS else "ran")
+    return found

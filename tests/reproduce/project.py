@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pytest_navigator.records import Outcome
@@ -97,6 +98,19 @@ def make_sliced():
 
 def make_branching():
     return Branching().eval()
+
+
+class Limited(torch.nn.Module):
+    """Takes six rows at most."""
+
+    def forward(self, x):
+        if x.shape[0] > 6:
+            raise ValueError(f"{len(x)} rows are too many")
+        return x * 2
+
+
+def make_limited():
+    return Limited().eval()
 '''
 
 TESTS = {
@@ -143,6 +157,14 @@ nav_model = pytest.fixture(scope="module")(models.make_pairs)
 @pytest.fixture(scope="module")
 def nav_dataloader():
     return [nav.Call(models.Batch(torch.randn(2, size), 0.25)) for size in (4, 6, 8)]
+""",
+    "limited": """
+nav_config = NavConfig(name="limited", runtimes=["cpu"], batch_sizes=[7], formats=["torchscript-script"])
+nav_model = pytest.fixture(scope="module")(models.make_limited)
+
+@pytest.fixture(scope="module")
+def nav_dataloader():
+    return [torch.randn(size, 3) for size in (2, 3)]
 """,
     "branching": """
 nav_config = NavConfig(name="branching", runtimes=["cpu"], profile=False,
@@ -253,6 +275,7 @@ class Project:
     root: Path
     unpacked: Path
     report: str
+    models: tuple[str, ...]
 
     def outcomes(self, model: str) -> dict[str, Outcome]:
         """Return what a suite has recorded, by the step's id."""
@@ -260,7 +283,8 @@ class Project:
 
     def workspace(self, model: str) -> SuiteFolder:
         """Return a suite's folder in the workspace."""
-        (suite,) = (s for s in Workspace(self.root / "navigator_workspace").suites() if s.suite.name == model)
+        workspaces = map(Workspace, self.root.rglob("navigator_workspace"))
+        (suite,) = (s for workspace in workspaces for s in workspace.suites() if s.suite.name == model)
         return suite
 
     def scripted(self, model: str) -> list[Outcome]:
@@ -291,18 +315,34 @@ def make_project(root: Path, unpacked: Path) -> Project:
     files = {f"test_{name}.py": HEAD + text for name, text in TESTS.items()}
     for name, content in {"models.py": MODELS, "extension.py": EXTENSION, "conftest.py": CONFTEST, **files}.items():
         (root / name).write_text(content)
+    report = run_plugin(root)
+    unpack(root, unpacked, TESTS)
+    write_user(unpacked, MODELS)
+    return Project(root, unpacked, report, tuple(TESTS))
+
+
+def run_plugin(root: Path, *options: str) -> str:
+    """Run pytest in a folder; returns what it printed."""
     command = "-m pytest --nav-package={model}.nav --nav-profile-seconds=0.05 -p no:randomly -p no:cacheprovider"
     done = subprocess.run(
-        [sys.executable, *command.split()], cwd=root, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, *command.split(), *options], cwd=root, capture_output=True, text=True, timeout=300, check=False
     )
-    for name in TESTS:
+    return done.stdout + done.stderr
+
+
+def unpack(root: Path, unpacked: Path, models: Iterable[str]) -> None:
+    """Unpack the packages of some models, each into a folder of its name."""
+    for name in models:
         with zipfile.ZipFile(root / f"{name}.nav") as archive:
             archive.extractall(unpacked / name)
+
+
+def write_user(unpacked: Path, models: str) -> None:
+    """Write what a user has beside the packages: the module of the models, and no pytest_navigator."""
     (unpacked / "user").mkdir()
-    (unpacked / "user" / "models.py").write_text(MODELS)
+    (unpacked / "user" / "models.py").write_text(models)
     (unpacked / "refusal").mkdir()
     (unpacked / "refusal" / "sitecustomize.py").write_text(REFUSAL)
-    return Project(root, unpacked, done.stdout + done.stderr)
 
 
 REFUSAL = """
@@ -319,8 +359,7 @@ sys.meta_path.insert(0, Refusal())
 FORKS = '''
 """Run scripts, each in a fork of this process, which has imported what all of them need (that saves minutes)."""
 import json, os, runpy, sys, traceback
-import numpy, onnx, onnxruntime, onnxscript, torch
-import torch._dynamo, torch._inductor.compile_fx, torch.onnx._internal.exporter._core
+import numpy, onnx, onnxruntime, onnxscript, torch, MODULES
 
 results = []
 for folder, command in json.load(sys.stdin):
@@ -349,12 +388,19 @@ json.dump(results, sys.stdout)
 '''
 
 
-def run_all(project: Project) -> dict[tuple[str, str], Ran]:
-    """Run the script of every outcome of every package, by (package, step)."""
-    steps = [(model, outcome) for model in TESTS for outcome in project.scripted(model)]
+TORCH = "torch._dynamo, torch._inductor.compile_fx, torch.onnx._internal.exporter._core"
+
+
+def run_all(project: Project, modules: str = TORCH) -> dict[tuple[str, str], Ran]:
+    """Run the script of every outcome of every package, by (package, step).
+
+    Args:
+        modules: what the scripts import and is slow to import.
+    """
+    steps = [(model, outcome) for model in project.models for outcome in project.scripted(model)]
     work = [(str(project.unpacked / model), project.command(model, outcome)) for model, outcome in steps]
     done = subprocess.run(
-        [sys.executable, "-c", FORKS],
+        [sys.executable, "-c", FORKS.replace("MODULES", modules)],
         input=json.dumps(work),
         env=project.environment(),
         stdout=subprocess.PIPE,

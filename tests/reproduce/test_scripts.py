@@ -11,6 +11,7 @@ import pytest
 
 from pytest_navigator.records import Status
 from pytest_navigator.reproduce.names import WORDS
+from tests.reproduce.others import OTHERS
 from tests.reproduce.project import TESTS
 
 if TYPE_CHECKING:
@@ -18,29 +19,30 @@ if TYPE_CHECKING:
     from tests.reproduce.project import Project
     from tests.reproduce.project import Ran
 
-ALL = list(TESTS)
+ALL = [*TESTS, *OTHERS]
 
 
 def of_step(project: Project, model: str, step: str) -> list[Outcome]:
     return [outcome for outcome in project.scripted(model) if outcome.step == step]
 
 
-def raised(detail: str) -> str:
-    """Return the last line of a traceback that names an error: its type and the first line of its message."""
-    return [line for line in detail.splitlines() if re.match(r"[\w.]+(Error|Exception|SymNode|Violation)\b.*: ", line)][
-        -1
-    ]
+ERROR = re.compile(r"[\w.]+(Error|Exception|SymNode|Violation|NotImplemented)\b.*: ")
+
+
+def raised(text: str) -> str:
+    """Return the last line that names an error: its type and the first line of its message; all of what is no trace."""
+    return [line for line in text.splitlines() if ERROR.match(line) or line == text][-1]
 
 
 @pytest.mark.parametrize("model", ALL)
-def test_every_step_that_ran_names_its_script_and_the_package_holds_it(project: Project, model: str):
-    ran = [o for o in project.outcomes(model).values() if o.status is not Status.SKIPPED and o.step in WORDS]
-    named = {o.id for o in project.scripted(model)}
+def test_every_step_that_ran_names_its_script_and_the_package_holds_it(home: Project, model: str):
+    ran = [o for o in home.outcomes(model).values() if o.status is not Status.SKIPPED and o.step in WORDS]
+    named = {o.id for o in home.scripted(model) if o.status is not Status.SKIPPED}
     assert {o.id for o in ran if "nscripted" not in o.id} == named
-    for outcome in project.scripted(model):
+    for outcome in home.scripted(model):
         script = str(outcome.data["script"]).split()[0]
-        assert (project.unpacked / model / script).is_file()
-        assert (project.unpacked / model / script.replace(".sh", ".py")).is_file()
+        assert (home.unpacked / model / script).is_file()
+        assert (home.unpacked / model / script.replace(".sh", ".py")).is_file()
 
 
 def test_scripts_have_model_navigators_names(project: Project):
@@ -69,10 +71,12 @@ def test_scripts_have_model_navigators_names(project: Project):
 
 @pytest.mark.parametrize("model", ALL)
 def test_a_correctness_script_measures_what_the_step_has_recorded(
-    project: Project, ran: dict[tuple[str, str], Ran], model: str
+    home: Project, scripts: dict[tuple[str, str], Ran], model: str
 ):
-    for outcome in of_step(project, model, "correctness"):
-        script = ran[model, outcome.id]
+    compared = [outcome for outcome in of_step(home, model, "correctness") if "outputs" in outcome.data]
+    assert compared
+    for outcome in compared:
+        script = scripts[model, outcome.id]
         for report in outcome.data["outputs"]:
             line = f"{report['name']}: max abs {report['atol']}, max rel {report['rtol']}: "
             line += "FAILED: " if report["problem"] else "passed\n"
@@ -82,25 +86,47 @@ def test_a_correctness_script_measures_what_the_step_has_recorded(
 
 @pytest.mark.parametrize("model", ALL)
 def test_the_script_of_a_good_export_writes_an_artifact_that_its_runtime_loads(
-    project: Project, ran: dict[tuple[str, str], Ran], model: str
+    home: Project, scripts: dict[tuple[str, str], Ran], model: str
 ):
-    for outcome in [*of_step(project, model, "export"), *of_step(project, model, "convert")]:
+    for outcome in [*of_step(home, model, "export"), *of_step(home, model, "convert")]:
         if outcome.passed:
-            script = ran[model, outcome.id]
+            script = scripts[model, outcome.id]
             assert script.code == 0, script.text
             written = script.text.splitlines()[-1].removeprefix("written: ")
             assert written.startswith(f"{outcome.key}/reproduced.")
-            assert (project.unpacked / model / written).stat().st_size > 0
+            assert (home.unpacked / model / written).stat().st_size > 0
 
 
-def test_the_script_of_a_failed_export_raises_the_same_error(project: Project, ran: dict[tuple[str, str], Ran]):
-    failed = [outcome for outcome in of_step(project, "branching", "export") if not outcome.passed]
-    assert [outcome.key for outcome in failed] == ["onnx", "torch-exportedprogram"]
+@pytest.mark.parametrize(
+    ("model", "steps"),
+    {
+        "branching": ["export.onnx", "export.torch-exportedprogram"],
+        "limited": ["profile.torch.TorchCPU.batch7", "profile.torchscript-script.TorchScriptCPU.batch7"],
+        "eager": ["export.tf-savedmodel"],
+        "uncommon": ["convert.onnx"],
+        "values": ["export.onnx", "export.stablehlo", "export.tf-savedmodel"],
+        "function": ["profile.python.PythonRunner.batch7"],
+        "saved": ["convert.onnx"],
+        "program": ["convert.onnx"],
+    }.items(),
+)
+def test_the_script_of_a_failed_step_raises_the_same_error(
+    home: Project, scripts: dict[tuple[str, str], Ran], model: str, steps: list[str]
+):
+    failed = [o for o in home.scripted(model) if o.status in (Status.FAILED, Status.XFAILED) and o.error != "mismatch"]
+    assert [outcome.id for outcome in failed] == steps
     for outcome in failed:
-        script = ran["branching", outcome.id]
+        script = scripts[model, outcome.id]
         assert script.code == 1
-        assert raised(script.text) == raised(outcome.detail)
+        assert raised(script.text).endswith(raised(outcome.detail))
         assert outcome.error in raised(script.text)
+
+
+def test_wrong_numbers_are_wrong_in_the_script_too(others: Project, others_ran: dict[tuple[str, str], Ran]):
+    for model, keys in {"leaning": ["onnx", "tf-savedmodel"], "traced": ["jax", "stablehlo"]}.items():
+        failed = [o for o in of_step(others, model, "correctness") if not o.passed]
+        assert [outcome.key for outcome in failed] == keys
+        assert all("FAILED: outside of the tolerance" in others_ran[model, o.id].text for o in failed)
 
 
 def test_a_script_exports_by_the_way_that_succeeded(project: Project):
@@ -117,21 +143,27 @@ def test_a_script_exports_by_the_way_that_succeeded(project: Project):
     assert "torch.jit.trace(Flat(model).eval(), tensors" in scripts["torchscript-trace"]
 
 
-def test_a_profiling_script_prints_the_latency_of_the_bare_call(project: Project, ran: dict[tuple[str, str], Ran]):
-    profiled = of_step(project, "linear", "profile")
-    assert len(profiled) == 6
+@pytest.mark.parametrize(
+    ("model", "count", "size"),
+    [("linear", 6, 5), ("keras", 3, 2), ("flat", 5, 2), ("function", 1, 2), ("script", 2, 2)],
+)
+def test_a_profiling_script_prints_the_latency_of_the_bare_call(
+    home: Project, scripts: dict[tuple[str, str], Ran], model: str, count: int, size: int
+):
+    profiled = [outcome for outcome in of_step(home, model, "profile") if outcome.passed]
+    assert len(profiled) == count
     for outcome in profiled:
-        script = ran["linear", outcome.id]
+        script = scripts[model, outcome.id]
         found = re.search(r"(\d+) inferences: p50 (\S+) ms, avg (\S+) ms", script.text)
         assert found, script.text
         assert int(found[1]) >= 5
         assert 0 < float(found[2]) < 1000
-        assert outcome.data["script"].endswith(" --batch-size 5")
+        assert outcome.data["script"].endswith(f" --batch-size {size}")
 
 
 @pytest.mark.parametrize("model", ALL)
-def test_no_script_mentions_the_plugin_as_a_module(project: Project, model: str):
-    for script in (project.unpacked / model).rglob("reproduce_*"):
+def test_no_script_mentions_the_plugin_as_a_module(home: Project, model: str):
+    for script in (home.unpacked / model).rglob("reproduce_*"):
         assert "pytest_navigator" not in script.read_text()
 
 
@@ -147,7 +179,9 @@ def test_the_failure_in_the_terminal_names_the_command(project: Project):
 
 def test_the_printed_command_needs_no_activated_environment(project: Project):
     (line,) = {
-        line for line in project.report.splitlines() if line.startswith("reproduce") and "torchscriptcpu" in line
+        line
+        for line in project.report.splitlines()
+        if line.startswith("reproduce") and "correctness-torchscriptcpu" in line
     }
     found = subprocess.run(
         line.partition(": ")[2],
@@ -161,8 +195,8 @@ def test_the_printed_command_needs_no_activated_environment(project: Project):
 
 
 @pytest.mark.parametrize("model", ALL)
-def test_no_package_tells_where_this_python_is(project: Project, model: str):
-    for file in (project.unpacked / model).rglob("*"):
+def test_no_package_tells_where_this_python_is(home: Project, model: str):
+    for file in (home.unpacked / model).rglob("*"):
         assert not file.is_file() or sys.executable.encode() not in file.read_bytes()
 
 

@@ -1,0 +1,109 @@
+"""The figures of a summary, as text (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.package.results import MACHINE
+from pytest_navigator.package.results import profile_result
+from pytest_navigator.package.strategies import best
+from pytest_navigator.package.strategies import candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.package.results import Results
+    from pytest_navigator.package.strategies import Figure
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Outcome
+
+CAVEAT = "*"
+"""Marks a latency that was unstable, disturbed by others or cut short."""
+
+STRATEGIES = ("Strategy", "Latency [ms]", "Throughput [infer/sec]", "Runner", "Model", "Batch")
+"""The lines of Model Navigator's block for a strategy, as columns, and the batch size that the figures are of."""
+
+
+def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
+    """Return rows with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return [f"{indent}{line}".rstrip() for line in lines]
+
+
+def best_figure(results: Results, key: str, runner: str) -> Figure | None:
+    """Return the figure at the smallest batch that was measured: the latency that people compare."""
+    mine = [f for f in candidates(results) if (f.key, f.runner) == (key, runner)]
+    return min(mine, key=lambda f: f.batch_size or 0, default=None)
+
+
+def p50(results: Results, figure: Figure) -> str:
+    """Return a latency in ms, marked if there is something to know about it."""
+    measured = [o for o in results.profiles(figure.key, figure.runner) if o.passed]
+    noted = [profile_result(o).batch_size for o in measured if o.message]
+    return f"{figure.p50_latency:.4g}{CAVEAT if figure.batch_size in noted else ''}"
+
+
+def speed_up(results: Results, figure: Figure | None) -> str:
+    """Compare with the source on the same device of the same machine at the same batch size."""
+    if figure is None:
+        return "-"
+    device = results.suite.runners[figure.runner].device
+    source = [
+        f
+        for f in candidates(results)
+        if f.key == results.suite.framework and f.batch_size == figure.batch_size
+        if results.suite.runners[f.runner].device == device and results.suite.runners[f.runner].runtime == device
+        if _measured_on(results, f) == _measured_on(results, figure)
+    ]
+    return _ratio(source[0].p50_latency / figure.p50_latency) if source and figure.p50_latency else "-"
+
+
+def _ratio(value: float) -> str:
+    """Return a speed-up: with two decimals, and with two digits where these would say little or nothing."""
+    return f"{value:.2f}x" if value >= 0.1 else f"{value:.2g}x"
+
+
+def _measured_on(results: Results, figure: Figure) -> JSON:
+    """Return the name of the machine, of a merged package."""
+    return results.profiles(figure.key, figure.runner)[0].data.get(MACHINE)
+
+
+def strategies(results: Results) -> list[str]:
+    """Return Model Navigator's block of strategies, a row each; nothing if there are no figures."""
+    rows = [
+        (
+            name,
+            p50(results, figure),
+            f"{figure.throughput:.4g}",
+            figure.runner,
+            results.variant(figure.key).place,
+            str(figure.batch_size or "-"),
+        )
+        for name, figure in best(results).winners
+    ]
+    return columns([STRATEGIES, *rows], indent="") if rows else []
+
+
+def caveats(results: Results) -> list[str]:
+    """Return a line for each step that passed with a note, those of figures folded."""
+    noted = [o for o in results.outcomes if o.passed and o.message]
+    return _notes([o for o in noted if o.step != "profile"]) + _figures_with_caveats(noted)
+
+
+def _notes(noted: Sequence[Outcome]) -> list[str]:
+    """Return a line for each caveat, with the steps that have it."""
+    steps: dict[str, list[str]] = {}
+    for outcome in noted:
+        steps.setdefault(outcome.message, []).append(outcome.id)
+    return [f"note: {', '.join(ids)}: {message}" for message, ids in steps.items()]
+
+
+def _figures_with_caveats(noted: Sequence[Outcome]) -> list[str]:
+    """Fold the caveats of figures: how many, and the worst one as an example."""
+    profiles = [o for o in noted if o.step == "profile"]
+    if not profiles:
+        return []
+    worst = max(profiles, key=lambda o: profile_result(o).contention or 0.0)
+    counted = "1 profile figure has" if len(profiles) == 1 else f"{len(profiles)} profile figures have"
+    return [f"note: {counted} a caveat ({CAVEAT} above), for example {worst.id}: {worst.message}"]
