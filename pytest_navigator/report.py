@@ -12,6 +12,7 @@ from pytest_navigator.package.results import MACHINE
 from pytest_navigator.package.results import profile_result
 from pytest_navigator.package.strategies import best
 from pytest_navigator.package.strategies import candidates
+from pytest_navigator.records import CACHED
 from pytest_navigator.records import Status
 from pytest_navigator.tolerances import number
 
@@ -37,6 +38,15 @@ WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped"
 
 REPORTED = "reported"
 """In the data of a failed outcome: a test has failed with it."""
+
+
+def cached_text(ran: str) -> str:
+    """Return what is said of an outcome of an earlier run: "cached 2026-11-21".
+
+    Args:
+        ran: when the step ran, ISO 8601.
+    """
+    return f"{CACHED} {ran[:10]}"
 
 
 def short_path(path: Path, start: Path) -> Path:
@@ -70,6 +80,8 @@ def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
     found += [
         (f"nav_{n}", v) for n, v in (("format", outcome.key), ("runner", outcome.runner), ("batch", outcome.batch)) if v
     ]
+    if outcome.cached:
+        found.append(("nav_cached", outcome.cached))
     for report in outcome.data.get("outputs", []):
         found.append((f"nav_atol_{report['name']}", float(report["atol"])))
     result = outcome.data.get("result")
@@ -88,6 +100,7 @@ def summary(results: Results) -> list[str]:
         *_best(results),
         *_unchecked_lines(results),
         *_caveats(results),
+        *_cached(results.outcomes),
         *_skips(results.outcomes),
         *_machines(results),
     ]
@@ -204,6 +217,8 @@ def _verified(results: Results, key: str, runner: str) -> str:
 
 
 def _word(outcome: Outcome | None) -> str:
+    if outcome and outcome.cached:
+        return CACHED
     return WORDS[outcome.status] if outcome else "not run"
 
 
@@ -259,7 +274,7 @@ def _not_made(results: Results) -> list[str]:
 
 
 def _caveats(results: Results) -> list[str]:
-    noted = [o for o in results.outcomes if o.passed and o.message]
+    noted = [o for o in results.outcomes if o.passed and o.message not in ("", cached_text(o.cached))]
     return [f"note: {o.id}: {o.message}" for o in noted if o.step != "profile"] + _figures_with_caveats(noted)
 
 
@@ -271,6 +286,15 @@ def _figures_with_caveats(noted: Sequence[Outcome]) -> list[str]:
     worst = max(profiles, key=lambda o: profile_result(o).contention or 0.0)
     counted = "1 profile figure has" if len(profiles) == 1 else f"{len(profiles)} profile figures have"
     return [f"note: {counted} a caveat ({CAVEAT} above), for example {worst.id}: {worst.message}"]
+
+
+def _cached(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a line for each day of which there are outcomes of earlier runs."""
+    days: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.cached:
+            days.setdefault(cached_text(outcome.cached), []).append(outcome.id)
+    return [f"{day}: {', '.join(steps)}" for day, steps in sorted(days.items())]
 
 
 def _shown(results: Results, key: str, runner: str) -> bool:
