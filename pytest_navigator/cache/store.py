@@ -69,7 +69,7 @@ class Store:
             return _parsed(folder, name)
         except PermissionError as error:
             self.warn(f"{folder} cannot be read ({error.strerror}) and is not used")
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             self._discard(folder)
         return None
 
@@ -143,7 +143,7 @@ def _parsed(folder: Path, name: str) -> Entry:
     """Read what an entry says of itself.
 
     Raises:
-        OSError, ValueError, TypeError, KeyError: it is half an entry, another one, or not as it was written.
+        OSError, ValueError, TypeError, KeyError, AttributeError: it is half an entry, another one, or was changed.
     """
     content = json.loads((folder / ENTRY).read_bytes())
     if content.pop("sha256") != _digest(content) or content["name"] != name:
