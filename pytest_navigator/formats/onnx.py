@@ -103,7 +103,7 @@ class OnnxFormat(Format):
 
     def depends_on(self, variant: Variant) -> JSON:
         """Return the digest of a ready file: its path says nothing of what is in it."""
-        ready = variant.parameters["model_path"]
+        ready = variant.parameters.get("model_path")  # a source has none
         return digest_of(Path(ready)) if ready and Path(ready).is_file() else None
 
     def requires_for(self, source: str) -> tuple[str, ...]:
