@@ -8,14 +8,14 @@ from pytest_navigator.package.results import MACHINE
 from pytest_navigator.package.results import profile_result
 from pytest_navigator.package.strategies import best
 from pytest_navigator.package.strategies import candidates
+from pytest_navigator.records import CACHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_navigator.package.results import Results
     from pytest_navigator.package.strategies import Figure
-    from pytest_navigator.records import CACHED
-from pytest_navigator.records import JSON
+    from pytest_navigator.records import JSON
     from pytest_navigator.records import Outcome
 
 CAVEAT = "*"
