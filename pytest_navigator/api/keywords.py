@@ -106,7 +106,7 @@ def exported(
     """
     _check_known("export", options, ExportOptions.__annotations__)
     fields = {**_fields(options), "runtimes": runtimes(options.get("runtimes"))}
-    config = configuration(framework, options.get("target_formats"), [*configs, *_engines(options)], **fields)
+    config = configuration(framework, options.get("target_formats"), [*configs, *engines(options)], **fields)
     return check(
         Given(model, dataloader, config.replace(batch_dim=options.get("batch_dim", 0))),
         options.get("workdir") or "navigator_workdir",
@@ -148,7 +148,7 @@ def _check_known(function: str, options: Mapping[str, object], valid: Collection
             raise unknown(f"keyword of {function}", name, valid)
 
 
-def _engines(options: Mapping[str, Any]) -> list[FormatConfig]:
+def engines(options: Mapping[str, Any]) -> list[FormatConfig]:
     """Return what the keywords say of TensorRT's engines, if they say anything."""
     said = {field: options[name] for name, field in TENSORRT.items() if options.get(name) is not None}
     return [TensorRTConfig(**said)] if said else []

@@ -49,6 +49,7 @@ def test_a_configuration_leaves_the_other_formats_in() -> None:
         nav.TorchScriptConfig(),
         nav.TorchExportConfig(),
         nav.OnnxConfig(opset=17),
+        nav.TensorRTConfig(),
     ]
 
 
@@ -67,7 +68,7 @@ def test_target_formats_are_the_only_ones_with_their_configurations() -> None:
     ("names", "problem"),
     [
         ("onxx", "unknown target format of a torch model 'onxx'; did you mean 'onnx'?"),
-        ((nav.Format.ONNX, nav.Format.TENSORRT), "'trt' cannot be made: this version makes no TensorRT formats"),
+        ((nav.Format.ONNX, "tttrt"), "unknown target format of a torch model 'tttrt'; did you mean 'trt'?"),
     ],
 )
 def test_a_format_that_cannot_be_made_is_an_error(names: Any, problem: str) -> None:
@@ -96,15 +97,21 @@ def test_an_unknown_keyword_is_told_with_the_nearest_one() -> None:
         jax.export(lambda x, params: x, {}, [], **arguments)
 
 
-def test_what_is_for_tensorrt_only_warns_where_the_caller_is(tmp_path: Path) -> None:
-    (tmp_path / "mine").write_text("a file is in the way")
-
-    with (
-        pytest.warns(UserWarning, match="precison_mode, max_workspace_size: without effect") as warned,
-        pytest.raises(ConfigError, match="mine"),
-    ):
-        torch.export(None, [], precison_mode="single", max_workspace_size=2**30, workdir=tmp_path / "mine" / "w")  # type: ignore[arg-type]
-    assert warned[0].filename == __file__
+def test_what_is_for_tensorrt_is_said_of_its_engines() -> None:
+    options = {
+        "target_precisions": (nav.TensorRTPrecision.FP16, "int8"),
+        "precison_mode": nav.TensorRTPrecisionMode.SINGLE,
+        "max_workspace_size": 2**30,
+        "trt_dynamic_axes": {"input": {0: (1, 4, 8)}},
+    }
+    (config,) = keywords.engines(options)
+    assert config == nav.TensorRTConfig(
+        precision=("fp16", "int8"),
+        precision_mode="single",
+        max_workspace_size=2**30,
+        trt_profiles=[{"input": {0: (1, 4, 8)}}],
+    )
+    assert keywords.engines({"opset": 17}) == []
 
 
 def test_the_code_of_the_document_runs(tmp_path: Path) -> None:
