@@ -11,8 +11,11 @@ from pytest_navigator.matrix import covers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from pytest_navigator.files.package_source import PackageSource
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.formats.base import FormatConfig
     from pytest_navigator.matrix import Matrix
     from pytest_navigator.records import Variant
     from pytest_navigator.registry import Registry
@@ -31,7 +34,7 @@ def package_matrix(package: PackageSource, settings: Settings, registry: Registr
     framework = package.suite.framework
     registry.framework(framework)
     variants = _recorded(package, registry)
-    variants |= _convertible(variants, framework, registry)
+    variants |= _convertible(variants, framework, registry, [str(name) for name in settings.formats or ()])
     _check_named(variants, package, settings)
     provided = tuple(v.key for v in package.exported if v.key in variants)
     wanted = list(dict.fromkeys(v.format for v in variants.values()))
@@ -52,18 +55,28 @@ def _recorded(package: PackageSource, registry: Registry) -> dict[str, Variant]:
     return found
 
 
-def _convertible(variants: Mapping[str, Variant], framework: str, registry: Registry) -> dict[str, Variant]:
-    """Return what can be converted from what is there, parents first."""
+def _convertible(
+    variants: Mapping[str, Variant], framework: str, registry: Registry, names: Sequence[str]
+) -> dict[str, Variant]:
+    """Return what can be converted from what is there, parents first; what is made by name only where it is named."""
     found: dict[str, Variant] = {}
     known = {variant.format for variant in variants.values()}
-    pending = [form for form in registry.formats.values() if framework in form.frameworks and form.name not in known]
+    forms = [form for form in registry.formats.values() if framework in form.frameworks and form.name not in known]
+    configs = {form.name: _configs(form, names) for form in forms}
+    pending = [form for form in forms if configs[form.name]]
     while ready := [form for form in pending if form.parent_for(framework) in known]:
         for form in ready:
             parents = [v for v in (*variants.values(), *found.values()) if v.format == form.parent_for(framework)]
-            found |= {variant.key: variant for variant in form.variants(form.config(), parents)}
+            found |= {v.key: v for config in configs[form.name] for v in form.variants(config, parents)}
         known |= {form.name for form in ready}
         pending = [form for form in pending if form not in ready]
     return found
+
+
+def _configs(form: Format, names: Sequence[str]) -> list[FormatConfig]:
+    """Return the configurations that are asked for: of the variants that are named, else the default one."""
+    named = [config for name in names if (config := form.named(name))]
+    return named or ([form.config()] if form.default or form.name in names else [])
 
 
 def _check_named(variants: Mapping[str, Variant], package: PackageSource, settings: Settings) -> None:

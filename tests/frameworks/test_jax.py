@@ -149,11 +149,11 @@ def test_donated_parameters_are_told() -> None:
     ("model", "problem"),
     [
         (3, r"the model is int: \(function, params\) is needed"),
-        (({"w": 1}, models.linear), "returned a tuple that starts with dict"),
-        ((models.linear, {}, {}), "returned a tuple of 3"),
-        (models.Scaled, "returned the class Scaled"),
-        ((models.linear,), "returned a tuple of 1"),
-        ((lambda *xs: xs, {}), "returned a function without an argument for its parameters"),
+        (({"w": 1}, models.linear), "a tuple that starts with dict"),
+        ((models.linear, {}, {}), "a tuple of 3"),
+        (models.Scaled, "the class Scaled"),
+        ((models.linear,), "a tuple of 1"),
+        ((lambda *xs: xs, {}), "a function without an argument for its parameters"),
     ],
 )
 def test_what_is_no_model_is_refused_and_the_error_says_what_is_one(model: object, problem: str) -> None:

@@ -156,10 +156,10 @@ class Several(tf.Module):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (keras.Sequential, "returned the class Sequential: return an instance"),
-        (np.zeros(3), "returned ndarray: a Keras model, a tf.Module or a tf.function is needed"),
-        (lambda x: x, "returned function: a Keras model, a tf.Module or a tf.function"),
-        (tf.Module(), "returned Module: it has no tf.function and no __call__"),
+        (keras.Sequential, "the class Sequential: an instance of it is needed"),
+        (np.zeros(3), "is ndarray: a Keras model, a tf.Module or a tf.function is needed"),
+        (lambda x: x, "is function: a Keras model, a tf.Module or a tf.function"),
+        (tf.Module(), "is Module: it has no tf.function and no __call__"),
         (Several(), r"several tf.functions \(first, second\) and no __call__: give it a __call__, or return"),
     ],
     ids=["class", "array", "function", "module", "several"],

@@ -85,7 +85,7 @@ def test_seeding_repeats_the_numbers_and_restores_the_old_state() -> None:
 
 @pytest.mark.parametrize(
     ("model", "message"),
-    [({"a": 1}, "returned dict: a torch.nn.Module"), (torch.nn.ReLU, "the class ReLU: return an instance")],
+    [({"a": 1}, "dict: a torch.nn.Module"), (torch.nn.ReLU, "the class ReLU: an instance of it is needed")],
 )
 def test_what_is_no_module_is_refused(model: object, message: str) -> None:
     with pytest.raises(SourceError, match=message):
