@@ -14,16 +14,23 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.settings import OPTIONS
 from pytest_navigator.settings import PROFILE
 from pytest_navigator.settings import Settings
+from pytest_navigator.settings import names
+from pytest_navigator.settings import one_of
 from pytest_navigator.settings import resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
     from pytest_navigator.config import NavConfig
     from pytest_navigator.files.config import FileConfig
 
-PATHS = ("--nav-package", "--nav-workspace", "--nav-model", "--nav-config")
+PATHS = ("--nav-package", "--nav-workspace", "--nav-model", "--nav-config", "--nav-cache")
 """Flags whose value pytest can take for an argument."""
+
+CACHED_STEPS = ("convert", "correctness")
+"""A measurement is cached for who asks for it only: it says how fast this machine was then."""
 
 MARKERS = {
     "nav": "a test that pytest-navigator generated",
@@ -48,6 +55,18 @@ MODEL_OPTIONS = (
 """Flag, what argparse does with it, how its value is called, help."""
 
 
+def _cached_steps(text: str) -> tuple[str, ...]:
+    """Parse `convert,correctness`."""
+    return tuple(one_of("convert", "correctness", "profile")(step) for step in names(text))
+
+
+CACHE_OPTIONS: tuple[tuple[str, str, Callable[[str], Any], str], ...] = (
+    ("--nav-cache", "DIR", str, "Folder with conversions and checks of earlier runs, to use and to add to"),
+    ("--nav-cache-steps", "STEPS", _cached_steps, "Of convert,correctness,profile (default: convert,correctness)"),
+)
+"""Flag, how its value is called, what parses it, help; each is an ini option too."""
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Add every flag and ini option of the plugin.
 
@@ -61,6 +80,9 @@ def add_options(parser: pytest.Parser) -> None:
         add(flag, action=action, metavar=metavar, dest=flag[2:].replace("-", "_"), default=None, help=text)
     add("--nav-workspace", metavar="DIR", dest="nav_workspace", help="Folder of the run (default: navigator_workspace)")
     add("--nav-resume", action="store_true", dest="nav_resume", help="Reuse what an unchanged earlier run recorded")
+    for flag, metavar, parse, text in CACHE_OPTIONS:
+        add(flag, metavar=metavar, type=parse, dest=flag[2:].replace("-", "_"), default=None, help=text)
+        parser.addini(flag[2:].replace("-", "_"), text, default=None)
     add(
         "--nav-in-process",
         action="store_true",
@@ -110,6 +132,8 @@ class RunOptions:
     no_git: bool
     show_config: bool
     file_config: FileConfig
+    cache: Path | None
+    cache_steps: tuple[str, ...]
 
 
 def active(config: pytest.Config) -> bool:
@@ -145,7 +169,24 @@ def run_options(config: pytest.Config) -> RunOptions:
         get("nav_no_git"),
         get("nav_show_config"),
         said,
+        _cache(config),
+        get("nav_cache_steps") or _ini(config, "nav_cache_steps", _cached_steps) or CACHED_STEPS,
     )
+
+
+def _cache(config: pytest.Config) -> Path | None:
+    """Return the folder of the cache: what a flag says starts from where pytest was, what the ini file says from it.
+
+    Raises:
+        ConfigError: the path is missing.
+    """
+    given, found = config.getoption("nav_cache"), config.getini("nav_cache")
+    if given is not None and not given.strip():
+        raise ConfigError("--nav-cache=: the path is missing; name a folder, like --nav-cache=navigator_cache")
+    if config.getoption("nav_cache_steps") and not (given or found):
+        raise ConfigError("--nav-cache-steps means nothing without --nav-cache=DIR")
+    folder = given or found
+    return Path(config.invocation_params.dir if given else config.rootpath, folder) if folder else None
 
 
 def _file_config(config: pytest.Config) -> FileConfig:

@@ -22,6 +22,9 @@ from pytest_navigator.errors import PackageError
 JSON = Any
 T = TypeVar("T")
 
+CACHED = "cached"
+"""In the data of an outcome that `--nav-cache` answered: when the step ran."""
+
 TEXT_TYPES = {"U": "str", "S": "bytes"}
 """numpy's kind of an array of text -> our name of its type."""
 
@@ -315,6 +318,16 @@ class Outcome:
     def id(self) -> str:
         """The id of the step, unique in its suite."""
         return step_id(self.step, self.key, self.runner, self.batch)
+
+    @property
+    def cached(self) -> str:
+        """When `--nav-cache` says that the step ran, UTC, ISO 8601; "" if this run ran it."""
+        return str(self.data.get(CACHED, ""))
+
+    @property
+    def spent(self) -> float:
+        """What the step took of this run's time, in s: nothing, if an earlier run has done it."""
+        return 0.0 if self.cached else self.duration
 
     def digest_of(self, key: str) -> str:
         """Return the SHA-256 of one variant's artifact: a source can bring several."""

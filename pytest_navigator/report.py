@@ -9,8 +9,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_navigator.package.results import MACHINE
+from pytest_navigator.records import CACHED
 from pytest_navigator.records import Status
 from pytest_navigator.summary_figures import best_figure
+from pytest_navigator.summary_figures import cached_text
 from pytest_navigator.summary_figures import caveats
 from pytest_navigator.summary_figures import columns
 from pytest_navigator.summary_figures import p50
@@ -69,6 +71,8 @@ def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
     found += [
         (f"nav_{n}", v) for n, v in (("format", outcome.key), ("runner", outcome.runner), ("batch", outcome.batch)) if v
     ]
+    if outcome.cached:
+        found.append(("nav_cached", outcome.cached))
     for report in outcome.data.get("outputs", []):
         found.append((f"nav_atol_{report['name']}", float(report["atol"])))
     result = outcome.data.get("result")
@@ -87,6 +91,7 @@ def summary(results: Results) -> list[str]:
         *strategies(results),
         *_unchecked_lines(results),
         *caveats(results),
+        *_cached(results.outcomes),
         *_skips(results.outcomes),
         *_machines(results),
     ]
@@ -195,6 +200,8 @@ def _verified(results: Results, key: str, runner: str) -> str:
 
 
 def _word(outcome: Outcome | None) -> str:
+    if outcome and outcome.cached:
+        return CACHED
     return WORDS[outcome.status] if outcome else "not run"
 
 
@@ -202,6 +209,15 @@ def _not_made(results: Results) -> list[str]:
     """Return a line for the source that is not fit and for every format that could not be made, with the reason."""
     made = [o for o in results.outcomes if o.step in ("source", "export", "convert") and o.status in NOT_MADE]
     return [f"{WORDS[o.status]}: {f'{o.step} {o.key}'.strip()}: {o.message}" for o in made]
+
+
+def _cached(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a line for each day of which there are outcomes of earlier runs."""
+    days: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.cached:
+            days.setdefault(cached_text(outcome.cached), []).append(outcome.id)
+    return [f"{day}: {', '.join(steps)}" for day, steps in sorted(days.items())]
 
 
 def _shown(results: Results, key: str, runner: str) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import field
 from dataclasses import fields
 from dataclasses import is_dataclass
 from dataclasses import replace
+from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 from pytest_navigator import matrix as matrices
+from pytest_navigator.cache.store import Store
 from pytest_navigator.described import described
 from pytest_navigator.detection import framework_of
 from pytest_navigator.errors import ConfigError
@@ -208,6 +210,17 @@ class Run:
                 check_target(str(start / package_path(self.options.package, suite.name)), self.options.workspace)
             record = replace(manifest(suite, self.options.package), verify=verify.get(suite.nodeid, {}))
             save(suite.folder.path / "suite.json", record)
+
+    @cached_property
+    def cache(self) -> Store | None:
+        """What `--nav-cache` has of earlier runs; None without it."""
+        return Store(self.options.cache, self.warn) if self.options.cache else None
+
+    def warn(self, text: str) -> None:
+        """Have the end of the run say, once, what went wrong without failing anything."""
+        line = f"WARNING: {text}"
+        if line not in self.hints:
+            self.hints.append(line)
 
     def close(self) -> None:
         """End what this process started."""

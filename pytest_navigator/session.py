@@ -15,6 +15,7 @@ from pytest_navigator import generation
 from pytest_navigator import packing
 from pytest_navigator import verification
 from pytest_navigator._compat import item_of
+from pytest_navigator.cache import store
 from pytest_navigator.devices.assignment import release
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.libraries import tensorrt_title
@@ -29,6 +30,7 @@ from pytest_navigator.report import short_path
 from pytest_navigator.run import RUN
 from pytest_navigator.run import Run
 from pytest_navigator.settings import config_lines
+from pytest_navigator.summary_figures import cached_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -78,8 +80,8 @@ class Session:
             self.run.note(collection.too_late(late[0], plugin, self.run.config))
 
     def pytest_ignore_collect(self, collection_path: Path, config: pytest.Config) -> bool | None:
-        """Keep pytest out of the workspace: with `python_files = *.py` it would run the scripts in it."""
-        if collection_path == self.run.options.workspace:
+        """Keep pytest out of workspace and cache: with `python_files = *.py` it would run the scripts in them."""
+        if collection_path in (self.run.options.workspace, self.run.options.cache):
             return True
         return self.run.named.ignored(collection_path, config) if self.run.named else None
 
@@ -154,6 +156,16 @@ class Session:
         with self.run.building(collection.place_of(item_of(request))):
             return (yield)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+        """Let `-v` say that an outcome is an earlier run's, and of when."""
+        ran = dict(getattr(report, "user_properties", ())).get("nav_cached")
+        return (
+            ("passed", ".", f"PASSED ({cached_text(str(ran))})")
+            if ran and report.when == "call" and report.passed
+            else None
+        )
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -182,6 +194,8 @@ class Controller:
         if config.option.collectonly:
             return
         packing.check_target(run.options.package, run.options.workspace)
+        if run.options.cache:
+            store.prepare(run.options.cache, run.options.workspace)
         if run.file_config.output_path:
             from pytest_navigator import conversions
 
@@ -195,6 +209,8 @@ class Controller:
         package = self.run.options.package or "none (--nav-package=PATH writes one)"
         workspace = short_path(self.run.options.workspace, self.run.config.invocation_params.dir)
         first = f"navigator: {__version__}, workspace: {workspace}, package: {package}"
+        if cache := self.run.options.cache:
+            first += f", cache: {short_path(cache, self.run.config.invocation_params.dir)}"
         crashed = ", ".join(self.run.workspace.crashed)
         return [
             first,
@@ -222,7 +238,7 @@ class Controller:
         """Take a worker's usage error and hints for the run's."""
         output = getattr(node, "workeroutput", {})
         self.run.problem = self.run.problem or output.get(PROBLEM, "")
-        self.run.hints = self.run.hints or output.get(HINTS, [])
+        self.run.hints = list(dict.fromkeys([*self.run.hints, *output.get(HINTS, [])]))
 
     @pytest.hookimpl(trylast=True)  # after the last step has been recorded, before the terminal's summary
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

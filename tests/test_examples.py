@@ -26,11 +26,12 @@ PACKAGES = {
     "tensorflow_keras": {"tensorflow_keras"},
     "jax_flax": {"jax_flax"},
     "onnx_file": {"digits"},
+    "tensorrt_resnet": {"tensorrt_resnet"},
     "many_models": {"autoencoder", "classifier-large", "classifier-small"},
 }
 
-NEEDS = {"openvino_plugin": "openvino"}
-"""A package that an example needs and that no extra of ours brings."""
+NEEDS = {"openvino_plugin": "openvino", "tensorrt_resnet": "tensorrt_rtx"}
+"""A package that an example needs and that is not there on every machine."""
 
 
 def test_every_example_is_tested_and_has_a_readme() -> None:

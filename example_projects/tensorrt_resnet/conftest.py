@@ -1,9 +1,10 @@
 import pytest
 import torch
+from resnet import ResNet18
+
 from pytest_navigator import NavConfig
 from pytest_navigator import TensorRTConfig
 from pytest_navigator import TensorRTRTXConfig
-from resnet import ResNet18
 
 nav_config = NavConfig(
     formats=[

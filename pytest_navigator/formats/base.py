@@ -115,6 +115,14 @@ class Format(ABC):
         """Return what making it needs in a suite of this source."""
         return self.requires
 
+    def depends_on(self, variant: Variant) -> JSON:
+        """Return what its artifact depends on beside its parameters, what it is made from and what it requires.
+
+        As plain data: the digest of a file that a parameter names, the version of a compiler. An artifact is only made
+        again, or taken from `--nav-cache`, according to what is known here.
+        """
+        return None
+
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a source that is a file of this format."""
         runners = tuple(runner.name for runner in self.runners)

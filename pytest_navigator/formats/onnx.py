@@ -22,6 +22,7 @@ from pytest_navigator.records import Variant
 from pytest_navigator.runners.onnx import OnnxCPU
 from pytest_navigator.runners.onnx import OnnxCUDA
 from pytest_navigator.runners.onnx import OnnxTensorRT
+from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,6 +102,11 @@ class OnnxFormat(Format):
         import onnx
 
         return onnx.load(path)
+
+    def depends_on(self, variant: Variant) -> JSON:
+        """Return the digest of a ready file: its path says nothing of what is in it."""
+        ready = variant.parameters.get("model_path")  # a source has none
+        return digest_of(Path(ready)) if ready and Path(ready).is_file() else None
 
     def requires_for(self, source: str) -> tuple[str, ...]:
         """Return what the way from this source to ONNX needs."""

@@ -96,7 +96,7 @@ def _step_rows(results: Results) -> list[Row]:
 
 def _row(outcome: Outcome, title: str, before: datetime | None) -> Row:
     started = _time(outcome.started) if outcome.started else before or EPOCH
-    return Row(title, outcome.status, started, started + timedelta(seconds=outcome.duration), _text(outcome))
+    return Row(title, outcome.status, started, started + timedelta(seconds=outcome.spent), _text(outcome))
 
 
 def _time(text: str) -> datetime:

@@ -155,7 +155,7 @@ def content_uuid(results: Results, digests: Mapping[str, str]) -> str:
 def _end(results: Results) -> str:
     """Return when the last step ended, in UTC as status.yaml has it; "" if nothing has run."""
     ends = [
-        datetime.fromisoformat(o.started).replace(tzinfo=UTC) + timedelta(seconds=o.duration)
+        datetime.fromisoformat(o.started).replace(tzinfo=UTC) + timedelta(seconds=o.spent)
         for o in results.outcomes
         if o.started
     ]

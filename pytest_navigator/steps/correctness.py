@@ -46,10 +46,7 @@ def run(context: Context) -> Result:
     """
     context.require(*context.runner.requires)
     gpu.require_same(context)
-    cases, rules = (
-        cases_of(context.folder),
-        rules_of(context, context.variant, context.folder.signature, _precision(context)),
-    )
+    cases, rules = cases_of(context.folder), rules_of_step(context)
     write_correctness(context, cases, rules)
     evidence.forget(context)
     keep = context.folder.path / ".outputs" / context.step.id
@@ -71,6 +68,11 @@ def cases_of(folder: SuiteFolder) -> list[Case]:
     source = folder.record("source")
     assert source is not None
     return structured(source.data["cases"], list[Case])
+
+
+def rules_of_step(context: Context) -> dict[str, Rule]:
+    """Return the rule of every output for the step's own variant and runner."""
+    return rules_of(context, context.variant, context.folder.signature, _precision(context))
 
 
 def rules_of(context: Context, variant: Variant, signature: Signature, precision: str = "") -> dict[str, Rule]:

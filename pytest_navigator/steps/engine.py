@@ -20,11 +20,13 @@ from pytest_navigator.live import recordable
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 from pytest_navigator.reproduce.names import with_script
+from pytest_navigator.steps import caching
 from pytest_navigator.steps import correctness
 from pytest_navigator.steps import gpu
 from pytest_navigator.steps import make
 from pytest_navigator.steps import profile
 from pytest_navigator.steps import source
+from pytest_navigator.steps.cache_key import name_of
 from pytest_navigator.steps.context import Context
 from pytest_navigator.steps.identity import identity_of
 from pytest_navigator.steps.identity import still_true
@@ -73,7 +75,7 @@ def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = Fal
             return recorded
         if step.id in folder.unfinished() and not again:
             return folder.bury(step.id)  # we hold its lock, so nobody runs it: whoever started it is dead
-        found = folder.write(_run(context))
+        found = folder.write(_run(context, again=again))
     if again and found.passed:
         for skipped in [o for o in folder.outcomes() if o.cause == step.id]:
             folder.forget(skipped.id)
@@ -96,18 +98,31 @@ def _usable(context: Context, recorded: Outcome) -> bool:
     return not context.run.options.resume or recorded.data.get("run") == context.run.id or still_true(context, recorded)
 
 
-def _run(context: Context) -> Outcome:
-    started, begin = datetime.now(UTC), time.perf_counter()
+def _run(context: Context, *, again: bool) -> Outcome:
     context.folder.start(_empty(context.step, Status.FAILED, message=CRASHED, error="crash"))
     try:
         with context.run.progress.of(context.step.id):
-            found = _attempt(context)
+            found = _cached_or_made(context, again=again)
     finally:
         context.folder.finish(context.step.id)
         free()
     found = with_script(found, context.folder.path)
-    data = {**found.data, "run": context.run.id}
-    return replace(found, duration=time.perf_counter() - begin, started=started.isoformat(), data=data)
+    return replace(found, data={**found.data, "run": context.run.id})
+
+
+def _cached_or_made(context: Context, *, again: bool) -> Outcome:
+    """Return what the cache knows of the step; run it if that is nothing, and for a retry."""
+    name = name_of(context)
+    known = caching.recalled(context, name) if name and not again else None
+    if known is not None:
+        return replace(known, identity=identity_of(context))
+    logged = caching.log_size(context)
+    started, begin = datetime.now(UTC), time.perf_counter()
+    found = _attempt(context)
+    found = replace(found, duration=time.perf_counter() - begin, started=started.isoformat())
+    if name and found.passed:
+        caching.remember(context, name, found, logged)
+    return found
 
 
 def _attempt(context: Context) -> Outcome:

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from pytest_navigator.cache.code import code_of
 from pytest_navigator.records import plain
 from pytest_navigator.steps import gpu
 from pytest_navigator.workspace import digest_of
@@ -47,7 +48,9 @@ def identity_of(context: Context) -> str:
         "settings": settings,
         "config": plain(context.suite.settings.config),
         **gpu.built_with(context),
-        "libraries": {name: _version(name) for name in (*LIBRARIES, *_required(context))},
+        "libraries": libraries(context),
+        "code": code_of(classes(context)),
+        "more": more(context),
         "needs": [
             (n.identity, n.digest, n.data.get("fingerprint"), n.data.get("observed")) for n in needed if n is not None
         ],
@@ -68,8 +71,28 @@ def still_true(context: Context, recorded: Outcome) -> bool:
     return artifact.exists() and digest_of(artifact) == recorded.digest
 
 
-def _required(context: Context) -> tuple[str, ...]:
-    """Return what a step needs: the packages of a format or runner that others have written."""
+def libraries(context: Context) -> dict[str, str | None]:
+    """Return name -> version of the frameworks, and of the packages of a format or runner that others have written."""
+    return {name: _version(name) for name in (*LIBRARIES, *required(context))}
+
+
+def classes(context: Context) -> list[type]:
+    """Return the classes that a step runs: its runner, or its format and the runners that may prove the artifact."""
+    if context.step.runner:
+        return [context.run.registry.runner(context.runner.name)]
+    form = context.run.registry.format(context.variant.format)
+    return [type(form), *form.runners]
+
+
+def more(context: Context) -> JSON:
+    """Return what the format says that its artifact depends on beside everything else."""
+    if context.step.runner:
+        return None  # the artifact is there, and its digest is known
+    return context.run.registry.format(context.variant.format).depends_on(context.variant)
+
+
+def required(context: Context) -> tuple[str, ...]:
+    """Return what a step needs of a machine, names of packages among it."""
     if context.step.runner:
         return context.runner.requires
     return context.run.registry.format(context.variant.format).requires_for(context.suite.matrix.framework)

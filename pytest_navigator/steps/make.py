@@ -20,6 +20,8 @@ from pytest_navigator.workspace import digest_of
 from pytest_navigator.workspace import files_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Variant
     from pytest_navigator.steps.context import Context
@@ -32,7 +34,7 @@ def export(context: Context) -> Result:
     context.run.warm_up(module for runner in form.runners for module in runner.imports)
     source, signature = context.live.source(), context.folder.signature
     example = load_npz(context.folder.path / profiling_batch(context.folder), signature.inputs)
-    _clear(context)
+    clear(context)
     write_making(context)
     with live_section(context.log, context.limit), source.preserved():
         data = form.export(source, example, signature, context.variant, context.artifact())
@@ -44,7 +46,7 @@ def convert(context: Context) -> Result:
     """Convert the parent's artifact, in the child."""
     form = context.run.registry.format(context.variant.format)
     context.require(*form.requires_for(context.suite.matrix.framework))
-    _clear(context)
+    clear(context)
     write_making(context)
     assert context.variant.parent is not None
     _check_sendable(context.variant)
@@ -91,8 +93,13 @@ def _proven(context: Context, data: JSON) -> Result:
     return Result(recorded, message=message, digest=digest_of(artifact))
 
 
-def _clear(context: Context) -> None:
-    """Remove what an earlier attempt left beside the log and the scripts."""
-    for path in context.artifact().parent.glob("*"):
-        if path.name != "format.log" and not path.name.startswith("reproduce_"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+def made(context: Context) -> list[Path]:
+    """Return what an export or a conversion has written beside the log and the scripts."""
+    inner = context.artifact().parent.glob("*")
+    return [path for path in inner if path.name != "format.log" and not path.name.startswith("reproduce_")]
+
+
+def clear(context: Context) -> None:
+    """Remove what an earlier attempt left."""
+    for path in made(context):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -76,7 +76,7 @@ def _measured(context: Context, batch_size: int | None) -> JSON:
             runner=context.runner.path,
             sample=sample,
             batch_size=batch_size,
-            windows=_windows(context),
+            windows=windows(context),
             seconds=seconds,
         )
     return _live(context, sample, batch_size, seconds)
@@ -90,10 +90,11 @@ def _live(context: Context, sample: str, batch_size: int | None, seconds: float)
     memory = PeakMemory()
     active = kind(source, context.folder.signature, context.variant.parameters)
     with live_section(context.log, context.limit), source.preserved(), active as runner:
-        result = checks.profile(runner, context.folder.path, sample, batch_size, _windows(context), seconds, memory)
+        result = checks.profile(runner, context.folder.path, sample, batch_size, windows(context), seconds, memory)
         return {"result": plain(replace(result, peak_memory=peak())), "settings": runner.settings()}
 
 
-def _windows(context: Context) -> Windows:
+def windows(context: Context) -> Windows:
+    """Return how the measurement is made up."""
     configured = context.suite.settings.config.optimization_profile or OptimizationProfile()
     return configured.windows()

@@ -50,6 +50,7 @@ from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.base import FormatConfig
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
+from pytest_navigator.npz import save_npz
 from pytest_navigator.records import Variant
 from pytest_navigator.runners.base import Runner
 
@@ -127,7 +128,7 @@ class Fake(Format):
             raise StepFailed("the first export always fails")
         arrays = {name: getattr(source.model, name) for name in ("weight", "bias")}
         arrays = {name: a.detach().numpy() if hasattr(a, "detach") else a for name, a in arrays.items()}
-        np.savez(path, **{name: a * variant.parameters["scale"] for name, a in arrays.items()})
+        save_npz(path, {name: a * variant.parameters["scale"] for name, a in arrays.items()})
         return {}
 
 
@@ -273,7 +274,9 @@ def pytest_nav_frameworks():
 
 PROGRESS = re.compile(r"\n  \S+: \d+ s \.\.\.")
 """What a long step prints into its item's line."""
-VERBOSE = re.compile(r"^(?:\[gw\d+\] \[ *\d+%\] (?P<word1>[A-Z]+) )?(?P<id>\S+?::.+?)(?: (?P<word2>[A-Z]+)\b.*)?$")
+VERBOSE = re.compile(
+    r"^(?:\[gw\d+\] \[ *\d+%\] (?P<word1>[A-Z]+)(?: \([^)]*\))? )?(?P<id>\S+?::.+?)(?: (?P<word2>[A-Z]+)\b.*)?$"
+)
 
 
 def outcomes(result: pytest.RunResult) -> dict[str, str]:

@@ -9,9 +9,17 @@ from blackbox import DENSE
 from blackbox import FAKE_CONFTEST
 from blackbox import FAKE_FORMAT
 from blackbox import LINEAR
+from blackbox import words
+from turned import CONFTEST
+from turned import TURNED
+from turned import count
+from turned import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from blackbox import Nav
+    from turned import Write
 
 
 @pytest.fixture
@@ -104,3 +112,25 @@ def failed() -> Callable[[pytest.RunResult], dict[str, str]]:
         return {name.rpartition("::")[2]: message for name, _, message in (line.partition(" - ") for line in lines)}
 
     return read
+
+
+@pytest.fixture
+def turned(pytester: pytest.Pytester, dense: Callable[..., pytest.Pytester]) -> Write:
+    """Write a model and a format that is converted; the argument is that format's configuration."""
+
+    def write(config: str = "") -> pytest.Pytester:
+        dense()
+        pytester.makepyfile(turned_format=TURNED, helper="FACTOR = 1.0")
+        pytester.makeconftest(CONFTEST.replace("@CONFIG@", config))
+        return pytester
+
+    return write
+
+
+@pytest.fixture
+def cached(turned: Write, nav: Nav) -> pytest.Pytester:
+    """A folder in which everything has run once, with a cache."""
+    pytester = turned()
+    assert set(words(run(nav)).values()) == {"PASSED"}
+    assert count(pytester) == {"convert": 1, "compared": 8, "timed": 0}
+    return pytester

@@ -1,0 +1,3 @@
+"""`--nav-cache`: what an earlier run has made and checked from the same bytes, for this one."""
+
+from __future__ import annotations
