@@ -23,10 +23,11 @@ def compile_program(
     """
     import torch
     import torch_tensorrt
+    from torch.export.passes import move_to_device_pass
 
     typed = {key: getattr(torch, value) if key.endswith("_type") else value for key, value in options.items()}
     wanted = [torch_tensorrt.Input(**{**each, "dtype": getattr(torch, each["dtype"])}) for each in inputs]
-    program = torch.export.passes.move_to_device_pass(torch.export.load(artifact), device)
+    program = move_to_device_pass(torch.export.load(artifact), device)
     compiled = torch_tensorrt.dynamo.compile(program, arg_inputs=wanted, **typed)
     engines = sum("TensorRTModule" in type(module).__name__ for module in compiled.modules())
     if not engines:
