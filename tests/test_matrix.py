@@ -44,10 +44,28 @@ def test_by_default_every_format_of_the_framework_is_made_with_every_runner(matr
         "torchscript-trace",
         "torch-exportedprogram",
         "onnx",
+        "torch-trt-fp32",
+        "torch-trt-fp16",
+        "trt-fp32",
+        "trt-fp16",
     ]
     assert ("onnx", "OnnxCPU") in matrix.cells
+    assert ("onnx", "OnnxTensorRT") in matrix.cells
+    assert ("trt-fp16", "TensorRT") in matrix.cells
+    assert "TensorRTCUDAGraph" not in matrix.runners
     assert ("torch", "TorchCompileCPU") in matrix.cells
     assert matrix.named == ()
+
+
+def test_what_no_chosen_runtime_runs_is_not_made_unless_it_is_named(matrix_of):
+    assert "trt-fp16" not in matrix_of(runtimes=["cpu"]).variants
+    assert "trt-fp16" in matrix_of(runtimes=["cpu"], require=["trt-fp16"]).variants
+    assert list(matrix_of(runtimes=["TensorRT"]).variants) == ["torch", "onnx", "trt-fp32", "trt-fp16"]
+    assert "trt-rtx-fp16" in matrix_of(runtimes=["cpu"], formats=["trt-rtx-fp16"]).variants
+
+
+def test_a_runner_that_is_no_default_runs_where_it_is_named(matrix_of):
+    assert ("trt-fp16", "TensorRTCUDAGraph") in matrix_of(runtimes=["TensorRTCUDAGraph"]).cells
 
 
 def test_a_flag_names_one_variant_of_a_format(matrix_of):

@@ -118,9 +118,8 @@ def exported(
     """
     _check_known("export", options, ExportOptions.__annotations__)
     fields = {**_fields(options), "runtimes": runtimes(options.get("runtimes"))}
-    config = configuration(
-        framework, options.get("target_formats"), [*configs, *_engines(framework, options)], **fields
-    )
+    configs = [*configs, *engines(framework, options)]
+    config = configuration(framework, options.get("target_formats"), configs, **fields)
     return check(
         Given(model, dataloader, config.replace(batch_dim=options.get("batch_dim", 0))),
         options.get("workdir") or "navigator_workdir",
@@ -162,7 +161,7 @@ def _check_known(function: str, options: Mapping[str, object], valid: Collection
             raise unknown(f"keyword of {function}", name, valid)
 
 
-def _engines(framework: str, options: Mapping[str, Any]) -> list[FormatConfig]:
+def engines(framework: str, options: Mapping[str, Any]) -> list[FormatConfig]:
     """Return what the keywords say of everything that TensorRT builds, if they say anything."""
     found: list[FormatConfig] = [TensorRTConfig(**said)] if (said := _said(TENSORRT, options)) else []
     if framework in INSIDE:

@@ -11,6 +11,7 @@ from typing import ClassVar
 from pytest_navigator.devices.bound import Library
 from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.onnx import OnnxFormat
 from pytest_navigator.formats.tensorrt_config import PRECISIONS
 from pytest_navigator.formats.tensorrt_config import TensorRTConfig
 from pytest_navigator.formats.tensorrt_config import TensorRTRTXConfig
@@ -49,16 +50,7 @@ class TensorRTFormat(Format):
 
     name: ClassVar[str] = "trt"
     config: ClassVar[type[FormatConfig]] = TensorRTConfig
-    frameworks: ClassVar[tuple[str, ...]] = (
-        "torch",
-        "tensorflow",
-        "jax",
-        "tf-savedmodel",
-        "torchscript",
-        "torch-exportedprogram",
-        "onnx",
-        "trt",
-    )
+    frameworks: ClassVar[tuple[str, ...]] = (*OnnxFormat.frameworks, "trt")
     parent: ClassVar[str | None] = "onnx"
     file: ClassVar[str] = "model.plan"
     requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt", "onnx", "onnxruntime", "polygraphy")
@@ -175,7 +167,7 @@ class TensorRTRTXFormat(TensorRTFormat):
 
     name: ClassVar[str] = "trt-rtx"
     config: ClassVar[type[FormatConfig]] = TensorRTRTXConfig
-    frameworks: ClassVar[tuple[str, ...]] = (*TensorRTFormat.frameworks[:-1], "trt-rtx")
+    frameworks: ClassVar[tuple[str, ...]] = (*OnnxFormat.frameworks, "trt-rtx")
     default: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ("tensorrt-rtx", "onnx", "onnxruntime", "polygraphy")
     reads_with: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt-rtx", "tensorrt-rtx-cuda")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import math
+from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
@@ -200,6 +202,12 @@ class OnnxTensorRT(OnnxCUDA):
     requires: ClassVar[tuple[str, ...]] = ("cuda", "onnxruntime", "onnxruntime-tensorrt")
     provider: ClassVar[str] = "TensorrtExecutionProvider"
     behind: ClassVar[tuple[str, ...]] = ("CUDAExecutionProvider",)
+
+    def activate(self) -> None:
+        """Load the file, with the libraries that the Python package of TensorRT brought."""
+        with suppress(ImportError):
+            import_module("tensorrt")
+        super().activate()
 
 
 def _member(name: str, value: JSON) -> Any:

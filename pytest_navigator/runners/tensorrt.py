@@ -61,7 +61,7 @@ class EngineRunner(Runner):
         """Return the inference on inputs that are on the GPU, until the GPU is done."""
         call = self._bound(feed)
         call()
-        self._copies = self.execution.copies(feed)
+        self._copies = self.execution.copies()
         return call
 
     def settings(self) -> dict[str, JSON]:

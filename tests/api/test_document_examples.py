@@ -84,7 +84,7 @@ if ts_status:
 def test_a_module_is_exported_verified_saved_and_loaded(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     shown = """
-print(sorted(loaded_package_desc.get_formats_status().items()))
+print(sorted(item for item in loaded_package_desc.get_formats_status().items() if "trt" not in item[0]))
 print(sorted(loaded_package_desc.get_formats_performance()))
 with onnx_runner as runner:
     (found,) = runner.infer({"input": dataloader[0].numpy()}).values()
@@ -92,7 +92,8 @@ print(bool(abs(found - model(dataloader[0]).detach().numpy()).max() < 1e-5))
 """
     formats = ["onnx", "torch", "torch-exportedprogram", "torchscript-script", "torchscript-trace"]
 
-    assert output(EXPORT + shown, tmp_path)[-3:] == [str([(name, True) for name in formats]), str(formats), "True"]
+    lines = output(EXPORT + shown, tmp_path)[-3:]
+    assert lines == [str([(name, True) for name in formats]), str(formats), "True"]
     (folder,) = (tmp_path / "navigator_workdir").glob("example_model-*")
     assert {"onnx", "torchscript-trace", "model_input", "status.yaml", "navigator.log"} <= {
         path.name for path in folder.iterdir()

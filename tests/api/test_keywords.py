@@ -48,7 +48,9 @@ def test_a_configuration_leaves_the_other_formats_in() -> None:
         nav.TorchConfig(autocast=True),
         nav.TorchScriptConfig(),
         nav.TorchExportConfig(),
+        nav.TorchTensorRTConfig(),
         nav.OnnxConfig(opset=17),
+        nav.TensorRTConfig(),
     ]
 
 
@@ -67,7 +69,7 @@ def test_target_formats_are_the_only_ones_with_their_configurations() -> None:
     ("names", "problem"),
     [
         ("onxx", "unknown target format of a torch model 'onxx'; did you mean 'onnx'?"),
-        ((nav.Format.ONNX, nav.Format.TENSORRT), "'trt' cannot be made: this version makes no TensorRT formats"),
+        ((nav.Format.ONNX, "tttrt"), "unknown target format of a torch model 'tttrt'; did you mean 'trt'?"),
     ],
 )
 def test_a_format_that_cannot_be_made_is_an_error(names: Any, problem: str) -> None:
@@ -96,15 +98,57 @@ def test_an_unknown_keyword_is_told_with_the_nearest_one() -> None:
         jax.export(lambda x, params: x, {}, [], **arguments)
 
 
-def test_what_is_for_tensorrt_only_warns_where_the_caller_is(tmp_path: Path) -> None:
-    (tmp_path / "mine").write_text("a file is in the way")
+def test_what_is_for_tensorrt_is_said_of_its_engines() -> None:
+    options = {
+        "target_precisions": (nav.TensorRTPrecision.FP16, "int8"),
+        "precison_mode": nav.TensorRTPrecisionMode.SINGLE,
+        "max_workspace_size": 2**30,
+        "trt_dynamic_axes": {"input": {0: (1, 4, 8)}},
+    }
+    (config,) = keywords.engines("jax", options)
+    assert config == nav.TensorRTConfig(
+        precision=("fp16", "int8"),
+        precision_mode="single",
+        max_workspace_size=2**30,
+        trt_profiles=[{"input": {0: (1, 4, 8)}}],
+    )
+    assert keywords.engines("jax", {"opset": 17}) == []
 
-    with (
-        pytest.warns(UserWarning, match="precison_mode, max_workspace_size: without effect") as warned,
-        pytest.raises(ConfigError, match="mine"),
-    ):
-        torch.export(None, [], precison_mode="single", max_workspace_size=2**30, workdir=tmp_path / "mine" / "w")  # type: ignore[arg-type]
-    assert warned[0].filename == __file__
+
+@pytest.mark.parametrize(
+    ("framework", "options", "expected"),
+    [
+        (
+            "torch",
+            {"target_precisions": ("fp16", "int8"), "precison_mode": "single"},
+            [
+                nav.TensorRTConfig(precision=("fp16", "int8"), precision_mode="single"),
+                nav.TorchTensorRTConfig(precision="fp16", precision_mode="single"),
+            ],
+        ),
+        (
+            "tensorflow",
+            {"max_workspace_size": 2**30, "precison_mode": "single", "minimum_segment_size": 5},
+            [
+                nav.TensorRTConfig(max_workspace_size=2**30, precision_mode="single"),
+                nav.TensorFlowTensorRTConfig(max_workspace_size=2**30, minimum_segment_size=5),
+            ],
+        ),
+        ("tensorflow", {"minimum_segment_size": 5}, [nav.TensorFlowTensorRTConfig(minimum_segment_size=5)]),
+        ("jax", {"target_precisions": "int8"}, [nav.TensorRTConfig(precision="int8")]),
+        ("torch", {}, []),
+    ],
+)
+def test_the_keywords_of_tensorrt_are_fields_of_what_has_them(
+    framework: str, options: dict[str, Any], expected: list[Any]
+) -> None:
+    assert keywords.engines(framework, options) == expected
+
+
+def test_target_formats_may_be_the_frameworks_own_with_tensorrt_in_them() -> None:
+    config = nav.TensorFlowTensorRTConfig(precision="int8")
+    assert configuration("tensorflow", nav.Format.TF_TRT, [config]).formats == [config]
+    assert configuration("torch", "torch-trt", []).formats == [nav.TorchTensorRTConfig()]
 
 
 def test_the_code_of_the_document_runs(tmp_path: Path) -> None:

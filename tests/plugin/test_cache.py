@@ -118,12 +118,14 @@ def test_what_runs_on_a_gpu_only_is_of_that_gpu(
 ) -> None:
     pytester = turned()
     edit(pytester.path / "turned_format.py", 'format = "turned"', 'format = "turned"\n    device = "cuda"')
-    own = {"cpu": {"name": "CPU"}, "gpu": {"name": "T4"}, "libraries": {"TRT_VERSION": "10.12"}}
+    own = {"cpu": {"name": "CPU"}, "libraries": {"TRT_VERSION": "10.12"}}
     monkeypatch.setattr(hardware, "environment", lambda: own)
+    monkeypatch.setattr(hardware, "own_gpu", lambda: {"name": "T4"})
     for _ in range(2):
         run(nav)
     assert count(pytester)["convert"] == 1
-    monkeypatch.setattr(hardware, "environment", lambda: {**own, "gpu": gpu, "libraries": libraries})
+    monkeypatch.setattr(hardware, "environment", lambda: {**own, "libraries": libraries})
+    monkeypatch.setattr(hardware, "own_gpu", lambda: gpu)
     run(nav)
     assert count(pytester)["convert"] == 2
 
