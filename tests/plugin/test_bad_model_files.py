@@ -38,7 +38,6 @@ CONTENTS: dict[str, tuple[str, bytes | None, str]] = {
     "a cut archive": ("model.pt", ZIP, "*is a ZIP archive that was cut off*"),
     "a pickle": ("model.pt", b"\x80\x02}q\x00.", "*is a pickle (an old torch.save)*torch.jit.save*"),
     "HDF5": ("model.h5", b"\x89HDF\r\n\x1a\n0000", "*is an HDF5 file*--nav-model=module:function"),
-    "a plan": ("model.plan", b"ptrt0000", "*model.plan is a TensorRT plan, which nothing here can run"),
     "unknown": ("model.bin", b"\xff" * 50, "*is no model that is known here*"),
 }
 
