@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
     from pytest_navigator.formats.stablehlo import StableHLOConfig as StableHLOConfig
     from pytest_navigator.formats.tensorflow import TensorFlowConfig as TensorFlowConfig
+    from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig as TensorFlowTensorRTConfig
     from pytest_navigator.formats.tensorrt_config import TensorRTConfig as TensorRTConfig
     from pytest_navigator.formats.tensorrt_config import TensorRTProfile as TensorRTProfile
     from pytest_navigator.formats.tensorrt_config import TensorRTRTXConfig as TensorRTRTXConfig
     from pytest_navigator.formats.torch import TorchConfig as TorchConfig
+    from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig as TorchTensorRTConfig
     from pytest_navigator.formats.torchscript import JitType as JitType
     from pytest_navigator.formats.torchscript import TorchScriptConfig as TorchScriptConfig
     from pytest_navigator.package.descriptor import Package as Package
@@ -73,11 +75,13 @@ _HOMES = {
     "OnnxTraceExportConfig": "formats.onnx_config",
     "TensorFlowSavedModelConfig": "formats.savedmodel",
     "TensorFlowConfig": "formats.tensorflow",
+    "TensorFlowTensorRTConfig": "formats.tensorflow_tensorrt",
     "StableHLOConfig": "formats.stablehlo",
     "TensorRTConfig": "formats.tensorrt_config",
     "TensorRTProfile": "formats.tensorrt_config",
     "TensorRTRTXConfig": "formats.tensorrt_config",
     "TorchConfig": "formats.torch",
+    "TorchTensorRTConfig": "formats.torch_tensorrt",
     "JitType": "formats.torchscript",
     "TorchScriptConfig": "formats.torchscript",
     "Package": "package.descriptor",

@@ -65,18 +65,22 @@ def pytest_nav_formats() -> list[type[Format]]:
     from pytest_navigator.formats.savedmodel import TensorFlowSavedModelFormat
     from pytest_navigator.formats.stablehlo import StableHLOFormat
     from pytest_navigator.formats.tensorflow import TensorFlowFormat
+    from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTFormat
     from pytest_navigator.formats.tensorrt import TensorRTFormat
     from pytest_navigator.formats.tensorrt import TensorRTRTXFormat
     from pytest_navigator.formats.torch import TorchFormat
+    from pytest_navigator.formats.torch_tensorrt import TorchTensorRTFormat
     from pytest_navigator.formats.torchscript import TorchScriptFormat
 
     return [
         TorchFormat,
         TorchScriptFormat,
         TorchExportedProgramFormat,
+        TorchTensorRTFormat,
         TensorFlowFormat,
         JaxFormat,
         TensorFlowSavedModelFormat,
+        TensorFlowTensorRTFormat,
         StableHLOFormat,
         OnnxFormat,
         TensorRTFormat,

@@ -44,6 +44,8 @@ def test_by_default_every_format_of_the_framework_is_made_with_every_runner(matr
         "torchscript-trace",
         "torch-exportedprogram",
         "onnx",
+        "torch-trt-fp32",
+        "torch-trt-fp16",
         "trt-fp32",
         "trt-fp16",
     ]

@@ -8,14 +8,15 @@ from typing import Any
 from pytest_navigator.config import NavConfig
 from pytest_navigator.enums import Format
 from pytest_navigator.enums import RuntimeProvider
-from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.formats.exportedprogram import TorchExportConfig
 from pytest_navigator.formats.onnx_config import OnnxConfig
 from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig
 from pytest_navigator.formats.stablehlo import StableHLOConfig
+from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig
 from pytest_navigator.formats.tensorrt_config import TensorRTConfig
 from pytest_navigator.formats.tensorrt_config import TensorRTRTXConfig
+from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig
 from pytest_navigator.formats.torchscript import TorchScriptConfig
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     Names = str | Sequence[str] | None
 
 CONFIGS: dict[str, tuple[type[FormatConfig], ...]] = {
-    "torch": (TorchScriptConfig, TorchExportConfig, OnnxConfig, TensorRTConfig),
+    "torch": (TorchScriptConfig, TorchExportConfig, TorchTensorRTConfig, OnnxConfig, TensorRTConfig),
     "tensorflow": (TensorFlowSavedModelConfig, OnnxConfig, TensorRTConfig),
     "jax": (StableHLOConfig, TensorFlowSavedModelConfig, OnnxConfig, TensorRTConfig),
 }
@@ -35,8 +36,10 @@ CONFIGS: dict[str, tuple[type[FormatConfig], ...]] = {
 FORMATS: dict[str, type[FormatConfig]] = {
     Format.TORCHSCRIPT: TorchScriptConfig,
     Format.TORCH_EXPORTEDPROGRAM: TorchExportConfig,
+    Format.TORCH_TRT: TorchTensorRTConfig,
     Format.ONNX: OnnxConfig,
     Format.TF_SAVEDMODEL: TensorFlowSavedModelConfig,
+    Format.TF_TRT: TensorFlowTensorRTConfig,
     Format.STABLEHLO: StableHLOConfig,
     Format.TENSORRT: TensorRTConfig,
     Format.TENSORRT_RTX: TensorRTRTXConfig,
@@ -48,12 +51,16 @@ RUNTIMES: dict[str, tuple[str, ...]] = {
     RuntimeProvider.CUDA: ("OnnxCUDA",),
     RuntimeProvider.TRT: ("OnnxTensorRT", "TensorRT"),
     RuntimeProvider.TRT_TRTEXEC: ("TensorRT",),
-    RuntimeProvider.PYT: ("TorchScriptCPU", "TorchScriptCUDA", "TorchExportedProgramCPU", "TorchExportedProgramCUDA"),
-    RuntimeProvider.TF: ("TensorFlowSavedModelCPU", "TensorFlowSavedModelCUDA"),
+    RuntimeProvider.PYT: (
+        "TorchScriptCPU",
+        "TorchScriptCUDA",
+        "TorchExportedProgramCPU",
+        "TorchExportedProgramCUDA",
+        "TorchTensorRT",
+    ),
+    RuntimeProvider.TF: ("TensorFlowSavedModelCPU", "TensorFlowSavedModelCUDA", "TensorFlowTensorRT"),
 }
 """Model Navigator 0.3 names what executes a format by its provider; any other name is one of `--nav-runtimes`."""
-
-TENSORRT_FORMATS = (Format.TORCH_TRT, Format.TF_TRT)
 
 
 def configuration(
@@ -67,7 +74,7 @@ def configuration(
         said: fields of NavConfig; None: not said.
 
     Raises:
-        ConfigError: a format that does not exist, or cannot be made in this version.
+        ConfigError: a format that does not exist.
     """
     said = {name: value for name, value in said.items() if value is not None}
     if target_formats is None and not configs:
@@ -80,8 +87,6 @@ def configuration(
 
 
 def _kind(name: str, framework: str) -> type[FormatConfig]:
-    if name in TENSORRT_FORMATS:
-        raise ConfigError(f"target_formats: {name!r} cannot be made: this version does not make it")
     if name not in FORMATS:
         possible = [str(each) for each, kind in FORMATS.items() if kind in CONFIGS.get(framework, ())]
         raise unknown(f"target format of a {framework} model", name, possible)

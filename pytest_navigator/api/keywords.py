@@ -9,10 +9,13 @@ from typing import TypedDict
 from pytest_navigator.api.arguments import configuration
 from pytest_navigator.api.arguments import device
 from pytest_navigator.api.arguments import runtimes
+from pytest_navigator.api.arguments import words
 from pytest_navigator.api.given import Given
 from pytest_navigator.api.running import check
 from pytest_navigator.errors import unknown
+from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig
 from pytest_navigator.formats.tensorrt_config import TensorRTConfig
+from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -95,6 +98,15 @@ TENSORRT = {
 }
 """Keyword -> the field of TensorRTConfig that it is."""
 
+INSIDE = {
+    "torch": (TorchTensorRTConfig, TENSORRT),
+    "tensorflow": (
+        TensorFlowTensorRTConfig,
+        {**{k: v for k, v in TENSORRT.items() if k != "precison_mode"}, "minimum_segment_size": "minimum_segment_size"},
+    ),
+}
+"""Framework -> the configuration of its own format with TensorRT in it, and the keywords that mean a field of that."""
+
 
 def exported(
     framework: str, model: object, dataloader: object, configs: Sequence[FormatConfig], options: ExportOptions
@@ -106,7 +118,8 @@ def exported(
     """
     _check_known("export", options, ExportOptions.__annotations__)
     fields = {**_fields(options), "runtimes": runtimes(options.get("runtimes"))}
-    config = configuration(framework, options.get("target_formats"), [*configs, *engines(options)], **fields)
+    configs = [*configs, *engines(framework, options)]
+    config = configuration(framework, options.get("target_formats"), configs, **fields)
     return check(
         Given(model, dataloader, config.replace(batch_dim=options.get("batch_dim", 0))),
         options.get("workdir") or "navigator_workdir",
@@ -148,7 +161,18 @@ def _check_known(function: str, options: Mapping[str, object], valid: Collection
             raise unknown(f"keyword of {function}", name, valid)
 
 
-def engines(options: Mapping[str, Any]) -> list[FormatConfig]:
-    """Return what the keywords say of TensorRT's engines, if they say anything."""
-    said = {field: options[name] for name, field in TENSORRT.items() if options.get(name) is not None}
-    return [TensorRTConfig(**said)] if said else []
+def engines(framework: str, options: Mapping[str, Any]) -> list[FormatConfig]:
+    """Return what the keywords say of everything that TensorRT builds, if they say anything."""
+    found: list[FormatConfig] = [TensorRTConfig(**said)] if (said := _said(TENSORRT, options)) else []
+    if framework in INSIDE:
+        config, fields = INSIDE[framework]
+        said = _said(fields, options)
+        precisions = words(said.get("precision")) or ()
+        if possible := tuple(name for name in precisions if name in config.precisions):
+            said["precision"] = possible
+        found += [config(**said)] if said else []
+    return found
+
+
+def _said(fields: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: options[name] for name, field in fields.items() if options.get(name) is not None}

@@ -137,8 +137,8 @@ class FileConfig:
         chosen = self._repeated(possible[name]) if name in possible else {}
         if name == "onnx" and self.onnx_opsets is not None:
             chosen["opset"] = self.onnx_opsets
-        if name == "trt" and not chosen:
-            chosen = {field: getattr(self, key) for key, field in TENSORRT.items()}
+        if name in ENGINES and not chosen:
+            chosen = {TENSORRT[key]: getattr(self, key) for key in ENGINES[name]}
         if not chosen or name not in possible:
             return name
         try:
@@ -245,6 +245,9 @@ TENSORRT = {
     "tensorrt_max_workspace_size": "max_workspace_size",
 }
 """Key -> the field of TensorRTConfig that it is."""
+
+ENGINES = {"trt": tuple(TENSORRT), "tf-trt": ("tensorrt_precisions", "tensorrt_max_workspace_size")}
+"""Format -> the keys that its configuration has."""
 
 SAYING = {"onnx": ("onnx_opsets",), "trt": tuple(TENSORRT)}
 """Format -> the keys that say how it is to be made."""

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from pytest_navigator.devices.bound import Library
 from pytest_navigator.devices.libraries import tensorrt_version
-from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.onnx import OnnxFormat
 from pytest_navigator.formats.tensorrt_config import PRECISIONS
@@ -21,10 +20,10 @@ from pytest_navigator.reproduce import tensorrt as text
 from pytest_navigator.runners.tensorrt import TensorRT
 from pytest_navigator.runners.tensorrt import TensorRTCUDAGraph
 from pytest_navigator.runners.tensorrt import TensorRTRTX
+from pytest_navigator.tensorrt import attempts
 from pytest_navigator.tensorrt import build
 from pytest_navigator.tensorrt import command
 from pytest_navigator.tensorrt import network
-from pytest_navigator.tensorrt import profiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import CommandLine
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
+    from pytest_navigator.tensorrt import profiles
 
 NOT_PARAMETERS = ("precision", "precision_mode", "trt_profile", "model_path", "timing_cache_dir")
 """Fields of the configuration that its variants do not take as they are."""
@@ -147,19 +147,13 @@ class TensorRTFormat(Format):
         root: Path,
     ) -> tuple[list[profiles.Profile], list[str]]:
         """Build for the largest batch that was asked for, or for the first smaller one that works."""
-        sizes = profiles.batch_sizes(loader, fallback=parameters["conversion_fallback"])
-        for size in sizes:
-            shapes = profiles.completed(loader.profile, size, parameters["trt_profiles"], signature)
+
+        def make(shapes: list[profiles.Profile]) -> list[str]:
             arguments = command.convert(*files, parameters, shapes)
-            try:
-                build.run(arguments, self.backend, root)
-            except StepFailed as error:
-                if size == sizes[-1]:
-                    raise
-                print(f"no engine for batches of up to {size}: {error}")
-            else:
-                return shapes, arguments
-        raise AssertionError("no batch size was tried")
+            build.run(arguments, self.backend, root)
+            return arguments
+
+        return attempts.largest(loader, parameters, signature, make)
 
     def _variant(self, parent: Variant, fields: Mapping[str, Any], precision: str, mode: str, single: bool) -> Variant:
         suffix = parent.key.removeprefix(parent.format)

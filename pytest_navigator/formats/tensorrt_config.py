@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from typing import ClassVar
 from typing import NamedTuple
 
 from pytest_navigator.described import foreign
@@ -67,6 +68,8 @@ class CustomConfigForTensorRT(FormatConfig):
         ConfigError: a value is not possible.
     """
 
+    least_workspace: ClassVar[int] = 1
+
     trt_profiles: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None
     trt_profile: Mapping[str, Any] | None = None
     precision: str | Sequence[str] = ("fp32", "fp16")
@@ -86,7 +89,7 @@ class CustomConfigForTensorRT(FormatConfig):
         profiles = (given,) if isinstance(given, Mapping) else tuple(given or ())
         object.__setattr__(self, "trt_profiles", tuple(plain_profile(self, profile) for profile in profiles))
         object.__setattr__(self, "trt_profile", None)
-        _check_whole(self, "max_workspace_size", 1)
+        check_whole(self, "max_workspace_size", self.least_workspace)
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -104,7 +107,7 @@ class _EngineConfig(CustomConfigForTensorRT):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_whole(self, "optimization_level", 0, 5)
+        check_whole(self, "optimization_level", 0, 5)
         if self.onnx_parser_flags is not None:
             flags = (self.onnx_parser_flags,) if isinstance(self.onnx_parser_flags, str) else self.onnx_parser_flags
             if not all(isinstance(flag, str) for flag in flags):
@@ -216,7 +219,8 @@ def _precisions(config: CustomConfigForTensorRT) -> tuple[str, ...]:
     return names
 
 
-def _check_whole(config: FormatConfig, field: str, least: int, most: int | None = None) -> None:
+def check_whole(config: FormatConfig, field: str, least: int, most: int | None = None) -> None:
+    """Raise ConfigError for a value that is neither None nor a whole number of this range."""
     value = getattr(config, field)
     if value is None or (type(value) is int and least <= value <= (value if most is None else most)):
         return

@@ -57,7 +57,8 @@ class TorchExportedProgramRunner(TorchRunner):
         """Return the call of the loaded program."""
         load = "program = torch.export.load(args.artifact)\n"
         if cls.device != text.device_of(subject).partition(":")[0]:
-            load += f"program = torch.export.passes.move_to_device_pass(program, {cls.device!r})\n"
+            load += "from torch.export.passes import move_to_device_pass\n"
+            load += f"program = move_to_device_pass(program, {cls.device!r})\n"
         return text.runner_code(
             subject, f"{load}model = program.module()", cls.device, flat=not _is_others(subject.variant.parameters)
         )

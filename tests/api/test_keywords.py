@@ -48,6 +48,7 @@ def test_a_configuration_leaves_the_other_formats_in() -> None:
         nav.TorchConfig(autocast=True),
         nav.TorchScriptConfig(),
         nav.TorchExportConfig(),
+        nav.TorchTensorRTConfig(),
         nav.OnnxConfig(opset=17),
         nav.TensorRTConfig(),
     ]
@@ -104,14 +105,50 @@ def test_what_is_for_tensorrt_is_said_of_its_engines() -> None:
         "max_workspace_size": 2**30,
         "trt_dynamic_axes": {"input": {0: (1, 4, 8)}},
     }
-    (config,) = keywords.engines(options)
+    (config,) = keywords.engines("jax", options)
     assert config == nav.TensorRTConfig(
         precision=("fp16", "int8"),
         precision_mode="single",
         max_workspace_size=2**30,
         trt_profiles=[{"input": {0: (1, 4, 8)}}],
     )
-    assert keywords.engines({"opset": 17}) == []
+    assert keywords.engines("jax", {"opset": 17}) == []
+
+
+@pytest.mark.parametrize(
+    ("framework", "options", "expected"),
+    [
+        (
+            "torch",
+            {"target_precisions": ("fp16", "int8"), "precison_mode": "single"},
+            [
+                nav.TensorRTConfig(precision=("fp16", "int8"), precision_mode="single"),
+                nav.TorchTensorRTConfig(precision="fp16", precision_mode="single"),
+            ],
+        ),
+        (
+            "tensorflow",
+            {"max_workspace_size": 2**30, "precison_mode": "single", "minimum_segment_size": 5},
+            [
+                nav.TensorRTConfig(max_workspace_size=2**30, precision_mode="single"),
+                nav.TensorFlowTensorRTConfig(max_workspace_size=2**30, minimum_segment_size=5),
+            ],
+        ),
+        ("tensorflow", {"minimum_segment_size": 5}, [nav.TensorFlowTensorRTConfig(minimum_segment_size=5)]),
+        ("jax", {"target_precisions": "int8"}, [nav.TensorRTConfig(precision="int8")]),
+        ("torch", {}, []),
+    ],
+)
+def test_the_keywords_of_tensorrt_are_fields_of_what_has_them(
+    framework: str, options: dict[str, Any], expected: list[Any]
+) -> None:
+    assert keywords.engines(framework, options) == expected
+
+
+def test_target_formats_may_be_the_frameworks_own_with_tensorrt_in_them() -> None:
+    config = nav.TensorFlowTensorRTConfig(precision="int8")
+    assert configuration("tensorflow", nav.Format.TF_TRT, [config]).formats == [config]
+    assert configuration("torch", "torch-trt", []).formats == [nav.TorchTensorRTConfig()]
 
 
 def test_the_code_of_the_document_runs(tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""Exported programs with TensorRT's engines in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import ClassVar
+from typing import cast
+
+from pytest_navigator.reproduce import torch_tensorrt as text
+from pytest_navigator.runners.outputs import in_order
+from pytest_navigator.runners.torch import TorchRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Sequence
+
+    import torch
+
+    from pytest_navigator.records import JSON
+    from pytest_navigator.reproduce.parts import RunnerCode
+    from pytest_navigator.reproduce.parts import Subject
+    from pytest_navigator.runners.torch import Arguments
+
+
+class TorchTensorRT(TorchRunner):
+    """`torch_tensorrt.load`, on a GPU."""
+
+    name: ClassVar[str] = "TorchTensorRT"
+    format: ClassVar[str] = "torch-trt"
+    runtime: ClassVar[str] = "tensorrt"
+    device: ClassVar[str] = "cuda"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "torch-tensorrt", "torch-cuda")
+
+    def load(self) -> Callable[..., object]:
+        """Return the program as a module; it was compiled for this device."""
+        import torch_tensorrt
+
+        return cast("Callable[..., object]", torch_tensorrt.load(str(self.artifact)).module())
+
+    def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
+        """Return the tensors in the order of the signature."""
+        return tuple(tensors.values()), {}
+
+    def outputs(self, value: object) -> dict[str, object]:
+        """Return the tensors by name."""
+        return in_order(self.signature, cast("Sequence[object]", value))
+
+    def settings(self) -> dict[str, JSON]:
+        """Versions of the library and of TensorRT, and what torch's own part depends on."""
+        import torch_tensorrt
+
+        from pytest_navigator.devices.libraries import tensorrt_version
+
+        found = {"backend": "torch_tensorrt", "version": torch_tensorrt.__version__}
+        return {**super().settings(), **found, "tensorrt": tensorrt_version("tensorrt")}
+
+    @classmethod
+    def script(cls, subject: Subject) -> RunnerCode:
+        """Return the call of the loaded program."""
+        return text.runner_code(subject)
