@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.devices import bound
 from pytest_navigator.devices.assignment import held
+from pytest_navigator.devices.found import devices
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.records import plain
 
@@ -44,12 +45,12 @@ def built_with(context: Context) -> dict[str, JSON]:
     return {bound.BUILT_WITH: plain(bound.here(form, context.variant.parameters))}
 
 
-def built_for_this(form: Format, variant: Variant) -> bool:
-    """Whether what this process builds of a format runs on its own GPU."""
-    if not form.bound:
-        return True
+def why_elsewhere(form: Format, variant: Variant) -> str:
+    """Return why what this process builds of a format does not run on its own GPU; "" if it does."""
+    if not form.bound or not devices().gpus:
+        return ""
     built = bound.here(form, variant.parameters)
-    return bound.mismatch(built, built) is None
+    return bound.mismatch(built, built) or ""
 
 
 def require_same(context: Context) -> None:

@@ -82,14 +82,17 @@ def _proven(context: Context, data: JSON) -> Result:
     form = context.run.registry.format(context.variant.format)
     recorded = {**data, **gpu.built_with(context), "bytes": sum(path.stat().st_size for path in files_of(artifact))}
     caveat = frozen(data.get("warnings", ()))
-    for runner in form.runners if gpu.built_for_this(form, context.variant) else ():
-        if context.missing(runner.requires) is None:
+    elsewhere, lacking = gpu.why_elsewhere(form, context.variant), ""
+    for runner in () if elsewhere else form.runners:
+        missing = context.missing(runner.requires)
+        lacking = lacking or missing or ""
+        if missing is None:
             settings = context.isolated(
                 "loads", folder=context.folder.path, variant=context.variant, runner=path_of(runner)
             )
             loaded = {"loaded": runner.name, "settings": settings}
             return Result({**recorded, **loaded}, message=caveat, digest=digest_of(artifact))
-    message = "; ".join(filter(None, ("not loaded: no runtime for it here", caveat)))
+    message = "; ".join(filter(None, (f"not loaded: {elsewhere or lacking or 'it has no runner'}", caveat)))
     return Result(recorded, message=message, digest=digest_of(artifact))
 
 
