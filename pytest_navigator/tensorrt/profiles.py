@@ -10,7 +10,6 @@ from typing import Any
 
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import unknown_text
-from pytest_navigator.signatures import optimal_batch_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +41,8 @@ def _with_batch(profile: Profile, signature: Signature, size: int | None) -> Pro
 
     Where that is the loader's own largest, its usual shape stays.
     """
+    from pytest_navigator.signatures import optimal_batch_size  # numpy, which collection has no need of
+
     axis, batched = signature.batch_dim, {spec.name for spec in signature.inputs if spec.batched}
     if axis is None or size is None:
         return profile
