@@ -275,7 +275,15 @@ def _kept(
     """Drop the variants that nobody asked for, unless they are the source or a parent of one that stays."""
     _check_precisions(settings.precisions, variants)
     asked = [v for v in variants.values() if any(covers(name, v) for name in names)]
-    return _with_line(variants, {framework} | {v.key for v in asked if _precise(v, settings.precisions)})
+    kept = {v.key for v in asked if _precise(v, settings.precisions)}
+    for precision in (settings.precisions or ()) if settings.formats else ():
+        if not any(variants[key].parameters.get("precision") == precision for key in kept):
+            there = sorted({str(v.parameters["precision"]) for v in asked if v.parameters.get("precision")})
+            raise ConfigError(
+                f"no format that is made has the precision {precision!r} (there are: {', '.join(there) or 'none'}): "
+                f"name one that has, --nav-formats=trt-{precision}, or configure it"
+            )
+    return _with_line(variants, {framework} | kept)
 
 
 def _runnable(

@@ -225,10 +225,23 @@ def _shown(results: Results, key: str, runner: str) -> bool:
     if results.source and not results.source.passed:
         return False
     made, checked = results.made(key), results.correctness(key, runner)
-    unavailable = checked is not None and checked.status is Status.SKIPPED and bool(checked.requirement)
     if made is None and checked is None:
         return False
-    return not unavailable and (made is None or made.passed)
+    if _unavailable(results, key, runner):
+        return made is not None and made.passed and runner == _only_made(results, key)
+    return made is None or made.passed
+
+
+def _unavailable(results: Results, key: str, runner: str) -> bool:
+    """Whether this machine cannot run a cell."""
+    checked = results.correctness(key, runner)
+    return checked is not None and checked.status is Status.SKIPPED and bool(checked.requirement)
+
+
+def _only_made(results: Results, key: str) -> str:
+    """Return the runner whose row shows that a format was made which this machine cannot run at all."""
+    runners = results.variant(key).runners
+    return runners[0] if all(_unavailable(results, key, runner) for runner in runners) else ""
 
 
 def _skips(outcomes: Sequence[Outcome]) -> list[str]:

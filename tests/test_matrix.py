@@ -91,6 +91,7 @@ def test_the_source_is_checked_though_nobody_named_it(matrix_of):
         ({"formats": ("torchscript-tracee",)}, {}, "did you mean 'torchscript-trace'?"),
         ({"runtimes": ("cpuu",)}, {}, "unknown runtime 'cpuu'; did you mean 'cpu'?"),
         ({"precisions": ("fp61",)}, {}, "unknown precision 'fp61'; did you mean 'fp16'?"),
+        ({"formats": ("trt",), "precisions": ("int8",)}, {}, "has the precision 'int8' (there are: fp16, fp32)"),
         ({"require": ("onnx-cpuu",)}, {}, "unknown required format 'onnx-cpuu'; did you mean 'onnx-cpu'?"),
         ({}, {"xfail": {"torchscript-scrip": "x"}}, "did you mean 'torchscript-script'?"),
         ({}, {"formats": [OnnxConfig(), OnnxConfig(opset=17)]}, "format 'onnx' is configured twice"),

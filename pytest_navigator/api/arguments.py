@@ -80,7 +80,8 @@ def configuration(
     if target_formats is None and not configs:
         return NavConfig(framework=framework, **said)
     names, configs = words(target_formats), configs or ()
-    kinds = CONFIGS.get(framework, ()) if names is None else [_kind(name, framework) for name in names]
+    own = [*CONFIGS.get(framework, ()), *(type(config) for config in configs if type(config) in FORMATS.values())]
+    kinds = list(dict.fromkeys(own)) if names is None else [_kind(name, framework) for name in names]
     live = [config for config in configs if type(config) not in FORMATS.values()]
     files = [config for kind in kinds for config in [c for c in configs if type(c) is kind] or [kind()]]
     return NavConfig(framework=framework, formats=[*live, *files], **said)

@@ -24,6 +24,8 @@ from pytest_navigator.tensorrt import attempts
 from pytest_navigator.tensorrt import build
 from pytest_navigator.tensorrt import command
 from pytest_navigator.tensorrt import network
+from pytest_navigator.tensorrt.engine import check_flavour
+from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +82,18 @@ class TensorRTFormat(Format):
         precision = key.removeprefix(f"{self.name}-")
         return self.config(precision=precision) if precision in PRECISIONS else None  # type: ignore[call-arg]
 
+    def depends_on(self, variant: Variant) -> JSON:
+        """Return the digests of the files that its parameters name: paths say nothing of what is in them."""
+        parameters = variant.parameters
+        named = [parameters.get("model_path"), *parameters.get("custom_args", {}).values()]
+        files = [
+            Path(name)
+            for value in named
+            for name in (value if isinstance(value, list) else [value])
+            if isinstance(name, str)
+        ]
+        return {str(path): digest_of(path) for path in files if path.is_file()}
+
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return one variant for each parent, precision and mode; the parent's own suffix stays in the key."""
         assert isinstance(config, (TensorRTConfig, TensorRTRTXConfig))
@@ -105,6 +119,7 @@ class TensorRTFormat(Format):
         parameters, root = variant.parameters, path.parent.parent
         if parameters["model_path"]:
             shutil.copyfile(parameters["model_path"], path)
+            check_flavour(path, self.backend)
             return {"backend": self.backend, "engine": "file"}
         notes, source = [], parent
         if network.changes(parameters):

@@ -79,6 +79,11 @@ class CustomConfigForTensorRT(FormatConfig):
 
     def __post_init__(self) -> None:
         check_device(self)
+        if self.device is not None and ":" in self.device:
+            raise ConfigError(
+                f"{type(self).__name__}.device={self.device!r}: engines are built and run on the first device; "
+                "CUDA_VISIBLE_DEVICES chooses which that is"
+            )
         object.__setattr__(self, "precision", _precisions(self))
         if self.precision_mode not in MODES:
             raise invalid(self, "precision_mode", MODES)

@@ -46,7 +46,7 @@ def save(model: Any, target: str) -> None:
     """Write a network in one file, or with its weights beside it if it is too large for one."""
     import onnx
 
-    large, data = model.ByteSize() > LARGE, Path(f"{target}.data")
+    large, data = size_of(model) > LARGE, Path(f"{target}.data")
     data.unlink(missing_ok=True)
     onnx.save_model(model, target, save_as_external_data=large, location=data.name if large else None)
 
@@ -62,9 +62,11 @@ def in_half(model: Any, kept: list[str] | None, wide: bool) -> Any:
     from onnxruntime.transformers.float16 import convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
-    before = {tensor.name: array_of(tensor) for tensor in tensors(model.graph)} if wide else {}
+    lift_constants(model)
+    before = {tensor.name: array_of(tensor) for tensor in weights_of(model.graph)} if wide else {}
+    # Shapes are inferred by ONNX's own code, through one protobuf message.
     made = convert_float_to_float16(
-        model, keep_io_types=True, op_block_list=kept, disable_shape_infer=model.ByteSize() > 2**31 - 1
+        model, keep_io_types=True, op_block_list=kept, disable_shape_infer=size_of(model) > LARGE
     )
     if wide:
         widen(made.graph, before)
@@ -78,7 +80,7 @@ def widen(graph: Any, before: dict[str, Any]) -> None:
     import onnx
 
     half, wide = onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16
-    for tensor in tensors(graph):
+    for tensor in [*weights_of(graph), *attributes_of(graph)]:
         if tensor.data_type == half:
             values = before.get(tensor.name, array_of(tensor)).astype(ml_dtypes.bfloat16)
             name = tensor.name
@@ -90,6 +92,28 @@ def widen(graph: Any, before: dict[str, Any]) -> None:
         for attribute in node.attribute:
             if attribute.name in ("to", "dtype") and attribute.i == half:
                 attribute.i = wide
+
+
+def lift_constants(model: Any) -> None:
+    """Make initializers, which have a name, of Constant nodes: the converter skips those of numbers."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    kinds = {"value_float": ("f", "f4"), "value_floats": ("floats", "f4")}
+    kinds |= {"value_int": ("i", "i8"), "value_ints": ("ints", "i8")}
+    for graph in graphs(model.graph):
+        for node in [node for node in graph.node if node.op_type == "Constant" and not node.domain]:
+            (attribute,) = node.attribute
+            if attribute.name == "value":
+                tensor = attribute.t
+            elif attribute.name in kinds:
+                field, kind = kinds[attribute.name]
+                tensor = numpy_helper.from_array(np.array(getattr(attribute, field), kind))
+            else:
+                continue
+            graph.initializer.add().CopyFrom(tensor)
+            graph.initializer[-1].name = node.output[0]
+            graph.node.remove(node)
 
 
 QUANTIZED = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
@@ -136,8 +160,10 @@ def quantize(source: str, target: str, samples: list[dict[str, Any]], kind: str)
         },
     )
     model = onnx.load(target)
+    if not has_quantization(model):
+        raise ValueError(f"there is nothing to quantize: the model has none of {', '.join(QUANTIZED)} with weights")
     if kind == "fp8":
-        in_fp8(model, {tensor.name: array_of(tensor) for tensor in tensors(onnx.load(source).graph)})
+        in_fp8(model, {tensor.name: array_of(tensor) for tensor in weights_of(onnx.load(source).graph)})
     # Scales in float16, and float8, came with opset 19, which changes nothing else that is there.
     entry = next(entry for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     entry.version, model.ir_version = max(entry.version, 19), max(model.ir_version, 9)
@@ -188,10 +214,24 @@ def graphs(graph: Any) -> list[Any]:
     return [graph, *(found for body in inner for found in graphs(body))]
 
 
-def tensors(graph: Any) -> list[Any]:
-    """Return the weights and constants of a graph and of the graphs in it."""
-    constants = [attribute.t for node in nodes(graph) for attribute in node.attribute if attribute.HasField("t")]
-    return [*(tensor for each in graphs(graph) for tensor in each.initializer), *constants]
+def weights_of(graph: Any) -> list[Any]:
+    """Return the initializers of a graph and of the graphs in it."""
+    return [tensor for each in graphs(graph) for tensor in each.initializer]
+
+
+def attributes_of(graph: Any) -> list[Any]:
+    """Return the tensors that are attributes of nodes, which mostly have no name."""
+    return [attribute.t for node in nodes(graph) for attribute in node.attribute if attribute.HasField("t")]
+
+
+def size_of(model: Any) -> int:
+    """Return the size of the weights in bytes; protobuf itself counts no message above 2 GiB."""
+    from math import prod
+
+    import onnx
+
+    kinds = onnx.helper.tensor_dtype_to_np_dtype
+    return sum(prod(t.dims) * kinds(t.data_type).itemsize for t in weights_of(model.graph))
 
 
 def values_of(graph: Any) -> list[Any]:

@@ -72,11 +72,13 @@ class CommandLine:
 
     Attributes:
         arguments: of the command, the program first; paths are below the package's root.
+        main: a Python statement that runs the program: it need not be on the PATH.
         environment: variables that it needs.
         before: what has to be made first, and the name of its file beside the artifact; None: nothing.
     """
 
     arguments: tuple[str, ...]
+    main: str
     environment: dict[str, str] = field(default_factory=dict)
     before: tuple[str, MakingCode] | None = None
 

@@ -72,13 +72,14 @@ def convert_script(subject: Subject, code: MakingCode, name: str) -> str:
 
 def command_scripts(subject: Subject, code: CommandLine, name: str) -> dict[str, str]:
     """Return the shell script of a conversion by a program, and the script of what comes before it, by suffix."""
-    environment = [f"{key}={quote(value)}" for key, value in code.environment.items()]
     first, lines = {}, ["#!/bin/sh", "# Run it from the root of the package."]
+    lines += [f"export {key}={quote(value)}" for key, value in code.environment.items()]
+    lines.append(f'{code.arguments[0]}() {{ "${{PYTHON:-python3}}" -c "{code.main}" "$@"; }}')
     if code.before:
         file, making = code.before
         first = {".py": convert_script(replace(subject, variant=replace(subject.variant, file=file)), making, name)}
         lines.append(f'"${{PYTHON:-python3}}" {name}.py || exit')
-    lines.append(" ".join(["exec", "env", *environment, *map(quote, code.arguments), '"$@"']))
+    lines.append(" ".join([*map(quote, code.arguments), '"$@"']))
     return {**first, ".sh": "\n".join(lines) + "\n"}
 
 

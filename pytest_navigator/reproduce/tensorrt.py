@@ -53,7 +53,7 @@ def build(subject: Subject, backend: str) -> CommandLine:
     )
     plan = folder / f"{REPRODUCED}{PurePosixPath(subject.variant.file).suffix}"
     arguments = ("polygraphy", *command.convert(str(source), str(plan), parameters, shapes))
-    return CommandLine(arguments, command.ENVIRONMENT[backend], before)
+    return CommandLine(arguments, command.MAIN, command.ENVIRONMENT[backend], before)
 
 
 def runner_code(backend: str) -> RunnerCode:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 
 def convert_savedmodel(
     artifact: str, output: str, options: dict[str, Any], feeds: list[dict[str, Any]], calibration: list[dict[str, Any]]
@@ -47,6 +45,8 @@ def filled(batch: dict[str, Any], names: dict[str, str], profile: dict[str, dict
         names: argument of the signature -> name of the input.
         profile: of every input; one that it does not have keeps its shape.
     """
+    import numpy as np
+
     feeds = []
     for word in ("min", "opt", "max"):
         shapes = {name: profile[name][word] if name in profile else batch[name].shape for name in names.values()}

@@ -40,8 +40,8 @@ def _uses(context: Context) -> bool:
 def built_with(context: Context) -> dict[str, JSON]:
     """Return what is to be recorded of a step that makes a bound artifact, and what its outcome depends on."""
     form = context.run.registry.formats.get(context.variant.format)
-    if context.step.runner or form is None or not form.bound:
-        return {}
+    if context.step.runner or form is None or not form.bound or context.variant.parameters.get("model_path"):
+        return {}  # nobody knows where a ready file was built
     return {bound.BUILT_WITH: plain(bound.here(form, context.variant.parameters))}
 
 

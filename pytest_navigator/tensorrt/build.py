@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.tensorrt.command import ENVIRONMENT
+from pytest_navigator.tensorrt.command import MAIN
 from pytest_navigator.tensorrt.messages import failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-MAIN = "import sys; from polygraphy.tools import main; sys.exit(main())"
+
+NOISE = "'colored' module is not installed"
+"""Polygraphy's first line, which says nothing of the build."""
 
 
 def run(arguments: Sequence[str], backend: str, folder: Path) -> None:
@@ -42,6 +45,8 @@ def run(arguments: Sequence[str], backend: str, folder: Path) -> None:
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
+            if NOISE in line:
+                continue
             print(line, end="", flush=True)
             lines.append(line)
     log = "".join(lines)

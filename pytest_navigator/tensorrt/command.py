@@ -20,6 +20,9 @@ ENVIRONMENT = {
 }
 """Module of TensorRT -> what Polygraphy finds in its environment: it installs nothing by itself."""
 
+MAIN = "import sys; from polygraphy.tools import main; sys.exit(main())"
+"""What the command `polygraphy` is."""
+
 TIMING_CACHE = "timing.cache"
 NO_TF32 = "no_tf32.py"
 """Script beside an engine of TensorRT-RTX, for which Polygraphy has no flag: TF32 is on."""

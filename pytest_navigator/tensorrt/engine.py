@@ -65,7 +65,7 @@ def load(path: Path, backend: str) -> Loaded:
     Raises:
         StepFailed: the file is of the other flavour, damaged, or of another version or GPU; in TensorRT's words.
     """
-    _check_flavour(path, backend)
+    check_flavour(path, backend)
     library = import_module(backend)
     heard: list[str] = []
     runtime = library.Runtime(_logger(library, heard))
@@ -99,7 +99,12 @@ def _takes(tensor: Tensor, index: int, shape: Sequence[int]) -> bool:
     return len(low) == len(shape) and all(a <= b <= c for a, b, c in zip(low, shape, high, strict=True))
 
 
-def _check_flavour(path: Path, backend: str) -> None:
+def check_flavour(path: Path, backend: str) -> None:
+    """See by a file's first bytes whose engine it is.
+
+    Raises:
+        StepFailed: it is no engine, or one of the other flavour.
+    """
     with path.open("rb") as file:
         flavour = MAGIC.get(file.read(4))
     if flavour is None:
@@ -111,7 +116,7 @@ def _check_flavour(path: Path, backend: str) -> None:
 def _tensor(loaded: Loaded, name: str) -> Tensor:
     engine, library = loaded.engine, loaded.library
     is_input = engine.get_tensor_mode(name) == library.TensorIOMode.INPUT
-    host = engine.is_shape_inference_io(name)
+    host = engine.get_tensor_location(name) == library.TensorLocation.HOST
     shape = tuple(engine.get_tensor_shape(name))
     ranges = [] if host or not is_input or not shape else _profiles(engine, name)
     kind = engine.get_tensor_dtype(name).name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 from typing import Any
@@ -83,10 +82,10 @@ class Execution:
 
     def call(self) -> Callable[[], object]:
         """Return the bare call: one inference, until the GPU is done."""
-        execute, wait = partial(self.context.execute_async_v3, self.stream.handle), self.stream.wait
+        enqueue, wait = self.enqueue, self.stream.wait
 
         def once() -> None:
-            execute()
+            enqueue()
             wait()
 
         return once
@@ -113,7 +112,7 @@ class Execution:
                 found[name] = self._host[name]
                 continue
             found[name] = np.empty(self._shape(name), _dtype(tensor))
-            self.stream.download(self.context.get_tensor_address(name), found[name])
+            self.stream.download(self._address(name), found[name])
         self.stream.wait()
         return found
 
@@ -145,7 +144,7 @@ class Execution:
         if index is None:
             raise StepFailed(f"no optimization profile of the engine takes {_named(shapes)}")
         if index != self.profile:
-            self.context.set_optimization_profile_async(index, self.stream.handle)
+            _accepted(self.context.set_optimization_profile_async(index, self.stream.handle), f"profile {index}")
             self.stream.wait()
             self.profile = index
 
@@ -154,12 +153,12 @@ class Execution:
             raise StepFailed(f"the engine does not take shape {array.shape} of input {tensor.name!r}")
         if tensor.host:
             self._host[tensor.name] = array
-            self.context.set_tensor_address(tensor.name, array.ctypes.data)
+            _accepted(self.context.set_tensor_address(tensor.name, array.ctypes.data), tensor.name)
             return
         address = self.memory.address(tensor.name, array.nbytes)
         self.stream.upload(array, address)
         self._host[tensor.name] = array  # until the copy is done
-        self.context.set_tensor_address(tensor.name, address)
+        _accepted(self.context.set_tensor_address(tensor.name, address), tensor.name)
 
     def _make_room(self, tensor: Tensor) -> None:
         import numpy as np
@@ -167,18 +166,29 @@ class Execution:
         shape = tuple(self.context.get_tensor_shape(tensor.name))
         if tensor.host:
             self._host[tensor.name] = np.zeros(shape, _dtype(tensor))
-            self.context.set_tensor_address(tensor.name, self._host[tensor.name].ctypes.data)
+            _accepted(self.context.set_tensor_address(tensor.name, self._host[tensor.name].ctypes.data), tensor.name)
         elif -1 in shape:
             self._allocators[tensor.name] = _allocator(self.loaded.library, self.memory)
-            self.context.set_output_allocator(tensor.name, self._allocators[tensor.name])
+            _accepted(self.context.set_output_allocator(tensor.name, self._allocators[tensor.name]), tensor.name)
         else:
             size = int(np.prod(shape, dtype=np.int64)) * _dtype(tensor).itemsize
-            self.context.set_tensor_address(tensor.name, self.memory.address(tensor.name, size))
+            _accepted(self.context.set_tensor_address(tensor.name, self.memory.address(tensor.name, size)), tensor.name)
+
+    def _address(self, name: str) -> int:
+        """Return where an output is: one whose size depends on the data is where its allocator has put it."""
+        allocator = self._allocators.get(name)
+        return int(allocator.address if allocator else self.context.get_tensor_address(name))
 
     def _shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of an output; one that depends on the data is known after the inference alone."""
         allocator = self._allocators.get(name)
         return allocator.shape if allocator else tuple(self.context.get_tensor_shape(name))
+
+
+def _accepted(answer: bool, what: str) -> None:
+    """Raise StepFailed where TensorRT says no; its own words are in the log."""
+    if not answer:
+        raise StepFailed(f"TensorRT does not accept what it is given for {what}; format.log has its words")
 
 
 def _dtype(tensor: Tensor) -> Any:
@@ -199,12 +209,14 @@ def _allocator(library: Any, memory: Memory) -> Any:
         def __init__(self) -> None:
             library.IOutputAllocator.__init__(self)
             self.shape: tuple[int, ...] = ()
+            self.address = 0
 
         def reallocate_output(self, name: str, address: int, size: int, alignment: int) -> int:
-            return memory.address(name, size)
+            self.address = memory.address(name, size)
+            return self.address
 
         def reallocate_output_async(self, name: str, address: int, size: int, alignment: int, stream: int) -> int:
-            return memory.address(name, size)
+            return self.reallocate_output(name, address, size, alignment)
 
         def notify_shape(self, name: str, shape: Any) -> None:
             self.shape = tuple(shape)

@@ -35,6 +35,7 @@ class Stream:
         from cuda.bindings import runtime
 
         self._runtime = runtime
+        self._graph: Any = None
         self._stream = called(runtime.cudaStreamCreateWithFlags(runtime.cudaStreamNonBlocking))
         self.handle = int(self._stream)
 
@@ -53,20 +54,27 @@ class Stream:
         called(self._runtime.cudaMemcpyAsync(array.ctypes.data, address, array.nbytes, kind, self._stream))
 
     def recorded(self, work: Callable[[], object]) -> Callable[[], object]:
-        """Record what `work` puts into the stream as a CUDA graph; returns what launches it."""
+        """Record what `work` puts into the stream as a CUDA graph; returns what launches it, until the next one."""
         runtime = self._runtime
         called(runtime.cudaStreamBeginCapture(self._stream, runtime.cudaStreamCaptureMode.cudaStreamCaptureModeRelaxed))
         try:
             work()
         finally:
             graph = called(runtime.cudaStreamEndCapture(self._stream))
-        launched = called(runtime.cudaGraphInstantiate(graph, 0))
+        self._forget_graph()
+        launched = self._graph = called(runtime.cudaGraphInstantiate(graph, 0))
         called(runtime.cudaGraphDestroy(graph))
-        return lambda: runtime.cudaGraphLaunch(launched, self._stream)
+        return lambda: called(runtime.cudaGraphLaunch(launched, self._stream))
 
     def free(self) -> None:
-        """Give the stream back."""
+        """Give the stream back, and the graph that was recorded last."""
+        self._forget_graph()
         called(self._runtime.cudaStreamDestroy(self._stream))
+
+    def _forget_graph(self) -> None:
+        if self._graph is not None:
+            called(self._runtime.cudaGraphExecDestroy(self._graph))
+            self._graph = None
 
 
 class Memory:

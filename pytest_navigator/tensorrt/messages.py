@@ -18,21 +18,30 @@ REASONS = (
 )
 """What the parser says -> what it means."""
 
+WORKSPACE = "a larger max_workspace_size may help"
+MEMORY = "the GPU has too little free memory: a smaller max_workspace_size or batch may help"
 HINTS = (
-    ("within workspace limit", "a larger max_workspace_size may help"),
-    ("OutOfMemory", "the GPU has too little free memory: a smaller max_workspace_size or batch may help"),
+    ("within workspace limit", WORKSPACE),
+    ("insufficient workspace", WORKSPACE),
+    ("OutOfMemory", MEMORY),
+    ("out of memory", MEMORY),
     ("insufficient for CUDA runtime", "the driver is missing or older than TensorRT's CUDA"),
 )
+"""What stands anywhere in the line of an error -> what may help."""
 
 
 def failure(log: str) -> str:
     """Return why a build failed: the node that cannot be parsed, else the last error, else Polygraphy's own words."""
-    errors = [why for line in log.splitlines() if line.startswith("[E]") and not _noise(line) if (why := _why(line))]
+    lines = [line for line in log.splitlines() if line.startswith("[E]") and not _noise(line)]
+    errors = [(why, line) for line in lines if (why := _why(line))]
     nodes = [found for line in log.splitlines() if (found := NODE.search(line))]
     if nodes:
         node = nodes[-1]
-        return f"node {node['name'] or node['number']!r} ({node['operator']}): {_reason(node['why'], errors)}"
-    return _hinted(errors[-1] if errors else _polygraphy(log))
+        reason = _reason(node["why"], [why for why, _ in errors])
+        return f"node {node['name'] or node['number']!r} ({node['operator']}): {reason}"
+    why, line = errors[-1] if errors else (_polygraphy(log), "")
+    hint = next((hint for mark, hint in HINTS if mark in line), "")
+    return f"{why}: {hint}" if hint else why
 
 
 def _reason(why: str, errors: list[str]) -> str:
@@ -53,8 +62,3 @@ def _polygraphy(log: str) -> str:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     own = [line[4:] for line in lines if line.startswith(("[!] ", "[E] "))]
     return (own or lines or ["it printed nothing"])[-1]
-
-
-def _hinted(text: str) -> str:
-    hint = next((hint for mark, hint in HINTS if mark in text), "")
-    return f"{text}: {hint}" if hint else text

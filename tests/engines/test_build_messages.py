@@ -46,6 +46,11 @@ CAPABILITY = """[W] 'colored' module is not installed
             "Tactic Selection: no tactics to implement the operation within workspace limit: a larger "
             "max_workspace_size may help",
         ),
+        (
+            "[E] Error Code 2: OutOfMemory (Requested size was 68719476736 bytes.)",
+            "Requested size was 68719476736 bytes.: the GPU has too little free memory: a smaller max_workspace_size "
+            "or batch may help",
+        ),
         (CAPABILITY, "Compute capability 9.0 (SM90) not supported by this TensorRT-RTX version."),
         ("a last word\n\n", "a last word"),
         ("", "it printed nothing"),

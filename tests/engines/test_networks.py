@@ -125,3 +125,39 @@ def test_a_network_that_was_trained_quantized_is_left_as_it_is(network, tmp_path
 def test_without_samples_nothing_is_quantized(network, tmp_path):
     with pytest.raises(StepFailed, match="int8 needs samples to calibrate with, and there are none"):
         write(network, {"precision": "int8", "precision_mode": "single"}, [], tmp_path / "network.onnx")
+
+
+def constant(output, **value):
+    return helper.make_node("Constant", [], [output], **value)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_constants_without_names_and_of_numbers_keep_their_values(tmp_path, precision):
+    two, three = (helper.make_tensor("", TensorProto.FLOAT, [], [v]) for v in (2.0, 3.0))
+    nodes = [
+        constant("two", value=two),
+        constant("three", value=three),
+        constant("half", value_float=0.5),
+        constant("row", value_floats=[1.0, 2.0]),
+        helper.make_node("Mul", ["x", "two"], ["a"]),
+        helper.make_node("Add", ["a", "three"], ["b"]),
+        helper.make_node("Mul", ["b", "half"], ["c"]),
+        helper.make_node("Add", ["c", "row"], ["y"]),
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 2]) for name in "xy"]
+    graph = helper.make_graph(nodes, "net", ends[:1], ends[1:])
+    source, path = tmp_path / "model.onnx", tmp_path / f"{precision}.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), source)
+    write(source, {"precision": precision, "precision_mode": "single"}, (), path)
+    x = np.array([[1.0, 2.0]], np.float32)
+    assert run(path, {"x": x}).tolist() == ((2 * x + 3) * 0.5 + [1.0, 2.0]).tolist()
+
+
+def test_a_model_with_nothing_to_quantize_is_none_of_int8(tmp_path):
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 2]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "net", ends[:1], ends[1:])
+    source = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), source)
+    parameters = {"precision": "int8", "precision_mode": "single"}
+    with pytest.raises(StepFailed, match="there is nothing to quantize"):
+        write(source, parameters, [{"x": np.ones((1, 2), np.float32)}], tmp_path / "network.onnx")

@@ -10,6 +10,7 @@ from pytest_navigator import TensorRTPrecisionMode
 from pytest_navigator import TensorRTProfile
 from pytest_navigator import TensorRTRTXConfig
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.tensorrt import TensorRTFormat
 from pytest_navigator.formats.tensorrt import TensorRTRTXFormat
 from pytest_navigator.records import Variant
@@ -85,6 +86,7 @@ def test_a_profile_of_axes_is_one_of_the_old_documents():
         ({"model_path": "/no/such.plan", "precision": "fp16"}, "model_path='/no/such.plan' is no file"),
         ({"custom_args": {"max_aux_streams": object()}}, "options of `polygraphy convert`"),
         ({"device": "tpu"}, "device='tpu' is not possible"),
+        ({"device": "cuda:1"}, "CUDA_VISIBLE_DEVICES chooses which that is"),
         ({"workspace": 1}, "unknown field of TensorRTConfig 'workspace'"),
     ],
 )
@@ -109,3 +111,20 @@ def test_a_ready_engine_has_one_precision(tmp_path):
     with pytest.raises(ConfigError, match="name its precision"):
         TensorRTConfig(model_path=tmp_path / "model.plan")
     assert TensorRTConfig(model_path=tmp_path / "model.plan", precision="fp16").precision == ("fp16",)
+
+
+def test_what_a_ready_engine_depends_on_is_its_content(tmp_path):
+    plan, found = tmp_path / "model.plan", []
+    for content in (b"ptrt1", b"ptrt2"):
+        plan.write_bytes(content)
+        (variant,) = TensorRTFormat().variants(TensorRTConfig(model_path=plan, precision="fp16"), [ONNX])
+        found.append(TensorRTFormat().depends_on(variant))
+    assert found[0] != found[1]
+
+
+def test_a_ready_file_that_is_no_engine_is_refused(tmp_path):
+    (tmp_path / "model.plan").write_bytes(b"junk")
+    (variant,) = TensorRTFormat().variants(TensorRTConfig(model_path=tmp_path / "model.plan", precision="fp16"), [ONNX])
+    (tmp_path / "trt-fp16").mkdir()
+    with pytest.raises(StepFailed, match="is no engine of TensorRT"):
+        TensorRTFormat().convert(tmp_path, None, None, variant, tmp_path / "trt-fp16" / "model.plan")
