@@ -1,0 +1,119 @@
+"""How an engine is fed, run and read, against stand-ins of CUDA and TensorRT: there is no GPU where these tests run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engines.stand_ins import install
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.records import Signature
+from pytest_navigator.records import TensorSpec
+from pytest_navigator.runners.tensorrt import TensorRT
+from pytest_navigator.runners.tensorrt import TensorRTCUDAGraph
+
+SIGNATURE = Signature(
+    inputs=(TensorSpec("x", (-1, 3), "float32", {0: "batch"}, batched=True),),
+    outputs=(
+        TensorSpec("found", (-1,), "float32", {0: "found_0"}),
+        TensorSpec("y", (-1, 3), "float32", {0: "batch"}, batched=True),
+    ),
+    input_tree={},
+    output_tree={},
+    batch_dim=0,
+    array_type="torch",
+)
+
+
+def rows(count):
+    return {"x": np.arange(-2, 3 * count - 2, dtype=np.float32).reshape(count, 3)}
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    return install(monkeypatch)
+
+
+@pytest.fixture
+def plan(tmp_path):
+    path = tmp_path / "model.plan"
+    path.write_bytes(b"ptrt")
+    return path
+
+
+@pytest.mark.parametrize("kind", [TensorRT, TensorRTCUDAGraph])
+def test_outputs_are_read_from_where_they_are_put_by_the_signatures_names(machine, plan, kind):
+    with kind(plan, SIGNATURE, {}) as runner:
+        for count in (2, 5, 1, 5):
+            feed = rows(count)
+            found = runner.infer(feed)
+            assert list(found) == ["found", "y"]
+            np.testing.assert_array_equal(found["y"], 2 * feed["x"])
+            np.testing.assert_array_equal(found["found"], feed["x"][feed["x"] > 0])
+
+
+def test_the_first_fitting_profile_is_chosen_the_later_ones_in_front(machine, plan):
+    with TensorRT(plan, SIGNATURE, {}) as runner:
+        runner.infer(rows(1))
+        assert runner.settings()["optimization_profile"] == 1
+        runner.infer(rows(4))
+        assert runner.settings()["optimization_profile"] == 0
+        with pytest.raises(StepFailed, match=r"no optimization profile of the engine takes x \[9, 3\]"):
+            runner.infer(rows(9))
+
+
+@pytest.mark.parametrize(
+    ("feed", "message"),
+    [
+        ({"z": np.zeros((1, 3), np.float32)}, r"the engine has an input 'x', the model has \['z'\]"),
+        ({"x": np.zeros((1, 3), np.float64)}, "input 'x' is float64, the engine takes float32"),
+    ],
+)
+def test_what_the_engine_does_not_take_is_named(machine, plan, feed, message):
+    with TensorRT(plan, SIGNATURE, {}) as runner, pytest.raises(StepFailed, match=message):
+        runner.infer(feed)
+
+
+def test_what_is_timed_is_the_call_alone_and_copies_are_told_beside_it(machine, plan):
+    with TensorRT(plan, SIGNATURE, {}) as runner:
+        assert runner.settings()["copies_ms"] is None
+        runner.bind(rows(2))()
+        assert runner.settings()["copies_ms"] > 0
+        assert runner.settings()["version"] == "10.12.0"
+
+
+def test_a_refused_inference_is_a_failure_and_never_a_figure(machine, plan):
+    _, library = machine
+    with TensorRT(plan, SIGNATURE, {}) as runner:
+        call = runner.bind(rows(2))
+        library.engine.refuses = True
+        with pytest.raises(StepFailed, match="could not start the inference"):
+            call()
+
+
+def test_a_refused_graph_is_a_failure_too(machine, plan):
+    cuda, _ = machine
+    with TensorRTCUDAGraph(plan, SIGNATURE, {}) as runner:
+        call = runner.bind(rows(2))
+        call()
+        cuda.launch = (cuda.cudaError_t.cudaErrorMemoryAllocation,)
+        with pytest.raises(StepFailed, match=r"CUDA: .* \(cudaErrorMemoryAllocation\)"):
+            call()
+    assert "launch" in cuda.calls
+
+
+@pytest.mark.parametrize("kind", [TensorRT, TensorRTCUDAGraph])
+def test_everything_on_the_gpu_is_freed(machine, plan, kind):
+    cuda, _ = machine
+    with kind(plan, SIGNATURE, {}) as runner:
+        runner.infer(rows(2))
+        runner.infer(rows(4))
+        assert cuda.memory
+    assert cuda.memory == {}
+    assert cuda.graphs == 0
+
+
+def test_too_little_memory_is_told_in_cudas_words(monkeypatch, plan):
+    install(monkeypatch, limit=8)
+    with TensorRT(plan, SIGNATURE, {}) as runner, pytest.raises(StepFailed, match="cudaErrorMemoryAllocation"):
+        runner.infer(rows(2))
