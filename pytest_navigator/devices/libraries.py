@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
+from packaging.version import Version
+
 from pytest_navigator.devices import imports
 from pytest_navigator.devices.disposable import ProbeFailed
 from pytest_navigator.devices.disposable import ask
@@ -20,6 +22,9 @@ from pytest_navigator.devices.shared import once
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping
+
+OLDEST = Version("10.12")
+"""Of TensorRT: what obeys the types of a network."""
 
 LIMIT = 180.0
 """s; a framework on a network disk takes minutes."""
@@ -114,6 +119,8 @@ def _of_tensorrt(answer: Mapping[str, Any]) -> str | None:
         return f"TensorRT {version} cannot be used: {answer['error']} ({FULL})"
     if not answer["builds"]:
         return f"TensorRT {answer['version']} is one that builds no engines ({FULL})"
+    if Version(answer["version"]) < OLDEST:
+        return f"TensorRT {answer['version']} is too old: {OLDEST} or a newer one is needed ({FULL})"
     return driver_problem("tensorrt")
 
 

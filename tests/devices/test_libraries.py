@@ -68,6 +68,12 @@ BROKEN = {
 }
 
 
+def test_a_tensorrt_that_does_not_obey_the_types_of_a_network_is_too_old(site: Path) -> None:
+    install(site, "tensorrt", FULL.replace("10.12.0.36", "8.6.1"), "tensorrt-cu12", "8.6.1")
+
+    assert str(missing("tensorrt")).startswith("TensorRT 8.6.1 is too old: 10.12 or a newer one is needed")
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_tensorrt_that_cannot_be_used_says_why(site: Path, name: str) -> None:
     code, text = BROKEN[name]
