@@ -9,7 +9,6 @@ import shutil
 import sys
 import tempfile
 import weakref
-from contextlib import chdir
 from contextlib import contextmanager
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -19,6 +18,9 @@ import pytest
 
 from pytest_navigator._compat import PlantedModule
 from pytest_navigator.api.given import content
+from pytest_navigator.api.turns import TURN
+from pytest_navigator.api.turns import elsewhere
+from pytest_navigator.api.turns import here
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import SourceError
@@ -46,7 +48,7 @@ def check(
     disable_git_info: bool = False,
     debug: bool = False,
 ) -> Package:
-    """Run every step for a model and return the package.
+    """Run every step for a model and return the package; calls of other threads wait until this one is over.
 
     Args:
         workdir: of the run; the steps keep their files in it.
@@ -62,23 +64,33 @@ def check(
         PackageError: the results cannot be written.
         KeyboardInterrupt: the run was interrupted; its partial results are in `workdir`.
     """
-    workdir = Path(workdir).absolute()
-    if not override_workdir and workdir.is_dir() and any(workdir.iterdir()):
-        raise ConfigError(f"the folder {workdir} is not empty: give another workdir, or override_workdir=True")
+    workdir = here() / workdir
+    with TURN:
+        if not override_workdir and workdir.is_dir() and any(workdir.iterdir()):
+            raise ConfigError(f"the folder {workdir} is not empty: give another workdir, or override_workdir=True")
+        with _environment(debug=debug):
+            package = _checked(subject, workdir, ["--nav-no-git"] * disable_git_info)
+        if not keep_workdir:
+            shutil.rmtree(workdir)
+        return package
+
+
+def _checked(subject: Given, workdir: Path, options: list[str]) -> Package:
+    """Run pytest and return the package, whose file is in a temporary folder that goes with it."""
     folder = tempfile.TemporaryDirectory(prefix="pytest_navigator-")
     name = re.sub(r"[^\w.-]", "_", subject.config.name or "model")
     target = Path(folder.name, f"{name}.nav")
-    options = [f"--nav-workspace={workdir}", f"--nav-package={target}", *["--nav-no-git"] * disable_git_info]
     try:
-        with _environment(debug=debug):
-            _run(subject, Path(folder.name, "suite", name), options)
+        _run(
+            subject,
+            Path(folder.name, "suite", name),
+            [f"--nav-workspace={workdir}", f"--nav-package={target}", *options],
+        )
         package = _opened(target, workdir)
     except BaseException:
         folder.cleanup()
         raise
     weakref.finalize(package, folder.cleanup)
-    if not keep_workdir:
-        shutil.rmtree(workdir)
     return package
 
 
@@ -92,9 +104,8 @@ def _run(subject: Given, suite: Path, options: list[str]) -> None:
     plugins = [part for name in ("navigator", *PLUGINS) for part in ("-p", name)]
     own = ["-c", str(ini), f"--rootdir={folder}", "-v", "--no-header", "-rN", str(suite)]
     errors = io.StringIO()
-    caller = _Caller(Path.cwd(), suite, subject)
-    with redirect_stderr(errors), chdir(folder):
-        status = pytest.main([*plugins, *own, *options], plugins=[caller])
+    with redirect_stderr(errors), elsewhere(folder) as caller:
+        status = pytest.main([*plugins, *own, *options], plugins=[_Caller(caller, suite, subject)])
     if status == pytest.ExitCode.USAGE_ERROR:
         raise ConfigError(errors.getvalue().strip().removeprefix("ERROR: "))
     sys.stderr.write(errors.getvalue())
@@ -116,6 +127,11 @@ class _Caller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[CALLER] = self.folder
+        os.chdir(self.folder)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Go back there: pytest has just returned to where it started."""
         os.chdir(self.folder)
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
