@@ -63,8 +63,9 @@ class OptimizeOptions(TypedDict, total=False):
     """Keywords of every `optimize`, as Model Navigator 0.7 has them.
 
     `batching=False`: the model has no batch axis. `runners`: names of runners or runtimes. `workspace`: the folder of
-    the run (`navigator_workspace`), which is replaced if it is one. `verify_func`: see `Given`. `debug`: exceptions
-    come through as they are (`NAV_DEBUG=1`). `verbose` changes nothing: everything is in the formats' logs.
+    the run (`navigator_workspace`), which is replaced if it is one. `verify_func`: see `Given`. `debug`: the first
+    exception ends the run and comes through as it is (`NAV_DEBUG=1`). `verbose` changes nothing: everything is in the
+    formats' logs.
     """
 
     model_name: str | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -25,6 +26,8 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.run import CALLER
+from pytest_navigator.tracebacks import debugging
+from pytest_navigator.tracebacks import users_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +40,9 @@ PLUGINS = ("no:cacheprovider", "no:benchmark", "no:randomly")
 
 INI = "[pytest]\nfilterwarnings =\n    ignore::pytest.PytestAssertRewriteWarning\n"
 """Instead of the caller's: nothing that is configured for a project's tests holds for this run."""
+
+RESULTS = "pytest-navigator: the results up to here are in {workdir}; a package of them: {command}"
+"""Of an exception that goes through, which leaves the caller without a package."""
 
 
 def check(
@@ -56,13 +62,15 @@ def check(
             replaced.
         keep_workdir: False: remove it when the package is written.
         disable_git_info: record no git commit.
-        debug: let exceptions through as they are.
+        debug: let exceptions through as they are: the first one ends the run.
 
     Raises:
         ConfigError: an argument is wrong, or `workdir` cannot be used. Nothing has run then.
         SourceError: the model or its loader does not keep its contract: nothing could be made from it.
         PackageError: the results cannot be written.
         KeyboardInterrupt: the run was interrupted; its partial results are in `workdir`.
+        BaseException: with `debug` (or `NAV_DEBUG=1`), what the model, its loader, an exporter or `verify_func` raised;
+            the results up to there are in `workdir`.
     """
     workdir = here() / workdir
     with TURN:
@@ -80,12 +88,12 @@ def _checked(subject: Given, workdir: Path, options: list[str]) -> Package:
     folder = tempfile.TemporaryDirectory(prefix="pytest_navigator-")
     name = re.sub(r"[^\w.-]", "_", subject.config.name or "model")
     target = Path(folder.name, f"{name}.nav")
+    own = [f"--nav-workspace={workdir}", f"--nav-package={target}"]
     try:
-        _run(
-            subject,
-            Path(folder.name, "suite", name),
-            [f"--nav-workspace={workdir}", f"--nav-package={target}", *options],
-        )
+        error = _run(subject, Path(folder.name, "suite", name), [*own, *options])
+        if error is not None:
+            error.add_note(RESULTS.format(workdir=workdir, command=_pack_command(workdir, target.name)))
+            raise error.with_traceback(users_frames(error))
         package = _opened(target, workdir)
     except BaseException:
         folder.cleanup()
@@ -94,8 +102,12 @@ def _checked(subject: Given, workdir: Path, options: list[str]) -> Package:
     return package
 
 
-def _run(subject: Given, suite: Path, options: list[str]) -> None:
-    """Run pytest; `suite` is the file that it collects."""
+def _pack_command(workdir: Path, package: str) -> str:
+    return shlex.join(["pytest-navigator", "pack", str(workdir), "-o", package])
+
+
+def _run(subject: Given, suite: Path, options: list[str]) -> BaseException | None:
+    """Run pytest; `suite` is the file that it collects. Returns what goes through to who debugs."""
     folder = suite.parent
     folder.mkdir()
     suite.touch()
@@ -104,13 +116,16 @@ def _run(subject: Given, suite: Path, options: list[str]) -> None:
     plugins = [part for name in ("navigator", *PLUGINS) for part in ("-p", name)]
     own = ["-c", str(ini), f"--rootdir={folder}", "-v", "--no-header", "-rN", str(suite)]
     errors = io.StringIO()
+    raised = _Raised()
     with redirect_stderr(errors), elsewhere(folder) as caller:
-        status = pytest.main([*plugins, *own, *options], plugins=[_Caller(caller, suite, subject)])
+        seen = [raised] * debugging()
+        status = pytest.main([*plugins, *own, *options], plugins=[_Caller(caller, suite, subject), *seen])
     if status == pytest.ExitCode.USAGE_ERROR:
         raise ConfigError(errors.getvalue().strip().removeprefix("ERROR: "))
     sys.stderr.write(errors.getvalue())
     if status == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
+    return raised.error
 
 
 class _Caller:
@@ -138,6 +153,18 @@ class _Caller:
         if file_path.resolve() != self.suite.resolve():
             return None
         return PlantedModule.planted_at(file_path, parent, content(self.subject))
+
+
+class _Raised:
+    """Keeps the first exception of the run, and ends the run with it."""
+
+    error: BaseException | None = None
+
+    def pytest_exception_interact(self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[object]) -> None:
+        if call.excinfo is None or isinstance(call.excinfo.value, pytest.fail.Exception):
+            return  # a verdict
+        self.error = self.error or call.excinfo.value
+        node.session.shouldfail = "an exception goes through to the caller (debug=True)"
 
 
 def _opened(target: Path, workdir: Path) -> Package:
