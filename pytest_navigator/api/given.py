@@ -30,7 +30,8 @@ class Given:
         model: the live object, or the path of a file.
         dataloader: what can be iterated, or a function that returns such; None: random data that fits the file.
         verify_func: of the outputs of a runner and of the source, one dict of numpy arrays by name for every batch:
-            whether the runner is good enough. A format for which it returns True is verified.
+            whether the runner is good enough. A format for which it returns True (a boolean of numpy, torch, ... with
+            no axes is one too) is verified.
     """
 
     model: object
@@ -51,8 +52,14 @@ class Given:
         found = (runner.infer(read_input(folder, case, signature)) for case in cases)
         expected = (read_output(folder, case, signature) for case in cases)
         assert self.verify_func is not None
-        if (answer := self.verify_func(found, expected)) is not True:
+        if not is_true(answer := self.verify_func(found, expected)):
             _refuse(answer)
+
+
+def is_true(answer: object) -> bool:
+    """Whether this is True, or what `(difference < 1e-3).all()` is: a boolean scalar of an array library."""
+    scalar = getattr(answer, "shape", None) == () and "bool" in str(getattr(answer, "dtype", ""))
+    return answer is True or (scalar and bool(answer))
 
 
 def _refuse(answer: object) -> None:
