@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
+
+from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +57,31 @@ class Given:
         assert self.verify_func is not None
         if not is_true(answer := self.verify_func(found, expected)):
             _refuse(answer)
+
+
+def check_verify_func(function: object) -> None:
+    """Refuse what could not be called when the formats are made.
+
+    Raises:
+        ConfigError: it is not None and no function of two arguments.
+    """
+    if function is None:
+        return
+    if not callable(function) or not _takes_two(function):
+        raise ConfigError(
+            f"verify_func={function!r}: a function of two arguments is needed, what a runner and what the "
+            "source made of each batch"
+        )
+
+
+def _takes_two(function: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(function).bind((), ())
+    except TypeError:
+        return False
+    except ValueError:  # one of C code that does not tell
+        pass
+    return True
 
 
 def is_true(answer: object) -> bool:

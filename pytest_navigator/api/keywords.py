@@ -11,6 +11,7 @@ from pytest_navigator.api.arguments import device
 from pytest_navigator.api.arguments import runtimes
 from pytest_navigator.api.arguments import words
 from pytest_navigator.api.given import Given
+from pytest_navigator.api.given import check_verify_func
 from pytest_navigator.api.running import check
 from pytest_navigator.errors import unknown
 from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig
@@ -137,6 +138,7 @@ def optimized(framework: str, model: object, dataloader: object, options: Optimi
         ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
     """
     _check_known("optimize", options, OptimizeOptions.__annotations__)
+    check_verify_func(options.get("verify_func"))
     fields = {**_fields(options), "runtimes": runtimes(options.get("runners"))}
     configs = options.get("custom_configs") or ()
     config = configuration(framework, options.get("target_formats"), configs, **fields)

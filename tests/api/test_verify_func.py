@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pytest
 
+import pytest_navigator as nav
 from pytest_navigator.api.given import is_true
+from pytest_navigator.errors import ConfigError
 from tests.api.scripts import output
 
 if TYPE_CHECKING:
@@ -54,3 +57,18 @@ package = nav.python.optimize(abs, [np.ones((2, 3), np.float32)], verify_func=ne
 print(package.is_verified("python", "cpu"))
 """
     assert output(script, tmp_path)[-1] == "True"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [5, "near", lambda found: True, lambda found, expected, atol: True],
+    ids=["number", "text", "one", "three"],
+)
+def test_what_cannot_be_called_with_both_outputs_is_refused_before_anything_runs(
+    wrong: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigError, match=r"^verify_func=.*: a function of two arguments is needed"):
+        nav.python.optimize(abs, [np.ones((2, 3), np.float32)], verify_func=wrong)
+    assert not list(tmp_path.iterdir())
