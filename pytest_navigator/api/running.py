@@ -60,7 +60,7 @@ def check(
         workdir: of the run; the steps keep their files in it.
         override_workdir: replace what an earlier run has left there. A folder with anything else in it is never
             replaced.
-        keep_workdir: False: remove it when the package is written.
+        keep_workdir: False: remove it when the package is written; the current directory is only emptied.
         disable_git_info: record no git commit.
         debug: let exceptions through as they are: the first one ends the run.
 
@@ -79,7 +79,7 @@ def check(
         with _environment(debug=debug):
             package = _checked(subject, workdir, ["--nav-no-git"] * disable_git_info)
         if not keep_workdir:
-            shutil.rmtree(workdir)
+            _remove(workdir)
         return package
 
 
@@ -100,6 +100,15 @@ def _checked(subject: Given, workdir: Path, options: list[str]) -> Package:
         raise
     weakref.finalize(package, folder.cleanup)
     return package
+
+
+def _remove(folder: Path) -> None:
+    """Remove a workspace. Who works in the folder, or has a link to it, keeps it, empty."""
+    if not (folder.is_symlink() or folder.samefile(here())):
+        shutil.rmtree(folder)
+        return
+    for entry in folder.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def _pack_command(workdir: Path, package: str) -> str:
