@@ -103,8 +103,3 @@ def runtimes(value: Names) -> tuple[str, ...] | None:
     """Return the names of runtimes and runners that providers stand for."""
     names = words(value)
     return None if names is None else tuple(name for one in names for name in RUNTIMES.get(one, (one,)))
-
-
-def device(name: object) -> str | None:
-    """Return "cpu" or "cuda" of what may be a torch.device, or the name of one."""
-    return None if name is None else str(name).partition(":")[0]

@@ -7,12 +7,12 @@ from typing import Any
 from typing import TypedDict
 
 from pytest_navigator.api.arguments import configuration
-from pytest_navigator.api.arguments import device
 from pytest_navigator.api.arguments import runtimes
 from pytest_navigator.api.arguments import words
 from pytest_navigator.api.given import Given
 from pytest_navigator.api.given import check_verify_func
 from pytest_navigator.api.running import check
+from pytest_navigator.devices.kinds import kind_of
 from pytest_navigator.errors import unknown
 from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig
 from pytest_navigator.formats.tensorrt_config import TensorRTConfig
@@ -155,7 +155,7 @@ def _fields(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of NavConfig that keywords stand for."""
     same = {name: options.get(name) for name in SAME}
     renamed = {field: options[name] for name, field in RENAMED.items() if options.get(name) is not None}
-    return {**same, **renamed, "device": device(options.get("target_device"))}
+    return {**same, **renamed, "device": kind_of(options.get("target_device"))}
 
 
 def _check_known(function: str, options: Mapping[str, object], valid: Collection[str]) -> None:

@@ -14,7 +14,6 @@ from pytest_navigator.api import keywords
 from pytest_navigator.api import tensorflow
 from pytest_navigator.api import torch
 from pytest_navigator.api.arguments import configuration
-from pytest_navigator.api.arguments import device
 from pytest_navigator.api.arguments import runtimes
 from pytest_navigator.errors import ConfigError
 from tests.api.scripts import output
@@ -81,11 +80,6 @@ def test_providers_stand_for_runners_and_other_names_for_themselves() -> None:
     assert runtimes(None) is None
     assert runtimes(nav.RuntimeProvider.CPU) == ("OnnxCPU",)
     assert runtimes((nav.RuntimeProvider.CUDA, "cpu")) == ("OnnxCUDA", "cpu")
-
-
-@pytest.mark.parametrize(("given", "expected"), [(None, None), ("cuda:1", "cuda"), ("cpu", "cpu")])
-def test_a_device_is_told_without_its_number(given: object, expected: str | None) -> None:
-    assert device(given) == expected
 
 
 def test_an_unknown_keyword_is_told_with_the_nearest_one() -> None:
