@@ -9,6 +9,7 @@ from pytest_navigator.devices.kinds import kind_of
 from pytest_navigator.package.descriptor import Package
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.workdir import Workdir
+from pytest_navigator.profile_config import check_profile
 
 if TYPE_CHECKING:
     from pytest_navigator.profile_config import OptimizationProfile
@@ -39,11 +40,12 @@ def load(
         target_device: "cpu" or "cuda" (or a torch.device): only runners of this device; None: of any.
 
     Raises:
-        ConfigError: another device.
+        ConfigError: `profiler_config` or `target_device` is something else.
         PackageError: there is no such file, it is truncated or no package; or `workdir` holds something;
             or the checks cannot be run again.
     """
     device = kind_of(target_device)
+    check_profile(profiler_config, "profiler_config")
     folder = Workdir(Path(workdir) if workdir is not None else None, override=override_workdir)
     file = open_package(Path(path))
     try:
@@ -73,6 +75,7 @@ def profile(package: Package, profiler_config: Profile | None = None) -> None:
     The checks that must pass before are run again too, see `Package.retest`.
 
     Raises:
+        ConfigError: `profiler_config` is something else.
         PackageError: the package holds nothing to check, or the run did not come to its end.
     """
     package.retest(profiler_config=profiler_config)

@@ -15,6 +15,7 @@ from pytest_navigator.errors import PackageError
 from pytest_navigator.files.package_source import source_of
 from pytest_navigator.package.copying import write_copy
 from pytest_navigator.package.reader import open_package
+from pytest_navigator.profile_config import check_profile
 from pytest_navigator.records import plain
 
 if TYPE_CHECKING:
@@ -45,8 +46,10 @@ def checked_again(
         device: "cpu" or "cuda": only runners of this device.
 
     Raises:
+        ConfigError: `config` is no configuration of the profiler.
         PackageError: the package holds nothing to check, or the run did not come to its end.
     """
+    check_profile(config, "profiler_config")
     source_of(package)  # what the run would refuse is said once, before it starts
     # The file stays readable for as long as it is open.
     with tempfile.TemporaryDirectory(prefix="pytest_navigator.") as name:

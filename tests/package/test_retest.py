@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
 import pytest_navigator as nav
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 
 if TYPE_CHECKING:
@@ -48,4 +50,19 @@ def test_a_package_without_samples_cannot_be_checked_again_and_that_is_said_once
         package.save(tmp_path / "small.nav", save_data=False)
     with pytest.raises(PackageError, match=r"small\.nav has no .*: the samples were left out"):
         nav.load(tmp_path / "small.nav", retest_conversions=True)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("wrong", [{"batch_sizes": [1]}, 5, nav.ProfilerConfig], ids=["dict", "number", "class"])
+def test_what_is_no_configuration_of_the_profiler_is_told_before_anything_runs(
+    pair: Path, capfd: pytest.CaptureFixture[str], wrong: Any
+) -> None:
+    problem = r"^profiler_config=.*: OptimizationProfile\(\.\.\.\) or ProfilerConfig\(\.\.\.\) is needed$"
+    with nav.load(pair) as package:
+        with pytest.raises(ConfigError, match=problem):
+            nav.profile(package, wrong)
+        with pytest.raises(ConfigError, match=problem):
+            package.retest(profile=False, profiler_config=wrong)
+    with pytest.raises(ConfigError, match=problem):
+        nav.load(pair, profiler_config=wrong)
     assert capfd.readouterr() == ("", "")
