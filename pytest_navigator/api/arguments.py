@@ -8,7 +8,9 @@ from typing import Any
 from pytest_navigator.config import NavConfig
 from pytest_navigator.enums import Format
 from pytest_navigator.enums import RuntimeProvider
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
+from pytest_navigator.formats.base import FormatConfig
 from pytest_navigator.formats.exportedprogram import TorchExportConfig
 from pytest_navigator.formats.onnx_config import OnnxConfig
 from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig
@@ -21,8 +23,6 @@ from pytest_navigator.formats.torchscript import TorchScriptConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from pytest_navigator.formats.base import FormatConfig
 
     Names = str | Sequence[str] | None
 
@@ -92,6 +92,21 @@ def _kind(name: str, framework: str) -> type[FormatConfig]:
         possible = [str(each) for each, kind in FORMATS.items() if kind in CONFIGS.get(framework, ())]
         raise unknown(f"target format of a {framework} model", name, possible)
     return FORMATS[name]
+
+
+def checked_configs(value: Sequence[FormatConfig] | None) -> Sequence[FormatConfig]:
+    """Return the configurations that `custom_configs` holds.
+
+    Raises:
+        ConfigError: something in it is none.
+    """
+    for i, config in enumerate(found := value or ()):
+        if not isinstance(config, FormatConfig):
+            raise ConfigError(
+                f"custom_configs[{i}] is {config!r}: a configuration such as nav.OnnxConfig(opset=17) is needed; the "
+                "names of formats go to target_formats"
+            )
+    return found
 
 
 def words(value: Names) -> tuple[str, ...] | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypedDict
 
+from pytest_navigator.api.arguments import checked_configs
 from pytest_navigator.api.arguments import configuration
 from pytest_navigator.api.arguments import runtimes
 from pytest_navigator.api.arguments import words
@@ -140,7 +141,7 @@ def optimized(framework: str, model: object, dataloader: object, options: Optimi
     _check_known("optimize", options, OptimizeOptions.__annotations__)
     check_verify_func(options.get("verify_func"))
     fields = {**_fields(options), "runtimes": runtimes(options.get("runners"))}
-    configs = options.get("custom_configs") or ()
+    configs = checked_configs(options.get("custom_configs"))
     config = configuration(framework, options.get("target_formats"), configs, **fields)
     batched = options.get("batching") is not False
     return check(

@@ -145,6 +145,27 @@ def test_target_formats_may_be_the_frameworks_own_with_tensorrt_in_them() -> Non
     assert configuration("torch", "torch-trt", []).formats == [nav.TorchTensorRTConfig()]
 
 
+@pytest.mark.parametrize(
+    ("configs", "problem"),
+    [
+        (
+            ["onnx"],
+            "custom_configs[0] is 'onnx': a configuration such as nav.OnnxConfig(opset=17) is needed; the names",
+        ),
+        ([nav.OnnxConfig(), nav.TorchScriptConfig], f"custom_configs[1] is {nav.TorchScriptConfig!r}: a configuration"),
+    ],
+    ids=["name", "class"],
+)
+def test_what_is_no_configuration_is_named(
+    configs: Any, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigError, match="^" + re.escape(problem)):
+        nav.python.optimize(abs, [], custom_configs=configs)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_code_of_the_document_runs(tmp_path: Path) -> None:
     (block,) = blocks(DOCUMENT, "python")
 
