@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -22,8 +23,6 @@ from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig
 from pytest_navigator.formats.torchscript import TorchScriptConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     Names = str | Sequence[str] | None
 
 CONFIGS: dict[str, tuple[type[FormatConfig], ...]] = {
@@ -94,12 +93,14 @@ def _kind(name: str, framework: str) -> type[FormatConfig]:
     return FORMATS[name]
 
 
-def checked_configs(value: Sequence[FormatConfig] | None) -> Sequence[FormatConfig]:
+def checked_configs(value: object) -> Sequence[FormatConfig]:
     """Return the configurations that `custom_configs` holds.
 
     Raises:
-        ConfigError: something in it is none.
+        ConfigError: something in it is none, or it is no list.
     """
+    if not isinstance(value, Sequence | None) or isinstance(value, str):
+        raise ConfigError(f"custom_configs={value!r}: a list of configurations is needed: [nav.OnnxConfig(opset=17)]")
     for i, config in enumerate(found := value or ()):
         if not isinstance(config, FormatConfig):
             raise ConfigError(

@@ -153,8 +153,10 @@ def test_target_formats_may_be_the_frameworks_own_with_tensorrt_in_them() -> Non
             "custom_configs[0] is 'onnx': a configuration such as nav.OnnxConfig(opset=17) is needed; the names",
         ),
         ([nav.OnnxConfig(), nav.TorchScriptConfig], f"custom_configs[1] is {nav.TorchScriptConfig!r}: a configuration"),
+        (nav.OnnxConfig(), f"custom_configs={nav.OnnxConfig()!r}: a list of configurations is needed: [nav.OnnxConfig"),
+        ("onnx", "custom_configs='onnx': a list of configurations is needed: [nav.OnnxConfig(opset=17)]"),
     ],
-    ids=["name", "class"],
+    ids=["name", "class", "one", "text"],
 )
 def test_what_is_no_configuration_is_named(
     configs: Any, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
