@@ -115,6 +115,11 @@ class PackageSource:
         )
 
     @property
+    def own_formats(self) -> bool:
+        """Whether the formats of that run are all that somebody wants: no other conversions are made then."""
+        return bool(self._setting(OWN_FORMATS))
+
+    @property
     def xfail(self) -> dict[str, str]:
         """What was expected to fail; much of it is not in the package."""
         return self._setting("xfail") or {}
@@ -134,6 +139,9 @@ class PackageSource:
 
 RESTORED = ("atol", "rtol", "batch_sizes", "seed")
 """Settings that are plain values and make the checks what they were."""
+
+OWN_FORMATS = "own_formats"
+"""The setting of `PackageSource.own_formats`, in the copy that is checked when Python asks for it."""
 
 
 def read_package(path: Path) -> PackageSource:

@@ -14,6 +14,7 @@ from pytest_navigator.errors import PackageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+FORMATS = ["torch", "torchscript-script", "torchscript-trace", "onnx"]
 QUICK = nav.ProfilerConfig(batch_sizes=(2,), measurement_request_count=5, max_trials=3)
 
 
@@ -37,8 +38,9 @@ def test_a_package_is_profiled_again_as_it_is_asked_for(
 def test_the_checks_alone_are_run_again_when_a_package_is_loaded(
     pair: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with nav.load(pair, retest_conversions=True, run_profiling=False, target_device="cpu") as package:
+    with nav.load(pair, retest_conversions=True, run_profiling=False) as package:
         assert package.get_status("onnx", runtime="cpu")
+        assert package.get_formats_status() == dict.fromkeys(FORMATS, True)  # and no engines, which nobody asked for
         assert package.get_formats_performance() == {}
     assert "test_correctness[onnx-cpu] PASSED" in capsys.readouterr().out
 
