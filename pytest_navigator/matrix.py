@@ -110,6 +110,22 @@ class Matrix:
         return list(dict.fromkeys([Step("source"), *makes]))
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What the settings were chosen from, and what they leave.
+
+    Attributes:
+        everything: by key, the variants that there can be.
+        live: whether there is a live source for its runners to run.
+    """
+
+    settings: Settings
+    registry: Registry
+    everything: Mapping[str, Variant]
+    matrix: Matrix
+    live: bool
+
+
 def covers(name: str, variant: Variant, cell: str = "") -> bool:
     """Whether a name that a user wrote means this variant (its key, its format) or this cell of it."""
     return name in (variant.key, variant.format, cell)
@@ -145,7 +161,7 @@ def assemble(
         provided: keys of the variants whose artifact comes with the source.
         live: whether there is a live source for its runners to run.
     """
-    names = _names(settings, registry)
+    names = format_names(settings, registry)
     kept = _kept(everything, names or wanted, settings, framework)
     if not names:
         kept = _runnable(kept, _cells(kept, settings, registry, live=live), settings, (framework, *provided))
@@ -161,8 +177,9 @@ def assemble(
         xfail=settings.config.xfail,
         provided=tuple(key for key in provided if key in kept),
     )
-    _check_names("xfail of nav_config", settings.config.xfail, matrix)
-    _check_names("required format", settings.require, matrix)
+    choice = Choice(settings, registry, everything, matrix, live)
+    _check_names("xfail of nav_config", settings.config.xfail, choice)
+    _check_names("required format", settings.require, choice)
     return matrix
 
 
@@ -213,16 +230,32 @@ def _by_format(
 
 def _owner(name: str, registry: Registry, framework: str) -> Format:
     """Return the format that `name` means: its own name or the key of one of its variants."""
+    form = meant(name, registry, framework)
+    if form is None:
+        raise unknown(f"format of a {framework} model", name, _every_name(registry, framework))
+    return form
+
+
+def meant(name: str, registry: Registry, framework: str) -> Format | None:
+    """Return the format that `name` means (its own name, or the key of a variant), None if it means none."""
     if name in registry.formats:
         return registry.formats[name]
     if more := [form for form in registry.formats.values() if form.named(name)]:
         return more[0]
-    defaults = _expand({f.name: [f.config()] for f in registry.formats.values()}, registry, framework)
-    if name not in defaults:
-        possible = {form.name for form in _possible(registry, framework)}
-        keys = {key for key, variant in defaults.items() if variant.format in possible}
-        raise unknown(f"format of a {framework} model", name, possible | keys)
-    return registry.formats[defaults[name].format]
+    variant = defaults(registry, framework).get(name)
+    return registry.formats[variant.format] if variant else None
+
+
+def _every_name(registry: Registry, framework: str) -> set[str]:
+    """Return every name of what can be made of a framework's models: by default or where it is named."""
+    possible = {form.name: form for form in _possible(registry, framework)}
+    keys = {key for key, variant in defaults(registry, framework).items() if variant.format in possible}
+    return {*possible, *keys, *(key for form in possible.values() for key in form.on_request())}
+
+
+def defaults(registry: Registry, framework: str) -> dict[str, Variant]:
+    """Return what every format is made into when nobody configures it, by key."""
+    return _expand({f.name: [f.config()] for f in registry.formats.values()}, registry, framework)
 
 
 def _with_parents(
@@ -275,7 +308,7 @@ def _kept(
     """Drop the variants that nobody asked for, unless they are the source or a parent of one that stays."""
     _check_precisions(settings.precisions, variants)
     asked = [v for v in variants.values() if any(covers(name, v) for name in names)]
-    kept = {v.key for v in asked if _precise(v, settings.precisions)}
+    kept = {v.key for v in asked if precise(v, settings.precisions)}
     for precision in (settings.precisions or ()) if settings.formats else ():
         if not any(variants[key].parameters.get("precision") == precision for key in kept):
             there = sorted({str(v.parameters["precision"]) for v in asked if v.parameters.get("precision")})
@@ -304,7 +337,8 @@ def _with_line(variants: Mapping[str, Variant], stay: set[str]) -> dict[str, Var
     return {key: variant for key, variant in variants.items() if key in stay}
 
 
-def _precise(variant: Variant, precisions: Sequence[str] | None) -> bool:
+def precise(variant: Variant, precisions: Sequence[str] | None) -> bool:
+    """Whether a variant has one of the precisions that are asked for, or none of its own."""
     own = variant.parameters.get("precision")
     return not precisions or own is None or own in precisions
 
@@ -331,12 +365,13 @@ def _cells(
         (variant.key, runner.name)
         for variant in variants.values()
         for runner in registry.format(variant.format).runners
-        if _runs(runner, settings.runtimes)
+        if runs(runner, settings.runtimes)
         if settings.device in (None, runner.device) and (live or not runner.live)
     )
 
 
-def _runs(runner: type[Runner], asked: Sequence[str] | None) -> bool:
+def runs(runner: type[Runner], asked: Sequence[str] | None) -> bool:
+    """Whether a runner is one of those that are asked for; of those that run by default, if none is."""
     return runner.name in asked or runner.runtime in asked if asked else runner.default
 
 
@@ -350,14 +385,20 @@ def _batches(settings: Settings) -> tuple[str, ...]:
     return batch_ids(sizes, settings.config.batch_dim)
 
 
-def _names(settings: Settings, registry: Registry) -> list[str]:
+def format_names(settings: Settings, registry: Registry) -> list[str]:
     """Return the names of the formats that somebody asked for outright."""
     return [e if isinstance(e, str) else registry.format_of(e).name for e in settings.formats or ()]
 
 
-def _check_names(what: str, names: Iterable[str], matrix: Matrix) -> None:
+def _check_names(what: str, names: Iterable[str], choice: Choice) -> None:
+    matrix = choice.matrix
     cells = [matrix.cell_id(key, runner) for key, runner in matrix.cells]
     valid = {*cells, *matrix.variants, *(v.format for v in matrix.variants.values())}
     for name in names:
-        if name not in valid:
-            raise unknown(what, name, valid)
+        if name in valid:
+            continue
+        from pytest_navigator.left_out import why  # which reads what this module makes
+
+        if reason := why(name, choice):
+            raise ConfigError(f"{what} {name!r} is known, but not part of this run: {reason}")
+        raise unknown(what, name, valid)

@@ -217,8 +217,13 @@ def config_lines(settings: Settings) -> list[str]:
 
 def filters(settings: Settings) -> str:
     """Return the settings that leave runners out, each with its origin."""
-    chosen = {name: settings.all[name] for name in ("formats", "runtimes", "precisions", "device")}
-    return ", ".join(f"{name} = {_text(s.value)} ({s.origin})" for name, s in chosen.items() if s.value)
+    chosen = [name for name in ("formats", "runtimes", "precisions", "device") if settings.all[name].value]
+    return ", ".join(with_origin(settings, name) for name in chosen)
+
+
+def with_origin(settings: Settings, name: str) -> str:
+    """Return one setting: "runtimes = cpu (--nav-runtimes)"."""
+    return f"{name} = {_text(settings.all[name].value)} ({settings.all[name].origin})"
 
 
 def _text(value: Any) -> str:

@@ -77,10 +77,9 @@ class TensorRTFormat(Format):
 
         return describe(path, self.backend)
 
-    def named(self, key: str) -> FormatConfig | None:
-        """Return the configuration of one precision."""
-        precision = key.removeprefix(f"{self.name}-")
-        return self.config(precision=precision) if precision in PRECISIONS else None  # type: ignore[call-arg]
+    def on_request(self) -> dict[str, FormatConfig]:
+        """Return the configuration of each precision."""
+        return {f"{self.name}-{precision}": self.config(precision=precision) for precision in PRECISIONS}  # type: ignore[call-arg]
 
     def depends_on(self, variant: Variant) -> JSON:
         """Return the digests of the files that its parameters name: paths say nothing of what is in them."""
