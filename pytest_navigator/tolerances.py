@@ -135,12 +135,22 @@ def default(dtype: str, precision: str = "") -> Rule:
     """
     if not _is_floating(dtype):
         return Rule("equal")
-    if precision and precision not in DEFAULTS:
-        raise unknown("precision", precision, DEFAULTS)
-    own = PRECISIONS.get(dtype, "fp8")
-    name = max(own, precision or own, key=lambda candidate: DEFAULTS[candidate])
+    name = coarsest(PRECISIONS.get(dtype, "fp8"), precision)
     rtol, atol = DEFAULTS[name]
     return Rule("scaled", atol=atol, rtol=rtol, note=name)
+
+
+def coarsest(*precisions: str) -> str:
+    """Return the precision with the loosest default among those that are not ""; "" if all are.
+
+    Raises:
+        ConfigError: one of them is no key of `DEFAULTS`.
+    """
+    said = [precision for precision in precisions if precision]
+    for precision in said:
+        if precision not in DEFAULTS:
+            raise unknown("precision", precision, DEFAULTS)
+    return max(said, key=DEFAULTS.__getitem__, default="")
 
 
 def resolve(

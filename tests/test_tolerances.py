@@ -10,6 +10,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.records import TensorSpec
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
+from pytest_navigator.steps.correctness import computed_in
 from pytest_navigator.tolerances import DEFAULTS
 from pytest_navigator.tolerances import TEXTS
 from pytest_navigator.tolerances import Rule
@@ -257,3 +258,22 @@ def test_every_kind_has_a_text():
 )
 def test_a_figure_is_short(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "place", "parameters", "device", "expected"),
+    [
+        ("fp32", "cpu", {}, "cpu", "fp32"),
+        ("fp32", "cpu", {}, "cuda", "tf32"),
+        ("", "cpu", {}, "cuda", "tf32"),
+        ("fp64", "cpu", {}, "cuda", "fp64"),
+        ("fp64", "cpu", {"precision": "fp32", "precision_mode": "hierarchy"}, "cuda", "tf32"),
+        ("fp32", "cpu", {"precision": "fp32", "precision_mode": "hierarchy"}, "cuda", "tf32"),
+        ("fp32", "cpu", {"precision": "fp32", "precision_mode": "single"}, "cuda", "fp32"),
+        ("fp32", "cuda:0", {"precision": "fp32", "precision_mode": "single"}, "cuda", "tf32"),
+        ("fp32", "cpu", {"precision": "fp16", "precision_mode": "single"}, "cuda", "fp16"),
+        ("bf16", "cpu", {"precision": "fp16", "precision_mode": "hierarchy"}, "cuda", "bf16"),
+    ],
+)
+def test_a_comparison_allows_for_the_coarsest_that_was_computed_in(source, place, parameters, device, expected):
+    assert computed_in({"precision": source, "device": place}, parameters, device) == expected

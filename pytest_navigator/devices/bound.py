@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from pytest_navigator.devices.assignment import own_gpu
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.records import NONE
@@ -32,11 +34,13 @@ class Library:
         name: as people write it, which tells flavours apart ("TensorRT", "TensorRT-RTX").
         version: "10.12.0.36"; "" where it is not installed.
         parts: how many numbers of the version have to be equal; None: all.
+        later: whether later versions run it too.
     """
 
     name: str
     version: str
     parts: int | None = 2
+    later: bool = False
 
     @property
     def title(self) -> str:
@@ -99,13 +103,17 @@ def mismatch(built: BuiltWith, found: BuiltWith) -> str | None:
         built: what it was built with.
         found: what is here.
     """
-    if runs_on(found.compute_capability, built.capabilities) and _same_library(built.library, found.library):
+    if runs_on(found.compute_capability, built.capabilities) and _runs_with(built.library, found.library):
         return None
     return f"built {_built(built)}; found {_found(found)}"
 
 
-def _same_library(first: Library, second: Library) -> bool:
-    return first.name == second.name and first.counting == second.counting
+def _runs_with(built: Library, found: Library) -> bool:
+    if built.name != found.name or not found.version:
+        return False
+    if built.later:
+        return Version(".".join(found.counting)) >= Version(".".join(built.counting))
+    return built.counting == found.counting
 
 
 def runs_on(capability: str, capabilities: tuple[str, ...]) -> bool:
@@ -130,7 +138,8 @@ def _built(built: BuiltWith) -> str:
     own = (built.compute_capability,)
     targets = () if built.capabilities == own else tuple(map(_architecture, built.capabilities))
     meant = f"for {', '.join(targets)} " if targets else ""
-    return f"{meant}with {_on(built)}{built.library.title}"
+    later = " (for later versions too)" if built.library.later else ""
+    return f"{meant}with {_on(built)}{built.library.title}{later}"
 
 
 def _found(found: BuiltWith) -> str:

@@ -141,8 +141,8 @@ class TensorRTFormat(Format):
         return None if subject.variant.parameters["model_path"] else text.build(subject, self.backend)
 
     def built_by(self, parameters: Mapping[str, JSON]) -> Library:
-        """Return the TensorRT that is installed."""
-        return Library(self.library, tensorrt_version(self.backend))
+        """Return the TensorRT that is installed; a version-compatible engine runs with later ones too."""
+        return Library(self.library, tensorrt_version(self.backend), later=command.version_compatible(parameters))
 
     def capabilities(self, parameters: Mapping[str, JSON]) -> tuple[str, ...] | None:
         """Return what hardware compatibility says."""

@@ -34,10 +34,12 @@ class EngineRunner(Runner):
         Raises:
             StepFailed: it is damaged, of another version or GPU, or too large for this one.
         """
+        from pytest_navigator.tensorrt.command import version_compatible
         from pytest_navigator.tensorrt.execution import Execution
 
         self._copies: float | None = None
-        self.execution = Execution(self.artifact, self.backend)  # type: ignore[arg-type]
+        own_runtime = version_compatible(self.parameters)
+        self.execution = Execution(self.artifact, self.backend, runs_its_code=own_runtime)  # type: ignore[arg-type]
 
     def deactivate(self) -> None:
         """Free the engine and its memory on the GPU."""

@@ -22,14 +22,17 @@ from pytest_navigator.steps.active import live_runner
 from pytest_navigator.steps.active import subject
 from pytest_navigator.steps.context import Result
 from pytest_navigator.steps.scripts import write_correctness
+from pytest_navigator.tolerances import coarsest
 from pytest_navigator.tolerances import functions
 from pytest_navigator.tolerances import resolve
 from pytest_navigator.tracebacks import users_traceback
 from pytest_navigator.verdicts import where
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
     from pytest_navigator.records import Variant
     from pytest_navigator.steps.context import Context
@@ -72,14 +75,17 @@ def cases_of(folder: SuiteFolder) -> list[Case]:
 
 def rules_of_step(context: Context) -> dict[str, Rule]:
     """Return the rule of every output for the step's own variant and runner."""
-    return rules_of(context, context.variant, context.folder.signature, _precision(context))
+    source = context.folder.record("source")
+    assert source is not None
+    precision = computed_in(source.data, context.variant.parameters, context.runner.device)
+    return rules_of(context, context.variant, context.folder.signature, precision)
 
 
 def rules_of(context: Context, variant: Variant, signature: Signature, precision: str = "") -> dict[str, Rule]:
     """Return the rule of every output for a variant.
 
     Args:
-        precision: what source and runner compute in, where the variant says nothing.
+        precision: what source and runner compute in; the variant may compute in something coarser.
 
     Raises:
         ConfigError: a tolerance for an output or a format that does not exist.
@@ -90,7 +96,7 @@ def rules_of(context: Context, variant: Variant, signature: Signature, precision
         atol=settings.atol,
         rtol=settings.rtol,
         comparisons=settings.config.comparisons,
-        precision=str(variant.parameters.get("precision", "")) or precision,
+        precision=coarsest(precision, str(variant.parameters.get("precision", ""))),
         variant_key=variant.key,
         format_name=variant.format,
         formats=_names(context),
@@ -108,11 +114,20 @@ def functions_of(context: Context, variant: Variant, signature: Signature) -> di
     )
 
 
-def _precision(context: Context) -> str:
-    """Return what the source computes in; a GPU rounds float32 products to tf32."""
-    source = context.folder.record("source")
-    own = str(source.data["precision"]) if source else ""
-    return "tf32" if context.runner.device == "cuda" and own in ("", "fp32") else own
+def computed_in(source: Mapping[str, JSON], parameters: Mapping[str, JSON], device: str) -> str:
+    """Return the precision of a comparison, "" if only the outputs' types say it (pure).
+
+    A GPU rounds float32 products to tf32, unless an engine was told not to and the source did not run there either.
+
+    Args:
+        source: the facts of the source step.
+        parameters: of the variant.
+        device: of its runner.
+    """
+    said = coarsest(str(source["precision"]), str(parameters.get("precision", "")))
+    exact = parameters.get("precision_mode") == "single" and not str(source["device"]).startswith("cuda")
+    rounded = device == "cuda" and not exact and said in ("", "fp32")
+    return "tf32" if rounded else said
 
 
 def _names(context: Context) -> set[str]:

@@ -48,6 +48,12 @@ def convert(network: str, plan: str, parameters: Mapping[str, JSON], profiles: S
     ]
 
 
+def version_compatible(parameters: Mapping[str, JSON]) -> bool:
+    """Whether later versions of TensorRT run the engine too; it brings its own runtime, which is code."""
+    custom = {_option(name): value for name, value in parameters.get("custom_args", {}).items()}
+    return custom.get("--version-compatible") is True
+
+
 def _shapes(profile: Profile) -> Iterator[str]:
     for word in ("min", "opt", "max") if profile else ():
         yield f"--trt-{word}-shapes"
@@ -82,6 +88,10 @@ def _flag(name: str, value: Any) -> Iterator[str]:
     """Yield one option of `custom_args`; False and None leave it out, True is the flag alone."""
     if value is None or value is False:
         return
-    yield f"--{name.replace('_', '-').removeprefix('--')}"
+    yield _option(name)
     if value is not True:
         yield from map(str, value if isinstance(value, (list, tuple)) else [value])
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-').removeprefix('--')}"

@@ -59,8 +59,11 @@ class Loaded(NamedTuple):
     library: Any
 
 
-def load(path: Path, backend: str) -> Loaded:
+def load(path: Path, backend: str, *, runs_its_code: bool = False) -> Loaded:
     """Load an engine on this process's GPU.
+
+    Args:
+        runs_its_code: whether the engine may bring the runtime that it runs in, as a version-compatible one does.
 
     Raises:
         StepFailed: the file is of the other flavour, damaged, or of another version or GPU; in TensorRT's words.
@@ -69,6 +72,8 @@ def load(path: Path, backend: str) -> Loaded:
     library = import_module(backend)
     heard: list[str] = []
     runtime = library.Runtime(_logger(library, heard))
+    if runs_its_code:
+        runtime.engine_host_code_allowed = True
     engine = runtime.deserialize_cuda_engine(path.read_bytes())
     if engine is None:
         why = _cause(heard)

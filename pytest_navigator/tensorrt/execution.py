@@ -30,13 +30,14 @@ class Execution:
 
     Args:
         path: of the engine; backend: "tensorrt" or "tensorrt_rtx".
+        runs_its_code: as for `load`.
 
     Raises:
         StepFailed: it cannot be loaded, or the GPU has too little memory for it.
     """
 
-    def __init__(self, path: Path, backend: str) -> None:
-        self.loaded = load(path, backend)
+    def __init__(self, path: Path, backend: str, *, runs_its_code: bool = False) -> None:
+        self.loaded = load(path, backend, runs_its_code=runs_its_code)
         self.context = self.loaded.engine.create_execution_context()
         if self.context is None:
             raise StepFailed("the GPU has too little memory for the engine's activations")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_navigator.devices.bound import BROUGHT
@@ -35,12 +37,18 @@ def rtx(capability: str, version: str = "1.7.1.116", capabilities: tuple[str, ..
     return on(capability, version, capabilities, "TensorRT-RTX")
 
 
+def lasting(version: str) -> BuiltWith:
+    return replace(on("9.0"), library=Library("TensorRT", version, later=True))
+
+
 H200_WITH = "NVIDIA H200 (sm_90), TensorRT"
 H200 = f"with {H200_WITH} 10.12"
 FITTING = {
     "the same": (on("9.0"), on("9.0")),
     "another build of the version": (on("9.0"), on("9.0", "10.12.1.2")),
     "another driver": (on("9.0"), on("9.0", driver="580.1")),
+    "a later version": (lasting("10.12.0"), lasting("10.13.3")),
+    "a later major version": (lasting("9.3.0"), on("9.0", "10.12.0")),
     "hardware-compatible": (on("8.0", capabilities=("8.0+",)), on("9.0")),
     "for several": (rtx("", capabilities=("8.0", "8.6")), rtx("8.6")),
     "for all": (rtx(""), rtx("8.6")),
@@ -60,6 +68,16 @@ OTHER = {
         on("9.0"),
         on("9.0", "11.12"),
         f"built {H200}; found {H200_WITH} 11.12",
+    ),
+    "an earlier version": (
+        lasting("10.12.0"),
+        lasting("10.9.0"),
+        f"built {H200} (for later versions too); found {H200_WITH} 10.9",
+    ),
+    "no library for one of all versions": (
+        lasting("10.12.0"),
+        lasting(""),
+        f"built {H200} (for later versions too); found NVIDIA H200 (sm_90), no TensorRT",
     ),
     "an older GPU": (
         on("9.0", capabilities=("9.0+",)),

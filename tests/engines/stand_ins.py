@@ -177,7 +177,13 @@ class TensorRT(ModuleType):
         self.engine = Engine(self)
 
     def Runtime(self, logger):
-        return SimpleNamespace(deserialize_cuda_engine=lambda content: self.engine)
+        """Return what makes the engine of a file; of one that brings code only if that is allowed."""
+
+        def deserialize(content):
+            return None if b"code" in content and not runtime.engine_host_code_allowed else self.engine
+
+        runtime = SimpleNamespace(deserialize_cuda_engine=deserialize, engine_host_code_allowed=False)
+        return runtime
 
 
 def install(monkeypatch, **options):

@@ -38,6 +38,21 @@ def test_every_profile_names_every_input():
 
 
 @pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, False),
+        ({"version_compatible": True}, True),
+        ({"--version-compatible": True}, True),
+        ({"version_compatible": False}, False),
+    ],
+)
+def test_a_version_compatible_engine_runs_with_later_versions(given, expected):
+    (variant,) = TensorRTFormat().variants(TensorRTConfig(precision="fp32", custom_args=given), [ONNX])
+
+    assert TensorRTFormat().built_by(variant.parameters).later is expected
+
+
+@pytest.mark.parametrize(
     ("fields", "options"),
     [
         ({"max_workspace_size": 2**30}, ["--pool-limit", "workspace:1073741824"]),

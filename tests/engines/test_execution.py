@@ -62,6 +62,15 @@ def test_the_first_fitting_profile_is_chosen_the_later_ones_in_front(machine, pl
             runner.infer(rows(9))
 
 
+def test_an_engine_runs_code_of_its_own_only_where_it_was_built_to_do_so(machine, plan):
+    plan.write_bytes(b"ptrt with code")
+
+    with TensorRT(plan, SIGNATURE, {"custom_args": {"version_compatible": True}}) as runner:
+        assert list(runner.infer(rows(2))) == ["found", "y"]
+    with pytest.raises(StepFailed, match="cannot load the engine"), TensorRT(plan, SIGNATURE, {"custom_args": {}}):
+        pass
+
+
 @pytest.mark.parametrize(
     ("feed", "message"),
     [
