@@ -14,6 +14,7 @@ from pytest_navigator.package import read_results
 from pytest_navigator.report import short_path
 from pytest_navigator.report import summary
 from pytest_navigator.report import unfit
+from pytest_navigator.report import unmet
 from pytest_navigator.report import unreported
 from pytest_navigator.report import unverified
 
@@ -89,8 +90,9 @@ def _write(run: Run, folder: SuiteFolder, results: Results, complete: bool) -> W
         return Written([*summary(results), f"ERROR: no package was written: {error}"], fails=True)
     delivered, undelivered = deliver(run, folder, results)
     reasons = [*filter(None, [unfit(results)]), *unverified(results), *unreported(results, run.id), *undelivered]
+    failed = [f"FAILED: {reason}" for reason in (*unmet(results, run.id), *reasons)]
     saved = [*delivered, *saved]
-    return Written([*summary(results), *(f"FAILED: {reason}" for reason in reasons), *saved], fails=bool(reasons))
+    return Written([*summary(results), *failed, *saved], fails=bool(reasons))
 
 
 def _pack(run: Run, results: Results, folder: Path, complete: bool) -> list[str]:

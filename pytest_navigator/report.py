@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_navigator.matrix import covers
 from pytest_navigator.package.results import MACHINE
 from pytest_navigator.records import CACHED
 from pytest_navigator.records import Status
@@ -21,6 +22,7 @@ from pytest_navigator.summary_figures import strategies
 from pytest_navigator.tolerances import number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Mapping
     from collections.abc import Sequence
     from pathlib import Path
@@ -38,6 +40,9 @@ WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped"
 
 REPORTED = "reported"
 """In the data of a failed outcome: a test has failed with it."""
+
+UNMET = "unmet"
+"""In the data of a skipped outcome: the run in which a test has failed because --nav-require wants it."""
 
 
 def short_path(path: Path, start: Path) -> Path:
@@ -117,6 +122,28 @@ def unreported(results: Results, run_id: str) -> list[str]:
     return [f"{' '.join(filter(None, (o.step, o.key, o.runner)))} failed, and selected tests need it" for o in hidden]
 
 
+def unmet(results: Results, run_id: str) -> list[str]:
+    """Return a line for each requirement that this run did not meet: what was required, why it was skipped, where."""
+    skipped: dict[tuple[str, str], list[str]] = {}
+    for outcome in results.outcomes:
+        if outcome.data.get(UNMET) == run_id:
+            skipped.setdefault((_required_as(results, outcome), outcome.requirement), []).append(outcome.id)
+    return [
+        f"required {name} was skipped: {requirement} ({_first(steps)})"
+        for (name, requirement), steps in skipped.items()
+    ]
+
+
+def _required_as(results: Results, outcome: Outcome) -> str:
+    """Return the name in --nav-require that means a step."""
+    variant, (cell,) = results.variant(outcome.key), _cell_ids(results, [(outcome.key, outcome.runner)])
+    return next(name for name in results.suite.settings["require"]["value"] if covers(name, variant, cell))
+
+
+def _first(steps: Sequence[str]) -> str:
+    return f"{steps[0]} and {len(steps) - 1} more" if len(steps) > 1 else steps[0]
+
+
 def unverified(results: Results) -> list[str]:
     """Return a line for each output that no comparison and no `verify_` test vouches for.
 
@@ -163,7 +190,11 @@ def _unchecked_lines(results: Results) -> list[str]:
 
 def _cells(results: Results, cells: Sequence[tuple[str, str]]) -> str:
     """Return cells as item ids write them."""
-    return ", ".join(f"{key}-{results.suite.runners[runner].runtime}" for key, runner in cells)
+    return ", ".join(_cell_ids(results, cells))
+
+
+def _cell_ids(results: Results, cells: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{key}-{results.suite.runners[runner].runtime}" if runner else key for key, runner in cells]
 
 
 def _identifier(output: str) -> str:

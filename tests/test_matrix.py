@@ -17,7 +17,6 @@ from pytest_navigator.registry import Registry
 from pytest_navigator.registry import registry_of
 from pytest_navigator.settings import resolve
 
-
 FORMATS = "formats = torchscript (--nav-formats) leave it out; write --nav-formats=torchscript,onnx"
 ON_REQUEST = (
     "it is made only where it is named; write --nav-formats=torchscript,torch-exportedprogram,onnx,torch-trt,trt"

@@ -207,7 +207,12 @@ def test_an_engine_takes_the_batches_that_are_asked_for(
 def test_a_required_engine_that_cannot_run_is_a_failure(run: Callable[..., pytest.RunResult]) -> None:
     result = run("--nav-require=trt-rtx-fp32", engines="trt-rtx-fp32")
     assert words(result)["test_correctness[trt-rtx-fp32-tensorrt-rtx]"] == "FAILED"
-    result.stdout.fnmatch_lines(["FAILED*no CUDA device*"])
+    result.stdout.fnmatch_lines(
+        [
+            "FAILED: required trt-rtx-fp32 was skipped: no CUDA device (correctness.trt-rtx-fp32.TensorRTRTX)",
+            "FAILED *no CUDA device (required by --nav-require)",
+        ]
+    )
 
 
 def test_loaded_elsewhere_its_runner_says_what_is_missing(
