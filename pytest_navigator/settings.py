@@ -212,7 +212,7 @@ def _checked(option: Option, value: Any) -> Any:
 def config_lines(settings: Settings) -> list[str]:
     """Return `--nav-show-config`'s lines: each value with its origin."""
     width = max(len(name) for name in settings.all)
-    return [f"{name:{width}}  {_text(s.value)}  ({s.origin})" for name, s in settings.all.items()]
+    return [f"{name:{width}}  {listed(s.value)}  ({s.origin})" for name, s in settings.all.items()]
 
 
 def filters(settings: Settings) -> str:
@@ -223,10 +223,11 @@ def filters(settings: Settings) -> str:
 
 def with_origin(settings: Settings, name: str) -> str:
     """Return one setting: "runtimes = cpu (--nav-runtimes)"."""
-    return f"{name} = {_text(settings.all[name].value)} ({settings.all[name].origin})"
+    return f"{name} = {listed(settings.all[name].value)} ({settings.all[name].origin})"
 
 
-def _text(value: Any) -> str:
+def listed(value: Any) -> str:
+    """Return a value as people read it."""
     if value is None or value == ():
         return "-"
     return ", ".join(str(v) for v in value) if isinstance(value, (tuple, list)) else str(value)

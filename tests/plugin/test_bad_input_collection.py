@@ -57,7 +57,12 @@ LEFT_OUT = " is known, but not part of this run: "
 CONTRADICTIONS = {
     ("--nav-device=cuda", "--nav-runtimes=cpu"): f"{LEFT}runtimes = cpu (--nav-runtimes), device = cuda (--nav-device)",
     ("--nav-formats=onnx", "--nav-runtimes=TorchScriptCPU"): (
-        f"{LEFT}formats = onnx (--nav-formats), runtimes = TorchScriptCPU (--nav-runtimes)"
+        f"{LEFT}formats = onnx (--nav-formats), runtimes = TorchScriptCPU (--nav-runtimes); "
+        "TorchScriptCPU runs torchscript, which is not made: name it in --nav-formats"
+    ),
+    ("--nav-runtimes=TensorRTRTX",): (
+        f"{LEFT}runtimes = TensorRTRTX (--nav-runtimes); "
+        "TensorRTRTX runs trt-rtx, which is not made: name it in --nav-formats"
     ),
     ("--nav-keep=required",): "keep = required (--nav-keep) would keep nothing: name formats in --nav-require",
     ("--nav-require=onnx", "--nav-formats=torchscript"): (

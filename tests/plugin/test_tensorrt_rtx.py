@@ -215,6 +215,21 @@ def test_a_required_engine_that_cannot_run_is_a_failure(run: Callable[..., pytes
     )
 
 
+def test_engines_that_nothing_can_check_here_fail_with_what_could_check_their_model(
+    run: Callable[..., pytest.RunResult],
+) -> None:
+    result = run("--nav-runtimes=TensorRTRTX", engines="trt-rtx-fp32")
+    assert words(result)["test_convert[trt-rtx-fp32]"] == "PASSED"
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            "FAILED: no format of net but the source itself passed correctness: TensorRTRTX cannot run here (no CUDA "
+            "device); OnnxCPU could, but runtimes = TensorRTRTX (--nav-runtimes) leaves that out; write "
+            "--nav-runtimes=TensorRTRTX,OnnxCPU"
+        ]
+    )
+
+
 def test_loaded_elsewhere_its_runner_says_what_is_missing(
     run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
 ) -> None:
