@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
+from pytest_navigator.instead import instead
 from pytest_navigator.package import check_writable
 from pytest_navigator.package import partial_path
 from pytest_navigator.package import read_results
@@ -94,7 +95,7 @@ def _write(run: Run, folder: SuiteFolder, results: Results, complete: bool) -> W
     reasons = [*filter(None, [unchecked]), *unverified(results), *unreported(results, run.id), *undelivered]
     failed = [f"FAILED: {reason}" for reason in (*unmet(results, run.id), *reasons)]
     saved = [*delivered, *saved]
-    return Written([*summary(results), *failed, *saved], fails=bool(reasons))
+    return Written([*summary(results), *instead(results, run.registry), *failed, *saved], fails=bool(reasons))
 
 
 def _other_runners(run: Run, results: Results) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -213,6 +214,27 @@ def test_a_required_engine_that_cannot_run_is_a_failure(run: Callable[..., pytes
             "FAILED *no CUDA device (required by --nav-require)",
         ]
     )
+
+
+HINT = "hint: TensorRT-RTX builds here: --nav-formats=trt-rtx"
+
+
+def test_where_tensorrt_cannot_build_its_sibling_is_offered(run: Callable[..., pytest.RunResult]) -> None:
+    result = run("--nav-runtimes=OnnxCPU,TensorRT", engines="onnx,trt-fp32")
+    assert words(result)["test_convert[trt-fp32]"] == "SKIPPED"
+    result.stdout.fnmatch_lines(["skipped: * no CUDA device", HINT, "results: *"])
+    assert run("--nav-runtimes=OnnxCPU,TensorRT", "-k", "source", engines="trt-fp32").stdout.str().count(HINT) == 0
+    assert run("-k", "not rtx", engines="trt-fp32,trt-rtx-fp32").stdout.str().count(HINT) == 0
+
+
+@pytest.mark.parametrize("module", ["tensorrt_rtx", "polygraphy"])
+def test_what_is_not_installed_is_not_offered(
+    run: Callable[..., pytest.RunResult], monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    found = importlib.util.find_spec
+    hidden = lambda name: None if name == module else found(name)  # noqa: E731
+    monkeypatch.setattr("pytest_navigator.instead.find_spec", hidden)
+    assert HINT not in run("--nav-runtimes=OnnxCPU,TensorRT", engines="onnx,trt-fp32").outlines
 
 
 def test_engines_that_nothing_can_check_here_fail_with_what_could_check_their_model(
