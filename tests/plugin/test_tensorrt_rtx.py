@@ -174,6 +174,44 @@ def test_what_cannot_be_built_fails_with_the_reason(
     result.stdout.fnmatch_lines([f"FAILED*{message.replace('[', '[[]')}*"])
 
 
+SHARED = """
+import numpy as np, pytest, torch
+from pytest_navigator import NavConfig, TensorRTRTXConfig
+
+nav_config = NavConfig(
+    runtimes=["OnnxCPU", "TensorRTRTX"],
+    formats=["onnx", TensorRTRTXConfig(precision="fp32", trt_profiles={"left": {0: (1, 2, 8)}})],
+)
+
+class Sum(torch.nn.Module):
+    def forward(self, left, right):
+        return left + right
+
+@pytest.fixture(scope="session")
+def nav_model() -> torch.nn.Module:
+    return Sum().eval()
+
+@pytest.fixture(scope="session")
+def nav_dataloader():
+    return [(torch.rand(n, 3), torch.rand(n, 3)) for n in (2, 4)]
+"""
+
+
+def test_a_profile_that_moves_one_of_two_axes_of_a_dimension_names_both(
+    pytester: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    pytester.makeconftest(SHARED)
+    result = nav("-v", formats="onnx,trt-rtx")
+    assert words(result)["test_convert[trt-rtx-fp32]"] == "FAILED"
+    result.stdout.fnmatch_lines(
+        [
+            "FAILED*trt_profiles[[]0]: axis 0 of 'left' goes from 1 to 8, tuned for 2, but axis 0 of 'right' goes from "
+            "1 to 4, tuned for 4; both are the dimension 'batch' of the ONNX file: give them the same sizes"
+        ]
+    )
+
+
 def test_an_engine_of_several_profiles_and_of_no_tf32_is_built(
     configured: Callable[[str], pytest.RunResult], pytester: pytest.Pytester
 ) -> None:
