@@ -11,6 +11,7 @@ from pytest_navigator.records import step_id
 from pytest_navigator.registry import runner_record
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from collections.abc import Iterable
     from collections.abc import Mapping
     from collections.abc import Sequence
@@ -131,8 +132,11 @@ def covers(name: str, variant: Variant, cell: str = "") -> bool:
     return name in (variant.key, variant.format, cell)
 
 
-def build(settings: Settings, registry: Registry, framework: str) -> Matrix:
+def build(settings: Settings, registry: Registry, framework: str, unasked: Collection[str] = frozenset()) -> Matrix:
     """Expand the settings.
+
+    Args:
+        unasked: names of formats in the settings that nobody has asked for by name.
 
     Raises:
         ConfigError: an unknown format, runtime, precision, required or xfail name; a format configured twice.
@@ -140,7 +144,7 @@ def build(settings: Settings, registry: Registry, framework: str) -> Matrix:
     wanted = _wanted(settings, registry, framework)
     everything = _expand(_with_parents(wanted, registry, framework), registry, framework)
     provided = (framework,) if everything[framework].file else ()
-    return assemble(everything, list(wanted), settings, registry, framework, provided)
+    return assemble(everything, list(wanted), settings, registry, framework, provided, unasked=unasked)
 
 
 def assemble(
@@ -152,6 +156,7 @@ def assemble(
     provided: tuple[str, ...],
     *,
     live: bool = True,
+    unasked: Collection[str] = frozenset(),
 ) -> Matrix:
     """Return what the settings leave of the variants that there can be.
 
@@ -160,19 +165,21 @@ def assemble(
         wanted: names of the formats that are there unless the settings name others.
         provided: keys of the variants whose artifact comes with the source.
         live: whether there is a live source for its runners to run.
+        unasked: names of formats in the settings that nobody has asked for by name.
     """
     names = format_names(settings, registry)
     kept = _kept(everything, names or wanted, settings, framework)
     if not names:
         kept = _runnable(kept, _cells(kept, settings, registry, live=live), settings, (framework, *provided))
     cells = _cells(kept, settings, registry, live=live)
+    asked = [*(name for name in names if name not in unasked), *settings.require]
     matrix = Matrix(
         framework=framework,
         variants=kept,
         runners={name: runner_record(registry.runner(name)) for name in dict.fromkeys(r for _, r in cells)},
         cells=cells,
         batches=_batches(settings),
-        named=tuple(v.key for v in kept.values() if any(covers(n, v) for n in (*names, *settings.require))),
+        named=tuple(v.key for v in kept.values() if any(covers(name, v) for name in asked)),
         implied=tuple(v.key for v in kept.values() if v.format not in wanted),
         xfail=settings.config.xfail,
         provided=tuple(key for key in provided if key in kept),

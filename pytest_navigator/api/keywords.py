@@ -9,6 +9,7 @@ from typing import TypedDict
 from pytest_navigator.api.arguments import configuration
 from pytest_navigator.api.arguments import device
 from pytest_navigator.api.arguments import runtimes
+from pytest_navigator.api.arguments import unasked
 from pytest_navigator.api.arguments import words
 from pytest_navigator.api.given import Given
 from pytest_navigator.api.running import check
@@ -120,8 +121,9 @@ def exported(
     fields = {**_fields(options), "runtimes": runtimes(options.get("runtimes"))}
     configs = [*configs, *engines(framework, options)]
     config = configuration(framework, options.get("target_formats"), configs, **fields)
+    config = config.replace(batch_dim=options.get("batch_dim", 0))
     return check(
-        Given(model, dataloader, config.replace(batch_dim=options.get("batch_dim", 0))),
+        Given(model, dataloader, config, unasked=unasked(framework, options.get("target_formats"), configs)),
         options.get("workdir") or "navigator_workdir",
         override_workdir=options.get("override_workdir", False),
         keep_workdir=options.get("keep_workdir", True),
@@ -139,9 +141,11 @@ def optimized(framework: str, model: object, dataloader: object, options: Optimi
     fields = {**_fields(options), "runtimes": runtimes(options.get("runners"))}
     configs = options.get("custom_configs") or ()
     config = configuration(framework, options.get("target_formats"), configs, **fields)
-    batched = options.get("batching") is not False
+    if options.get("batching") is False:
+        config = config.replace(batch_dim=None)
+    others = unasked(framework, options.get("target_formats"), configs)
     return check(
-        Given(model, dataloader, config if batched else config.replace(batch_dim=None), options.get("verify_func")),
+        Given(model, dataloader, config, options.get("verify_func"), others),
         options.get("workspace") or "navigator_workspace",
         override_workdir=True,
         debug=options.get("debug", False),

@@ -16,6 +16,7 @@ from pytest_navigator.api import torch
 from pytest_navigator.api.arguments import configuration
 from pytest_navigator.api.arguments import device
 from pytest_navigator.api.arguments import runtimes
+from pytest_navigator.api.arguments import unasked
 from pytest_navigator.errors import ConfigError
 from tests.api.scripts import output
 from tests.documents import blocks
@@ -52,6 +53,13 @@ def test_a_configuration_leaves_the_other_formats_in() -> None:
         nav.OnnxConfig(opset=17),
         nav.TensorRTConfig(),
     ]
+
+
+def test_what_a_call_says_nothing_of_is_not_asked_for() -> None:
+    others = {"torchscript", "torch-exportedprogram", "torch-trt", "trt"}
+    assert unasked("torch", None, [nav.OnnxConfig(opset=17), nav.TorchConfig(autocast=True)]) == others
+    assert unasked("torch", ("onnx", "torchscript"), [nav.OnnxConfig(opset=17)]) == frozenset()
+    assert unasked("python", None, None) == frozenset()
 
 
 def test_target_formats_are_the_only_ones_with_their_configurations() -> None:
