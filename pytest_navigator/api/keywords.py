@@ -13,9 +13,11 @@ from pytest_navigator.api.arguments import unasked
 from pytest_navigator.api.arguments import words
 from pytest_navigator.api.given import Given
 from pytest_navigator.api.running import check
+from pytest_navigator.enums import Format
 from pytest_navigator.errors import unknown
 from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig
 from pytest_navigator.formats.tensorrt_config import TensorRTConfig
+from pytest_navigator.formats.tensorrt_config import TensorRTRTXConfig
 from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig
 
 if TYPE_CHECKING:
@@ -167,7 +169,9 @@ def _check_known(function: str, options: Mapping[str, object], valid: Collection
 
 def engines(framework: str, options: Mapping[str, Any]) -> list[FormatConfig]:
     """Return what the keywords say of everything that TensorRT builds, if they say anything."""
-    found: list[FormatConfig] = [TensorRTConfig(**said)] if (said := _said(TENSORRT, options)) else []
+    rtx = Format.TENSORRT_RTX in (words(options.get("target_formats")) or ())
+    kinds = (TensorRTConfig, TensorRTRTXConfig) if rtx else (TensorRTConfig,)
+    found: list[FormatConfig] = [kind(**said) for kind in kinds if (said := _said(TENSORRT, options))]
     if framework in INSIDE:
         config, fields = INSIDE[framework]
         said = _said(fields, options)
