@@ -252,6 +252,7 @@ class ProfileResult:
             None where the platform does not tell.
         peak_memory: high-water mark of the process while this ran; None: not measured.
         peak_gpu_memory: the most device memory that the process was seen to use; None: not measured.
+        copy_latency: what copies from numpy arrays to the device and back would add; None: not measured, or none.
         windows: number of the windows that count, the last ones.
         latencies: every timed inference of those windows, in ms.
         window_means: mean latency of each of those windows, in ms.
@@ -273,6 +274,7 @@ class ProfileResult:
     contention: float | None = None
     peak_memory: float | None = None
     peak_gpu_memory: float | None = None
+    copy_latency: float | None = None
     latencies: tuple[float, ...] = ()
     window_means: tuple[float, ...] = ()
 

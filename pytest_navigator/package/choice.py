@@ -125,10 +125,12 @@ class Wanted:
         raise PackageError(f"{_keys(variants)} has no runner on {self.device} (there are: {', '.join(sorted(names))})")
 
     def _absence(self, own: Sequence[Variant]) -> str:
+        if not isinstance(self.format, str):
+            return f"format = {self.format!r}: not the name of a format; strategies are given as strategies=..."
         names = {v.key for v in own} | {v.format for v in own}
         if self.format in {*Format}:
             return f"there is no {self.format} in this package (there are: {', '.join(sorted(names))})"
-        return unknown_text("format", str(self.format), names)
+        return unknown_text("format", self.format, names)
 
     def _fits(self, variant: Variant) -> bool:
         return all(_same(name, variant.parameters.get(name), value) for name, value in self._parameters().items())

@@ -102,6 +102,13 @@ class Runner(ABC):
         What is timed is this call and nothing else; on an asynchronous device it returns after the device is done.
         """
 
+    def copies(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object] | None:
+        """Return what brings inputs to the device and outputs back, which `bind` leaves out; None: nothing is copied.
+
+        It returns when the copies are done. A user with numpy arrays pays it beside the call.
+        """
+        return None
+
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode | None:
         """Return loading and calling as source text of the upstream libraries; None: there are no scripts for it."""

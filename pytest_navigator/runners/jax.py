@@ -15,6 +15,7 @@ from pytest_navigator.frameworks.jax import jax_device
 from pytest_navigator.reproduce import jax as text
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
+from pytest_navigator.runners.outputs import copying
 from pytest_navigator.runners.outputs import in_order
 
 if TYPE_CHECKING:
@@ -76,6 +77,15 @@ class JaxRunner(Runner):
 
         call()
         return call
+
+    def copies(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object] | None:
+        """Return the copies to the GPU and back."""
+        import jax
+
+        if self.device == "cpu":
+            return None
+        outputs = self.outputs(self.bind(feed)())
+        return copying(lambda: jax.block_until_ready(self._arrays(feed)), outputs, JaxFramework().to_numpy)
 
     def settings(self) -> dict[str, JSON]:
         """Device and precision of the computations."""

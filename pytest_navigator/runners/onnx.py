@@ -184,7 +184,7 @@ class OnnxCUDA(OnnxRunner):
 
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return the run on inputs and outputs that are on the device, until the device is done."""
-        binding = self._binding(self._checked(feed), "cuda")
+        binding = self._binding(self._checked(feed), self.device)
         run = self.session.run_with_iobinding
 
         def call() -> None:
@@ -192,6 +192,19 @@ class OnnxCUDA(OnnxRunner):
             binding.synchronize_outputs()
 
         return call
+
+    def copies(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
+        """Return the copies to the device and back."""
+        feed = self._checked(feed)
+        binding = self._binding(feed, self.device)
+        self.session.run_with_iobinding(binding)
+
+        def copy() -> None:
+            for array in feed.values():
+                _ort_value(array, self.device)
+            binding.copy_outputs_to_cpu()
+
+        return copy
 
 
 class OnnxTensorRT(OnnxCUDA):

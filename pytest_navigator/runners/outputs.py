@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import fields
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING
+from typing import Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Iterator
     from collections.abc import Sequence
+
+    import numpy as np
 
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
@@ -17,6 +21,19 @@ if TYPE_CHECKING:
 
 class OtherStructure(Exception):
     """A value has another structure than the tree that it is read by."""
+
+
+def copying(
+    upload: Callable[[], object], outputs: Mapping[str, object], to_numpy: Callable[[Any], np.ndarray]
+) -> Callable[[], object]:
+    """Return what brings inputs to a device and the outputs of a call back, as numpy arrays."""
+
+    def copy() -> None:
+        upload()
+        for leaf in outputs.values():
+            to_numpy(leaf)
+
+    return copy
 
 
 def by_name(signature: Signature, value: object) -> dict[str, object]:

@@ -14,6 +14,7 @@ from pytest_navigator.frameworks.tensorflow import placed
 from pytest_navigator.reproduce import tensorflow as text
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
+from pytest_navigator.runners.outputs import copying
 from pytest_navigator.runners.outputs import numbered
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ class TensorFlowRunner(Runner):
         """Return the call on tensors on the device; on a GPU it returns when that is done."""
         call = self.call(self._tensors(feed))
         return call if self.device == "cpu" else partial(_synchronized, call)
+
+    def copies(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object] | None:
+        """Return the copies to the GPU and back; what is read waits for what was written."""
+        if self.device == "cpu":
+            return None
+        return copying(partial(self._tensors, feed), self.outputs(self.bind(feed)()), TensorFlowFramework().to_numpy)
 
     def call(self, tensors: dict[str, tf.Tensor]) -> Callable[[], object]:
         """Return the bare call."""

@@ -37,7 +37,6 @@ class EngineRunner(Runner):
         from pytest_navigator.tensorrt.command import version_compatible
         from pytest_navigator.tensorrt.execution import Execution
 
-        self._copies: float | None = None
         own_runtime = version_compatible(self.parameters)
         self.execution = Execution(self.artifact, self.backend, runs_its_code=own_runtime)  # type: ignore[arg-type]
 
@@ -63,18 +62,21 @@ class EngineRunner(Runner):
         """Return the inference on inputs that are on the GPU, until the GPU is done."""
         call = self._bound(feed)
         call()
-        self._copies = self.execution.copies()
         return call
 
+    def copies(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
+        """Return the copies to the GPU and back."""
+        self.bind(feed)
+        return self.execution.copy
+
     def settings(self) -> dict[str, JSON]:
-        """Library, profile, and what copies to the GPU and back would add to an inference (ms)."""
-        library = self.execution.loaded.library
-        found = {
+        """Library and profile."""
+        return {
             "backend": self.backend,
-            "version": library.__version__,
+            "version": self.execution.loaded.library.__version__,
             "optimization_profile": self.execution.profile,
+            "cuda_graph": self.graphs,
         }
-        return {**found, "cuda_graph": self.graphs, "copies_ms": self._copies}
 
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode | None:

@@ -26,6 +26,7 @@ from pytest_navigator.reproduce import torch as text
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
+from pytest_navigator.runners.outputs import copying
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +103,12 @@ class TorchRunner(Runner):
         args, kwargs = self.arguments(self._tensors(feed))
         call = partial(self.module, *args, **kwargs)
         return call if self.device == "cpu" else _synchronized(call)
+
+    def copies(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object] | None:
+        """Return the copies to the GPU and back; what is read waits for what was written."""
+        if self.device == "cpu":
+            return None
+        return copying(partial(self._tensors, feed), self.outputs(self.bind(feed)()), TorchFramework().to_numpy)
 
     def settings(self) -> dict[str, JSON]:
         """Threads, precision of float32 products and the modes of the call."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_navigator import machine
@@ -19,6 +22,7 @@ from pytest_navigator.tracebacks import users_traceback
 from pytest_navigator.verdicts import where
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
     from collections.abc import Sequence
     from pathlib import Path
@@ -33,6 +37,9 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Signature
     from pytest_navigator.runners.base import Runner
     from pytest_navigator.tolerances import Rule
+
+COPIES = 9
+"""How often copies to a GPU and back are timed."""
 
 
 def read_input(folder: Path, case: Case, signature: Signature) -> dict[str, np.ndarray]:
@@ -103,7 +110,19 @@ def profile(
         return machine.gpu_clock()
 
     result = measure(runner.bind(feed), windows, batch_size=batch_size, seconds=seconds, gpu_clock=clock)
-    return replace(result, peak_gpu_memory=memory.peak)
+    return replace(result, peak_gpu_memory=memory.peak, copy_latency=copy_latency(runner.copies(feed)))
+
+
+def copy_latency(copies: Callable[[], object] | None) -> float | None:
+    """Return the median of a few calls in ms; the first one, which takes memory, does not count."""
+    if copies is None:
+        return None
+    copies()
+    begins = [time.perf_counter()]
+    for _ in range(COPIES):
+        copies()
+        begins.append(time.perf_counter())
+    return median(end - begin for begin, end in pairwise(begins)) * 1000
 
 
 def _infer(runner: Runner, case: Case, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

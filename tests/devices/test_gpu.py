@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from pytest_navigator.devices.found import devices
@@ -14,6 +15,8 @@ from pytest_navigator.package import environment
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_navigator.records import ProfileResult
 
 MIB = 2**20
 PROJECT = """
@@ -86,15 +89,57 @@ def test_the_cuda_runners_of_pytorch_give_the_sources_numbers(pytester: pytest.P
     assert result.ret == 0
     found = figures(pytester.path / "out.nav")
     assert found.keys() >= RUNNERS
-    assert all(memory is not None and memory > 0 for memory in found.values())
+    assert all(figure.peak_gpu_memory and figure.copy_latency for figure in found.values())
 
 
-def figures(path: Path) -> dict[str, float | None]:
-    """Return the device memory that was measured for each runner of a package."""
+def check_engines(pytester: pytest.Pytester, form: str, runtimes: tuple[str, ...]) -> None:
+    """Build engines of three precisions, run them in each runtime, and run one of them from the package."""
+    pytester.makeconftest(PROJECT.format(place=""))
+    keys = [f"{form}-{precision}" for precision in ("fp32", "fp16", "int8")]
+
+    result = pytester.runpytest_subprocess(
+        "--nav-package=out.nav",
+        f"--nav-formats={','.join(keys)}",
+        f"--nav-runtimes={','.join(('OnnxCPU', *runtimes))}",
+        *(f"--nav-require={key}" for key in keys),
+        "--nav-profile-seconds=0.2",
+    )
+
+    assert result.ret == 0
+    found = figures(pytester.path / "out.nav")
+    assert found.keys() == {"OnnxCPU", *runtimes}
+    assert all(found[name].peak_gpu_memory and found[name].copy_latency for name in runtimes)
+    assert_runs_from_package(pytester.path / "out.nav", keys[0], runtimes[0])
+
+
+def assert_runs_from_package(path: Path, key: str, runner: str) -> None:
+    import pytest_navigator as nav
+
+    x = np.ones((3, 64), np.float32)
+    with nav.load(path) as package:
+        with package.get_runner(format="onnx", runtime="OnnxCPU") as source:
+            (expected,) = source.infer({"input": x}).values()
+        with package.get_runner(format=key, runtime=runner) as engine:
+            (found,) = engine.infer({"input": x}).values()
+    np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.gpu("tensorrt", "onnx", "onnxruntime", "polygraphy", "cuda-bindings")
+def test_engines_of_tensorrt_give_the_sources_numbers(pytester: pytest.Pytester) -> None:
+    check_engines(pytester, "trt", ("TensorRT", "TensorRTCUDAGraph"))
+
+
+@pytest.mark.gpu("tensorrt-rtx", "tensorrt-rtx-cuda", "onnx", "onnxruntime", "polygraphy", "cuda-bindings")
+def test_engines_of_tensorrt_rtx_give_the_sources_numbers(pytester: pytest.Pytester) -> None:
+    check_engines(pytester, "trt-rtx", ("TensorRTRTX",))
+
+
+def figures(path: Path) -> dict[str, ProfileResult]:
+    """Return the last figures of each runner of a package."""
     from pytest_navigator.package import open_package
     from pytest_navigator.package.recorded import recorded
     from pytest_navigator.package.results import profile_result
 
     with open_package(path) as package:
         profiles = [o for o in recorded(package).outcomes if o.step == "profile" and o.passed]
-    return {outcome.runner: profile_result(outcome).peak_gpu_memory for outcome in profiles}
+    return {outcome.runner: profile_result(outcome) for outcome in profiles}

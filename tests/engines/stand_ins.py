@@ -31,6 +31,7 @@ class Cuda(ModuleType):
     def __init__(self, limit=2**20):
         super().__init__("cuda.bindings.runtime")
         self.limit, self.memory, self.calls, self.graphs, self.launch = limit, {}, [], 0, (Error.cudaSuccess,)
+        self.copied = []
 
     def cudaGetErrorString(self, error):
         return Error.cudaSuccess, error.name.encode()
@@ -48,6 +49,7 @@ class Cuda(ModuleType):
 
     def cudaMemcpyAsync(self, target, source, size, kind, stream):
         ctypes.memmove(target, source, size)
+        self.copied.append((kind, size))
         return (Error.cudaSuccess,)
 
     def cudaStreamCreateWithFlags(self, flags):

@@ -83,11 +83,16 @@ def test_what_the_engine_does_not_take_is_named(machine, plan, feed, message):
         runner.infer(feed)
 
 
-def test_what_is_timed_is_the_call_alone_and_copies_are_told_beside_it(machine, plan):
+def test_what_is_timed_is_the_call_alone_and_copies_are_apart(machine, plan):
+    cuda, _ = machine
     with TensorRT(plan, SIGNATURE, {}) as runner:
-        assert runner.settings()["copies_ms"] is None
         runner.bind(rows(2))()
-        assert runner.settings()["copies_ms"] > 0
+        call, copies = runner.bind(rows(2)), runner.copies(rows(2))
+        cuda.copied.clear()
+        call()
+        assert cuda.copied == []
+        copies()
+        assert cuda.copied == [(1, 24), (2, 24), (2, 12)]  # to the GPU: x; back: y and the three elements of found
         assert runner.settings()["version"] == "10.12.0"
 
 

@@ -97,6 +97,11 @@ def test_an_unknown_format_is_told_with_those_there_are(package: nav.Package, na
             ask(name)
 
 
+def test_a_strategy_in_the_place_of_a_format_is_told_where_it_belongs(package: nav.Package) -> None:
+    with pytest.raises(PackageError, match=r"MinLatencyStrategy.*: not the name of a format; .* as strategies="):
+        package.get_runner(nav.MinLatencyStrategy())
+
+
 def test_a_format_of_model_navigator_that_is_not_in_the_package_is_told_with_those_there_are(
     package: nav.Package,
 ) -> None:

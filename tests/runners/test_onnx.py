@@ -110,3 +110,20 @@ def test_session_options_are_set_and_reported(identity: Any) -> None:
     assert settings["providers"] == ["CPUExecutionProvider"]
     with pytest.raises(ConfigError, match="no attribute 'threads'"):
         OnnxCPU(*identity, {"custom_args": {"session_options": {"threads": 1}}}).activate()
+
+
+class Bound(OnnxCUDA):
+    """What OnnxCUDA does with bound values, on the processor."""
+
+    device, provider = "cpu", "CPUExecutionProvider"
+
+
+def test_values_that_are_bound_are_run_and_copied(identity: Any) -> None:
+    feed = {"x": np.ones((2, 3), np.float32)}
+    with Bound(*identity, {}) as runner:
+        runner.bind(feed)()
+        runner.copies(feed)()
+        with pytest.raises(StepFailed, match="has an input 'x'"):
+            runner.copies({})
+    with OnnxCPU(*identity, {}) as runner:
+        assert runner.copies(feed) is None

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import time
 from collections import namedtuple
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pytest_navigator.records import Signature
 from pytest_navigator.records import TensorSpec
 from pytest_navigator.runners.outputs import by_name
+from pytest_navigator.runners.outputs import copying
 from pytest_navigator.runners.outputs import in_order
+from pytest_navigator.steps.checks import copy_latency
 
 
 @dataclass
@@ -51,3 +55,22 @@ def test_another_structure_is_numbered(value: object) -> None:
 def test_another_number_of_values_is_numbered() -> None:
     assert in_order(signature({}), [1, 2, 3]) == {"a": 1, "b": 2, "c": 3}
     assert in_order(signature({}), [1, 2]) == {"output__0": 1, "output__1": 2}
+
+
+def test_copies_bring_inputs_to_the_device_and_every_output_back() -> None:
+    told: list[object] = []
+
+    copying(lambda: told.append("inputs"), {"a": 1, "b": 2}, lambda leaf: told.append(leaf) or np.zeros(1))()
+
+    assert told == ["inputs", 1, 2]
+
+
+def test_the_time_of_copies_is_known_where_there_are_some() -> None:
+    calls: list[None] = []
+
+    found = copy_latency(lambda: calls.append(time.sleep(0.002)))
+
+    assert found is not None
+    assert found >= 2  # ms
+    assert len(calls) > 1
+    assert copy_latency(None) is None
