@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_navigator.expansion import defaults
+from pytest_navigator.expansion import meant
 from pytest_navigator.matrix import covers
-from pytest_navigator.matrix import defaults
 from pytest_navigator.matrix import format_names
-from pytest_navigator.matrix import meant
 from pytest_navigator.matrix import precise
 from pytest_navigator.matrix import runs
 from pytest_navigator.settings import with_origin
