@@ -59,7 +59,8 @@ def _of_format(name: str, form: Format, choice: Choice) -> str:
         return _setting("formats", name, choice)
     if there:
         return ""
-    if form.parent_for(choice.matrix.framework) not in {variant.format for variant in choice.everything.values()}:
+    formats = {variant.format for variant in choice.everything.values()}
+    if not choice.live and form.parent_for(choice.matrix.framework) not in formats:
         return "it is neither in the package nor made of what is in it"
     made = [variant.format for variant in choice.matrix.variants.values() if _asked(variant, choice)]
     return f"it is made only where it is named; {_flag('formats', made, name)}"

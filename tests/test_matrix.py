@@ -163,6 +163,12 @@ def test_a_name_that_is_no_part_of_the_run_is_told_why_and_what_to_write(matrix_
     assert str(caught.value) == f"{what} {name!r} is known, but not part of this run: {reason}"
 
 
+def test_an_exported_format_that_is_no_default_is_made_only_where_it_is_named(registry, matrix_of):
+    vars(registry.formats["torchscript"])["default"] = False
+    with pytest.raises(ConfigError, match=r"only where it is named; write --nav-formats=\S+,trt,torchscript$"):
+        matrix_of(require=["torchscript"])
+
+
 @pytest.mark.parametrize("name", ["onnx-cpuu", "torchscript-cpu", "trt-tensorrt", "onnx-script"])
 def test_what_looks_like_a_cell_and_is_none_is_unknown(matrix_of, name):
     with pytest.raises(ConfigError, match=f"unknown required format {name!r}"):
