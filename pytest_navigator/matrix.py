@@ -186,8 +186,9 @@ def assemble(
         provided=tuple(key for key in provided if key in kept),
     )
     choice = Choice(settings, registry, everything, matrix, live)
-    _check_names("xfail of nav_config", settings.config.xfail, choice)
-    _check_names("required format", settings.require, choice)
+    _absent("xfail of nav_config", settings.config.xfail, choice)  # a run of fewer formats has the same nav_config
+    for name, reason in _absent("required format", settings.require, choice).items():
+        raise ConfigError(f"required format {name!r} is known, but not part of this run: {reason}")
     return matrix
 
 
@@ -279,15 +280,22 @@ def format_names(settings: Settings, registry: Registry) -> list[str]:
     return [e if isinstance(e, str) else registry.format_of(e).name for e in settings.formats or ()]
 
 
-def _check_names(what: str, names: Iterable[str], choice: Choice) -> None:
+def _absent(what: str, names: Iterable[str], choice: Choice) -> dict[str, str]:
+    """Return why this run leaves out formats and cells, by the names that it leaves out.
+
+    Raises:
+        ConfigError: a name that means nothing in any run.
+    """
     matrix = choice.matrix
     cells = [matrix.cell_id(key, runner) for key, runner in matrix.cells]
     valid = {*cells, *matrix.variants, *(v.format for v in matrix.variants.values())}
-    for name in names:
-        if name in valid:
-            continue
-        from pytest_navigator.left_out import why  # which reads what this module makes
+    absent = [name for name in names if name not in valid]
+    if not absent:
+        return {}
+    from pytest_navigator.left_out import why  # which reads what this module makes
 
-        if reason := why(name, choice):
-            raise ConfigError(f"{what} {name!r} is known, but not part of this run: {reason}")
-        raise unknown(what, name, valid)
+    reasons = {name: why(name, choice) for name in absent}
+    for name in absent:
+        if not reasons[name]:
+            raise unknown(what, name, valid)
+    return reasons

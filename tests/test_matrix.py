@@ -149,18 +149,22 @@ def test_a_wrong_name_is_refused_with_the_nearest_one(matrix_of, flags, config, 
             "it cannot be made of a torch model (it is made of: tensorflow, jax, tf-savedmodel)",
         ),
         (
-            {"formats": ("torchscript",)},
-            {"xfail": {"onnx": "not yet"}},
+            {"formats": ("torchscript",), "require": ("onnx",)},
+            {},
             FORMATS,
         ),
     ],
 )
 def test_a_name_that_is_no_part_of_the_run_is_told_why_and_what_to_write(matrix_of, flags, config, reason):
-    name = (*flags.get("require", ()), *config.get("xfail", ()))[0]
+    (name,) = flags["require"]
     with pytest.raises(ConfigError) as caught:
         matrix_of(flags, **config)
-    what = "required format" if "require" in flags else "xfail of nav_config"
-    assert str(caught.value) == f"{what} {name!r} is known, but not part of this run: {reason}"
+    assert str(caught.value) == f"required format {name!r} is known, but not part of this run: {reason}"
+
+
+def test_a_run_of_fewer_formats_has_the_same_configuration(matrix_of):
+    found = matrix_of({"formats": ("torchscript",)}, xfail={"onnx": "not yet", "trt-fp16": "no GPU yet"})
+    assert "onnx" not in found.variants
 
 
 def test_an_exported_format_that_is_no_default_is_made_only_where_it_is_named(registry, matrix_of):
