@@ -26,6 +26,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.run import CALLER
+from pytest_navigator.run import UNASKED
 from pytest_navigator.tracebacks import debugging
 from pytest_navigator.tracebacks import users_frames
 
@@ -151,6 +152,7 @@ class _Caller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[CALLER] = self.folder
+        config.stash[UNASKED] = self.subject.unasked
         os.chdir(self.folder)
 
     @pytest.hookimpl(tryfirst=True)
