@@ -174,6 +174,16 @@ class OptimizationProfile(KnownFields):
         return in_a_row > 0 and in_a_row >= self.throughput_backoff_limit
 
 
+def check_profile(value: object, keyword: str) -> None:
+    """Refuse what says nothing about how to profile.
+
+    Raises:
+        ConfigError: it is neither None nor an OptimizationProfile nor a ProfilerConfig.
+    """
+    if not isinstance(value, OptimizationProfile | ProfilerConfig | None):
+        raise ConfigError(f"{keyword}={value!r}: OptimizationProfile(...) or ProfilerConfig(...) is needed")
+
+
 @dataclass(frozen=True)
 class _Rule:
     """What a value must be, for people and as a check."""

@@ -1,16 +1,31 @@
-"""The part of a traceback that is the user's."""
+"""The part of a traceback that is the user's, and who wants it whole."""
 
 from __future__ import annotations
 
+import os
 import traceback
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 MACHINERY = ("pytest_navigator", "_pytest", "pluggy")
 """Packages whose frames lead to the user's code and say nothing about it."""
 
 
-def users_traceback(error: BaseException) -> str:
-    """Return a traceback from the first frame on that is not the machinery's; whole if there is none."""
+def debugging() -> bool:
+    """Whether exceptions go through to the user's debugger, besides being recorded."""
+    return os.environ.get("NAV_DEBUG") == "1"
+
+
+def users_frames(error: BaseException) -> TracebackType | None:
+    """Return the traceback from the first frame on that is not the machinery's; whole if there is none."""
     frame = error.__traceback__
     while frame is not None and frame.tb_frame.f_globals.get("__name__", "").partition(".")[0] in MACHINERY:
         frame = frame.tb_next
-    return "".join(traceback.format_exception(type(error), error, frame or error.__traceback__)).rstrip()
+    return frame or error.__traceback__
+
+
+def users_traceback(error: BaseException) -> str:
+    """Return the text of `users_frames`."""
+    return "".join(traceback.format_exception(type(error), error, users_frames(error))).rstrip()

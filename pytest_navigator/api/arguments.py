@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.config import NavConfig
 from pytest_navigator.enums import Format
 from pytest_navigator.enums import RuntimeProvider
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
+from pytest_navigator.formats.base import FormatConfig
 from pytest_navigator.formats.exportedprogram import TorchExportConfig
 from pytest_navigator.formats.onnx_config import OnnxConfig
 from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig
@@ -20,10 +23,6 @@ from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig
 from pytest_navigator.formats.torchscript import TorchScriptConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pytest_navigator.formats.base import FormatConfig
-
     Names = str | Sequence[str] | None
 
 CONFIGS: dict[str, tuple[type[FormatConfig], ...]] = {
@@ -103,6 +102,23 @@ def _kind(name: str, framework: str) -> type[FormatConfig]:
     return FORMATS[name]
 
 
+def checked_configs(value: object) -> Sequence[FormatConfig]:
+    """Return the configurations that `custom_configs` holds.
+
+    Raises:
+        ConfigError: something in it is none, or it is no list.
+    """
+    if not isinstance(value, Sequence | None) or isinstance(value, str):
+        raise ConfigError(f"custom_configs={value!r}: a list of configurations is needed: [nav.OnnxConfig(opset=17)]")
+    for i, config in enumerate(found := value or ()):
+        if not isinstance(config, FormatConfig):
+            raise ConfigError(
+                f"custom_configs[{i}] is {config!r}: a configuration such as nav.OnnxConfig(opset=17) is needed; the "
+                "names of formats go to target_formats"
+            )
+    return found
+
+
 def words(value: Names) -> tuple[str, ...] | None:
     """Return one name or several as several."""
     return (str(value),) if isinstance(value, str) else None if value is None else tuple(map(str, value))
@@ -112,8 +128,3 @@ def runtimes(value: Names) -> tuple[str, ...] | None:
     """Return the names of runtimes and runners that providers stand for."""
     names = words(value)
     return None if names is None else tuple(name for one in names for name in RUNTIMES.get(one, (one,)))
-
-
-def device(name: object) -> str | None:
-    """Return "cpu" or "cuda" of what may be a torch.device, or the name of one."""
-    return None if name is None else str(name).partition(":")[0]

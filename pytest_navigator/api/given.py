@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
+
+from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +33,8 @@ class Given:
         model: the live object, or the path of a file.
         dataloader: what can be iterated, or a function that returns such; None: random data that fits the file.
         verify_func: of the outputs of a runner and of the source, one dict of numpy arrays by name for every batch:
-            whether the runner is good enough. A format for which it returns True is verified.
+            whether the runner is good enough. A format for which it returns True (a boolean of numpy, torch, ... with
+            no axes is one too) is verified.
         unasked: names of the formats in `config` that the call says nothing of: that one of them cannot be made is
             an expected failure, as in a run of pytest where nobody names it.
     """
@@ -54,8 +58,39 @@ class Given:
         found = (runner.infer(read_input(folder, case, signature)) for case in cases)
         expected = (read_output(folder, case, signature) for case in cases)
         assert self.verify_func is not None
-        if (answer := self.verify_func(found, expected)) is not True:
+        if not is_true(answer := self.verify_func(found, expected)):
             _refuse(answer)
+
+
+def check_verify_func(function: object) -> None:
+    """Refuse what could not be called when the formats are made.
+
+    Raises:
+        ConfigError: it is not None and no function of two arguments.
+    """
+    if function is None:
+        return
+    if not callable(function) or not _takes_two(function):
+        raise ConfigError(
+            f"verify_func={function!r}: a function of two arguments is needed, what a runner and what the "
+            "source made of each batch"
+        )
+
+
+def _takes_two(function: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(function).bind((), ())
+    except TypeError:
+        return False
+    except ValueError:  # one of C code that does not tell
+        pass
+    return True
+
+
+def is_true(answer: object) -> bool:
+    """Whether this is True, or what `(difference < 1e-3).all()` is: a boolean scalar of an array library."""
+    scalar = getattr(answer, "shape", None) == () and "bool" in str(getattr(answer, "dtype", ""))
+    return answer is True or (scalar and bool(answer))
 
 
 def _refuse(answer: object) -> None:

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypedDict
 
+from pytest_navigator.api.arguments import checked_configs
 from pytest_navigator.api.arguments import configuration
-from pytest_navigator.api.arguments import device
 from pytest_navigator.api.arguments import runtimes
 from pytest_navigator.api.arguments import unasked
 from pytest_navigator.api.arguments import words
 from pytest_navigator.api.given import Given
+from pytest_navigator.api.given import check_verify_func
 from pytest_navigator.api.running import check
+from pytest_navigator.devices.kinds import kind_of
 from pytest_navigator.enums import Format
 from pytest_navigator.errors import unknown
 from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig
@@ -66,8 +68,9 @@ class OptimizeOptions(TypedDict, total=False):
     """Keywords of every `optimize`, as Model Navigator 0.7 has them.
 
     `batching=False`: the model has no batch axis. `runners`: names of runners or runtimes. `workspace`: the folder of
-    the run (`navigator_workspace`), which is replaced if it is one. `verify_func`: see `Given`. `debug`: exceptions
-    come through as they are (`NAV_DEBUG=1`). `verbose` changes nothing: everything is in the formats' logs.
+    the run (`navigator_workspace`), which is replaced if it is one. `verify_func`: see `Given`. `debug`: the first
+    exception ends the run and comes through as it is (`NAV_DEBUG=1`). `verbose` changes nothing: everything is in the
+    formats' logs.
     """
 
     model_name: str | None
@@ -140,8 +143,9 @@ def optimized(framework: str, model: object, dataloader: object, options: Optimi
         ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
     """
     _check_known("optimize", options, OptimizeOptions.__annotations__)
+    check_verify_func(options.get("verify_func"))
     fields = {**_fields(options), "runtimes": runtimes(options.get("runners"))}
-    configs = options.get("custom_configs") or ()
+    configs = checked_configs(options.get("custom_configs"))
     config = configuration(framework, options.get("target_formats"), configs, **fields)
     if options.get("batching") is False:
         config = config.replace(batch_dim=None)
@@ -158,7 +162,7 @@ def _fields(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of NavConfig that keywords stand for."""
     same = {name: options.get(name) for name in SAME}
     renamed = {field: options[name] for name, field in RENAMED.items() if options.get(name) is not None}
-    return {**same, **renamed, "device": device(options.get("target_device"))}
+    return {**same, **renamed, "device": kind_of(options.get("target_device"))}
 
 
 def _check_known(function: str, options: Mapping[str, object], valid: Collection[str]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
 import weakref
-from contextlib import chdir
 from contextlib import contextmanager
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -19,11 +19,16 @@ import pytest
 
 from pytest_navigator._compat import PlantedModule
 from pytest_navigator.api.given import content
+from pytest_navigator.api.turns import TURN
+from pytest_navigator.api.turns import elsewhere
+from pytest_navigator.api.turns import here
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.run import CALLER
 from pytest_navigator.run import UNASKED
+from pytest_navigator.tracebacks import debugging
+from pytest_navigator.tracebacks import users_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +42,9 @@ PLUGINS = ("no:cacheprovider", "no:benchmark", "no:randomly")
 INI = "[pytest]\nfilterwarnings =\n    ignore::pytest.PytestAssertRewriteWarning\n"
 """Instead of the caller's: nothing that is configured for a project's tests holds for this run."""
 
+RESULTS = "pytest-navigator: the results up to here are in {workdir}; a package of them: {command}"
+"""Of an exception that goes through, which leaves the caller without a package."""
+
 
 def check(
     subject: Given,
@@ -47,44 +55,69 @@ def check(
     disable_git_info: bool = False,
     debug: bool = False,
 ) -> Package:
-    """Run every step for a model and return the package.
+    """Run every step for a model and return the package; calls of other threads wait until this one is over.
 
     Args:
         workdir: of the run; the steps keep their files in it.
         override_workdir: replace what an earlier run has left there. A folder with anything else in it is never
             replaced.
-        keep_workdir: False: remove it when the package is written.
+        keep_workdir: False: remove it when the package is written; the current directory is only emptied.
         disable_git_info: record no git commit.
-        debug: let exceptions through as they are.
+        debug: let exceptions through as they are: the first one ends the run.
 
     Raises:
         ConfigError: an argument is wrong, or `workdir` cannot be used. Nothing has run then.
         SourceError: the model or its loader does not keep its contract: nothing could be made from it.
         PackageError: the results cannot be written.
         KeyboardInterrupt: the run was interrupted; its partial results are in `workdir`.
+        BaseException: with `debug` (or `NAV_DEBUG=1`), what the model, its loader, an exporter or `verify_func` raised;
+            the results up to there are in `workdir`.
     """
-    workdir = Path(workdir).absolute()
-    if not override_workdir and workdir.is_dir() and any(workdir.iterdir()):
-        raise ConfigError(f"the folder {workdir} is not empty: give another workdir, or override_workdir=True")
+    workdir = here() / workdir
+    with TURN:
+        if not override_workdir and workdir.is_dir() and any(workdir.iterdir()):
+            raise ConfigError(f"the folder {workdir} is not empty: give another workdir, or override_workdir=True")
+        with _environment(debug=debug):
+            package = _checked(subject, workdir, ["--nav-no-git"] * disable_git_info)
+        if not keep_workdir:
+            _remove(workdir)
+        return package
+
+
+def _checked(subject: Given, workdir: Path, options: list[str]) -> Package:
+    """Run pytest and return the package, whose file is in a temporary folder that goes with it."""
     folder = tempfile.TemporaryDirectory(prefix="pytest_navigator-")
     name = re.sub(r"[^\w.-]", "_", subject.config.name or "model")
     target = Path(folder.name, f"{name}.nav")
-    options = [f"--nav-workspace={workdir}", f"--nav-package={target}", *["--nav-no-git"] * disable_git_info]
+    own = [f"--nav-workspace={workdir}", f"--nav-package={target}"]
     try:
-        with _environment(debug=debug):
-            _run(subject, Path(folder.name, "suite", name), options)
+        error = _run(subject, Path(folder.name, "suite", name), [*own, *options])
+        if error is not None:
+            error.add_note(RESULTS.format(workdir=workdir, command=_pack_command(workdir, target.name)))
+            raise error.with_traceback(users_frames(error))
         package = _opened(target, workdir)
     except BaseException:
         folder.cleanup()
         raise
     weakref.finalize(package, folder.cleanup)
-    if not keep_workdir:
-        shutil.rmtree(workdir)
     return package
 
 
-def _run(subject: Given, suite: Path, options: list[str]) -> None:
-    """Run pytest; `suite` is the file that it collects."""
+def _remove(folder: Path) -> None:
+    """Remove a workspace. Who works in the folder, or has a link to it, keeps it, empty."""
+    if not (folder.is_symlink() or folder.samefile(here())):
+        shutil.rmtree(folder)
+        return
+    for entry in folder.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _pack_command(workdir: Path, package: str) -> str:
+    return shlex.join(["pytest-navigator", "pack", str(workdir), "-o", package])
+
+
+def _run(subject: Given, suite: Path, options: list[str]) -> BaseException | None:
+    """Run pytest; `suite` is the file that it collects. Returns what goes through to who debugs."""
     folder = suite.parent
     folder.mkdir()
     suite.touch()
@@ -93,14 +126,16 @@ def _run(subject: Given, suite: Path, options: list[str]) -> None:
     plugins = [part for name in ("navigator", *PLUGINS) for part in ("-p", name)]
     own = ["-c", str(ini), f"--rootdir={folder}", "-v", "--no-header", "-rN", str(suite)]
     errors = io.StringIO()
-    caller = _Caller(Path.cwd(), suite, subject)
-    with redirect_stderr(errors), chdir(folder):
-        status = pytest.main([*plugins, *own, *options], plugins=[caller])
+    raised = _Raised()
+    with redirect_stderr(errors), elsewhere(folder) as caller:
+        seen = [raised] * debugging()
+        status = pytest.main([*plugins, *own, *options], plugins=[_Caller(caller, suite, subject), *seen])
     if status == pytest.ExitCode.USAGE_ERROR:
         raise ConfigError(errors.getvalue().strip().removeprefix("ERROR: "))
     sys.stderr.write(errors.getvalue())
     if status == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
+    return raised.error
 
 
 class _Caller:
@@ -120,10 +155,27 @@ class _Caller:
         config.stash[UNASKED] = self.subject.unasked
         os.chdir(self.folder)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Go back there: pytest has just returned to where it started."""
+        os.chdir(self.folder)
+
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         if file_path.resolve() != self.suite.resolve():
             return None
         return PlantedModule.planted_at(file_path, parent, content(self.subject))
+
+
+class _Raised:
+    """Keeps the first exception of the run, and ends the run with it."""
+
+    error: BaseException | None = None
+
+    def pytest_exception_interact(self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[object]) -> None:
+        if call.excinfo is None or isinstance(call.excinfo.value, pytest.fail.Exception):
+            return  # a verdict
+        self.error = self.error or call.excinfo.value
+        node.session.shouldfail = "an exception goes through to the caller (debug=True)"
 
 
 def _opened(target: Path, workdir: Path) -> Package:

@@ -26,7 +26,7 @@ def package_matrix(package: PackageSource, settings: Settings, registry: Registr
     """Return the suite of a package.
 
     Its own conversions are made again with the parameters that they had, the other conversions that the registry knows
-    with default ones.
+    with default ones, unless the package is to be checked for its own formats alone.
 
     Raises:
         ConfigError: a format was asked for that neither is in the package nor can be made from what is.
@@ -34,7 +34,8 @@ def package_matrix(package: PackageSource, settings: Settings, registry: Registr
     framework = package.suite.framework
     registry.framework(framework)
     variants = _recorded(package, registry)
-    variants |= _convertible(variants, framework, registry, [str(name) for name in settings.formats or ()])
+    if not package.own_formats:
+        variants |= _convertible(variants, framework, registry, [str(name) for name in settings.formats or ()])
     _check_named(variants, package, settings)
     provided = tuple(v.key for v in package.exported if v.key in variants)
     wanted = list(dict.fromkeys(v.format for v in variants.values()))

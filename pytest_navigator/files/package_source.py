@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import fields
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import Any
 
 from pytest_navigator.config import NavConfig
 from pytest_navigator.devices.bound import recorded as built_with
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import REPACK
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import SuiteRecord
     from pytest_navigator.records import Variant
 
-PROFILES: tuple[type, ...] = (OptimizationProfile, ProfilerConfig)
+PROFILES = (OptimizationProfile, ProfilerConfig)
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,32 @@ class PackageSource:
             input_names=[spec.name for spec in self.signature.inputs],
             output_names=[spec.name for spec in self.signature.outputs],
             comparisons=_comparisons(self._setting("comparisons") or {}),
-            optimization_profile=_profile(self._setting("optimization_profile")),
+            optimization_profile=self.profile(),
             **chosen,
         )
+
+    def profile(self) -> OptimizationProfile | ProfilerConfig | None:
+        """Return how to profile, as the class whose fields it has; its own loader was not recorded.
+
+        Raises:
+            PackageError: no class can have been that.
+        """
+        value = self._setting("optimization_profile")
+        if not value:
+            return None
+        for kind in PROFILES:
+            if isinstance(value, dict) and set(value) == {f.name for f in fields(kind)}:
+                with suppress(ConfigError):
+                    return kind(**{name: each for name, each in value.items() if name != "dataloader"})
+        raise PackageError(
+            f"{self.path}: its setting optimization_profile is {value!r}, which no OptimizationProfile or "
+            f"ProfilerConfig is; {REPACK}"
+        )
+
+    @property
+    def own_formats(self) -> bool:
+        """Whether the formats of that run are all that somebody wants: no other conversions are made then."""
+        return bool(self._setting(OWN_FORMATS))
 
     @property
     def xfail(self) -> dict[str, str]:
@@ -114,6 +139,9 @@ class PackageSource:
 
 RESTORED = ("atol", "rtol", "batch_sizes", "seed")
 """Settings that are plain values and make the checks what they were."""
+
+OWN_FORMATS = "own_formats"
+"""The setting of `PackageSource.own_formats`, in the copy that is checked when Python asks for it."""
 
 
 def read_package(path: Path) -> PackageSource:
@@ -159,7 +187,8 @@ def _read(package: PackageFile, results: Results) -> PackageSource:
 
 
 def _check(found: PackageSource) -> None:
-    """Find what is not in a package before anything runs."""
+    """Find what is not in a package, or wrong in it, before anything runs."""
+    found.profile()
     if absent := [case.output for case in found.cases if case.output not in found.files]:
         raise PackageError(
             f"{found.path} has no {absent[0]}: the samples were left out (--nav-save-data=none), so there is nothing "
@@ -179,14 +208,6 @@ def _foreign(path: Path, status: dict[str, JSON]) -> str:
         f"{path} is a package of Model Navigator {version}: only packages of this project can be checked "
         "again. Unpack it, and name a model in it (--nav-model=onnx/model.onnx)"
     )
-
-
-def _profile(value: JSON) -> Any:
-    """Return a profile as the class whose fields it has; its own loader was not recorded."""
-    if not value:
-        return None
-    kind = next(kind for kind in PROFILES if {f.name for f in fields(kind)} == set(value))
-    return kind(**{name: each for name, each in value.items() if name != "dataloader"})
 
 
 def _comparisons(value: dict[str, JSON]) -> dict[str, Any]:

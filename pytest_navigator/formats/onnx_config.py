@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,7 +94,7 @@ class OnnxConfig(FormatConfig):
         """The opsets that are asked for."""
         if self.opset is None:
             return (DEFAULT_OPSET,)
-        return (self.opset,) if isinstance(self.opset, int) else tuple(self.opset)
+        return tuple(self.opset) if isinstance(self.opset, Iterable) else (self.opset,)
 
     @property
     def engines(self) -> tuple[Engine, ...]:

@@ -269,6 +269,7 @@ class Package:
             profiler_config: how; None: as it was measured before.
 
         Raises:
+            ConfigError: `profiler_config` is something else.
             PackageError: the package holds nothing to check, or the run did not come to its end.
         """
         from pytest_navigator.package.retest import checked_again

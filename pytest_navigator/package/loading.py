@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.devices.kinds import kind_of
 from pytest_navigator.package.descriptor import Package
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.workdir import Workdir
+from pytest_navigator.profile_config import check_profile
 
 if TYPE_CHECKING:
     from pytest_navigator.profile_config import OptimizationProfile
@@ -23,7 +25,7 @@ def load(
     retest_conversions: bool = False,
     run_profiling: bool | None = None,
     profiler_config: Profile | None = None,
-    target_device: str | None = None,
+    target_device: object = None,
 ) -> Package:
     """Open a package. Nothing is extracted and no framework is imported before something is asked for.
 
@@ -35,16 +37,19 @@ def load(
             is told not to; here it is asked for.
         run_profiling: measure again as well; None: if the checks are run again. True alone runs them too.
         profiler_config: how to measure; None: as it was measured before.
-        target_device: "cpu" or "cuda": only runners of this device; None: of any.
+        target_device: "cpu" or "cuda" (or a torch.device): only runners of this device; None: of any.
 
     Raises:
+        ConfigError: `profiler_config` or `target_device` is something else.
         PackageError: there is no such file, it is truncated or no package; or `workdir` holds something;
             or the checks cannot be run again.
     """
+    device = kind_of(target_device)
+    check_profile(profiler_config, "profiler_config")
     folder = Workdir(Path(workdir) if workdir is not None else None, override=override_workdir)
     file = open_package(Path(path))
     try:
-        package = Package(file, folder, target_device)
+        package = Package(file, folder, device)
         if retest_conversions or run_profiling:
             package.retest(profile=run_profiling is not False, profiler_config=profiler_config)
     except BaseException:
@@ -70,6 +75,7 @@ def profile(package: Package, profiler_config: Profile | None = None) -> None:
     The checks that must pass before are run again too, see `Package.retest`.
 
     Raises:
+        ConfigError: `profiler_config` is something else.
         PackageError: the package holds nothing to check, or the run did not come to its end.
     """
     package.retest(profiler_config=profiler_config)

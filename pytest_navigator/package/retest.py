@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
+from pytest_navigator.files.package_source import OWN_FORMATS
 from pytest_navigator.files.package_source import source_of
 from pytest_navigator.package.copying import write_copy
 from pytest_navigator.package.reader import open_package
+from pytest_navigator.profile_config import check_profile
 from pytest_navigator.records import plain
 
 if TYPE_CHECKING:
@@ -45,8 +47,10 @@ def checked_again(
         device: "cpu" or "cuda": only runners of this device.
 
     Raises:
+        ConfigError: `config` is no configuration of the profiler.
         PackageError: the package holds nothing to check, or the run did not come to its end.
     """
+    check_profile(config, "profiler_config")
     source_of(package)  # what the run would refuse is said once, before it starts
     # The file stays readable for as long as it is open.
     with tempfile.TemporaryDirectory(prefix="pytest_navigator.") as name:
@@ -61,14 +65,14 @@ def checked_again(
 
 
 def _configured(results: Results, config: Profile | None) -> Results:
-    """Return results whose settings say how to profile: a run takes them from its package."""
-    if config is None:
-        return results
-    said = {
-        "optimization_profile": {"value": plain(config), "origin": "nav_config"},
-        "batch_sizes": {"value": None, "origin": "default"},
-        "profile": {"value": True, "origin": "nav_config"},
-    }
+    """Return results whose settings say what to check and how to profile: a run takes them from its package."""
+    said = {OWN_FORMATS: {"value": True, "origin": "nav_config"}}
+    if config is not None:
+        said |= {
+            "optimization_profile": {"value": plain(config), "origin": "nav_config"},
+            "batch_sizes": {"value": None, "origin": "default"},
+            "profile": {"value": True, "origin": "nav_config"},
+        }
     return replace(results, suite=replace(results.suite, settings={**results.suite.settings, **said}))
 
 

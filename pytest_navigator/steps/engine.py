@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from dataclasses import replace
@@ -19,6 +18,7 @@ from pytest_navigator.errors import Unavailable
 from pytest_navigator.live import recordable
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
+from pytest_navigator.report import REPORTED
 from pytest_navigator.reproduce.names import with_script
 from pytest_navigator.steps import caching
 from pytest_navigator.steps import correctness
@@ -30,6 +30,7 @@ from pytest_navigator.steps.cache_key import name_of
 from pytest_navigator.steps.context import Context
 from pytest_navigator.steps.identity import identity_of
 from pytest_navigator.steps.identity import still_true
+from pytest_navigator.tracebacks import debugging
 from pytest_navigator.tracebacks import users_traceback
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from pytest_navigator.run import Run
     from pytest_navigator.run import Suite
     from pytest_navigator.steps.context import Result
+
+    Attempt = tuple[Outcome, BaseException | None]
+    """The outcome, and the exception that goes through to who debugs."""
 
 STEPS: dict[str, Callable[[Context], Result]] = {
     "source": source.run,
@@ -59,6 +63,9 @@ def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = Fal
 
     Args:
         again: run it once more, for a retry; what it needs keeps its outcome.
+
+    Raises:
+        BaseException: what the step raised, for who debugs (`NAV_DEBUG=1`); its outcome is recorded all the same.
     """
     folder = suite.folder
     recorded = folder.record(step.id)
@@ -75,7 +82,10 @@ def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = Fal
             return recorded
         if step.id in folder.unfinished() and not again:
             return folder.bury(step.id)  # we hold its lock, so nobody runs it: whoever started it is dead
-        found = folder.write(_run(context, again=again))
+        found, error = _run(context, again=again)
+        folder.write(found)
+    if error is not None:
+        raise error  # not where it was caught: its own cause and context would be others
     if again and found.passed:
         for skipped in [o for o in folder.outcomes() if o.cause == step.id]:
             folder.forget(skipped.id)
@@ -98,69 +108,73 @@ def _usable(context: Context, recorded: Outcome) -> bool:
     return not context.run.options.resume or recorded.data.get("run") == context.run.id or still_true(context, recorded)
 
 
-def _run(context: Context, *, again: bool) -> Outcome:
+def _run(context: Context, *, again: bool) -> Attempt:
     context.folder.start(_empty(context.step, Status.FAILED, message=CRASHED, error="crash"))
     try:
         with context.run.progress.of(context.step.id):
-            found = _cached_or_made(context, again=again)
+            found, error = _cached_or_made(context, again=again)
     finally:
         context.folder.finish(context.step.id)
         free()
     found = with_script(found, context.folder.path)
-    return replace(found, data={**found.data, "run": context.run.id})
+    own = {"run": context.run.id} | ({REPORTED: True} if error is not None else {})
+    return replace(found, data={**found.data, **own}), error
 
 
-def _cached_or_made(context: Context, *, again: bool) -> Outcome:
+def _cached_or_made(context: Context, *, again: bool) -> Attempt:
     """Return what the cache knows of the step; run it if that is nothing, and for a retry."""
     name = name_of(context)
     known = caching.recalled(context, name) if name and not again else None
     if known is not None:
-        return replace(known, identity=identity_of(context))
+        return replace(known, identity=identity_of(context)), None
     logged = caching.log_size(context)
     started, begin = datetime.now(UTC), time.perf_counter()
-    found = _attempt(context)
+    found, error = _attempt(context)
     found = replace(found, duration=time.perf_counter() - begin, started=started.isoformat())
     if name and found.passed:
         caching.remember(context, name, found, logged)
-    return found
+    return found, error
 
 
-def _attempt(context: Context) -> Outcome:
+def _attempt(context: Context) -> Attempt:
     """Run the step; what it raises becomes its outcome."""
     step = context.step
     try:
         with recordable("the step"):
             result = STEPS[step.step](context)
-    except Unavailable as error:
+    except Exception as error:
+        return _outcome_of(context, error), _through(error) if debugging() else None
+    passed = _empty(step, Status.PASSED, message=result.message, digest=result.digest, data=result.data)
+    return replace(passed, identity=identity_of(context)), None
+
+
+def _outcome_of(context: Context, error: Exception) -> Outcome:
+    """Return the outcome of a step that raised."""
+    step = context.step
+    if isinstance(error, Unavailable):
         return _empty(step, Status.SKIPPED, message=str(error), requirement=error.requirement)
-    except NotApplicable as error:
+    if isinstance(error, NotApplicable):
         return _empty(step, Status.SKIPPED, message=str(error))
-    except StepFailed as error:
-        if error.__cause__ and _debugging():
-            raise error.__cause__ from None
+    if isinstance(error, StepFailed):
         _log(context, error.detail)
         status = Status.XFAILED if _expected(context) or _eager(context, error) else Status.FAILED
         return _empty(step, status, message=error.message, detail=error.detail, error=error.kind, data=error.data)
-    except NavigatorError as error:
+    kind = type(error).__name__
+    if isinstance(error, NavigatorError):
         cause = error.__cause__
-        if cause and _debugging():
-            raise cause from None
         message, _, more = str(error).partition("\n")
         detail = users_traceback(cause) if cause and not isinstance(cause, NavigatorError) else more
-        return _empty(step, Status.FAILED, message=message, detail=detail, error=type(error).__name__)
-    except Exception as error:
-        if _debugging():
-            raise
-        status = Status.XFAILED if _expected(context) else Status.FAILED
-        message = f"{type(error).__name__}: {error}".splitlines()[0]
-        return _empty(step, status, message=message, detail=traceback.format_exc(), error=type(error).__name__)
-    passed = _empty(step, Status.PASSED, message=result.message, digest=result.digest, data=result.data)
-    return replace(passed, identity=identity_of(context))
+        return _empty(step, Status.FAILED, message=message, detail=detail, error=kind)
+    status = Status.XFAILED if _expected(context) else Status.FAILED
+    trace = "".join(traceback.format_exception(error))
+    return _empty(step, status, message=f"{kind}: {error}".splitlines()[0], detail=trace, error=kind)
 
 
-def _debugging() -> bool:
-    """Whether exceptions go through to the user's debugger."""
-    return os.environ.get("NAV_DEBUG") == "1"
+def _through(error: Exception) -> BaseException | None:
+    """Return the user's or a library's own exception, None for what is an outcome and nothing else."""
+    if isinstance(error, Unavailable | NotApplicable):
+        return None
+    return error.__cause__ if isinstance(error, NavigatorError) else error
 
 
 def _log(context: Context, detail: str) -> None:

@@ -14,7 +14,6 @@ from pytest_navigator.api import keywords
 from pytest_navigator.api import tensorflow
 from pytest_navigator.api import torch
 from pytest_navigator.api.arguments import configuration
-from pytest_navigator.api.arguments import device
 from pytest_navigator.api.arguments import runtimes
 from pytest_navigator.api.arguments import unasked
 from pytest_navigator.errors import ConfigError
@@ -91,11 +90,6 @@ def test_providers_stand_for_runners_and_other_names_for_themselves() -> None:
     assert runtimes((nav.RuntimeProvider.CUDA, "cpu")) == ("OnnxCUDA", "cpu")
 
 
-@pytest.mark.parametrize(("given", "expected"), [(None, None), ("cuda:1", "cuda"), ("cpu", "cpu")])
-def test_a_device_is_told_without_its_number(given: object, expected: str | None) -> None:
-    assert device(given) == expected
-
-
 def test_an_unknown_keyword_is_told_with_the_nearest_one() -> None:
     arguments: dict[str, Any] = {"model_nam": "x"}
 
@@ -162,6 +156,29 @@ def test_target_formats_may_be_the_frameworks_own_with_tensorrt_in_them() -> Non
     config = nav.TensorFlowTensorRTConfig(precision="int8")
     assert configuration("tensorflow", nav.Format.TF_TRT, [config]).formats == [config]
     assert configuration("torch", "torch-trt", []).formats == [nav.TorchTensorRTConfig()]
+
+
+@pytest.mark.parametrize(
+    ("configs", "problem"),
+    [
+        (
+            ["onnx"],
+            "custom_configs[0] is 'onnx': a configuration such as nav.OnnxConfig(opset=17) is needed; the names",
+        ),
+        ([nav.OnnxConfig(), nav.TorchScriptConfig], f"custom_configs[1] is {nav.TorchScriptConfig!r}: a configuration"),
+        (nav.OnnxConfig(), f"custom_configs={nav.OnnxConfig()!r}: a list of configurations is needed: [nav.OnnxConfig"),
+        ("onnx", "custom_configs='onnx': a list of configurations is needed: [nav.OnnxConfig(opset=17)]"),
+    ],
+    ids=["name", "class", "one", "text"],
+)
+def test_what_is_no_configuration_is_named(
+    configs: Any, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigError, match="^" + re.escape(problem)):
+        nav.python.optimize(abs, [], custom_configs=configs)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_code_of_the_document_runs(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def test_keys_tell_engines_and_opsets_apart_only_where_there_are_several() -> No
     ("options", "message"),
     [
         ({"opset": 3}, "opset=3: opsets are numbers from 7 on"),
+        ({"opset": 13.0}, "opset=13.0: opsets are numbers from 7 on"),
+        ({"opset": (17, 13.0)}, r"opset=\(17, 13.0\): opsets are numbers from 7 on"),
         ({"opset": (18, 18)}, "names none or one twice"),
         ({"opset": True}, "opset=True"),
         ({"export_engine": "dynamo"}, r"export_engine='dynamo' is not possible \(valid: None, OnnxDynamoExportConfig"),

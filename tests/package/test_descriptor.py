@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import pytest_navigator as nav
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 
 if TYPE_CHECKING:
@@ -205,3 +206,19 @@ def test_a_closed_package_says_that_it_is_closed(pair: Path) -> None:
 
     with pytest.raises(PackageError, match=r"pair\.nav was closed; open it again"):
         package.get_runner("onnx")
+
+
+@pytest.mark.parametrize("name", ["cpu", "cpu:0"])
+def test_a_device_is_the_same_by_whichever_name(pair: Path, name: str) -> None:
+    torch = pytest.importorskip("torch")
+
+    for device in (name, torch.device(name)):
+        with nav.load(pair, target_device=device) as package, package.get_runner("onnx") as runner:
+            assert runner.name == "onnx/OnnxCPU"
+
+
+def test_a_device_that_is_none_is_told_when_the_package_is_loaded(pair: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r'^target_device=\'tpu\': "cpu" or "cuda" is needed, or None for any device$'
+    ):
+        nav.load(pair, target_device="tpu")

@@ -119,6 +119,14 @@ def test_settings_that_make_the_checks_come_back(packed: Callable[..., Path], pr
     )
 
 
+@pytest.mark.parametrize(
+    "profile", [{"batch_sizes": [1]}, as_recorded(OptimizationProfile()) | {"window_size": 0}], ids=str
+)
+def test_a_setting_that_no_profile_is_is_told_before_anything_runs(packed: Callable[..., Path], profile: Any) -> None:
+    with pytest.raises(PackageError, match=r"its setting optimization_profile is .*, which no OptimizationProfile or"):
+        read_package(packed(settings={"optimization_profile": profile}))
+
+
 def test_a_function_of_the_users_is_lost_and_named(packed: Callable[..., Path]) -> None:
     package = read_package(packed(settings={"comparisons": {"a": "near", "onnx": {"a": "far", "b": cosine(0.9)}}}))
     assert package.lost() == ["a (by its function near)", "onnx: a (by its function far)"]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
 import pytest_navigator as nav
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+FORMATS = ["torch", "torchscript-script", "torchscript-trace", "onnx"]
 QUICK = nav.ProfilerConfig(batch_sizes=(2,), measurement_request_count=5, max_trials=3)
 
 
@@ -35,8 +38,9 @@ def test_a_package_is_profiled_again_as_it_is_asked_for(
 def test_the_checks_alone_are_run_again_when_a_package_is_loaded(
     pair: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with nav.load(pair, retest_conversions=True, run_profiling=False, target_device="cpu") as package:
+    with nav.load(pair, retest_conversions=True, run_profiling=False) as package:
         assert package.get_status("onnx", runtime="cpu")
+        assert package.get_formats_status() == dict.fromkeys(FORMATS, True)  # and no engines, which nobody asked for
         assert package.get_formats_performance() == {}
     assert "test_correctness[onnx-cpu] PASSED" in capsys.readouterr().out
 
@@ -48,4 +52,19 @@ def test_a_package_without_samples_cannot_be_checked_again_and_that_is_said_once
         package.save(tmp_path / "small.nav", save_data=False)
     with pytest.raises(PackageError, match=r"small\.nav has no .*: the samples were left out"):
         nav.load(tmp_path / "small.nav", retest_conversions=True)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("wrong", [{"batch_sizes": [1]}, 5, nav.ProfilerConfig], ids=["dict", "number", "class"])
+def test_what_is_no_configuration_of_the_profiler_is_told_before_anything_runs(
+    pair: Path, capfd: pytest.CaptureFixture[str], wrong: Any
+) -> None:
+    problem = r"^profiler_config=.*: OptimizationProfile\(\.\.\.\) or ProfilerConfig\(\.\.\.\) is needed$"
+    with nav.load(pair) as package:
+        with pytest.raises(ConfigError, match=problem):
+            nav.profile(package, wrong)
+        with pytest.raises(ConfigError, match=problem):
+            package.retest(profile=False, profiler_config=wrong)
+    with pytest.raises(ConfigError, match=problem):
+        nav.load(pair, profiler_config=wrong)
     assert capfd.readouterr() == ("", "")

@@ -34,7 +34,9 @@ def test_what_the_model_raises_goes_through(dense: Fake, nav: Nav, monkeypatch: 
     result = nav("-k", "source", "--tb=short", formats="")
     result.assert_outcomes(failed=1, deselected=3)
     assert ("E   KeyError: 'gone'" in result.outlines) is (debug == "1")
-    assert ("the model raised on sample 0: KeyError: 'gone'" in result.stdout.str()) is (debug != "1")
+    reason = "the model raised on sample 0: KeyError: 'gone'"
+    assert (reason in result.outlines) is (debug != "1")
+    assert f"FAILED: source: {reason}" in result.outlines
 
 
 def test_what_a_comparison_raises_goes_through(dense: Fake, nav: Nav, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,19 @@
+"""What kinds of devices there are for a user, by any name of one of them."""
+
+from __future__ import annotations
+
+from pytest_navigator.errors import ConfigError
+
+KINDS = ("cpu", "cuda")
+
+
+def kind_of(device: object) -> str | None:
+    """Return "cpu" or "cuda" of a `target_device`: a torch.device, or the name of one ("cuda:0"); None: None.
+
+    Raises:
+        ConfigError: it is another kind of device.
+    """
+    kind = None if device is None else str(device).partition(":")[0]
+    if kind is not None and kind not in KINDS:
+        raise ConfigError(f'target_device={device!r}: "cpu" or "cuda" is needed, or None for any device')
+    return kind
