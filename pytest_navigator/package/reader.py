@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
+from pytest_navigator.package import paths
 from pytest_navigator.package.safety import Limits
 from pytest_navigator.package.safety import archive_problem
 from pytest_navigator.package.status_file import parse
@@ -47,6 +48,8 @@ class PackageFile:
         self.status: dict[str, JSON] = self._read_status()
         self._digests: dict[str, str] = self.details.get("files") or {}
         self._compare_with_list()
+        if problem := paths.problem(self.status, self._names):
+            raise PackageError(f"{path}: {STATUS}: {problem}; the package was tampered with")
 
     @property
     def details(self) -> dict[str, JSON]:

@@ -87,6 +87,11 @@ def artifact_names(files: Iterable[str], key: str) -> list[str]:
     return [name for name in names if not name.removeprefix(folder).startswith(SMALL)]
 
 
+def holds(files: Iterable[str], name: str) -> bool:
+    """Whether a name is that of a file, or of a folder with files."""
+    return any(file == name or file.startswith(f"{name}/") for file in files)
+
+
 def _reason(name: str, path: Path, folder: Path, dropped: set[str], keep: str, save_data: str) -> str | None:
     """Return why a file is left out, "" if it is not, None if nobody misses it."""
     top, _, rest = name.partition("/")
