@@ -205,6 +205,8 @@ def _open(path: Path) -> zipfile.ZipFile:
     if path.is_dir():
         raise PackageError(f"{path} is a folder, not a package; a package is a file that --nav-package=PATH wrote")
     try:
+        if path.exists() and not path.is_file():  # to open a FIFO is to wait for its writer
+            raise PackageError(f"{path} is no regular file (but a device, a FIFO or a socket), so it is no package")
         return zipfile.ZipFile(path)
     except FileNotFoundError:
         raise PackageError(f"{path}: no such file; pytest --nav-package={path} writes it") from None
