@@ -67,7 +67,8 @@ def test_a_path_out_of_the_package_is_refused_with_its_place(
 ) -> None:
     evil = tampered(package, put(*place, value=value))
 
-    with pytest.raises(PackageError, match=rf"evil\.nav: status\.yaml: {re.escape(f'{where}: {value!r} is ')}"):
+    said = f"{re.escape(where)}: ({re.escape(f'{value!r} is ')}|expected str)"
+    with pytest.raises(PackageError, match=rf"evil\.nav: status\.yaml: {said}"):
         open_package(evil)
 
 
