@@ -5,12 +5,18 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from pytest_navigator.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 class NavigatorError(Exception):
     """Base of every error that pytest_navigator raises on purpose."""
+
+    def __str__(self) -> str:
+        """Return the message; what files of others say in it does not steer the terminal that it is for."""
+        return printable(super().__str__())
 
 
 class ConfigError(NavigatorError):

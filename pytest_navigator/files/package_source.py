@@ -183,7 +183,7 @@ def _check(found: PackageSource) -> None:
 def _needed(found: PackageSource) -> list[str]:
     """Return the samples that the checks read, and the outputs that they compare with."""
     batches = [str(found.source.data[name]) for name in BATCHES if found.source.data.get(name)]
-    return [*batches, *(name for case in found.cases for name in (case.input, case.output))]
+    return [*(name for case in found.cases for name in (case.output, case.input)), *batches]
 
 
 def _foreign(path: Path, status: dict[str, JSON]) -> str:

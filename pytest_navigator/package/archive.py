@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
+from pytest_navigator.package.portable import check_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,10 +94,11 @@ def write_archive(target: Path, members: Sequence[Member], digests: dict[str, st
         override: whether a package that is at `target` is replaced.
 
     Raises:
-        PackageError: a file changed since its digest was taken; a file is at `target` that is no package, or must not
-            be replaced.
+        PackageError: a file changed since its digest was taken; a name is not portable; a file is at `target` that is
+            no package, or must not be replaced.
         OSError: from the file system.
     """
+    check_names(each.name for each in members)
     with _replacing(target, override=override) as temporary, temporary.open("xb") as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             for each in members:
@@ -128,15 +130,6 @@ def check_writable(target: Path) -> str:
 def partial_path(target: Path) -> Path:
     """Return where an incomplete package goes: out.partial.nav beside out.nav."""
     return target.with_name(f"{target.name.removesuffix(SUFFIX)}.partial{SUFFIX}")
-
-
-def name_problem(name: str) -> str:
-    """Return why a file of this name cannot be in a package, "" if it can: it must mean the same file everywhere."""
-    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
-        return "an absolute name"
-    if re.search(r"[\\\0\ud800-\udfff]", name):
-        return "not a portable name"
-    return "a name that leads elsewhere" if {"", ".", ".."} & set(name.split("/")) else ""
 
 
 def _obstacle(target: Path) -> str:

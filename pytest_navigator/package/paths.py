@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.archive import name_problem
+from pytest_navigator.package.portable import name_problem
 from pytest_navigator.package.selection import DATA
 from pytest_navigator.package.selection import artifact_names
 from pytest_navigator.package.selection import holds

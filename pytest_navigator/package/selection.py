@@ -8,10 +8,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.package.archive import name_problem
 from pytest_navigator.package.polygraphy_json import INPUTS
 from pytest_navigator.package.polygraphy_json import OUTPUTS
-from pytest_navigator.package.safety import colliding
+from pytest_navigator.package.portable import colliding
+from pytest_navigator.package.portable import name_problem
 from pytest_navigator.package.strategies import best
 
 if TYPE_CHECKING:

@@ -135,7 +135,7 @@ def test_verifications_come_back_with_the_artifact_that_they_saw(packed: Callabl
     ("source", "options", "message"),
     [
         (replace(CHECKED, status=Status.FAILED, message="is in training mode"), {}, "not fit for checks: is in train"),
-        (CHECKED, {"save_data": "none"}, "no model_input/batches/0.npz: the samples were left out"),
+        (CHECKED, {"save_data": "none"}, "no model_output/batches/0.npz: the samples were left out"),
         (CHECKED, {"keep": "none"}, "holds no model that was exported from its torch source.*--nav-keep=all"),
         (SOURCE, {}, "its records, written by .*, are not those of this version: 'cases'"),
     ],
