@@ -7,13 +7,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import NewType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Plain = Any
 OptionalText = str | None
 Measure = NewType("Measure", float)
 """A latency, a throughput, a size of memory: not negative."""
+
+
+def in_circle(key: str, parents: Mapping[str, str | None]) -> bool:
+    """Whether a format is made from itself, by itself or by way of others."""
+    seen: set[str] = set()
+    above = parents.get(key)
+    while above is not None and above not in seen:
+        seen.add(above)
+        above = parents.get(above)
+    return key in seen
 
 
 @dataclass
@@ -89,6 +103,17 @@ class Suite:
     variants: list[Variant] = field(default_factory=list)
     provided: list[str] = field(default_factory=list)
 
+    def wrong_parent(self) -> str:
+        """Return the place of the first format that is made from one that is not there, or from itself, with why."""
+        parents = {variant.key: variant.parent for variant in self.variants}
+        for position, variant in enumerate(self.variants):
+            place = f"suite.variants[{position}].parent: {variant.parent!r}"
+            if variant.parent is not None and variant.parent not in parents:
+                return f"{place} is no format of the package"
+            if in_circle(variant.key, parents):
+                return f"{place} is made from {variant.key!r} itself"
+        return ""
+
 
 @dataclass
 class Commit:
@@ -112,9 +137,15 @@ class Own:
     steps: dict[str, Step] = field(default_factory=dict)
     others: list[Step] = field(default_factory=list)
 
-    def unmeasured(self) -> str:
-        """Return the place of the first measurement that passed and has no figures, "" if there is none."""
+    def problem(self) -> str:
+        """Return the first thing that is wrong although its type is right, with its place; "" if there is none."""
+        wrong = self.suite.wrong_parent() if self.suite else ""
+        return wrong or self._unmeasured()
+
+    def _unmeasured(self) -> str:
         steps = [(f"steps[{name!r}]", step) for name, step in self.steps.items()]
         steps += [(f"others[{position}]", step) for position, step in enumerate(self.others)]
         passed = ((place, step) for place, step in steps if (step.step, step.status) == ("profile", "passed"))
-        return next((place for place, step in passed if step.data.result is None), "")
+        return next(
+            (f"{place}.data.result: required field missing" for place, step in passed if not step.data.result), ""
+        )

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 UNSEEN = ("Cc", "Cf", "Zl", "Zp")
 """Unicode's categories of what steers a terminal, is not seen, or ends a line; macOS ignores some of it in names."""
 
+DEEPEST = 64
+"""Folders that a file may be in: a path of a few thousand is longer than systems take, or this language's stack."""
+
+LONGEST = 255
+"""Bytes of the name of a file or folder, as in every common file system."""
+
 ELSEWHERE = (
     (r'[<>:"|?*]', "a name that Windows does not allow"),
     (r"[. ]$", "a name that Windows takes for another one: it ends in a dot or a space"),
@@ -35,6 +41,10 @@ def name_problem(name: str) -> str:
         return "a name that leads elsewhere"
     if any(unicodedata.category(letter) in UNSEEN for letter in name):
         return "a name with characters that are not seen"
+    if len(parts) > DEEPEST + 1:
+        return f"a name in more than {DEEPEST} folders"
+    if any(len(part.encode()) > LONGEST for part in parts):
+        return f"a name of more than {LONGEST} bytes"
     return next((reason for pattern, reason in ELSEWHERE if any(re.search(pattern, part) for part in parts)), "")
 
 

@@ -22,6 +22,7 @@ from pytest_navigator.package.own_schema import Measure
 from pytest_navigator.package.own_schema import OptionalText
 from pytest_navigator.package.own_schema import Own
 from pytest_navigator.package.own_schema import Plain
+from pytest_navigator.package.own_schema import in_circle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,8 +176,18 @@ def problem(status: dict[str, Plain]) -> str:
         found = _converter().structure(status, StatusFile)
     except BaseValidationError as error:
         return first_problem(error)
-    unmeasured = found.pytest_navigator.unmeasured() if found.pytest_navigator else ""
-    return unmeasured and f"$.pytest_navigator.{unmeasured}.data.result: required field missing"
+    wrong = found.pytest_navigator.problem() if found.pytest_navigator else ""
+    return f"$.pytest_navigator.{wrong}" if wrong else _circle(found.models_status)
+
+
+def _circle(models: dict[str, ModelStatus]) -> str:
+    parents = {model.model_config.key: model.model_config.parent_key for model in models.values()}
+    for name, model in models.items():
+        if in_circle(model.model_config.key, parents):
+            above = model.model_config.parent_key
+            where = f"$.models_status[{name!r}].model_config.parent_key"
+            return f"{where}: {above!r} is made from {model.model_config.key!r} itself"
+    return ""
 
 
 def first_problem(error: BaseValidationError) -> str:

@@ -51,6 +51,8 @@ def archive(path: Path, *names: str) -> Path:
         ("LPT²", "a device on Windows"),
         ("onnx/model.onnx:evil", "a name that Windows does not allow"),
         ("onnx/mod*l", "a name that Windows does not allow"),
+        ("a/" * 65 + "b", "in more than 64 folders"),
+        ("ü" * 128, "of more than 255 bytes"),
         ("onnx/MODEL~1.ONN", "a short name of Windows"),
         ("onnx/model\n.onnx", "characters that are not seen"),
         ("onnx/\x1b[2J", "characters that are not seen"),
@@ -80,6 +82,7 @@ def test_a_name_that_is_another_one_elsewhere_is_refused_and_not_written(
         "aux_head.pt",
         "é/ü",
         "long~name",
+        "a/" * 64 + "b",
         "a~1234567",
     ],
 )
