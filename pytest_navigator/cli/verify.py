@@ -1,4 +1,4 @@
-"""Read every byte of a package and compare it with the digests that were recorded.
+"""Read every file of a package and compare it with the digest that was recorded.
 
 Exit code: 0: every file is what was packed; 1: files are damaged, and are named.
 """

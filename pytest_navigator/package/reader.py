@@ -29,6 +29,10 @@ CHUNK = 2**20
 LARGEST_STATUS = 64 * 2**20
 """More than this is no status.yaml, B."""
 
+END_RECORD = b"PK\5\6"
+END = 22
+"""How the last record of a ZIP starts, and its size in B without the comment."""
+
 TRUNCATED = "is truncated or damaged"
 AGAIN = "make it again with pytest --nav-package=PATH, or get another copy"
 
@@ -230,6 +234,15 @@ def _checked_names(path: Path, archive: zipfile.ZipFile, limits: Limits) -> dict
     # In a truncated package the last sample's own end record is found, since an npz is a ZIP: it does not begin at 0.
     if infos and min(info.header_offset for info in infos) != 0:
         raise PackageError(f"{path} {TRUNCATED}; {AGAIN}")
+    if not _ends(path, len(archive.comment)):
+        raise PackageError(f"{path} goes on after its end: something was added to it; {AGAIN}")
     if problem := archive_problem(infos, path.stat().st_size, limits):
         raise PackageError(f"{path}: {problem}")
     return {info.filename: info for info in infos if not info.is_dir()}
+
+
+def _ends(path: Path, comment: int) -> bool:
+    """Whether the end record of an archive, with a comment of this many bytes, is the end of the file."""
+    with path.open("rb") as file:
+        file.seek(-min(END + comment, path.stat().st_size), os.SEEK_END)
+        return file.read(len(END_RECORD)) == END_RECORD
