@@ -107,7 +107,8 @@ _HOMES = {
 _ENTRIES = ("jax", "onnx", "python", "tensorflow", "torch")
 """What runs without pytest's command line, by framework."""
 
-__all__ = ["__version__", *_HOMES, *_ENTRIES, "package"]
+# Without the namespaces: `from pytest_navigator import *` must not take the name `torch` from PyTorch itself.
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> object:
@@ -121,4 +122,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_ENTRIES, "package"])

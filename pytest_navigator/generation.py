@@ -176,7 +176,16 @@ def _check_cells(run: Run) -> None:
     """Find settings that leave nothing to check: such a run would be green for every model."""
     suites = list(run.suites.values())
     if suites and not any(suite.matrix.cells for suite in suites):
-        raise ConfigError(f"there is no runner left to check {suites[0].nodeid} with: {filters(suites[0].settings)}")
+        text = f"there is no runner left to check {suites[0].nodeid} with: {filters(suites[0].settings)}"
+        raise ConfigError(text + _not_made(suites[0], run))
+
+
+def _not_made(suite: Suite, run: Run) -> str:
+    """Return what would have to be made for a runner that is asked for."""
+    made = {variant.format for variant in suite.matrix.variants.values()}
+    asked, formats = suite.settings.runtimes or (), run.registry.formats.values()
+    lacking = [r for form in formats for r in form.runners if r.name in asked and form.name not in made]
+    return "".join(f"; {r.name} runs {r.format}, which is not made: name it in --nav-formats" for r in lacking)
 
 
 def _check_parameters(run: Run) -> None:

@@ -23,6 +23,7 @@ from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
 from pytest_navigator.records import structured
 from pytest_navigator.report import REPORTED
+from pytest_navigator.report import UNMET
 from pytest_navigator.report import failure_text
 from pytest_navigator.report import short_path
 from pytest_navigator.run import RUN
@@ -100,6 +101,7 @@ class SuiteItem:
             pytest.xfail(one_line(found.message))
         if found.status is Status.SKIPPED:
             if found.requirement and self.required(found):
+                self.suite.folder.write(replace(found, data={**found.data, UNMET: self.run.id}))
                 pytest.fail(f"{one_line(found.message)} (required by --nav-require)", pytrace=False)
             pytest.skip(one_line(found.message))
 

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
+from pytest_navigator.expansion import expand
+from pytest_navigator.expansion import wanted
+from pytest_navigator.expansion import with_parents
 from pytest_navigator.records import step_id
 from pytest_navigator.registry import runner_record
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from collections.abc import Iterable
     from collections.abc import Mapping
     from collections.abc import Sequence
 
-    from pytest_navigator.formats.base import Format
-    from pytest_navigator.formats.base import FormatConfig
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import Variant
     from pytest_navigator.registry import Registry
@@ -110,163 +112,84 @@ class Matrix:
         return list(dict.fromkeys([Step("source"), *makes]))
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What the settings were chosen from, and what they leave.
+
+    Attributes:
+        everything: by key, the variants that there can be.
+        live: whether there is a live source for its runners to run.
+    """
+
+    settings: Settings
+    registry: Registry
+    everything: Mapping[str, Variant]
+    matrix: Matrix
+    live: bool
+
+
 def covers(name: str, variant: Variant, cell: str = "") -> bool:
     """Whether a name that a user wrote means this variant (its key, its format) or this cell of it."""
     return name in (variant.key, variant.format, cell)
 
 
-def build(settings: Settings, registry: Registry, framework: str) -> Matrix:
+def build(settings: Settings, registry: Registry, framework: str, unasked: Collection[str] = frozenset()) -> Matrix:
     """Expand the settings.
+
+    Args:
+        unasked: names of formats in the settings that nobody has asked for by name.
 
     Raises:
         ConfigError: an unknown format, runtime, precision, required or xfail name; a format configured twice.
     """
-    wanted = _wanted(settings, registry, framework)
-    everything = _expand(_with_parents(wanted, registry, framework), registry, framework)
+    configs = wanted(settings, registry, framework)
+    everything = expand(with_parents(configs, registry, framework), registry, framework)
     provided = (framework,) if everything[framework].file else ()
-    return assemble(everything, list(wanted), settings, registry, framework, provided)
+    return assemble(everything, list(configs), settings, registry, framework, provided, unasked=unasked)
 
 
 def assemble(
     everything: Mapping[str, Variant],
-    wanted: Sequence[str],
+    usual: Sequence[str],
     settings: Settings,
     registry: Registry,
     framework: str,
     provided: tuple[str, ...],
     *,
     live: bool = True,
+    unasked: Collection[str] = frozenset(),
 ) -> Matrix:
     """Return what the settings leave of the variants that there can be.
 
     Args:
         everything: by key, the source's own first, parents before what is made from them.
-        wanted: names of the formats that are there unless the settings name others.
+        usual: names of the formats that are there unless the settings name others.
         provided: keys of the variants whose artifact comes with the source.
         live: whether there is a live source for its runners to run.
+        unasked: names of formats in the settings that nobody has asked for by name.
     """
-    names = _names(settings, registry)
-    kept = _kept(everything, names or wanted, settings, framework)
+    names = format_names(settings, registry)
+    kept = _kept(everything, names or usual, settings, framework)
     if not names:
         kept = _runnable(kept, _cells(kept, settings, registry, live=live), settings, (framework, *provided))
     cells = _cells(kept, settings, registry, live=live)
+    asked = [*(name for name in names if name not in unasked), *settings.require]
     matrix = Matrix(
         framework=framework,
         variants=kept,
         runners={name: runner_record(registry.runner(name)) for name in dict.fromkeys(r for _, r in cells)},
         cells=cells,
         batches=_batches(settings),
-        named=tuple(v.key for v in kept.values() if any(covers(n, v) for n in (*names, *settings.require))),
-        implied=tuple(v.key for v in kept.values() if v.format not in wanted),
+        named=tuple(v.key for v in kept.values() if any(covers(name, v) for name in asked)),
+        implied=tuple(v.key for v in kept.values() if v.format not in usual),
         xfail=settings.config.xfail,
         provided=tuple(key for key in provided if key in kept),
     )
-    _check_names("xfail of nav_config", settings.config.xfail, matrix)
-    _check_names("required format", settings.require, matrix)
+    choice = Choice(settings, registry, everything, matrix, live)
+    _absent("xfail of nav_config", settings.config.xfail, choice)  # a run of fewer formats has the same nav_config
+    for name, reason in _absent("required format", settings.require, choice).items():
+        raise ConfigError(f"required format {name!r} is known, but not part of this run: {reason}")
     return matrix
-
-
-def _wanted(settings: Settings, registry: Registry, framework: str) -> dict[str, list[FormatConfig]]:
-    """Return the configurations of each format that was asked for, by the format's name.
-
-    `settings.formats` are names when they come from a flag or the ini file, names and objects from nav_config; what a
-    flag names keeps the configuration that nav_config has for it.
-    """
-    configured = _by_format(settings.config.formats or (), registry, framework)
-    if settings.formats is None:
-        forms = [f for f in registry.formats.values() if framework in f.frameworks]
-        return {f.name: [f.config()] for f in forms if f.default or f.name == framework}
-    asked = _by_format(settings.formats, registry, framework)
-    for name in asked:
-        _check_possible(registry.format(name), registry, framework)
-    return {name: configured.get(name, configs) for name, configs in asked.items()}
-
-
-def _check_possible(form: Format, registry: Registry, framework: str) -> None:
-    if framework not in (form.name, *form.frameworks):
-        possible = ", ".join(sorted(f.name for f in _possible(registry, framework)))
-        raise ConfigError(
-            f"format {form.name!r} cannot be made of a {framework} model, but these can: {possible} (it is made of: "
-            f"{', '.join(form.frameworks)})"
-        )
-
-
-def _possible(registry: Registry, framework: str) -> list[Format]:
-    return [form for form in registry.formats.values() if framework in (form.name, *form.frameworks)]
-
-
-def _by_format(
-    entries: Iterable[FormatConfig | str], registry: Registry, framework: str
-) -> dict[str, list[FormatConfig]]:
-    found: dict[str, list[FormatConfig]] = {}
-    for entry in entries:
-        form = _owner(entry, registry, framework) if isinstance(entry, str) else registry.format_of(entry)
-        configs = found.setdefault(form.name, [])
-        if not isinstance(entry, str):
-            configs.append(entry)
-        elif more := form.named(entry):
-            configs.append(more)
-        elif not configs:
-            configs.append(form.config())
-    return found
-
-
-def _owner(name: str, registry: Registry, framework: str) -> Format:
-    """Return the format that `name` means: its own name or the key of one of its variants."""
-    if name in registry.formats:
-        return registry.formats[name]
-    if more := [form for form in registry.formats.values() if form.named(name)]:
-        return more[0]
-    defaults = _expand({f.name: [f.config()] for f in registry.formats.values()}, registry, framework)
-    if name not in defaults:
-        possible = {form.name for form in _possible(registry, framework)}
-        keys = {key for key, variant in defaults.items() if variant.format in possible}
-        raise unknown(f"format of a {framework} model", name, possible | keys)
-    return registry.formats[defaults[name].format]
-
-
-def _with_parents(
-    wanted: Mapping[str, list[FormatConfig]], registry: Registry, framework: str
-) -> dict[str, list[FormatConfig]]:
-    """Add the source's own format and what others are made from, with default configurations."""
-    complete = dict(wanted)
-    pending = [framework, *wanted]
-    while pending:
-        form = registry.format(pending.pop())
-        complete.setdefault(form.name, [form.config()])
-        if form.name == framework:
-            continue
-        parent = form.parent_for(framework)
-        if parent and parent not in complete:
-            pending.append(parent)
-    return complete
-
-
-def _expand(configs: Mapping[str, list[FormatConfig]], registry: Registry, framework: str) -> dict[str, Variant]:
-    """Return every variant by key, parents before what is made from them."""
-    variants: dict[str, Variant] = {}
-    for form in _parents_first(registry, configs, framework):
-        parents = [v for v in variants.values() if v.format == form.parent_for(framework)]
-        own = [form.as_source(configs[form.name][0])] if form.file and form.name == framework else []
-        for variant in own or [v for config in configs[form.name] for v in form.variants(config, parents)]:
-            if variant.key in variants:
-                raise ConfigError(f"format {variant.key!r} is configured twice: {configs[form.name]}")
-            variants[variant.key] = variant
-    return variants
-
-
-def _parents_first(registry: Registry, names: Iterable[str], framework: str) -> list[Format]:
-    chosen = [f for f in registry.formats.values() if f.name in set(names)]
-    return sorted(chosen, key=lambda f: len(_line(f, registry, framework)))
-
-
-def _line(form: Format, registry: Registry, framework: str) -> list[str]:
-    """Return the names of the formats that `form` is made from, nearest first."""
-    line: list[str] = []
-    while (parent := form.parent_for(framework)) and parent not in line and form.name != framework:
-        line.append(parent)
-        form = registry.format(parent)
-    return line
 
 
 def _kept(
@@ -275,7 +198,7 @@ def _kept(
     """Drop the variants that nobody asked for, unless they are the source or a parent of one that stays."""
     _check_precisions(settings.precisions, variants)
     asked = [v for v in variants.values() if any(covers(name, v) for name in names)]
-    kept = {v.key for v in asked if _precise(v, settings.precisions)}
+    kept = {v.key for v in asked if precise(v, settings.precisions)}
     for precision in (settings.precisions or ()) if settings.formats else ():
         if not any(variants[key].parameters.get("precision") == precision for key in kept):
             there = sorted({str(v.parameters["precision"]) for v in asked if v.parameters.get("precision")})
@@ -304,7 +227,8 @@ def _with_line(variants: Mapping[str, Variant], stay: set[str]) -> dict[str, Var
     return {key: variant for key, variant in variants.items() if key in stay}
 
 
-def _precise(variant: Variant, precisions: Sequence[str] | None) -> bool:
+def precise(variant: Variant, precisions: Sequence[str] | None) -> bool:
+    """Whether a variant has one of the precisions that are asked for, or none of its own."""
     own = variant.parameters.get("precision")
     return not precisions or own is None or own in precisions
 
@@ -331,12 +255,13 @@ def _cells(
         (variant.key, runner.name)
         for variant in variants.values()
         for runner in registry.format(variant.format).runners
-        if _runs(runner, settings.runtimes)
+        if runs(runner, settings.runtimes)
         if settings.device in (None, runner.device) and (live or not runner.live)
     )
 
 
-def _runs(runner: type[Runner], asked: Sequence[str] | None) -> bool:
+def runs(runner: type[Runner], asked: Sequence[str] | None) -> bool:
+    """Whether a runner is one of those that are asked for; of those that run by default, if none is."""
     return runner.name in asked or runner.runtime in asked if asked else runner.default
 
 
@@ -350,14 +275,27 @@ def _batches(settings: Settings) -> tuple[str, ...]:
     return batch_ids(sizes, settings.config.batch_dim)
 
 
-def _names(settings: Settings, registry: Registry) -> list[str]:
+def format_names(settings: Settings, registry: Registry) -> list[str]:
     """Return the names of the formats that somebody asked for outright."""
     return [e if isinstance(e, str) else registry.format_of(e).name for e in settings.formats or ()]
 
 
-def _check_names(what: str, names: Iterable[str], matrix: Matrix) -> None:
+def _absent(what: str, names: Iterable[str], choice: Choice) -> dict[str, str]:
+    """Return why this run leaves out formats and cells, by the names that it leaves out.
+
+    Raises:
+        ConfigError: a name that means nothing in any run.
+    """
+    matrix = choice.matrix
     cells = [matrix.cell_id(key, runner) for key, runner in matrix.cells]
     valid = {*cells, *matrix.variants, *(v.format for v in matrix.variants.values())}
-    for name in names:
-        if name not in valid:
+    absent = [name for name in names if name not in valid]
+    if not absent:
+        return {}
+    from pytest_navigator.left_out import why  # which reads what this module makes
+
+    reasons = {name: why(name, choice) for name in absent}
+    for name in absent:
+        if not reasons[name]:
             raise unknown(what, name, valid)
+    return reasons

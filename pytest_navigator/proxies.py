@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.feeds import called
 from pytest_navigator.feeds import check_feed
+from pytest_navigator.feeds import native
 from pytest_navigator.live import live_section
 from pytest_navigator.structure import Call
 from pytest_navigator.structure import flatten_output
@@ -55,6 +56,7 @@ class RunnerProxy:
         """
         __tracebackhide__ = True
         check_feed(feed, self._signature)
+        feed = native(feed)
         context = self._context()
         with self._machine():
             if self._live is None:
@@ -115,7 +117,7 @@ class SourceProxy:
         """Run one inference on numpy arrays by input name; returns numpy arrays by output name."""
         check_feed(feed, self.signature)
         framework, device = self.source.framework, self.source.device()
-        leaves = {n: framework.from_numpy(a, device) for n, a in feed.items()}
+        leaves = {n: framework.from_numpy(a, device) for n, a in native(feed).items()}
         call = unflatten_call(self.signature.input_tree, leaves)
         names = [o.name for o in self.signature.outputs]
         return flatten_output(self(*call.args, **call.kwargs), names, framework)[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from collections import Counter
@@ -23,6 +22,7 @@ from pytest_navigator.summary_figures import strategies
 from pytest_navigator.tolerances import number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Mapping
     from collections.abc import Sequence
     from pathlib import Path
@@ -40,6 +40,9 @@ WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped"
 
 REPORTED = "reported"
 """In the data of a failed outcome: a test has failed with it."""
+
+UNMET = "unmet"
+"""In the data of a skipped outcome: the run in which a test has failed because --nav-require wants it."""
 
 
 def short_path(path: Path, start: Path) -> Path:
@@ -100,53 +103,7 @@ def summary(results: Results) -> list[str]:
     return list(map(one_line, lines))
 
 
-def unfit(results: Results) -> str:
-    """Return why a run that is green must not exit with 0: nothing but the source is right; "" otherwise."""
-    checked = [o for o in results.outcomes if o.step == "correctness" and results.variant(o.key).file]
-    planned = [
-        s for s in results.suite.steps if s.startswith("correctness.") and s.split(".")[1] != results.suite.framework
-    ]
-    if results.source and not results.source.passed:
-        return ""  # that is said already
-    if not planned or set(results.missing) & set(planned) or any(o.passed for o in checked):
-        return ""
-    return f"no format of {results.suite.name} but the source itself passed correctness"
-
-
-def unreported(results: Results, run_id: str) -> list[str]:
-    """Return what failed in this run although no selected test says so: those that need it are skipped."""
-    failed = [o for o in results.outcomes if o.status is Status.FAILED and o.step != "verify"]
-    hidden = [o for o in failed if o.data.get("run") == run_id and not o.data.get(REPORTED)]
-    return [f"{' '.join(filter(None, (o.step, o.key, o.runner)))} failed, and selected tests need it" for o in hidden]
-
-
-def unverified(results: Results) -> list[str]:
-    """Return a line for each output that no comparison and no `verify_` test vouches for.
-
-    A run that left out some of the comparisons, or the `verify_` tests of a cell, says nothing about it.
-    """
-    planned = {step for step in results.suite.steps if step.startswith("correctness.")}
-    if planned & set(results.missing):
-        return []
-    return [
-        f"nobody checks output {output!r} of {results.suite.name} in {_cells(results, cells)}: it is unchecked "
-        f"({reason}), and no verify_ test passed; write `def verify_{_identifier(output)}(nav_runner): ...` with an "
-        "assertion that its values must meet, or give it a comparison (nav.share, nav.cosine, a function)"
-        for (output, reason), found in _unchecked(results).items()
-        if (cells := [cell for cell in found if _needs_verification(results, *cell)])
-    ]
-
-
-def _needs_verification(results: Results, key: str, runner: str) -> bool:
-    """Whether `nav_runner` runs this cell, and its tests neither passed nor say themselves why not."""
-    files = any(not record.live for record in results.suite.runners.values())
-    told = any(outcome.status is Status.FAILED for outcome in results.verifications(key, runner))
-    if told or results.unverified(key, runner) or (files and results.suite.runners[runner].live):
-        return False
-    return not results.verified(key, runner)
-
-
-def _unchecked(results: Results) -> dict[tuple[str, str], list[tuple[str, str]]]:
+def unchecked(results: Results) -> dict[tuple[str, str], list[tuple[str, str]]]:
     """Return the cells that passed whatever the values of an output are, by that output and the reason for it."""
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for key, runner in results.cells():
@@ -159,18 +116,19 @@ def _unchecked(results: Results) -> dict[tuple[str, str], list[tuple[str, str]]]
 
 def _unchecked_lines(results: Results) -> list[str]:
     return [
-        f"unchecked: {output}: {reason} ({_cells(results, cells)})"
-        for (output, reason), cells in _unchecked(results).items()
+        f"unchecked: {output}: {reason} ({cell_texts(results, cells)})"
+        for (output, reason), cells in unchecked(results).items()
     ]
 
 
-def _cells(results: Results, cells: Sequence[tuple[str, str]]) -> str:
+def cell_texts(results: Results, cells: Sequence[tuple[str, str]]) -> str:
     """Return cells as item ids write them."""
-    return ", ".join(f"{key}-{results.suite.runners[runner].runtime}" for key, runner in cells)
+    return ", ".join(cell_ids(results, cells))
 
 
-def _identifier(output: str) -> str:
-    return re.sub(r"\W+", "_", output)
+def cell_ids(results: Results, cells: Iterable[tuple[str, str]]) -> list[str]:
+    """Return each cell as item ids write it; the key alone where there is no runner."""
+    return [f"{key}-{results.suite.runners[runner].runtime}" if runner else key for key, runner in cells]
 
 
 def _row(results: Results, key: str, runner: str) -> tuple[str, ...]:

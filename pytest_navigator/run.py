@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from pytest_navigator.workspace import SuiteFolder
 
 RUN = pytest.StashKey["Run"]()
+UNASKED = pytest.StashKey[frozenset[str]]()
+"""Names of the formats that are made for who called a function of `api`, though the call says nothing of them."""
+
 CALLER = pytest.StashKey["Path"]()
 
 
@@ -257,7 +260,8 @@ class Run:
             if place.package:
                 matrix = package_matrix(place.package, settings, self.registry)
             else:
-                matrix = matrices.build(settings, self.registry, framework)
+                unasked = self.config.stash.get(UNASKED, frozenset())
+                matrix = matrices.build(settings, self.registry, framework, unasked)
             self._matrices[key] = matrix, settings
         return self._matrices[key]
 

@@ -212,16 +212,22 @@ def _checked(option: Option, value: Any) -> Any:
 def config_lines(settings: Settings) -> list[str]:
     """Return `--nav-show-config`'s lines: each value with its origin."""
     width = max(len(name) for name in settings.all)
-    return [f"{name:{width}}  {_text(s.value)}  ({s.origin})" for name, s in settings.all.items()]
+    return [f"{name:{width}}  {listed(s.value)}  ({s.origin})" for name, s in settings.all.items()]
 
 
 def filters(settings: Settings) -> str:
     """Return the settings that leave runners out, each with its origin."""
-    chosen = {name: settings.all[name] for name in ("formats", "runtimes", "precisions", "device")}
-    return ", ".join(f"{name} = {_text(s.value)} ({s.origin})" for name, s in chosen.items() if s.value)
+    chosen = [name for name in ("formats", "runtimes", "precisions", "device") if settings.all[name].value]
+    return ", ".join(with_origin(settings, name) for name in chosen)
 
 
-def _text(value: Any) -> str:
+def with_origin(settings: Settings, name: str) -> str:
+    """Return one setting: "runtimes = cpu (--nav-runtimes)"."""
+    return f"{name} = {listed(settings.all[name].value)} ({settings.all[name].origin})"
+
+
+def listed(value: Any) -> str:
+    """Return a value as people read it."""
     if value is None or value == ():
         return "-"
     return ", ".join(str(v) for v in value) if isinstance(value, (tuple, list)) else str(value)

@@ -17,6 +17,11 @@ from pytest_navigator.registry import Registry
 from pytest_navigator.registry import registry_of
 from pytest_navigator.settings import resolve
 
+FORMATS = "formats = torchscript (--nav-formats) leave it out; write --nav-formats=torchscript,onnx"
+ON_REQUEST = (
+    "it is made only where it is named; write --nav-formats=torchscript,torch-exportedprogram,onnx,torch-trt,trt"
+)
+
 
 @pytest.fixture
 def registry() -> Registry:
@@ -102,6 +107,91 @@ def test_a_wrong_name_is_refused_with_the_nearest_one(matrix_of, flags, config, 
     with pytest.raises(ConfigError) as caught:
         matrix_of(flags, **config)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("flags", "config", "reason"),
+    [
+        ({"require": ("onnx",), "formats": ("torchscript",)}, {}, FORMATS),
+        ({"require": ("onnx-cpu",), "formats": ("torchscript",)}, {}, FORMATS),
+        ({"require": ("trt-rtx",)}, {}, f"{ON_REQUEST},trt-rtx"),
+        ({"require": ("trt-int8",)}, {}, f"{ON_REQUEST},trt-int8"),
+        ({"require": ("trt-rtx-bf16-tensorrt-rtx",)}, {}, f"{ON_REQUEST},trt-rtx-bf16"),
+        (
+            {"require": ("onnx",)},
+            {"formats": [TorchScriptConfig()]},
+            "formats = torchscript (nav_config) leave it out; add 'onnx' to the formats of nav_config",
+        ),
+        (
+            {"require": ("trt-fp32",), "precisions": ("fp16",)},
+            {},
+            "precisions = fp16 (--nav-precisions) leave it out; write --nav-precisions=fp16,fp32",
+        ),
+        (
+            {"require": ("onnx-cuda",), "runtimes": ("cpu",)},
+            {},
+            "runtimes = cpu (--nav-runtimes) leave it out; write --nav-runtimes=cpu,cuda",
+        ),
+        (
+            {"require": ("onnx-cuda",), "device": "cpu"},
+            {},
+            "device = cpu (--nav-device) leaves it out: OnnxCUDA runs on 'cuda'",
+        ),
+        (
+            {"require": ("trt-fp16-tensorrt-cudagraph",), "formats": ("trt",)},
+            {},
+            "TensorRTCUDAGraph runs only where it is named; write --nav-runtimes=cpu,compile-cpu,cuda,compile-cuda,"
+            "tensorrt,tensorrt-cudagraph",
+        ),
+        (
+            {"require": ("tf-savedmodel",)},
+            {},
+            "it cannot be made of a torch model (it is made of: tensorflow, jax, tf-savedmodel)",
+        ),
+        (
+            {"formats": ("torchscript",), "require": ("onnx",)},
+            {},
+            FORMATS,
+        ),
+    ],
+)
+def test_a_name_that_is_no_part_of_the_run_is_told_why_and_what_to_write(matrix_of, flags, config, reason):
+    (name,) = flags["require"]
+    with pytest.raises(ConfigError) as caught:
+        matrix_of(flags, **config)
+    assert str(caught.value) == f"required format {name!r} is known, but not part of this run: {reason}"
+
+
+def test_a_run_of_fewer_formats_has_the_same_configuration(matrix_of):
+    found = matrix_of({"formats": ("torchscript",)}, xfail={"onnx": "not yet", "trt-fp16": "no GPU yet"})
+    assert "onnx" not in found.variants
+
+
+def test_an_exported_format_that_is_no_default_is_made_only_where_it_is_named(registry, matrix_of):
+    vars(registry.formats["torchscript"])["default"] = False
+    with pytest.raises(ConfigError, match=r"only where it is named; write --nav-formats=\S+,trt,torchscript$"):
+        matrix_of(require=["torchscript"])
+
+
+@pytest.mark.parametrize("name", ["onnx-cpuu", "torchscript-cpu", "trt-tensorrt", "onnx-script"])
+def test_what_looks_like_a_cell_and_is_none_is_unknown(matrix_of, name):
+    with pytest.raises(ConfigError, match=f"unknown required format {name!r}"):
+        matrix_of(require=[name])
+
+
+def test_the_names_of_a_wrong_format_have_what_is_made_on_request(matrix_of):
+    with pytest.raises(ConfigError) as caught:
+        matrix_of({"formats": ("trt-rtx-int4",)})
+    message = str(caught.value)
+    assert "did you mean 'trt-rtx-int8'?" in message
+    names = message.partition("(valid: ")[2].rstrip(")").split(", ")
+    assert {"trt", "trt-bf16", "trt-fp8", "trt-rtx-int8", "torch-trt-bf16", "onnx"} < set(names)
+    assert "tf-trt-int8" not in names
+
+
+def test_everything_that_is_made_on_request_has_the_key_by_which_it_is_named(registry, matrix_of):
+    names = [key for form in registry.formats.values() if "torch" in form.frameworks for key in form.on_request()]
+    assert list(matrix_of({"formats": tuple(names)}).named) == names
 
 
 def test_a_runtime_is_named_by_what_executes_or_by_its_runner(matrix_of):

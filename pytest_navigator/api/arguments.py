@@ -87,6 +87,15 @@ def configuration(
     return NavConfig(framework=framework, formats=[*live, *files], **said)
 
 
+def unasked(framework: str, target_formats: Names, configs: Sequence[FormatConfig] | None) -> frozenset[str]:
+    """Return the names of the formats that `configuration` adds to those that a call configures."""
+    if target_formats is not None:
+        return frozenset()
+    said = {type(config) for config in configs or ()}
+    added = [kind for kind in CONFIGS.get(framework, ()) if kind not in said]
+    return frozenset(str(name) for name, kind in FORMATS.items() if kind in added)
+
+
 def _kind(name: str, framework: str) -> type[FormatConfig]:
     if name not in FORMATS:
         possible = [str(each) for each, kind in FORMATS.items() if kind in CONFIGS.get(framework, ())]

@@ -31,12 +31,15 @@ class Given:
         dataloader: what can be iterated, or a function that returns such; None: random data that fits the file.
         verify_func: of the outputs of a runner and of the source, one dict of numpy arrays by name for every batch:
             whether the runner is good enough. A format for which it returns True is verified.
+        unasked: names of the formats in `config` that the call says nothing of: that one of them cannot be made is
+            an expected failure, as in a run of pytest where nobody names it.
     """
 
     model: object
     dataloader: object
     config: NavConfig
     verify_func: VerifyFunction | None = None
+    unasked: frozenset[str] = frozenset()
 
     def verify(self, runner: RunnerProxy, folder: Path) -> None:
         """Fail unless `verify_func` returns True for what a runner makes of all batches that the suite has kept."""

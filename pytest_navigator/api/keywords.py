@@ -9,12 +9,15 @@ from typing import TypedDict
 from pytest_navigator.api.arguments import configuration
 from pytest_navigator.api.arguments import device
 from pytest_navigator.api.arguments import runtimes
+from pytest_navigator.api.arguments import unasked
 from pytest_navigator.api.arguments import words
 from pytest_navigator.api.given import Given
 from pytest_navigator.api.running import check
+from pytest_navigator.enums import Format
 from pytest_navigator.errors import unknown
 from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig
 from pytest_navigator.formats.tensorrt_config import TensorRTConfig
+from pytest_navigator.formats.tensorrt_config import TensorRTRTXConfig
 from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig
 
 if TYPE_CHECKING:
@@ -120,8 +123,9 @@ def exported(
     fields = {**_fields(options), "runtimes": runtimes(options.get("runtimes"))}
     configs = [*configs, *engines(framework, options)]
     config = configuration(framework, options.get("target_formats"), configs, **fields)
+    config = config.replace(batch_dim=options.get("batch_dim", 0))
     return check(
-        Given(model, dataloader, config.replace(batch_dim=options.get("batch_dim", 0))),
+        Given(model, dataloader, config, unasked=unasked(framework, options.get("target_formats"), configs)),
         options.get("workdir") or "navigator_workdir",
         override_workdir=options.get("override_workdir", False),
         keep_workdir=options.get("keep_workdir", True),
@@ -139,9 +143,11 @@ def optimized(framework: str, model: object, dataloader: object, options: Optimi
     fields = {**_fields(options), "runtimes": runtimes(options.get("runners"))}
     configs = options.get("custom_configs") or ()
     config = configuration(framework, options.get("target_formats"), configs, **fields)
-    batched = options.get("batching") is not False
+    if options.get("batching") is False:
+        config = config.replace(batch_dim=None)
+    others = unasked(framework, options.get("target_formats"), configs)
     return check(
-        Given(model, dataloader, config if batched else config.replace(batch_dim=None), options.get("verify_func")),
+        Given(model, dataloader, config, options.get("verify_func"), others),
         options.get("workspace") or "navigator_workspace",
         override_workdir=True,
         debug=options.get("debug", False),
@@ -163,7 +169,9 @@ def _check_known(function: str, options: Mapping[str, object], valid: Collection
 
 def engines(framework: str, options: Mapping[str, Any]) -> list[FormatConfig]:
     """Return what the keywords say of everything that TensorRT builds, if they say anything."""
-    found: list[FormatConfig] = [TensorRTConfig(**said)] if (said := _said(TENSORRT, options)) else []
+    rtx = Format.TENSORRT_RTX in (words(options.get("target_formats")) or ())
+    kinds = (TensorRTConfig, TensorRTRTXConfig) if rtx else (TensorRTConfig,)
+    found: list[FormatConfig] = [kind(**said) for kind in kinds if (said := _said(TENSORRT, options))]
     if framework in INSIDE:
         config, fields = INSIDE[framework]
         said = _said(fields, options)

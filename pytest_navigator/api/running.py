@@ -23,6 +23,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.run import CALLER
+from pytest_navigator.run import UNASKED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,6 +117,7 @@ class _Caller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[CALLER] = self.folder
+        config.stash[UNASKED] = self.subject.unasked
         os.chdir(self.folder)
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -150,7 +150,11 @@ class Format(ABC):
 
     def named(self, key: str) -> FormatConfig | None:
         """Return the configuration that makes a variant which the default one does not make; None: there is none."""
-        return None
+        return self.on_request().get(key)
+
+    def on_request(self) -> dict[str, FormatConfig]:
+        """Return the configuration of every variant that is made where its key is named, by that key."""
+        return {}
 
     @abstractmethod
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:

@@ -24,6 +24,7 @@ from pytest_navigator.tensorrt import attempts
 from pytest_navigator.tensorrt import build
 from pytest_navigator.tensorrt import command
 from pytest_navigator.tensorrt import network
+from pytest_navigator.tensorrt import profiles
 from pytest_navigator.tensorrt.engine import check_flavour
 from pytest_navigator.workspace import digest_of
 
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import CommandLine
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
-    from pytest_navigator.tensorrt import profiles
 
 NOT_PARAMETERS = ("precision", "precision_mode", "trt_profile", "model_path", "timing_cache_dir")
 """Fields of the configuration that its variants do not take as they are."""
@@ -77,10 +77,9 @@ class TensorRTFormat(Format):
 
         return describe(path, self.backend)
 
-    def named(self, key: str) -> FormatConfig | None:
-        """Return the configuration of one precision."""
-        precision = key.removeprefix(f"{self.name}-")
-        return self.config(precision=precision) if precision in PRECISIONS else None  # type: ignore[call-arg]
+    def on_request(self) -> dict[str, FormatConfig]:
+        """Return the configuration of each precision."""
+        return {f"{self.name}-{precision}": self.config(precision=precision) for precision in PRECISIONS}  # type: ignore[call-arg]
 
     def depends_on(self, variant: Variant) -> JSON:
         """Return the digests of the files that its parameters name: paths say nothing of what is in them."""
@@ -163,7 +162,10 @@ class TensorRTFormat(Format):
     ) -> tuple[list[profiles.Profile], list[str]]:
         """Build for the largest batch that was asked for, or for the first smaller one that works."""
 
+        names = network.axes(root / files[0])
+
         def make(shapes: list[profiles.Profile]) -> list[str]:
+            profiles.check_shared(shapes, parameters["trt_profiles"], names)
             arguments = command.convert(*files, parameters, shapes)
             build.run(arguments, self.backend, root)
             return arguments

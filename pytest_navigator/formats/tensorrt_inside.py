@@ -54,11 +54,10 @@ class TensorRTInsideFormat(Format):
     artifact: ClassVar[str]
     """Name of its file or folder; it cannot be a source, for it does not differ from that of the format it was."""
 
-    def named(self, key: str) -> FormatConfig | None:
-        """Return the configuration of one precision."""
+    def on_request(self) -> dict[str, FormatConfig]:
+        """Return the configuration of each precision."""
         assert issubclass(self.config, InsideConfig)
-        precision = key.removeprefix(f"{self.name}-")
-        return self.config(precision=precision) if precision in self.config.precisions else None
+        return {f"{self.name}-{precision}": self.config(precision=precision) for precision in self.config.precisions}
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return one variant for each parent, precision and mode; the parent's own suffix stays in the key."""

@@ -11,6 +11,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.feeds import called
 from pytest_navigator.feeds import check_arrays
 from pytest_navigator.feeds import check_feed
+from pytest_navigator.feeds import native
 from pytest_navigator.feeds import shape_problem
 from pytest_navigator.structure import Call
 
@@ -127,6 +128,7 @@ class PackageRunner:
         if check_inputs:
             check_feed(feed_dict, self.signature)
             check_arrays(feed_dict, self.signature)
+            feed_dict = native(feed_dict)
         with self._lock:
             if not self.is_active:
                 raise ConfigError(f"{self.name} is not active: use it as a context manager (with runner: ...)")

@@ -10,6 +10,7 @@ from abc import ABC
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from typing import Any
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StrategyError
@@ -86,12 +87,14 @@ class MaxThroughputWithLatencyBudgetStrategy(Strategy):
         latency_budget: ms.
 
     Raises:
-        ConfigError: the budget is not above 0.
+        ConfigError: the budget is no number above 0.
     """
 
     latency_budget: float
 
     def __post_init__(self) -> None:
+        if isinstance(self.latency_budget, bool) or not isinstance(self.latency_budget, (int, float)):
+            raise ConfigError(f"{self.name}(latency_budget={self.latency_budget!r}): it must be a number of ms")
         if not self.latency_budget > 0:
             raise ConfigError(f"{self.name}(latency_budget={self.latency_budget!r}): it must be above 0 ms")
 
@@ -122,11 +125,14 @@ class MaxThroughputAndMinLatencyStrategy(Strategy):
             StrategyError: these are two runners.
         """
         latency, throughput = MinLatencyStrategy().choose(figures), MaxThroughputStrategy().choose(figures)
-        if (latency.key, latency.runner) != (throughput.key, throughput.runner):
+        most = {figure.place for figure in figures if figure.throughput == throughput.throughput}
+        fastest = [figure for figure in figures if figure.p50_latency == latency.p50_latency]
+        both = [figure for figure in fastest if figure.place in most]
+        if not both:
             raise StrategyError(
                 f"{self.name}: {throughput.place} has the largest throughput, {latency.place} the smallest latency"
             )
-        return latency
+        return both[0]
 
 
 @dataclass(frozen=True)
@@ -190,12 +196,21 @@ def choose(figures: Sequence[Figure], strategies: Strategy | Sequence[Strategy] 
     if not figures:
         raise StrategyError("there are no figures to choose by: no runner has passed both correctness and profiling")
     reasons = []
-    for strategy in [strategies] if isinstance(strategies, Strategy) else strategies:
+    for strategy in _listed(strategies):
         try:
             return strategy.choose(figures)
         except StrategyError as error:
             reasons.append(str(error))
     raise StrategyError("; ".join(reasons) or "no strategy was given")
+
+
+def _listed(strategies: object) -> Sequence[Strategy]:
+    found: Sequence[Any] = strategies if isinstance(strategies, (list, tuple)) else [strategies]
+    for each in found:
+        if not isinstance(each, Strategy):
+            valid = ", ".join(f"{kind.__name__}(...)" for kind in Strategy.__subclasses__())
+            raise ConfigError(f"strategies={each!r}: not a strategy (there are: {valid})")
+    return found
 
 
 def best(results: Results, *, files_only: bool = False) -> Best:

@@ -19,8 +19,8 @@ CAUSES = (
     ),
     (
         r"Could not find an implementation for (\w+)\((\d+)\) node",
-        "it does not implement the operator {0} in the version of opset {1} for these types: write the file with a "
-        "lower opset, or update onnxruntime",
+        "it does not implement the operator {0} in the version of opset {1} for these types: write the file with "
+        "other types (float32, where the model has bfloat16) or a lower opset, or update onnxruntime",
     ),
     (
         r"(?:Fatal error: )?([\w.]+):(\w+)\(-?\d+\) is not a registered function/op",

@@ -27,6 +27,19 @@ def changes(parameters: Mapping[str, JSON]) -> bool:
     return bool(parameters["precision"] != "fp32")
 
 
+def axes(path: Path) -> dict[str, dict[int, str]]:
+    """Return the name of every dimension of an ONNX file's inputs that has one, by input and axis."""
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    weights = {initializer.name for initializer in graph.initializer}
+    return {
+        value.name: {i: dim.dim_param for i, dim in enumerate(value.type.tensor_type.shape.dim) if dim.dim_param}
+        for value in graph.input
+        if value.name not in weights
+    }
+
+
 def write(
     parent: Path, parameters: Mapping[str, JSON], samples: Iterable[Mapping[str, np.ndarray]], path: Path
 ) -> list[str]:

@@ -74,6 +74,40 @@ def completed(
     return profiles
 
 
+def check_shared(
+    profiles: Sequence[Profile], given: Sequence[Mapping[str, Any]], axes: Mapping[str, Mapping[int, str]]
+) -> None:
+    """Refuse a profile of the user's that gives two axes of one dimension different sizes, as TensorRT does.
+
+    Args:
+        profiles: completed; given: what the user says, in the same order.
+        axes: the names of an ONNX file's dimensions, by input and axis.
+
+    Raises:
+        StepFailed: with the profile, both axes and their sizes.
+    """
+    for number, (profile, said) in enumerate(zip(profiles, given, strict=False)):
+        first: dict[str, tuple[str, int]] = {}
+        # What the user has named comes first: it is what moved away from the others.
+        for name in sorted(axes, key=lambda name: name not in said):
+            for axis, symbol in axes[name].items():
+                other = first.setdefault(symbol, (name, axis))
+                if _sizes(profile, *other) != _sizes(profile, name, axis):
+                    raise StepFailed(
+                        f"trt_profiles[{number}]: {_range(profile, *other)}, but {_range(profile, name, axis)}; both "
+                        f"are the dimension {symbol!r} of the ONNX file: give them the same sizes"
+                    )
+
+
+def _sizes(profile: Profile, name: str, axis: int) -> list[int]:
+    return [profile[name][word][axis] for word in WORDS]
+
+
+def _range(profile: Profile, name: str, axis: int) -> str:
+    low, usual, high = _sizes(profile, name, axis)
+    return f"axis {axis} of {name!r} goes from {low} to {high}, tuned for {usual}"
+
+
 def _completed(loader: Profile, given: Mapping[str, Any], signature: Signature) -> Profile:
     fixed = {spec.name: spec.shape for spec in signature.inputs}
     profile = dict(loader)

@@ -16,6 +16,7 @@ from pytest_navigator.api import torch
 from pytest_navigator.api.arguments import configuration
 from pytest_navigator.api.arguments import device
 from pytest_navigator.api.arguments import runtimes
+from pytest_navigator.api.arguments import unasked
 from pytest_navigator.errors import ConfigError
 from tests.api.scripts import output
 from tests.documents import blocks
@@ -52,6 +53,13 @@ def test_a_configuration_leaves_the_other_formats_in() -> None:
         nav.OnnxConfig(opset=17),
         nav.TensorRTConfig(),
     ]
+
+
+def test_what_a_call_says_nothing_of_is_not_asked_for() -> None:
+    others = {"torchscript", "torch-exportedprogram", "torch-trt", "trt"}
+    assert unasked("torch", None, [nav.OnnxConfig(opset=17), nav.TorchConfig(autocast=True)]) == others
+    assert unasked("torch", ("onnx", "torchscript"), [nav.OnnxConfig(opset=17)]) == frozenset()
+    assert unasked("python", None, None) == frozenset()
 
 
 def test_target_formats_are_the_only_ones_with_their_configurations() -> None:
@@ -136,6 +144,11 @@ def test_what_is_for_tensorrt_is_said_of_its_engines() -> None:
         ),
         ("tensorflow", {"minimum_segment_size": 5}, [nav.TensorFlowTensorRTConfig(minimum_segment_size=5)]),
         ("jax", {"target_precisions": "int8"}, [nav.TensorRTConfig(precision="int8")]),
+        (
+            "jax",
+            {"target_precisions": "int8", "target_formats": ("onnx", nav.Format.TENSORRT_RTX)},
+            [nav.TensorRTConfig(precision="int8"), nav.TensorRTRTXConfig(precision="int8")],
+        ),
         ("torch", {}, []),
     ],
 )
@@ -152,7 +165,17 @@ def test_target_formats_may_be_the_frameworks_own_with_tensorrt_in_them() -> Non
 
 
 def test_the_code_of_the_document_runs(tmp_path: Path) -> None:
-    (block,) = blocks(DOCUMENT, "python")
+    first, _ = blocks(DOCUMENT, "python")
 
-    output(block.text, tmp_path)
+    output(first.text, tmp_path)
     assert (tmp_path / "double.nav").is_file()
+
+
+def test_the_documents_engine_is_built_here(tmp_path: Path) -> None:
+    for module in ("torch", "onnxruntime", "tensorrt_rtx", "polygraphy"):
+        pytest.importorskip(module)
+    _, engine = blocks(DOCUMENT, "python")
+
+    lines = output(engine.text, tmp_path)
+    assert any(line.split()[:3] == ["trt-rtx-fp16", "TensorRTRTX", "ok"] for line in lines)
+    assert (tmp_path / "cnn.nav").is_file()

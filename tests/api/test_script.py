@@ -75,6 +75,30 @@ for factor in (2, 3):
     assert not any("hidden" in line for line in lines)
 
 
+BRANCH = """
+import torch
+import pytest_navigator as nav
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        return x * 2 if x.sum() > 0 else x
+
+batches = [torch.ones(rows, 3) for rows in (1, 4)]
+profile = nav.OptimizationProfile(batch_sizes=[2], window_size=5)
+"""
+
+
+def test_a_format_that_cannot_be_made_is_a_failure_only_where_the_call_asks_for_it(tmp_path: Path) -> None:
+    options = "custom_configs=[nav.OnnxConfig(opset=18)], runners=['TorchScriptCPU'], optimization_profile=profile"
+    lines = output(f"{BRANCH}nav.torch.optimize(Model().eval(), batches, {options})", tmp_path)
+
+    words = {line.partition("[")[2].partition("]")[0]: line.split()[1] for line in lines if "::test_export[" in line}
+    assert words["torch-exportedprogram"] == "XFAIL"
+    assert words["onnx"] == "FAILED"
+    assert any(line.startswith("xfailed: export torch-exportedprogram: ") for line in lines)
+    assert any(line.startswith("FAILED: export onnx: ") for line in lines)
+
+
 def test_a_test_of_ones_own_may_call_it(tmp_path: Path) -> None:
     own = """
 import pytest

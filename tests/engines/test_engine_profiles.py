@@ -11,6 +11,7 @@ from pytest_navigator.records import LoaderRecord
 from pytest_navigator.records import Signature
 from pytest_navigator.records import TensorSpec
 from pytest_navigator.tensorrt.profiles import batch_sizes
+from pytest_navigator.tensorrt.profiles import check_shared
 from pytest_navigator.tensorrt.profiles import completed
 
 SIGNATURE = Signature(
@@ -98,3 +99,24 @@ def test_several_profiles_may_share_the_samples():
     with pytest.raises(StepFailed, match="no profile takes them all"):
         completed(LOADER, 6, (small,), SIGNATURE)
     assert len(completed(LOADER, 6, (small, large), SIGNATURE)) == 2
+
+
+BOTH = {word: [size, 5] for word, size in zip(("min", "opt", "max"), (1, 4, 6), strict=True)}
+MOVED = {**BOTH, "max": [16, 5]}
+NAMES = {"ids": {0: "batch", 1: "length"}, "mask": {0: "batch", 1: "length"}}
+
+
+def test_axes_of_one_dimension_may_not_be_moved_apart():
+    profiles = [{"ids": BOTH, "mask": BOTH}, {"ids": BOTH, "mask": MOVED}]
+    message = (
+        r"trt_profiles\[1\]: axis 0 of 'mask' goes from 1 to 16, tuned for 4, but axis 0 of 'ids' goes from 1 to 6, "
+        "tuned for 4; both are the dimension 'batch' of the ONNX file: give them the same sizes"
+    )
+    with pytest.raises(StepFailed, match=message):
+        check_shared(profiles, [{"ids": {}}, {"mask": {}}], NAMES)
+
+
+def test_axes_of_one_dimension_may_be_moved_together_and_others_as_one_likes():
+    check_shared([{"ids": MOVED, "mask": MOVED}], [{"ids": {}, "mask": {}}], NAMES)
+    check_shared([{"ids": MOVED, "mask": BOTH}], [{"ids": {}}], {"ids": {0: "m"}, "mask": {0: "n"}})
+    check_shared([{"ids": MOVED, "mask": BOTH}], [{"ids": {}}], {"ids": {}, "mask": {}})

@@ -13,6 +13,7 @@ from onnx import helper  # noqa: E402
 from onnx import numpy_helper  # noqa: E402
 
 from pytest_navigator.errors import StepFailed  # noqa: E402
+from pytest_navigator.tensorrt.network import axes  # noqa: E402
 from pytest_navigator.tensorrt.network import write  # noqa: E402
 
 RANDOM = np.random.default_rng(0)
@@ -161,3 +162,7 @@ def test_a_model_with_nothing_to_quantize_is_none_of_int8(tmp_path):
     parameters = {"precision": "int8", "precision_mode": "single"}
     with pytest.raises(StepFailed, match="there is nothing to quantize"):
         write(source, parameters, [{"x": np.ones((1, 2), np.float32)}], tmp_path / "network.onnx")
+
+
+def test_the_names_of_its_inputs_dimensions_are_read_without_its_weights(network):
+    assert axes(network) == {"x": {0: "batch"}}

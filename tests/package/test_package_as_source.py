@@ -180,6 +180,23 @@ def test_a_format_that_is_not_there_is_refused(packed: Callable[..., Path], regi
         package_matrix(package, settings, registry)
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("torchscript-script", "it is neither in the package nor made of what is in it"),
+        ("trt-rtx-int8", "it is made only where it is named; write --nav-formats=torchscript,onnx,trt,trt-rtx-int8"),
+        ("torch-cpu", "TorchCPU runs the live model, which a package does not have"),
+    ],
+)
+def test_what_is_required_and_not_there_is_told_why(
+    packed: Callable[..., Path], registry: Registry, name: str, reason: str
+) -> None:
+    settings = resolve({"require": (name,)}, {}, NavConfig())
+    with pytest.raises(ConfigError) as caught:
+        package_matrix(read_package(packed()), settings, registry)
+    assert str(caught.value) == f"required format {name!r} is known, but not part of this run: {reason}"
+
+
 def test_a_name_chooses_one_of_the_formats(packed: Callable[..., Path], registry: Registry) -> None:
     settings = resolve({"formats": ("onnx",)}, {}, NavConfig())
     assert package_matrix(read_package(packed()), settings, registry).provided == ("onnx",)

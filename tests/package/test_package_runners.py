@@ -74,6 +74,55 @@ def test_a_wrong_input_is_told(package: nav.Package, change: dict[str, Any], mes
         runner.infer({**FEED, **change})
 
 
+def test_sizes_that_the_runtime_refuses_are_told(package: nav.Package) -> None:
+    one, two = np.ones((1, 5), "float32"), np.ones((2, 7), "float32")
+    trace, file = package.get_runner("torchscript-trace"), package.get_runner("onnx")
+    with trace, pytest.raises(ConfigError, match=r"input 'bias' has 2 in axis 0 \(batch\), 'x' has 3"):
+        trace.infer({"x": np.repeat(one, 3, 0), "bias": two})
+    with file, pytest.raises(ConfigError, match=r"\(0, 5\): the runtime does not take an empty array"):
+        file.infer({"x": one[:0], "bias": two})
+
+
+@pytest.mark.parametrize("key", ["onnx", "torchscript-trace"])
+def test_the_byte_order_of_an_array_does_not_matter(package: nav.Package, key: str) -> None:
+    swapped = {name: array.astype(array.dtype.newbyteorder("S")) for name, array in FEED.items()}
+    with package.get_runner(key, runtime="cpu") as runner:
+        np.testing.assert_array_equal(runner.infer(swapped)["sum"], runner.infer(FEED)["sum"])
+
+
+@pytest.mark.parametrize("feed", [None, [FEED["x"], FEED["bias"]]])
+def test_arrays_without_names_are_told(package: nav.Package, feed: Any) -> None:
+    with (
+        package.get_runner("onnx") as runner,
+        pytest.raises(ConfigError, match=r"infer takes arrays by name \(x, bias"),
+    ):
+        runner.infer(feed)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "message"),
+    [
+        (1, {"y": 1}, "unknown input 'y'"),
+        (0, {"x": 1, "bias": 1, "z": 1}, "unknown input 'z'"),
+        (3, {}, "the call has 3 arrays, the model takes 2: x, bias"),
+        (0, {"x": 1}, "the call has 1 array, the model takes 2: x, bias"),
+        (1, {"x": 1}, r"input 'x' is given by its name and by its place \(in order: x, bias\)"),
+    ],
+)
+def test_a_call_that_is_not_the_models_is_told(
+    package: nav.Package, args: int, kwargs: dict[str, int], message: str
+) -> None:
+    x = torch.ones(1, 5)
+    with package.get_runner("onnx") as runner, pytest.raises(ConfigError, match=message):
+        runner(*[x] * args, **dict.fromkeys(kwargs, x))
+
+
+def test_a_call_may_name_the_last_inputs(package: nav.Package) -> None:
+    x, bias = torch.from_numpy(FEED["x"]), torch.from_numpy(FEED["bias"])
+    with package.get_runner("onnx") as runner:
+        torch.testing.assert_close(runner(x, bias=bias), runner(x, bias))
+
+
 def test_a_missing_input_is_told(package: nav.Package) -> None:
     with package.get_runner("onnx") as runner, pytest.raises(ConfigError, match=r"input 'bias' is missing"):
         runner.infer({"x": FEED["x"]})

@@ -41,6 +41,19 @@ def test_both_at_once_is_one_runner_at_its_smallest_latency() -> None:
     assert choose([QUICK, BATCHED], nav.MaxThroughputAndMinLatencyStrategy()) == QUICK
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_both_at_once_may_share_one_of_them(order: int) -> None:
+    as_quick = Figure("trt-fp16", "TensorRT", 1, QUICK.p50_latency, 4000.0)
+    as_many = Figure("torch", "TorchCPU", 8, 9.0, 4000.0)
+    assert choose([QUICK, as_many, as_quick][::order], nav.MaxThroughputAndMinLatencyStrategy()) == as_quick
+
+
+@pytest.mark.parametrize("wrong", ["fastest", nav.MinLatencyStrategy, [nav.MinLatencyStrategy(), 5], None])
+def test_what_is_no_strategy_is_told_with_those_there_are(wrong: object) -> None:
+    with pytest.raises(ConfigError, match=r"not a strategy \(there are: MaxThroughputStrategy\(...\), "):
+        choose(FIGURES, wrong)
+
+
 @pytest.mark.parametrize(
     ("strategy", "message"),
     [
@@ -66,8 +79,8 @@ def test_without_figures_there_is_nothing_to_choose_from() -> None:
         choose([])
 
 
-@pytest.mark.parametrize("budget", [0, -1.0, float("nan")])
-def test_a_budget_must_be_above_zero(budget: float) -> None:
+@pytest.mark.parametrize("budget", [0, -1.0, float("nan"), None, "5", True])
+def test_a_budget_is_a_number_above_zero(budget: float) -> None:
     with pytest.raises(ConfigError, match=f"latency_budget={budget!r}"):
         nav.MaxThroughputWithLatencyBudgetStrategy(budget)
 

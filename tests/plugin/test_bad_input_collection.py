@@ -52,14 +52,30 @@ def nav_dataloader():
 
 LEFT = "there is no runner left to check conftest.py::nav_model with: "
 
+LEFT_OUT = " is known, but not part of this run: "
+
 CONTRADICTIONS = {
     ("--nav-device=cuda", "--nav-runtimes=cpu"): f"{LEFT}runtimes = cpu (--nav-runtimes), device = cuda (--nav-device)",
     ("--nav-formats=onnx", "--nav-runtimes=TorchScriptCPU"): (
-        f"{LEFT}formats = onnx (--nav-formats), runtimes = TorchScriptCPU (--nav-runtimes)"
+        f"{LEFT}formats = onnx (--nav-formats), runtimes = TorchScriptCPU (--nav-runtimes); "
+        "TorchScriptCPU runs torchscript, which is not made: name it in --nav-formats"
+    ),
+    ("--nav-runtimes=TensorRTRTX",): (
+        f"{LEFT}runtimes = TensorRTRTX (--nav-runtimes); "
+        "TensorRTRTX runs trt-rtx, which is not made: name it in --nav-formats"
     ),
     ("--nav-keep=required",): "keep = required (--nav-keep) would keep nothing: name formats in --nav-require",
-    ("--nav-require=onnx", "--nav-formats=torchscript"): "unknown required format 'onnx'* (valid: *torchscript*)",
-    ("--nav-require=onnx-cuda", "--nav-runtimes=cpu"): "unknown required format 'onnx-cuda'* (valid: *onnx-cpu*)",
+    ("--nav-require=onnx", "--nav-formats=torchscript"): (
+        f"required format 'onnx'{LEFT_OUT}formats = torchscript (--nav-formats) leave it out; "
+        "write --nav-formats=torchscript,onnx"
+    ),
+    ("--nav-require=onnx-cuda", "--nav-runtimes=cpu"): (
+        f"required format 'onnx-cuda'{LEFT_OUT}runtimes = cpu (--nav-runtimes) leave it out; "
+        "write --nav-runtimes=cpu,cuda"
+    ),
+    ("--nav-require=trt-rtx-int8", "--nav-runtimes=cpu"): (
+        f"required format 'trt-rtx-int8'{LEFT_OUT}it is made only where it is named; write --nav-formats=*,trt-rtx-int8"
+    ),
 }
 
 

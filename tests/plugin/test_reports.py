@@ -141,8 +141,14 @@ def test_what_is_missing_is_a_skip_and_required_it_is_a_failure(dense: Fake, nav
     result = nav("-v", formats="")
     assert words(result)["test_export[fake]"] == "SKIPPED"
     result.stdout.fnmatch_lines(["skipped: * steps: warp is not installed"])
-    required = words(nav("-v", "--nav-require=fake", formats=""))
-    assert required["test_export[fake]"] == "FAILED"
+    required = nav("-v", "--nav-require=fake", formats="")
+    assert words(required)["test_export[fake]"] == "FAILED"
+    required.stdout.fnmatch_lines(
+        ["FAILED: required fake was skipped: warp is not installed (export.fake and 1 more)", "results: *"]
+    )
+    resumed = nav("-v", "--nav-resume", "--nav-require=fake", "-k", "source", formats="")
+    assert words(resumed) == {"test_source": "PASSED"}
+    resumed.stdout.no_fnmatch_line("FAILED: required*")
 
 
 def test_the_elapsed_time_of_a_long_step_is_shown_while_it_runs(

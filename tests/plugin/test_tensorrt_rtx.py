@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -173,6 +174,44 @@ def test_what_cannot_be_built_fails_with_the_reason(
     result.stdout.fnmatch_lines([f"FAILED*{message.replace('[', '[[]')}*"])
 
 
+SHARED = """
+import numpy as np, pytest, torch
+from pytest_navigator import NavConfig, TensorRTRTXConfig
+
+nav_config = NavConfig(
+    runtimes=["OnnxCPU", "TensorRTRTX"],
+    formats=["onnx", TensorRTRTXConfig(precision="fp32", trt_profiles={"left": {0: (1, 2, 8)}})],
+)
+
+class Sum(torch.nn.Module):
+    def forward(self, left, right):
+        return left + right
+
+@pytest.fixture(scope="session")
+def nav_model() -> torch.nn.Module:
+    return Sum().eval()
+
+@pytest.fixture(scope="session")
+def nav_dataloader():
+    return [(torch.rand(n, 3), torch.rand(n, 3)) for n in (2, 4)]
+"""
+
+
+def test_a_profile_that_moves_one_of_two_axes_of_a_dimension_names_both(
+    pytester: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    pytester.makeconftest(SHARED)
+    result = nav("-v", formats="onnx,trt-rtx")
+    assert words(result)["test_convert[trt-rtx-fp32]"] == "FAILED"
+    result.stdout.fnmatch_lines(
+        [
+            "FAILED*trt_profiles[[]0]: axis 0 of 'left' goes from 1 to 8, tuned for 2, but axis 0 of 'right' goes from "
+            "1 to 4, tuned for 4; both are the dimension 'batch' of the ONNX file: give them the same sizes"
+        ]
+    )
+
+
 def test_an_engine_of_several_profiles_and_of_no_tf32_is_built(
     configured: Callable[[str], pytest.RunResult], pytester: pytest.Pytester
 ) -> None:
@@ -207,7 +246,48 @@ def test_an_engine_takes_the_batches_that_are_asked_for(
 def test_a_required_engine_that_cannot_run_is_a_failure(run: Callable[..., pytest.RunResult]) -> None:
     result = run("--nav-require=trt-rtx-fp32", engines="trt-rtx-fp32")
     assert words(result)["test_correctness[trt-rtx-fp32-tensorrt-rtx]"] == "FAILED"
-    result.stdout.fnmatch_lines(["FAILED*no CUDA device*"])
+    result.stdout.fnmatch_lines(
+        [
+            "FAILED: required trt-rtx-fp32 was skipped: no CUDA device (correctness.trt-rtx-fp32.TensorRTRTX)",
+            "FAILED *no CUDA device (required by --nav-require)",
+        ]
+    )
+
+
+HINT = "hint: TensorRT-RTX builds here: --nav-formats=trt-rtx"
+
+
+def test_where_tensorrt_cannot_build_its_sibling_is_offered(run: Callable[..., pytest.RunResult]) -> None:
+    result = run("--nav-runtimes=OnnxCPU,TensorRT", engines="onnx,trt-fp32")
+    assert words(result)["test_convert[trt-fp32]"] == "SKIPPED"
+    result.stdout.fnmatch_lines(["skipped: * no CUDA device", HINT, "results: *"])
+    assert run("--nav-runtimes=OnnxCPU,TensorRT", "-k", "source", engines="trt-fp32").stdout.str().count(HINT) == 0
+    assert run("-k", "not rtx", engines="trt-fp32,trt-rtx-fp32").stdout.str().count(HINT) == 0
+
+
+@pytest.mark.parametrize("module", ["tensorrt_rtx", "polygraphy"])
+def test_what_is_not_installed_is_not_offered(
+    run: Callable[..., pytest.RunResult], monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    found = importlib.util.find_spec
+    hidden = lambda name: None if name == module else found(name)  # noqa: E731
+    monkeypatch.setattr("pytest_navigator.instead.find_spec", hidden)
+    assert HINT not in run("--nav-runtimes=OnnxCPU,TensorRT", engines="onnx,trt-fp32").outlines
+
+
+def test_engines_that_nothing_can_check_here_fail_with_what_could_check_their_model(
+    run: Callable[..., pytest.RunResult],
+) -> None:
+    result = run("--nav-runtimes=TensorRTRTX", engines="trt-rtx-fp32")
+    assert words(result)["test_convert[trt-rtx-fp32]"] == "PASSED"
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            "FAILED: no format of net but the source itself passed correctness: TensorRTRTX cannot run here (no CUDA "
+            "device); OnnxCPU could, but runtimes = TensorRTRTX (--nav-runtimes) leaves that out; write "
+            "--nav-runtimes=TensorRTRTX,OnnxCPU"
+        ]
+    )
 
 
 def test_loaded_elsewhere_its_runner_says_what_is_missing(

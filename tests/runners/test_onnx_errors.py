@@ -12,7 +12,7 @@ from pytest_navigator.runners.onnx_errors import cause
             "[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find an implementation for RandomUniformLike(22) "
             "node with name ''",
             "it does not implement the operator RandomUniformLike in the version of opset 22 for these types: write "
-            "the file with a lower opset, or update onnxruntime",
+            "the file with other types (float32, where the model has bfloat16) or a lower opset, or update onnxruntime",
         ),
         (
             "[ONNXRuntimeError] : 1 : FAIL : Load model from m.onnx failed:/onnxruntime_src/core/graph/graph.cc:61 "
