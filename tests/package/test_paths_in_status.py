@@ -45,6 +45,7 @@ def package(workspace: Callable[..., Path], tmp_path: Path) -> Path:
     return pack(workspace([replace(SOURCE, data=DATA), *outcomes()[1:]]), tmp_path / "out.nav", environment={})
 
 
+TRACED = ("suite", "variants", 2)
 VARIANT = ("suite", "variants", 3)
 STEP = ("steps", "source", "data")
 
@@ -52,7 +53,7 @@ STEP = ("steps", "source", "data")
 @pytest.mark.parametrize(
     ("place", "where"),
     [
-        ((*VARIANT, "key"), "$.pytest_navigator.suite.variants[3].key"),
+        ((*TRACED, "key"), "$.pytest_navigator.suite.variants[2].key"),
         ((*VARIANT, "file"), "$.pytest_navigator.suite.variants[3].file"),
         ((*STEP, "profiling_batch"), "$.pytest_navigator.steps['source'].data.profiling_batch"),
         ((*STEP, "timed_batch"), "$.pytest_navigator.steps['source'].data.timed_batch"),
@@ -75,9 +76,9 @@ def test_a_path_out_of_the_package_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("place", "value", "problem"),
     [
-        ((*VARIANT, "key"), "onnx/deeper", "is the name of something in a folder"),
-        ((*VARIANT, "key"), "", "is a name that leads elsewhere"),
-        ((*VARIANT, "key"), ".steps", "is a hidden name"),
+        ((*TRACED, "key"), "onnx/deeper", "is the name of something in a folder"),
+        ((*TRACED, "key"), "", "is a name that leads elsewhere"),
+        ((*TRACED, "key"), ".steps", "is a hidden name"),
         ((*VARIANT, "file"), "other.onnx", "the package has no 'onnx/other.onnx'"),
         ((*VARIANT, "file"), "format.log", "the package has no 'onnx/format.log'"),
         ((*STEP, "profiling_batch"), "onnx/model.onnx", "is not below model_input/"),
