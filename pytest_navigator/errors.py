@@ -5,8 +5,6 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from pytest_navigator.printable import printable
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -16,6 +14,8 @@ class NavigatorError(Exception):
 
     def __str__(self) -> str:
         """Return the message; what files of others say in it does not steer the terminal that it is for."""
+        from pytest_navigator.printable import printable
+
         return printable(super().__str__())
 
 

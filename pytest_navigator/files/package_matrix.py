@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.matrix import assemble
 from pytest_navigator.matrix import covers
-from pytest_navigator.package.paths import without_files
+from pytest_navigator.package.arguments import without_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

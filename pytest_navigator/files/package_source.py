@@ -10,7 +10,7 @@ from typing import Any
 from pytest_navigator.config import NavConfig
 from pytest_navigator.devices.bound import recorded as built_with
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.paths import check_arguments
+from pytest_navigator.package.arguments import check_arguments
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import REPACK
 from pytest_navigator.package.recorded import recorded

@@ -11,7 +11,7 @@ from pytest_navigator import requirements
 from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import engines
-from pytest_navigator.package.paths import check_arguments
+from pytest_navigator.package.arguments import check_arguments
 from pytest_navigator.package.runner import PackageRunner
 from pytest_navigator.package.selection import artifact_names
 from pytest_navigator.package.selection import holds

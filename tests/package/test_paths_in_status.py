@@ -21,8 +21,8 @@ from pytest_navigator.files.package_source import read_package
 from pytest_navigator.package import open_package
 from pytest_navigator.package import pack
 from pytest_navigator.package import paths
-from pytest_navigator.package.paths import check_arguments
-from pytest_navigator.package.paths import without_files
+from pytest_navigator.package.arguments import check_arguments
+from pytest_navigator.package.arguments import without_files
 from pytest_navigator.records import Variant
 
 if TYPE_CHECKING:
