@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 class NavigatorError(Exception):
     """Base of every error that pytest_navigator raises on purpose."""
 
+    def __str__(self) -> str:
+        """Return the message; what files of others say in it does not steer the terminal that it is for."""
+        from pytest_navigator.printable import printable
+
+        return printable(super().__str__())
+
 
 class ConfigError(NavigatorError):
     """An option, a field of a configuration or a combination of them is wrong (a usage error of the run)."""

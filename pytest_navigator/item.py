@@ -17,6 +17,7 @@ from pytest_navigator.errors import PackageError
 from pytest_navigator.live import Live
 from pytest_navigator.matrix import Step
 from pytest_navigator.matrix import covers
+from pytest_navigator.printable import one_line
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
@@ -97,12 +98,12 @@ class SuiteItem:
             folder = short_path(self.suite.folder.path, self.run.config.invocation_params.dir)
             pytest.fail(failure_text(found, folder), pytrace=False)
         if found.status is Status.XFAILED:
-            pytest.xfail(found.message)
+            pytest.xfail(one_line(found.message))
         if found.status is Status.SKIPPED:
             if found.requirement and self.required(found):
                 self.suite.folder.write(replace(found, data={**found.data, UNMET: self.run.id}))
-                pytest.fail(f"{found.message} (required by --nav-require)", pytrace=False)
-            pytest.skip(found.message)
+                pytest.fail(f"{one_line(found.message)} (required by --nav-require)", pytrace=False)
+            pytest.skip(one_line(found.message))
 
 
 def suite_item(request: pytest.FixtureRequest) -> SuiteItem:

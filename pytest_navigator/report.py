@@ -8,6 +8,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_navigator.package.results import MACHINE
+from pytest_navigator.printable import one_line
+from pytest_navigator.printable import printable
 from pytest_navigator.records import CACHED
 from pytest_navigator.records import Status
 from pytest_navigator.summary_figures import best_figure
@@ -57,7 +59,7 @@ def failure_text(outcome: Outcome, folder: Path) -> str:
     if script:
         # The script takes the python of the PATH, which is another one where no environment is activated.
         lines.append(f"reproduce, from {folder}: PYTHON={shlex.quote(sys.executable)} bash {script}")
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def _shortened(detail: str) -> list[str]:
@@ -87,7 +89,7 @@ def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
 def summary(results: Results) -> list[str]:
     """Return the summary of one suite: a row per format and runner, the best, the folded skips and caveats."""
     rows = [_row(results, key, runner) for key, runner in results.cells() if _shown(results, key, runner)]
-    return [
+    lines = [
         f"{results.suite.name} ({results.suite.framework})",
         *(columns([HEADINGS, *rows]) if rows else []),
         *_not_made(results),
@@ -98,6 +100,7 @@ def summary(results: Results) -> list[str]:
         *_skips(results.outcomes),
         *_machines(results),
     ]
+    return list(map(one_line, lines))
 
 
 def unchecked(results: Results) -> dict[tuple[str, str], list[tuple[str, str]]]:

@@ -26,6 +26,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.item import OUTCOME
 from pytest_navigator.options import run_options
+from pytest_navigator.printable import printable
 from pytest_navigator.report import short_path
 from pytest_navigator.run import RUN
 from pytest_navigator.run import Run
@@ -254,11 +255,11 @@ class Controller:
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print one section: a row per format and runtime, the best, the skips, the package."""
         if self.run.problem and config.pluginmanager.hasplugin("dsession"):  # without xdist, pytest says it
-            terminalreporter.write_line(f"ERROR: {self.run.problem}", red=True)
+            terminalreporter.write_line(f"ERROR: {printable(str(self.run.problem))}", red=True)
         if self.written:
             terminalreporter.write_sep("=", "navigator")
             blocks = ["\n".join(written.lines) for written in self.written]
-            terminalreporter.write_line("\n\n".join(blocks + self.run.hints))
+            terminalreporter.write_line(printable("\n\n".join(blocks + self.run.hints)))
 
     def pytest_unconfigure(self) -> None:
         """Let the next run have the workspace."""

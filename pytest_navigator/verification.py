@@ -12,6 +12,7 @@ from pytest_navigator.collection import NO_LOADER
 from pytest_navigator.item import suite_item
 from pytest_navigator.item import suite_of
 from pytest_navigator.matrix import Step
+from pytest_navigator.printable import one_line
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 
@@ -48,9 +49,9 @@ class Fixtures:
         runner = item.runner(key, runtime)
         found = item.outcome(Step("correctness", key, runner))
         if found.status is Status.SKIPPED:
-            pytest.skip(found.message)
+            pytest.skip(one_line(found.message))
         if not found.passed:
-            pytest.skip(f"{found.id} {found.status.value}: {found.message}")
+            pytest.skip(f"{found.id} {found.status.value}: {one_line(found.message)}")
         proxy = RunnerProxy(item, key, runner)
         with proxy:
             yield proxy
@@ -63,7 +64,7 @@ class Fixtures:
         item = suite_item(request)
         found = item.outcome(Step("source"))
         if not found.passed:
-            pytest.skip(f"source {found.status.value}: {found.message}")
+            pytest.skip(f"source {found.status.value}: {one_line(found.message)}")
         if package := item.suite.place.package:
             pytest.skip(f"{package.path.name} is the source, and a package holds no live model")
         source = item.live.source()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest_navigator
@@ -42,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = parsed.run(parsed)
         sys.stdout.flush()
     except NavigatorError as error:
-        print(f"pytest-navigator: error: {error}", file=sys.stderr)
+        # The lines of an error in YAML, indented: what a package says never starts one.
+        print(textwrap.indent(f"pytest-navigator: error: {error}", "    ").lstrip(), file=sys.stderr)
         return ERROR
     except BrokenPipeError:  # `| head` has seen enough; nothing more may be written, at the exit neither
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -13,6 +13,7 @@ from pytest_navigator.package.comparing import VALUES
 from pytest_navigator.package.comparing import differences
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import recorded
+from pytest_navigator.printable import one_line
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([each.plain() for each in found], indent=1))
     else:
-        print(*[each.line() for each in found] or ["no difference"], sep="\n")
+        print(*[one_line(each.line()) for each in found] or ["no difference"], sep="\n")
     return 1 if found else 0
 
 

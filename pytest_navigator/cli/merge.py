@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.joining import join
 from pytest_navigator.package.reader import open_package
+from pytest_navigator.printable import one_line
 from pytest_navigator.report import summary
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         packages = [stack.enter_context(open_package(path)) for path in arguments.packages]
         merged = join(packages, arguments.output, override=arguments.force, keep_conflicts=arguments.keep_conflicts)
-    conflicts = [f"conflict: {conflict}" for conflict in merged.conflicts]
+    conflicts = [one_line(f"conflict: {conflict}") for conflict in merged.conflicts]
     if conflicts and not arguments.keep_conflicts:
         print(*conflicts, f"nothing was written: {len(conflicts)} in conflict (see --keep-conflicts)", sep="\n")
         return 1

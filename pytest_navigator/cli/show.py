@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import recorded
+from pytest_navigator.printable import one_line
 from pytest_navigator.report import summary
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
     with open_package(arguments.package) as package:
-        print(json.dumps(package.status, indent=1, default=str) if arguments.json else "\n".join(lines(package)))
+        print(
+            json.dumps(package.status, indent=1, default=str)
+            if arguments.json
+            else "\n".join(map(one_line, lines(package)))
+        )
     return 0
 
 

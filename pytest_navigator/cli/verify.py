@@ -1,4 +1,4 @@
-"""Read every byte of a package and compare it with the digests that were recorded.
+"""Read every file of a package and compare it with the digest that was recorded.
 
 Exit code: 0: every file is what was packed; 1: files are damaged, and are named.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.package.reader import open_package
+from pytest_navigator.printable import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -24,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     with open_package(arguments.package) as package:
         damaged, files = package.damaged(), package.files()
     for problem in damaged:
-        print(problem)
+        print(one_line(problem))
     unknown = sum(not digest for digest in files.values())
     note = f" ({unknown} without a digest: only their checksums were compared)" if unknown else ""
     said = f"{len(damaged)} of {len(files)} files are damaged" if damaged else f"all {len(files)} files are as recorded"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.matrix import assemble
 from pytest_navigator.matrix import covers
+from pytest_navigator.package.arguments import without_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +53,7 @@ def _recorded(package: PackageSource, registry: Registry) -> dict[str, Variant]:
     for variant in package.suite.variants:
         made = variant.parent in found and bool(found[variant.parent].file)
         if variant.key == own or (variant.format in registry.formats and (variant.key in exported or made)):
-            found[variant.key] = replace(variant, runners=())
+            found[variant.key] = replace(variant, runners=(), parameters=without_files(variant.parameters))
     return found
 
 

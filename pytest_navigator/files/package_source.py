@@ -12,6 +12,7 @@ from pytest_navigator.config import NavConfig
 from pytest_navigator.devices.bound import recorded as built_with
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
+from pytest_navigator.package.arguments import check_arguments
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import REPACK
 from pytest_navigator.package.recorded import recorded
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Signature
     from pytest_navigator.records import SuiteRecord
     from pytest_navigator.records import Variant
+
+BATCHES = ("profiling_batch", "timed_batch")
+"""In the data of a source step: files below the suite's folder."""
 
 PROFILES = (OptimizationProfile, ProfilerConfig)
 
@@ -189,7 +193,10 @@ def _read(package: PackageFile, results: Results) -> PackageSource:
 def _check(found: PackageSource) -> None:
     """Find what is not in a package, or wrong in it, before anything runs."""
     found.profile()
-    if absent := [case.output for case in found.cases if case.output not in found.files]:
+    for variant in found.suite.variants:
+        if variant.file:
+            check_arguments(variant, making=variant.parent is not None)
+    if absent := [name for name in _needed(found) if name not in found.files]:
         raise PackageError(
             f"{found.path} has no {absent[0]}: the samples were left out (--nav-save-data=none), so there is nothing "
             f"to compare with; {REPACK} with --nav-save-data=all"
@@ -200,6 +207,12 @@ def _check(found: PackageSource) -> None:
             f"{found.path} holds no model that was exported from its {found.suite.framework} source, so there is "
             f"nothing to check; {REPACK + ' with --nav-keep=all' if made else 'check that source itself'}"
         )
+
+
+def _needed(found: PackageSource) -> list[str]:
+    """Return the samples that the checks read, and the outputs that they compare with."""
+    batches = [str(found.source.data[name]) for name in BATCHES if found.source.data.get(name)]
+    return [*(name for case in found.cases for name in (case.output, case.input)), *batches]
 
 
 def _foreign(path: Path, status: dict[str, JSON]) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
+from pytest_navigator.package.portable import check_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,7 @@ FIRST = b"status.yaml"
 LEFT = 3600.0
 """Age in s of a half-written file from which on its writer was killed: a living one writes all the time."""
 
+IRREGULAR = "this is no regular file (but a device, a FIFO or a socket), and stays; choose another name"
 LOST = "this file is no package and would be lost; choose another name or delete it"
 TIME = (1980, 1, 1, 0, 0, 0)
 """The time of every member: ZIP's first, so that equal content is equal bytes."""
@@ -92,10 +94,11 @@ def write_archive(target: Path, members: Sequence[Member], digests: dict[str, st
         override: whether a package that is at `target` is replaced.
 
     Raises:
-        PackageError: a file changed since its digest was taken; a file is at `target` that is no package, or must not
-            be replaced.
+        PackageError: a file changed since its digest was taken; a name is not portable; a file is at `target` that is
+            no package, or must not be replaced.
         OSError: from the file system.
     """
+    check_names(each.name for each in members)
     with _replacing(target, override=override) as temporary, temporary.open("xb") as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             for each in members:
@@ -129,21 +132,10 @@ def partial_path(target: Path) -> Path:
     return target.with_name(f"{target.name.removesuffix(SUFFIX)}.partial{SUFFIX}")
 
 
-def name_problem(name: str) -> str:
-    """Return why a file of this name cannot be in a package, "" if it can: it must mean the same file everywhere."""
-    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
-        return "an absolute name"
-    if re.search(r"[\\\0\ud800-\udfff]", name):
-        return "not a portable name"
-    return "a name that leads elsewhere" if {"", ".", ".."} & set(name.split("/")) else ""
-
-
 def _obstacle(target: Path) -> str:
     """Return why a package cannot be written, or let the file system say so."""
-    if target.is_dir():
-        return f"this is a folder; name a file in it, like {target / 'out.nav'}"
-    if target.exists() and not _is_ours(target):
-        return LOST
+    if reason := _kept(target):
+        return reason
     folder = next(parent for parent in target.absolute().parents if parent.exists())
     if not folder.is_dir():
         return f"{folder} is a file, so that nothing can be written below it"
@@ -152,11 +144,21 @@ def _obstacle(target: Path) -> str:
     return ""
 
 
+def _kept(target: Path) -> str:
+    """Return why what is at a path must not be replaced, "" if it may be, or nothing is there."""
+    if target.is_dir():
+        return f"this is a folder; name a file in it, like {target / 'out.nav'}"
+    if not target.is_file():  # nothing else is opened: a FIFO would wait for its writer
+        return IRREGULAR if target.exists() else ""
+    return "" if _is_ours(target) else LOST
+
+
 def _is_ours(target: Path) -> bool:
-    """Whether a file is a package, whole or not; Model Navigator's tell by their suffix only."""
+    """Whether a file is a package, whole or not; Model Navigator's, and empty ones, tell by their suffix only."""
     with target.open("rb") as file:
         head = file.read(ZIP_HEADER + len(FIRST))
-    return not head or (head.startswith(ZIP_START) and (target.suffix == SUFFIX or head.endswith(FIRST)))
+    named = target.suffix == SUFFIX
+    return (named or head.endswith(FIRST)) if head.startswith(ZIP_START) else (named and not head)
 
 
 def _store(archive: zipfile.ZipFile, each: Member) -> str:
@@ -176,14 +178,16 @@ def _store(archive: zipfile.ZipFile, each: Member) -> str:
 @contextmanager
 def _replacing(target: Path, *, override: bool) -> Iterator[Path]:
     """Give a path beside `target` to write to; it takes the place of `target` if the block ends well, else it goes."""
+    if reason := _kept(target):
+        raise PackageError(f"{target}: {reason}")
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
     try:
         yield temporary
-        if target.is_file() and not _is_ours(target):  # a run takes hours: it was not there when this began
-            raise PackageError(f"{target}: {LOST}, and pack again")
+        if reason := _kept(target):  # large models take their time: it was not there when this began
+            raise PackageError(f"{target}: {reason}, and pack again")
         _move(temporary, target, override=override)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -11,8 +11,10 @@ from pytest_navigator import requirements
 from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import engines
+from pytest_navigator.package.arguments import check_arguments
 from pytest_navigator.package.runner import PackageRunner
 from pytest_navigator.package.selection import artifact_names
+from pytest_navigator.package.selection import holds
 from pytest_navigator.registry import builtin
 from pytest_navigator.runners.base import Runner
 
@@ -51,7 +53,7 @@ def names(package: PackageFile, results: Results, variant: Variant) -> tuple[str
         raise PackageError(f"{variant.key} is the live model, which has no file")
     folder = engines.folder(results, variant, _registry().formats.get(variant.format))
     found = artifact_names(package.files(), folder)
-    if not found:
+    if not holds(found, f"{folder}/{variant.file}"):
         raise PackageError(f"{package.path}: {_absence(package, results, variant)}")
     return folder, found
 
@@ -122,10 +124,11 @@ def runner(
     """Return a runner for people.
 
     Raises:
-        PackageError: the package does not say what goes in and what comes out.
+        PackageError: the package does not say what goes in and what comes out; or names a file that is not in it.
     """
     if results.signature is None:
         raise PackageError(f"the package has no signature: its source step {_reason(results)}")
+    check_arguments(variant, making=not variant.file)
     made = kind(artifact, results.signature, variant.parameters)
     return PackageRunner(made, variant.key, _framework(results.suite.framework), keep)
 

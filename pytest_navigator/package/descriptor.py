@@ -15,6 +15,7 @@ from pytest_navigator.package.choice import Wanted
 from pytest_navigator.package.choice import one_runtime
 from pytest_navigator.package.elsewhere import differences
 from pytest_navigator.package.recorded import recorded
+from pytest_navigator.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -294,7 +295,9 @@ class Package:
         variant, record = self.results.variant(key), self.results.suite.runners[name]
         artifacts.check_runs_here(self.results, key, name)
         if found := differences(self.results, self.status, key, record):
-            warnings.warn(f"{key} on {name} was checked elsewhere: {'; '.join(found)}", UserWarning, stacklevel=3)
+            warnings.warn(
+                f"{key} on {name} was checked elsewhere: {one_line('; '.join(found))}", UserWarning, stacklevel=3
+            )
         kind = artifacts.runner_class(record)
         artifact = self._live(variant) if record.live else self.get_path(key)
         return artifacts.runner(kind, artifact, self.results, variant, keep=self)

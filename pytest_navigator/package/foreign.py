@@ -197,12 +197,14 @@ def _correctness(base: Outcome, found: Mapping[str, JSON]) -> Iterator[Outcome]:
 
 def _profiles(base: Outcome, found: Mapping[str, JSON]) -> Iterator[Outcome]:
     """Yield one step per batch size; one without figures where it says nothing else."""
-    measured = [row for row in found.get("profiling_results") or [] if row.get("avg_latency") is not None]
+    rows = found.get("profiling_results") or []
+    measured = [row for row in rows if None not in (row.get("avg_latency"), row.get("throughput"))]
     for row in measured:
         batch = "nobatch" if row.get("batch_size") is None else f"batch{row['batch_size']}"
         yield replace(base, step="profile", batch=batch, data={"result": plain(_figures(row))})
     if not measured:
-        yield replace(base, step="profile")
+        status = Status.SKIPPED if base.passed else base.status
+        yield replace(base, step="profile", status=status, message=base.message or "no figures were recorded")
 
 
 def _figures(row: Mapping[str, JSON]) -> ProfileResult:

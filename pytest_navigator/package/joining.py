@@ -16,6 +16,7 @@ from pytest_navigator.package.copying import Stored
 from pytest_navigator.package.engines import MACHINES
 from pytest_navigator.package.merging import merge
 from pytest_navigator.package.merging import told_apart
+from pytest_navigator.package.portable import portable
 from pytest_navigator.package.recorded import recorded
 from pytest_navigator.package.writer import LOG
 from pytest_navigator.package.writer import STATUS
@@ -68,7 +69,7 @@ def join(packages: Sequence[PackageFile], target: Path, *, override: bool, keep_
     """
     results = [recorded(package) for package in packages]
     _check(packages, results)
-    parts = told_apart((p.path.stem, r, _machine(p)) for p, r in zip(packages, results, strict=True))
+    parts = told_apart((portable(p.path.stem), r, _machine(p)) for p, r in zip(packages, results, strict=True))
     merged = merge(parts)
     if keep_conflicts or not merged.conflicts:
         _write({part.name: p for part, p in zip(parts, packages, strict=True)}, merged, target, override=override)

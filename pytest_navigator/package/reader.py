@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
+from pytest_navigator.package import paths
 from pytest_navigator.package.safety import Limits
 from pytest_navigator.package.safety import archive_problem
 from pytest_navigator.package.status_file import parse
@@ -27,6 +28,10 @@ STATUS = "status.yaml"
 CHUNK = 2**20
 LARGEST_STATUS = 64 * 2**20
 """More than this is no status.yaml, B."""
+
+END_RECORD = b"PK\5\6"
+END = 22
+"""How the last record of a ZIP starts, and its size in B without the comment."""
 
 TRUNCATED = "is truncated or damaged"
 AGAIN = "make it again with pytest --nav-package=PATH, or get another copy"
@@ -47,6 +52,8 @@ class PackageFile:
         self.status: dict[str, JSON] = self._read_status()
         self._digests: dict[str, str] = self.details.get("files") or {}
         self._compare_with_list()
+        if problem := paths.problem(self.status, self._names):
+            raise PackageError(f"{path}: {STATUS}: {problem}; the package was tampered with")
 
     @property
     def details(self) -> dict[str, JSON]:
@@ -202,6 +209,8 @@ def _open(path: Path) -> zipfile.ZipFile:
     if path.is_dir():
         raise PackageError(f"{path} is a folder, not a package; a package is a file that --nav-package=PATH wrote")
     try:
+        if path.exists() and not path.is_file():  # to open a FIFO is to wait for its writer
+            raise PackageError(f"{path} is no regular file (but a device, a FIFO or a socket), so it is no package")
         return zipfile.ZipFile(path)
     except FileNotFoundError:
         raise PackageError(f"{path}: no such file; pytest --nav-package={path} writes it") from None
@@ -225,6 +234,15 @@ def _checked_names(path: Path, archive: zipfile.ZipFile, limits: Limits) -> dict
     # In a truncated package the last sample's own end record is found, since an npz is a ZIP: it does not begin at 0.
     if infos and min(info.header_offset for info in infos) != 0:
         raise PackageError(f"{path} {TRUNCATED}; {AGAIN}")
+    if not _ends(path, len(archive.comment)):
+        raise PackageError(f"{path} goes on after its end: something was added to it; {AGAIN}")
     if problem := archive_problem(infos, path.stat().st_size, limits):
         raise PackageError(f"{path}: {problem}")
     return {info.filename: info for info in infos if not info.is_dir()}
+
+
+def _ends(path: Path, comment: int) -> bool:
+    """Whether the end record of an archive, with a comment of this many bytes, is the end of the file."""
+    with path.open("rb") as file:
+        file.seek(-min(END + comment, path.stat().st_size), os.SEEK_END)
+        return file.read(len(END_RECORD)) == END_RECORD

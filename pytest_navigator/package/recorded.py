@@ -72,7 +72,7 @@ class _Details:
 
 
 def _results(details: dict[str, JSON]) -> Results:
-    suite = {"package": "", **details["suite"], "settings": details["settings"]}
+    suite = {**details["suite"], "package": "", "settings": details["settings"]}
     found = structured({**details, "suite": suite}, _Details)
     return Results(
         suite=found.suite,

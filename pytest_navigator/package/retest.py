@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -55,7 +56,8 @@ def checked_again(
     # The file stays readable for as long as it is open.
     with tempfile.TemporaryDirectory(prefix="pytest_navigator.") as name:
         folder = Path(name)
-        own = folder / package.path.name
+        # What pytest reads in an argument ("a[1].nav", "a::b.nav") may be in the user's name of the file.
+        own = folder / re.sub(r"[^\w.+-]+", "_", package.path.name)
         write_copy(package, _configured(results, config), own, override=False, save_data=True)
         (folder / "pytest.ini").write_text("[pytest]\n")
         target = folder / "checked" / "again.nav"

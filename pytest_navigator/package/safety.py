@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.package.archive import name_problem
+from pytest_navigator.package.portable import colliding
+from pytest_navigator.package.portable import name_problem
 
 if TYPE_CHECKING:
     import zipfile
@@ -58,14 +58,6 @@ def archive_problem(infos: Sequence[zipfile.ZipInfo], size: int, limits: Limits)
     return _names_problem(infos) or _size_problem(infos, size, limits)
 
 
-def colliding(names: Iterable[str]) -> list[list[str]]:
-    """Return the names that some file systems take for one: they differ in case, or in how accents are written."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        found.setdefault(unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()), []).append(name)
-    return [same for same in found.values() if len(same) > 1]
-
-
 def _number(variables: Mapping[str, str], name: str, default: float) -> float:
     try:
         value = float(variables.get(name, default))
@@ -84,12 +76,12 @@ def _names_problem(infos: Sequence[zipfile.ZipInfo]) -> str:
     for info in infos:
         if problem := _entry_problem(info):
             return f"{info.filename!r} is {problem}; the package was tampered with"
-    if same := next(iter(colliding(names)), []):
-        return f"{same[0]!r} and {same[1]!r} are one file on many file systems; the package was tampered with"
     files = {name for name in names if not name.endswith("/")}
     parents = {parent for name in names for parent in _parents(name)}
     if both := sorted(files & parents):
         return f"{both[0]!r} is a file and a folder; the package was tampered with"
+    if same := next(iter(colliding(names)), []):
+        return f"{same[0]!r} and {same[1]!r} are one file on many file systems; the package was tampered with"
     return ""
 
 

@@ -1,22 +1,31 @@
 """Model Navigator's schema 0.3.2 of status.yaml: what has to be of which type (pure).
 
-Keys that are not here may be there; our own part is read as the records that it was written from.
+Keys that are not here may be there; our own part is in `own_schema`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import is_dataclass
 from functools import cache
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from cattrs import BaseValidationError
 from cattrs import Converter
 from cattrs import transform_error
+from cattrs.gen import make_dict_structure_fn
+from cattrs.v import format_exception
 
-Plain = Any
-OptionalText = str | None
+from pytest_navigator.package.own_schema import Measure
+from pytest_navigator.package.own_schema import OptionalText
+from pytest_navigator.package.own_schema import Own
+from pytest_navigator.package.own_schema import Plain
+from pytest_navigator.package.own_schema import in_circle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass
@@ -75,16 +84,16 @@ class OutputTolerance:
 
 @dataclass
 class Profiling:
-    """The figures of one batch size."""
+    """The figures of one batch size; the earliest versions had few of them."""
 
     batch_size: int | None = None
-    avg_latency: float | None = None
-    std_latency: float | None = None
-    p50_latency: float | None = None
-    p90_latency: float | None = None
-    p95_latency: float | None = None
-    p99_latency: float | None = None
-    throughput: float | None = None
+    avg_latency: Measure | None = None
+    std_latency: Measure | None = None
+    p50_latency: Measure | None = None
+    p90_latency: Measure | None = None
+    p95_latency: Measure | None = None
+    p99_latency: Measure | None = None
+    throughput: Measure | None = None
     request_count: int | None = None
 
 
@@ -144,17 +153,6 @@ class Shapes:
 
 
 @dataclass
-class Own:
-    """Our part, as far as reading a package needs it."""
-
-    version: str = ""
-    complete: bool = True
-    files: dict[str, str] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-
-
-@dataclass
 class StatusFile:
     """The whole file."""
 
@@ -175,25 +173,66 @@ class StatusFile:
 def problem(status: dict[str, Plain]) -> str:
     """Return the first wrong value with its path, "" if there is none: "$.config.seed: expected int"."""
     try:
-        _converter().structure(status, StatusFile)
+        found = _converter().structure(status, StatusFile)
     except BaseValidationError as error:
         return first_problem(error)
+    wrong = found.pytest_navigator.problem() if found.pytest_navigator else ""
+    return f"$.pytest_navigator.{wrong}" if wrong else _circle(found.models_status)
+
+
+def _circle(models: dict[str, ModelStatus]) -> str:
+    parents = {model.model_config.key: model.model_config.parent_key for model in models.values()}
+    for name, model in models.items():
+        if in_circle(model.model_config.key, parents):
+            above = model.model_config.parent_key
+            where = f"$.models_status[{name!r}].model_config.parent_key"
+            return f"{where}: {above!r} is made from {model.model_config.key!r} itself"
     return ""
 
 
 def first_problem(error: BaseValidationError) -> str:
     """Return the first of what cattrs found wrong, with its path."""
-    text, _, path = transform_error(error)[0].rpartition(" @ ")
+    text, _, path = transform_error(error, format_exception=_text)[0].rpartition(" @ ")
     return f"{path}: {text.removeprefix('invalid value for type, ')}"
+
+
+def _text(error: BaseException, kind: type | None) -> str:
+    return str(error) if isinstance(error, _MeasureError) else format_exception(error, kind)
 
 
 @cache
 def _converter() -> Converter:
     """Return a converter that takes no value for another one: "3" is no number, and True is none either."""
     converter = Converter()
+    converter.register_structure_hook_factory(is_dataclass, partial(_mapping, converter))
     for kind, accepted in ((str, (str,)), (int, (int,)), (float, (float, int)), (bool, (bool,))):
         converter.register_structure_hook(kind, partial(_strict, accepted))
+    converter.register_structure_hook(Measure, _measure)
     return converter
+
+
+class _MeasureError(ValueError):
+    """A figure is no number, or less than nothing."""
+
+
+def _mapping(converter: Converter, kind: type) -> Callable[[Plain, type], Plain]:
+    """Return how a class is read; cattrs would take a text for one that has none of the fields."""
+    read: Callable[[Plain, type], Plain] = make_dict_structure_fn(kind, converter)
+
+    def structure(value: Plain, of: type) -> Plain:
+        if not isinstance(value, dict):
+            raise TypeError(value)
+        return read(value, of)
+
+    return structure
+
+
+def _measure(value: Plain, _: type) -> Plain:
+    if not isinstance(value, float | int) or isinstance(value, bool):
+        raise _MeasureError("expected a number")
+    if value < 0:
+        raise _MeasureError(f"{value} is negative")
+    return value
 
 
 def _strict(accepted: tuple[type, ...], value: Plain, kind: type) -> Plain:

@@ -8,10 +8,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.package.archive import name_problem
 from pytest_navigator.package.polygraphy_json import INPUTS
 from pytest_navigator.package.polygraphy_json import OUTPUTS
-from pytest_navigator.package.safety import colliding
+from pytest_navigator.package.portable import colliding
+from pytest_navigator.package.portable import name_problem
 from pytest_navigator.package.strategies import best
 
 if TYPE_CHECKING:
@@ -85,6 +85,11 @@ def artifact_names(files: Iterable[str], key: str) -> list[str]:
     folder = f"{key}/"
     names = (name for name in files if name.startswith(folder))
     return [name for name in names if not name.removeprefix(folder).startswith(SMALL)]
+
+
+def holds(files: Iterable[str], name: str) -> bool:
+    """Whether a name is that of a file, or of a folder with files."""
+    return any(file == name or file.startswith(f"{name}/") for file in files)
 
 
 def _reason(name: str, path: Path, folder: Path, dropped: set[str], keep: str, save_data: str) -> str | None:

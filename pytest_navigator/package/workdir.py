@@ -6,7 +6,9 @@ import json
 import shutil
 import tempfile
 import threading
+import uuid
 import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_navigator.package.reader import PackageFile
 
 MARKER = ".pytest_navigator_package.json"
-"""Tells that a folder holds an extracted package, and what of it is ours."""
+"""Tells that a folder holds an extracted package, whose it is, and what of it is ours."""
 
 
 class Workdir:
@@ -39,9 +41,10 @@ class Workdir:
         self._made: Path | None = None
         self._remove: Callable[[], object] | None = None
         self._extracted: set[str] = set()
+        self._owner = uuid.uuid4().hex
         self._lock = threading.Lock()
-        if self._path and self._path.exists():
-            _empty(self._path, override=override)
+        if self._path and self._path.exists() and _empty(self._path, override=override):
+            _note(self._path, [], self._owner)
 
     @property
     def path(self) -> Path | None:
@@ -49,15 +52,16 @@ class Workdir:
         return self._path or self._made
 
     def extract(self, package: PackageFile, names: Iterable[str]) -> Path:
-        """Write files of a package, each once; returns the folder.
+        """Write files of a package, each once as long as it stays there; returns the folder.
 
         Raises:
-            PackageError: a file is damaged, or the folder cannot be written.
+            PackageError: a file is damaged, the folder cannot be written, or is that of another package now.
         """
         with self._lock:
             folder = self._folder()
-            wanted = [name for name in names if name not in self._extracted]
-            _note(folder, wanted)
+            self._claim(folder)
+            wanted = [name for name in names if name not in self._extracted or not (folder / name).is_file()]
+            _note(folder, wanted, self._owner)
             package.extract(wanted, folder)
             self._extracted.update(wanted)
             return folder
@@ -68,7 +72,7 @@ class Workdir:
             self._extracted.clear()
             if self._remove is not None:
                 self._remove()
-            elif self._path is not None and (self._path / MARKER).is_file():
+            elif self._path is not None and _marker(self._path).owner == self._owner:
                 _clear(self._path)
                 if not any(self._path.iterdir()):
                     self._path.rmdir()
@@ -80,38 +84,65 @@ class Workdir:
             self.remove()
 
     def _folder(self) -> Path:
-        if self._made is not None:
-            return self._made
+        """Return the folder, made again if somebody has removed it."""
         try:
-            if self._path is not None:
-                self._path.mkdir(parents=True, exist_ok=True)
-                self._made = self._path
-            else:
+            if self._path is None and self._made is None:
                 self._made = Path(tempfile.mkdtemp(prefix="pytest_navigator."))
                 self._remove = weakref.finalize(self, shutil.rmtree, self._made, ignore_errors=True)
+            folder = self._path or self._made
+            assert folder is not None
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise PackageError(f"workdir {self._path} cannot be made ({error.strerror}); choose another one") from error
-        return self._made
+        return folder
+
+    def _claim(self, folder: Path) -> None:
+        """Find out whether the folder is still ours; one that was emptied is again."""
+        owner = _marker(folder).owner
+        if owner not in ("", self._owner):
+            raise PackageError(
+                f"workdir {folder} is that of another package that was loaded with it since: load this one again, with "
+                "another workdir"
+            )
+        if not owner:
+            _empty(folder, override=False)
+            self._extracted.clear()
 
 
-def _empty(folder: Path, *, override: bool) -> None:
+@dataclass(frozen=True)
+class Marker:
+    """What the hidden file in a folder says; nothing where there is none.
+
+    Attributes:
+        owner: of the `Workdir` that wrote it.
+        names: in the folder that are ours.
+    """
+
+    owner: str = ""
+    names: tuple[str, ...] = ()
+
+
+def _empty(folder: Path, *, override: bool) -> bool:
+    """Empty a folder, and return whether something was in it."""
     if not folder.is_dir():
         raise PackageError(f"workdir {folder} is a file; name a folder")
-    own = _noted(folder)
+    own = _marker(folder).names
     foreign = sorted(entry.name for entry in folder.iterdir() if entry.name not in (*own, MARKER))
     if foreign:
         raise PackageError(
             f"workdir {folder} holds something that was not extracted from a package ({foreign[0]}); nothing was "
             "deleted: choose another folder, or empty this one yourself"
         )
-    if any(folder.iterdir()) and not override:
+    held = any(folder.iterdir())
+    if own and not override:
         raise PackageError(f"workdir {folder} holds an extracted package; override_workdir=True replaces it")
     _clear(folder)
+    return held
 
 
 def _clear(folder: Path) -> None:
     """Remove what the marker names, and the marker after it."""
-    for name in _noted(folder):
+    for name in _marker(folder).names:
         path = folder / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -120,18 +151,20 @@ def _clear(folder: Path) -> None:
     (folder / MARKER).unlink(missing_ok=True)
 
 
-def _note(folder: Path, names: Iterable[str]) -> None:
+def _note(folder: Path, names: Iterable[str], owner: str) -> None:
     """Write down what is ours before it is there."""
-    own = sorted({*_noted(folder), *(name.partition("/")[0] for name in names)})
-    write_atomically(folder / MARKER, json.dumps({"purpose": "files of a package", "names": own}).encode())
+    own = sorted({*_marker(folder).names, *(name.partition("/")[0] for name in names)})
+    content = {"purpose": "files of a package", "owner": owner, "names": own}
+    write_atomically(folder / MARKER, json.dumps(content).encode())
 
 
-def _noted(folder: Path) -> list[str]:
-    """Return the names in the folder that are ours: names alone, whatever somebody wrote into the marker."""
+def _marker(folder: Path) -> Marker:
+    """Return what is noted in a folder; its names are names alone, whatever somebody wrote into the file."""
     try:
-        names = json.loads((folder / MARKER).read_bytes())["names"]
-        return [name for name in names if name == Path(name).name and name not in ("", "..")]
+        said = json.loads((folder / MARKER).read_bytes())
+        names = (name for name in said["names"] if name == Path(name).name and name not in ("", ".."))
+        return Marker(str(said["owner"]), tuple(names))
     except FileNotFoundError:
-        return []
+        return Marker()
     except (OSError, ValueError, TypeError, KeyError):
         raise PackageError(f"{folder / MARKER} is damaged; empty {folder} yourself, or choose another one") from None

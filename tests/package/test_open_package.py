@@ -14,9 +14,9 @@ from pytest_navigator.errors import PackageError
 from pytest_navigator.package import open_package
 from pytest_navigator.package import pack
 from pytest_navigator.package.archive import Member
-from pytest_navigator.package.archive import name_problem
 from pytest_navigator.package.archive import write_archive
-from pytest_navigator.package.safety import colliding
+from pytest_navigator.package.portable import colliding
+from pytest_navigator.package.portable import name_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -223,3 +223,19 @@ def test_no_bytes_make_the_reader_fail_otherwise(tmp_path_factory: pytest.TempPa
         return
     with opened:
         assert "format_version" in opened.status
+
+
+@pytest.mark.parametrize("junk", [b"x", b"\0" * 40, b"PK\5\6" + b"\0" * 10])
+def test_what_was_added_after_the_end_is_noticed(package: Path, junk: bytes) -> None:
+    with package.open("ab") as file:
+        file.write(junk)
+
+    with pytest.raises(PackageError, match=r"out\.nav (goes on after its end: something was added|is truncated)"):
+        open_package(package)
+
+
+def test_the_comment_of_an_archive_is_not_after_its_end(tmp_path: Path) -> None:
+    with zipfile.ZipFile(archive(tmp_path / "out.nav"), "a") as file:
+        file.comment = b"by hand"
+
+    open_package(tmp_path / "out.nav").close()

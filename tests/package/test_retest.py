@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -35,10 +36,11 @@ def test_a_package_is_profiled_again_as_it_is_asked_for(
         assert runner.is_active
 
 
-def test_the_checks_alone_are_run_again_when_a_package_is_loaded(
-    pair: Path, capsys: pytest.CaptureFixture[str]
+def test_the_checks_alone_are_run_again_when_a_package_is_loaded_whatever_its_name(
+    pair: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with nav.load(pair, retest_conversions=True, run_profiling=False) as package:
+    named = shutil.copy(pair, tmp_path / "a[1]::b.nav")
+    with nav.load(named, retest_conversions=True, run_profiling=False) as package:
         assert package.get_status("onnx", runtime="cpu")
         assert package.get_formats_status() == dict.fromkeys(FORMATS, True)  # and no engines, which nobody asked for
         assert package.get_formats_performance() == {}

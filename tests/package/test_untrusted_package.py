@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from commands import command
+from tampered import put
+from tampered import tampered
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
@@ -192,3 +194,34 @@ def test_a_wrong_value_in_our_own_records_is_named_with_its_path(
 def test_what_we_write_is_what_the_schema_says(workspace: Callable[..., Path], tmp_path: Path) -> None:
     with open_package(pack(workspace(), tmp_path / "out.nav")) as package:
         assert parse(package.read("status.yaml")) == package.status
+
+
+@pytest.mark.parametrize(
+    ("parent", "problem"),
+    [
+        ("onnx", "'onnx' is made from 'onnx' itself"),
+        ("trt-fp16", "'trt-fp16' is made from 'onnx' itself"),
+        ("onxx", "'onxx' is no format of the package"),
+    ],
+)
+def test_a_format_that_is_made_from_itself_or_from_none_is_refused(
+    workspace: Callable[..., Path], tmp_path: Path, parent: str, problem: str
+) -> None:
+    evil = tampered(
+        pack(workspace(), tmp_path / "out.nav", environment={}), put("suite", "variants", 3, "parent", value=parent)
+    )
+
+    with pytest.raises(PackageError, match=rf"\$\.pytest_navigator\.suite\.variants\[3\]\.parent: {problem}"):
+        open_package(evil)
+
+
+def test_a_format_of_model_navigator_that_is_made_from_itself_is_refused(
+    workspace: Callable[..., Path], tmp_path: Path
+) -> None:
+    def change(status: dict[str, Any]) -> None:
+        del status["pytest_navigator"]
+        status["models_status"]["onnx"]["model_config"]["parent_key"] = "trt-fp16"
+
+    problem = r"\$\.models_status\['onnx'\]\.model_config\.parent_key: 'trt-fp16' is made from 'onnx' itself"
+    with pytest.raises(PackageError, match=problem):
+        open_package(tampered(pack(workspace(), tmp_path / "out.nav", environment={}), change))
