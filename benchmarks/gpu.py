@@ -27,14 +27,14 @@ from costs import table
 
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.records import one_line
-from pytest_navigator.npz import load_npz
 from pytest_navigator.package.results import profile_result
 from pytest_navigator.package.results import read_results
-from pytest_navigator.profiling import batch_of
+from pytest_navigator.planning.requirements import missing
+from pytest_navigator.profiling.measuring import batch_of
 from pytest_navigator.registry import builtin
-from pytest_navigator.requirements import missing
 from pytest_navigator.runners.torch import TorchRunner
-from pytest_navigator.signatures import resized
+from pytest_navigator.samples.npz import load_npz
+from pytest_navigator.samples.signatures import resized
 from pytest_navigator.steps.timing_sample import timed_batch
 from pytest_navigator.workspace import Workspace
 

@@ -29,8 +29,8 @@ from pytest_navigator.formats.torch import TorchFormat
 from pytest_navigator.formats.torchscript import TorchScriptConfig
 from pytest_navigator.formats.torchscript import TorchScriptFormat
 from pytest_navigator.frameworks.torch import TorchFramework
-from pytest_navigator.profiling import Windows
-from pytest_navigator.profiling import measure
+from pytest_navigator.profiling.measuring import Windows
+from pytest_navigator.profiling.measuring import measure
 from pytest_navigator.records import Signature
 from pytest_navigator.records import TensorSpec
 

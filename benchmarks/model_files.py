@@ -25,8 +25,8 @@ import onnx
 import yaml
 from costs import table
 
+from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.package import open_package
-from pytest_navigator.tolerances import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

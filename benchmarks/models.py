@@ -101,8 +101,8 @@ import pytest
 sys.path.insert(0, {benchmarks!r})
 
 from models import build
-from pytest_navigator.config import NavConfig
-from pytest_navigator.profiling import OptimizationProfile
+from pytest_navigator.configuration.config import NavConfig
+from pytest_navigator.profiling.measuring import OptimizationProfile
 
 nav_config = NavConfig(
     name={name!r},

@@ -24,9 +24,9 @@ import onnxruntime
 import torch
 from torch import nn
 
-from pytest_navigator import measures
-from pytest_navigator.tolerances import DEFAULTS
-from pytest_navigator.tolerances import number
+from pytest_navigator.comparison import measures
+from pytest_navigator.comparison.tolerances import DEFAULTS
+from pytest_navigator.comparison.tolerances import number
 
 Infer = Callable[[torch.Tensor], torch.Tensor]
 TYPES = {"fp64": torch.float64, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

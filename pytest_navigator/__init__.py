@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from pytest_navigator.api import python as python
     from pytest_navigator.api import tensorflow as tensorflow
     from pytest_navigator.api import torch as torch
-    from pytest_navigator.config import NavConfig as NavConfig
+    from pytest_navigator.comparison.tolerances import cosine as cosine
+    from pytest_navigator.comparison.tolerances import share as share
+    from pytest_navigator.comparison.tolerances import unchecked as unchecked
+    from pytest_navigator.configuration.config import NavConfig as NavConfig
+    from pytest_navigator.configuration.profile_config import MeasurementMode as MeasurementMode
+    from pytest_navigator.configuration.profile_config import OptimizationProfile as OptimizationProfile
+    from pytest_navigator.configuration.profile_config import ProfilerConfig as ProfilerConfig
     from pytest_navigator.enums import Format as Format
     from pytest_navigator.enums import RuntimeProvider as RuntimeProvider
     from pytest_navigator.enums import TensorRTPrecision as TensorRTPrecision
@@ -49,20 +55,14 @@ if TYPE_CHECKING:
     )
     from pytest_navigator.package.strategies import MinLatencyStrategy as MinLatencyStrategy
     from pytest_navigator.package.strategies import SelectedRuntimeStrategy as SelectedRuntimeStrategy
-    from pytest_navigator.profile_config import MeasurementMode as MeasurementMode
-    from pytest_navigator.profile_config import OptimizationProfile as OptimizationProfile
-    from pytest_navigator.profile_config import ProfilerConfig as ProfilerConfig
     from pytest_navigator.records import Variant as Variant
     from pytest_navigator.runners.base import Runner as Runner
-    from pytest_navigator.structure import Call as Call
-    from pytest_navigator.tolerances import cosine as cosine
-    from pytest_navigator.tolerances import share as share
-    from pytest_navigator.tolerances import unchecked as unchecked
+    from pytest_navigator.samples.structure import Call as Call
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "NavConfig": "config",
+    "NavConfig": "configuration.config",
     "Format": "enums",
     "RuntimeProvider": "enums",
     "TensorRTPrecision": "enums",
@@ -93,15 +93,15 @@ _HOMES = {
     "MaxThroughputWithLatencyBudgetStrategy": "package.strategies",
     "MinLatencyStrategy": "package.strategies",
     "SelectedRuntimeStrategy": "package.strategies",
-    "MeasurementMode": "profile_config",
-    "OptimizationProfile": "profile_config",
-    "ProfilerConfig": "profile_config",
+    "MeasurementMode": "configuration.profile_config",
+    "OptimizationProfile": "configuration.profile_config",
+    "ProfilerConfig": "configuration.profile_config",
     "Variant": "records",
     "Runner": "runners.base",
-    "Call": "structure",
-    "cosine": "tolerances",
-    "share": "tolerances",
-    "unchecked": "tolerances",
+    "Call": "samples.structure",
+    "cosine": "comparison.tolerances",
+    "share": "comparison.tolerances",
+    "unchecked": "comparison.tolerances",
 }
 
 _ENTRIES = ("jax", "onnx", "python", "tensorflow", "torch")

@@ -69,7 +69,7 @@ class ConftestModule(pytest.Module):
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         """Return what the plugin plants here, and the file's tests."""
-        from pytest_navigator.collection import planted_in_conftest
+        from pytest_navigator.collecting.collection import planted_in_conftest
 
         if self.with_tests:
             return PyCollector.collect(self)

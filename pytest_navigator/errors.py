@@ -14,7 +14,7 @@ class NavigatorError(Exception):
 
     def __str__(self) -> str:
         """Return the message; what files of others say in it does not steer the terminal that it is for."""
-        from pytest_navigator.printable import printable
+        from pytest_navigator.reporting.printable import printable
 
         return printable(super().__str__())
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.instead import instead
 from pytest_navigator.package import check_writable
 from pytest_navigator.package import partial_path
 from pytest_navigator.package import read_results
-from pytest_navigator.report import short_path
-from pytest_navigator.report import summary
-from pytest_navigator.shortcomings import unfit
-from pytest_navigator.shortcomings import unmet
-from pytest_navigator.shortcomings import unreported
-from pytest_navigator.shortcomings import unverified
+from pytest_navigator.planning.instead import instead
+from pytest_navigator.reporting.report import short_path
+from pytest_navigator.reporting.report import summary
+from pytest_navigator.reporting.shortcomings import unfit
+from pytest_navigator.reporting.shortcomings import unmet
+from pytest_navigator.reporting.shortcomings import unreported
+from pytest_navigator.reporting.shortcomings import unverified
 
 if TYPE_CHECKING:
     from pytest_navigator.package import Results
@@ -60,7 +60,7 @@ def write_all(run: Run, *, complete: bool) -> list[Written]:
     Args:
         complete: whether the session came to its end.
     """
-    from pytest_navigator.conversions import write_results
+    from pytest_navigator.reporting.conversions import write_results
 
     recorded, unreadable = _recorded(run)
     write_results(run, recorded)
@@ -84,7 +84,7 @@ def _recorded(run: Run) -> tuple[list[tuple[SuiteFolder, Results]], list[Written
 
 
 def _write(run: Run, folder: SuiteFolder, results: Results, complete: bool) -> Written:
-    from pytest_navigator.conversions import deliver
+    from pytest_navigator.reporting.conversions import deliver
 
     try:
         saved = _pack(run, results, folder.path, complete)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator import options
+from pytest_navigator.configuration import options
 
 if TYPE_CHECKING:
     from pytest_navigator.formats.base import Format

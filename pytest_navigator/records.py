@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from typing import TypeVar
 
-from pytest_navigator.described import described
 from pytest_navigator.errors import PackageError
+from pytest_navigator.samples.described import described
 
 JSON = Any
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Signature:
 
     Attributes:
         inputs, outputs: the tensors, in the order in which the structures are flattened.
-        input_tree: structure of `(args, kwargs)`; see `pytest_navigator.structure`.
+        input_tree: structure of `(args, kwargs)`; see `pytest_navigator.samples.structure`.
         output_tree: structure of the model's return value.
         batch_dim: the batch axis, None for a model without one.
         array_type: whose arrays the source takes and gives: "torch", "tensorflow", "jax", "numpy".

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
-from pytest_navigator.importing import path_of
+from pytest_navigator.isolation.importing import path_of
 from pytest_navigator.records import RunnerRecord
 
 if TYPE_CHECKING:

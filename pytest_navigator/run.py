@@ -19,22 +19,22 @@ from typing import Any
 
 import pytest
 
-from pytest_navigator import matrix as matrices
 from pytest_navigator.cache.store import Store
-from pytest_navigator.described import described
-from pytest_navigator.detection import framework_of
+from pytest_navigator.collecting.detection import framework_of
+from pytest_navigator.collecting.live import seeded
+from pytest_navigator.collecting.named import NamedModels
+from pytest_navigator.collecting.named import named_models
+from pytest_navigator.configuration.options import suite_settings
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.files.package_matrix import package_matrix
-from pytest_navigator.live import seeded
-from pytest_navigator.named import NamedModels
-from pytest_navigator.named import named_models
-from pytest_navigator.options import suite_settings
 from pytest_navigator.packing import check_target
-from pytest_navigator.progress import Progress
+from pytest_navigator.planning import matrix as matrices
 from pytest_navigator.records import SuiteRecord
 from pytest_navigator.records import save
 from pytest_navigator.registry import Registry
 from pytest_navigator.registry import registry_of
+from pytest_navigator.reporting.progress import Progress
+from pytest_navigator.samples.described import described
 from pytest_navigator.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_navigator.child import Child
-    from pytest_navigator.collection import Place
-    from pytest_navigator.config import NavConfig
+    from pytest_navigator.collecting.collection import Place
+    from pytest_navigator.configuration.config import NavConfig
+    from pytest_navigator.configuration.options import RunOptions
+    from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.files.config import FileConfig
-    from pytest_navigator.matrix import Matrix
-    from pytest_navigator.options import RunOptions
-    from pytest_navigator.settings import Settings
+    from pytest_navigator.isolation.child import Child
+    from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.workspace import SuiteFolder
 
 RUN = pytest.StashKey["Run"]()
@@ -192,8 +192,8 @@ class Run:
     @property
     def child(self) -> Child:
         """The child of this process; its imports overlap what this process does."""
-        from pytest_navigator.child import Child
-        from pytest_navigator.child import parent_settings
+        from pytest_navigator.isolation.child import Child
+        from pytest_navigator.isolation.child import parent_settings
 
         if self._child is None:
             self._child = Child(cwd=self.project)

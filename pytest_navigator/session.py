@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 
 from pytest_navigator import __version__
-from pytest_navigator import collection
-from pytest_navigator import generation
 from pytest_navigator import packing
-from pytest_navigator import verification
 from pytest_navigator._compat import item_of
 from pytest_navigator.cache import store
+from pytest_navigator.collecting import collection
+from pytest_navigator.collecting import generation
+from pytest_navigator.collecting import verification
+from pytest_navigator.collecting.item import OUTCOME
+from pytest_navigator.configuration.options import run_options
+from pytest_navigator.configuration.settings import config_lines
 from pytest_navigator.devices.assignment import release
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.libraries import tensorrt_title
@@ -24,14 +27,11 @@ from pytest_navigator.devices.records import one_line
 from pytest_navigator.devices.shared import sharing
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.item import OUTCOME
-from pytest_navigator.options import run_options
-from pytest_navigator.printable import printable
-from pytest_navigator.report import short_path
+from pytest_navigator.reporting.printable import printable
+from pytest_navigator.reporting.report import short_path
+from pytest_navigator.reporting.summary_figures import cached_text
 from pytest_navigator.run import RUN
 from pytest_navigator.run import Run
-from pytest_navigator.settings import config_lines
-from pytest_navigator.summary_figures import cached_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -62,7 +62,7 @@ def start(config: pytest.Config) -> None:
     config.pluginmanager.register(Session(run), "navigator-session")
     config.pluginmanager.register(verification.Fixtures(), "navigator-fixtures")
     if not config.pluginmanager.hasplugin("benchmark"):
-        from pytest_navigator.benchmark import NullBenchmark
+        from pytest_navigator.profiling.benchmark import NullBenchmark
 
         config.pluginmanager.register(NullBenchmark(), "navigator-benchmark")
 
@@ -198,7 +198,7 @@ class Controller:
         if run.options.cache:
             store.prepare(run.options.cache, run.options.workspace)
         if run.file_config.output_path:
-            from pytest_navigator import conversions
+            from pytest_navigator.reporting import conversions
 
             conversions.check(run)
         lock = run.workspace.claim(resume=run.options.resume)

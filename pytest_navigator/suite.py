@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_navigator.item import SuiteItem
+    from pytest_navigator.collecting.item import SuiteItem
 
 
 @pytest.mark.usefixtures("nav_model", "nav_dataloader")
@@ -17,7 +17,7 @@ class NavigatorSuite:
     @pytest.fixture
     def navigator(self, request: pytest.FixtureRequest) -> SuiteItem:
         """The suite, seen from one of its items."""
-        from pytest_navigator.item import suite_item
+        from pytest_navigator.collecting.item import suite_item
 
         return suite_item(request)
 

@@ -10,11 +10,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from pytest_navigator.npz import dtype_name
 from pytest_navigator.records import Signature
 from pytest_navigator.records import TensorSpec
-from pytest_navigator.structure import flatten_call
-from pytest_navigator.structure import flatten_output
+from pytest_navigator.samples.npz import dtype_name
+from pytest_navigator.samples.structure import flatten_call
+from pytest_navigator.samples.structure import flatten_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable

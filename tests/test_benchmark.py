@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_navigator.profiling import summary
+from pytest_navigator.profiling.measuring import summary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ LATENCIES = [1_250_000, 1_750_000, 9_000_001, 1_333_333, 77]
 RESULT = summary([LATENCIES], 4, stability="unstable", contention=0.25)
 CONFTEST = """
 import pytest
-from pytest_navigator.benchmark import NullBenchmark, prepare
+from pytest_navigator.profiling.benchmark import NullBenchmark, prepare
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
@@ -35,8 +35,8 @@ def pytest_configure(config):
 """
 TEST = f"""
 import pytest
-from pytest_navigator.benchmark import measured, replay_item
-from pytest_navigator.profiling import summary
+from pytest_navigator.profiling.benchmark import measured, replay_item
+from pytest_navigator.profiling.measuring import summary
 from pytest_navigator.records import Outcome, Status
 
 RESULT = summary([{LATENCIES}], 4, stability="unstable", contention=0.25)
@@ -48,7 +48,7 @@ def test_replays(request, benchmark):
 """
 FAILING = """
 import pytest
-from pytest_navigator.benchmark import measured
+from pytest_navigator.profiling.benchmark import measured
 
 def test_replays(benchmark):
     with measured(benchmark):
@@ -188,7 +188,7 @@ def test_a_skip_before_the_replay_is_a_skip(pytester: pytest.Pytester) -> None:
 
 def test_preparing_an_item_again_keeps_its_clock(replays: pytest.Pytester) -> None:
     replays.makepyfile(
-        TEST + "\nfrom pytest_navigator.benchmark import prepare\n"
+        TEST + "\nfrom pytest_navigator.profiling.benchmark import prepare\n"
         "@pytest.fixture(autouse=True)\ndef again(request, benchmark):\n    prepare(request.node)\n"
     )
 

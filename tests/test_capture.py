@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from pytest_navigator.capture import redirected
-from pytest_navigator.capture import tail
+from pytest_navigator.isolation.capture import redirected
+from pytest_navigator.isolation.capture import tail
 
 CLOSED = """
 import os, sys
 from pathlib import Path
-from pytest_navigator.capture import redirected
+from pytest_navigator.isolation.capture import redirected
 {before}
 with redirected(Path({log!r})):
     print("out"); print("err", file=sys.stderr); os.write(1, b"one\\n"); os.write(2, b"two\\n"); os.system("echo three")

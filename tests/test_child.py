@@ -14,32 +14,32 @@ import psutil
 import pytest
 from children import ERRORS
 
-from pytest_navigator.child import Child
-from pytest_navigator.child import parent_settings
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
-from pytest_navigator.process import describe_end
+from pytest_navigator.isolation.child import Child
+from pytest_navigator.isolation.child import parent_settings
+from pytest_navigator.isolation.process import describe_end
 
 TESTS = Path(__file__).parent
 LIMIT = 30.0
 SCRIPT = """
 from pathlib import Path
-from pytest_navigator.child import Child
+from pytest_navigator.isolation.child import Child
 child = Child(python_path=[{tests!r}])
 print("result", child.call("children:echo", {{"x": 1}}, log=Path("log"), timeout=30).result)
 child.close()
 """
 NATIVE_NAP = """
 from pathlib import Path
-from pytest_navigator.child import Child
+from pytest_navigator.isolation.child import Child
 Child(python_path=[{tests!r}]).call("children:native_nap", {{"started": {started!r}}}, log=Path("log"), timeout=60)
 """
 INTERRUPTED = """
 import os, signal, threading, time
 from pathlib import Path
-from pytest_navigator.child import Child
+from pytest_navigator.isolation.child import Child
 child = Child(python_path=[{tests!r}])
 child.start()
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -289,7 +289,7 @@ def test_a_call_without_an_answer_ends_at_its_limit_with_all_that_it_started(cal
 
 
 def test_a_child_that_only_closes_its_socket_is_ended(call, monkeypatch):
-    monkeypatch.setattr("pytest_navigator.process.EXIT_LIMIT", 0.2)
+    monkeypatch.setattr("pytest_navigator.isolation.process.EXIT_LIMIT", 0.2)
 
     assert failure(call, "close_all_descriptors").kind == "disconnected"
 
@@ -329,7 +329,7 @@ def test_all_output_of_a_call_is_in_its_log(call, tmp_path):
 def test_the_child_is_set_up_for_its_job(call):
     state = call("state").result
 
-    assert state["main"] == "pytest_navigator.worker"
+    assert state["main"] == "pytest_navigator.isolation.worker"
     assert state["path"][0] == str(TESTS)
     assert set(filter(None, sys.path)) <= set(state["path"])
     assert state["PYTHONPATH"] == os.environ.get("PYTHONPATH")
@@ -400,7 +400,7 @@ def test_a_module_that_ends_the_child_is_logged_and_fails_only_who_needs_it(tmp_
 
 def test_a_module_whose_import_hangs_is_logged_and_left_out(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("WAITING_IMPORT", str(tmp_path))
-    monkeypatch.setattr("pytest_navigator.process.START_LIMIT", 2.0)
+    monkeypatch.setattr("pytest_navigator.isolation.process.START_LIMIT", 2.0)
     with importing("waiting_import") as child:
         modules = child.call("children:state", {}, log=tmp_path / "log", timeout=LIMIT).result["modules"]
 
@@ -560,7 +560,7 @@ def test_a_setting_that_does_not_exist_is_refused():
 
 def test_the_parents_settings_are_those_of_frameworks_that_it_has_imported():
     code = (
-        "import sys; from pytest_navigator.child import parent_settings; before = parent_settings();"
+        "import sys; from pytest_navigator.isolation.child import parent_settings; before = parent_settings();"
         "print(before, 'torch' in sys.modules)"
     )
     import torch

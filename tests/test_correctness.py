@@ -13,22 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from pytest_navigator import measures
-from pytest_navigator.config import NavConfig
-from pytest_navigator.correctness import Comparison
-from pytest_navigator.correctness import judge
-from pytest_navigator.correctness import one_line
-from pytest_navigator.correctness import table
+from pytest_navigator.comparison import measures
+from pytest_navigator.comparison.correctness import Comparison
+from pytest_navigator.comparison.correctness import judge
+from pytest_navigator.comparison.correctness import one_line
+from pytest_navigator.comparison.correctness import table
+from pytest_navigator.comparison.suggestions import round_up
+from pytest_navigator.comparison.tolerances import DEFAULTS
+from pytest_navigator.comparison.tolerances import Rule
+from pytest_navigator.comparison.tolerances import cosine
+from pytest_navigator.comparison.tolerances import default
+from pytest_navigator.comparison.tolerances import share
+from pytest_navigator.comparison.tolerances import unchecked
+from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.records import OutputReport
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
-from pytest_navigator.suggestions import round_up
-from pytest_navigator.tolerances import DEFAULTS
-from pytest_navigator.tolerances import Rule
-from pytest_navigator.tolerances import cosine
-from pytest_navigator.tolerances import default
-from pytest_navigator.tolerances import share
-from pytest_navigator.tolerances import unchecked
 
 DTYPES = [
     "float64",

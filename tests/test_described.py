@@ -13,11 +13,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_navigator.described import described
-from pytest_navigator.described import foreign
 from pytest_navigator.records import Variant
 from pytest_navigator.records import load
 from pytest_navigator.records import save
+from pytest_navigator.samples.described import described
+from pytest_navigator.samples.described import foreign
 
 
 def translate(x: object) -> object:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from pytest_navigator.collecting.live import digest_of_arrays
+from pytest_navigator.collecting.live import live_section
+from pytest_navigator.collecting.live import seeded
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.frameworks.torch import TorchFramework
-from pytest_navigator.live import digest_of_arrays
-from pytest_navigator.live import live_section
-from pytest_navigator.live import seeded
 
 
 def draws() -> tuple[float, float, float]:

@@ -9,13 +9,13 @@ from pytest_navigator import OnnxConfig
 from pytest_navigator import OptimizationProfile
 from pytest_navigator import TorchScriptConfig
 from pytest_navigator import plugin
+from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.matrix import Matrix
-from pytest_navigator.matrix import Step
-from pytest_navigator.matrix import build
+from pytest_navigator.planning.matrix import Matrix
+from pytest_navigator.planning.matrix import Step
+from pytest_navigator.planning.matrix import build
 from pytest_navigator.registry import Registry
 from pytest_navigator.registry import registry_of
-from pytest_navigator.settings import resolve
 
 FORMATS = "formats = torchscript (--nav-formats) leave it out; write --nav-formats=torchscript,onnx"
 ON_REQUEST = (

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.messages import decode
-from pytest_navigator.messages import encode
-from pytest_navigator.messages import error_fields
-from pytest_navigator.messages import error_from
-from pytest_navigator.messages import one_line
+from pytest_navigator.isolation.messages import decode
+from pytest_navigator.isolation.messages import encode
+from pytest_navigator.isolation.messages import error_fields
+from pytest_navigator.isolation.messages import error_from
+from pytest_navigator.isolation.messages import one_line
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

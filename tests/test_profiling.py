@@ -17,15 +17,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.profiling import MeasurementMode
-from pytest_navigator.profiling import OptimizationProfile
-from pytest_navigator.profiling import ProfilerConfig
-from pytest_navigator.profiling import Windows
-from pytest_navigator.profiling import batch_ids
-from pytest_navigator.profiling import batch_of
-from pytest_navigator.profiling import caveat
-from pytest_navigator.profiling import measure
-from pytest_navigator.profiling import summary
+from pytest_navigator.profiling.measuring import MeasurementMode
+from pytest_navigator.profiling.measuring import OptimizationProfile
+from pytest_navigator.profiling.measuring import ProfilerConfig
+from pytest_navigator.profiling.measuring import Windows
+from pytest_navigator.profiling.measuring import batch_ids
+from pytest_navigator.profiling.measuring import batch_of
+from pytest_navigator.profiling.measuring import caveat
+from pytest_navigator.profiling.measuring import measure
+from pytest_navigator.profiling.measuring import summary
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured

@@ -18,7 +18,7 @@ from documents import not_seen
 from documents import run
 
 from pytest_navigator import NavConfig
-from pytest_navigator.settings import OPTIONS
+from pytest_navigator.configuration.settings import OPTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,13 +12,13 @@ from numpy_framework import NumpyFramework
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
-from pytest_navigator.samples import Limits
-from pytest_navigator.samples import Samples
-from pytest_navigator.samples import batch_size
-from pytest_navigator.samples import read_loader
-from pytest_navigator.structure import Call
-from pytest_navigator.structure import call_of
-from pytest_navigator.structure import flatten_call
+from pytest_navigator.samples.reading import Limits
+from pytest_navigator.samples.reading import Samples
+from pytest_navigator.samples.reading import batch_size
+from pytest_navigator.samples.reading import read_loader
+from pytest_navigator.samples.structure import Call
+from pytest_navigator.samples.structure import call_of
+from pytest_navigator.samples.structure import flatten_call
 
 
 def flatten(sample):

@@ -9,20 +9,20 @@ from numpy_framework import NumpyFramework
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.records import TensorSpec
-from pytest_navigator.samples import Limits
-from pytest_navigator.samples import batch_size
-from pytest_navigator.samples import read_loader
-from pytest_navigator.signatures import Run
-from pytest_navigator.signatures import check_output_axes
-from pytest_navigator.signatures import infer_inputs
-from pytest_navigator.signatures import infer_outputs
-from pytest_navigator.signatures import optimal_batch_size
-from pytest_navigator.signatures import resized
-from pytest_navigator.signatures import row
-from pytest_navigator.signatures import trt_profile
-from pytest_navigator.signatures import with_constant_batch
-from pytest_navigator.structure import call_of
-from pytest_navigator.structure import flatten_call
+from pytest_navigator.samples.reading import Limits
+from pytest_navigator.samples.reading import batch_size
+from pytest_navigator.samples.reading import read_loader
+from pytest_navigator.samples.signatures import Run
+from pytest_navigator.samples.signatures import check_output_axes
+from pytest_navigator.samples.signatures import infer_inputs
+from pytest_navigator.samples.signatures import infer_outputs
+from pytest_navigator.samples.signatures import optimal_batch_size
+from pytest_navigator.samples.signatures import resized
+from pytest_navigator.samples.signatures import row
+from pytest_navigator.samples.signatures import trt_profile
+from pytest_navigator.samples.signatures import with_constant_batch
+from pytest_navigator.samples.structure import call_of
+from pytest_navigator.samples.structure import flatten_call
 
 
 def ones(*shape, dtype="float32"):

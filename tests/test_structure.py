@@ -16,14 +16,14 @@ from numpy_framework import Wrapped
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
-from pytest_navigator.structure import Call
-from pytest_navigator.structure import call_of
-from pytest_navigator.structure import difference
-from pytest_navigator.structure import flatten_call
-from pytest_navigator.structure import flatten_output
-from pytest_navigator.structure import model_navigator_tree
-from pytest_navigator.structure import unflatten
-from pytest_navigator.structure import unflatten_call
+from pytest_navigator.samples.structure import Call
+from pytest_navigator.samples.structure import call_of
+from pytest_navigator.samples.structure import difference
+from pytest_navigator.samples.structure import flatten_call
+from pytest_navigator.samples.structure import flatten_output
+from pytest_navigator.samples.structure import model_navigator_tree
+from pytest_navigator.samples.structure import unflatten
+from pytest_navigator.samples.structure import unflatten_call
 
 A, B, C = (np.full((2, i), float(i), "float32") for i in (1, 2, 3))
 FRAMEWORK = NumpyFramework()

@@ -6,22 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_navigator.comparison.tolerances import DEFAULTS
+from pytest_navigator.comparison.tolerances import TEXTS
+from pytest_navigator.comparison.tolerances import Rule
+from pytest_navigator.comparison.tolerances import cosine
+from pytest_navigator.comparison.tolerances import default
+from pytest_navigator.comparison.tolerances import functions
+from pytest_navigator.comparison.tolerances import number
+from pytest_navigator.comparison.tolerances import parse
+from pytest_navigator.comparison.tolerances import resolve
+from pytest_navigator.comparison.tolerances import share
+from pytest_navigator.comparison.tolerances import unchecked
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.records import TensorSpec
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
 from pytest_navigator.steps.correctness import computed_in
-from pytest_navigator.tolerances import DEFAULTS
-from pytest_navigator.tolerances import TEXTS
-from pytest_navigator.tolerances import Rule
-from pytest_navigator.tolerances import cosine
-from pytest_navigator.tolerances import default
-from pytest_navigator.tolerances import functions
-from pytest_navigator.tolerances import number
-from pytest_navigator.tolerances import parse
-from pytest_navigator.tolerances import resolve
-from pytest_navigator.tolerances import share
-from pytest_navigator.tolerances import unchecked
 
 LOGITS = TensorSpec("logits", (-1, 10), "float32")
 HIDDEN = TensorSpec("hidden", (-1, 8), "float16")

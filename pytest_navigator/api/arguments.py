@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.config import NavConfig
+from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.enums import Format
 from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import ConfigError

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.config import NavConfig
-    from pytest_navigator.proxies import RunnerProxy
+    from pytest_navigator.collecting.proxies import RunnerProxy
+    from pytest_navigator.configuration.config import NavConfig
 
     Sample = dict[str, np.ndarray]
     VerifyFunction = Callable[[Iterable[Sample], Iterable[Sample]], bool]

@@ -25,10 +25,10 @@ from pytest_navigator.api.turns import here
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import SourceError
+from pytest_navigator.reporting.tracebacks import debugging
+from pytest_navigator.reporting.tracebacks import users_frames
 from pytest_navigator.run import CALLER
 from pytest_navigator.run import UNASKED
-from pytest_navigator.tracebacks import debugging
-from pytest_navigator.tracebacks import users_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

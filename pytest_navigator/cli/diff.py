@@ -13,7 +13,7 @@ from pytest_navigator.package.comparing import VALUES
 from pytest_navigator.package.comparing import differences
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import recorded
-from pytest_navigator.printable import one_line
+from pytest_navigator.reporting.printable import one_line
 
 
 def add(parser: argparse.ArgumentParser) -> None:

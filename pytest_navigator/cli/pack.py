@@ -14,7 +14,7 @@ from pytest_navigator.errors import PackageError
 from pytest_navigator.package import git_state
 from pytest_navigator.package import pack
 from pytest_navigator.package import read_results
-from pytest_navigator.report import summary
+from pytest_navigator.reporting.report import summary
 from pytest_navigator.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import recorded
-from pytest_navigator.printable import one_line
-from pytest_navigator.report import summary
+from pytest_navigator.reporting.printable import one_line
+from pytest_navigator.reporting.report import summary
 
 if TYPE_CHECKING:
     import argparse

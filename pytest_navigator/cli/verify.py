@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.package.reader import open_package
-from pytest_navigator.printable import one_line
+from pytest_navigator.reporting.printable import one_line
 
 if TYPE_CHECKING:
     import argparse

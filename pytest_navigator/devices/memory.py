@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 
-from pytest_navigator.machine import nvml
+from pytest_navigator.profiling.machine import nvml
 
 MIB = 2**20
 MOST = 1024

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.config import NavConfig
+from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.files import values

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_navigator.config import NavConfig
+    from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Description
     from pytest_navigator.records import TensorSpec

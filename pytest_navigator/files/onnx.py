@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.comparison.tolerances import PRECISIONS
 from pytest_navigator.errors import SourceError
-from pytest_navigator.npz import dtype_name
 from pytest_navigator.records import Description
 from pytest_navigator.records import TensorSpec
-from pytest_navigator.tolerances import PRECISIONS
+from pytest_navigator.samples.npz import dtype_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

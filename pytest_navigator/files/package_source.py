@@ -8,7 +8,10 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.config import NavConfig
+from pytest_navigator.comparison.tolerances import Rule
+from pytest_navigator.configuration.config import NavConfig
+from pytest_navigator.configuration.profile_config import OptimizationProfile
+from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.devices.bound import recorded as built_with
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
@@ -19,12 +22,9 @@ from pytest_navigator.package.recorded import recorded
 from pytest_navigator.package.recorded import records_of
 from pytest_navigator.package.selection import DATA
 from pytest_navigator.package.selection import artifact_names
-from pytest_navigator.profile_config import OptimizationProfile
-from pytest_navigator.profile_config import ProfilerConfig
 from pytest_navigator.records import Case
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
-from pytest_navigator.tolerances import Rule
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,14 +10,14 @@ import ml_dtypes
 import numpy as np
 import psutil
 
+from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.files.shapes import KINDS
 from pytest_navigator.files.shapes import bytes_of
 from pytest_navigator.files.shapes import plan
-from pytest_navigator.npz import dtype_of
 from pytest_navigator.records import TEXT_TYPES
-from pytest_navigator.tolerances import number
+from pytest_navigator.samples.npz import dtype_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

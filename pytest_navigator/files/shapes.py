@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.files.signature_text import with_batch
-from pytest_navigator.npz import dtype_of
 from pytest_navigator.records import TEXT_TYPES
-from pytest_navigator.signatures import optimal_batch_size
+from pytest_navigator.samples.npz import dtype_of
+from pytest_navigator.samples.signatures import optimal_batch_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

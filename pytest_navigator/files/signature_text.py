@@ -13,9 +13,9 @@ from typing import Any
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.files.yaml_file import read_mapping
-from pytest_navigator.npz import dtype_name
-from pytest_navigator.npz import dtype_of
 from pytest_navigator.records import TensorSpec
+from pytest_navigator.samples.npz import dtype_name
+from pytest_navigator.samples.npz import dtype_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection

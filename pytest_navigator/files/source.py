@@ -13,15 +13,15 @@ from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.errors import unknown
 from pytest_navigator.frameworks.base import Source
-from pytest_navigator.importing import path_of
-from pytest_navigator.npz import dtype_name
+from pytest_navigator.isolation.importing import path_of
 from pytest_navigator.records import Description
 from pytest_navigator.records import Signature
 from pytest_navigator.records import structured
-from pytest_navigator.structure import Call
-from pytest_navigator.structure import flatten_call
-from pytest_navigator.structure import unflatten
-from pytest_navigator.structure import unflatten_call
+from pytest_navigator.samples.npz import dtype_name
+from pytest_navigator.samples.structure import Call
+from pytest_navigator.samples.structure import flatten_call
+from pytest_navigator.samples.structure import unflatten
+from pytest_navigator.samples.structure import unflatten_call
 from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:

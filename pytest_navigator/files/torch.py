@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from pytest_navigator.comparison.tolerances import PRECISIONS
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.given import signature_of
 from pytest_navigator.records import Description
 from pytest_navigator.records import TensorSpec
-from pytest_navigator.tolerances import PRECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,8 +88,8 @@ def _call(program: torch.export.ExportedProgram, names: list[str]) -> JSON:
     from torch.utils._pytree import tree_unflatten
 
     from pytest_navigator.frameworks.python import PythonFramework
-    from pytest_navigator.structure import Call
-    from pytest_navigator.structure import flatten_call
+    from pytest_navigator.samples.structure import Call
+    from pytest_navigator.samples.structure import flatten_call
 
     args, kwargs = tree_unflatten([np.zeros(()) for _ in names], program.call_spec.in_spec)
     return flatten_call(Call(*args, **kwargs), (), names, PythonFramework())[0]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeVar
 
-from pytest_navigator import settings
+from pytest_navigator.configuration import settings
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 
@@ -87,7 +87,7 @@ def specs(value: Any, where: str) -> tuple[TensorSpec, ...]:
 
 def tolerances(value: Any, where: str) -> dict[str, float]:
     """Return `{output: tolerance}` of `{"": 1e-5, logits: 1e-4}`, `["1e-5", "logits=1e-4"]` or a number."""
-    from pytest_navigator.tolerances import tolerance
+    from pytest_navigator.comparison.tolerances import tolerance
 
     return _named(value, tolerance, where, "a number, name=number, or a mapping of names to numbers", separators="=:")
 

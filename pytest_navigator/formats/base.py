@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
-from pytest_navigator.config import KnownFields
+from pytest_navigator.configuration.config import KnownFields
 from pytest_navigator.records import LoaderRecord
 from pytest_navigator.records import Variant
 
@@ -96,10 +96,10 @@ class Format(ABC):
     """Whether it is made when nobody says what to make."""
 
     requires: ClassVar[tuple[str, ...]] = ()
-    """What making it needs: packages that can be imported, and other names in `pytest_navigator.requirements`."""
+    """What making it needs: packages that can be imported, and other names in `planning.requirements`."""
 
     reads_with: ClassVar[tuple[str, ...]] = ()
-    """What `describe` needs, beside what the runners need: names in `pytest_navigator.requirements`."""
+    """What `describe` needs, beside what the runners need: names in `pytest_navigator.planning.requirements`."""
 
     bound: ClassVar[bool] = False
     """Whether an artifact runs only where it was built: on such a GPU, with such a version of its library."""

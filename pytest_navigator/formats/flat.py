@@ -12,9 +12,9 @@ from pytest_navigator.errors import Unavailable
 from pytest_navigator.formats.traces import without_folders
 from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.frameworks.torch import calling
+from pytest_navigator.planning.requirements import missing
 from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.reproduce.code import identifiers
-from pytest_navigator.requirements import missing
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.runners.torch import moved_copy
 
@@ -75,7 +75,7 @@ def flat_module(model: torch.nn.Module, signature: Signature) -> torch.nn.Module
     """
     import torch
 
-    from pytest_navigator.structure import unflatten_call
+    from pytest_navigator.samples.structure import unflatten_call
 
     names = [spec.name for spec in signature.inputs]
     if text := [spec.name for spec in signature.outputs if spec.dtype in TEXT_TYPES.values()]:

@@ -68,7 +68,7 @@ def _flat(source: TensorFlowSource, signature: Signature) -> Any:
     """Return a function that takes the inputs by position and returns the outputs by name."""
     import tensorflow as tf
 
-    from pytest_navigator.structure import unflatten_call
+    from pytest_navigator.samples.structure import unflatten_call
 
     names = [spec.name for spec in signature.inputs]
 

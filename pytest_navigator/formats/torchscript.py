@@ -221,7 +221,7 @@ def _has_dict(tree: JSON) -> bool:
 
 def _trace_inputs(model: torch.nn.Module, tensors: Example, signature: Signature) -> dict[str, Any]:
     """Return the arguments of `torch.jit.trace`, which takes positional or keyword examples but not both."""
-    from pytest_navigator.structure import unflatten_call
+    from pytest_navigator.samples.structure import unflatten_call
 
     names = [spec.name for spec in signature.inputs]
     call = unflatten_call(signature.input_tree, dict(zip(names, tensors, strict=True)))

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Description
+    from pytest_navigator.samples.structure import Call
     from pytest_navigator.steps.context import Context
-    from pytest_navigator.structure import Call
 
 
 class Framework(ABC):
@@ -118,7 +118,7 @@ class Source(ABC):
         Raises:
             SourceError: a mapping that would be the keyword arguments has keys that are not strings.
         """
-        from pytest_navigator.structure import call_of
+        from pytest_navigator.samples.structure import call_of
 
         return call_of(sample, self.framework.name)
 

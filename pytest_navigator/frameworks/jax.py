@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.comparison.tolerances import PRECISIONS
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
@@ -18,7 +19,6 @@ from pytest_navigator.reproduce.jax_model import arrays
 from pytest_navigator.reproduce.jax_model import filled
 from pytest_navigator.reproduce.jax_model import parameter_of
 from pytest_navigator.reproduce.jax_model import parts
-from pytest_navigator.tolerances import PRECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

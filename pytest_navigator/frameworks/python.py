@@ -9,9 +9,9 @@ from typing import Any
 from typing import ClassVar
 
 from pytest_navigator.errors import SourceError
-from pytest_navigator.flattening import type_name
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
+from pytest_navigator.samples.flattening import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.comparison.tolerances import PRECISIONS
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.reproduce.tensorflow_model import callable_of
 from pytest_navigator.reproduce.tensorflow_model import is_keras
-from pytest_navigator.structure import Call
-from pytest_navigator.structure import call_of
-from pytest_navigator.tolerances import PRECISIONS
+from pytest_navigator.samples.structure import Call
+from pytest_navigator.samples.structure import call_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

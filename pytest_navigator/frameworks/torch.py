@@ -11,10 +11,10 @@ from typing import Any
 from typing import ClassVar
 from typing import cast
 
+from pytest_navigator.comparison.tolerances import PRECISIONS
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
-from pytest_navigator.tolerances import PRECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator import requirements
 from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import engines
@@ -15,6 +14,7 @@ from pytest_navigator.package.arguments import check_arguments
 from pytest_navigator.package.runner import PackageRunner
 from pytest_navigator.package.selection import artifact_names
 from pytest_navigator.package.selection import holds
+from pytest_navigator.planning import requirements
 from pytest_navigator.registry import builtin
 from pytest_navigator.runners.base import Runner
 
@@ -140,7 +140,7 @@ def source_of(results: Results, model: object) -> Source:
         PackageError: it is another one, or of a framework that is not known here.
         SourceError: it is no model of the package's framework, or not ready for inference.
     """
-    from pytest_navigator.live import fingerprint
+    from pytest_navigator.collecting.live import fingerprint
 
     framework = _registry().frameworks.get(results.suite.framework)
     if framework is None:

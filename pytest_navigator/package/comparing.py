@@ -6,9 +6,9 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.package.results import profile_result
 from pytest_navigator.package.selection import artifact_names
-from pytest_navigator.tolerances import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

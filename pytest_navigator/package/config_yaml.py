@@ -6,7 +6,7 @@ import math
 import zipfile
 from typing import TYPE_CHECKING
 
-from pytest_navigator import tolerances
+from pytest_navigator.comparison import tolerances
 from pytest_navigator.devices import bound
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.records import plain

@@ -15,12 +15,14 @@ from pytest_navigator.package.choice import Wanted
 from pytest_navigator.package.choice import one_runtime
 from pytest_navigator.package.elsewhere import differences
 from pytest_navigator.package.recorded import recorded
-from pytest_navigator.printable import one_line
+from pytest_navigator.reporting.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
+    from pytest_navigator.configuration.profile_config import OptimizationProfile
+    from pytest_navigator.configuration.profile_config import ProfilerConfig
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.package.reader import PackageFile
     from pytest_navigator.package.results import Results
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from pytest_navigator.package.strategies import Figure
     from pytest_navigator.package.strategies import Strategy
     from pytest_navigator.package.workdir import Workdir
-    from pytest_navigator.profile_config import OptimizationProfile
-    from pytest_navigator.profile_config import ProfilerConfig
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Variant
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.configuration.profile_config import check_profile
 from pytest_navigator.devices.kinds import kind_of
 from pytest_navigator.package.descriptor import Package
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.workdir import Workdir
-from pytest_navigator.profile_config import check_profile
 
 if TYPE_CHECKING:
-    from pytest_navigator.profile_config import OptimizationProfile
-    from pytest_navigator.profile_config import ProfilerConfig
+    from pytest_navigator.configuration.profile_config import OptimizationProfile
+    from pytest_navigator.configuration.profile_config import ProfilerConfig
 
     Profile = OptimizationProfile | ProfilerConfig
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from pytest_navigator.npz import storable
 from pytest_navigator.records import write_atomically
+from pytest_navigator.samples.npz import storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

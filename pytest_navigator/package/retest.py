@@ -12,19 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.configuration.profile_config import check_profile
 from pytest_navigator.errors import PackageError
 from pytest_navigator.files.package_source import OWN_FORMATS
 from pytest_navigator.files.package_source import source_of
 from pytest_navigator.package.copying import write_copy
 from pytest_navigator.package.reader import open_package
-from pytest_navigator.profile_config import check_profile
 from pytest_navigator.records import plain
 
 if TYPE_CHECKING:
+    from pytest_navigator.configuration.profile_config import OptimizationProfile
+    from pytest_navigator.configuration.profile_config import ProfilerConfig
     from pytest_navigator.package.reader import PackageFile
     from pytest_navigator.package.results import Results
-    from pytest_navigator.profile_config import OptimizationProfile
-    from pytest_navigator.profile_config import ProfilerConfig
 
     Profile = OptimizationProfile | ProfilerConfig
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.feeds import called
-from pytest_navigator.feeds import check_arrays
-from pytest_navigator.feeds import check_feed
-from pytest_navigator.feeds import native
-from pytest_navigator.feeds import shape_problem
-from pytest_navigator.structure import Call
+from pytest_navigator.samples.feeds import called
+from pytest_navigator.samples.feeds import check_arrays
+from pytest_navigator.samples.feeds import check_feed
+from pytest_navigator.samples.feeds import native
+from pytest_navigator.samples.feeds import shape_problem
+from pytest_navigator.samples.structure import Call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,7 +155,7 @@ class PackageRunner:
         from polygraphy.common import TensorMetadata
         from polygraphy.datatype import DataType
 
-        from pytest_navigator.npz import dtype_of
+        from pytest_navigator.samples.npz import dtype_of
 
         metadata = TensorMetadata()
         for spec in self.signature.inputs:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_navigator.correctness import Comparison
-from pytest_navigator.correctness import one_line
+from pytest_navigator.comparison.correctness import Comparison
+from pytest_navigator.comparison.correctness import one_line
+from pytest_navigator.comparison.tolerances import Rule
+from pytest_navigator.comparison.tolerances import default
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.selection import DATA
 from pytest_navigator.package.status import setting
 from pytest_navigator.records import structured
-from pytest_navigator.tolerances import Rule
-from pytest_navigator.tolerances import default
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

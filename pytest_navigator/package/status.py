@@ -7,6 +7,7 @@ from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.package import compatible
 from pytest_navigator.package.details import details
 from pytest_navigator.package.names import SOURCE_COMMANDS
@@ -15,7 +16,6 @@ from pytest_navigator.package.privacy import scrubbed
 from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.results import combined
 from pytest_navigator.package.results import profile_result
-from pytest_navigator.profile_config import ProfilerConfig
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
 
@@ -271,7 +271,7 @@ def _verified_status(results: Results, key: str, runner: str) -> str:
 def _metadata(signature: Signature | None, side: str) -> dict[str, JSON] | None:
     if signature is None:
         return None
-    from pytest_navigator.structure import model_navigator_tree
+    from pytest_navigator.samples.structure import model_navigator_tree
 
     tensors: tuple[TensorSpec, ...] = getattr(signature, f"{side}s")
     return {

@@ -9,7 +9,7 @@ import pprint
 import re
 from typing import TYPE_CHECKING
 
-from pytest_navigator.structure import record_class
+from pytest_navigator.samples.structure import record_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""How a correctness script compares: the rules of `pytest_navigator.verdicts` in plain numpy.
+"""How a correctness script compares: the rules of `pytest_navigator.comparison.verdicts` in plain numpy.
 
 Scripts contain the source text of what they need from here, so nothing here may use anything but numpy. Tests hold
-these classes against `pytest_navigator.correctness` on arbitrary arrays.
+these classes against `pytest_navigator.comparison.correctness` on arbitrary arrays.
 """
 
 from __future__ import annotations

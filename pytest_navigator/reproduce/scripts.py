@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
 
+    from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.records import Case
     from pytest_navigator.records import Signature
     from pytest_navigator.records import TensorSpec
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import RunnerCode
     from pytest_navigator.reproduce.parts import Subject
-    from pytest_navigator.tolerances import Rule
 
 NUMPY_ONLY = ("float", "int", "uint", "complex", "bool", "str", "bytes")
 

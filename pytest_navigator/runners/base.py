@@ -44,7 +44,7 @@ class Runner(ABC):
     """"cpu" or "cuda"."""
 
     requires: ClassVar[tuple[str, ...]] = ()
-    """Packages that can be imported, and other names in `pytest_navigator.requirements` ("cuda").
+    """Packages that can be imported, and other names in `pytest_navigator.planning.requirements` ("cuda").
 
     The one that a user should hear of first in front.
     """

@@ -122,7 +122,7 @@ class LiveJaxRunner(JaxRunner):
 
     def arguments(self, arrays: dict[str, jax.Array]) -> Arguments:
         """Return the structures of the source."""
-        from pytest_navigator.structure import unflatten_call
+        from pytest_navigator.samples.structure import unflatten_call
 
         call = unflatten_call(self.signature.input_tree, arrays)
         return call.args, dict(call.kwargs)

@@ -62,7 +62,7 @@ def numbered(values: Sequence[object]) -> dict[str, object]:
 
 
 def leaves(tree: JSON, value: object) -> Iterator[tuple[str, object]]:
-    """Walk a value along a tree of `pytest_navigator.structure` and give (name, leaf).
+    """Walk a value along a tree of `pytest_navigator.samples.structure` and give (name, leaf).
 
     Raises:
         OtherStructure: the value does not have the structure of the tree.

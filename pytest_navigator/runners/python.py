@@ -10,7 +10,7 @@ from typing import cast
 from pytest_navigator.reproduce import python as text
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
-from pytest_navigator.structure import unflatten_call
+from pytest_navigator.samples.structure import unflatten_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -96,7 +96,7 @@ class LiveTensorFlowRunner(TensorFlowRunner):
 
     def call(self, tensors: dict[str, tf.Tensor]) -> Callable[[], object]:
         """Return the call with the structures of the source."""
-        from pytest_navigator.structure import unflatten_call
+        from pytest_navigator.samples.structure import unflatten_call
 
         assert self._source is not None
         call = unflatten_call(self.signature.input_tree, tensors)

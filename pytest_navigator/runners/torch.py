@@ -56,7 +56,7 @@ class TorchRunner(Runner):
 
     def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
         """Return the positional and keyword arguments of one call: the structures of the source."""
-        from pytest_navigator.structure import unflatten_call
+        from pytest_navigator.samples.structure import unflatten_call
 
         call = unflatten_call(self.signature.input_tree, tensors)
         return call.args, dict(call.kwargs)

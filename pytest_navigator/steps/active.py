@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.live import live_section
+from pytest_navigator.collecting.live import live_section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

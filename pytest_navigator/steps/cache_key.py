@@ -14,9 +14,9 @@ from pytest_navigator.cache import hardware
 from pytest_navigator.cache.code import code_of
 from pytest_navigator.cache.libraries import versions
 from pytest_navigator.errors import NavigatorError
-from pytest_navigator.numerics import current_settings
+from pytest_navigator.isolation.numerics import current_settings
+from pytest_navigator.planning.requirements import CHECKS
 from pytest_navigator.records import plain
-from pytest_navigator.requirements import CHECKS
 from pytest_navigator.steps import correctness
 from pytest_navigator.steps import gpu
 from pytest_navigator.steps import profile

@@ -21,12 +21,12 @@ from pytest_navigator.records import CACHED
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
+from pytest_navigator.reporting.summary_figures import cached_text
 from pytest_navigator.steps import correctness
 from pytest_navigator.steps import evidence
 from pytest_navigator.steps import make
 from pytest_navigator.steps import scripts
 from pytest_navigator.steps.identity import required
-from pytest_navigator.summary_figures import cached_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,18 +8,18 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from pytest_navigator import machine
-from pytest_navigator.correctness import Comparison
+from pytest_navigator.comparison.correctness import Comparison
+from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.messages import one_line
-from pytest_navigator.npz import load_npz
-from pytest_navigator.npz import save_npz
+from pytest_navigator.isolation.messages import one_line
 from pytest_navigator.package import polygraphy_json
-from pytest_navigator.profiling import measure
-from pytest_navigator.signatures import resized
-from pytest_navigator.tracebacks import users_traceback
-from pytest_navigator.verdicts import where
+from pytest_navigator.profiling import machine
+from pytest_navigator.profiling.measuring import measure
+from pytest_navigator.reporting.tracebacks import users_traceback
+from pytest_navigator.samples.npz import load_npz
+from pytest_navigator.samples.npz import save_npz
+from pytest_navigator.samples.signatures import resized
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.comparison.tolerances import Rule
+    from pytest_navigator.configuration.profile_config import Windows
     from pytest_navigator.devices.memory import PeakMemory
-    from pytest_navigator.profile_config import Windows
     from pytest_navigator.records import Case
     from pytest_navigator.records import OutputReport
     from pytest_navigator.records import ProfileResult
     from pytest_navigator.records import Signature
     from pytest_navigator.runners.base import Runner
-    from pytest_navigator.tolerances import Rule
 
 COPIES = 9
 """How often copies to a GPU and back are timed."""

@@ -8,7 +8,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator import requirements
+from pytest_navigator.planning import requirements
 from pytest_navigator.records import JSON
 from pytest_navigator.records import plain
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.live import Live
-    from pytest_navigator.matrix import Step
+    from pytest_navigator.collecting.live import Live
+    from pytest_navigator.planning.matrix import Step
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import Variant
     from pytest_navigator.run import Run
@@ -81,7 +81,7 @@ class Context:
         """Run a function of `steps/isolated.py` in the child (in this process with `--nav-in-process`)."""
         arguments = json.loads(json.dumps(plain(kwargs)))
         if self.run.options.in_process:
-            from pytest_navigator.live import live_section
+            from pytest_navigator.collecting.live import live_section
             from pytest_navigator.steps import isolated
 
             with live_section(self.log, self.limit):

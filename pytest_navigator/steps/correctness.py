@@ -6,38 +6,38 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.correctness import judge
-from pytest_navigator.correctness import one_line
-from pytest_navigator.correctness import table
+from pytest_navigator.comparison.correctness import judge
+from pytest_navigator.comparison.correctness import one_line
+from pytest_navigator.comparison.correctness import table
+from pytest_navigator.comparison.tolerances import coarsest
+from pytest_navigator.comparison.tolerances import functions
+from pytest_navigator.comparison.tolerances import resolve
+from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.messages import one_line as one_line_of
-from pytest_navigator.npz import load_npz
+from pytest_navigator.isolation.messages import one_line as one_line_of
 from pytest_navigator.records import Case
 from pytest_navigator.records import OutputReport
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
+from pytest_navigator.reporting.tracebacks import users_traceback
+from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.steps import evidence
 from pytest_navigator.steps import gpu
 from pytest_navigator.steps.active import live_runner
 from pytest_navigator.steps.active import subject
 from pytest_navigator.steps.context import Result
 from pytest_navigator.steps.scripts import write_correctness
-from pytest_navigator.tolerances import coarsest
-from pytest_navigator.tolerances import functions
-from pytest_navigator.tolerances import resolve
-from pytest_navigator.tracebacks import users_traceback
-from pytest_navigator.verdicts import where
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from pytest_navigator.comparison.tolerances import Function
+    from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
     from pytest_navigator.records import Variant
     from pytest_navigator.steps.context import Context
-    from pytest_navigator.tolerances import Function
-    from pytest_navigator.tolerances import Rule
     from pytest_navigator.workspace import SuiteFolder
 
 

@@ -9,16 +9,18 @@ from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pytest_navigator.collecting.live import recordable
 from pytest_navigator.devices.memory import free
 from pytest_navigator.errors import EAGER
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
-from pytest_navigator.live import recordable
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
-from pytest_navigator.report import REPORTED
+from pytest_navigator.reporting.report import REPORTED
+from pytest_navigator.reporting.tracebacks import debugging
+from pytest_navigator.reporting.tracebacks import users_traceback
 from pytest_navigator.reproduce.names import with_script
 from pytest_navigator.steps import caching
 from pytest_navigator.steps import correctness
@@ -30,14 +32,12 @@ from pytest_navigator.steps.cache_key import name_of
 from pytest_navigator.steps.context import Context
 from pytest_navigator.steps.identity import identity_of
 from pytest_navigator.steps.identity import still_true
-from pytest_navigator.tracebacks import debugging
-from pytest_navigator.tracebacks import users_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.live import Live
-    from pytest_navigator.matrix import Step
+    from pytest_navigator.collecting.live import Live
+    from pytest_navigator.planning.matrix import Step
     from pytest_navigator.run import Run
     from pytest_navigator.run import Suite
     from pytest_navigator.steps.context import Result

@@ -9,27 +9,27 @@ from typing import TypeVar
 
 import numpy as np
 
-from pytest_navigator import messages
-from pytest_navigator.correctness import Comparison
-from pytest_navigator.correctness import judge
-from pytest_navigator.correctness import one_line
+from pytest_navigator.comparison.correctness import Comparison
+from pytest_navigator.comparison.correctness import judge
+from pytest_navigator.comparison.correctness import one_line
+from pytest_navigator.comparison.tolerances import judged_by_user
 from pytest_navigator.errors import InferenceError
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import SourceError
-from pytest_navigator.structure import difference
-from pytest_navigator.structure import flatten_output
-from pytest_navigator.structure import unflatten_call
-from pytest_navigator.tolerances import judged_by_user
+from pytest_navigator.isolation import messages
+from pytest_navigator.samples.structure import difference
+from pytest_navigator.samples.structure import flatten_output
+from pytest_navigator.samples.structure import unflatten_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
 
+    from pytest_navigator.comparison.tolerances import Comparisons
+    from pytest_navigator.comparison.tolerances import Function
+    from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
-    from pytest_navigator.tolerances import Comparisons
-    from pytest_navigator.tolerances import Function
-    from pytest_navigator.tolerances import Rule
 
 Arrays = dict[str, np.ndarray]
 T = TypeVar("T")

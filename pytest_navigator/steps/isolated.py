@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator import requirements
+from pytest_navigator.comparison.tolerances import Rule
+from pytest_navigator.configuration.profile_config import Windows
 from pytest_navigator.devices.memory import PeakMemory
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.base import LoaderData
-from pytest_navigator.importing import imported
-from pytest_navigator.machine import peak
-from pytest_navigator.machine import reset_peak
-from pytest_navigator.npz import load_npz
-from pytest_navigator.profile_config import Windows
+from pytest_navigator.isolation.importing import imported
+from pytest_navigator.planning import requirements
+from pytest_navigator.profiling.machine import peak
+from pytest_navigator.profiling.machine import reset_peak
 from pytest_navigator.records import JSON
 from pytest_navigator.records import Case
 from pytest_navigator.records import LoaderRecord
@@ -25,9 +25,9 @@ from pytest_navigator.records import Variant
 from pytest_navigator.records import load
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
+from pytest_navigator.samples.npz import load_npz
+from pytest_navigator.samples.structure import flatten_output
 from pytest_navigator.steps import checks
-from pytest_navigator.structure import flatten_output
-from pytest_navigator.tolerances import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from pytest_navigator.described import foreign
+from pytest_navigator.collecting.live import live_section
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import frozen
-from pytest_navigator.importing import path_of
-from pytest_navigator.live import live_section
-from pytest_navigator.npz import load_npz
+from pytest_navigator.isolation.importing import path_of
+from pytest_navigator.samples.described import foreign
+from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.steps import gpu
 from pytest_navigator.steps.context import Result
 from pytest_navigator.steps.loader import loader_record

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_navigator.collecting.live import digest_of_arrays
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.description import widened
-from pytest_navigator.live import digest_of_arrays
-from pytest_navigator.npz import load_npz
-from pytest_navigator.npz import npz_name
-from pytest_navigator.npz import save_npz
 from pytest_navigator.records import Case
 from pytest_navigator.records import Signature
-from pytest_navigator.samples import batch_size
-from pytest_navigator.signatures import Run
-from pytest_navigator.signatures import check_output_axes
-from pytest_navigator.signatures import infer_inputs
-from pytest_navigator.signatures import infer_outputs
-from pytest_navigator.signatures import resized
-from pytest_navigator.signatures import row
-from pytest_navigator.signatures import with_constant_batch
+from pytest_navigator.samples.npz import load_npz
+from pytest_navigator.samples.npz import npz_name
+from pytest_navigator.samples.npz import save_npz
+from pytest_navigator.samples.reading import batch_size
+from pytest_navigator.samples.signatures import Run
+from pytest_navigator.samples.signatures import check_output_axes
+from pytest_navigator.samples.signatures import infer_inputs
+from pytest_navigator.samples.signatures import infer_outputs
+from pytest_navigator.samples.signatures import resized
+from pytest_navigator.samples.signatures import row
+from pytest_navigator.samples.signatures import with_constant_batch
 from pytest_navigator.steps.correctness import functions_of
 from pytest_navigator.steps.correctness import rules_of
 from pytest_navigator.steps.inference import AT_BATCH_1
@@ -34,10 +34,10 @@ from pytest_navigator.steps.inference import SourceModel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_navigator.config import NavConfig
+    from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import Description
-    from pytest_navigator.samples import Samples
+    from pytest_navigator.samples.reading import Samples
     from pytest_navigator.steps.context import Context
     from pytest_navigator.steps.inference import Arrays
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.collecting.live import live_section
+from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.devices.memory import PeakMemory
 from pytest_navigator.errors import NotApplicable
-from pytest_navigator.live import live_section
-from pytest_navigator.machine import peak
-from pytest_navigator.machine import reset_peak
 from pytest_navigator.package.results import profile_result
-from pytest_navigator.profile_config import OptimizationProfile
-from pytest_navigator.profiling import batch_of
-from pytest_navigator.profiling import caveat
+from pytest_navigator.profiling.machine import peak
+from pytest_navigator.profiling.machine import reset_peak
+from pytest_navigator.profiling.measuring import batch_of
+from pytest_navigator.profiling.measuring import caveat
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
@@ -23,7 +23,7 @@ from pytest_navigator.steps.scripts import write_profiling
 from pytest_navigator.steps.timing_sample import timed_batch
 
 if TYPE_CHECKING:
-    from pytest_navigator.profile_config import Windows
+    from pytest_navigator.configuration.profile_config import Windows
     from pytest_navigator.records import JSON
     from pytest_navigator.steps.context import Context
 

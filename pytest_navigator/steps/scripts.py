@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import NavigatorError
-from pytest_navigator.npz import load_npz
-from pytest_navigator.numerics import current_settings
+from pytest_navigator.isolation.numerics import current_settings
 from pytest_navigator.records import write_atomically
 from pytest_navigator.reproduce.code import NoScript
 from pytest_navigator.reproduce.names import script_name
@@ -19,6 +18,7 @@ from pytest_navigator.reproduce.scripts import correctness_script
 from pytest_navigator.reproduce.scripts import export_script
 from pytest_navigator.reproduce.scripts import profiling_script
 from pytest_navigator.reproduce.scripts import shell
+from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.steps.loader import loader_record
 from pytest_navigator.steps.timing_sample import timed_batch
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Sequence
 
+    from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Case
     from pytest_navigator.steps.context import Context
-    from pytest_navigator.tolerances import Rule
 
     Texts = dict[str, str]
 

@@ -6,42 +6,42 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.collection import NO_LOADER
+from pytest_navigator.collecting.collection import NO_LOADER
+from pytest_navigator.collecting.live import changed
+from pytest_navigator.collecting.live import digest_of_arrays
+from pytest_navigator.collecting.live import fingerprint
+from pytest_navigator.collecting.live import live_section
+from pytest_navigator.collecting.live import seeded
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import InferenceError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.description import configured
 from pytest_navigator.files.description import facts
-from pytest_navigator.live import changed
-from pytest_navigator.live import digest_of_arrays
-from pytest_navigator.live import fingerprint
-from pytest_navigator.live import live_section
-from pytest_navigator.live import seeded
-from pytest_navigator.npz import load_npz
 from pytest_navigator.records import JSON
 from pytest_navigator.records import plain
 from pytest_navigator.records import save
-from pytest_navigator.samples import Limits
-from pytest_navigator.samples import read_loader
-from pytest_navigator.signatures import trt_profile
+from pytest_navigator.samples.npz import load_npz
+from pytest_navigator.samples.reading import Limits
+from pytest_navigator.samples.reading import read_loader
+from pytest_navigator.samples.signatures import trt_profile
+from pytest_navigator.samples.structure import flatten_call
 from pytest_navigator.steps.context import Context
 from pytest_navigator.steps.context import Result
 from pytest_navigator.steps.inference import SourceModel
 from pytest_navigator.steps.observation import Observation
 from pytest_navigator.steps.package import provide
 from pytest_navigator.steps.timing_sample import write_timing_sample
-from pytest_navigator.structure import flatten_call
 from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_navigator.config import NavConfig
+    from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import Description
     from pytest_navigator.run import Suite
-    from pytest_navigator.samples import Flatten
-    from pytest_navigator.samples import Samples
+    from pytest_navigator.samples.reading import Flatten
+    from pytest_navigator.samples.reading import Samples
     from pytest_navigator.steps.inference import Arrays
     from pytest_navigator.workspace import SuiteFolder
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.errors import SourceError
-from pytest_navigator.npz import save_npz
-from pytest_navigator.profile_config import OptimizationProfile
-from pytest_navigator.samples import first_sample
+from pytest_navigator.samples.npz import save_npz
+from pytest_navigator.samples.reading import first_sample
 from pytest_navigator.steps.inference import SourceModel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_navigator.config import NavConfig
+    from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
-    from pytest_navigator.samples import Flatten
-    from pytest_navigator.samples import Samples
+    from pytest_navigator.samples.reading import Flatten
+    from pytest_navigator.samples.reading import Samples
     from pytest_navigator.steps.inference import Arrays
     from pytest_navigator.workspace import SuiteFolder
 

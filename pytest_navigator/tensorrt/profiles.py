@@ -41,7 +41,7 @@ def _with_batch(profile: Profile, signature: Signature, size: int | None) -> Pro
 
     Where that is the loader's own largest, its usual shape stays.
     """
-    from pytest_navigator.signatures import optimal_batch_size  # numpy, which collection has no need of
+    from pytest_navigator.samples.signatures import optimal_batch_size  # numpy, which collection has no need of
 
     axis, batched = signature.batch_dim, {spec.name for spec in signature.inputs if spec.batched}
     if axis is None or size is None:

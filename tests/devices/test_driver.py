@@ -14,10 +14,10 @@ from pytest_navigator.devices.records import Devices
 from pytest_navigator.devices.records import Gpu
 from pytest_navigator.devices.records import one_line
 from pytest_navigator.package import environment
+from pytest_navigator.planning.requirements import _check
+from pytest_navigator.planning.requirements import missing
 from pytest_navigator.records import load
 from pytest_navigator.records import save
-from pytest_navigator.requirements import _check
-from pytest_navigator.requirements import missing
 from tests.fake_driver import Driver
 from tests.fake_driver import needs_gcc
 from tests.fake_driver import times_asked

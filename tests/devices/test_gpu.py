@@ -10,8 +10,8 @@ import pytest
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.memory import PeakMemory
 from pytest_navigator.devices.memory import free
-from pytest_navigator.machine import gpu_clock
 from pytest_navigator.package import environment
+from pytest_navigator.profiling.machine import gpu_clock
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,9 +14,9 @@ from pytest_navigator.files.config import FileConfig
 from pytest_navigator.files.random_data import samples
 from pytest_navigator.files.shapes import plan
 from pytest_navigator.files.signature_text import specs
-from pytest_navigator.npz import dtype_name
-from pytest_navigator.npz import dtype_of
 from pytest_navigator.records import TensorSpec
+from pytest_navigator.samples.npz import dtype_name
+from pytest_navigator.samples.npz import dtype_of
 
 FLOATS = ("float16", "float32", "float64", "bfloat16", "float8_e4m3fn", "float8_e5m2")
 INTEGERS = ("int8", "uint8", "int32", "int64", "uint64", "int4", "uint4")

@@ -14,8 +14,8 @@ import ml_dtypes  # noqa: E402
 from pytest_navigator.errors import SourceError  # noqa: E402
 from pytest_navigator.frameworks.tensorflow import TensorFlowFramework  # noqa: E402
 from pytest_navigator.frameworks.tensorflow import TensorFlowSource  # noqa: E402
-from pytest_navigator.structure import Call  # noqa: E402
-from pytest_navigator.structure import flatten_call  # noqa: E402
+from pytest_navigator.samples.structure import Call  # noqa: E402
+from pytest_navigator.samples.structure import flatten_call  # noqa: E402
 
 FRAMEWORK = TensorFlowFramework()
 

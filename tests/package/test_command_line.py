@@ -17,7 +17,7 @@ from recorded import outcomes
 
 from pytest_navigator.package import pack
 from pytest_navigator.package import read_results
-from pytest_navigator.report import summary
+from pytest_navigator.reporting.report import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable

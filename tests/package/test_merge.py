@@ -35,7 +35,7 @@ from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 from pytest_navigator.records import plain
 from pytest_navigator.records import save
-from pytest_navigator.report import summary
+from pytest_navigator.reporting.report import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable

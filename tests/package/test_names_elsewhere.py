@@ -21,8 +21,8 @@ from pytest_navigator.package.archive import write_archive
 from pytest_navigator.package.portable import colliding
 from pytest_navigator.package.portable import name_problem
 from pytest_navigator.package.portable import portable
-from pytest_navigator.printable import one_line
-from pytest_navigator.printable import printable
+from pytest_navigator.reporting.printable import one_line
+from pytest_navigator.reporting.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

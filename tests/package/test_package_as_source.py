@@ -21,6 +21,7 @@ from pytest_navigator import OptimizationProfile
 from pytest_navigator import ProfilerConfig
 from pytest_navigator import cosine
 from pytest_navigator import plugin
+from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.files.package_matrix import package_matrix
@@ -31,7 +32,6 @@ from pytest_navigator.package.archive import write_archive
 from pytest_navigator.records import Status
 from pytest_navigator.records import plain
 from pytest_navigator.registry import Registry
-from pytest_navigator.settings import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable

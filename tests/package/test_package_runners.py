@@ -236,7 +236,7 @@ def test_a_format_that_was_left_out_says_by_what(pair: Path, tmp_path: Path) -> 
 
 
 def test_a_missing_requirement_names_the_extra(package: nav.Package, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pytest_navigator import requirements
+    from pytest_navigator.planning import requirements
 
     requirements._check.cache_clear()
     monkeypatch.setattr(requirements.importlib.util, "find_spec", lambda name: None)

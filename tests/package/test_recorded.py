@@ -17,7 +17,7 @@ from pytest_navigator.package import read_results
 from pytest_navigator.package.recorded import recorded
 from pytest_navigator.package.results import CARRIED
 from pytest_navigator.records import Status
-from pytest_navigator.report import summary
+from pytest_navigator.reporting.report import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,9 +20,9 @@ from recorded import outcomes
 from recorded import results
 from recorded import verify
 
+from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.package import status
 from pytest_navigator.package.writer import dump
-from pytest_navigator.profile_config import ProfilerConfig
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Signature
 from pytest_navigator.records import Status

@@ -9,10 +9,10 @@ from recorded import outcomes
 from recorded import profile
 from recorded import results
 
-from pytest_navigator.report import summary
-from pytest_navigator.summary_figures import best_figure
-from pytest_navigator.summary_figures import speed_up
-from pytest_navigator.summary_figures import strategies
+from pytest_navigator.reporting.report import summary
+from pytest_navigator.reporting.summary_figures import best_figure
+from pytest_navigator.reporting.summary_figures import speed_up
+from pytest_navigator.reporting.summary_figures import strategies
 
 TRACE = ("torchscript-trace", "TorchScriptCPU")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import recorded
 
-from pytest_navigator.report import summary
+from pytest_navigator.reporting.report import summary
 
 CAVEATS = [
     "unstable: last windows 20, 10, 20 ms",

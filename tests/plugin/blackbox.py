@@ -50,7 +50,7 @@ from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.base import FormatConfig
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
-from pytest_navigator.npz import save_npz
+from pytest_navigator.samples.npz import save_npz
 from pytest_navigator.records import Variant
 from pytest_navigator.runners.base import Runner
 

@@ -289,7 +289,7 @@ def test_a_package_that_is_not_installed_names_the_extra(
     package: str,
     message: str,
 ) -> None:
-    from pytest_navigator import requirements
+    from pytest_navigator.planning import requirements
 
     linear(pytester.path / "model.onnx")
     torch_files(pytester.path)

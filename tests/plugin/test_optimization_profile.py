@@ -9,9 +9,9 @@ import pytest
 from blackbox import calls
 from blackbox import status
 
+from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.package import open_package
-from pytest_navigator.profile_config import OptimizationProfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from blackbox import Nav
 
 CONFIGURED = """
-from pytest_navigator.config import NavConfig
-from pytest_navigator.profiling import OptimizationProfile
+from pytest_navigator.configuration.config import NavConfig
+from pytest_navigator.profiling.measuring import OptimizationProfile
 
 nav_config = NavConfig(optimization_profile=OptimizationProfile(window_size=5, min_trials=3, max_trials=3))
 """

@@ -49,12 +49,13 @@ def test_without_an_option_of_ours_nothing_is_generated_and_nothing_imported(pyt
     assert imported(result) == set()
     assert ours(result) == {
         "pytest_navigator",
-        "pytest_navigator.config",
+        "pytest_navigator.configuration",
+        "pytest_navigator.configuration.config",
         "pytest_navigator.errors",
         "pytest_navigator.hookspec",
-        "pytest_navigator.options",
+        "pytest_navigator.configuration.options",
         "pytest_navigator.plugin",
-        "pytest_navigator.settings",
+        "pytest_navigator.configuration.settings",
     }
     assert not (pytester.path / "navigator_workspace").exists()
 

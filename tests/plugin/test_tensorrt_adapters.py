@@ -8,9 +8,9 @@ import pytest
 from blackbox import LINEAR
 from blackbox import words
 
-from pytest_navigator import requirements
 from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTFormat
 from pytest_navigator.formats.torch_tensorrt import TorchTensorRTFormat
+from pytest_navigator.planning import requirements
 
 if TYPE_CHECKING:
     from blackbox import Nav

@@ -271,7 +271,7 @@ def test_what_is_not_installed_is_not_offered(
 ) -> None:
     found = importlib.util.find_spec
     hidden = lambda name: None if name == module else found(name)  # noqa: E731
-    monkeypatch.setattr("pytest_navigator.instead.find_spec", hidden)
+    monkeypatch.setattr("pytest_navigator.planning.instead.find_spec", hidden)
     assert HINT not in run("--nav-runtimes=OnnxCPU,TensorRT", engines="onnx,trt-fp32").outlines
 
 

@@ -17,8 +17,8 @@ from blackbox import calls
 from blackbox import status
 from blackbox import words
 
-from pytest_navigator.importing import imported
-from pytest_navigator.importing import path_of
+from pytest_navigator.isolation.importing import imported
+from pytest_navigator.isolation.importing import path_of
 
 if TYPE_CHECKING:
     from blackbox import Nav

@@ -26,7 +26,7 @@ from fake_format import Fake, FakeConfig, FakeCPU, call, note
 from helper import FACTOR
 from pytest_navigator import Variant
 from pytest_navigator.formats.base import Format, FormatConfig
-from pytest_navigator.npz import save_npz
+from pytest_navigator.samples.npz import save_npz
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.code import paths
-from pytest_navigator.structure import unflatten
-from pytest_navigator.structure import unflatten_call
+from pytest_navigator.samples.structure import unflatten
+from pytest_navigator.samples.structure import unflatten_call
 
 NAMES = ["a", "b c", "it's", 'say "x"', "from", "x.y"]
 CONSTANTS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text())

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from pytest_navigator.correctness import Comparison
+from pytest_navigator.comparison.correctness import Comparison
+from pytest_navigator.comparison.tolerances import Rule
+from pytest_navigator.comparison.tolerances import default
 from pytest_navigator.reproduce import comparison
 from pytest_navigator.reproduce.scripts import RULES
-from pytest_navigator.tolerances import Rule
-from pytest_navigator.tolerances import default
 
 DTYPES = ["float64", "float32", "float16", "bfloat16", "complex64", "bool", "uint8", "int8", "int64", "uint64", "<U3"]
 

@@ -1,0 +1,141 @@
+"""One generated test: it reports the outcome of a step, or is a view of a runner for a `verify_` function."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+
+from pytest_navigator._compat import closure_of
+from pytest_navigator._compat import ids_of
+from pytest_navigator.collecting.collection import MODEL
+from pytest_navigator.collecting.collection import named_of
+from pytest_navigator.collecting.collection import place_of
+from pytest_navigator.collecting.live import Live
+from pytest_navigator.errors import PackageError
+from pytest_navigator.planning.matrix import Step
+from pytest_navigator.planning.matrix import covers
+from pytest_navigator.records import Outcome
+from pytest_navigator.records import ProfileResult
+from pytest_navigator.records import Status
+from pytest_navigator.records import structured
+from pytest_navigator.reporting.printable import one_line
+from pytest_navigator.reporting.report import REPORTED
+from pytest_navigator.reporting.report import UNMET
+from pytest_navigator.reporting.report import failure_text
+from pytest_navigator.reporting.report import short_path
+from pytest_navigator.run import RUN
+
+if TYPE_CHECKING:
+    from pytest_navigator.run import Run
+    from pytest_navigator.run import Suite
+
+OURS = ("nav_format", "nav_runtime", "nav_batch", "nav_runner")
+OUTCOME = pytest.StashKey[Outcome]()
+"""What an item reported: for the report's own line and properties."""
+
+
+class SuiteItem:
+    """A suite, seen from one of its items (or from a `verify_` test)."""
+
+    def __init__(self, request: pytest.FixtureRequest, run: Run, suite: Suite) -> None:
+        self.request = request
+        self.run = run
+        self.suite = suite
+        self.live = Live(request, run, suite)
+
+    def outcome(self, step: Step, *, again: bool = False) -> Outcome:
+        """Return the outcome of a step; it runs if it has not."""
+        from pytest_navigator.steps import engine
+
+        try:
+            return engine.outcome(self.run, self.suite, step, self.live, again=again)
+        except PackageError as error:  # a record that somebody has damaged
+            damage = str(error)
+        pytest.fail(damage, pytrace=False)  # not above: pytest would show what led to it
+
+    def report(self, step: str, nav_format: str = "", nav_runtime: str = "", nav_batch: str = "") -> Outcome:
+        """Pass, fail, skip or xfail as the step did."""
+        item = self.request.node
+        retried = getattr(item, "execution_count", 1) > 1  # set by pytest-rerunfailures
+        runner = self.runner(nav_format, nav_runtime) if nav_runtime else ""
+        found = self.outcome(Step(step, nav_format, runner, nav_batch), again=retried)
+        item.stash[OUTCOME] = found
+        self._raise(found)
+        return found
+
+    def profile(self, nav_format: str, nav_runtime: str, nav_batch: str, benchmark: Any) -> None:
+        """Report a profile step, and show its figures as pytest-benchmark's."""
+        from pytest_navigator.profiling.benchmark import measured
+        from pytest_navigator.profiling.benchmark import replay_item
+
+        with measured(benchmark):
+            found = self.report("profile", nav_format, nav_runtime, nav_batch)
+        result = structured(found.data["result"], ProfileResult)
+        replay_item(self.request.node, benchmark, result, found, group=self.suite.name, runtime=nav_runtime)
+
+    def runner(self, nav_format: str, nav_runtime: str) -> str:
+        """Return the name of the runner that executes a format in a runtime."""
+        return self.suite.matrix.runner_of(nav_format, nav_runtime)
+
+    def required(self, found: Outcome) -> bool:
+        """Whether `--nav-require` wants this step: its cell by name, or its format and no other runtime can run it."""
+        matrix, names = self.suite.matrix, self.suite.settings.require
+        if not found.key or not names:
+            return False
+        if found.runner and matrix.cell_id(found.key, found.runner) in names:
+            return True
+        if not any(covers(name, matrix.variants[found.key]) for name in names):
+            return False
+        cells = [Step("correctness", found.key, runner) for runner in matrix.runners_of(found.key)]
+        return not found.runner or all(self.outcome(cell).requirement for cell in cells)
+
+    def _raise(self, found: Outcome) -> None:
+        if found.status is Status.FAILED:
+            self.suite.folder.write(replace(found, data={**found.data, REPORTED: True}))
+            folder = short_path(self.suite.folder.path, self.run.config.invocation_params.dir)
+            pytest.fail(failure_text(found, folder), pytrace=False)
+        if found.status is Status.XFAILED:
+            pytest.xfail(one_line(found.message))
+        if found.status is Status.SKIPPED:
+            if found.requirement and self.required(found):
+                self.suite.folder.write(replace(found, data={**found.data, UNMET: self.run.id}))
+                pytest.fail(f"{one_line(found.message)} (required by --nav-require)", pytrace=False)
+            pytest.skip(one_line(found.message))
+
+
+def suite_item(request: pytest.FixtureRequest) -> SuiteItem:
+    """Return the suite that the item of a request belongs to."""
+    run = request.config.stash[RUN]
+    return SuiteItem(request, run, suite_of(request.node, run))
+
+
+def suite_of(item: pytest.Function, run: Run) -> Suite:
+    """Return the suite of an item: of its own node, or of the `nav_model` that a `verify_` test sees."""
+    place = place_of(item)
+    assert place is not None
+    parameters = model_parameters(item)
+    return run.met(place, parameters) or run.suite(place, model_id(item, parameters), parameters)
+
+
+def model_parameters(item: pytest.Function) -> dict[str, Any]:
+    """Return those parameters of an item that its `nav_model` depends on."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None or named_of(item.config) is not None:
+        return {}
+    closure = closure_of(item, MODEL)
+    return {name: value for name, value in callspec.params.items() if name in closure}
+
+
+def model_id(item: pytest.Function, parameters: dict[str, Any]) -> str:
+    """Return the model's own parameters as the item's id writes them."""
+    if not parameters:
+        return ""
+    ids, names = ids_of(item), [name for name in item.callspec.params if name not in OURS]
+    if len(names) < len(item.callspec.params):
+        ids.pop()  # ours are one parametrization, the last one
+    if len(ids) != len(names):  # several names in one parametrization, or an id that is hidden
+        return "-".join(ids)
+    return "-".join(part for name, part in zip(names, ids, strict=True) if name in parameters)

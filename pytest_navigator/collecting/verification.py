@@ -1,0 +1,161 @@
+"""`verify_` tests: the fixtures that they ask for, and the record that they leave."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_navigator.collecting.collection import NO_LOADER
+from pytest_navigator.collecting.item import suite_item
+from pytest_navigator.collecting.item import suite_of
+from pytest_navigator.planning.matrix import Step
+from pytest_navigator.records import Outcome
+from pytest_navigator.records import Status
+from pytest_navigator.reporting.printable import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_navigator.collecting.collection import Place
+    from pytest_navigator.collecting.proxies import RunnerProxy
+    from pytest_navigator.collecting.proxies import SourceProxy
+    from pytest_navigator.run import Run
+    from pytest_navigator.run import Suite
+
+
+NODEID = pytest.StashKey[str]()
+"""Of a `verify_` test of a runner, as it was collected: xdist adds its groups to an item's own."""
+
+
+class Fixtures:
+    """The plugin's fixtures; `nav_model` is not among them."""
+
+    @pytest.fixture
+    def nav_runner(self, request: pytest.FixtureRequest) -> Iterator[RunnerProxy]:
+        """A format in a runtime, called like the model; parametrized over all that run from a file.
+
+        It lives in the child and is activated once per test: for checking results, not for timing. A source that
+        nothing is exported from runs itself, in this process.
+        """
+        from pytest_navigator.collecting.proxies import RunnerProxy
+
+        item = suite_item(request)
+        key, runtime = request.param
+        runner = item.runner(key, runtime)
+        found = item.outcome(Step("correctness", key, runner))
+        if found.status is Status.SKIPPED:
+            pytest.skip(one_line(found.message))
+        if not found.passed:
+            pytest.skip(f"{found.id} {found.status.value}: {one_line(found.message)}")
+        proxy = RunnerProxy(item, key, runner)
+        with proxy:
+            yield proxy
+
+    @pytest.fixture
+    def nav_source_runner(self, request: pytest.FixtureRequest) -> Iterator[SourceProxy]:
+        """The user's own model, called in the same way as `nav_runner`."""
+        from pytest_navigator.collecting.proxies import SourceProxy
+
+        item = suite_item(request)
+        found = item.outcome(Step("source"))
+        if not found.passed:
+            pytest.skip(f"source {found.status.value}: {one_line(found.message)}")
+        if package := item.suite.place.package:
+            pytest.skip(f"{package.path.name} is the source, and a package holds no live model")
+        source = item.live.source()
+        with source.preserved():
+            yield SourceProxy(source, item.suite.folder.signature, item.run.workspace)
+
+    @pytest.fixture
+    def nav_package(self, request: pytest.FixtureRequest) -> Path:
+        """The folder of the run's package so far: `status.yaml` and the rest are written into it at the end."""
+        return suite_item(request).suite.folder.path
+
+    @pytest.fixture
+    def nav_suite(self, request: pytest.FixtureRequest) -> Place:
+        """Which one of several models of `--nav-model` a `verify_` test is of: its parameter."""
+        place: Place = request.param
+        return place
+
+    @pytest.fixture(scope="session")
+    @classmethod
+    def nav_dataloader(cls) -> object:
+        """Stand in for the user's loader: there is none."""
+        return NO_LOADER
+
+
+def collected(items: Iterable[pytest.Function], run: Run) -> dict[str, dict[str, tuple[str, str]]]:
+    """Return the `verify_` tests of runners by the node of their suite: node id -> key and runner."""
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for item in items:
+        if cell := _cell(item):
+            suite = suite_of(item, run)
+            item.stash[NODEID] = item.nodeid
+            found.setdefault(suite.nodeid, {})[item.nodeid] = cell[0], suite.matrix.runner_of(*cell)
+    return found
+
+
+def record(item: pytest.Function, report: pytest.TestReport, run: Run) -> None:
+    """Note what a `verify_` test of a runner found: it failed if any of its phases did."""
+    cell, status = _cell(item), _status(report)
+    if not cell or not status:
+        return
+    suite, nodeid = suite_of(item, run), item.stash[NODEID]
+    key, runner = cell[0], suite.matrix.runner_of(*cell)
+    outcome = Outcome(
+        step="verify",
+        status=status,
+        key=key,
+        runner=runner,
+        message="" if status is Status.PASSED else _reason(report),
+        duration=report.duration,
+        started=datetime.now(UTC).isoformat(),
+        digest=_digest(suite, key, runner),
+        data={"nodeid": nodeid},
+    )
+    suite.folder.write_verification(outcome)
+
+
+def _cell(item: pytest.Function) -> tuple[str, str] | None:
+    """Return the key and the runtime that an item verifies; a `verify_` test without `nav_runner` verifies none."""
+    callspec = getattr(item, "callspec", None)
+    cell = callspec.params.get("nav_runner") if callspec else None
+    return cell if isinstance(cell, tuple) else None
+
+
+def _status(report: pytest.TestReport) -> Status | None:
+    """Return what one phase says of the whole test, None for nothing."""
+    if report.failed:
+        return Status.FAILED
+    if report.when == "teardown":
+        return None
+    if report.skipped:
+        return Status.XFAILED if hasattr(report, "wasxfail") else Status.SKIPPED
+    return Status.PASSED if report.when == "call" else None
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Return the one line that pytest's own summary has."""
+    if hasattr(report, "wasxfail"):
+        text = report.wasxfail
+    elif isinstance(report.longrepr, tuple):
+        text = report.longrepr[2].removeprefix("Skipped: ")
+    elif crash := getattr(report.longrepr, "reprcrash", None):
+        text = crash.message.removeprefix("Failed: ")
+    else:  # a fixture that does not exist
+        text = getattr(report.longrepr, "errorstring", report.longreprtext)
+    return next(iter(text.strip().splitlines()), "")
+
+
+def _digest(suite: Suite, key: str, runner: str) -> str:
+    """Return what tells the artifact that was verified from another one; of the live source, its fingerprint."""
+    if suite.matrix.runners[runner].live:
+        source = suite.folder.record("source")
+        return str(source.data.get("fingerprint", "")) if source else ""
+    checked = suite.folder.record(Step("correctness", key, runner).id)
+    return checked.digest if checked else ""

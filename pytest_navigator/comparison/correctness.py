@@ -1,0 +1,124 @@
+"""Comparison of a format's outputs with the source's: pure numpy, one case after another, no case is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+
+from pytest_navigator.comparison.tolerances import number
+from pytest_navigator.comparison.verdicts import Tally
+from pytest_navigator.comparison.verdicts import percent
+from pytest_navigator.comparison.verdicts import where
+from pytest_navigator.records import OutputReport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from pytest_navigator.comparison.tolerances import Function
+    from pytest_navigator.comparison.tolerances import Rule
+
+    Array = NDArray[Any]
+
+
+class Comparison:
+    """How the outputs of one runner compare with the source's, over all cases.
+
+    Args:
+        rules: of every output of the signature.
+    """
+
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
+        self._outputs = {name: Tally(name, rule) for name, rule in rules.items()}
+        self._strangers: dict[str, OutputReport] = {}
+
+    def add(self, sample: int, case: str, expected: Mapping[str, Array], actual: Mapping[str, Array]) -> None:
+        """Compare one case.
+
+        Args:
+            sample: index of the sample in the user's loader.
+            case: "batch" or "row".
+            expected, actual: the source's outputs and the format's, by name.
+        """
+        for name, output in self._outputs.items():
+            output.add((sample, case, ()), expected.get(name), actual.get(name))
+        for name in actual.keys() - self._outputs.keys():
+            known = ", ".join(self._outputs)
+            problem = f"the source has no such output (it has: {known}; sample {sample})"
+            self._strangers.setdefault(
+                name, OutputReport(name, np.inf, np.inf, sample=sample, case=case, problem=problem)
+            )
+
+    def reports(self) -> list[OutputReport]:
+        """Return a report per output, in the order of the rules; outputs that the source does not have come last.
+
+        The rule "function" is not judged here: see `judge`.
+        """
+        return [*(output.report() for output in self._outputs.values()), *self._strangers.values()]
+
+
+def judge(function: Function, expected: Array, actual: Array) -> str:
+    """Ask the user's function about one output of one case.
+
+    Returns:
+        Why it failed, one line; "" if it passed, that is, if it returned None, True or "". AssertionError is a failure;
+        any other exception is let through.
+    """
+    try:
+        verdict = function(expected, actual)
+    except AssertionError as error:
+        lines = (line.strip() for line in str(error).splitlines())
+        return next(filter(None, lines), f"AssertionError in {_name(function)}")
+    if verdict is None or isinstance(verdict, str):
+        return verdict or ""
+    if isinstance(verdict, bool | np.bool_):
+        return "" if verdict else f"{_name(function)} returned False"
+    return f"{_name(function)} returned {verdict!r}; a comparison returns a bool, None or the reason of the failure"
+
+
+def one_line(reports: Sequence[OutputReport]) -> str:
+    """Return the failure in one line, the worst output first; "" if none failed."""
+    failed = sorted((report for report in reports if report.problem), key=_severity)
+    if not failed:
+        return ""
+    others = len(failed) - 1
+    more = f"; and {others} more output{'s' if others > 1 else ''}" if others else ""
+    return f"{failed[0].name}: {failed[0].problem}{_would_pass(failed[0])}{more}"
+
+
+def table(reports: Sequence[OutputReport]) -> str:
+    """Return a line per output, in columns."""
+    rows = [COLUMNS, *(_row(report) for report in reports)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+COLUMNS = ("output", "max abs", "max rel", "where", "outside", "rule", "would pass")
+
+
+def _row(report: OutputReport) -> tuple[str, ...]:
+    place = "" if report.sample is None else where((report.sample, report.case, report.index))[2:-1]
+    outside = f"{percent(report.mismatched, report.total)} of {report.total}"
+    answer = report.suggestion or ("nothing" if report.problem else "passed")
+    return report.name, number(report.atol), number(report.rtol), place, outside, report.used, answer
+
+
+def _severity(report: OutputReport) -> tuple[bool, float]:
+    return np.isfinite(report.atol), -report.mismatched / max(report.total, 1)
+
+
+def _would_pass(report: OutputReport) -> str:
+    if not report.suggestion:
+        return ""
+    short = report.used.startswith("atol") and " and " not in report.suggestion
+    return f"; {report.suggestion.removeprefix('atol ') if short else report.suggestion} would pass"
+
+
+def _name(function: Function) -> str:
+    return str(getattr(function, "__qualname__", type(function).__name__))

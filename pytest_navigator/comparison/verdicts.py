@@ -1,0 +1,268 @@
+"""What is added up over the cases of one output, and what each rule makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+
+from pytest_navigator.comparison import measures
+from pytest_navigator.comparison.suggestions import NO_ROUNDING
+from pytest_navigator.comparison.suggestions import Suggester
+from pytest_navigator.comparison.suggestions import fraction_that_passes
+from pytest_navigator.comparison.suggestions import round_down
+from pytest_navigator.comparison.tolerances import number
+from pytest_navigator.records import OutputReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from pytest_navigator.comparison.measures import Measure
+    from pytest_navigator.comparison.tolerances import Rule
+
+    Array = NDArray[Any]
+
+Place = tuple[int, str, tuple[int, ...]]
+"""Sample, kind of case, index."""
+
+
+@dataclass
+class Tally:
+    """What is known of one output so far."""
+
+    name: str
+    rule: Rule
+    atol: float = 0.0
+    rtol: float = 0.0
+    place: Place | None = None
+    mismatched: int = 0
+    total: int = 0
+    cases: int = 0
+    excess: float = 0.0
+    largest: float = 0.0
+    cosine: float = 1.0
+    broken: dict[Place, str] = field(default_factory=dict)
+    bins: NDArray[np.int64] = field(default_factory=lambda: np.zeros(measures.BINS, np.int64))
+    samples: list[NDArray[np.float64]] = field(default_factory=list)
+    suggester: Suggester = field(default_factory=Suggester)
+
+    def add(self, place: Place, expected: Array | None, actual: Array | None) -> None:
+        """Add one case; None where this output is missing."""
+        self.cases += 1
+        if expected is not None and actual is not None:
+            expected, actual = np.asarray(expected), np.asarray(actual)
+        problem, comparable = _difference_in_kind(expected, actual)
+        if problem:
+            self._broken(place, problem)
+        if comparable and expected is not None and actual is not None:
+            self._measure(place, expected, actual)
+        else:
+            self.atol = self.rtol = np.inf
+
+    def _broken(self, place: Place, problem: str) -> None:
+        self.broken = dict(sorted({place: problem, **self.broken}.items())[:1])
+
+    def _measure(self, place: Place, expected: Array, actual: Array) -> None:
+        found = measures.measure(expected, actual, self.rule)
+        index = tuple(int(i) for i in np.unravel_index(found.where, expected.shape)) if expected.size else ()
+        place = (*place[:2], index)
+        if np.isinf(found.atol) and (problem := _infinite(expected[index], actual[index])):
+            self._broken(place, problem)
+        if found.atol > self.atol or (found.atol == self.atol and (self.place is None or place < self.place)):
+            self.atol, self.place = found.atol, place
+        self._add_up(found, expected.size)
+        MEASURES.get(self.rule.kind, _nothing_more)(self, found, expected, actual)
+
+    def _add_up(self, found: Measure, size: int) -> None:
+        self.total += size
+        self.mismatched += found.mismatched
+        self.rtol = max(self.rtol, found.rtol)
+        self.excess = max(self.excess, found.excess)
+        self.largest = max(self.largest, found.largest)
+
+    @property
+    def scale(self) -> float:
+        """The output's typical magnitude, see `measures.scale`."""
+        return measures.scale(self.samples, self.largest)
+
+    def report(self) -> OutputReport:
+        """Judge all cases together."""
+        verdict = JUDGES[self.rule.kind](self)
+        place = self.place
+        if self.broken:
+            place, problem = next(iter(self.broken.items()))
+            verdict = replace(verdict, problem=problem + where(place), suggestion="")
+        elif not self.cases:
+            verdict = replace(verdict, problem="no case was compared", suggestion="")
+        sample, case, index = place or (None, "", ())
+        return OutputReport(
+            self.name,
+            self.atol,
+            self.rtol,
+            **vars(verdict),
+            total=self.total,
+            sample=sample,
+            case=case,
+            index=index,
+        )
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    used: str
+    mismatched: int = 0
+    problem: str = ""
+    suggestion: str = ""
+
+
+def _measure_scaled(output: Tally, found: Measure, expected: Array, actual: Array) -> None:
+    values = measures.magnitudes(expected)
+    output.samples.append(values)
+    output.bins += found.bins
+    # Whether this case fails is known only with the scale of all cases; a quarter leaves room for that.
+    suspect = found.excess > output.rule.rtol * measures.scale([values], found.largest) / 4
+    output.suggester.add(found, expected, actual, failed=suspect)
+
+
+def _measure_close(output: Tally, found: Measure, expected: Array, actual: Array) -> None:
+    output.suggester.add(found, expected, actual, failed=found.mismatched > 0)
+
+
+def _measure_cosine(output: Tally, found: Measure, expected: Array, actual: Array) -> None:
+    output.cosine = min(output.cosine, measures.cosine(expected, actual))
+
+
+def _nothing_more(output: Tally, found: Measure, expected: Array, actual: Array) -> None:
+    """Everything that the rule needs was measured."""
+
+
+MEASURES: dict[str, Callable[[Tally, Measure, Array, Array], None]] = {
+    "scaled": _measure_scaled,
+    "close": _measure_close,
+    "cosine": _measure_cosine,
+}
+
+
+def _judge_close(output: Tally) -> _Verdict:
+    rule = output.rule
+    if not output.mismatched:
+        return _Verdict(rule.text)
+    suggestion = output.suggester.text(rule.atol, rule.rtol, output.excess, output.largest)
+    relation = f", max rel {number(output.rtol)}, outside {rule.text}" if rule.rtol else f" > {rule.text}"
+    return _Verdict(rule.text, output.mismatched, _off(output, relation, output.mismatched), suggestion)
+
+
+def _judge_scaled(output: Tally) -> _Verdict:
+    rule, scale = output.rule, output.scale
+    used = f"{number(rule.rtol)} of (|value| + {number(scale)}) ({rule.note} default)"
+    limit = rule.atol + rule.rtol * scale
+    if output.excess <= limit:
+        return _Verdict(used)
+    count = max(1, measures.above(output.bins, limit))
+    suggestion = output.suggester.text(limit, rule.rtol, output.atol, output.largest, atol_alone=True)
+    return _Verdict(used, count, _off(output, f", max rel {number(output.rtol)}, outside {used}", count), suggestion)
+
+
+def _judge_equal(output: Tally) -> _Verdict:
+    if not output.mismatched:
+        return _Verdict(output.rule.text)
+    problem = _off(output, ", must be equal", output.mismatched)
+    return _Verdict(output.rule.text, output.mismatched, problem, fraction_that_passes("share", _equal(output), 0.5))
+
+
+def _judge_share(output: Tally) -> _Verdict:
+    rule, equal = output.rule, _equal(output)
+    if equal >= rule.minimum:
+        return _Verdict(rule.text, output.mismatched)
+    problem = (
+        f"share of equal elements {round_down(equal, 4)} < {rule.minimum:g}; largest difference {number(output.atol)}"
+    )
+    suggestion = fraction_that_passes("share", equal, 0.5)
+    return _Verdict(rule.text, output.mismatched, problem + where(output.place), suggestion)
+
+
+def _judge_cosine(output: Tally) -> _Verdict:
+    rule = output.rule
+    if output.cosine >= rule.minimum:
+        return _Verdict(rule.text)
+    problem = (
+        f"cosine {round_down(output.cosine, 4)} < {rule.minimum:g}; max abs {number(output.atol)}{where(output.place)}"
+    )
+    return _Verdict(rule.text, 0, problem, fraction_that_passes("cosine", output.cosine, 0.9))
+
+
+def _judge_nothing(output: Tally) -> _Verdict:
+    return _Verdict(output.rule.text)
+
+
+JUDGES: dict[str, Callable[[Tally], _Verdict]] = {
+    "close": _judge_close,
+    "scaled": _judge_scaled,
+    "equal": _judge_equal,
+    "share": _judge_share,
+    "cosine": _judge_cosine,
+    "function": _judge_nothing,
+    "unchecked": _judge_nothing,
+}
+
+
+def _off(output: Tally, relation: str, count: int) -> str:
+    text = f"max abs {number(output.atol)}{where(output.place)}{relation}; {percent(count, output.total)} of elements"
+    if output.rule.kind == "equal" or output.atol <= NO_ROUNDING * output.largest:
+        return text
+    return f"{text}; the source's largest value is {number(output.largest)}"
+
+
+def percent(part: int, total: int) -> str:
+    """Return a share of elements in percent, two digits."""
+    share = 100 * part / max(total, 1)
+    return "<0.1 %" if 0 < share < 0.1 else f"{share:.2g} %" if share < 99.5 else "100 %"
+
+
+def where(place: Place | None) -> str:
+    """Return " (sample 4, [2,17])", " (sample 4 at batch 1)"; "" for no place."""
+    if place is None:
+        return ""
+    sample, case, index = place
+    at = " at batch 1" if case == "row" else ""
+    position = f", [{','.join(map(str, index))}]" if index else ""
+    return f" (sample {sample}{at}{position})"
+
+
+def _difference_in_kind(expected: Array | None, actual: Array | None) -> tuple[str, bool]:
+    """Return what is wrong whatever the values are, and whether the values can be compared all the same."""
+    if expected is None or actual is None:
+        who = "the source" if expected is None else "the format"
+        return f"{who} does not return this output", False
+    if expected.shape != actual.shape:
+        return f"shape {_shape(actual)} where the source has {_shape(expected)}", False
+    if _type(expected) != _type(actual):
+        floating = not any(
+            measures.is_exact(array.dtype) or measures.is_text(array.dtype) for array in (expected, actual)
+        )
+        return f"{actual.dtype} where the source has {expected.dtype}", floating
+    return "", True
+
+
+def _type(array: Array) -> str:
+    return "text" if measures.is_text(array.dtype) else array.dtype.name
+
+
+def _shape(array: Array) -> str:
+    return str(tuple(array.shape)).replace(" ", "")
+
+
+def _infinite(expected: Any, actual: Any) -> str:
+    if np.isfinite(expected) and np.isfinite(actual):
+        return ""
+    return f"{actual} where the source has {expected}"
+
+
+def _equal(output: Tally) -> float:
+    return 1 - output.mismatched / output.total if output.total else 1.0

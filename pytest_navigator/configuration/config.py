@@ -1,0 +1,107 @@
+"""`NavConfig`: what a model repo says about its model, as a plain value beside the `nav_model` fixture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import fields
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.errors import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from typing import Self
+
+    from pytest_navigator.comparison.tolerances import Comparisons
+    from pytest_navigator.comparison.tolerances import Tolerance
+    from pytest_navigator.configuration.profile_config import OptimizationProfile
+    from pytest_navigator.configuration.profile_config import ProfilerConfig
+    from pytest_navigator.formats.base import FormatConfig
+
+
+class KnownFields:
+    """Mixin of the configuration dataclasses: a field that does not exist is named with the nearest one that does."""
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        """Check the names before the dataclass's own `__init__` raises a TypeError without a hint."""
+        valid = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+        for name in kwargs:
+            if name not in valid:
+                raise unknown(f"field of {cls.__name__}", name, valid)
+        return super().__new__(cls)
+
+
+@dataclass(frozen=True)
+class NavConfig(KnownFields):
+    """The configuration of one suite; None: not said here, so the ini file or the default decides.
+
+    Attributes:
+        name: of the model, what `{model}` in `--nav-package` becomes. Default: the folder, module or class.
+        framework: "torch", ...; needed only when it cannot be told (see the README).
+        formats: what to make: configuration objects (`OnnxConfig(opset=18)`) or names. Default: all of the framework.
+        runtimes: "cpu", "cuda", "compile-cpu" or names of runners ("OnnxCPU"). Default: all.
+        precisions: restricts formats that have several ("fp16").
+        batch_sizes: to profile. Default: 1 and the loader's largest.
+        batch_dim: the batch axis of every batched tensor; None: the model has none.
+        unbatched: names of inputs without a batch axis (a table, a matrix that mixes channels), whole in every row.
+            Needed only where the size of their axis is that of the batch in every sample.
+        input_names, output_names: in flattening order.
+        dynamic_axes: `{"x": {0: "batch"}}` or `{"x": [0]}`. Default: inferred from the loader, as the outputs'
+            always are (entries for outputs, which torch's exporter takes too, are checked only).
+        atol, rtol: a number; `{"logits": 1e-3, "*": 1e-5}` by output; `{"onnx": {"logits": 1e-3}}` by format too.
+        comparisons: by output, instead of a tolerance: `nav.share(0.99)`, `nav.cosine(0.999)`,
+            `nav.unchecked("reason")` or a function `(expected, actual) -> bool | str`.
+        sample_count: samples that correctness is checked on, at most.
+        max_sample_bytes: how many bytes of samples, and of the model's outputs on them, are kept, at most; samples with
+            extreme shapes are kept in any case.
+        seed: of the setup of `nav_model` and `nav_dataloader`, and of the selection of samples.
+        profile: whether to profile at all. profile_seconds: per item, at most (s).
+        optimization_profile: windows, trials and stability of the profiler.
+        timeout: of one step (s). device: "cpu" or "cuda": only runners on that device.
+        require: formats or cells whose skip is a failure. xfail: `{"torchscript-script": "reason"}`, strict.
+        keep, save_data: what goes into the package.
+
+    Raises:
+        ConfigError: a field does not exist, or its value is not possible.
+    """
+
+    name: str | None = None
+    framework: str | None = None
+    formats: Sequence[FormatConfig | str] | None = None
+    runtimes: Sequence[str] | None = None
+    precisions: Sequence[str] | None = None
+    batch_sizes: Sequence[int] | None = None
+    batch_dim: int | None = 0
+    unbatched: Sequence[str] = ()
+    input_names: Sequence[str] | None = None
+    output_names: Sequence[str] | None = None
+    dynamic_axes: Mapping[str, Mapping[int, str] | Sequence[int]] | None = None
+    atol: Tolerance = None
+    rtol: Tolerance = None
+    comparisons: Comparisons = field(default_factory=dict)
+    sample_count: int | None = None
+    max_sample_bytes: int | None = None
+    seed: int | None = None
+    profile: bool | None = None
+    profile_seconds: float | None = None
+    optimization_profile: OptimizationProfile | ProfilerConfig | None = None
+    timeout: float | None = None
+    device: str | None = None
+    require: Sequence[str] | None = None
+    xfail: Mapping[str, str] = field(default_factory=dict)
+    keep: str | None = None
+    save_data: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be, where it is written."""
+        from pytest_navigator.configuration.config_checks import check
+
+        check(self)
+
+    def replace(self, **changes: Any) -> NavConfig:
+        """Return a copy with other values, for a company's configuration that one model adapts."""
+        return replace(self, **changes)

@@ -1,0 +1,233 @@
+"""Every option once: its flag, its ini name, its field of `NavConfig`, its default; and what holds for one suite."""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentTypeError
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.configuration.config import NavConfig
+from pytest_navigator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Mapping
+
+MEBIBYTE = 2**20
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Parse `onnx,torchscript-trace`."""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not found:
+        raise ArgumentTypeError(f"{text!r} names nothing; separate several with commas: onnx,torchscript-trace")
+    return found
+
+
+def counts(text: str) -> tuple[int, ...]:
+    """Parse `1,8,32`."""
+    return tuple(count(part) for part in names(text))
+
+
+def count(text: str | int) -> int:
+    """Parse a positive whole number."""
+    return _whole(text, 1, "a positive whole number")
+
+
+def whole(text: str | int) -> int:
+    """Parse a whole number that is not negative."""
+    return _whole(text, 0, "a whole number of 0 or more")
+
+
+def _whole(text: str | int, least: int, what: str) -> int:
+    try:
+        number = least - 1 if isinstance(text, bool | float) else int(text)
+    except (TypeError, ValueError):
+        number = least - 1
+    if number < least:
+        raise ArgumentTypeError(f"{text!r} is not {what}")
+    return number
+
+
+def seconds(text: str | float) -> float:
+    """Parse a positive number of seconds."""
+    try:
+        number = math.nan if isinstance(text, bool) else float(text)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ArgumentTypeError(f"{text!r} is not a positive number of seconds")
+    return number
+
+
+def one_of(*valid: str) -> Callable[[str], str]:
+    """Return a parser of one of the words."""
+
+    def parse(text: str) -> str:
+        if text not in valid:
+            raise ArgumentTypeError(f"{text!r} is not one of {', '.join(valid)}")
+        return text
+
+    return parse
+
+
+def atol(text: str) -> Mapping[str, float]:
+    """Parse `1e-5 logits=1e-4`: a default and overrides together."""
+    return _tolerance(text, "atol")
+
+
+def rtol(text: str) -> Mapping[str, float]:
+    """Parse `1e-5 logits=1e-4`: a default and overrides together."""
+    return _tolerance(text, "rtol")
+
+
+def _tolerance(text: str, option: str) -> Mapping[str, float]:
+    from pytest_navigator.comparison.tolerances import parse
+
+    try:
+        return parse(text, option)
+    except ConfigError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def yes(text: str | bool) -> bool:
+    """Parse an ini file's boolean."""
+    words = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+    if str(text).lower() not in words:
+        raise ArgumentTypeError(f"{text!r} is not a boolean (true, false)")
+    return words[str(text).lower()]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting: `name` is the field of NavConfig, `--nav-<name>` the flag, `nav_<name>` the ini name."""
+
+    name: str
+    parse: Callable[[Any], Any]
+    default: Any
+    metavar: str
+    help: str
+
+    @property
+    def flag(self) -> str:
+        """The flag as users write it."""
+        return "--nav-" + self.name.replace("_", "-")
+
+    @property
+    def dest(self) -> str:
+        """The name in pytest's option namespace, and in the ini file."""
+        return "nav_" + self.name
+
+
+OPTIONS = (
+    Option("formats", names, None, "NAMES", "Formats to make, separated by commas (onnx,torchscript-trace)"),
+    Option("runtimes", names, None, "NAMES", "Runtimes or runners to check (cpu,cuda or OnnxCPU)"),
+    Option("precisions", names, None, "NAMES", "Precisions of formats that have several (fp32,fp16)"),
+    Option("batch_sizes", counts, None, "SIZES", "Batch sizes to profile (1,8); default: 1 and the loader's largest"),
+    Option("profile_seconds", seconds, 10.0, "S", "Time limit of one profile item (default: 10)"),
+    Option("atol", atol, None, "TOL", "Absolute tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'"),
+    Option("rtol", rtol, None, "TOL", "Relative tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'"),
+    Option("sample_count", count, 100, "N", "Samples to check correctness on, at most (default: 100)"),
+    Option("max_sample_bytes", count, 512 * MEBIBYTE, "BYTES", "Samples and outputs to keep (default: 512 MiB)"),
+    Option("seed", whole, 0, "N", "Seed of nav_model, nav_dataloader and the choice of samples (default: 0)"),
+    Option("device", one_of("cpu", "cuda"), None, "DEVICE", "Only runners on this device: cpu or cuda"),
+    Option("require", names, (), "NAMES", "Formats or cells (onnx,onnx-cpu) whose skip is a failure"),
+    Option(
+        "keep", one_of("all", "best", "required", "none"), "all", "WHAT", "Models to package: all, best, required, none"
+    ),
+    Option("save_data", one_of("all", "none"), "all", "WHAT", "Samples to package: all or none"),
+    Option("timeout", seconds, 600.0, "S", "Time limit of one step (default: 600)"),
+)
+PROFILE = Option("profile", yes, True, "BOOL", "Whether to profile")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value and where it comes from: a flag, "nav_config", the ini file or "default"."""
+
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for one suite. `settings.timeout` is the value, `settings.all["timeout"].origin` its origin."""
+
+    all: Mapping[str, Setting]
+    config: NavConfig
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.all[name].value
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def resolve(flags: Mapping[str, Any], ini: Mapping[str, Any], config: NavConfig | None) -> Settings:
+    """Merge: a flag wins over nav_config, that over the ini file, that over the default.
+
+    Args:
+        flags, ini: by the option's name; None where not given.
+
+    Raises:
+        ConfigError: a value of nav_config is not possible, or contradicts another setting.
+    """
+    chosen = config or NavConfig()
+    merged = {o.name: _first(o, flags, ini, chosen) for o in (*OPTIONS, PROFILE)}
+    if merged["keep"].value == "required" and not merged["require"].value:
+        raise ConfigError(
+            f"keep = required ({merged['keep'].origin}) would keep nothing: name formats in --nav-require"
+        )
+    if merged["keep"].value == "best" and not merged["profile"].value:
+        raise ConfigError(
+            f"keep = best ({merged['keep'].origin}) would keep nothing: without figures ({merged['profile'].origin}) "
+            "no format is the best one"
+        )
+    return Settings(merged, chosen)
+
+
+def _first(option: Option, flags: Mapping[str, Any], ini: Mapping[str, Any], config: NavConfig) -> Setting:
+    name = option.name
+    if flags.get(name) is not None:
+        return Setting(flags[name], "--nav-no-profile" if option is PROFILE else option.flag)
+    if getattr(config, name) is not None:
+        return Setting(_checked(option, getattr(config, name)), "nav_config")
+    if ini.get(name) is not None:
+        return Setting(ini[name], f"ini: {option.dest}")
+    return Setting(option.default, "default")
+
+
+def _checked(option: Option, value: Any) -> Any:
+    """Hold a value of nav_config to the same rules as the flag's text; NavConfig has checked those that have others."""
+    if option.parse in (names, atol, rtol):
+        return value
+    try:
+        return tuple(map(count, value)) if option.parse is counts else option.parse(value)
+    except ArgumentTypeError as error:
+        raise ConfigError(f"nav_config: {option.name}: {error}") from None
+
+
+def config_lines(settings: Settings) -> list[str]:
+    """Return `--nav-show-config`'s lines: each value with its origin."""
+    width = max(len(name) for name in settings.all)
+    return [f"{name:{width}}  {listed(s.value)}  ({s.origin})" for name, s in settings.all.items()]
+
+
+def filters(settings: Settings) -> str:
+    """Return the settings that leave runners out, each with its origin."""
+    chosen = [name for name in ("formats", "runtimes", "precisions", "device") if settings.all[name].value]
+    return ", ".join(with_origin(settings, name) for name in chosen)
+
+
+def with_origin(settings: Settings, name: str) -> str:
+    """Return one setting: "runtimes = cpu (--nav-runtimes)"."""
+    return f"{name} = {listed(settings.all[name].value)} ({settings.all[name].origin})"
+
+
+def listed(value: Any) -> str:
+    """Return a value as people read it."""
+    if value is None or value == ():
+        return "-"
+    return ", ".join(str(v) for v in value) if isinstance(value, (tuple, list)) else str(value)

@@ -1,0 +1,189 @@
+"""The parent's end of the child: started early, kept warm, replaced when it ends."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.isolation.capture import tail
+from pytest_navigator.isolation.messages import encode
+from pytest_navigator.isolation.messages import error_from
+from pytest_navigator.isolation.numerics import check_settings
+from pytest_navigator.isolation.numerics import current_settings
+from pytest_navigator.isolation.process import Process
+from pytest_navigator.isolation.process import describe_end
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from pytest_navigator.records import JSON
+
+GRACE = 1.0
+"""How long in s an idle child gets for its own exit."""
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a call gave.
+
+    Attributes:
+        result: plain data.
+        arrays: by name, writable.
+        peak_memory: high-water mark of the child during the call in MiB; None where the platform does not tell.
+    """
+
+    result: JSON
+    arrays: dict[str, np.ndarray]
+    peak_memory: float | None
+
+
+class Child:
+    """A process that makes calls for this one, and whose crash, hang or lack of memory is one failed call.
+
+    A fresh interpreter that never imports this process's `__main__`; one call at a time. It ends with this process, and
+    on Linux with the *thread* that started it: start and call it from one that lives as long as the child is needed.
+
+    Args:
+        python_path: folders in front of this process's `sys.path`, which the child gets in any case.
+        cwd: working directory of the child; None: this process's.
+        settings: as `parent_settings` returns them. The attribute can be replaced at any time, each call applies it.
+
+    Raises:
+        ValueError: a setting does not exist.
+    """
+
+    def __init__(
+        self,
+        *,
+        python_path: Sequence[str] | None = None,
+        cwd: Path | None = None,
+        settings: dict[str, JSON] | None = None,
+    ) -> None:
+        self.python_path = list(python_path or ())
+        self.cwd = cwd
+        self.settings = settings or {}
+        check_settings(self.settings)
+        self._imports: list[str] = []
+        self._broken: set[str] = set()
+        self._process: Process | None = None
+
+    def start(self, imports: Sequence[str] = ()) -> None:
+        """Start the child unless it lives, and have it import those modules that nobody asked for yet.
+
+        Returns at once. A child that replaces this one imports all of them again, but none that raised an error, ended
+        the child or hung: that is logged, and fails the `call` that needs such a module.
+        """
+        known = {*self._imports, *self._broken}
+        new = [name for name in dict.fromkeys(imports) if name not in known]
+        self._imports += new
+        if self._process is None:
+            self._process = Process(self.python_path, self.cwd, self.settings)
+            self._process.warm_up(self._imports)
+        elif new:
+            self._process.warm_up(new)
+
+    def call(
+        self,
+        function: str,
+        kwargs: dict[str, JSON],
+        *,
+        arrays: Mapping[str, np.ndarray] | None = None,
+        log: Path,
+        timeout: float | None,
+    ) -> Reply:
+        """Run a function in the child.
+
+        Args:
+            function: "package.module:qualname"; returns plain data, or a tuple of plain data and a dict of arrays.
+            kwargs: plain data.
+            arrays: the first positional argument of `function`; None: it has none.
+            log: file to which stdout and stderr are appended.
+            timeout: s, from when the child is ready; None: no limit.
+
+        Raises:
+            StepFailed, Unavailable, ConfigError, SourceError: as `function` raised them.
+            StepFailed: it raised another error (kind: the error's type), the child ended (kind: "SIGSEGV", "exit 3"),
+                did not answer in time (kind: "timeout") or cannot start.
+            TypeError: an argument is not plain data.
+        """
+        __tracebackhide__ = True
+        log = log.absolute()
+        request = {"function": function, "kwargs": kwargs, "log": str(log), "settings": self.settings}
+        message = encode(request, arrays)
+        written = log.stat().st_size if log.exists() else 0
+        try:
+            answer, outputs = self._ready().ask(message, timeout)
+        except (EOFError, ConnectionError, TimeoutError) as error:
+            raise self._failure(error, log, written) from None
+        except BaseException:
+            self._kill()
+            raise
+        if "error" in answer:
+            raise error_from(answer["error"])
+        return Reply(answer["result"], outputs or {}, answer["peak_memory"])
+
+    def close(self) -> None:
+        """End the child, if there is one."""
+        if self._process is not None:
+            self._process.end(GRACE)
+            self._process = None
+
+    def _ready(self) -> Process:
+        """Start the child and wait for its imports; one that an import ends is replaced by one without that import.
+
+        Raises:
+            EOFError, ConnectionError, TimeoutError: it cannot even start.
+        """
+        self.start()
+        assert self._process is not None
+        process = self._process
+        try:
+            process.wait_until_ready()
+        except (EOFError, ConnectionError, TimeoutError) as error:
+            if not process.importing:
+                raise
+            failure = self._failure(error)
+            self._leave_out(process.importing, f"{failure}\n{failure.detail}".strip())
+            return self._ready()
+        for module, text in process.failed.items():
+            self._leave_out(module, f"the child process cannot import {module!r}: {text}")
+        process.failed.clear()
+        return process
+
+    def _leave_out(self, module: str, text: str) -> None:
+        """Have no later child import a module; whatever needs it does that itself, and fails."""
+        LOG.warning("%s", text)
+        self._broken.add(module)
+        self._imports.remove(module)
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._process.end(0)
+            self._process = None
+
+    def _failure(self, error: Exception, log: Path | None = None, written: int = 0) -> StepFailed:
+        """End the child and return the failure that tells why it had to."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        late = isinstance(error, TimeoutError)
+        returncode = None if late else process.returncode()
+        phase, killed = process.phase, process.oom_kills()
+        detail = process.output() if phase or log is None else tail(log, since=written)
+        process.end(0)
+        if late:
+            return StepFailed(str(error), detail, "timeout")
+        kind, text = describe_end(returncode, killed)
+        return StepFailed(f"{text} {phase}".strip(), detail, kind)
+
+
+def parent_settings() -> dict[str, JSON]:
+    """Return this process's thread and numeric settings for a `Child`, of frameworks that it has already imported."""
+    return current_settings()

@@ -1,0 +1,227 @@
+"""One started child, as its parent sees it, and what its end means."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from contextlib import suppress
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.isolation.capture import tail_of
+from pytest_navigator.isolation.messages import decode
+from pytest_navigator.isolation.messages import encode
+from pytest_navigator.isolation.messages import error_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from pytest_navigator.records import JSON
+
+START_LIMIT = 300.0
+"""Longest time in s in which a child starts and makes its imports (a framework on a network disk: minutes)."""
+
+POLL = 0.5
+"""How often in s it is looked whether the child still lives, should a process of its own hold its socket open."""
+
+EXIT_LIMIT = 5.0
+"""How long in s a process whose socket has closed may take to end."""
+
+
+class Process:
+    """One started child.
+
+    Attributes:
+        importing: the module that it imports until it is ready; "" before, and from then on.
+        failed: what it could not import, and why.
+    """
+
+    def __init__(self, python_path: Sequence[str], cwd: Path | None, settings: dict[str, JSON]) -> None:
+        self.importing = ""
+        self.failed: dict[str, str] = {}
+        self._started = False
+        self._warming_up = 0
+        self._oom_kills = _oom_kills()
+        path = search_path(python_path)
+        with ExitStack() as stack:
+            self.connection, socket = (stack.enter_context(end) for end in Pipe())
+            self._output = stack.enter_context(tempfile.TemporaryFile())
+            lifeline, ours = os.pipe()
+            stack.callback(os.close, ours)
+            try:
+                self._popen = _start(path, cwd, self._output.fileno(), (socket.fileno(), lifeline))
+            finally:
+                os.close(lifeline)
+                socket.close()
+            self._resources = stack.pop_all()
+        environment = {"PYTHONPATH": os.environ.get("PYTHONPATH")}
+        self._send(encode({"path": path, "environment": environment, "settings": settings}))
+
+    def warm_up(self, names: list[str]) -> None:
+        """Ask for imports; the answers are read before the next request."""
+        self._warming_up += 1
+        self._send(encode({"imports": names}))
+
+    @property
+    def phase(self) -> str:
+        """What it does until it is ready, "while it imported 'torch'"; "" from then on."""
+        if self.importing:
+            return f"while it imported {self.importing!r}"
+        return "" if self._started else "while it started"
+
+    def wait_until_ready(self) -> None:
+        """Wait until all imports that were asked for are made, or have failed.
+
+        Raises:
+            EOFError, ConnectionError: the child has ended.
+            TimeoutError: it was not ready in time.
+        """
+        end = time.monotonic() + START_LIMIT
+        while self._warming_up:
+            late = f"the child process was not ready within {START_LIMIT:g} s ({self.phase})"
+            event, _ = self._receive(end - time.monotonic(), late)
+            self._note(event)
+        self.importing, self._started = "", True
+
+    def ask(
+        self, message: Iterable[bytes], timeout: float | None
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray] | None]:
+        """Return the answer of a child that is ready to a request.
+
+        Raises:
+            EOFError, ConnectionError: the child has ended.
+            TimeoutError: no answer in time.
+        """
+        self._oom_kills = _oom_kills()
+        for part in message:
+            self.connection.send_bytes(part)
+        return self._receive(timeout, f"no answer within {timeout:g} s" if timeout is not None else "")
+
+    def end(self, grace: float) -> None:
+        """End the child and everything that it started; an idle child ends by itself within `grace` s."""
+        self.connection.close()
+        if grace:
+            with suppress(subprocess.TimeoutExpired):
+                self._popen.wait(grace)
+        # The group exists as long as its guard does, so this cannot meet another's.
+        with suppress(ProcessLookupError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait()
+        self._resources.close()
+
+    def returncode(self) -> int | None:
+        """Return how the child ended, None if it lives and only closed its socket."""
+        try:
+            return self._popen.wait(EXIT_LIMIT)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def oom_kills(self) -> int | None:
+        """Return how many processes the kernel's OOM killer ended since the last request, None if it does not count."""
+        now = _oom_kills()
+        return None if now is None or self._oom_kills is None else now - self._oom_kills
+
+    def output(self) -> str:
+        """Return the tail of what the child wrote outside of calls."""
+        return tail_of(self._output.fileno())
+
+    def _send(self, parts: Iterable[bytes]) -> None:
+        # A child that has ended is reported when its answer is read.
+        with suppress(ConnectionError):
+            for part in parts:
+                self.connection.send_bytes(part)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        if "importing" in event:
+            self.importing = event["importing"]
+        elif "failed" in event:
+            self.failed[event["failed"]] = str(error_from(event["error"]))
+        else:
+            self._warming_up -= 1
+
+    def _receive(self, timeout: float | None, late: str) -> tuple[dict[str, Any], dict[str, np.ndarray] | None]:
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self.connection.poll(_step(end)):
+            if end is not None and time.monotonic() >= end:
+                raise TimeoutError(late)
+            if self._popen.poll() is not None and not self.connection.poll(0):
+                raise EOFError
+        return decode(self.connection.recv_bytes)
+
+
+def describe_end(returncode: int | None, oom_kills: int | None) -> tuple[str, str]:
+    """Return kind and message of a child's end.
+
+    Args:
+        returncode: subprocess's (a signal is negative); None: it lives, but has closed its socket.
+        oom_kills: how many processes the kernel ended meanwhile for lack of memory; None: not known.
+    """
+    if returncode is None:
+        return "disconnected", "the child process closed its connection to this one"
+    if returncode >= 0:
+        return f"exit {returncode}", f"the child process ended itself (exit {returncode})"
+    kind = _signal_name(-returncode)
+    text = f"the child process was ended by {kind}"
+    if kind != "SIGKILL":
+        return kind, text
+    if oom_kills is None:
+        return kind, f"{text} (probably out of memory)"
+    if oom_kills > 0:
+        return kind, f"{text} (out of memory: the kernel's OOM killer ended {oom_kills} process(es) meanwhile)"
+    return kind, f"{text} (not by the kernel's OOM killer, which counted no kill: by another process)"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _start(path: list[str], cwd: Path | None, output: int, inherited: tuple[int, int]) -> subprocess.Popen[bytes]:
+    # -P: without it, a json.py in the working directory would be imported instead of the standard library's.
+    command = [sys.executable, "-P", "-u", "-X", "faulthandler", "-m", "pytest_navigator.isolation.worker"]
+    return subprocess.Popen(
+        [*command, *map(str, inherited), str(os.getpid())],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        cwd=cwd,
+        # The whole path, in the same order: only so nothing of it can hide the standard library.
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        pass_fds=inherited,
+        start_new_session=True,
+    )
+
+
+def search_path(first: Sequence[str]) -> list[str]:
+    """Return `first` and `sys.path`, each entry once and the same in every working directory."""
+    return list(dict.fromkeys(_absolute(entry) for entry in (*first, *sys.path)))
+
+
+def _absolute(entry: str) -> str:
+    # What is no path belongs to a path hook, of an editable installation for example.
+    return os.path.abspath(entry) if not entry or os.path.exists(entry) else entry
+
+
+def _step(end: float | None) -> float:
+    return POLL if end is None else max(0.0, min(POLL, end - time.monotonic()))
+
+
+def _oom_kills() -> int | None:
+    """Return the kernel's own count; inside a container that of the whole machine."""
+    with suppress(OSError):
+        if found := re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE):
+            return int(found[1])
+    return None

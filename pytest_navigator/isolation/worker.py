@@ -1,0 +1,177 @@
+"""The child: a fresh interpreter that does what it is told over a socket and ends with the process that started it.
+
+Started by `process` as `python -m pytest_navigator.isolation.worker SOCKET LIFELINE PARENT`: two descriptors that it
+inherits, and the process id of the parent. `messages` has the form of what it receives; the first message sets it up,
+each further one is a request, and each request has one answer.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import importlib
+import operator
+import os
+import signal
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.devices.memory import free
+from pytest_navigator.isolation.capture import redirected
+from pytest_navigator.isolation.messages import decode
+from pytest_navigator.isolation.messages import encode
+from pytest_navigator.isolation.messages import error_fields
+from pytest_navigator.isolation.numerics import SettingsOnImport
+from pytest_navigator.isolation.numerics import apply_settings
+from pytest_navigator.profiling.machine import peak
+from pytest_navigator.profiling.machine import reset_peak
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import NoReturn
+
+    import numpy as np
+
+    from pytest_navigator.records import JSON
+
+PR_SET_PDEATHSIG = 1
+IONBF = 2
+
+
+def main() -> NoReturn:
+    """Serve the parent until it closes the connection."""
+    socket, lifeline, parent = map(int, sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with(parent, lifeline, socket)
+    _offer_to_the_oom_killer()
+    _unbuffer_c_output()
+    os.set_inheritable(socket, False)
+    with Connection(socket) as connection, suppress(EOFError):
+        Worker(connection).serve()
+    # The interpreter would take up to a second to take torch apart.
+    atexit._run_exitfuncs()
+    os._exit(0)
+
+
+class Worker:
+    """Answers requests one after the other."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.on_import = SettingsOnImport()
+        sys.meta_path.insert(0, self.on_import)
+
+    def serve(self) -> NoReturn:
+        """Answer requests until the connection ends (EOFError)."""
+        self.set_up(**self.receive()[0])
+        while True:
+            request, arrays = self.receive()
+            if "imports" in request:
+                self.warm_up(request["imports"])
+            else:
+                self.answer(request, arrays)
+
+    def receive(self) -> tuple[dict[str, JSON], dict[str, np.ndarray] | None]:
+        """Wait for a message."""
+        return decode(self.connection.recv_bytes)
+
+    def send(self, parts: Iterator[bytes]) -> None:
+        """Send a message."""
+        for part in parts:
+            self.connection.send_bytes(part)
+
+    def set_up(self, path: list[str], environment: dict[str, str | None], settings: dict[str, JSON]) -> None:
+        """Take over from the parent what an interpreter's start does not."""
+        sys.path[:] = path
+        self.on_import.settings = settings
+        for name, value in environment.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+    def warm_up(self, names: list[str]) -> None:
+        """Import modules, telling the parent before each one which it is (it may end the process), and what it raised.
+
+        Whoever needs a module that raises imports it again, and fails by itself.
+        """
+        for name in names:
+            self.send(encode({"importing": name}))
+            try:
+                importlib.import_module(name)
+            except BaseException as error:
+                self.send(_failed(error, failed=name))
+        self.send(encode({"ready": True}))
+
+    def answer(self, request: dict[str, JSON], arrays: dict[str, np.ndarray] | None) -> None:
+        """Run one function and send what it returned or raised."""
+        try:
+            with redirected(Path(request["log"])):
+                self.on_import.settings = request["settings"]
+                apply_settings(request["settings"])
+                parts = self.run(request["function"], request["kwargs"], arrays)
+        except BaseException as error:
+            parts = _failed(error)
+        free()
+        self.send(parts)
+
+    def run(self, function: str, kwargs: dict[str, JSON], arrays: dict[str, np.ndarray] | None) -> Iterator[bytes]:
+        """Return the encoded result of "package.module:qualname", with the peak memory of this call."""
+        module, _, name = function.partition(":")
+        call = operator.attrgetter(name)(importlib.import_module(module))
+        reset_peak()
+        returned = call(**kwargs) if arrays is None else call(arrays, **kwargs)
+        used = peak()
+        result, outputs = returned if isinstance(returned, tuple) else (returned, {})
+        return encode({"result": result, "peak_memory": used}, outputs)
+
+
+def _failed(error: BaseException, **more: JSON) -> Iterator[bytes]:
+    try:
+        return encode({**more, "error": error_fields(error, frames_of=__file__)})
+    except Exception as worse:
+        # Its text or its data cannot be had; the traceback of the new error shows both.
+        return encode({**more, "error": error_fields(worse, frames_of=__file__)})
+
+
+def _end_with(parent: int, lifeline: int, socket: int) -> None:
+    """Let this process and all it starts end with the parent, also in the middle of native code.
+
+    Linux kills this process when the thread that started it ends. Everywhere, and for what this process started
+    itself, a guard waits for the end of file on a pipe whose other end only the parent has.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the process that started this one has already ended")
+    if os.fork() == 0:
+        _guard(lifeline, socket)
+    os.close(lifeline)
+
+
+def _guard(lifeline: int, socket: int) -> NoReturn:
+    try:
+        # An open copy of the socket would hide the end of the child from the parent.
+        os.close(socket)
+        os.read(lifeline, 1)
+        os.killpg(0, signal.SIGKILL)
+    finally:
+        os._exit(1)
+
+
+def _offer_to_the_oom_killer() -> None:
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _unbuffer_c_output() -> None:
+    libc = ctypes.CDLL(None)
+    # Where the C library has its streams under another name, buffered output before a crash is lost.
+    with suppress(ValueError):
+        libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, IONBF, 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,3 @@
+"""From settings to the formats, runners and steps of a suite, and what a machine lacks for them."""
+
+from __future__ import annotations

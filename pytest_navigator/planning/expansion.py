@@ -1,0 +1,137 @@
+"""The formats that are asked for, with their configurations -> every variant that can be made of them (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Mapping
+
+    from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.records import Variant
+    from pytest_navigator.registry import Registry
+
+
+def wanted(settings: Settings, registry: Registry, framework: str) -> dict[str, list[FormatConfig]]:
+    """Return the configurations of each format that was asked for, by the format's name.
+
+    `settings.formats` are names when they come from a flag or the ini file, names and objects from nav_config; what a
+    flag names keeps the configuration that nav_config has for it.
+    """
+    configured = _by_format(settings.config.formats or (), registry, framework)
+    if settings.formats is None:
+        forms = [f for f in registry.formats.values() if framework in f.frameworks]
+        return {f.name: [f.config()] for f in forms if f.default or f.name == framework}
+    asked = _by_format(settings.formats, registry, framework)
+    for name in asked:
+        _check_possible(registry.format(name), registry, framework)
+    return {name: configured.get(name, configs) for name, configs in asked.items()}
+
+
+def _check_possible(form: Format, registry: Registry, framework: str) -> None:
+    if framework not in (form.name, *form.frameworks):
+        possible = ", ".join(sorted(f.name for f in _possible(registry, framework)))
+        raise ConfigError(
+            f"format {form.name!r} cannot be made of a {framework} model, but these can: {possible} (it is made of: "
+            f"{', '.join(form.frameworks)})"
+        )
+
+
+def _possible(registry: Registry, framework: str) -> list[Format]:
+    return [form for form in registry.formats.values() if framework in (form.name, *form.frameworks)]
+
+
+def _by_format(
+    entries: Iterable[FormatConfig | str], registry: Registry, framework: str
+) -> dict[str, list[FormatConfig]]:
+    found: dict[str, list[FormatConfig]] = {}
+    for entry in entries:
+        form = _owner(entry, registry, framework) if isinstance(entry, str) else registry.format_of(entry)
+        configs = found.setdefault(form.name, [])
+        if not isinstance(entry, str):
+            configs.append(entry)
+        elif more := form.named(entry):
+            configs.append(more)
+        elif not configs:
+            configs.append(form.config())
+    return found
+
+
+def _owner(name: str, registry: Registry, framework: str) -> Format:
+    """Return the format that `name` means: its own name or the key of one of its variants."""
+    form = meant(name, registry, framework)
+    if form is None:
+        raise unknown(f"format of a {framework} model", name, _every_name(registry, framework))
+    return form
+
+
+def meant(name: str, registry: Registry, framework: str) -> Format | None:
+    """Return the format that `name` means (its own name, or the key of a variant), None if it means none."""
+    if name in registry.formats:
+        return registry.formats[name]
+    if more := [form for form in registry.formats.values() if form.named(name)]:
+        return more[0]
+    variant = defaults(registry, framework).get(name)
+    return registry.formats[variant.format] if variant else None
+
+
+def _every_name(registry: Registry, framework: str) -> set[str]:
+    """Return every name of what can be made of a framework's models: by default or where it is named."""
+    possible = {form.name: form for form in _possible(registry, framework)}
+    keys = {key for key, variant in defaults(registry, framework).items() if variant.format in possible}
+    return {*possible, *keys, *(key for form in possible.values() for key in form.on_request())}
+
+
+def defaults(registry: Registry, framework: str) -> dict[str, Variant]:
+    """Return what every format is made into when nobody configures it, by key."""
+    return expand({f.name: [f.config()] for f in registry.formats.values()}, registry, framework)
+
+
+def with_parents(
+    wanted: Mapping[str, list[FormatConfig]], registry: Registry, framework: str
+) -> dict[str, list[FormatConfig]]:
+    """Add the source's own format and what others are made from, with default configurations."""
+    complete = dict(wanted)
+    pending = [framework, *wanted]
+    while pending:
+        form = registry.format(pending.pop())
+        complete.setdefault(form.name, [form.config()])
+        if form.name == framework:
+            continue
+        parent = form.parent_for(framework)
+        if parent and parent not in complete:
+            pending.append(parent)
+    return complete
+
+
+def expand(configs: Mapping[str, list[FormatConfig]], registry: Registry, framework: str) -> dict[str, Variant]:
+    """Return every variant by key, parents before what is made from them."""
+    variants: dict[str, Variant] = {}
+    for form in _parents_first(registry, configs, framework):
+        parents = [v for v in variants.values() if v.format == form.parent_for(framework)]
+        own = [form.as_source(configs[form.name][0])] if form.file and form.name == framework else []
+        for variant in own or [v for config in configs[form.name] for v in form.variants(config, parents)]:
+            if variant.key in variants:
+                raise ConfigError(f"format {variant.key!r} is configured twice: {configs[form.name]}")
+            variants[variant.key] = variant
+    return variants
+
+
+def _parents_first(registry: Registry, names: Iterable[str], framework: str) -> list[Format]:
+    chosen = [f for f in registry.formats.values() if f.name in set(names)]
+    return sorted(chosen, key=lambda f: len(_line(f, registry, framework)))
+
+
+def _line(form: Format, registry: Registry, framework: str) -> list[str]:
+    """Return the names of the formats that `form` is made from, nearest first."""
+    line: list[str] = []
+    while (parent := form.parent_for(framework)) and parent not in line and form.name != framework:
+        line.append(parent)
+        form = registry.format(parent)
+    return line

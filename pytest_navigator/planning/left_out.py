@@ -1,0 +1,98 @@
+"""Why a name that means something is not part of a run, and what to write to have it there (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.configuration.settings import with_origin
+from pytest_navigator.planning.expansion import defaults
+from pytest_navigator.planning.expansion import meant
+from pytest_navigator.planning.matrix import covers
+from pytest_navigator.planning.matrix import format_names
+from pytest_navigator.planning.matrix import precise
+from pytest_navigator.planning.matrix import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.planning.matrix import Choice
+    from pytest_navigator.records import Variant
+    from pytest_navigator.registry import Registry
+    from pytest_navigator.runners.base import Runner
+
+
+def why(name: str, choice: Choice) -> str:
+    """Return why the settings leave out a format, a variant or a cell, and what to write; "" if there is none such."""
+    framework = choice.matrix.framework
+    for own, runner in _readings(name, choice.registry):
+        form = meant(own, choice.registry, framework)
+        if form is None or (runner and not _is_cell(own, form, runner, choice)):
+            continue
+        if framework not in (form.name, *form.frameworks):
+            return f"it cannot be made of a {framework} model (it is made of: {', '.join(form.frameworks)})"
+        return _of_format(own, form, choice) or _of_runner(runner or form.runners[0], choice)
+    return ""
+
+
+def _is_cell(key: str, form: Format, runner: type[Runner], choice: Choice) -> bool:
+    """Whether a variant has this key, in this run or another one, and this runner runs it."""
+    keys = {*choice.everything, *defaults(choice.registry, choice.matrix.framework), *form.on_request()}
+    return key in keys and runner.format == form.name
+
+
+def _readings(name: str, registry: Registry) -> list[tuple[str, type[Runner] | None]]:
+    """Return what a name may say: a format alone, or with each of the runners that its end may mean."""
+    runners = [runner for form in registry.formats.values() for runner in form.runners]
+    cells = [(name.removesuffix(end), r) for r in runners if name.endswith(end := f"-{r.runtime}")]
+    return [(name, None), *cells]
+
+
+def _of_format(name: str, form: Format, choice: Choice) -> str:
+    """Return why no variant of this name is there; "" where only its runners are missing."""
+    there = [variant for variant in choice.everything.values() if covers(name, variant)]
+    if any(covers(name, variant) for variant in choice.matrix.variants.values()):
+        return ""
+    if there and not any(precise(variant, choice.settings.precisions) for variant in there):
+        return _setting("precisions", str(there[0].parameters["precision"]), choice)
+    if choice.settings.formats is not None:
+        return _setting("formats", name, choice)
+    if there:
+        return ""
+    formats = {variant.format for variant in choice.everything.values()}
+    if not choice.live and form.parent_for(choice.matrix.framework) not in formats:
+        return "it is neither in the package nor made of what is in it"
+    made = [variant.format for variant in choice.matrix.variants.values() if _asked(variant, choice)]
+    return f"it is made only where it is named; {_flag('formats', made, name)}"
+
+
+def _asked(variant: Variant, choice: Choice) -> bool:
+    return variant.key not in choice.matrix.implied and variant.format != choice.matrix.framework
+
+
+def _of_runner(runner: type[Runner], choice: Choice) -> str:
+    """Return why a runner has no cells."""
+    settings, matrix = choice.settings, choice.matrix
+    if not runs(runner, settings.runtimes):
+        if settings.runtimes:
+            return _setting("runtimes", runner.runtime, choice)
+        runtimes = [record.runtime for record in matrix.runners.values()]
+        return f"{runner.name} runs only where it is named; {_flag('runtimes', runtimes, runner.runtime)}"
+    if settings.device not in (None, runner.device):
+        return f"{with_origin(settings, 'device')} leaves it out: {runner.name} runs on {runner.device!r}"
+    return f"{runner.name} runs the live model, which a package does not have" if runner.live else ""
+
+
+def _setting(option: str, more: str, choice: Choice) -> str:
+    """Return that a list of names leaves something out, and where to add it."""
+    value, origin = choice.settings.all[option].value, choice.settings.all[option].origin
+    names = format_names(choice.settings, choice.registry) if option == "formats" else value
+    places = {
+        "nav_config": f"add {more!r} to the {option} of nav_config",
+        f"ini: nav_{option}": f"add {more} to nav_{option} in the ini file",
+    }
+    return f"{option} = {', '.join(names)} ({origin}) leave it out; {places.get(origin) or _flag(option, names, more)}"
+
+
+def _flag(option: str, names: Sequence[str], more: str) -> str:
+    return f"write --nav-{option}={','.join(dict.fromkeys((*names, more)))}"

@@ -1,0 +1,3 @@
+"""How fast a runner is, and on what machine that was measured."""
+
+from __future__ import annotations

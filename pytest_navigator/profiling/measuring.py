@@ -1,0 +1,279 @@
+"""How fast a runner is: windows of inferences, stability, percentiles, and under which circumstances.
+
+The constants and the rule of stability are Model Navigator's. The statistics are not: there a std is one of stds and a
+percentile one of percentiles; here each figure is computed over every latency of the windows that count.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from math import inf
+from statistics import fmean
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.configuration.profile_config import MeasurementMode
+from pytest_navigator.configuration.profile_config import OptimizationProfile
+from pytest_navigator.configuration.profile_config import ProfilerConfig
+from pytest_navigator.configuration.profile_config import Windows
+from pytest_navigator.profiling import machine
+from pytest_navigator.records import ProfileResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
+    from collections.abc import Iterator
+    from collections.abc import Sequence
+
+__all__ = [
+    "CONTENDED",
+    "MeasurementMode",
+    "OptimizationProfile",
+    "ProfilerConfig",
+    "Windows",
+    "batch_ids",
+    "batch_of",
+    "caveat",
+    "measure",
+    "summary",
+]
+
+CONTENDED = 0.2
+"""Share of the processors, used by others, from which on a figure bears a caveat."""
+
+SMALLEST_WINDOW = 5
+"""Inferences; no window is smaller, however slow the model is, unless a smaller one was asked for."""
+
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+
+_WARM_UP_SHARE = 0.1
+_WARM_UP_LENGTH = NS_PER_S // 10  # long enough to tell the contention, and for the processor to reach its clock
+_WARM_UP_ROUND = 5
+_STILL_FALLING = 0.95
+
+
+def batch_ids(
+    batch_sizes: Iterable[int] | None, batch_dim: int | None, loader_max: int | None = None
+) -> tuple[str, ...]:
+    """Return the ids of the batch sizes to profile: "batch1", "batchmax", "batch8", "nobatch".
+
+    Args:
+        batch_sizes: the sizes that were asked for, all of which are kept; None: 1 and the loader's largest.
+        batch_dim: the batch axis; None for a model without one, which has no sizes to choose from.
+        loader_max: the loader's largest batch where it is known (it is not while tests are collected).
+    """
+    if batch_dim is None:
+        return ("nobatch",)
+    if batch_sizes is not None:
+        return tuple(f"batch{size}" for size in sorted(set(batch_sizes)))
+    return ("batch1",) if loader_max == 1 else ("batch1", "batchmax")
+
+
+def batch_of(id: str, loader_max: int | None) -> int | None:
+    """Return the batch size that an id of `batch_ids` means for a loader; None: without a batch axis."""
+    if id == "nobatch":
+        return None
+    return loader_max if id == "batchmax" else int(id.removeprefix("batch"))
+
+
+def measure(
+    call: Callable[[], object],
+    windows: Windows,
+    *,
+    batch_size: int | None,
+    seconds: float = 10.0,
+    gpu_clock: Callable[[], float | None] | None = None,
+    clock: Callable[[], int] = time.perf_counter_ns,
+) -> ProfileResult:
+    """Time a call until its latency is stable.
+
+    Never fails for slowness or noise: `stability` of the result says what came of it. A window ends early when its
+    share of `seconds` is used up, so that `min_trials` of them fit; of what is too slow even for that there is one
+    window of `SMALLEST_WINDOW` inferences, which may take longer than `seconds`.
+
+    Args:
+        call: the bare inference, done when it returns.
+        batch_size: None without a batch axis.
+        seconds: limit of the whole, warm-up included, but for the smallest window; the windows get half of it even if
+            the first call took more (it may compile).
+        gpu_clock: asked after each window, in MHz; None: not recorded.
+        clock: in ns.
+    """
+    contention = machine.Contention()
+    limit = round(seconds * NS_PER_S)
+    begin = clock()
+    _warm_up(_Stopwatch(call, clock, begin + round(limit * _WARM_UP_SHARE), floor=1))
+    smallest = SMALLEST_WINDOW if windows.interval is not None else min(SMALLEST_WINDOW, windows.size)
+    watch = _Stopwatch(call, clock, max(begin + limit, clock() + limit // 2), floor=smallest)
+    trials, stability, clocks = _run(watch, windows, gpu_clock)
+    return summary(
+        trials[-windows.stabilization_windows :],
+        batch_size,
+        stability=stability,
+        contention=contention.share(),
+        avg_gpu_clock=fmean(clocks) if clocks else None,
+    )
+
+
+def summary(trials: Sequence[Sequence[int]], batch_size: int | None, **circumstances: Any) -> ProfileResult:
+    """Return the figures of windows of latencies (in ns), over all of their latencies.
+
+    Args:
+        circumstances: further fields of the result.
+    """
+    import numpy as np
+
+    latencies = np.array([latency for window in trials for latency in window], dtype=np.float64) / NS_PER_MS
+    p50, p90, p95, p99 = (float(value) for value in np.percentile(latencies, (50, 90, 95, 99)))
+    average = float(latencies.mean())
+    return ProfileResult(
+        batch_size=batch_size,
+        avg_latency=average,
+        std_latency=float(latencies.std()),
+        p50_latency=p50,
+        p90_latency=p90,
+        p95_latency=p95,
+        p99_latency=p99,
+        throughput=1000 * (batch_size or 1) / average,
+        request_count=len(latencies),
+        windows=len(trials),
+        window_means=tuple(fmean(window) / NS_PER_MS for window in trials),
+        latencies=tuple(latencies.tolist()),
+        **circumstances,
+    )
+
+
+def caveat(result: ProfileResult) -> str:
+    """Return what a reader of the figures must know, one line; "" when there is nothing."""
+    notes = {
+        "unstable": f"unstable: last windows {', '.join(f'{mean:.3g}' for mean in result.window_means)} ms",
+        "short": f"short: the time limit left room for {_inferences(result.request_count)}",
+    }
+    lines = [notes[result.stability]] if result.stability in notes else []
+    if result.contention is not None and result.contention >= CONTENDED:
+        lines.append(f"measured while others used {result.contention:.0%} of the processors".replace("%", " %"))
+    return "; ".join(lines)
+
+
+def _inferences(number: int) -> str:
+    return f"{number} inference{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class _Stopwatch:
+    """Times `call` by `clock` until `deadline` (ns), but `floor` calls at a time in any case."""
+
+    call: Callable[[], object]
+    clock: Callable[[], int]
+    deadline: int
+    floor: int
+
+    def left(self) -> int:
+        return max(0, self.deadline - self.clock())
+
+    def time(self, least: int, most: int, until: int) -> list[int]:
+        """Return the latencies of `least` to `most` calls, until `until`; fewer if the next would miss the deadline."""
+        call, clock, deadline, floor = self.call, self.clock, self.deadline, self.floor
+        latencies: list[int] = []
+        with _undisturbed():
+            for done in count(1):
+                begin = clock()
+                call()
+                end = clock()
+                latencies.append(end - begin)
+                late = done >= floor and 2 * end - begin > deadline
+                if done >= most or (done >= least and end >= until) or late:
+                    break
+        return latencies
+
+
+def _warm_up(watch: _Stopwatch) -> None:
+    """Call until the latency stops falling or the time is over."""
+    enough = watch.clock() + _WARM_UP_LENGTH
+    before, latency = inf, fmean(watch.time(1, 1, 0))
+    while latency < before * _STILL_FALLING and latency < watch.left():
+        before, latency = latency, fmean(watch.time(_WARM_UP_ROUND, sys.maxsize, enough)[-_WARM_UP_ROUND:])
+
+
+def _run(
+    watch: _Stopwatch, windows: Windows, gpu_clock: Callable[[], float | None] | None
+) -> tuple[list[list[int]], str, list[float]]:
+    """Return the windows, the stability to record, and the clocks after each window."""
+    window = _fitting(windows, watch.left(), watch.floor)
+    trials: list[list[int]] = []
+    clocks: list[float] = []
+    ending = ""
+    while not ending:
+        trials.append(watch.time(window.least, window.most, watch.clock() + window.length))
+        if gpu_clock is not None and (frequency := gpu_clock()) is not None:
+            clocks.append(frequency)
+        ending = _ending(trials, windows, window, over=watch.floor * trials[-1][-1] > watch.left())
+    return trials, ending, clocks
+
+
+@dataclass(frozen=True)
+class _Window:
+    """`most` inferences, or as many as take `length` ns but at least `least`."""
+
+    least: int
+    most: int
+    length: int
+    shrunk: bool
+
+
+def _fitting(windows: Windows, left: int, smallest: int) -> _Window:
+    """Bound the window so that `min_trials` of them fit into the `left` ns."""
+    share = left // windows.min_trials
+    if windows.interval is None:
+        return _Window(smallest, windows.size, share, shrunk=False)
+    length = round(windows.interval * NS_PER_MS)
+    return _Window(smallest, sys.maxsize, min(length, share), shrunk=length > share)
+
+
+def _ending(trials: list[list[int]], windows: Windows, window: _Window, *, over: bool) -> str:
+    """Return the stability to record, "" to go on."""
+    last = trials[-windows.stabilization_windows :]
+    if len(trials) >= windows.min_trials and _stable(last, windows):
+        cut = windows.interval is None and any(len(each) < window.most for each in last)
+        return "short" if window.shrunk or cut else "stable"
+    if len(trials) >= windows.max_trials:
+        return "unstable"
+    return "short" if over else ""
+
+
+def _stable(trials: list[list[int]], windows: Windows) -> bool:
+    means = [fmean(window) for window in trials]
+    mean = fmean(means)
+    return all(abs(each - mean) * 100 < windows.stability_percentage * mean for each in means)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Switch off what would be timed along: trace functions, also of new threads, and the garbage collector.
+
+    Tools of `sys.monitoring` stay: they belong to others and cannot be paused without losing their events.
+    """
+    tracing, profiling = sys.gettrace(), sys.getprofile()
+    thread_tracing, thread_profiling = threading.gettrace(), threading.getprofile()
+    collecting = gc.isenabled()
+    gc.disable()
+    threading.setprofile(None)
+    threading.settrace(None)
+    sys.setprofile(None)
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(tracing)
+        sys.setprofile(profiling)
+        threading.settrace(thread_tracing)
+        threading.setprofile(thread_profiling)
+        if collecting:
+            gc.enable()

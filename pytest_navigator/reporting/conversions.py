@@ -1,0 +1,95 @@
+"""What the end of a run leaves of model files: `convert_results.yaml`, and the first successful model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import PackageError
+from pytest_navigator.files import delivery
+from pytest_navigator.package import config_yaml
+from pytest_navigator.package import convert_results
+from pytest_navigator.package.privacy import scrubbed
+from pytest_navigator.package.privacy import scrubber
+from pytest_navigator.package.writer import dump
+from pytest_navigator.records import Status
+from pytest_navigator.records import write_atomically
+from pytest_navigator.reporting.report import short_path
+from pytest_navigator.workspace import CONVERT_RESULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_navigator.package import Results
+    from pytest_navigator.run import Run
+    from pytest_navigator.workspace import SuiteFolder
+
+
+def check(run: Run) -> None:
+    """Find an `output_path` that cannot be before the run.
+
+    Raises:
+        ConfigError: with the reason.
+    """
+    target = _target(run)
+    if target is None:
+        return
+    models = [spec.text for spec in run.named.specs] if run.named else []
+    if len(models) > 1:
+        raise ConfigError(f"output_path: {target}: several models ({', '.join(models)}) cannot be written to one path")
+    delivery.check(target, run.options.workspace)
+
+
+def write_results(run: Run, suites: Iterable[tuple[SuiteFolder, Results]]) -> None:
+    """Write what became of every conversion of the run's model files into the workspace."""
+    entries = [
+        entry
+        for folder, results in suites
+        if _is_file(results)
+        for entry in convert_results.build(
+            results, folder.path.name, config_yaml.ranges(folder.path / "model_input" / "correctness")
+        )
+    ]
+    if entries:
+        write_atomically(run.workspace.root / CONVERT_RESULTS, dump(scrubbed(entries, scrubber())))
+
+
+def deliver(run: Run, folder: SuiteFolder, results: Results) -> tuple[list[str], list[str]]:
+    """Copy the first successful model to `output_path`.
+
+    Returns:
+        What to print, and why the run must not exit with 0: a model was asked for, and there is none although
+        nothing failed.
+    """
+    target = _target(run)
+    if target is None or not _is_file(results):
+        return [], []
+    shown = short_path(target, run.config.invocation_params.dir)
+    variant = convert_results.first_successful(results)
+    if variant is None:
+        line = f"output_path: {shown} was not written: {_why_none(results)}"
+        said = results.missing or any(outcome.status is Status.FAILED for outcome in results.outcomes)
+        return ([line], []) if said else ([], [line])
+    try:
+        delivery.deliver(folder.path / variant.key / variant.file, target)
+    except PackageError as error:
+        return [], [str(error)]
+    return [f"output: {shown} ({variant.key})"], []
+
+
+def _target(run: Run) -> Path | None:
+    path = run.file_config.output_path
+    return Path(run.config.invocation_params.dir, path) if path else None
+
+
+def _is_file(results: Results) -> bool:
+    return bool(results.variant(results.suite.framework).file)
+
+
+def _why_none(results: Results) -> str:
+    variants = convert_results.converted(results)
+    if not variants:
+        return f"nothing was to be made of this {results.suite.framework} file"
+    states = {variant.key: convert_results.state(results, variant) for variant in variants}
+    return "; ".join(f"{key} {state}: {message}" for key, (state, message) in states.items())

@@ -1,0 +1,230 @@
+"""Outcomes -> text for people (pure)."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_navigator.comparison.tolerances import number
+from pytest_navigator.package.results import MACHINE
+from pytest_navigator.records import CACHED
+from pytest_navigator.records import Status
+from pytest_navigator.reporting.printable import one_line
+from pytest_navigator.reporting.printable import printable
+from pytest_navigator.reporting.summary_figures import best_figure
+from pytest_navigator.reporting.summary_figures import cached_text
+from pytest_navigator.reporting.summary_figures import caveats
+from pytest_navigator.reporting.summary_figures import columns
+from pytest_navigator.reporting.summary_figures import p50
+from pytest_navigator.reporting.summary_figures import speed_up
+from pytest_navigator.reporting.summary_figures import strategies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_navigator.package.results import Results
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Outcome
+
+HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s", "speed-up", "verified")
+DETAIL = 32
+"""Lines of a failure's details that the terminal shows."""
+
+NOT_MADE = (Status.FAILED, Status.XFAILED)
+WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped", Status.XFAILED: "xfailed"}
+
+REPORTED = "reported"
+"""In the data of a failed outcome: a test has failed with it."""
+
+UNMET = "unmet"
+"""In the data of a skipped outcome: the run in which a test has failed because --nav-require wants it."""
+
+
+def short_path(path: Path, start: Path) -> Path:
+    """Return a path as people read it: relative if it is below `start`."""
+    return path.relative_to(start) if path.is_relative_to(start) else path
+
+
+def failure_text(outcome: Outcome, folder: Path) -> str:
+    """Return what a failed item says: the one-line reason first, then the details, the log and the script."""
+    lines = [outcome.message, *_shortened(outcome.detail)]
+    if outcome.key:
+        lines.append(f"log: {folder / outcome.key / 'format.log'}")
+    script = outcome.data.get("script")
+    if script:
+        # The script takes the python of the PATH, which is another one where no environment is activated.
+        lines.append(f"reproduce, from {folder}: PYTHON={shlex.quote(sys.executable)} bash {script}")
+    return printable("\n".join(lines))
+
+
+def _shortened(detail: str) -> list[str]:
+    """Return a text without its middle: an exporter's traceback has hundreds of lines, and the log has them all."""
+    lines = detail.splitlines()
+    if len(lines) <= DETAIL:
+        return lines
+    return [*lines[: DETAIL // 4], f"... {len(lines) - DETAIL} more lines in the log ...", *lines[-DETAIL * 3 // 4 :]]
+
+
+def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
+    """Return the figures of an outcome for junit's `<property>`: exact builtin types, which also survive xdist."""
+    found: list[tuple[str, str | float]] = [("nav_step", outcome.step)]
+    found += [
+        (f"nav_{n}", v) for n, v in (("format", outcome.key), ("runner", outcome.runner), ("batch", outcome.batch)) if v
+    ]
+    if outcome.cached:
+        found.append(("nav_cached", outcome.cached))
+    for report in outcome.data.get("outputs", []):
+        found.append((f"nav_atol_{report['name']}", float(report["atol"])))
+    result = outcome.data.get("result")
+    if result:
+        found += [("nav_p50_ms", float(result["p50_latency"])), ("nav_throughput", float(result["throughput"]))]
+    return found
+
+
+def summary(results: Results) -> list[str]:
+    """Return the summary of one suite: a row per format and runner, the best, the folded skips and caveats."""
+    rows = [_row(results, key, runner) for key, runner in results.cells() if _shown(results, key, runner)]
+    lines = [
+        f"{results.suite.name} ({results.suite.framework})",
+        *(columns([HEADINGS, *rows]) if rows else []),
+        *_not_made(results),
+        *strategies(results),
+        *_unchecked_lines(results),
+        *caveats(results),
+        *_cached(results.outcomes),
+        *_skips(results.outcomes),
+        *_machines(results),
+    ]
+    return list(map(one_line, lines))
+
+
+def unchecked(results: Results) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """Return the cells that passed whatever the values of an output are, by that output and the reason for it."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for key, runner in results.cells():
+        checked = results.correctness(key, runner)
+        for output, rule in (checked.data.get("rules", {}) if checked and checked.passed else {}).items():
+            if rule["kind"] == "unchecked":
+                found.setdefault((output, rule["note"]), []).append((key, runner))
+    return found
+
+
+def _unchecked_lines(results: Results) -> list[str]:
+    return [
+        f"unchecked: {output}: {reason} ({cell_texts(results, cells)})"
+        for (output, reason), cells in unchecked(results).items()
+    ]
+
+
+def cell_texts(results: Results, cells: Sequence[tuple[str, str]]) -> str:
+    """Return cells as item ids write them."""
+    return ", ".join(cell_ids(results, cells))
+
+
+def cell_ids(results: Results, cells: Iterable[tuple[str, str]]) -> list[str]:
+    """Return each cell as item ids write it; the key alone where there is no runner."""
+    return [f"{key}-{results.suite.runners[runner].runtime}" if runner else key for key, runner in cells]
+
+
+def _row(results: Results, key: str, runner: str) -> tuple[str, ...]:
+    made, checked = results.made(key), results.correctness(key, runner)
+    figure = best_figure(results, key, runner)
+    tolerance = (
+        max((r["atol"] for r in checked.data["outputs"]), default=None)
+        if checked and checked.data.get("outputs")
+        else None
+    )
+    return (
+        key,
+        runner,
+        _word(made) if results.variant(key).file else "-",
+        _word(checked),
+        "-" if tolerance is None else number(tolerance),
+        p50(results, figure) if figure else "-",
+        f"{figure.throughput:.4g}" if figure else "-",
+        speed_up(results, figure),
+        _verified(results, key, runner),
+    )
+
+
+def _verified(results: Results, key: str, runner: str) -> str:
+    if results.verified(key, runner):
+        return "yes"
+    found = {outcome.status for outcome in results.verifications(key, runner)}
+    worst = next((status for status in (Status.FAILED, Status.XFAILED, Status.SKIPPED) if status in found), None)
+    return WORDS[worst] if worst else "not run" if results.unverified(key, runner) else "-"
+
+
+def _word(outcome: Outcome | None) -> str:
+    if outcome and outcome.cached:
+        return CACHED
+    return WORDS[outcome.status] if outcome else "not run"
+
+
+def _not_made(results: Results) -> list[str]:
+    """Return a line for the source that is not fit and for every format that could not be made, with the reason."""
+    made = [o for o in results.outcomes if o.step in ("source", "export", "convert") and o.status in NOT_MADE]
+    return [f"{WORDS[o.status]}: {f'{o.step} {o.key}'.strip()}: {o.message}" for o in made]
+
+
+def _cached(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a line for each day of which there are outcomes of earlier runs."""
+    days: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.cached:
+            days.setdefault(cached_text(outcome.cached), []).append(outcome.id)
+    return [f"{day}: {', '.join(steps)}" for day, steps in sorted(days.items())]
+
+
+def _shown(results: Results, key: str, runner: str) -> bool:
+    """Whether a cell has a row: not where source or format failed, the machine cannot run it, or nothing of it ran."""
+    if results.source and not results.source.passed:
+        return False
+    made, checked = results.made(key), results.correctness(key, runner)
+    if made is None and checked is None:
+        return False
+    if _unavailable(results, key, runner):
+        return made is not None and made.passed and runner == _only_made(results, key)
+    return made is None or made.passed
+
+
+def _unavailable(results: Results, key: str, runner: str) -> bool:
+    """Whether this machine cannot run a cell."""
+    checked = results.correctness(key, runner)
+    return checked is not None and checked.status is Status.SKIPPED and bool(checked.requirement)
+
+
+def _only_made(results: Results, key: str) -> str:
+    """Return the runner whose row shows that a format was made which this machine cannot run at all."""
+    runners = results.variant(key).runners
+    return runners[0] if all(_unavailable(results, key, runner) for runner in runners) else ""
+
+
+def _skips(outcomes: Sequence[Outcome]) -> list[str]:
+    """Fold the skips for what this machine lacks: one line a requirement."""
+    counts: Counter[str] = Counter(o.requirement for o in outcomes if o.status is Status.SKIPPED and o.requirement)
+    return [
+        f"skipped: {count} {'step' if count == 1 else 'steps'}: {requirement}" for requirement, count in counts.items()
+    ]
+
+
+def _machines(results: Results) -> list[str]:
+    """Return a line for each machine of a merged package, with how many of the outcomes are from it."""
+    counts = Counter(str(o.data.get(MACHINE, "")) for o in results.outcomes)
+    others = Counter(str(o.data.get(MACHINE, "")) for o in results.others)
+    return [
+        f"machine: {name} ({_device(machine['environment'])}): {counts[name]} steps"
+        + (f", and {others[name]} that another machine's stand for" if others[name] else "")
+        for name, machine in results.machines.items()
+    ]
+
+
+def _device(environment: Mapping[str, JSON]) -> str:
+    """Return the name of a machine's GPU, else of its processor."""
+    device = environment.get("gpu") or environment.get("cpu") or {}
+    return str(device.get("name", "unknown"))

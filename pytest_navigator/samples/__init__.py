@@ -1,0 +1,3 @@
+"""The user's samples: read, flattened to named arrays, described, stored, and put back together."""
+
+from __future__ import annotations

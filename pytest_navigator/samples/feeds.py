@@ -1,0 +1,125 @@
+"""Between the model's own arguments and arrays by name: what everything that is called like the model shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import unknown
+from pytest_navigator.samples.structure import Call
+from pytest_navigator.samples.structure import call_of
+from pytest_navigator.samples.structure import flatten_call
+from pytest_navigator.samples.structure import unflatten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Collection
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from pytest_navigator.frameworks.base import Framework
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import TensorSpec
+
+    Infer = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+
+
+def called(call: Call, signature: Signature, framework: Framework, infer: Infer) -> object:
+    """Run one inference on the model's own arguments; returns the source's structure, with its framework's arrays."""
+    outputs = {name: framework.from_numpy(array) for name, array in infer(feed_of(call, signature, framework)).items()}
+    return unflatten(signature.output_tree, outputs)
+
+
+def feed_of(call: Call, signature: Signature, framework: Framework) -> dict[str, np.ndarray]:
+    """Return the arrays of a call by the signature's input names.
+
+    Raises:
+        ConfigError: too many or too few arrays, or a keyword that is none of the model's.
+    """
+    names = [i.name for i in signature.inputs]
+    call = _in_order(call, names, {key for key, _ in signature.input_tree.get("kwargs", ())})
+    found = flatten_call(call_of(call, framework.name), (), None, framework)[1]
+    if len(found) != len(names):
+        raise ConfigError(f"the call has {_arrays(len(found))}, the model takes {len(names)}: {', '.join(names)}")
+    return dict(zip(names, found.values(), strict=True))
+
+
+def _in_order(call: Call, names: Sequence[str], own: Collection[str]) -> Call:
+    """Return a call whose keywords, which come in any order, are in that of the inputs."""
+    for key in call.kwargs:
+        if key not in {*names, *own}:
+            raise unknown("input", key, {*names, *own})
+    if not call.kwargs or not set(call.kwargs) <= set(names):
+        return call
+    ordered = [name for name in names if name in call.kwargs]
+    if call.args and ordered != list(names[-len(ordered) :]):
+        raise ConfigError(f"input {ordered[0]!r} is given by its name and by its place (in order: {', '.join(names)})")
+    return Call(*call.args, **{name: call.kwargs[name] for name in ordered})
+
+
+def check_feed(feed: Mapping[str, object], signature: Signature) -> None:
+    """Raise ConfigError for what is no mapping, and for a name that is missing or does not exist."""
+    names = [i.name for i in signature.inputs]
+    if not isinstance(feed, Mapping):
+        raise ConfigError(f"infer takes arrays by name ({', '.join(names)}), not a {type(feed).__name__}")
+    for name in feed:
+        if name not in names:
+            raise unknown("input", name, names)
+    absent = [name for name in names if name not in feed]
+    if absent:
+        raise ConfigError(f"input {absent[0]!r} is missing (the model's inputs: {', '.join(names)})")
+
+
+def check_arrays(feed: Mapping[str, object], signature: Signature) -> None:
+    """Raise ConfigError for what is no numpy array, or one of another type or number of axes than the model's input."""
+    import numpy as np
+
+    from pytest_navigator.samples.npz import dtype_name
+
+    for spec in signature.inputs:
+        array = feed[spec.name]
+        if not isinstance(array, np.ndarray):
+            raise ConfigError(f"input {spec.name!r} is a {type(array).__name__}: infer takes numpy arrays by name")
+        if (found := dtype_name(array.dtype)) != spec.dtype:
+            raise ConfigError(f"input {spec.name!r} is {found}, the model takes {spec.dtype}: convert it with astype")
+        if array.ndim != len(spec.shape):
+            raise ConfigError(_of_shape(spec, array))
+
+
+def native(feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays in the machine's byte order: runtimes take the bytes as they are."""
+    import numpy as np
+
+    arrays = {name: np.asarray(array) for name, array in feed.items()}
+    return {name: array.astype(array.dtype.newbyteorder("="), copy=False) for name, array in arrays.items()}
+
+
+def shape_problem(feed: Mapping[str, np.ndarray], signature: Signature) -> str:
+    """Return which input has a size that the model's samples never had, "" if none has.
+
+    Another size in an axis of one size, two sizes in an axis that the inputs share, or none at all. Some runtimes take
+    such inputs all the same: this is for those that did not.
+    """
+    shared: dict[str, tuple[str, int]] = {}
+    for spec in signature.inputs:
+        array = feed[spec.name]
+        if any(size not in (-1, found) for size, found in zip(spec.shape, array.shape, strict=False)):
+            return _of_shape(spec, array)
+        if 0 in array.shape:
+            return f"input {spec.name!r} has the shape {array.shape}: the runtime does not take an empty array"
+        for axis, symbol in spec.axes.items():
+            name, size = shared.setdefault(symbol, (spec.name, array.shape[axis]))
+            if size != array.shape[axis]:
+                return f"input {spec.name!r} has {array.shape[axis]} in axis {axis} ({symbol}), {name!r} has {size}"
+    return ""
+
+
+def _arrays(count: int) -> str:
+    return f"{count} array{'s' * (count != 1)}"
+
+
+def _of_shape(spec: TensorSpec, array: np.ndarray) -> str:
+    axes = "; -1 is any size" if -1 in spec.shape else ""
+    return f"input {spec.name!r} has the shape {array.shape}, the model takes {spec.shape}{axes}"

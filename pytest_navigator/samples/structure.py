@@ -1,0 +1,301 @@
+"""Structures of arguments and return values: flattened to named arrays, as plain data, and back.
+
+A structure is a tree of nodes, each a dict with one tag, so that nothing is ambiguous and JSON holds it:
+
+    {"leaf": name}                    an array
+    {"value": constant}               None, bool, int, float or str
+    {"list": [...]}, {"tuple": [...]}
+    {"dict": [[key, node], ...]}      in the order of the user's mapping
+    {"object": {"type": "module:QualName", "fields": [[name, node], ...]}}
+    {"args": [...], "kwargs": [[name, node], ...]}      a call, only at the root
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from dataclasses import is_dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.errors import SourceError
+from pytest_navigator.samples.flattening import Arrays
+from pytest_navigator.samples.flattening import Flattener
+from pytest_navigator.samples.flattening import Place
+from pytest_navigator.samples.flattening import Tree
+from pytest_navigator.samples.flattening import quoted
+from pytest_navigator.samples.flattening import type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from collections.abc import Iterator
+    from collections.abc import Sequence
+
+    from pytest_navigator.frameworks.base import Framework
+
+
+class Call:
+    """One sample as the model is called with it, when the calling convention would guess wrong.
+
+    Attributes:
+        args: the positional arguments.
+        kwargs: the keyword arguments.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, /, *args: object, **kwargs: object) -> None:
+        self.args = args
+        self.kwargs = kwargs
+
+    def __repr__(self) -> str:
+        arguments = [repr(value) for value in self.args] + [f"{key}={value!r}" for key, value in self.kwargs.items()]
+        return f"Call({', '.join(arguments)})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Call):
+            return NotImplemented
+        return self.args == other.args and self.kwargs == other.kwargs
+
+
+def call_of(sample: object, framework: str) -> Call:
+    """Return the call that a sample of the loader stands for.
+
+    Args:
+        sample: one element of the loader.
+        framework: name of the model's framework; for "tensorflow" every sample is one argument.
+
+    Raises:
+        SourceError: a mapping that would be the keyword arguments has keys that are not strings.
+    """
+    if isinstance(sample, Call):
+        return sample
+    if framework == "tensorflow":
+        return Call(sample)
+    if isinstance(sample, Mapping):
+        return Call(**_keywords(sample))
+    if isinstance(sample, tuple) and sample and isinstance(sample[-1], Mapping):
+        return Call(*sample[:-1], **_keywords(sample[-1]))
+    return Call(*sample) if isinstance(sample, tuple | list) else Call(sample)
+
+
+def flatten_call(
+    call: Call, parameter_names: Sequence[str], configured_names: Sequence[str] | None, framework: Framework
+) -> tuple[Tree, Arrays]:
+    """Return the structure of a call and its arrays by name, in the order of insertion.
+
+    Args:
+        call: what the model is called with.
+        parameter_names: names of the model's positional parameters.
+        configured_names: the user's names in flattening order; None or empty: from keys, fields and parameters.
+        framework: tells its arrays and converts them.
+
+    Raises:
+        SourceError: a value of a type that is not supported, or no array at all.
+        ConfigError: `configured_names` are not as many as there are arrays, or not unique.
+    """
+    flattener = Flattener(framework, outputs=False)
+    names = [*parameter_names[: len(call.args)], *[""] * (len(call.args) - len(parameter_names))]
+    args = [
+        flattener.node(value, Place(f"args[{i}]", root=name, head=name or f"input__{i}"))
+        for i, (value, name) in enumerate(zip(call.args, names, strict=True))
+    ]
+    kwargs = [
+        [key, flattener.node(value, Place(f"kwargs[{quoted(key)}]", path=(key,)))] for key, value in call.kwargs.items()
+    ]
+    if not flattener.leaves:
+        raise SourceError(f"there is no array in the sample: {_shortened(call)}")
+    return {"args": args, "kwargs": kwargs}, flattener.named("input", configured_names)
+
+
+def flatten_output(
+    value: object, configured_names: Sequence[str] | None, framework: Framework, taken: Collection[str] = ()
+) -> tuple[Tree, Arrays]:
+    """Return the structure of a return value and its arrays by name; numbers and strings are arrays without axes.
+
+    Args:
+        value: what the model returned.
+        configured_names: as in `flatten_call`.
+        framework: tells its arrays and converts them.
+        taken: names of the inputs, which no output gets.
+
+    Raises:
+        SourceError: a value of a type that is not supported, or nothing in it that could be compared.
+        ConfigError: `configured_names` are not as many as there are arrays, or not unique, or an input's.
+    """
+    flattener = Flattener(framework, outputs=True)
+    tree = flattener.node(value, Place("output", head="output"))
+    if not flattener.leaves:
+        raise SourceError(f"there is nothing to compare in the model's output: {_shortened(value)}")
+    return tree, flattener.named("output", configured_names, taken)
+
+
+def unflatten(tree: Tree, leaves: Mapping[str, object]) -> Any:
+    """Return the source's containers with `leaves` in them.
+
+    An object whose class cannot be imported here becomes a dict of its fields.
+    """
+    match tree:
+        case {"leaf": name}:
+            return leaves[name]
+        case {"value": constant}:
+            return constant
+        case {"list": items}:
+            return [unflatten(item, leaves) for item in items]
+        case {"tuple": items}:
+            return tuple(unflatten(item, leaves) for item in items)
+        case {"dict": items}:
+            return {key: unflatten(item, leaves) for key, item in items}
+        case {"object": {"type": kind, "fields": items}}:
+            return _instance(kind, {name: unflatten(item, leaves) for name, item in items})
+    raise ValueError(f"not a node of a structure: {_shortened(tree)}")
+
+
+def unflatten_call(tree: Tree, leaves: Mapping[str, object]) -> Call:
+    """Return the call with `leaves` in the source's containers."""
+    args = [unflatten(item, leaves) for item in tree["args"]]
+    return Call(*args, **{key: unflatten(item, leaves) for key, item in tree["kwargs"]})
+
+
+def model_navigator_tree(tree: Tree) -> Any:
+    """Return a structure in the form of Model Navigator's `pytree_metadata`.
+
+    A string there is the name of an array, so that a constant string becomes None.
+    """
+    match tree:
+        case {"args": args, "kwargs": kwargs}:
+            return _model_navigator_call(args, {key: model_navigator_tree(item) for key, item in kwargs})
+        case {"leaf": name}:
+            return name
+        case {"value": constant}:
+            return None if isinstance(constant, str) else constant
+        case {"list": items} | {"tuple": items}:
+            return [model_navigator_tree(item) for item in items]
+        case {"dict": items} | {"object": {"fields": items}}:
+            return {key: model_navigator_tree(item) for key, item in items}
+    raise ValueError(f"not a node of a structure: {_shortened(tree)}")
+
+
+def difference(tree: Tree, expected: Tree, reference: str = "sample 0") -> str | None:
+    """Return the first difference of two structures with its place, None if they are the same.
+
+    Mappings of the same keys are the same in any order, as long as the arrays have the same names.
+
+    Args:
+        tree: the structure at hand.
+        expected: the structure of `reference`.
+        reference: what the text calls the other one.
+    """
+    return next(_differences(tree, expected, reference, "" if "args" in tree else "output"), None)
+
+
+def _keywords(sample: Mapping[Any, object]) -> dict[str, object]:
+    for key in sample:
+        if not isinstance(key, str):
+            raise SourceError(
+                f"a mapping is the keyword arguments, but its key {key!r} is a {type_name(key)}: use strings, "
+                "or Call(mapping) to give it as one argument"
+            )
+    return dict(sample)
+
+
+def _instance(kind: str, values: dict[str, object]) -> object:
+    cls = record_class(kind)
+    if cls is None:
+        return values
+    late = {field.name for field in fields(cls) if not field.init} if is_dataclass(cls) else set()
+    try:
+        instance: object = cls(**{name: value for name, value in values.items() if name not in late})
+    except TypeError:
+        # The class takes other arguments than its fields.
+        return values
+    for name in late & values.keys():
+        object.__setattr__(instance, name, values[name])
+    return instance
+
+
+@cache
+def record_class(kind: str) -> type | None:
+    """Return the dataclass or namedtuple called `kind`, None if there is none: nothing else is ever constructed."""
+    module, _, name = kind.partition(":")
+    try:
+        found: Any = import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError):
+        return None
+    is_record = isinstance(found, type) and (is_dataclass(found) or hasattr(found, "_fields"))
+    return found if is_record else None
+
+
+def _model_navigator_call(args: Sequence[Tree], kwargs: dict[str, Any]) -> Any:
+    positional = [model_navigator_tree(item) for item in args]
+    if not positional:
+        return kwargs
+    if kwargs or isinstance(positional[-1], dict):
+        # A last element that is a dict would be read as the keyword arguments.
+        return [*positional, kwargs]
+    return positional[0] if len(positional) == 1 and isinstance(positional[0], str) else positional
+
+
+def _differences(tree: Tree, expected: Tree, reference: str, place: str) -> Iterator[str]:
+    if _kind(tree) != _kind(expected):
+        yield f"{place} is {_described(tree)}, {reference} has {_described(expected)}"
+        return
+    if not _same_value(tree, expected):
+        yield f"{place} is {_described(tree)}, {reference} has {_described(expected)}"
+    if tree.get("leaf") != expected.get("leaf"):
+        yield f"{place} is named {tree['leaf']!r}, {reference} has {expected['leaf']!r} there: keep the order of keys"
+    here, there = _children(tree), _children(expected)
+    if _kind(tree) in ("list", "tuple") and len(here) != len(there):
+        yield f"{place} is {_described(tree)}, {reference} has {len(there)}"
+    yield from (f"{place}{key} is missing" for key in there if key not in here)
+    yield from (f"{place}{key} is not in {reference}" for key in here if key not in there)
+    for key in here:
+        if key in there:
+            yield from _differences(here[key], there[key], reference, place + key)
+
+
+def _kind(tree: Tree) -> str:
+    """Return the tag of a node, with the type of an object."""
+    tag = next(iter(tree))
+    return str(tree[tag]["type"]) if tag == "object" else tag
+
+
+def _same_value(tree: Tree, expected: Tree) -> bool:
+    """Whether two constants are equal, and of one type; a NaN is itself."""
+    a, b = tree.get("value"), expected.get("value")
+    return type(a) is type(b) and (a == b or (a != a and b != b))
+
+
+def _children(tree: Tree) -> dict[str, Tree]:
+    """Return the nodes below a node by how their place is written after the node's own."""
+    match tree:
+        case {"args": args, "kwargs": kwargs}:
+            positional = {f"args[{i}]": item for i, item in enumerate(args)}
+            return positional | {f"kwargs[{quoted(key)}]": item for key, item in kwargs}
+        case {"list": items} | {"tuple": items}:
+            return {f"[{i}]": item for i, item in enumerate(items)}
+        case {"dict": items}:
+            return {f"[{quoted(key)}]": item for key, item in items}
+        case {"object": {"fields": items}}:
+            return {f".{name}": item for name, item in items}
+    return {}
+
+
+def _described(tree: Tree) -> str:
+    match tree:
+        case {"leaf": _}:
+            return "an array"
+        case {"value": constant}:
+            return f"the constant {constant!r}"
+        case {"object": {"type": kind}}:
+            return f"a {kind.replace(':', '.')}"
+    return f"a {_kind(tree)} of {len(_children(tree))}"
+
+
+def _shortened(value: object, limit: int = 80) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
