@@ -24,6 +24,9 @@ ALLOWED = "NAV_PACKAGE_FILES"
 SESSION_OPTIONS = "session_options"
 """The one of the `custom_args` that a runtime takes, ONNX Runtime's; the others are of what makes an artifact."""
 
+CONFIG_ENTRY = "add_session_config_entry"
+"""The method of ONNX Runtime's options that takes a name with dots in it, and its value."""
+
 FILE_ARGUMENT = re.compile(r"path|file|dir|librar|plugin|script|cache", re.IGNORECASE)
 FILE_NAME = re.compile(r"[/\\]|\.[A-Za-z_]\w*$")
 """What tells that an argument of an exporter, a builder or a runtime is a file: its name, or its value."""
@@ -62,6 +65,8 @@ def _texts(value: JSON, name: str = "custom_args") -> Iterator[tuple[str, str]]:
     elif isinstance(value, dict):
         for inner, each in value.items():
             yield from _texts(each, str(inner))
+    elif name == CONFIG_ENTRY and isinstance(value, list) and len(value) == 2:
+        yield from _texts(value[1], str(value[0]))
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _texts(each, name)

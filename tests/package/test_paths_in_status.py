@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
@@ -199,3 +200,19 @@ def test_the_command_line_says_it_in_one_line(package: Path) -> None:
 
 def _without_ours(package: Path, target: Path, change: Callable[[dict[str, Any]], object]) -> None:
     shutil.move(tampered(package, change), target)
+
+
+@pytest.mark.parametrize(
+    ("entry", "refused"),
+    [
+        (["session.intra_op.allow_spinning", "0"], False),
+        (["session.set_denormal_as_zero", "1"], False),
+        (["ep.context_file_path", "evil"], True),
+        (["session.anything", "/etc/passwd"], True),
+    ],
+)
+def test_an_entry_of_onnx_runtimes_configuration_is_a_file_only_where_it_says_so(entry: list[str], refused: bool):
+    value = {"session_options": {"add_session_config_entry": entry}}
+    variant = Variant("onnx", "onnx", "torch", "model.onnx", {"custom_args": value})
+    with pytest.raises(PackageError, match="a file that is not in the package") if refused else nullcontext():
+        check_arguments(variant, making=False)
