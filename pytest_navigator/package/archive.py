@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import tempfile
 import time
 import uuid
@@ -146,10 +147,14 @@ def _obstacle(target: Path) -> str:
 
 def _kept(target: Path) -> str:
     """Return why what is at a path must not be replaced, "" if it may be, or nothing is there."""
-    if target.is_dir():
+    try:
+        mode = target.stat().st_mode  # asked once: another process may be writing it now
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    if stat.S_ISDIR(mode):
         return f"this is a folder; name a file in it, like {target / 'out.nav'}"
-    if not target.is_file():  # nothing else is opened: a FIFO would wait for its writer
-        return IRREGULAR if target.exists() else ""
+    if not stat.S_ISREG(mode):  # and nothing is opened: a FIFO would wait for its writer
+        return IRREGULAR
     return "" if _is_ours(target) else LOST
 
 
