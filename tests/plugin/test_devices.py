@@ -136,7 +136,7 @@ def test_an_artifact_of_this_machine_names_it(bound: pytest.Pytester, nav: Nav, 
         "compute_capability": "9.0",
         "driver": "570.1",
         "cuda": "12.8",
-        "library": {"name": "FakeRT", "version": "10.12.0", "parts": 2},
+        "library": {"name": "FakeRT", "version": "10.12.0", "parts": 2, "later": False},
         "capabilities": ["9.0"],
     }
 
