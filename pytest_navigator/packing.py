@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from pytest_navigator.package import check_writable
 from pytest_navigator.package import partial_path
 from pytest_navigator.package import read_results
 from pytest_navigator.planning.instead import instead
+from pytest_navigator.planning.instead import other_runners
 from pytest_navigator.reporting.report import short_path
 from pytest_navigator.reporting.report import summary
 from pytest_navigator.reporting.shortcomings import unfit
@@ -91,19 +91,11 @@ def _write(run: Run, folder: SuiteFolder, results: Results, complete: bool) -> W
     except PackageError as error:
         return Written([*summary(results), f"ERROR: no package was written: {error}"], fails=True)
     delivered, undelivered = deliver(run, folder, results)
-    unchecked = unfit(results, _other_runners(run, results))
+    unchecked = unfit(results, other_runners(results, run.registry))
     reasons = [*filter(None, [unchecked]), *unverified(results), *unreported(results, run.id), *undelivered]
     failed = [f"FAILED: {reason}" for reason in (*unmet(results, run.id), *reasons)]
     saved = [*delivered, *saved]
     return Written([*summary(results), *instead(results, run.registry), *failed, *saved], fails=bool(reasons))
-
-
-def _other_runners(run: Run, results: Results) -> list[str]:
-    """Return the runners of a suite's files that the settings leave out and this machine could run."""
-    forms = dict.fromkeys(variant.format for variant in results.suite.variants if variant.file)
-    runners = [r for name in forms if name in run.registry.formats for r in run.registry.format(name).runners]
-    possible = [r for r in runners if r.default and r.device == "cpu" and all(map(find_spec, r.requires))]
-    return [r.name for r in possible if r.name not in results.suite.runners]
 
 
 def _pack(run: Run, results: Results, folder: Path, complete: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""What this machine can make in place of a format that it cannot."""
+"""What this machine could make or run in place of what it cannot."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from pytest_navigator.enums import Format
 from pytest_navigator.records import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_navigator.package import Results
     from pytest_navigator.registry import Registry
 
 
 def instead(results: Results, registry: Registry) -> list[str]:
-    """Return the hint that TensorRT-RTX can build here, where TensorRT could not and nobody has asked for RTX.
-
-    Nothing is imported to find that out: a library that cannot be used says so when it is asked for.
-    """
+    """Return the hint that TensorRT-RTX can build here, where TensorRT could not and nobody has asked for RTX."""
     skipped = {
         results.variant(o.key).format
         for o in results.outcomes
@@ -28,5 +27,20 @@ def instead(results: Results, registry: Registry) -> list[str]:
     other = registry.formats.get(Format.TENSORRT_RTX)
     if Format.TENSORRT not in skipped or other is None or other.name in asked:
         return []
-    modules = (MODULES[name][0] if name in MODULES else name for name in other.requires)
-    return [f"hint: TensorRT-RTX builds here: --nav-formats={other.name}"] if all(map(find_spec, modules)) else []
+    return [f"hint: TensorRT-RTX builds here: --nav-formats={other.name}"] if _installed(other.requires) else []
+
+
+def other_runners(results: Results, registry: Registry) -> list[str]:
+    """Return the names of the runners of a suite's files that the settings leave out and this machine could run."""
+    forms = dict.fromkeys(variant.format for variant in results.suite.variants if variant.file)
+    runners = [r for name in forms if name in registry.formats for r in registry.format(name).runners]
+    possible = [r for r in runners if r.default and r.device == "cpu" and _installed(r.requires)]
+    return [r.name for r in possible if r.name not in results.suite.runners]
+
+
+def _installed(names: Iterable[str]) -> bool:
+    """Whether every requirement is a package that is there; no is also said of what is no package.
+
+    Nothing is imported to find that out: a library that cannot be used says so when it is asked for.
+    """
+    return all(find_spec(MODULES[name][0] if name in MODULES else name) is not None for name in names)

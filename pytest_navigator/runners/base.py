@@ -102,10 +102,11 @@ class Runner(ABC):
         What is timed is this call and nothing else; on an asynchronous device it returns after the device is done.
         """
 
-    def copies(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object] | None:
-        """Return what brings inputs to the device and outputs back, which `bind` leaves out; None: nothing is copied.
+    def copies(self, feed: Mapping[str, np.ndarray], returned: object) -> Callable[[], object] | None:
+        """Return what brings inputs to the device and outputs back, which `bind` leaves out; None: nobody knows it.
 
-        It returns when the copies are done. A user with numpy arrays pays it beside the call.
+        It returns when the copies are done. A user with numpy arrays pays it beside the call. Asked of a runner on a
+        GPU alone, with what the call that `bind` gave has returned.
         """
         return None
 

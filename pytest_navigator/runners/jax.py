@@ -78,13 +78,11 @@ class JaxRunner(Runner):
         call()
         return call
 
-    def copies(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object] | None:
+    def copies(self, feed: Mapping[str, np.ndarray], returned: object) -> Callable[[], object]:
         """Return the copies to the GPU and back."""
         import jax
 
-        if self.device == "cpu":
-            return None
-        outputs = self.outputs(self.bind(feed)())
+        outputs = self.outputs(returned)
         return copying(lambda: jax.block_until_ready(self._arrays(feed)), outputs, JaxFramework().to_numpy)
 
     def settings(self) -> dict[str, JSON]:

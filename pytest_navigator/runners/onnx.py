@@ -187,22 +187,23 @@ class OnnxCUDA(OnnxRunner):
         binding = self._binding(self._checked(feed), self.device)
         run = self.session.run_with_iobinding
 
-        def call() -> None:
+        def call() -> object:
             run(binding)
             binding.synchronize_outputs()
+            return binding
 
         return call
 
-    def copies(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
-        """Return the copies to the device and back."""
+    def copies(self, feed: Mapping[str, np.ndarray], returned: Any) -> Callable[[], object] | None:
+        """Return the copies to the device and back; None for types that numpy does not have."""
+        if not self._plain:
+            return None
         feed = self._checked(feed)
-        binding = self._binding(feed, self.device)
-        self.session.run_with_iobinding(binding)
 
         def copy() -> None:
             for array in feed.values():
                 _ort_value(array, self.device)
-            binding.copy_outputs_to_cpu()
+            returned.copy_outputs_to_cpu()
 
         return copy
 

@@ -48,11 +48,9 @@ class TensorFlowRunner(Runner):
         call = self.call(self._tensors(feed))
         return call if self.device == "cpu" else partial(_synchronized, call)
 
-    def copies(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object] | None:
+    def copies(self, feed: Mapping[str, np.ndarray], returned: object) -> Callable[[], object]:
         """Return the copies to the GPU and back; what is read waits for what was written."""
-        if self.device == "cpu":
-            return None
-        return copying(partial(self._tensors, feed), self.outputs(self.bind(feed)()), TensorFlowFramework().to_numpy)
+        return copying(partial(self._tensors, feed), self.outputs(returned), TensorFlowFramework().to_numpy)
 
     def call(self, tensors: dict[str, tf.Tensor]) -> Callable[[], object]:
         """Return the bare call."""

@@ -64,9 +64,8 @@ class EngineRunner(Runner):
         call()
         return call
 
-    def copies(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
-        """Return the copies to the GPU and back."""
-        self.bind(feed)
+    def copies(self, feed: Mapping[str, np.ndarray], returned: object) -> Callable[[], object]:
+        """Return the copies to the GPU and back, for what was bound last."""
         return self.execution.copy
 
     def settings(self) -> dict[str, JSON]:

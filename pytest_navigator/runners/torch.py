@@ -104,11 +104,9 @@ class TorchRunner(Runner):
         call = partial(self.module, *args, **kwargs)
         return call if self.device == "cpu" else _synchronized(call)
 
-    def copies(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object] | None:
+    def copies(self, feed: Mapping[str, np.ndarray], returned: object) -> Callable[[], object]:
         """Return the copies to the GPU and back; what is read waits for what was written."""
-        if self.device == "cpu":
-            return None
-        return copying(partial(self._tensors, feed), self.outputs(self.bind(feed)()), TorchFramework().to_numpy)
+        return copying(partial(self._tensors, feed), self.outputs(returned), TorchFramework().to_numpy)
 
     def settings(self) -> dict[str, JSON]:
         """Threads, precision of float32 products and the modes of the call."""

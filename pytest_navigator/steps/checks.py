@@ -109,8 +109,10 @@ def profile(
         memory.sample()
         return machine.gpu_clock()
 
-    result = measure(runner.bind(feed), windows, batch_size=batch_size, seconds=seconds, gpu_clock=clock)
-    return replace(result, peak_gpu_memory=memory.peak, copy_latency=copy_latency(runner.copies(feed)))
+    call = runner.bind(feed)
+    result = measure(call, windows, batch_size=batch_size, seconds=seconds, gpu_clock=clock)
+    copied = copy_latency(runner.copies(feed, call()))
+    return replace(result, peak_gpu_memory=memory.peak, copy_latency=copied)
 
 
 def copy_latency(copies: Callable[[], object] | None) -> float | None:

@@ -86,8 +86,8 @@ def test_what_the_engine_does_not_take_is_named(machine, plan, feed, message):
 def test_what_is_timed_is_the_call_alone_and_copies_are_apart(machine, plan):
     cuda, _ = machine
     with TensorRT(plan, SIGNATURE, {}) as runner:
-        runner.bind(rows(2))()
-        call, copies = runner.bind(rows(2)), runner.copies(rows(2))
+        call = runner.bind(rows(2))
+        copies = runner.copies(rows(2), call())
         cuda.copied.clear()
         call()
         assert cuda.copied == []

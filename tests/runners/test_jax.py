@@ -26,6 +26,14 @@ def test_the_live_model_agrees_with_itself(make: Callable[[], models.Subject], r
     subject.check(runner(subject.source, subject.signature, {}), atol=1e-2 if make is models.half_precision else 1e-5)
 
 
+def test_inputs_and_outputs_are_copied_alone() -> None:
+    subject = models.SOURCES[0]()
+    with JAX(subject.source, subject.signature, {}) as runner:
+        assert runner.copies(subject.example, runner.bind(subject.example)())() is None
+        with pytest.raises(KeyError):  # it does read the inputs
+            runner.copies({}, runner.bind(subject.example)())()
+
+
 def test_the_model_is_called_as_the_user_wrote_it() -> None:
     seen = []
 

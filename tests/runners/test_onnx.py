@@ -121,9 +121,14 @@ class Bound(OnnxCUDA):
 def test_values_that_are_bound_are_run_and_copied(identity: Any) -> None:
     feed = {"x": np.ones((2, 3), np.float32)}
     with Bound(*identity, {}) as runner:
-        runner.bind(feed)()
-        runner.copies(feed)()
-        with pytest.raises(StepFailed, match="has an input 'x'"):
-            runner.copies({})
+        returned = runner.bind(feed)()
+        assert runner.copies(feed, returned)() is None
+        np.testing.assert_array_equal(returned.copy_outputs_to_cpu()[0], feed["x"])
     with OnnxCPU(*identity, {}) as runner:
-        assert runner.copies(feed) is None
+        assert runner.copies(feed, runner.bind(feed)()) is None
+
+
+def test_what_numpy_does_not_have_is_run_and_not_copied(tmp_path: Path) -> None:
+    feed = {"x": np.ones((2, 3), ml_dtypes.bfloat16)}
+    with Bound(*one_node(tmp_path, "Identity", TensorProto.BFLOAT16, "bfloat16"), {}) as runner:
+        assert runner.copies(feed, runner.bind(feed)()) is None

@@ -47,6 +47,14 @@ def test_the_bare_call_returns_what_the_model_returns(tmp_path: Path) -> None:
             np.testing.assert_allclose(found[name], tensor, atol=1e-6)
 
 
+def test_inputs_and_outputs_are_copied_alone(tmp_path: Path) -> None:
+    subject = models.functional()
+    with saved(subject, tmp_path) as runner:
+        assert runner.copies(subject.example, runner.bind(subject.example)())() is None
+        with pytest.raises(KeyError):  # it does read the inputs
+            runner.copies({}, runner.bind(subject.example)())()
+
+
 def test_settings_tell_the_threads(tmp_path: Path) -> None:
     with saved(models.module(), tmp_path) as runner:
         assert runner.settings() == {

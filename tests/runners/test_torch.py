@@ -48,6 +48,14 @@ def test_the_bound_call_runs_the_module_itself_without_gradients() -> None:
     assert not torch.is_inference_mode_enabled()
 
 
+def test_inputs_and_outputs_are_copied_alone() -> None:
+    subject = torch_models.linear()
+    with TorchCPU(subject.source, subject.signature, PLAIN) as runner:
+        assert runner.copies(subject.example, runner.bind(subject.example)())() is None
+        with pytest.raises(KeyError):  # it does read the inputs
+            runner.copies({}, runner.bind(subject.example)())()
+
+
 def test_modes_are_the_configurations() -> None:
     subject = torch_models.linear()
     parameters = {"inference_mode": False, "autocast": True, "autocast_dtype": "bfloat16"}
