@@ -54,6 +54,15 @@ RUNNERS = {
 }
 ONNX_BYTES = b"an onnx model" * 100
 DIGEST = hashlib.sha256(ONNX_BYTES).hexdigest()
+CASE = {
+    "sample": 0,
+    "kind": "batch",
+    "input": "model_input/batches/0.npz",
+    "output": "model_output/batches/0.npz",
+    "batch_size": 3,
+}
+"""A comparison, as plain data: what is in a step's data."""
+
 SOURCE = Outcome(
     "source",
     Status.PASSED,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from recorded import CASE
 from recorded import DIGEST
 from recorded import SIGNATURE
 from recorded import SOURCE
@@ -37,13 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-CASE = {
-    "sample": 0,
-    "kind": "batch",
-    "input": "model_input/batches/0.npz",
-    "output": "model_output/batches/0.npz",
-    "batch_size": 3,
-}
 CHECKED = replace(SOURCE, data={**SOURCE.data, "cases": [CASE]})
 
 

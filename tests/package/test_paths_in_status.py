@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from commands import command
+from recorded import CASE
 from recorded import SOURCE
 from recorded import outcomes
 from tampered import put
@@ -30,13 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-CASE = {
-    "sample": 0,
-    "kind": "batch",
-    "input": "model_input/batches/0.npz",
-    "output": "model_output/batches/0.npz",
-    "batch_size": 3,
-}
 DATA = {**SOURCE.data, "cases": [CASE], "profiling_batch": "model_input/batches/0.npz"}
 OUTSIDE = ("/etc/passwd", "../../secret.npz", "C:/secret.npz", "a\\..\\secret", 3)
 
