@@ -13,7 +13,9 @@ from pathlib import Path
 from pytest_navigator.planning.requirements import missing
 
 ROOT = Path(__file__).parents[1]
-NUMBER = re.compile(r"\d[\d.]*(e[+-]?\d+)?\*?")
+NUMBER = re.compile(r"\d[\d.]*(e[+-]?\d+)?\*?(?![\d.]* (passed|skipped|xfailed|steps?)\b)")
+"""A figure, which differs from run to run; how many tests had which outcome does not."""
+
 VARIES = ("MaxThroughputStrategy", "MinLatencyStrategy")
 """How lines start whose rest is another one on another machine."""
 
@@ -60,8 +62,8 @@ def copy_of(folder: Path, target: Path) -> Path:
 def not_seen(shown: str, output: str) -> list[str]:
     """Return the lines of a README's shortened output that the real one does not have, in their order.
 
-    Figures count as equal, with or without the mark of a caveat. A line ends at "...", which stands for anything. What
-    depends on the machine is left out.
+    Figures count as equal, with or without the mark of a caveat, but for numbers of tests. A line ends at "...", which
+    stands for anything. What depends on the machine is left out.
     """
     real = iter([_comparable(line) for line in output.splitlines()])
     lines = [_comparable(line) for line in shown.splitlines() if _is_here(line)]
