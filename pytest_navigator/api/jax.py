@@ -38,7 +38,8 @@ def export(
         model: takes a sample and, as its argument `params` or its last one, the parameters.
         dataloader: samples of the function, or a function that returns what can be iterated.
         opset: of ONNX.
-        jit_compile, enable_xla: variants of the SavedModel, see TensorFlowSavedModelConfig.
+        jit_compile: of variants of the SavedModel, see TensorFlowSavedModelConfig.
+        enable_xla: likewise.
         options: see `pytest_navigator.api.keywords.ExportOptions` and docs/python-api.md.
 
     Raises:
@@ -58,7 +59,9 @@ def optimize(
     """Make, check and time every format of a function, and return the package.
 
     Args:
-        model, model_params, dataloader: as in `export`.
+        model: as in `export`.
+        model_params: as in `export`.
+        dataloader: as in `export`.
         options: see `pytest_navigator.api.keywords.OptimizeOptions` and docs/python-api.md.
 
     Raises:

@@ -41,7 +41,7 @@ class NavConfig(KnownFields):
 
     Attributes:
         name: of the model, what `{model}` in `--nav-package` becomes. Default: the folder, module or class.
-        framework: "torch", ...; needed only when it cannot be told (see the README).
+        framework: "torch", ...; needed only when it cannot be told (see docs/configuration.md).
         formats: what to make: configuration objects (`OnnxConfig(opset=18)`) or names. Default: all of the framework.
         runtimes: "cpu", "cuda", "compile-cpu" or names of runners ("OnnxCPU"). Default: all.
         precisions: restricts formats that have several ("fp16").

@@ -135,7 +135,8 @@ class Format(ABC):
 
         Args:
             parameters: of the variant that `as_source` made.
-            inputs, outputs: what the user says of them, empty if nothing; files of most formats know better.
+            inputs: what the user says of them, empty if nothing; files of most formats know better.
+            outputs: likewise.
 
         Raises:
             SourceError: nobody says what its inputs are.
