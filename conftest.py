@@ -23,6 +23,7 @@ STAYING = (
     "torch._inductor.compile_fx",
     "torch.export",
     "torch.onnx._internal",
+    "openvino",
     "hypothesis",
 )
 

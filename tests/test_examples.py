@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,8 +44,8 @@ def test_every_example_is_tested_and_has_a_readme() -> None:
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_the_commands_of_an_example_do_what_its_readme_shows(name: str, tmp_path: Path) -> None:
-    if name in NEEDS:
-        pytest.importorskip(NEEDS[name])
+    if (package := NEEDS.get(name)) and find_spec(package) is None:  # not imported: the example runs elsewhere
+        pytest.skip(f"{package} is not installed")
     folder = copy_of(EXAMPLES / name, tmp_path / name)
     output = ""
 

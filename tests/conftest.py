@@ -1,0 +1,71 @@
+"""No test skips itself unseen: CI holds the list of those that may, and what is installed must be importable."""
+
+from __future__ import annotations
+
+import os
+import re
+from fnmatch import fnmatch
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ALLOWED = "NAV_ALLOWED_SKIPS"
+"""Names the file with the skips that a whole run may have: `pattern of node ids: reason` a line, # before a comment."""
+
+UNIMPORTED = re.compile(r"could not import '(\w+)[^']*'")
+_found: list[str] = []
+
+
+def _allowed() -> list[str] | None:
+    path = os.environ.get(ALLOWED)
+    if path is None:
+        return None
+    lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _reason(report: pytest.CollectReport | pytest.TestReport) -> str:
+    where = report.longrepr
+    text = str(where[2] if isinstance(where, tuple) else where)
+    return text.removeprefix("Skipped: ")
+
+
+def fault(line: str, allowed: list[str] | None) -> str:
+    """Return what is wrong with a skip, "" if nothing is."""
+    module = UNIMPORTED.search(line)
+    if module and find_spec(module[1]) is not None:
+        return f"{module[1]} is installed, so this is no reason to skip"
+    if allowed is not None and not any(fnmatch(line, pattern) for pattern in allowed):
+        return f"not among the skips that ${ALLOWED} allows"
+    return ""
+
+
+def _note(report: pytest.CollectReport | pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        line = f"{report.nodeid}: {_reason(report)}"
+        if why := fault(line, _allowed()):
+            _found.append(f"{line} ({why})")
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Look at a module that skips itself."""
+    _note(report)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Look at a test that skips itself."""
+    _note(report)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run in which something skipped itself without leave is not green."""
+    if _found and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the skips that must not be."""
+    for line in _found:
+        terminalreporter.write_line(f"FAILED: skipped: {line}", red=True)
