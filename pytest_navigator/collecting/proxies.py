@@ -66,6 +66,7 @@ class RunnerProxy:
 
     def __enter__(self) -> Self:
         context = self._context()
+        context.import_records()
         path = context.runner.path
         if context.runner.live:
             self._live = self._live_runner(context)

@@ -93,7 +93,7 @@ def axis_names(signature: Signature) -> dict[str, str]:
 def narrowed(dtype: str) -> Any:
     """Return the type that JAX computes in where an array of this type comes in."""
     import jax
-    import ml_dtypes
-    import numpy as np
 
-    return jax.dtypes.canonicalize_dtype(np.dtype(getattr(ml_dtypes, dtype, dtype)))
+    from pytest_navigator.samples.npz import dtype_of
+
+    return jax.dtypes.canonicalize_dtype(dtype_of(dtype))

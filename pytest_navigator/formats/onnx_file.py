@@ -102,12 +102,11 @@ def _dims(spec: TensorSpec) -> list[int | str]:
 
 
 def _onnx_type(dtype: str) -> int:
-    import ml_dtypes
-    import numpy as np
     import onnx
 
-    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
-    return int(onnx.helper.np_dtype_to_tensor_dtype(kind))
+    from pytest_navigator.samples.npz import dtype_of
+
+    return int(onnx.helper.np_dtype_to_tensor_dtype(dtype_of(dtype)))
 
 
 def _check_names(what: str, found: list[str], wanted: list[str]) -> None:

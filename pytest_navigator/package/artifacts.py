@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import PackageError
+from pytest_navigator.loaded import loaded
 from pytest_navigator.package import engines
 from pytest_navigator.package.arguments import check_arguments
 from pytest_navigator.package.runner import PackageRunner
@@ -64,7 +64,7 @@ def runtimes() -> set[str]:
     return {*RuntimeProvider, "tensorrt", *(r.name for r in runners), *(r.runtime for r in runners)}
 
 
-def loaded(variant: Variant, path: Path) -> Any:
+def model(variant: Variant, path: Path) -> Any:
     """Return a file as the model object of its library.
 
     Raises:
@@ -90,9 +90,10 @@ def check_runs_here(results: Results, key: str, runner: str) -> None:
 
 def obstacle(results: Results, key: str, runner: str) -> str | None:
     """Return why a format cannot run on a runner here, None if it can."""
-    variant, needed = results.variant(key), results.suite.runners[runner].requires
+    variant, kind = results.variant(key), _known_class(results.suite.runners[runner])
     form = _registry().formats.get(variant.format)
-    return engines.mismatch(results, variant, form) or requirements.missing(needed)
+    # What a package says that a runner requires is not asked for: to find a module can be to run the code around it.
+    return engines.mismatch(results, variant, form) or requirements.missing(kind.requires if kind else ())
 
 
 def runner_class(record: RunnerRecord) -> type[Runner]:
@@ -103,19 +104,19 @@ def runner_class(record: RunnerRecord) -> type[Runner]:
     Raises:
         PackageError: there is none.
     """
-    known = {runner.name: runner for form in _registry().formats.values() for runner in form.runners}
-    if record.name in known:
-        return known[record.name]
+    if found := _known_class(record):
+        return found
     if not record.path:
         raise PackageError(f"the runner {record.name} is Model Navigator's own: pytest-navigator has none like it")
-    where, _, name = record.path.rpartition(":")
-    found: Any = sys.modules.get(where)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if not (isinstance(found, type) and issubclass(found, Runner)):
-        what = "a conftest.py, from which it cannot be loaded; put it into a module" if where.endswith(".py") else where
-        raise PackageError(f"the runner {record.name} is not one of pytest-navigator's: import {what} first")
-    return found
+    where = record.path.rpartition(":")[0]
+    what = "a conftest.py, from which it cannot be loaded; put it into a module" if where.endswith(".py") else where
+    raise PackageError(f"the runner {record.name} is not one of pytest-navigator's: import {what} first")
+
+
+def _known_class(record: RunnerRecord) -> type[Runner] | None:
+    own = {runner.name: runner for form in _registry().formats.values() for runner in form.runners}
+    found = own.get(record.name) or loaded(record.path)
+    return found if isinstance(found, type) and issubclass(found, Runner) else None
 
 
 def runner(

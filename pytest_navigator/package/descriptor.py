@@ -129,7 +129,7 @@ class Package:
         variant = wanted.one_variant(self.results, self._usable())
         if not variant.file:
             return self._live(variant).model
-        return artifacts.loaded(variant, self.get_path(variant.key))
+        return artifacts.model(variant, self.get_path(variant.key))
 
     def get_path(self, format: str) -> Path:
         """Extract a format into the workdir; returns the path of its file or folder.

@@ -9,6 +9,7 @@ import pprint
 import re
 from typing import TYPE_CHECKING
 
+from pytest_navigator.samples.structure import nodes
 from pytest_navigator.samples.structure import record_class
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def expression(tree: JSON, leaf: Callable[[str], str]) -> str:
 
 def imports_of(tree: JSON) -> list[str]:
     """Return the imports that the expression of a structure needs."""
-    kinds = {node["object"]["type"] for node in _nodes(tree) if "object" in node}
+    kinds = {node["object"]["type"] for node in nodes(tree) if "object" in node}
     return sorted(f"import {kind.partition(':')[0]}" for kind in kinds if record_class(kind) is not None)
 
 
@@ -110,7 +111,7 @@ def paths(tree: JSON, root: str, field: str = "{0}.{1}") -> dict[str, str]:
 
 def has_objects(tree: JSON) -> bool:
     """Whether there is an object in a structure."""
-    return any("object" in node for node in _nodes(tree))
+    return any("object" in node for node in nodes(tree))
 
 
 def is_name(text: str) -> bool:
@@ -134,18 +135,3 @@ def _object(kind: str, values: dict[str, str]) -> str:
     if record_class(kind) is None:
         return f"{{{', '.join(f'{name!r}: {text}' for name, text in values.items())}}}"
     return f"{kind.replace(':', '.')}({', '.join(f'{name}={text}' for name, text in values.items())})"
-
-
-def _nodes(tree: JSON) -> Iterator[JSON]:
-    yield tree
-    match tree:
-        case {"args": args, "kwargs": kwargs}:
-            children = [*args, *(item for _, item in kwargs)]
-        case {"list": items} | {"tuple": items}:
-            children = items
-        case {"dict": items} | {"object": {"fields": items}}:
-            children = [item for _, item in items]
-        case _:
-            children = []
-    for child in children:
-        yield from _nodes(child)

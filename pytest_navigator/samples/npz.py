@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.records import TensorSpec
+
+
+def _is_scalar(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, np.generic)
+
+
+MORE_TYPES = {name: np.dtype(kind) for name, kind in vars(ml_dtypes).items() if _is_scalar(kind)}
+"""The types that numpy has from ml_dtypes, by name."""
+
+KINDS = "biufcmM"
+"""Of numpy's own types: those of numbers, and of times."""
+
+TYPE_NAME = re.compile(r"[<>=|]?[A-Za-z]\w{0,20}(\[\w{1,5}\])?")
+"""How a type is called; numpy takes more, which describes records of several."""
 
 
 def save_npz(
@@ -79,9 +94,14 @@ def dtype_of(name: str) -> np.dtype:
     """Return the type that `dtype_name` gave the name of.
 
     Raises:
-        TypeError: there is no such type.
+        TypeError: there is no such type, or it is not one of numbers or text.
     """
-    return np.dtype(getattr(ml_dtypes, name, name))
+    if name in MORE_TYPES:
+        return MORE_TYPES[name]
+    found = np.dtype(name) if TYPE_NAME.fullmatch(name) else None
+    if found is None or (found.kind not in KINDS and name not in TEXT_TYPES.values()):
+        raise TypeError(f"{name[:40]!r} is no type of numbers or text")
+    return found
 
 
 def _loaded(archive: zipfile.ZipFile, spec: TensorSpec, batch_dim: int | None) -> np.ndarray:
@@ -94,7 +114,7 @@ def _loaded(archive: zipfile.ZipFile, spec: TensorSpec, batch_dim: int | None) -
 
 def storable(array: np.ndarray) -> np.ndarray:
     """Return an array that numpy alone can read: types that only ml_dtypes has in float32, its integers in int8."""
-    if array.dtype.name not in vars(ml_dtypes):
+    if array.dtype.name not in MORE_TYPES:
         return array
     return _cast(array, np.dtype(np.int8 if "int" in array.dtype.name else np.float32))
 

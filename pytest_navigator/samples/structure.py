@@ -15,12 +15,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from dataclasses import is_dataclass
-from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.errors import SourceError
+from pytest_navigator.loaded import loaded
 from pytest_navigator.samples.flattening import Arrays
 from pytest_navigator.samples.flattening import Flattener
 from pytest_navigator.samples.flattening import Place
@@ -135,7 +134,7 @@ def flatten_output(
 def unflatten(tree: Tree, leaves: Mapping[str, object]) -> Any:
     """Return the source's containers with `leaves` in them.
 
-    An object whose class cannot be imported here becomes a dict of its fields.
+    An object whose class is not imported here becomes a dict of its fields.
     """
     match tree:
         case {"leaf": name}:
@@ -216,18 +215,27 @@ def _instance(kind: str, values: dict[str, object]) -> object:
     return instance
 
 
-@cache
 def record_class(kind: str) -> type | None:
-    """Return the dataclass or namedtuple called `kind`, None if there is none: nothing else is ever constructed."""
-    module, _, name = kind.partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError):
-        return None
-    is_record = isinstance(found, type) and (is_dataclass(found) or hasattr(found, "_fields"))
-    return found if is_record else None
+    """Return the dataclass or namedtuple called `kind` if it is imported here, None otherwise.
+
+    A structure can come from somebody else's package: nothing is imported for it, and nothing but a record is made.
+    """
+    found = loaded(kind)
+    named = isinstance(found, type) and issubclass(found, tuple) and hasattr(found, "_fields")
+    return found if named or (isinstance(found, type) and is_dataclass(found)) else None
+
+
+def record_modules(*trees: Tree) -> list[str]:
+    """Return the names of the modules in which the classes of structures are."""
+    kinds = (node["object"]["type"] for tree in trees for node in nodes(tree) if "object" in node)
+    return list(dict.fromkeys(kind.partition(":")[0] for kind in kinds))
+
+
+def nodes(tree: Tree) -> Iterator[Tree]:
+    """Yield a structure and every node below it."""
+    yield tree
+    for child in _children(tree).values():
+        yield from nodes(child)
 
 
 def _model_navigator_call(args: Sequence[Tree], kwargs: dict[str, Any]) -> Any:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
+from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.planning import requirements
 from pytest_navigator.records import JSON
+from pytest_navigator.records import Signature
 from pytest_navigator.records import plain
+from pytest_navigator.records import structured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,8 +91,26 @@ class Context:
 
             with live_section(self.log, self.limit):
                 return getattr(isolated, function)(**arguments)
-        path = f"pytest_navigator.steps.isolated:{function}"
-        return self.run.child.call(path, arguments, log=self.log, timeout=self.limit).result
+        path, child = f"pytest_navigator.steps.isolated:{function}", self.run.child
+        child.start(imports=self._record_modules(arguments.get("signature")))
+        return child.call(path, arguments, log=self.log, timeout=self.limit).result
+
+    def import_records(self) -> None:
+        """Import what the structures of the model need, in this process; it is the user's own code, or none at all."""
+        for name in self._record_modules():
+            with suppress(Exception):  # what is not there stays a dict
+                import_module(name)
+
+    def _record_modules(self, signature: JSON = None) -> list[str]:
+        """Return the modules of the classes in the structures of the model, which a call of it needs.
+
+        Those of a package are names that somebody else chose: what is not imported here already is left out.
+        """
+        from pytest_navigator.samples.structure import record_modules
+
+        known = structured(signature, Signature) if signature else self.folder.known_signature()
+        found = record_modules(known.input_tree, known.output_tree) if known else []
+        return [name for name in found if self.suite.place.package is None or name in sys.modules]
 
     def infer(self, handle: str, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one inference of a runner that `open_runner` of `steps/isolated.py` has loaded."""

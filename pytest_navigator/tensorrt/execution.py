@@ -183,10 +183,9 @@ def _accepted(answer: bool, what: str) -> None:
 
 
 def _dtype(tensor: Tensor) -> Any:
-    import ml_dtypes
-    import numpy as np
+    from pytest_navigator.samples.npz import dtype_of
 
-    return np.dtype(getattr(ml_dtypes, tensor.dtype, tensor.dtype))
+    return dtype_of(tensor.dtype)
 
 
 def _named(shapes: Mapping[str, tuple[int, ...]]) -> str:
