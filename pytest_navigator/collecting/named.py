@@ -34,6 +34,7 @@ from pytest_navigator.files.spec import FunctionSpec
 from pytest_navigator.files.spec import PackageSpec
 from pytest_navigator.files.spec import Spec
 from pytest_navigator.files.spec import function_spec
+from pytest_navigator.files.spec import is_function
 from pytest_navigator.files.spec import model_spec
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def named_models(config: pytest.Config, registry: Registry, file_config: FileCon
         ConfigError: one of them is wrong, or needs another.
     """
     get = config.getoption
-    texts = get(MODEL) or ([file_config.model_path] if file_config.model_path else [])
+    texts = get(MODEL) or _named_in(file_config)
     if not texts:
         _check_needless(config)
         return None
@@ -211,6 +212,17 @@ def named_models(config: pytest.Config, registry: Registry, file_config: FileCon
     loader = function_spec(get(LOADER), path, LOADER_OPTION) if get(LOADER) else None
     _check_packages(config, specs)
     return NamedModels(specs, loader, file_config, framework, registry)
+
+
+def _named_in(file_config: FileConfig) -> list[str]:
+    """Return the model that a configuration file names, a file: what data names is not imported."""
+    text = file_config.model_path
+    if text and is_function(text):
+        raise ConfigError(
+            f"{file_config.path}: model_path: {text!r} is a function; it takes the path of a file, a function is named "
+            f"with {MODEL_OPTION}={text}"
+        )
+    return [text] if text else []
 
 
 def python_path(config: pytest.Config) -> list[str]:

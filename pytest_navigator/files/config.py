@@ -10,10 +10,15 @@ from typing import Any
 
 from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import unknown
 from pytest_navigator.files import values
 from pytest_navigator.formats.tensorrt_config import MODES
 from pytest_navigator.formats.tensorrt_config import PRECISIONS
+from pytest_navigator.package.arguments import PARAMETERS
+from pytest_navigator.package.arguments import check_arguments
+from pytest_navigator.package.arguments import check_parameters
+from pytest_navigator.records import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,7 +156,13 @@ class FileConfig:
         parameters = self.pytest_navigator.get("parameters") or {}
         if not parameters or self.target_formats != (form.name,):
             return {}
-        known = {each.name for each in fields(form.config)} - {"model_path"}
+        said = Variant(form.name, form.name, "", form.file, parameters)
+        try:
+            check_arguments(said, making=True)
+            check_parameters(said)
+        except PackageError as error:
+            raise ConfigError(f"{self.where}{REPEAT}: {error}") from None
+        known = {each.name for each in fields(form.config)} - {*PARAMETERS}
         chosen = {name: value for name, value in parameters.items() if name in known}
         return chosen | (_onnx(parameters) if form.name == "onnx" else {})
 

@@ -16,6 +16,7 @@ from pytest_navigator.devices.bound import recorded as built_with
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.arguments import check_arguments
+from pytest_navigator.package.arguments import check_parameters
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import REPACK
 from pytest_navigator.package.recorded import recorded
@@ -196,6 +197,7 @@ def _check(found: PackageSource) -> None:
     for variant in found.suite.variants:
         if variant.file:
             check_arguments(variant, making=variant.parent is not None)
+            check_parameters(variant)
     if absent := [name for name in _needed(found) if name not in found.files]:
         raise PackageError(
             f"{found.path} has no {absent[0]}: the samples were left out (--nav-save-data=none), so there is nothing "

@@ -235,6 +235,11 @@ def model_spec(text: str, folder: Path, python_path: Sequence[str], named_format
     return FileSpec(text, path, found_format)
 
 
+def is_function(text: str) -> bool:
+    """Whether a text names a function, and not a file."""
+    return FUNCTION.fullmatch(text) is not None
+
+
 def function_spec(text: str, python_path: Sequence[str], option: str = MODEL_OPTION) -> FunctionSpec:
     """Return what `module:function` means. Nothing is imported.
 

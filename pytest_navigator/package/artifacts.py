@@ -11,6 +11,7 @@ from pytest_navigator.errors import PackageError
 from pytest_navigator.loaded import loaded
 from pytest_navigator.package import engines
 from pytest_navigator.package.arguments import check_arguments
+from pytest_navigator.package.arguments import check_parameters
 from pytest_navigator.package.runner import PackageRunner
 from pytest_navigator.package.selection import artifact_names
 from pytest_navigator.package.selection import holds
@@ -129,7 +130,8 @@ def runner(
     """
     if results.signature is None:
         raise PackageError(f"the package has no signature: its source step {_reason(results)}")
-    check_arguments(variant, making=not variant.file)
+    check_arguments(variant, making=False)
+    check_parameters(variant)
     made = kind(artifact, results.signature, variant.parameters)
     return PackageRunner(made, variant.key, _framework(results.suite.framework), keep)
 
@@ -147,6 +149,7 @@ def source_of(results: Results, model: object) -> Source:
     if framework is None:
         raise PackageError(f"the framework {results.suite.framework} is not one of pytest-navigator's")
     own = results.variant(results.suite.framework)
+    check_parameters(own)
     source = framework.source(model, own.parameters)
     source.check()
     # Of a model without parameters the fingerprint is one of its outputs, which other versions give other bits of.

@@ -14,7 +14,6 @@ from pytest_navigator.samples.structure import record_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from collections.abc import Iterator
     from collections.abc import Mapping
 
     from pytest_navigator.records import JSON

@@ -128,7 +128,7 @@ class OnnxRunner(Runner):
 
         options = onnxruntime.SessionOptions()
         for name, value in self.parameters.get("custom_args", {}).get(SESSION_OPTIONS, {}).items():
-            if not hasattr(options, name):
+            if name.startswith("_") or not hasattr(options, name):
                 raise ConfigError(f"session_options: onnxruntime.SessionOptions has no attribute {name!r}")
             if callable(getattr(options, name)):
                 _called(options, name, value)

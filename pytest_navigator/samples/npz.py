@@ -98,7 +98,7 @@ def dtype_of(name: str) -> np.dtype:
     """
     if name in MORE_TYPES:
         return MORE_TYPES[name]
-    found = np.dtype(name) if TYPE_NAME.fullmatch(name) else None
+    found: np.dtype | None = np.dtype(name) if TYPE_NAME.fullmatch(name) else None
     if found is None or (found.kind not in KINDS and name not in TEXT_TYPES.values()):
         raise TypeError(f"{name[:40]!r} is no type of numbers or text")
     return found

@@ -32,7 +32,9 @@ def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     code = "from pathlib import Path\nPath('ran').touch()\n"
     (tmp_path / "trapped").mkdir()
     (tmp_path / "trapped" / "__init__.py").write_text(code)
-    (tmp_path / "trapped" / "inner.py").write_text(f"{code}from typing import NamedTuple\nclass Pair(NamedTuple):\n    a: int")
+    (tmp_path / "trapped" / "inner.py").write_text(
+        f"{code}from typing import NamedTuple\nclass Pair(NamedTuple):\n    a: int"
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path / "ran"
@@ -71,13 +73,18 @@ def test_a_runner_that_is_not_imported_is_refused_without_a_look(pair: Path, tmp
     def change(status: dict[str, Any]) -> None:
         suite = status["pytest_navigator"]["suite"]
         requires = ["trapped.inner", "trapped"]
-        suite["runners"]["Trapped"] = {**suite["runners"]["OnnxCPU"], "name": "Trapped", "path": PATH, "requires": requires}
+        suite["runners"]["Trapped"] = {
+            **suite["runners"]["OnnxCPU"],
+            "name": "Trapped",
+            "path": PATH,
+            "requires": requires,
+        }
         onnx = next(variant for variant in suite["variants"] if variant["key"] == "onnx")
         onnx["runners"] = ["Trapped"]
 
-    with nav.load(tampered(copied(pair, tmp_path), change)) as package:
-        with pytest.raises(PackageError, match=r"the runner Trapped is not one of pytest-navigator's: import trapped"):
-            package.get_runner("onnx")
+    problem = r"the runner Trapped is not one of pytest-navigator's: import trapped"
+    with nav.load(tampered(copied(pair, tmp_path), change)) as package, pytest.raises(PackageError, match=problem):
+        package.get_runner("onnx")
     assert not trap.exists()
 
 
@@ -108,7 +115,7 @@ def test_nothing_but_a_record_is_made(kind: str) -> None:
     "name", ["O", "object", "f4,f4", "V9999999999", "U999999999", "(1000000000,)f4", "__file__", "finfo", "f4," * 9999]
 )
 def test_a_type_is_one_of_numbers_or_text(name: str) -> None:
-    with pytest.raises(TypeError, match="is no type of numbers or text|not understood"):
+    with pytest.raises(TypeError, match=r"is no type of numbers or text|not understood"):
         dtype_of(name)
 
 
