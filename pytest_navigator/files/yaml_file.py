@@ -7,11 +7,15 @@ from typing import Any
 
 import yaml
 
+from pytest_navigator import bounded_yaml
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
     from pathlib import Path
+
+LARGEST = 4 * 2**20
+MOST_VALUES = 100_000
+"""Bytes and values of a file that people write."""
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -21,13 +25,15 @@ def read_mapping(path: Path) -> dict[str, Any]:
         ConfigError: the file is not there, cannot be read, is no YAML or no mapping, or has a key twice.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        content = bounded_yaml.load(_text(path), MOST_VALUES, unique=True)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is no text in UTF-8; a YAML file is needed") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
@@ -35,11 +41,9 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return content
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's own takes the last of two equal keys without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} comes twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"it has more than {LARGEST} bytes, which no configuration has")
+    return content.decode()

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 STATUS = "status.yaml"
 CHUNK = 2**20
 LARGEST_STATUS = 64 * 2**20
-"""More than this is no status.yaml, B."""
+SMALL_STATUS = 8 * 2**20
+"""More than this is no status.yaml, B; in a package that is smaller than it, more than the second and the package."""
 
 END_RECORD = b"PK\5\6"
 END = 22
@@ -82,6 +83,10 @@ class PackageFile:
         """Return the size of a file in B."""
         return self._info(name).file_size
 
+    def stored_size(self, name: str) -> int:
+        """Return how many B of the package a file takes."""
+        return self._info(name).compress_size
+
     def verify(self) -> None:
         """Read every file.
 
@@ -131,10 +136,11 @@ class PackageFile:
         info = self._names.get(STATUS)
         if info is None:
             raise PackageError(f"{self.path} is a ZIP, but no package: it has no {STATUS}")
-        if info.file_size > LARGEST_STATUS:
+        size = self.path.stat().st_size
+        if info.file_size > min(LARGEST_STATUS, SMALL_STATUS + size):
             raise PackageError(f"{self.path}: its {STATUS} is too large to be one ({info.file_size} B)")
         try:
-            return parse(self.read(STATUS))
+            return parse(self.read(STATUS), size)
         except ValueError as error:
             raise PackageError(f"{self.path}: {STATUS}: {error}") from error
 

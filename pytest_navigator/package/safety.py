@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
 
-SMALL = 256 * 2**20
+SMALL = 64 * 2**20
 """A package may always unpack to this many bytes, however small it is."""
 
 FILES = "NAV_PACKAGE_MAX_FILES"

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.correctness import one_line
@@ -16,9 +13,15 @@ from pytest_navigator.errors import PackageError
 from pytest_navigator.package.selection import DATA
 from pytest_navigator.package.status import setting
 from pytest_navigator.records import structured
+from pytest_navigator.samples.npz import MOST_RATIO
+from pytest_navigator.samples.npz import SMALL
+from pytest_navigator.samples.npz import UNREADABLE
+from pytest_navigator.samples.npz import read_npz
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import numpy as np
 
     from pytest_navigator.package.reader import PackageFile
     from pytest_navigator.package.results import Results
@@ -101,10 +104,12 @@ def _samples(package: PackageFile, side: str) -> dict[str, str]:
 
 
 def _arrays(package: PackageFile, name: str) -> dict[str, np.ndarray]:
+    stored = package.stored_size(name)
     try:
-        with np.load(io.BytesIO(package.read(name)), allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        if package.size(name) > max(SMALL, MOST_RATIO * stored):
+            raise ValueError(f"it unpacks to {package.size(name)} B, more than {MOST_RATIO} times its {stored} B")
+        return read_npz(io.BytesIO(package.read(name)), stored)
+    except UNREADABLE as error:
         raise PackageError(f"{package.path}: {name} is no file of arrays ({error})") from error
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
+from typing import Any
+from typing import BinaryIO
 
 import ml_dtypes
 import numpy as np
@@ -25,11 +29,29 @@ def _is_scalar(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, np.generic)
 
 
-MORE_TYPES = {name: np.dtype(kind) for name, kind in vars(ml_dtypes).items() if _is_scalar(kind)}
+MORE_TYPES: dict[str, np.dtype[Any]] = {
+    name: np.dtype(kind) for name, kind in vars(ml_dtypes).items() if _is_scalar(kind)
+}
 """The types that numpy has from ml_dtypes, by name."""
 
 KINDS = "biufcmM"
 """Of numpy's own types: those of numbers, and of times."""
+
+MOST_RATIO = 20
+SMALL = 64 * 2**10
+"""A file of arrays may unpack to so many times its size, and always to the second, in B. Ours are not compressed."""
+
+UNREADABLE = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a damaged file of arrays raises."""
 
 TYPE_NAME = re.compile(r"[<>=|]?[A-Za-z]\w{0,20}(\[\w{1,5}\])?")
 """How a type is called; numpy takes more, which describes records of several."""
@@ -77,7 +99,29 @@ def load_npz(path: Path, specs: Sequence[TensorSpec], batch_dim: int | None = No
         ValueError: an array holds Python objects; they are never unpickled.
     """
     with zipfile.ZipFile(path) as archive:
+        check_size(archive, path.stat().st_size)
         return {spec.name: _loaded(archive, spec, batch_dim) for spec in specs}
+
+
+def read_npz(file: BinaryIO, size: int) -> dict[str, np.ndarray]:
+    """Read every array of a file of somebody else's, by name.
+
+    Args:
+        size: of the file in B, as it is stored: it may unpack to some times that.
+
+    Raises:
+        zipfile.BadZipFile, ValueError, OSError, EOFError: it is damaged, or no file of arrays, or unpacks to too much.
+    """
+    with zipfile.ZipFile(file) as archive:
+        check_size(archive, size)
+        return {name.removesuffix(".npy"): _array(archive, name) for name in archive.namelist()}
+
+
+def check_size(archive: zipfile.ZipFile, size: int) -> None:
+    """Raise ValueError if a file of arrays unpacks to more than its size lets expect; nothing is unpacked for that."""
+    unpacked = sum(info.file_size for info in archive.infolist())
+    if unpacked > max(SMALL, MOST_RATIO * size):
+        raise ValueError(f"it unpacks to {unpacked} B, more than {MOST_RATIO} times its {size} B")
 
 
 def npz_name(index: int, count: int) -> str:
@@ -98,18 +142,32 @@ def dtype_of(name: str) -> np.dtype:
     """
     if name in MORE_TYPES:
         return MORE_TYPES[name]
-    found: np.dtype | None = np.dtype(name) if TYPE_NAME.fullmatch(name) else None
+    found: np.dtype[Any] | None = np.dtype(name) if TYPE_NAME.fullmatch(name) else None
     if found is None or (found.kind not in KINDS and name not in TEXT_TYPES.values()):
         raise TypeError(f"{name[:40]!r} is no type of numbers or text")
     return found
 
 
 def _loaded(archive: zipfile.ZipFile, spec: TensorSpec, batch_dim: int | None) -> np.ndarray:
-    with archive.open(f"{spec.name}.npy") as file:
-        array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    array = _array(archive, f"{spec.name}.npy")
     if spec.dtype not in TEXT_TYPES.values():
         array = _cast(array, dtype_of(spec.dtype))
     return np.expand_dims(array, batch_dim) if batch_dim is not None and spec.batched else array
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Return one array whose header says what there is: numpy makes room for whatever it says."""
+    held = archive.getinfo(name).file_size
+    with archive.open(name) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        said = math.prod(shape) * max(dtype.itemsize, 1)
+        if any(size < 0 for size in shape) or said > held:
+            raise ValueError(f"{name} says that it has {shape} of {dtype}, which are not in its {held} B")
+    with archive.open(name) as file:
+        array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    return array
 
 
 def storable(array: np.ndarray) -> np.ndarray:
