@@ -25,6 +25,9 @@ T = TypeVar("T")
 CACHED = "cached"
 """In the data of an outcome that `--nav-cache` answered: when the step ran."""
 
+REUSED = "reused"
+"""In the data of an outcome that `--nav-resume` took over from an earlier run: when the step ran."""
+
 TEXT_TYPES = {"U": "str", "S": "bytes"}
 """numpy's kind of an array of text -> our name of its type."""
 
@@ -322,14 +325,17 @@ class Outcome:
         return step_id(self.step, self.key, self.runner, self.batch)
 
     @property
-    def cached(self) -> str:
-        """When `--nav-cache` says that the step ran, UTC, ISO 8601; "" if this run ran it."""
-        return str(self.data.get(CACHED, ""))
+    def earlier(self) -> tuple[str, str]:
+        """How the outcome of an earlier run came into this one (`CACHED`, `REUSED`), and when the step ran (UTC, ISO).
+
+        Two empty texts, if this run ran the step.
+        """
+        return next(((way, str(self.data[way])) for way in (CACHED, REUSED) if way in self.data), ("", ""))
 
     @property
     def spent(self) -> float:
         """What the step took of this run's time, in s: nothing, if an earlier run has done it."""
-        return 0.0 if self.cached else self.duration
+        return 0.0 if any(self.earlier) else self.duration
 
     def digest_of(self, key: str) -> str:
         """Return the SHA-256 of one variant's artifact: a source can bring several."""

@@ -27,9 +27,11 @@ from pytest_navigator.devices.records import one_line
 from pytest_navigator.devices.shared import sharing
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
+from pytest_navigator.records import CACHED
+from pytest_navigator.records import REUSED
 from pytest_navigator.reporting.printable import printable
 from pytest_navigator.reporting.report import short_path
-from pytest_navigator.reporting.summary_figures import cached_text
+from pytest_navigator.reporting.summary_figures import earlier_text
 from pytest_navigator.run import RUN
 from pytest_navigator.run import Run
 
@@ -160,12 +162,11 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
         """Let `-v` say that an outcome is an earlier run's, and of when."""
-        ran = dict(getattr(report, "user_properties", ())).get("nav_cached")
-        return (
-            ("passed", ".", f"PASSED ({cached_text(str(ran))})")
-            if ran and report.when == "call" and report.passed
-            else None
-        )
+        if report.when != "call" or not report.passed:
+            return None
+        said = dict(getattr(report, "user_properties", ()))
+        ways = [earlier_text(way, str(said[f"nav_{way}"])) for way in (CACHED, REUSED) if f"nav_{way}" in said]
+        return ("passed", ".", f"PASSED ({ways[0]})") if ways else None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

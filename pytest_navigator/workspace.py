@@ -39,6 +39,12 @@ DEVICES = ".devices"
 """What the processes of a run know together of GPUs and of libraries for them, and a lock for each GPU."""
 MACHINE = ".machine.db"
 """Held for reading by every step of the run, for writing by a step that measures."""
+EARLIER = ".earlier"
+"""In a suite's folder: what the run before left, until it is known to be still true."""
+STEPS = ".steps"
+"""In a suite's folder: the outcomes of its steps, in this run."""
+WRITTEN_ANEW = ("model_input", "model_output", "signature.json", "status.yaml", "navigator.log")
+"""What the source step or the end of a run writes, whatever the run before left."""
 
 
 @dataclass
@@ -53,7 +59,7 @@ class Workspace:
         """Make the folder this run's own; the lock is held until the run ends.
 
         Args:
-            resume: keep what an earlier run recorded.
+            resume: set aside what an earlier run recorded, instead of deleting it.
 
         Raises:
             ConfigError: another run uses the folder, or it holds something that is not ours. Nothing was changed then.
@@ -61,7 +67,9 @@ class Workspace:
         self._check()
         lock = self._locked()
         self.crashed = self._forget_unfinished()
-        if not resume:
+        if resume:
+            self._set_aside()
+        else:
             self._empty()
         marker = {"pid": os.getpid(), "purpose": "workspace of pytest-navigator; replaced by its next run"}
         write_atomically(self.root / MARKER, json.dumps(marker).encode())
@@ -135,7 +143,7 @@ class Workspace:
         ours = (MARKER.lstrip("."), MACHINE.lstrip("."))
         if path.name in (CONVERT_RESULTS, DEVICES) or path.name.lstrip(".").startswith(ours):
             return True
-        return (path / ".steps").is_dir() or any(path.glob("*suite.json*"))
+        return (path / STEPS).is_dir() or any(path.glob("*suite.json*"))
 
     def _forget_unfinished(self) -> list[str]:
         """Take the notes of steps in which an earlier run died: a resumed run runs them again."""
@@ -143,6 +151,11 @@ class Workspace:
         for suite, step in found:
             suite.finish(step)
         return [f"{suite.path.name}: {step}" for suite, step in found]
+
+    def _set_aside(self) -> None:
+        for suite in self.suites():
+            suite.set_aside()
+        (self.root / CONVERT_RESULTS).unlink(missing_ok=True)
 
     def _locked(self) -> FileLock:
         lock = FileLock(self.root / LOCK)
@@ -159,10 +172,7 @@ class Workspace:
         for path in self.root.iterdir():
             if path.name in (LOCK, MARKER):  # whoever is killed in here leaves a folder that is still ours
                 continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            remove(path)
 
 
 @dataclass(frozen=True)
@@ -171,6 +181,21 @@ class SuiteFolder:
 
     path: Path
     root: Path
+
+    @property
+    def earlier(self) -> SuiteFolder:
+        """What an earlier run left, in the same form; no package, summary or later step knows of it."""
+        return SuiteFolder(self.path / EARLIER, self.root)
+
+    def set_aside(self) -> None:
+        """Move what an earlier run left to `earlier`, where it replaces what an even earlier one did."""
+        for path in sorted(self.path.iterdir()):
+            if path.name in WRITTEN_ANEW:
+                remove(path)
+            elif not path.name.startswith(".") and path.name != "suite.json":
+                replace_with(self.earlier.path / path.name, path)
+        for path in (self.path / STEPS).glob("*.json"):
+            replace_with(self.earlier.path / STEPS / path.name, path)
 
     def record(self, step: str) -> Outcome | None:
         """Return the outcome of a step, None if it has not run."""
@@ -192,11 +217,11 @@ class SuiteFolder:
 
     def outcomes(self) -> list[Outcome]:
         """Return every recorded outcome."""
-        return [load(p, Outcome) for p in sorted((self.path / ".steps").glob("*.json"))]
+        return [load(p, Outcome) for p in sorted((self.path / STEPS).glob("*.json"))]
 
     def lock(self, step: str) -> FileLock:
         """Return the lock around test and run of one step."""
-        folder = self.path / ".steps"
+        folder = self.path / STEPS
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"{slug(step)}.lock")
 
@@ -210,7 +235,7 @@ class SuiteFolder:
 
     def unfinished(self) -> list[str]:
         """Return the ids of the steps that started and never finished."""
-        return sorted(p.name.removesuffix(".started") for p in (self.path / ".steps").glob("*.started"))
+        return sorted(p.name.removesuffix(".started") for p in (self.path / STEPS).glob("*.started"))
 
     def bury(self, step: str) -> Outcome:
         """Record the failure of a step whose process died in it, and so could not write it itself."""
@@ -239,10 +264,25 @@ class SuiteFolder:
         return path
 
     def _step(self, step: str) -> Path:
-        return self.path / ".steps" / f"{slug(step)}.json"
+        return self.path / STEPS / f"{slug(step)}.json"
 
     def _started(self, step: str) -> Path:
-        return self.path / ".steps" / f"{slug(step)}.started"
+        return self.path / STEPS / f"{slug(step)}.started"
+
+
+def remove(path: Path) -> None:
+    """Delete a file, or a folder with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def replace_with(target: Path, path: Path) -> None:
+    """Move a file or a folder to where another one may be."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    remove(target)
+    path.rename(target)
 
 
 def slug(text: str) -> str:

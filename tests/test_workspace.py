@@ -43,12 +43,48 @@ def test_a_new_run_replaces_the_one_before(workspace):
     assert old.record("source") is None
 
 
-def test_a_resumed_run_keeps_what_the_one_before_recorded(workspace):
+def suite_that_ran(workspace):
+    """A suite in which one step has run, with an artifact, a sample and a failed comparison's evidence."""
+    folder = workspace.suite("model", "conftest.py::nav_model")
+    folder.write(Outcome("export", Status.PASSED, "onnx", digest="x"))
+    for name in (
+        "suite.json",
+        "signature.json",
+        "onnx/model.onnx",
+        "model_input/batches/0.npz",
+        "onnx-cpu_inputs.json",
+    ):
+        (folder.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder.path / name).write_text(name)
+    return folder
+
+
+def visible(folder):
+    """Return what is no hidden file, below a folder."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {path.as_posix() for path in paths if not path.as_posix().startswith(".")}
+
+
+def test_a_resumed_run_sets_aside_what_the_one_before_recorded(workspace):
     workspace.claim().release()
-    outcome = Outcome("source", Status.PASSED, data={"fingerprint": "x"})
-    workspace.suite("model", "conftest.py::nav_model").write(outcome)
+    folder = suite_that_ran(workspace)
     workspace.claim(resume=True).release()
-    assert workspace.suite("model", "conftest.py::nav_model").record("source") == outcome
+    assert folder.outcomes() == []
+    assert visible(folder.path) == {"suite.json"}
+    assert [outcome.key for outcome in folder.earlier.outcomes()] == ["onnx"]
+    assert visible(folder.earlier.path) == {"onnx/model.onnx", "onnx-cpu_inputs.json"}
+
+
+def test_what_was_set_aside_stays_until_it_is_replaced(workspace):
+    """A resumed run that was killed before it came to a step leaves that step's record to the next one."""
+    workspace.claim().release()
+    folder = suite_that_ran(workspace)
+    for _ in range(2):
+        workspace.claim(resume=True).release()
+    assert [outcome.digest for outcome in folder.earlier.outcomes()] == ["x"]
+    folder.write(Outcome("export", Status.PASSED, "onnx", digest="y"))
+    workspace.claim(resume=True).release()
+    assert [outcome.digest for outcome in folder.earlier.outcomes()] == ["y"]
 
 
 def test_a_link_in_a_suite_is_removed_but_not_what_it_points_to(workspace, tmp_path):

@@ -41,8 +41,12 @@ def environment() -> dict[str, JSON]:
 def processor() -> dict[str, JSON]:
     """Return the model, its instruction sets, how many of them this process may use, and what the user has set."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    name = environment()["cpu"]["name"]
-    return {"name": name, "usable": usable, "instructions": _instructions(), "variables": _variables(VARIABLES)}
+    return {
+        "name": fingerprint.cpu_name(),
+        "usable": usable,
+        "instructions": _instructions(),
+        "variables": _variables(VARIABLES),
+    }
 
 
 def gpu() -> dict[str, JSON]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,7 +94,7 @@ def git_state(root: Path) -> dict[str, JSON] | None:
 def _cpu() -> dict[str, JSON]:
     frequency = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
     return {
-        "name": _cpu_name(),
+        "name": cpu_name(),
         "physical_cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(logical=True),
         # Virtual machines do not tell: psutil says 0.
@@ -102,7 +103,9 @@ def _cpu() -> dict[str, JSON]:
     }
 
 
-def _cpu_name() -> str:
+@cache
+def cpu_name() -> str:
+    """Return the model of the processor; its architecture, where nobody tells."""
     try:
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
     except OSError:

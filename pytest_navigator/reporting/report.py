@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.package.results import MACHINE
-from pytest_navigator.records import CACHED
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.printable import printable
 from pytest_navigator.reporting.summary_figures import best_figure
-from pytest_navigator.reporting.summary_figures import cached_text
 from pytest_navigator.reporting.summary_figures import caveats
 from pytest_navigator.reporting.summary_figures import columns
+from pytest_navigator.reporting.summary_figures import earlier_text
 from pytest_navigator.reporting.summary_figures import p50
 from pytest_navigator.reporting.summary_figures import speed_up
 from pytest_navigator.reporting.summary_figures import strategies
@@ -76,8 +75,9 @@ def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
     found += [
         (f"nav_{n}", v) for n, v in (("format", outcome.key), ("runner", outcome.runner), ("batch", outcome.batch)) if v
     ]
-    if outcome.cached:
-        found.append(("nav_cached", outcome.cached))
+    way, ran = outcome.earlier
+    if way:
+        found.append((f"nav_{way}", ran))
     for report in outcome.data.get("outputs", []):
         found.append((f"nav_atol_{report['name']}", float(report["atol"])))
     result = outcome.data.get("result")
@@ -96,7 +96,7 @@ def summary(results: Results) -> list[str]:
         *strategies(results),
         *_unchecked_lines(results),
         *caveats(results),
-        *_cached(results.outcomes),
+        *_earlier(results.outcomes),
         *_skips(results.outcomes),
         *_machines(results),
     ]
@@ -161,9 +161,7 @@ def _verified(results: Results, key: str, runner: str) -> str:
 
 
 def _word(outcome: Outcome | None) -> str:
-    if outcome and outcome.cached:
-        return CACHED
-    return WORDS[outcome.status] if outcome else "not run"
+    return (outcome.earlier[0] or WORDS[outcome.status]) if outcome else "not run"
 
 
 def _not_made(results: Results) -> list[str]:
@@ -172,12 +170,12 @@ def _not_made(results: Results) -> list[str]:
     return [f"{WORDS[o.status]}: {f'{o.step} {o.key}'.strip()}: {o.message}" for o in made]
 
 
-def _cached(outcomes: Sequence[Outcome]) -> list[str]:
+def _earlier(outcomes: Sequence[Outcome]) -> list[str]:
     """Return a line for each day of which there are outcomes of earlier runs."""
     days: dict[str, list[str]] = {}
     for outcome in outcomes:
-        if outcome.cached:
-            days.setdefault(cached_text(outcome.cached), []).append(outcome.id)
+        if day := earlier_text(*outcome.earlier):
+            days.setdefault(day, []).append(outcome.id)
     return [f"{day}: {', '.join(steps)}" for day, steps in sorted(days.items())]
 
 

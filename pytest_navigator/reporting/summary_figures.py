@@ -8,7 +8,6 @@ from pytest_navigator.package.results import MACHINE
 from pytest_navigator.package.results import profile_result
 from pytest_navigator.package.strategies import best
 from pytest_navigator.package.strategies import candidates
-from pytest_navigator.records import CACHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,18 +85,19 @@ def strategies(results: Results) -> list[str]:
     return columns([STRATEGIES, *rows], indent="") if rows else []
 
 
-def cached_text(ran: str) -> str:
-    """Return what is said of an outcome of an earlier run: "cached 2026-11-21".
+def earlier_text(way: str, ran: str) -> str:
+    """Return what is said of an outcome of an earlier run: "cached 2026-11-21"; "" of one of this run.
 
     Args:
+        way: how it came into this run, see `Outcome.earlier`.
         ran: when the step ran, ISO 8601.
     """
-    return f"{CACHED} {ran[:10]}"
+    return f"{way} {ran[:10]}".strip()
 
 
 def caveats(results: Results) -> list[str]:
     """Return a line for each step that passed with a note, those of figures folded."""
-    noted = [o for o in results.outcomes if o.passed and o.message not in ("", cached_text(o.cached))]
+    noted = [o for o in results.outcomes if o.passed and o.message not in ("", earlier_text(*o.earlier))]
     return _notes([o for o in noted if o.step != "profile"]) + _figures_with_caveats(noted)
 
 

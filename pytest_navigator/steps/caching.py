@@ -21,7 +21,7 @@ from pytest_navigator.records import CACHED
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
-from pytest_navigator.reporting.summary_figures import cached_text
+from pytest_navigator.reporting.summary_figures import earlier_text
 from pytest_navigator.steps import correctness
 from pytest_navigator.steps import evidence
 from pytest_navigator.steps import make
@@ -50,7 +50,7 @@ def recalled(context: Context, name: str) -> Outcome | None:
     except OSError as error:
         context.run.warn(f"{entry.folder} could not be used ({error.strerror})")
         return None
-    said = cached_text(found.started)
+    said = earlier_text(CACHED, found.started)
     with context.log.open("a") as log:
         log.write(f"{context.step.id}: {said}, with this log:\n{entry.record['log']}")
     message, data = "; ".join(filter(None, (said, found.message))), {**found.data, CACHED: found.started}

@@ -31,7 +31,7 @@ from pytest_navigator.steps import source
 from pytest_navigator.steps.cache_key import name_of
 from pytest_navigator.steps.context import Context
 from pytest_navigator.steps.identity import identity_of
-from pytest_navigator.steps.identity import still_true
+from pytest_navigator.steps.resuming import take_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = Fal
     folder = suite.folder
     recorded = folder.record(step.id)
     if recorded is not None and not again and not run.options.resume:
-        return recorded
+        return recorded  # with it, who has run the source step may still be taking over what goes with it
     blocked = _blocked(run, suite, step, live)
     if blocked is not None:
         return folder.write(blocked)
@@ -78,12 +78,14 @@ def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = Fal
     machine, device = run.workspace.machine(exclusive=step.step in MEASURING), gpu.held_by(context)
     with machine, device, folder.lock(step.id):
         recorded = folder.record(step.id)
-        if recorded is not None and not again and _usable(context, recorded):
+        if recorded is not None and not again:
             return recorded
         if step.id in folder.unfinished() and not again:
             return folder.bury(step.id)  # we hold its lock, so nobody runs it: whoever started it is dead
         found, error = _run(context, again=again)
         folder.write(found)
+        if run.options.resume and step.step == "source" and found.passed:
+            take_over(context)
     if error is not None:
         raise error  # not where it was caught: its own cause and context would be others
     if again and found.passed:
@@ -101,11 +103,6 @@ def _blocked(run: Run, suite: Suite, step: Step, live: Live) -> Outcome | None:
             root = before.cause or needed.id
             return _empty(step, Status.SKIPPED, message=why, requirement=before.requirement, cause=root)
     return None
-
-
-def _usable(context: Context, recorded: Outcome) -> bool:
-    """Whether a record is of this run, or, with `--nav-resume`, still true of an unchanged model."""
-    return not context.run.options.resume or recorded.data.get("run") == context.run.id or still_true(context, recorded)
 
 
 def _run(context: Context, *, again: bool) -> Attempt:

@@ -12,6 +12,7 @@ from pytest_navigator.steps.active import subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from pytest_navigator.records import Case
     from pytest_navigator.records import OutputReport
@@ -39,8 +40,14 @@ def keep(context: Context, reports: Sequence[OutputReport], cases: Sequence[Case
 
 def forget(context: Context) -> None:
     """Remove what an earlier attempt of this step has left."""
-    for ending in (INPUTS, OUTPUTS):
-        (context.folder.path / f"{_stem(context)}{ending}").unlink(missing_ok=True)
+    for path in evidence_files(context, context.folder.path):
+        path.unlink()
+
+
+def evidence_files(context: Context, root: Path) -> list[Path]:
+    """Return what the step has left below a folder: none, one or both of its files."""
+    paths = [root / f"{_stem(context)}{ending}" for ending in (INPUTS, OUTPUTS)]
+    return [path for path in paths if path.exists()]
 
 
 def _stem(context: Context) -> str:

@@ -8,14 +8,15 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from pytest_navigator.cache import hardware
 from pytest_navigator.cache.code import code_of
+from pytest_navigator.isolation.numerics import current_settings
 from pytest_navigator.records import plain
 from pytest_navigator.steps import gpu
-from pytest_navigator.workspace import digest_of
+from pytest_navigator.steps.loader import loader_record
 
 if TYPE_CHECKING:
     from pytest_navigator.records import JSON
-    from pytest_navigator.records import Outcome
     from pytest_navigator.steps.context import Context
 
 LIBRARIES = (
@@ -36,11 +37,14 @@ LIBRARIES = (
 )
 IRRELEVANT = {"keep", "save_data", "require", "formats", "runtimes", "precisions", "timeout", "profile", "batch_sizes"}
 """Settings that choose what is run or packed, not how a step comes out."""
+TIMING = {"profile_seconds"}
+"""Settings that concern measurements only."""
 
 
 def identity_of(context: Context) -> str:
     """Return the digest over the step, its settings, the libraries and the outcomes that it starts from."""
-    settings = {n: plain(s.value) for n, s in context.suite.settings.all.items() if n not in IRRELEVANT}
+    left_out = IRRELEVANT if context.step.step == "profile" else IRRELEVANT | TIMING
+    settings = {n: plain(s.value) for n, s in context.suite.settings.all.items() if n not in left_out}
     needed = [context.folder.record(step.id) for step in context.suite.matrix.needs(context.step)]
     facts: JSON = {
         "step": context.step.id,
@@ -48,6 +52,7 @@ def identity_of(context: Context) -> str:
         "settings": settings,
         "config": plain(context.suite.settings.config),
         **gpu.built_with(context),
+        **_conditions(context),
         "libraries": libraries(context),
         "code": code_of(classes(context)),
         "more": more(context),
@@ -58,17 +63,13 @@ def identity_of(context: Context) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def still_true(context: Context, recorded: Outcome) -> bool:
-    """Whether an earlier run's record would come out the same now: nothing that it depends on has changed.
-
-    The source step always runs again: only the live model tells whether it is the same.
-    """
-    if not recorded.passed or context.step.step == "source" or recorded.identity != identity_of(context):
-        return False
-    if not recorded.digest:
-        return True
-    artifact = context.artifact()
-    return artifact.exists() and digest_of(artifact) == recorded.digest
+def _conditions(context: Context) -> dict[str, JSON]:
+    """Return what a runner's numbers depend on beside its artifact; what a conversion knows of the samples."""
+    if not context.step.runner:
+        return {"loader": plain(loader_record(context))} if context.step.step == "convert" else {}
+    numerics = {name: found for name, found in current_settings().items() if name in required(context)}
+    card = hardware.gpu() if context.runner.device == "cuda" else None
+    return {"processor": hardware.processor(), "card": card, "numerics": numerics}
 
 
 def libraries(context: Context) -> dict[str, str | None]:
