@@ -13,14 +13,18 @@ from pytest_navigator.package import partial_path
 from pytest_navigator.package import read_results
 from pytest_navigator.planning.instead import instead
 from pytest_navigator.planning.instead import other_runners
+from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.report import short_path
 from pytest_navigator.reporting.report import summary
+from pytest_navigator.reporting.report import title
 from pytest_navigator.reporting.shortcomings import unfit
 from pytest_navigator.reporting.shortcomings import unmet
 from pytest_navigator.reporting.shortcomings import unreported
 from pytest_navigator.reporting.shortcomings import unverified
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_navigator.package import Results
     from pytest_navigator.run import Run
     from pytest_navigator.workspace import SuiteFolder
@@ -62,25 +66,34 @@ def write_all(run: Run, *, complete: bool) -> list[Written]:
     """
     from pytest_navigator.reporting.conversions import write_results
 
-    recorded, unreadable = _recorded(run)
+    recorded, others = _recorded(run)
     write_results(run, recorded)
-    return [*(_write(run, folder, results, complete) for folder, results in recorded), *unreadable]
+    return [*(_write(run, folder, results, complete) for folder, results in recorded), *others]
 
 
 def _recorded(run: Run) -> tuple[list[tuple[SuiteFolder, Results]], list[Written]]:
-    """Read the suites of which anything has run, and say of which that is not possible: the others do not suffer."""
-    readable, unreadable = [], []
+    """Read the suites of which anything has run, and what there is to say of the others.
+
+    One that cannot be read does not let the others suffer; one of which nothing has run may have been required.
+    """
+    readable, others = [], []
     for folder in run.workspace.suites():
         try:
             for step in folder.unfinished():
                 folder.bury(step)
             results = read_results(folder.path)
         except PackageError as error:
-            unreadable.append(Written([folder.path.name, f"ERROR: no package was written: {error}"], fails=True))
+            others.append(Written([folder.path.name, f"ERROR: no package was written: {error}"], fails=True))
             continue
         if results.outcomes:
             readable.append((folder, results))
-    return readable, unreadable
+        elif lines := unmet(results, run.id):
+            others.append(Written([title(results), *_failed(lines)], fails=True))
+    return readable, others
+
+
+def _failed(reasons: Iterable[str]) -> list[str]:
+    return [one_line(f"FAILED: {reason}") for reason in reasons]
 
 
 def _write(run: Run, folder: SuiteFolder, results: Results, complete: bool) -> Written:
@@ -92,10 +105,11 @@ def _write(run: Run, folder: SuiteFolder, results: Results, complete: bool) -> W
         return Written([*summary(results), f"ERROR: no package was written: {error}"], fails=True)
     delivered, undelivered = deliver(run, folder, results)
     unchecked = unfit(results, other_runners(results, run.registry))
-    reasons = [*filter(None, [unchecked]), *unverified(results), *unreported(results, run.id), *undelivered]
-    failed = [f"FAILED: {reason}" for reason in (*unmet(results, run.id), *reasons)]
+    reasons = [*unmet(results, run.id), *filter(None, [unchecked])]
+    reasons += [*unverified(results), *unreported(results, run.id), *undelivered]
     saved = [*delivered, *saved]
-    return Written([*summary(results), *instead(results, run.registry), *failed, *saved], fails=bool(reasons))
+    lines = [*summary(results), *instead(results, run.registry), *_failed(reasons), *saved]
+    return Written(lines, fails=bool(reasons))
 
 
 def _pack(run: Run, results: Results, folder: Path, complete: bool) -> list[str]:

@@ -184,6 +184,21 @@ class RunnerRecord:
 
 
 @dataclass(frozen=True)
+class Required:
+    """What one name in `--nav-require` asks of a run.
+
+    Attributes:
+        name: as the user wrote it: a format, a variant, a cell, a runner or a runtime.
+        needs: ids of the steps that lead to what is meant, each of which must have passed.
+        checks: ids of its own steps, in groups: of each group one step must have passed.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    checks: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class SuiteRecord:
     """The generated tests of one `nav_model` (of one parameter of it), as they were collected.
 
@@ -200,6 +215,8 @@ class SuiteRecord:
         named: keys of the variants that somebody named (their failure is never an xfail).
         provided: keys of the variants whose artifact comes with the source.
         verify: node ids of the `verify_` tests that were collected -> the key and the runner that they verify.
+        required: what must have been checked and have passed.
+        run: id of the run that collected it; "" in a package.
     """
 
     name: str
@@ -214,6 +231,8 @@ class SuiteRecord:
     named: tuple[str, ...] = ()
     provided: tuple[str, ...] = ()
     verify: dict[str, tuple[str, str]] = field(default_factory=dict)
+    required: tuple[Required, ...] = ()
+    run: str = ""
 
 
 @dataclass(frozen=True)

@@ -211,7 +211,8 @@ class Run:
             if self.options.package:
                 start = self.config.invocation_params.dir
                 check_target(str(start / package_path(self.options.package, suite.name)), self.options.workspace)
-            record = replace(manifest(suite, self.options.package), verify=verify.get(suite.nodeid, {}))
+            tests = verify.get(suite.nodeid, {})
+            record = replace(manifest(suite, self.options.package), verify=tests, run=self.id)
             save(suite.folder.path / "suite.json", record)
 
     @cached_property
@@ -313,6 +314,7 @@ def manifest(suite: Suite, pattern: str | None) -> SuiteRecord:
         implied=matrix.implied,
         named=matrix.named,
         provided=matrix.provided,
+        required=matrix.required,
     )
 
 

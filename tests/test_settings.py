@@ -85,3 +85,11 @@ def test_each_value_is_shown_with_its_origin():
     assert any(line.split(maxsplit=1) == ["formats", "onnx, torchscript  (--nav-formats)"] for line in lines)
     assert ["timeout", "5.0", "(nav_config)"] in [line.split() for line in lines]
     assert any(line.split() == ["runtimes", "-", "(default)"] for line in lines)
+
+
+@pytest.mark.parametrize("name", ["formats", "runtimes", "precisions", "batch_sizes", "require"])
+def test_a_list_that_is_given_empty_on_the_command_line_is_the_default(name):
+    option = next(option for option in settings.OPTIONS if option.name == name)
+    config = NavConfig(**{name: [1] if name == "batch_sizes" else ["onnx"]})
+    found = resolve({name: option.parse("")}, {name: option.parse("2")}, config).all[name]
+    assert (found.value, found.origin) == (option.default, option.flag)

@@ -16,14 +16,13 @@ from pytest_navigator.collecting.collection import place_of
 from pytest_navigator.collecting.live import Live
 from pytest_navigator.errors import PackageError
 from pytest_navigator.planning.matrix import Step
-from pytest_navigator.planning.matrix import covers
+from pytest_navigator.planning.required import stops
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
 from pytest_navigator.records import structured
 from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.report import REPORTED
-from pytest_navigator.reporting.report import UNMET
 from pytest_navigator.reporting.report import failure_text
 from pytest_navigator.reporting.report import short_path
 from pytest_navigator.run import RUN
@@ -80,18 +79,6 @@ class SuiteItem:
         """Return the name of the runner that executes a format in a runtime."""
         return self.suite.matrix.runner_of(nav_format, nav_runtime)
 
-    def required(self, found: Outcome) -> bool:
-        """Whether `--nav-require` wants this step: its cell by name, or its format and no other runtime can run it."""
-        matrix, names = self.suite.matrix, self.suite.settings.require
-        if not found.key or not names:
-            return False
-        if found.runner and matrix.cell_id(found.key, found.runner) in names:
-            return True
-        if not any(covers(name, matrix.variants[found.key]) for name in names):
-            return False
-        cells = [Step("correctness", found.key, runner) for runner in matrix.runners_of(found.key)]
-        return not found.runner or all(self.outcome(cell).requirement for cell in cells)
-
     def _raise(self, found: Outcome) -> None:
         if found.status is Status.FAILED:
             self.suite.folder.write(replace(found, data={**found.data, REPORTED: True}))
@@ -100,10 +87,14 @@ class SuiteItem:
         if found.status is Status.XFAILED:
             pytest.xfail(one_line(found.message))
         if found.status is Status.SKIPPED:
-            if found.requirement and self.required(found):
-                self.suite.folder.write(replace(found, data={**found.data, UNMET: self.run.id}))
-                pytest.fail(f"{one_line(found.message)} (required by --nav-require)", pytrace=False)
+            if stops(self.suite.matrix.required, found, self._records()):
+                origin = self.suite.settings.all["require"].origin
+                pytest.fail(f"{one_line(found.message)} (required by {origin})", pytrace=False)
             pytest.skip(one_line(found.message))
+
+    def _records(self) -> dict[str, Outcome]:
+        """Return what is recorded so far, if anything is required that it may decide."""
+        return {o.id: o for o in self.suite.folder.outcomes()} if self.suite.matrix.required else {}
 
 
 def suite_item(request: pytest.FixtureRequest) -> SuiteItem:

@@ -62,7 +62,8 @@ class NavConfig(KnownFields):
         profile: whether to profile at all. profile_seconds: per item, at most (s).
         optimization_profile: windows, trials and stability of the profiler.
         timeout: of one step (s). device: "cpu" or "cuda": only runners on that device.
-        require: formats or cells whose skip is a failure. xfail: `{"torchscript-script": "reason"}`, strict.
+        require: formats, cells, runners or runtimes that must be checked and pass.
+        xfail: `{"torchscript-script": "reason"}`, strict.
         keep, save_data: what goes into the package.
 
     Raises:

@@ -170,8 +170,15 @@ def run_options(config: pytest.Config) -> RunOptions:
         get("nav_show_config"),
         said,
         _cache(config),
-        get("nav_cache_steps") or _ini(config, "nav_cache_steps", _cached_steps) or CACHED_STEPS,
+        _cached(config),
     )
+
+
+def _cached(config: pytest.Config) -> tuple[str, ...]:
+    """Return which steps are cached; a flag with nothing after it asks for the usual ones."""
+    given = config.getoption("nav_cache_steps")
+    found: tuple[str, ...] | None = _ini(config, "nav_cache_steps", _cached_steps) if given is None else given
+    return found or CACHED_STEPS
 
 
 def _cache(config: pytest.Config) -> Path | None:

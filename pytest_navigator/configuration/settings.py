@@ -19,7 +19,9 @@ MEBIBYTE = 2**20
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Parse `onnx,torchscript-trace`."""
+    """Parse `onnx,torchscript-trace`; nothing at all asks for the default, whatever else says something."""
+    if not text:
+        return ()
     found = tuple(part.strip() for part in text.split(",") if part.strip())
     if not found:
         raise ArgumentTypeError(f"{text!r} names nothing; separate several with commas: onnx,torchscript-trace")
@@ -133,7 +135,7 @@ OPTIONS = (
     Option("max_sample_bytes", count, 512 * MEBIBYTE, "BYTES", "Samples and outputs to keep (default: 512 MiB)"),
     Option("seed", whole, 0, "N", "Seed of nav_model, nav_dataloader and the choice of samples (default: 0)"),
     Option("device", one_of("cpu", "cuda"), None, "DEVICE", "Only runners on this device: cpu or cuda"),
-    Option("require", names, (), "NAMES", "Formats or cells (onnx,onnx-cpu) whose skip is a failure"),
+    Option("require", names, (), "NAMES", "What must be checked and pass (onnx,onnx-cpu,OnnxCPU,cpu)"),
     Option(
         "keep", one_of("all", "best", "required", "none"), "all", "WHAT", "Models to package: all, best, required, none"
     ),
@@ -191,7 +193,8 @@ def resolve(flags: Mapping[str, Any], ini: Mapping[str, Any], config: NavConfig 
 def _first(option: Option, flags: Mapping[str, Any], ini: Mapping[str, Any], config: NavConfig) -> Setting:
     name = option.name
     if flags.get(name) is not None:
-        return Setting(flags[name], "--nav-no-profile" if option is PROFILE else option.flag)
+        value = option.default if flags[name] == () else flags[name]
+        return Setting(value, "--nav-no-profile" if option is PROFILE else option.flag)
     if getattr(config, name) is not None:
         return Setting(_checked(option, getattr(config, name)), "nav_config")
     if ini.get(name) is not None:

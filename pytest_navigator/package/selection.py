@@ -57,7 +57,7 @@ def select(folder: Path, results: Results, *, keep: str, save_data: str, require
 
     Args:
         keep: a key of `KEPT`; the models that "best" and "required" keep bring those that they are made from.
-        required: keys or formats of variants, or cells ("onnx-cpu").
+        required: names of formats, variants, cells ("onnx-cpu"), runners or runtimes.
     """
     kept = KEPT[keep](results, required)
     dropped = {v.key for v in results.suite.variants} - kept
@@ -125,9 +125,10 @@ def _named(results: Results, required: Sequence[str]) -> set[str]:
 
 
 def _names(results: Results, variant: Variant) -> set[str]:
-    """Return what a variant may be called: its key, its format, and its cells as item ids write them ("onnx-cpu")."""
-    runtimes = (results.suite.runners[name].runtime for name in variant.runners if name in results.suite.runners)
-    return {variant.key, variant.format, *(f"{variant.key}-{runtime}" for runtime in runtimes)}
+    """Return every name that may mean a variant: its key, its format, and those of its cells."""
+    runners = [results.suite.runners[name] for name in variant.runners if name in results.suite.runners]
+    cells = (name for r in runners for name in (f"{variant.key}-{r.runtime}", r.name, r.runtime))
+    return {variant.key, variant.format, *cells}
 
 
 def _with_parents(results: Results, keys: set[str]) -> set[str]:

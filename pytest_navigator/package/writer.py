@@ -72,7 +72,7 @@ def pack(
         keep: which models: "all", "best", "required" (with what they are made from) or "none".
         save_data: "all", or "none" to leave out the samples, and their ranges in config.yaml.
         complete: whether the run covered the whole suite. It is not complete either if a step of it has no outcome.
-        required: keys, formats or cells ("onnx-cpu") that `keep="required"` keeps.
+        required: names of formats, variants, cells, runners or runtimes that `keep="required"` keeps.
         git: see `environment.git_state`; None: not recorded.
 
     Returns:

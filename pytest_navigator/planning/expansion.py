@@ -22,12 +22,13 @@ def wanted(settings: Settings, registry: Registry, framework: str) -> dict[str, 
     """Return the configurations of each format that was asked for, by the format's name.
 
     `settings.formats` are names when they come from a flag or the ini file, names and objects from nav_config; what a
-    flag names keeps the configuration that nav_config has for it.
+    flag names keeps the configuration that nav_config has for it, and so does what is usual.
     """
     configured = _by_format(settings.config.formats or (), registry, framework)
     if settings.formats is None:
         forms = [f for f in registry.formats.values() if framework in f.frameworks]
-        return {f.name: [f.config()] for f in forms if f.default or f.name == framework}
+        usual = (f for f in forms if f.default or f.name == framework)
+        return {f.name: configured.get(f.name, [f.config()]) for f in usual}
     asked = _by_format(settings.formats, registry, framework)
     for name in asked:
         _check_possible(registry.format(name), registry, framework)

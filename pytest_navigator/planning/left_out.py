@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.settings import with_origin
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import unknown
 from pytest_navigator.planning.expansion import defaults
 from pytest_navigator.planning.expansion import meant
 from pytest_navigator.planning.matrix import covers
@@ -13,6 +15,7 @@ from pytest_navigator.planning.matrix import precise
 from pytest_navigator.planning.matrix import runs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Sequence
 
     from pytest_navigator.formats.base import Format
@@ -22,9 +25,51 @@ if TYPE_CHECKING:
     from pytest_navigator.runners.base import Runner
 
 
+def check(choice: Choice) -> None:
+    """Refuse names that mean nothing, and requirements that this run leaves out, wholly or in part.
+
+    A run of fewer formats may have the same `xfail`.
+
+    Raises:
+        ConfigError: with the name, why it is left out, and what to write.
+    """
+    settings, matrix = choice.settings, choice.matrix
+    formats = {name for v in matrix.variants.values() for name in (v.key, v.format)}
+    cells = {matrix.cell_id(key, runner) for key, runner in matrix.cells}
+    _check_known("xfail of nav_config", settings.config.xfail, formats | cells, choice)
+    runners = {name for runner in matrix.runners.values() for name in (runner.name, runner.runtime)}
+    for name, reason in _check_known("required format", settings.require, formats | cells | runners, choice).items():
+        what = "runner" if _called(name, choice.registry) else "format"
+        raise ConfigError(f"required {what} {name!r} is known, but not part of this run: {reason}")
+    for name in settings.require:
+        _check_whole(name, choice)
+
+
+def _check_known(what: str, names: Iterable[str], valid: set[str], choice: Choice) -> dict[str, str]:
+    """Return why this run leaves out what some names mean, by the name; refuse what means nothing in any run."""
+    reasons = {name: why(name, choice) for name in names if name not in valid}
+    for name, reason in reasons.items():
+        if not reason:
+            raise unknown(what, name, valid)
+    return reasons
+
+
+def _check_whole(name: str, choice: Choice) -> None:
+    """Refuse the name of a format of which this run makes some variants only: they are not all of it."""
+    there = [v.key for v in choice.everything.values() if covers(name, v) and v.key in choice.matrix.variants]
+    for variant in choice.everything.values():
+        if covers(name, variant) and variant.key not in there:
+            raise ConfigError(
+                f"required format {name!r} is {variant.key} too, which is not part of this run: "
+                f"{why(variant.key, choice)}, or require {', '.join(there)} alone"
+            )
+
+
 def why(name: str, choice: Choice) -> str:
-    """Return why the settings leave out a format, a variant or a cell, and what to write; "" if there is none such."""
+    """Return why the settings leave out what a name means, and what to write; "" if it means nothing."""
     framework = choice.matrix.framework
+    if runners := _called(name, choice.registry):
+        return _of_runners(runners, choice)
     for own, runner in _readings(name, choice.registry):
         form = meant(own, choice.registry, framework)
         if form is None or (runner and not _is_cell(own, form, runner, choice)):
@@ -33,6 +78,29 @@ def why(name: str, choice: Choice) -> str:
             return f"it cannot be made of a {framework} model (it is made of: {', '.join(form.frameworks)})"
         return _of_format(own, form, choice) or _of_runner(runner or form.runners[0], choice)
     return ""
+
+
+def _called(name: str, registry: Registry) -> list[type[Runner]]:
+    """Return the runners that a name means: one by its own, or those of a runtime."""
+    return [r for form in registry.formats.values() for r in form.runners if name in (r.name, r.runtime)]
+
+
+def _of_runners(runners: Sequence[type[Runner]], choice: Choice) -> str:
+    """Return why none of the runners that a name means, a runner's own or a runtime's, has a cell."""
+    framework = choice.matrix.framework
+    forms = {form.name: form for form in choice.registry.formats.values()}
+    possible = [r for r in runners if framework in (r.format, *forms[r.format].frameworks)]
+    if not possible:
+        return f"it runs {_formats_of(runners)}, which cannot be made of a {framework} model"
+    made = {variant.format for variant in choice.matrix.variants.values()}
+    if running := [runner for runner in possible if runner.format in made]:
+        return _of_runner(running[0], choice)
+    reason = _of_format(possible[0].format, forms[possible[0].format], choice)
+    return f"it runs {_formats_of(possible)}, which is not made: {reason}"
+
+
+def _formats_of(runners: Iterable[type[Runner]]) -> str:
+    return ", ".join(dict.fromkeys(runner.format for runner in runners))
 
 
 def _is_cell(key: str, form: Format, runner: type[Runner], choice: Choice) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
@@ -10,6 +11,8 @@ from pytest_navigator.errors import unknown
 from pytest_navigator.planning.expansion import expand
 from pytest_navigator.planning.expansion import wanted
 from pytest_navigator.planning.expansion import with_parents
+from pytest_navigator.planning.required import keys_of
+from pytest_navigator.planning.required import required_of
 from pytest_navigator.records import step_id
 from pytest_navigator.registry import runner_record
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.records import Required
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import Variant
     from pytest_navigator.registry import Registry
@@ -58,6 +62,7 @@ class Matrix:
         named: keys that somebody asked for by name; implied: keys that only others need.
         provided: keys whose artifact comes with the source: a model file, what a package holds.
         xfail: format or cell -> why it is expected to fail.
+        required: what `--nav-require` asks of the suite.
     """
 
     framework: str
@@ -69,6 +74,7 @@ class Matrix:
     implied: tuple[str, ...]
     xfail: Mapping[str, str]
     provided: tuple[str, ...] = ()
+    required: tuple[Required, ...] = ()
 
     def runners_of(self, key: str) -> tuple[str, ...]:
         """Return the names of a variant's runners."""
@@ -110,6 +116,20 @@ class Matrix:
         made_from = variant.parent if step.step in ("export", "convert") else step.key
         makes = [self.making(made_from)] if made_from else []
         return list(dict.fromkeys([Step("source"), *makes]))
+
+    def asked_for(self, key: str) -> bool:
+        """Whether somebody asked for a variant, for what is made from it, or requires it: it must not be declined."""
+        asked = {*self.named, *keys_of(self.required, self.steps())}
+        return key in _with_line(self.variants, asked)
+
+    def before(self, step: Step) -> list[Step]:
+        """Return every step that must have passed before `step` can run, the first one first."""
+        needs = self.needs(step)
+        return list(dict.fromkeys([*(first for needed in needs for first in self.before(needed)), *needs]))
+
+    def checks(self, key: str) -> list[Step]:
+        """Return the steps that compare a variant, one a runner."""
+        return [Step("correctness", key, runner) for runner in self.runners_of(key)]
 
 
 @dataclass(frozen=True)
@@ -169,11 +189,11 @@ def assemble(
         unasked: names of formats in the settings that nobody has asked for by name.
     """
     names = format_names(settings, registry)
+    asked = [*(name for name in names if name not in unasked), *settings.require]
     kept = _kept(everything, names or usual, settings, framework)
     if not names:
         kept = _runnable(kept, _cells(kept, settings, registry, live=live), settings, (framework, *provided))
     cells = _cells(kept, settings, registry, live=live)
-    asked = [*(name for name in names if name not in unasked), *settings.require]
     matrix = Matrix(
         framework=framework,
         variants=kept,
@@ -185,10 +205,10 @@ def assemble(
         xfail=settings.config.xfail,
         provided=tuple(key for key in provided if key in kept),
     )
-    choice = Choice(settings, registry, everything, matrix, live)
-    _absent("xfail of nav_config", settings.config.xfail, choice)  # a run of fewer formats has the same nav_config
-    for name, reason in _absent("required format", settings.require, choice).items():
-        raise ConfigError(f"required format {name!r} is known, but not part of this run: {reason}")
+    matrix = replace(matrix, required=required_of(matrix, settings.require))
+    from pytest_navigator.planning.left_out import check  # which reads what this module makes
+
+    check(Choice(settings, registry, everything, matrix, live))
     return matrix
 
 
@@ -278,24 +298,3 @@ def _batches(settings: Settings) -> tuple[str, ...]:
 def format_names(settings: Settings, registry: Registry) -> list[str]:
     """Return the names of the formats that somebody asked for outright."""
     return [e if isinstance(e, str) else registry.format_of(e).name for e in settings.formats or ()]
-
-
-def _absent(what: str, names: Iterable[str], choice: Choice) -> dict[str, str]:
-    """Return why this run leaves out formats and cells, by the names that it leaves out.
-
-    Raises:
-        ConfigError: a name that means nothing in any run.
-    """
-    matrix = choice.matrix
-    cells = [matrix.cell_id(key, runner) for key, runner in matrix.cells]
-    valid = {*cells, *matrix.variants, *(v.format for v in matrix.variants.values())}
-    absent = [name for name in names if name not in valid]
-    if not absent:
-        return {}
-    from pytest_navigator.planning.left_out import why  # which reads what this module makes
-
-    reasons = {name: why(name, choice) for name in absent}
-    for name in absent:
-        if not reasons[name]:
-            raise unknown(what, name, valid)
-    return reasons

@@ -40,9 +40,6 @@ WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped"
 REPORTED = "reported"
 """In the data of a failed outcome: a test has failed with it."""
 
-UNMET = "unmet"
-"""In the data of a skipped outcome: the run in which a test has failed because --nav-require wants it."""
-
 
 def short_path(path: Path, start: Path) -> Path:
     """Return a path as people read it: relative if it is below `start`."""
@@ -90,7 +87,7 @@ def summary(results: Results) -> list[str]:
     """Return the summary of one suite: a row per format and runner, the best, the folded skips and caveats."""
     rows = [_row(results, key, runner) for key, runner in results.cells() if _shown(results, key, runner)]
     lines = [
-        f"{results.suite.name} ({results.suite.framework})",
+        title(results),
         *(columns([HEADINGS, *rows]) if rows else []),
         *_not_made(results),
         *strategies(results),
@@ -101,6 +98,11 @@ def summary(results: Results) -> list[str]:
         *_machines(results),
     ]
     return list(map(one_line, lines))
+
+
+def title(results: Results) -> str:
+    """Return how the summary of a suite begins."""
+    return f"{results.suite.name} ({results.suite.framework})"
 
 
 def unchecked(results: Results) -> dict[tuple[str, str], list[tuple[str, str]]]:

@@ -6,10 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.settings import listed
-from pytest_navigator.planning.matrix import covers
+from pytest_navigator.planning import required
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.report import REPORTED
-from pytest_navigator.reporting.report import UNMET
 from pytest_navigator.reporting.report import cell_ids
 from pytest_navigator.reporting.report import cell_texts
 from pytest_navigator.reporting.report import unchecked
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from pytest_navigator.package.results import Results
     from pytest_navigator.records import JSON
-    from pytest_navigator.records import Outcome
 
 
 def unfit(results: Results, others: Sequence[str] = ()) -> str:
@@ -64,26 +62,15 @@ def unreported(results: Results, run_id: str) -> list[str]:
 
 
 def unmet(results: Results, run_id: str) -> list[str]:
-    """Return a line for each requirement that this run did not meet: what was required, why it was skipped, where."""
-    skipped: dict[tuple[str, str], list[str]] = {}
-    for outcome in results.outcomes:
-        if outcome.data.get(UNMET) == run_id:
-            skipped.setdefault((_required_as(results, outcome), outcome.requirement), []).append(outcome.id)
-    return [
-        f"required {name} was skipped: {requirement} ({_first(steps)})"
-        for (name, requirement), steps in skipped.items()
-    ]
-
-
-def _required_as(results: Results, outcome: Outcome) -> str:
-    """Return the name in --nav-require that means a step."""
-    variant, (cell,) = results.variant(outcome.key), cell_ids(results, [(outcome.key, outcome.runner)])
-    names: Sequence[str] = results.suite.settings["require"]["value"]
-    return next(name for name in names if covers(name, variant, cell))
-
-
-def _first(steps: Sequence[str]) -> str:
-    return f"{steps[0]} and {len(steps) - 1} more" if len(steps) > 1 else steps[0]
+    """Return a line for each reason why something required was not checked in this run, or did not pass."""
+    suite = results.suite
+    if suite.run != run_id:  # an earlier run's, which this one has not collected
+        return []
+    steps = [o for o in results.outcomes if o.step in ("source", "export", "convert", "correctness")]
+    names = zip(steps, cell_ids(results, [(o.key, o.runner) for o in steps]), strict=True)
+    xfail: Mapping[str, str] = suite.settings["xfail"]["value"]
+    expected = {outcome.id: xfail[name] for outcome, name in names if name in xfail}
+    return required.unmet(suite.required, {outcome.id: outcome for outcome in steps}, expected)
 
 
 def unverified(results: Results) -> list[str]:

@@ -16,6 +16,7 @@ from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
+from pytest_navigator.planning.required import asked_for
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.report import REPORTED
@@ -106,7 +107,8 @@ def _blocked(run: Run, suite: Suite, step: Step, live: Live) -> Outcome | None:
 
 
 def _run(context: Context, *, again: bool) -> Attempt:
-    context.folder.start(_empty(context.step, Status.FAILED, message=CRASHED, error="crash"))
+    own = {"run": context.run.id}
+    context.folder.start(_empty(context.step, Status.FAILED, message=CRASHED, error="crash", data=own))
     try:
         with context.run.progress.of(context.step.id):
             found, error = _cached_or_made(context, again=again)
@@ -114,8 +116,8 @@ def _run(context: Context, *, again: bool) -> Attempt:
         context.folder.finish(context.step.id)
         free()
     found = with_script(found, context.folder.path)
-    own = {"run": context.run.id} | ({REPORTED: True} if error is not None else {})
-    return replace(found, data={**found.data, **own}), error
+    told = {REPORTED: True} if error is not None else {}
+    return replace(found, data={**found.data, **own, **told}), error
 
 
 def _cached_or_made(context: Context, *, again: bool) -> Attempt:
@@ -185,16 +187,15 @@ def _log(context: Context, detail: str) -> None:
 def _expected(context: Context) -> bool:
     """Whether a failure is none of the user's: a format that nobody named cannot be made from this model."""
     matrix = context.suite.matrix
-    return context.step.step in ("export", "convert") and context.step.key not in matrix.named
+    return context.step.step in ("export", "convert") and not matrix.asked_for(context.step.key)
 
 
 def _eager(context: Context, error: StepFailed) -> bool:
     """Whether a compiler that nobody asked for leaves the model alone: its numbers would be the eager ones."""
-    settings, runner = context.suite.settings, context.step.runner
     if error.kind != EAGER:
         return False
-    asked = {*(settings.runtimes or ()), *settings.require}
-    return not asked & {runner, context.runner.runtime, context.suite.matrix.cell_id(context.step.key, runner)}
+    asked = {context.step.runner, context.runner.runtime} & {*(context.suite.settings.runtimes or ())}
+    return not asked and not asked_for(context.suite.matrix.required, context.step.id)
 
 
 def _empty(step: Step, status: Status, **fields: object) -> Outcome:
