@@ -23,6 +23,7 @@ SOON = 1e-3
 def alarm(limit: float | None) -> Iterator[None]:
     """Interrupt the block in the main thread once `limit` s have passed; another alarm rings when it is due.
 
+    The block may not go on after that, nor call the interruption an error of its own: libraries catch everything.
     Does nothing in another thread, and where there is no SIGALRM.
 
     Raises:
@@ -32,14 +33,18 @@ def alarm(limit: float | None) -> Iterator[None]:
         yield
         return
     clock = _Clock(limit)
+    late = StepFailed(f"no answer within {limit:g} s", kind="timeout")
     try:
         yield
-    except _TimeIsUp as up:
-        if up is not clock.up:  # a limit around this one
+    except BaseException as error:
+        around = isinstance(error, _TimeIsUp) and error is not clock.up  # a limit around this one
+        if around or not clock.rang or isinstance(error, KeyboardInterrupt):
             raise
-        raise StepFailed(f"no answer within {limit:g} s", kind="timeout") from None
+        raise late from None
     finally:
         clock.stop()
+    if clock.rang:
+        raise late
 
 
 class _TimeIsUp(BaseException):
@@ -51,6 +56,7 @@ class _Clock:
 
     def __init__(self, limit: float) -> None:
         self.up = _TimeIsUp()
+        self.rang = False
         theirs, self._interval = signal.setitimer(signal.ITIMER_REAL, 0)
         self._due = time.monotonic() + theirs if theirs else math.inf
         self._end = time.monotonic() + limit
@@ -66,6 +72,7 @@ class _Clock:
 
     def _ring(self, number: int, frame: Any) -> None:
         if self._end < self._due:
+            self.rang = True
             raise self.up
         self._due = self._due + self._interval if self._interval else math.inf
         self._set(min(self._due, self._end))

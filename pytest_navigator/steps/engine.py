@@ -16,6 +16,7 @@ from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
+from pytest_navigator.isolation.breakdowns import broke_down
 from pytest_navigator.planning.required import asked_for
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
@@ -156,7 +157,8 @@ def _outcome_of(context: Context, error: Exception) -> Outcome:
         return _empty(step, Status.SKIPPED, message=str(error))
     if isinstance(error, StepFailed):
         _log(context, error.detail)
-        status = Status.XFAILED if _expected(context) or _eager(context, error) else Status.FAILED
+        declined = _declined(context, error.kind, error.message, error.detail)
+        status = Status.XFAILED if declined or _eager(context, error) else Status.FAILED
         return _empty(step, status, message=error.message, detail=error.detail, error=error.kind, data=error.data)
     kind = type(error).__name__
     if isinstance(error, NavigatorError):
@@ -164,8 +166,8 @@ def _outcome_of(context: Context, error: Exception) -> Outcome:
         message, _, more = str(error).partition("\n")
         detail = users_traceback(cause) if cause and not isinstance(cause, NavigatorError) else more
         return _empty(step, Status.FAILED, message=message, detail=detail, error=kind)
-    status = Status.XFAILED if _expected(context) else Status.FAILED
     trace = "".join(traceback.format_exception(error))
+    status = Status.XFAILED if _declined(context, kind, str(error), trace) else Status.FAILED
     return _empty(step, status, message=f"{kind}: {error}".splitlines()[0], detail=trace, error=kind)
 
 
@@ -184,10 +186,14 @@ def _log(context: Context, detail: str) -> None:
             log.write(f"{context.step.id}:\n{detail}\n")
 
 
-def _expected(context: Context) -> bool:
-    """Whether a failure is none of the user's: a format that nobody named cannot be made from this model."""
-    matrix = context.suite.matrix
-    return context.step.step in ("export", "convert") and not matrix.asked_for(context.step.key)
+def _declined(context: Context, kind: str, message: str, detail: str) -> bool:
+    """Whether a failure is none of the user's: an exporter says no to this model, for a format that nobody needs.
+
+    A crash, a hang or a lack of memory is no such answer.
+    """
+    if context.step.step not in ("export", "convert") or context.suite.matrix.asked_for(context.step.key):
+        return False
+    return not broke_down(kind, message, detail)
 
 
 def _eager(context: Context, error: StepFailed) -> bool:
