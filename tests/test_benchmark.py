@@ -68,7 +68,7 @@ def run(pytester: pytest.Pytester, *args: str) -> pytest.RunResult:
 
 
 def saved(path: Path) -> dict[str, Any]:
-    (benchmark,) = json.loads(path.read_text())["benchmarks"]
+    (benchmark,) = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
     assert isinstance(benchmark, dict)
     return benchmark
 

@@ -222,6 +222,6 @@ def _step(end: float | None) -> float:
 def _oom_kills() -> int | None:
     """Return the kernel's own count; inside a container that of the whole machine."""
     with suppress(OSError):
-        if found := re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE):
+        if found := re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(encoding="utf-8"), re.MULTILINE):
             return int(found[1])
     return None

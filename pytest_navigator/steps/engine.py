@@ -180,9 +180,9 @@ def _through(error: Exception) -> BaseException | None:
 
 def _log(context: Context, detail: str) -> None:
     """Keep the whole of what the terminal shows a part of; a tail of the log is there already."""
-    text = context.log.read_text(errors="replace") if context.log.exists() else ""
+    text = context.log.read_text(encoding="utf-8", errors="replace") if context.log.exists() else ""
     if detail not in text:
-        with context.log.open("a") as log:
+        with context.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(f"{context.step.id}:\n{detail}\n")
 
 

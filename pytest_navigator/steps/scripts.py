@@ -89,7 +89,7 @@ def _write(context: Context, texts: Callable[[str], Texts]) -> None:
     try:
         found = texts(name)
     except (NoScript, NavigatorError) as error:
-        with context.log.open("a") as log:
+        with context.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(f"no script reproduces {context.step.id}: {error}\n")
         return
     for suffix, text in found.items():
