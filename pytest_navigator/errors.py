@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 class NavigatorError(Exception):
     """Base of every error that pytest_navigator raises on purpose."""
 
+    def __init__(self, message: str) -> None:
+        from pytest_navigator.reporting.printable import RECORD
+        from pytest_navigator.reporting.printable import bounded
+
+        super().__init__(bounded(message, RECORD))
+
     def __str__(self) -> str:
         """Return the message; what files of others say in it does not steer the terminal that it is for."""
         from pytest_navigator.reporting.printable import printable
@@ -47,7 +53,7 @@ class StepFailed(NavigatorError):
 
     def __init__(self, message: str, detail: str = "", kind: str = "", data: dict[str, object] | None = None) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = str(self.args[0])
         self.detail = detail
         self.kind = kind
         self.data = data or {}

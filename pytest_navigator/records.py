@@ -389,7 +389,12 @@ def structured(value: JSON, kind: type[T]) -> T:
 
 def save(path: Path, value: object) -> None:
     """Write a record as JSON, atomically: readers see the old file or the new one."""
-    write_atomically(path, json.dumps(plain(value), indent=1, ensure_ascii=False).encode())
+    write_atomically(path, _json(value))
+
+
+def _json(value: object) -> bytes:
+    # Half of a pair of surrogates has no UTF-8, and this escape is JSON's own: it is read as what it was.
+    return json.dumps(plain(value), indent=1, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def load(path: Path, kind: type[T]) -> T:

@@ -14,6 +14,7 @@ from pytest_navigator import packing
 from pytest_navigator._compat import item_of
 from pytest_navigator.cache import store
 from pytest_navigator.collecting import collection
+from pytest_navigator.collecting import foreign_reports
 from pytest_navigator.collecting import generation
 from pytest_navigator.collecting import verification
 from pytest_navigator.collecting.item import OUTCOME
@@ -29,6 +30,8 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.records import CACHED
 from pytest_navigator.records import REUSED
+from pytest_navigator.reporting.printable import LINE
+from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.printable import printable
 from pytest_navigator.reporting.report import short_path
 from pytest_navigator.reporting.summary_figures import earlier_text
@@ -59,7 +62,7 @@ def start(config: pytest.Config) -> None:
         if run.named:
             run.named.start(config)
     except (ConfigError, PackageError) as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(bounded(str(error), LINE)) from None
     config.stash[RUN] = run
     config.pluginmanager.register(Session(run), "navigator-session")
     config.pluginmanager.register(verification.Fixtures(), "navigator-fixtures")
@@ -128,7 +131,7 @@ class Session:
             config.workeroutput[HINTS] = self.run.hints
         if self.run.problem:
             if not hasattr(config, "workerinput"):
-                raise pytest.UsageError(self.run.problem)
+                raise pytest.UsageError(bounded(self.run.problem, LINE))
             config.workeroutput[PROBLEM] = self.run.problem  # type: ignore[attr-defined]
             items.clear()
 
@@ -176,6 +179,7 @@ class Session:
         report = yield
         if isinstance(item, pytest.Function) and generation.is_ours(item):
             generation.annotate(item, report, item.stash.get(OUTCOME, None))
+            foreign_reports.bound(report)
             verification.record(item, report, self.run)
         return report
 
@@ -256,11 +260,13 @@ class Controller:
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print one section: a row per format and runtime, the best, the skips, the package."""
         if self.run.problem and config.pluginmanager.hasplugin("dsession"):  # without xdist, pytest says it
-            terminalreporter.write_line(f"ERROR: {printable(str(self.run.problem))}", red=True)
+            terminalreporter.write_line(f"ERROR: {bounded(printable(str(self.run.problem)), LINE)}", red=True)
         if self.written:
             terminalreporter.write_sep("=", "navigator")
             blocks = ["\n".join(written.lines) for written in self.written]
-            terminalreporter.write_line(printable("\n\n".join(blocks + self.run.hints)))
+            # One by one: of what the terminal's encoding lacks, pytest escapes the whole text, its ends of lines too.
+            for line in printable("\n\n".join(blocks + self.run.hints)).split("\n"):
+                terminalreporter.write_line(line)
 
     def pytest_unconfigure(self) -> None:
         """Let the next run have the workspace."""

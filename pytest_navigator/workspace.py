@@ -18,6 +18,7 @@ from filelock import ReadWriteLock
 from filelock import Timeout
 
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.received import received
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Signature
 from pytest_navigator.records import SuiteRecord
@@ -99,7 +100,7 @@ class Workspace:
 
     def suite(self, name: str, nodeid: str) -> SuiteFolder:
         """Return the folder of one suite: readable, and unique to its node id."""
-        digest = hashlib.sha256(nodeid.encode()).hexdigest()[:6]
+        digest = text_digest(nodeid)[:6]
         return SuiteFolder(self.root / f"{slug(name)}-{digest}", self.root)
 
     def suites(self) -> list[SuiteFolder]:
@@ -203,13 +204,14 @@ class SuiteFolder:
         return load(path, Outcome) if path.exists() else None
 
     def write(self, outcome: Outcome, suffix: str = "") -> Outcome:
-        """Record an outcome; `suffix` tells several of one step apart."""
+        """Record an outcome and return it as it is recorded; `suffix` tells several of one step apart."""
+        outcome = received(outcome)
         save(self._step(outcome.id + suffix), outcome)
         return outcome
 
     def write_verification(self, outcome: Outcome) -> Outcome:
         """Record what one `verify_` test found; its node id tells it from the others of the runner."""
-        return self.write(outcome, "." + hashlib.sha256(outcome.data["nodeid"].encode()).hexdigest()[:12])
+        return self.write(outcome, "." + text_digest(outcome.data["nodeid"])[:12])
 
     def forget(self, step: str) -> None:
         """Drop an outcome, before the step is run again."""
@@ -288,7 +290,12 @@ def replace_with(target: Path, path: Path) -> None:
 def slug(text: str) -> str:
     """Return `text` as a file name; what had to be changed is told apart by a digest."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:80] or "model"
-    return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+    return safe if safe == text else f"{safe}-{text_digest(text)[:6]}"
+
+
+def text_digest(text: str) -> str:
+    """Return the SHA-256 of a text, also of the name of a file that is not UTF-8."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def files_of(path: Path) -> list[Path]:
@@ -306,7 +313,7 @@ def digest_of(path: Path) -> str:
         return _sha256(path)
     root = path if path.is_dir() else path.parent
     text = "".join(f"{inner.relative_to(root).as_posix()}\0{_sha256(inner)}\n" for inner in files)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return text_digest(text)
 
 
 def _sha256(path: Path) -> str:

@@ -6,6 +6,7 @@ A command is a module here with `add`, which describes its arguments, and `run`,
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import textwrap
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0; 1 for what the command's own help says; 2 where it could not do its work.
     """
+    for stream in (sys.stdout, sys.stderr):  # what a terminal's encoding lacks is an escape, not a traceback
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     parsed = _parser().parse_args(arguments)
     try:
         code: int = parsed.run(parsed)

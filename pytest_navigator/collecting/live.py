@@ -186,7 +186,7 @@ def digest_of_arrays(arrays: dict[str, np.ndarray]) -> str:
     """Return the SHA-256 over names, types, shapes and bytes."""
     total = hashlib.sha256()
     for name, array in arrays.items():
-        total.update(f"{name}\0{array.dtype}\0{array.shape}\0".encode())
+        total.update(f"{name}\0{array.dtype}\0{array.shape}\0".encode(errors="surrogatepass"))
         total.update(array.tobytes())
     return total.hexdigest()
 

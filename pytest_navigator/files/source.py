@@ -87,7 +87,7 @@ class FileSource(Source):
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(digest_of(self.model).encode())
         for part in self._description.parts:
-            digest.update(f"{part}\0{digest_of(self.model.parent / part)}".encode())
+            digest.update(f"{part}\0{digest_of(self.model.parent / part)}".encode(errors="surrogatepass"))
         return digest.hexdigest()
 
     def parameter_names(self) -> Sequence[str]:

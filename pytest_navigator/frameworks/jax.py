@@ -141,7 +141,9 @@ class JaxSource(Source):
                 value = jax.random.key_data(leaf)
             if hasattr(value, "dtype") or isinstance(value, bool | int | float | complex):
                 array = np.asarray(value)
-                digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode())
+                digest.update(
+                    f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode(errors="surrogatepass")
+                )
                 digest.update(array.tobytes())
         return digest.hexdigest() if self.arrays else None
 

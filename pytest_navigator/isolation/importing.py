@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 import sys
 from importlib import import_module
 from importlib.util import module_from_spec
@@ -59,7 +60,8 @@ def _file_of(kind: type) -> str:
 
 
 def _module_at(file: Path) -> Any:
-    name = f"conftest_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
+    digest = hashlib.sha256(os.fsencode(file)).hexdigest()
+    name = f"conftest_{digest[:12]}"
     if name not in sys.modules:
         spec = spec_from_file_location(name, file)
         assert spec is not None

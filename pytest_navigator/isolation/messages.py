@@ -13,6 +13,11 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
+from pytest_navigator.reporting.printable import LINE
+from pytest_navigator.reporting.printable import LOG
+from pytest_navigator.reporting.printable import RECORD
+from pytest_navigator.reporting.printable import bounded
+from pytest_navigator.reporting.printable import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,8 +89,8 @@ def error_fields(error: BaseException, frames_of: str = "") -> dict[str, JSON]:
     for kind in (ConfigError, SourceError):
         if isinstance(error, kind):
             return {"type": kind.__name__, "message": str(error)}
-    name = type(error).__name__
-    return {"type": "StepFailed", "message": one_line(error), "detail": _traceback(error, frames_of), "kind": name}
+    name, detail = type(error).__name__, bounded(_traceback(error, frames_of), LOG)
+    return {"type": "StepFailed", "message": one_line(error), "detail": detail, "kind": name}
 
 
 def error_from(fields: Mapping[str, JSON]) -> Exception:
@@ -99,10 +104,10 @@ def one_line(error: BaseException) -> str:
 
     TorchScript's interpreter, for one, starts with a traceback of its own and ends with "RuntimeError: the cause".
     """
-    lines = unwrapped(str(error)).strip().splitlines()
+    lines = unwrapped(bounded(text_of(error), RECORD)).strip().splitlines()
     if len(lines) > 1 and CAUSE.match(lines[-1].strip()):
-        return lines[-1].strip()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+        return bounded(lines[-1].strip(), LINE)
+    return bounded(f"{type(error).__name__}: {lines[0]}", LINE) if lines else type(error).__name__
 
 
 def unwrapped(text: str) -> str:

@@ -14,6 +14,7 @@ from pytest_navigator.package.names import titles
 from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.strategies import best
 from pytest_navigator.records import Status
+from pytest_navigator.reporting.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +60,7 @@ def render(results: Results) -> str:
         *_strategies(results, end),
         *_closing(results, end),
     ]
-    return scrubber()("\n".join(lines) + "\n")
+    return printable(scrubber()("\n".join(lines) + "\n"))
 
 
 def _rows(results: Results) -> list[Row]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.package.results import MACHINE
 from pytest_navigator.records import Status
+from pytest_navigator.reporting.printable import LINE
+from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.printable import printable
 from pytest_navigator.reporting.summary_figures import best_figure
@@ -48,7 +50,7 @@ def short_path(path: Path, start: Path) -> Path:
 
 def failure_text(outcome: Outcome, folder: Path) -> str:
     """Return what a failed item says: the one-line reason first, then the details, the log and the script."""
-    lines = [outcome.message, *_shortened(outcome.detail)]
+    lines = [outcome.message, *([_shortened(outcome.detail)] if outcome.detail else [])]
     if outcome.key:
         lines.append(f"log: {folder / outcome.key / 'format.log'}")
     script = outcome.data.get("script")
@@ -58,12 +60,13 @@ def failure_text(outcome: Outcome, folder: Path) -> str:
     return printable("\n".join(lines))
 
 
-def _shortened(detail: str) -> list[str]:
+def _shortened(detail: str) -> str:
     """Return a text without its middle: an exporter's traceback has hundreds of lines, and the log has them all."""
     lines = detail.splitlines()
-    if len(lines) <= DETAIL:
-        return lines
-    return [*lines[: DETAIL // 4], f"... {len(lines) - DETAIL} more lines in the log ...", *lines[-DETAIL * 3 // 4 :]]
+    if len(lines) > DETAIL:
+        said = f"... {len(lines) - DETAIL} more lines in the log ..."
+        lines = [*lines[: DETAIL // 4], said, *lines[-DETAIL * 3 // 4 :]]
+    return bounded("\n".join(lines), LINE)
 
 
 def properties(outcome: Outcome) -> list[tuple[str, str | float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 from dataclasses import replace
@@ -17,9 +18,12 @@ from pytest_navigator.errors import NotApplicable
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.isolation.breakdowns import broke_down
+from pytest_navigator.isolation.capture import tail
 from pytest_navigator.planning.required import asked_for
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
+from pytest_navigator.reporting.printable import LOG
+from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.report import REPORTED
 from pytest_navigator.reporting.tracebacks import debugging
 from pytest_navigator.reporting.tracebacks import users_traceback
@@ -85,7 +89,7 @@ def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = Fal
         if step.id in folder.unfinished() and not again:
             return folder.bury(step.id)  # we hold its lock, so nobody runs it: whoever started it is dead
         found, error = _run(context, again=again)
-        folder.write(found)
+        found = folder.write(found)
         if run.options.resume and step.step == "source" and found.passed:
             take_over(context)
     if error is not None:
@@ -155,8 +159,15 @@ def _outcome_of(context: Context, error: Exception) -> Outcome:
         return _empty(step, Status.SKIPPED, message=str(error), requirement=error.requirement)
     if isinstance(error, NotApplicable):
         return _empty(step, Status.SKIPPED, message=str(error))
+    found = _failure_of(context, error)
+    _log(context, found.detail)
+    return found
+
+
+def _failure_of(context: Context, error: Exception) -> Outcome:
+    """Return the outcome of a step that failed, with the whole of what is known of it."""
+    step = context.step
     if isinstance(error, StepFailed):
-        _log(context, error.detail)
         declined = _declined(context, error.kind, error.message, error.detail)
         status = Status.XFAILED if declined or _eager(context, error) else Status.FAILED
         return _empty(step, status, message=error.message, detail=error.detail, error=error.kind, data=error.data)
@@ -179,11 +190,10 @@ def _through(error: Exception) -> BaseException | None:
 
 
 def _log(context: Context, detail: str) -> None:
-    """Keep the whole of what the terminal shows a part of; a tail of the log is there already."""
-    text = context.log.read_text(encoding="utf-8", errors="replace") if context.log.exists() else ""
-    if detail not in text:
+    """Keep what the terminal shows a part of, up to a limit; a tail of the log is there already."""
+    if detail not in tail(context.log, lines=sys.maxsize):
         with context.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(f"{context.step.id}:\n{detail}\n")
+            log.write(f"{context.step.id}:\n{bounded(detail, LOG)}\n")
 
 
 def _declined(context: Context, kind: str, message: str, detail: str) -> bool:

@@ -93,7 +93,7 @@ def _write(context: Context, texts: Callable[[str], Texts]) -> None:
             log.write(f"no script reproduces {context.step.id}: {error}\n")
         return
     for suffix, text in found.items():
-        write_atomically(context.folder.path / f"{name}{suffix}", text.encode())
+        write_atomically(context.folder.path / f"{name}{suffix}", text.encode(errors="backslashreplace"))
 
 
 def _subject(context: Context, data: dict[str, JSON], sample: str = "") -> Subject:
