@@ -141,6 +141,18 @@ def collect_too(config: pytest.Config, paths: Iterable[Path]) -> None:
     config.args = [*given, *map(str, new)]
 
 
+def ini_value(config: pytest.Config, name: str) -> Any:
+    """Return what the configuration file says with the type that it has there; None if it says nothing.
+
+    `getini` knows one type for an option: of the table that has TOML's types it refuses a list or a number for a text
+    (with a traceback, until 9.2), of the other it warns of a list.
+    """
+    if not hasattr(config, "_inicfg"):  # pytest 8
+        return config.getini(name)
+    found = config._inicfg.get(name)
+    return getattr(found, "value", found)
+
+
 def load_conftests(config: pytest.Config, path: Path) -> None:
     """Load the conftests above a file, as pytest does it when it collects the folders."""
     config.pluginmanager._loadconftestmodules(

@@ -177,9 +177,9 @@ def _failure_of(context: Context, error: Exception) -> Outcome:
         message, _, more = str(error).partition("\n")
         detail = users_traceback(cause) if cause and not isinstance(cause, NavigatorError) else more
         return _empty(step, Status.FAILED, message=message, detail=detail, error=kind)
-    trace = "".join(traceback.format_exception(error))
-    status = Status.XFAILED if _declined(context, kind, str(error), trace) else Status.FAILED
-    return _empty(step, status, message=f"{kind}: {error}".splitlines()[0], detail=trace, error=kind)
+    message, trace = messages.one_line(error), "".join(traceback.format_exception(error))
+    status = Status.XFAILED if _declined(context, kind, message, trace) else Status.FAILED
+    return _empty(step, status, message=message, detail=trace, error=kind)
 
 
 def _through(error: Exception) -> BaseException | None:
