@@ -17,6 +17,7 @@ from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
+from pytest_navigator.isolation import messages
 from pytest_navigator.isolation.breakdowns import broke_down
 from pytest_navigator.isolation.capture import tail
 from pytest_navigator.planning.required import asked_for

@@ -42,7 +42,12 @@ def test_a_file_of_pytests_own_is_read_too(dense: Fake) -> None:
     project.runpytest("--nav-show-config", "--co").stdout.fnmatch_lines(["seed *7  (ini: nav_seed)"])
 
 
-WRONG = [("nav_seed", "1979-05-27"), ("nav_formats", "[]"), ("nav_cache_steps", '["?"]'), ("nav_atol", "{ a = [1] }")]
+WRONG = [
+    ("nav_seed", "1979-05-27"),
+    ("nav_formats", "[true]"),
+    ("nav_cache_steps", '["?"]'),
+    ("nav_atol", "{ a = [1] }"),
+]
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
