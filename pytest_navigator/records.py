@@ -245,6 +245,8 @@ class OutputReport:
         sample, index, case: where the largest absolute difference is.
         mismatched, total: elements outside of the tolerance, elements compared.
         used: the rule that judged it, as text ("atol 1e-3", "cosine >= 0.99", "unchecked: sampled").
+        allowed_atol, allowed_rtol: the tolerance that it passed, with the room that its rule leaves, as numpy's isclose
+            takes it; None when it failed.
         suggestion: a tolerance that would pass, as text; "" when it passed.
         problem: why it failed, one line; "" when it passed.
     """
@@ -260,6 +262,8 @@ class OutputReport:
     index: tuple[int, ...] = ()
     suggestion: str = ""
     problem: str = ""
+    allowed_atol: float | None = None
+    allowed_rtol: float | None = None
 
 
 @dataclass(frozen=True)

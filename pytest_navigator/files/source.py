@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.comparison.computed import read
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.errors import unknown
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.files import FileFramework
     from pytest_navigator.records import JSON
     from pytest_navigator.records import RunnerRecord
@@ -122,6 +124,11 @@ class FileSource(Source):
     def precision(self) -> str:
         """The lowest precision of the weights."""
         return self._description.precision
+
+    def watched(self, args: Sequence[object], kwargs: dict[str, Any]) -> Watched | None:
+        """Follow one inference, or the graph, in the child."""
+        found = self._context.watch(self._handle, self._arrays(Call(*args, **kwargs)))
+        return (unflatten(*found), lambda array: read(str(array))) if found[1] else None
 
     def title(self) -> str:
         """Return what the model is called in records."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.comparison.computed import itself
 from pytest_navigator.comparison.tolerances import PRECISIONS
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import jax
     import numpy as np
 
+    from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.records import JSON
 
 TRAINING = ("inference", "deterministic", "use_running_average")
@@ -170,6 +172,12 @@ class JaxSource(Source):
         """The lowest precision of the parameters; "" for a model without any."""
         names = {str(array.dtype) for array in self.arrays.values()}
         return next((PRECISIONS[name] for name in ("bfloat16", "float16", "float32", "float64") if name in names), "")
+
+    def watched(self, args: Sequence[object], kwargs: dict[str, object]) -> Watched:
+        """Trace the model and follow its program."""
+        from pytest_navigator.frameworks.jax_watch import watched
+
+        return watched(self.function(), args, kwargs), itself
 
     @contextmanager
     def preserved(self) -> Iterator[None]:

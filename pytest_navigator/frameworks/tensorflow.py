@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.comparison.computed import itself
 from pytest_navigator.comparison.tolerances import PRECISIONS
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
+    from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.records import JSON
 
 ENVIRONMENT = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
@@ -177,6 +179,17 @@ class TensorFlowSource(Source):
         layers = [self.model, *getattr(self.model, "layers", ())] if is_keras(self.model) else []
         names |= {str(layer.compute_dtype) for layer in layers if names}
         return next((PRECISIONS[name] for name in ("bfloat16", "float16", "float32", "float64") if name in names), "")
+
+    def watched(self, args: Sequence[object], kwargs: dict[str, object]) -> Watched:
+        """Trace the model and follow its graph."""
+        import tensorflow as tf
+
+        from pytest_navigator.frameworks.tensorflow_watch import watched
+
+        def run(*args: object, **kwargs: object) -> object:
+            return self.function(*args, **kwargs)
+
+        return watched(tf.function(run).get_concrete_function(*args, **kwargs)), itself
 
     def preserved(self) -> AbstractContextManager[None]:
         """Nothing is changed: Keras models have no mode, they are told at each call."""

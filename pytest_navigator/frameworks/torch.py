@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.records import JSON
 
 # Types that numpy has only through ml_dtypes and torch only by itself; both sides agree on the bits.
@@ -162,6 +163,13 @@ class TorchSource(Source):
             types.add(getattr(torch, self.parameters.get("autocast_dtype") or "", default))
         names = {str(dtype).removeprefix("torch.") for dtype in types}
         return next((PRECISIONS[name] for name in ("bfloat16", "float16", "float32", "float64") if name in names), "")
+
+    def watched(self, args: Sequence[object], kwargs: dict[str, object]) -> Watched:
+        """Run one inference and follow its operations."""
+        from pytest_navigator.frameworks.torch_watch import watched
+
+        value, watch = watched(lambda: self.call(args, kwargs))
+        return value, watch.of
 
     @contextmanager
     def preserved(self) -> Iterator[None]:

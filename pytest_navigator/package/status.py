@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.package import compatible
+from pytest_navigator.package.config_yaml import usable
 from pytest_navigator.package.details import details
 from pytest_navigator.package.names import SOURCE_COMMANDS
 from pytest_navigator.package.names import command
@@ -247,7 +248,7 @@ def _time(outcomes: Sequence[Outcome]) -> dict[str, JSON]:
 
 def _correctness_result(outcome: Outcome) -> dict[str, JSON]:
     outputs = outcome.data.get("outputs", ())
-    tolerances = [{"output_name": o["name"], "atol": o["atol"], "rtol": o["rtol"]} for o in outputs]
+    tolerances = [{"output_name": o["name"], **{name: usable(o, name) for name in ("atol", "rtol")}} for o in outputs]
     return {**_time([outcome]), "per_output_tolerance": tolerances}
 
 

@@ -24,6 +24,7 @@ from pytest_navigator.runners.outputs import in_order
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping
+    from pathlib import Path
 
     import numpy as np
 
@@ -98,6 +99,14 @@ class OnnxRunner(Runner):
         if set(names) != set(found):
             return cast("dict[str, np.ndarray]", in_order(self.signature, values))
         return {name: found[name] for name in names}
+
+    def watched(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Follow the graph of the file."""
+        import numpy as np
+
+        from pytest_navigator.files.onnx_watch import watched
+
+        return {name: np.array(found.text) for name, found in watched(cast("Path", self.artifact)).items()}
 
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return `session.run` on arrays, or on bound values where `run` cannot take the types."""

@@ -159,6 +159,14 @@ class SavedModelRunner(TensorFlowRunner):
         """Return the call of the signature."""
         return partial(self.function, **{name: tensors[spec.name] for name, spec in self._names.items()})
 
+    def watched(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Follow the graph of the signature."""
+        import numpy as np
+
+        from pytest_navigator.frameworks.tensorflow_watch import watched
+
+        return {name: np.array(found.text) for name, found in watched(self.function).items()}
+
     def outputs(self, value: Any) -> dict[str, object]:
         """Return the outputs by name; those of a file that has others are numbered."""
         names = [spec.name for spec in self.signature.outputs]

@@ -120,6 +120,10 @@ class Context:
         """Do the same with a runner whose outputs are not known yet; returns their structure too."""
         return self._with_arrays("observe", handle, feed)
 
+    def watch(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
+        """Do the same with what the outputs are computed in, as text, in their places; nothing where nothing tells."""
+        return self._with_arrays("watch", handle, feed)
+
     def _with_arrays(
         self, function: str, handle: str, feed: Mapping[str, np.ndarray]
     ) -> tuple[JSON, dict[str, np.ndarray]]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import TypeVar
+from typing import cast
 
 import numpy as np
 
+from pytest_navigator.comparison.computed import Computed
+from pytest_navigator.comparison.computed import precision_of
+from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.correctness import judge
 from pytest_navigator.comparison.correctness import one_line
+from pytest_navigator.comparison.tolerances import coarsest
 from pytest_navigator.comparison.tolerances import judged_by_user
 from pytest_navigator.errors import InferenceError
 from pytest_navigator.errors import NavigatorError
@@ -22,14 +29,17 @@ from pytest_navigator.samples.structure import flatten_output
 from pytest_navigator.samples.structure import unflatten_call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
     from collections.abc import Sequence
 
     from pytest_navigator.comparison.tolerances import Comparisons
     from pytest_navigator.comparison.tolerances import Function
     from pytest_navigator.comparison.tolerances import Rule
+    from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
+    from pytest_navigator.samples.structure import Call
 
 Arrays = dict[str, np.ndarray]
 T = TypeVar("T")
@@ -75,9 +85,34 @@ class SourceModel:
                 _check_finite(name, array, place)
         return outputs
 
-    def _run(self, arrays: Mapping[str, np.ndarray], place: str) -> Arrays:
+    def watched(self, arrays: Mapping[str, np.ndarray], outputs: Arrays) -> dict[str, Computed]:
+        """Return what each output is computed in, by another inference on the same arrays.
+
+        Where nothing tells (a framework without graphs, an operation that cannot be followed): the coarser of the
+        lowest precision in the model and the output's own type.
+        """
+        lowest = self.source.precision()
+        known = {name: Computed(coarsest(lowest, precision_of(str(a.dtype)))) for name, a in outputs.items()}
+        with suppress(Exception):  # of whatever is followed: the model itself has just run
+            known |= {name: found for name, found in self._followed(arrays).items() if name in known}
+        return known
+
+    def _followed(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Computed]:
+        call = self._call(arrays)
+        if (watched := self.source.watched(call.args, call.kwargs)) is None:
+            return {}
+        value, tell = watched
+        _, texts = flatten_output(
+            value, self.names, cast("Framework", Told(self.source.framework, tell)), taken=arrays.keys()
+        )
+        return {name: read(str(text)) for name, text in texts.items()}
+
+    def _call(self, arrays: Mapping[str, np.ndarray]) -> Call:
         framework, device = self.source.framework, self.source.device()
-        call = unflatten_call(self.input_tree, {n: framework.from_numpy(a, device) for n, a in arrays.items()})
+        return unflatten_call(self.input_tree, {n: framework.from_numpy(a, device) for n, a in arrays.items()})
+
+    def _run(self, arrays: Mapping[str, np.ndarray], place: str) -> Arrays:
+        framework, call = self.source.framework, self._call(arrays)
         try:
             raw = self.source.call(call.args, call.kwargs)
         except SourceError as error:
@@ -101,6 +136,27 @@ class SourceModel:
             f"; a tuple or list is the positional arguments, {given} here: leave out what the model does not take "
             "(return [x for x, label in loader] leaves out a label), or put it into pytest_navigator.Call(...)"
         )
+
+
+class Told:
+    """Takes what arrays were computed in, as text, for the arrays.
+
+    Args:
+        framework: tells its arrays from other values.
+        tell: what an array, or what stands in its place, was computed in.
+    """
+
+    def __init__(self, framework: Framework, tell: Callable[[Any], Computed]) -> None:
+        self._framework = framework
+        self._tell = tell
+
+    def is_array(self, value: object) -> bool:
+        """Whether a leaf is an array, or stands in the place of one."""
+        return isinstance(value, Computed) or self._framework.is_array(value)
+
+    def to_numpy(self, array: object) -> np.ndarray:
+        """Return the text."""
+        return np.array(self._tell(array).text)
 
 
 @dataclass

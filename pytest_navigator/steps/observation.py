@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_navigator.collecting.live import digest_of_arrays
+from pytest_navigator.comparison.computed import moved
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.description import widened
 from pytest_navigator.records import Case
@@ -34,6 +35,7 @@ from pytest_navigator.steps.inference import SourceModel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import Description
@@ -58,11 +60,13 @@ class Observation:
         sizes: their batch sizes, None without a batch axis.
         bytes: of their inputs and outputs.
         repetition: how second runs compared, on the samples with extreme shapes.
+        computed: what each output is computed in, on the same samples.
         only_batch_1: why the model, whose loader has batches of 1 only, takes no others; "" if it does.
     """
 
     repetition: Repetition
     only_batch_1: str = ""
+    computed: Mapping[str, Computed]
 
     def __init__(
         self, context: Context, source: Source, samples: Samples, config: NavConfig, own: Description | None
@@ -156,18 +160,21 @@ class Observation:
 
     def _repeat(self, index: int, arrays: Arrays, outputs: Arrays) -> None:
         if not self._digests:
+            self.computed = self._model.watched(arrays, outputs)
             self.repetition = self._first_repetition()
         if index in self.samples.conversion:
+            found = self._model.watched(arrays, outputs)
+            self.computed = {name: moved((own, found[name])) for name, own in self.computed.items()}
             self.repetition.add(index, outputs, self._model(arrays, f"sample {index}, second run"))
         places = {"in": arrays, "out": self.repetition.checked(outputs)}
         self._digests[index] = digest_of_arrays({f"{p} {n}": a for p, of in places.items() for n, a in of.items()})
 
     def _first_repetition(self) -> Repetition:
         """Find the rules of the outputs: a tolerance for one that does not exist is found now, not after an export."""
-        context, signature, source = self._context, self.signature, self._model.source
+        context, signature = self._context, self.signature
         for key, _ in context.suite.matrix.cells:
             rules_of(context, context.suite.matrix.variants[key], signature)
-        rules = rules_of(context, context.variant, signature, source.precision())
+        rules = rules_of(context, context.variant, signature, self.computed)
         return Repetition(rules, functions_of(context, context.variant, signature))
 
     def _note(self, place: str, batch: int | None, inputs: Arrays, outputs: Arrays) -> None:

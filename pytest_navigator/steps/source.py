@@ -168,7 +168,7 @@ def _facts(observation: Observation, source: Source) -> dict[str, JSON]:
     return {
         "model": source.title(),
         "device": source.device(),
-        "precision": source.precision(),
+        "computed_in": {name: computed.text for name, computed in observation.computed.items()},
         "observed": observation.digest,
         "bitwise": observation.repetition.bitwise,
         "unchecked": observation.repetition.unchecked,
