@@ -153,6 +153,12 @@ def ini_value(config: pytest.Config, name: str) -> Any:
     return getattr(found, "value", found)
 
 
+def worker_pid(node: Any) -> int | None:
+    """Return the process of an xdist worker; None of one on another machine. What a worker tells of itself lacks it."""
+    process = getattr(node.gateway._io, "popen", None)
+    return process.pid if process is not None and node.gateway.spec.popen else None
+
+
 def load_conftests(config: pytest.Config, path: Path) -> None:
     """Load the conftests above a file, as pytest does it when it collects the folders."""
     config.pluginmanager._loadconftestmodules(

@@ -35,6 +35,7 @@ from pytest_navigator.registry import Registry
 from pytest_navigator.registry import registry_of
 from pytest_navigator.reporting.progress import Progress
 from pytest_navigator.samples.described import described
+from pytest_navigator.termination import Termination
 from pytest_navigator.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Run:
     hints: list[str] = field(default_factory=list)
     progress: Progress = field(default_factory=lambda: Progress(shown=False))
     named: NamedModels | None = None
+    termination: Termination = field(default_factory=Termination)
     _child: Child | None = None
     _matrices: dict[tuple[str, int], tuple[Matrix, Settings]] = field(default_factory=dict)
 

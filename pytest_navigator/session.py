@@ -12,6 +12,7 @@ import pytest
 from pytest_navigator import __version__
 from pytest_navigator import packing
 from pytest_navigator._compat import item_of
+from pytest_navigator._compat import worker_pid
 from pytest_navigator.cache import store
 from pytest_navigator.collecting import collection
 from pytest_navigator.collecting import foreign_reports
@@ -78,6 +79,8 @@ class Session:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.known = run.config.pluginmanager.get_plugins()
+        if not run.caller:  # the process of who called a function is theirs
+            run.termination.listen()
 
     def pytest_plugin_registered(self, plugin: object) -> None:
         """Refuse formats that come while tests are collected: suites before them would not have them."""
@@ -183,8 +186,14 @@ class Session:
             verification.record(item, report, self.run)
         return report
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """From here on, no signal interrupts what is written of the run."""
+        self.run.termination.finishing = True
+
     def pytest_unconfigure(self) -> None:
         """End the child."""
+        self.run.termination.stop()
         if self.run.named:
             self.run.named.end()
         self.run.close()
@@ -240,6 +249,12 @@ class Controller:
         node.workerinput[RUN_ID] = self.run.id
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodeready(self, node: Any) -> None:
+        """Keep a worker of this machine: it is told to end when this process is."""
+        if pid := worker_pid(node):
+            self.run.termination.workers.append(pid)
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Take a worker's usage error and hints for the run's."""
         output = getattr(node, "workeroutput", {})
@@ -255,6 +270,7 @@ class Controller:
             self.written = packing.write_all(self.run, complete=session.exitstatus not in STOPPED)
             if session.exitstatus == pytest.ExitCode.OK and any(w.fails for w in self.written):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.exitstatus = self.run.termination.exit_code or session.exitstatus
 
     @pytest.hookimpl(trylast=True)  # below pytest-benchmark's tables, where it is seen
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
