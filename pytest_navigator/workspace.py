@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 MARKER = ".pytest_navigator.json"
 """Tells that a folder is a workspace of ours, and so may be replaced."""
+IGNORED = ".gitignore"
+IGNORES_ALL = b"# Written by pytest-navigator.\n*\n"
+"""Keeps a folder of ours out of the user's repository, as pytest's own cache does."""
 LOCK = ".pytest_navigator.lock"
 CONVERT_RESULTS = "convert_results.yaml"
 """What became of the run's conversions of model files, beside the suites' folders."""
@@ -74,6 +77,7 @@ class Workspace:
             self._empty()
         marker = {"pid": os.getpid(), "purpose": "workspace of pytest-navigator; replaced by its next run"}
         write_atomically(self.root / MARKER, json.dumps(marker).encode())
+        write_atomically(self.root / IGNORED, IGNORES_ALL)
         shutil.rmtree(self.devices, ignore_errors=True)  # another driver may be loaded since the run that is resumed
         self.devices.mkdir()
         return lock
@@ -141,7 +145,9 @@ class Workspace:
         """Whether something in the folder is ours; without the marker, nothing but a lock is."""
         if path.name == LOCK or not (self.root / MARKER).is_file():
             return path.name == LOCK
-        ours = (MARKER.lstrip("."), MACHINE.lstrip("."))
+        ours = tuple(name.lstrip(".") for name in (MARKER, MACHINE, IGNORED))
+        if path.name == IGNORED:  # one of somebody's own stays
+            return path.read_bytes() == IGNORES_ALL
         if path.name in (CONVERT_RESULTS, DEVICES) or path.name.lstrip(".").startswith(ours):
             return True
         return (path / STEPS).is_dir() or any(path.glob("*suite.json*"))
