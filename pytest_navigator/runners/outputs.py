@@ -8,6 +8,8 @@ from dataclasses import is_dataclass
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.samples.caches import cache_fields
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
@@ -94,6 +96,8 @@ def _children(value: object, keys: Sequence[object]) -> Mapping[object, object]:
         return value
     if isinstance(value, list | tuple):
         return dict(zip(keys, value, strict=True)) if len(keys) == len(value) else dict(enumerate(value))
+    if (parts := cache_fields(value)) is not None:
+        return {name: part for name, _, part in parts}
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     raise OtherStructure(f"{type(value).__name__} has no parts")
