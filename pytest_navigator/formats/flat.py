@@ -93,7 +93,9 @@ def flat_module(model: torch.nn.Module, signature: Signature) -> torch.nn.Module
 
     parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in ("self", *identifiers(names))]
     cast("Any", Flat.forward).__signature__ = inspect.Signature(parameters)
-    return Flat().train(mode=bool(getattr(model, "training", False)))
+    flat = Flat()
+    flat.training = bool(getattr(model, "training", False))  # train() would tell the model, and programs refuse it
+    return flat
 
 
 def _tensor(value: Any, spec: TensorSpec) -> torch.Tensor:

@@ -56,6 +56,7 @@ def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[f
             "key": variant.key,
             "parent": variant.parent,
             "parameters": dict(variant.parameters),
+            **_made_by(results, variant),
             **_built_with(results, variant),
         },
     }
@@ -114,6 +115,12 @@ def _range(array: np.ndarray) -> tuple[float, float] | None:
         return None
     finite = array[np.isfinite(array)]
     return (finite.min().item(), finite.max().item()) if finite.size else None
+
+
+def _made_by(results: Results, variant: Variant) -> dict[str, JSON]:
+    """Return the exporter or converter that made the artifact, and why those before it did not."""
+    made = results.made(variant.key)
+    return {name: made.data[name] for name in ("engine", "declined") if made and made.data.get(name)}
 
 
 def _built_with(results: Results, variant: Variant) -> dict[str, JSON]:

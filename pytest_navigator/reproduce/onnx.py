@@ -102,17 +102,17 @@ def export_code(subject: Subject, engine: str, options: Mapping[str, JSON]) -> M
     )
 
 
-def conversion_code(subject: Subject, load: str, options: Mapping[str, JSON]) -> MakingCode:
-    """Return the export of a file of torch's: of `model`, a ScriptModule, or of `program`, an exported one.
+def conversion_code(subject: Subject, load: str, options: Mapping[str, JSON], engine: str) -> MakingCode:
+    """Return the export of a file of torch's, "dynamo" of `program`, else of `model`: "file" is a ScriptModule.
 
     Args:
         load: statements that give `model` or `program` from `args.artifact`.
     """
-    scripted = load.startswith("model")
-    tensors = torch.example_tensors(subject, torch.device_of(subject)) if scripted else ""
-    made = _trace(subject, "file", options) if scripted else _dynamo_call(options)
-    helpers = torch.flat_module(subject.signature) if scripted else ""
-    check = _check(subject.signature, "trace" if scripted else "dynamo", options)
+    live = engine != "dynamo"
+    tensors = torch.example_tensors(subject, torch.device_of(subject)) if live else ""
+    made = _trace(subject, engine, options) if live else _dynamo_call(options)
+    helpers = torch.flat_module(subject.signature) if live else ""
+    check = _check(subject.signature, "trace" if live else "dynamo", options)
     return MakingCode(
         body="\n".join([load, *filter(None, [tensors]), "with torch.no_grad():", indent(made, "    "), CHECKED]),
         imports=("import onnx", "import onnxruntime", "import torch", *imports_of(subject.signature.input_tree)),
@@ -194,7 +194,7 @@ def _trace(subject: Subject, engine: str, options: Mapping[str, JSON]) -> str:
     signature = subject.signature
     axes = {spec.name: spec.axes for spec in (*signature.inputs, *signature.outputs)}
     lines = ["model = torch.jit.script(model)"] if engine == "script" else []
-    lines.append("flat = Flat(model).eval()")
+    lines.append("flat = Flat(model)\nflat.training = False")
     if engine in ("script", "file") or subject.model.startswith("torch.jit."):
         lines.append("flat = torch.jit.trace(flat, tensors, check_trace=False)")
     arguments = f"flat, tensors, args.output, dynamo=False{_lines({'dynamic_axes': axes, **options})}"

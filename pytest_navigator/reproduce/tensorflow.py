@@ -7,6 +7,7 @@ import keyword
 import re
 from typing import TYPE_CHECKING
 
+from pytest_navigator.reproduce import onnx_names
 from pytest_navigator.reproduce import tensorflow_model
 from pytest_navigator.reproduce import tf2onnx_model
 from pytest_navigator.reproduce.code import call_arguments
@@ -32,14 +33,19 @@ SEEDING = "tf.random.set_seed({seed})"
 LIVE = ("callable_of", "is_keras", "is_function", "functions_of")
 """What a script needs of `tensorflow_model` for a live model."""
 
+EXPORTING = (*LIVE, "captured_state", "owners_of")
+"""What a script needs of it for a SavedModel."""
+
 LIVE_IMPORTS = (
     "import functools",
+    "import gc",
     "import sys",
     "import tensorflow as tf",
     "from typing import Any",
 )
 
-CONVERTING = ("converted", "erfc", "unknown_operators", "nodes", "rename")
+CONVERTING = ("converted", "without_constants", "erfc", "unknown_operators")
+CONVERTING_BY_COMMAND = ("converted_by_command", "unknown_operators")
 """What a script needs of `tf2onnx_model`."""
 
 EXPORT = '''call = callable_of(model)
@@ -53,12 +59,12 @@ def serve(*tensors):
 {outputs}    }}
 
 
-function = tf.function(serve, jit_compile={jit_compile}, autograph=False)
+function = tf.function(serve, jit_compile={jit_compile}, autograph={autograph})
 specs = [
 {specs}]
 traced = function.get_concrete_function(*specs)
 module = tf.Module()
-module.function, module.model, module.state = function, model, list(traced.variables)
+module.function, module.state = function, captured_state(traced)
 tf.saved_model.save(module, args.output, signatures={{"serving_default": traced}}{options})
 tf.saved_model.load(args.output)'''
 
@@ -66,6 +72,15 @@ CONVERT = """loaded = tf.saved_model.load(args.artifact)
 made = converted(loaded, {signature!r}, {inputs}, {outputs}, {opset}, {options})
 onnx.save(made, args.output)
 onnxruntime.InferenceSession(args.output, providers=["CPUExecutionProvider"])"""
+
+CONVERT_BY_COMMAND = """made = converted_by_command(
+    args.artifact, {signature!r}, {inputs}, {outputs}, {opset}, args.output
+)
+onnx.save(made, args.output)
+onnxruntime.InferenceSession(args.output, providers=["CPUExecutionProvider"])"""
+
+NAMING = ("rename", "nodes")
+"""What it needs of `onnx_names`."""
 
 LOAD = """loaded = tf.saved_model.load(args.artifact)
 model = loaded.signatures[{signature!r}]"""
@@ -105,18 +120,26 @@ def export_code(subject: Subject) -> MakingCode:
             outputs="".join(outputs),
             specs="".join(specs),
             jit_compile=parameters["jit_compile"],
+            autograph=(subject.data.get("engine") or parameters.get("engine")) == "autograph",
             options=keywords(parameters["custom_args"]),
         ),
         imports=(*LIVE_IMPORTS, *imports_of(signature.input_tree)),
-        helpers=sources(tensorflow_model, LIVE),
+        helpers=sources(tensorflow_model, EXPORTING),
         seeding=SEEDING.format(seed=subject.seed),
     )
 
 
-def conversion_code(subject: Subject, signature_name: str, options: Mapping[str, JSON]) -> MakingCode:
-    """Return the conversion of a SavedModel to ONNX; `options` go to `tf2onnx.convert.from_function`."""
+def conversion_code(
+    subject: Subject, signature_name: str, options: Mapping[str, JSON], *, command: bool = False
+) -> MakingCode:
+    """Return the conversion of a SavedModel to ONNX.
+
+    Args:
+        options: of `tf2onnx.convert.from_function`.
+        command: whether tf2onnx's command converts it, which has no options.
+    """
     names = [spec.name for spec in subject.signature.inputs]
-    body = CONVERT.format(
+    body = (CONVERT_BY_COMMAND if command else CONVERT).format(
         signature=signature_name,
         inputs=literal(dict(zip(argument_names(subject.signature), names, strict=True))),
         outputs=literal([spec.name for spec in subject.signature.outputs]),
@@ -124,7 +147,8 @@ def conversion_code(subject: Subject, signature_name: str, options: Mapping[str,
         options=literal(dict(options)),
     )
     imports = ("import onnx", "import onnxruntime", "import tensorflow as tf", "from typing import Any")
-    return MakingCode(body, imports, sources(tf2onnx_model, CONVERTING))
+    own = sources(tf2onnx_model, CONVERTING_BY_COMMAND if command else CONVERTING)
+    return MakingCode(body, imports, f"{own}\n\n\n{sources(onnx_names, NAMING)}")
 
 
 def live_code(subject: Subject, device: str) -> RunnerCode:

@@ -11,11 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.formats.ways import Way
+from pytest_navigator.formats.ways import chosen
 from pytest_navigator.planning import requirements
 from pytest_navigator.records import JSON
 from pytest_navigator.records import Signature
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
+
+LEAST = 0.1
+"""s that a step has at least: nothing can be called with less."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,12 +49,19 @@ class Result:
 
 @dataclass(frozen=True)
 class Context:
-    """One step of one suite, about to run in this process."""
+    """One step of one suite, about to run in this process.
+
+    Attributes:
+        way: by which the variant is made, where there are several.
+        spent: s of the step's time limit that other ways have taken.
+    """
 
     run: Run
     suite: Suite
     step: Step
     live: Live
+    way: Way = field(default_factory=lambda: Way(""))
+    spent: float = 0.0
 
     @property
     def folder(self) -> SuiteFolder:
@@ -59,7 +71,7 @@ class Context:
     @property
     def variant(self) -> Variant:
         """The variant that the step makes or checks; the source's own for the source step."""
-        return self.suite.matrix.variants[self.step.key or self.suite.matrix.framework]
+        return chosen(self.suite.matrix.variants[self.step.key or self.suite.matrix.framework], self.way)
 
     @property
     def runner(self) -> RunnerRecord:
@@ -73,9 +85,9 @@ class Context:
 
     @property
     def limit(self) -> float:
-        """Time limit of the step in s."""
+        """What is left of the time limit of the step, in s."""
         limit: float = self.suite.settings.timeout
-        return limit
+        return max(limit - self.spent, LEAST)
 
     def artifact(self, variant: Variant | None = None) -> Path:
         """Return where the artifact of a variant is, or will be."""
