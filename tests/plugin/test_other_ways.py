@@ -38,14 +38,14 @@ class Two(Fake):
     def export(self, source, example, signature, variant, path):
         engine = variant.parameters["engine"]
         note(engine)
-        (path.parent / f"left_by_{engine}").write_text(engine)
+        (path.parent / f"left_by_{engine}").write_text(engine, encoding="utf-8")
         (FIRST if engine == "first" else SECOND)(path)
         plain = replace(variant, parameters={**variant.parameters, "mode": ""})
         super().export(source, example, signature, plain, path)
         return {"engine": engine}
 
 def decline(path):
-    path.write_text("half of it")
+    path.write_text("half of it", encoding="utf-8")
     raise StepFailed("the first one has no operator for it", "line of the traceback", "ValueError")
 
 def decline_too(path):
@@ -77,10 +77,10 @@ def two(pytester: pytest.Pytester, dense: Callable[..., pytest.Pytester]) -> Cal
         pytester.makepyfile(two_ways=WAYS.replace("@FIRST@", f"lambda path: {first}(path)").replace(
             "@SECOND@", f"lambda path: {second}(path)"))  # fmt: skip
         conftest = Path(pytester.path, "conftest.py")
-        text = conftest.read_text().replace(
+        text = conftest.read_text(encoding="utf-8").replace(
             "from fake_format import *", "from fake_format import *\nfrom two_ways import Two"
         )
-        conftest.write_text(text.replace("[DenseFormat, Fake, Other]", "[DenseFormat, Two, Other]"))
+        conftest.write_text(text.replace("[DenseFormat, Fake, Other]", "[DenseFormat, Two, Other]"), encoding="utf-8")
         return Path(pytester.path, "calls.txt")
 
     return write
@@ -90,7 +90,7 @@ def test_what_the_first_declines_the_second_makes_and_everything_says_so(two: Ca
     calls = two("decline")
     result = nav("--nav-package=o.nav", "-v", "-rxX", formats="fake")
     assert words(result)["test_export[fake]"] == "PASSED"
-    assert calls.read_text().split()[:2] == ["first", "second"]
+    assert calls.read_text(encoding="utf-8").split()[:2] == ["first", "second"]
     note = "note: export.fake: made by second; first did not: the first one has no operator for it"
     result.stdout.fnmatch_lines([note])
     package = calls.with_name("o.nav")
@@ -120,7 +120,7 @@ def test_the_failure_of_a_chosen_one_names_the_other(two: Callable[..., Path], n
     calls = two("decline", config="mode='first'")
     result = nav("-rfx", formats="fake")
     result.stdout.fnmatch_lines(["*for it; not tried, since another one is configured: FakeConfig(mode='second')*"])
-    assert calls.read_text().split() == ["first"]
+    assert calls.read_text(encoding="utf-8").split() == ["first"]
 
 
 @pytest.mark.parametrize(("first", "text"), [("broken", "no answer"), ("no_memory", "bytes"), ("full", "allocate")])
@@ -129,7 +129,7 @@ def test_the_end_of_the_first_is_no_reason_to_try_the_second(
 ) -> None:
     calls = two(first)
     result = nav("-rfx", formats="fake")
-    assert "second" not in calls.read_text().split()
+    assert "second" not in calls.read_text(encoding="utf-8").split()
     result.stdout.fnmatch_lines([f"FAILED: export fake: *{text}*"])
 
 
