@@ -217,6 +217,7 @@ class SuiteRecord:
         verify: node ids of the `verify_` tests that were collected -> the key and the runner that they verify.
         required: what must have been checked and have passed.
         run: id of the run that collected it; "" in a package.
+        elsewhere: kind of device that the machine does not have -> how many steps were left out for that.
     """
 
     name: str
@@ -233,6 +234,7 @@ class SuiteRecord:
     verify: dict[str, tuple[str, str]] = field(default_factory=dict)
     required: tuple[Required, ...] = ()
     run: str = ""
+    elsewhere: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,20 @@ from typing import Any
 import pytest
 
 from pytest_navigator.cache.store import Store
+from pytest_navigator.collecting.collection import pointed_at
 from pytest_navigator.collecting.detection import framework_of
 from pytest_navigator.collecting.live import seeded
 from pytest_navigator.collecting.named import NamedModels
 from pytest_navigator.collecting.named import named_models
 from pytest_navigator.configuration.options import suite_settings
+from pytest_navigator.devices.found import lacking
+from pytest_navigator.devices.kinds import AUTO
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.files.package_matrix import package_matrix
 from pytest_navigator.packing import check_target
 from pytest_navigator.planning import matrix as matrices
+from pytest_navigator.planning.here import Here
+from pytest_navigator.planning.here import at_home
 from pytest_navigator.records import SuiteRecord
 from pytest_navigator.records import save
 from pytest_navigator.registry import Registry
@@ -58,6 +63,8 @@ UNASKED = pytest.StashKey[frozenset[str]]()
 """Names of the formats that are made for who called a function of `api`, though the call says nothing of them."""
 
 CALLER = pytest.StashKey["Path"]()
+LACKING = "nav_lacking"
+"""What an xdist worker is told of `Run.lacking`, so that all of them collect the same."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +225,12 @@ class Run:
             save(suite.folder.path / "suite.json", record)
 
     @cached_property
+    def lacking(self) -> tuple[str, ...]:
+        """The kinds of devices that this machine does not have: what the process that started the run has found."""
+        told: dict[str, Any] = getattr(self.config, "workerinput", {})
+        return tuple(told[LACKING]) if told else lacking()
+
+    @cached_property
     def cache(self) -> Store | None:
         """What `--nav-cache` has of earlier runs; None without it."""
         return Store(self.options.cache, self.warn) if self.options.cache else None
@@ -260,11 +273,14 @@ class Run:
         if key not in self._matrices:
             settings = suite_settings(self.config, nav_config)
             framework = framework_of(place, nav_config, self.registry)
+            unasked = self.config.stash.get(UNASKED, frozenset())
             if place.package:
                 matrix = package_matrix(place.package, settings, self.registry)
             else:
-                unasked = self.config.stash.get(UNASKED, frozenset())
                 matrix = matrices.build(settings, self.registry, framework, unasked)
+            if settings.device == AUTO and any(runner.device != "cpu" for runner in matrix.runners.values()):
+                here = Here(self.lacking, pointed_at(self.config))
+                matrix = at_home(matrix, here, settings, self.registry, unasked)
             self._matrices[key] = matrix, settings
         return self._matrices[key]
 
@@ -317,6 +333,7 @@ def manifest(suite: Suite, pattern: str | None) -> SuiteRecord:
         named=matrix.named,
         provided=matrix.provided,
         required=matrix.required,
+        elsewhere=dict(matrix.elsewhere),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from typing import Any
@@ -34,8 +35,10 @@ from pytest_navigator.records import REUSED
 from pytest_navigator.reporting.printable import LINE
 from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.printable import printable
+from pytest_navigator.reporting.report import elsewhere
 from pytest_navigator.reporting.report import short_path
 from pytest_navigator.reporting.summary_figures import earlier_text
+from pytest_navigator.run import LACKING
 from pytest_navigator.run import RUN
 from pytest_navigator.run import Run
 
@@ -144,10 +147,17 @@ class Session:
             release(variant.parameters for s in self.run.suites.values() for variant in s.matrix.variants.values())
             self.run.warm_up()
 
-    def pytest_report_collectionfinish(self, config: pytest.Config) -> list[str]:
-        """Print what holds for each suite, with `--nav-show-config` (an xdist controller collects nothing)."""
-        shown = self.run.suites.values() if self.run.options.show_config else ()
-        return [line for suite in shown for line in (f"{suite.nodeid}:", *config_lines(suite.settings))]
+    def pytest_report_collectionfinish(self, config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+        """Print what holds for each suite, with `--nav-show-config` (an xdist controller collects nothing).
+
+        Where no summary will say what needs another machine, this does.
+        """
+        suites = self.run.suites.values()
+        shown = suites if self.run.options.show_config else ()
+        lines = [line for suite in shown for line in (f"{suite.nodeid}:", *config_lines(suite.settings))]
+        if not items or config.option.collectonly:
+            lines += elsewhere(sum((Counter(suite.matrix.elsewhere) for suite in suites), Counter()))
+        return lines
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -247,6 +257,7 @@ class Controller:
     def pytest_configure_node(self, node: Any) -> None:
         """Tell an xdist worker which run it belongs to."""
         node.workerinput[RUN_ID] = self.run.id
+        node.workerinput[LACKING] = list(self.run.lacking)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:
@@ -272,7 +283,7 @@ class Controller:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
         session.exitstatus = self.run.termination.exit_code or session.exitstatus
 
-    @pytest.hookimpl(trylast=True)  # below pytest-benchmark's tables, where it is seen
+    @pytest.hookimpl(tryfirst=True)  # before the tables of others
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print one section: a row per format and runtime, the best, the skips, the package."""
         if self.run.problem and config.pluginmanager.hasplugin("dsession"):  # without xdist, pytest says it

@@ -77,6 +77,6 @@ def _comparable(line: str) -> str:
 
 def _is_here(line: str) -> bool:
     """Whether this machine shows a line: on one with a GPU less is skipped, on one without a compiler more."""
-    if "skipped" in line:
+    if any(word in line for word in ("skipped", "not here", " passed in")):
         return missing(("cuda",)) == "no CUDA device" and missing(("c++ compiler",)) is None
     return "TorchCompileCPU" not in line or missing(("c++ compiler",)) is None

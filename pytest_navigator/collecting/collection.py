@@ -188,6 +188,12 @@ def loader_override(item: pytest.Item, place: Place) -> str | None:
     return None
 
 
+def pointed_at(config: pytest.Config) -> tuple[str, ...]:
+    """Return the parameters in the ids of the single items that the arguments name."""
+    ids = (argument.rpartition("::")[2] for argument in config.args if "::" in argument)
+    return tuple(name.removesuffix("]").partition("[")[2] for name in ids if "[" in name)
+
+
 def named_of(config: pytest.Config) -> NamedModels | None:
     """Return what `--nav-model` named, None without it."""
     return config.stash.get(NAMED, None)

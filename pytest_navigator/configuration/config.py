@@ -61,7 +61,8 @@ class NavConfig(KnownFields):
         seed: of the setup of `nav_model` and `nav_dataloader`, and of the selection of samples.
         profile: whether to profile at all. profile_seconds: per item, at most (s).
         optimization_profile: windows, trials and stability of the profiler.
-        timeout: of one step (s). device: "cpu" or "cuda": only runners on that device.
+        timeout: of one step (s). device: "cpu" or "cuda": only runners on that device; "all": every runner. Default
+            ("auto"): those whose device is here, and what is named.
         require: formats, cells, runners or runtimes that must be checked and pass.
         xfail: `{"torchscript-script": "reason"}`, strict.
         keep, save_data: what goes into the package.

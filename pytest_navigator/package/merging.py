@@ -211,7 +211,13 @@ def _suite(suites: Sequence[SuiteRecord], made: set[str]) -> SuiteRecord:
         named=_union(suite.named for suite in suites),
         provided=tuple(key for key in _union(suite.provided for suite in suites) if key not in made),
         verify={nodeid: cell for suite in reversed(suites) for nodeid, cell in suite.verify.items()},
+        elsewhere=_nowhere([suite.elsewhere for suite in suites]),
     )
+
+
+def _nowhere(every: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """Return what every machine has left out."""
+    return {kind: min(one[kind] for one in every) for kind in every[0] if all(kind in one for one in every)}
 
 
 def _union(every: Iterable[Iterable[str]]) -> tuple[str, ...]:

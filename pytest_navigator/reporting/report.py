@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import number
+from pytest_navigator.devices.kinds import TITLES
 from pytest_navigator.package.results import MACHINE
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.printable import LINE
@@ -98,6 +99,7 @@ def summary(results: Results) -> list[str]:
         *caveats(results),
         *_earlier(results.outcomes),
         *_skips(results.outcomes),
+        *elsewhere(results.suite.elsewhere),
         *_machines(results),
     ]
     return list(map(one_line, lines))
@@ -211,9 +213,17 @@ def _only_made(results: Results, key: str) -> str:
 def _skips(outcomes: Sequence[Outcome]) -> list[str]:
     """Fold the skips for what this machine lacks: one line a requirement."""
     counts: Counter[str] = Counter(o.requirement for o in outcomes if o.status is Status.SKIPPED and o.requirement)
-    return [
-        f"skipped: {count} {'step' if count == 1 else 'steps'}: {requirement}" for requirement, count in counts.items()
-    ]
+    return [f"skipped: {_steps(count)}: {requirement}" for requirement, count in counts.items()]
+
+
+def elsewhere(steps: Mapping[str, int]) -> list[str]:
+    """Return a line for each kind of device that is not here: how many steps were left out, and how to see them."""
+    needed = {kind: f"{_steps(count)} {'needs' if count == 1 else 'need'}" for kind, count in steps.items()}
+    return [f"not here: {n} {TITLES.get(kind, kind)} (--nav-device=all lists them)" for kind, n in needed.items()]
+
+
+def _steps(count: int) -> str:
+    return f"{count} {'step' if count == 1 else 'steps'}"
 
 
 def _machines(results: Results) -> list[str]:

@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.settings import listed
+from pytest_navigator.devices.kinds import ALL
+from pytest_navigator.devices.kinds import AUTO
 from pytest_navigator.planning import required
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.report import REPORTED
@@ -44,7 +46,7 @@ def unfit(results: Results, others: Sequence[str] = ()) -> str:
 
 def _could(settings: Mapping[str, JSON], others: Sequence[str]) -> str:
     """Return which runners would do, and what to write for them."""
-    chosen = {n: s for n in ("runtimes", "device") if (s := settings[n])["value"]}
+    chosen = {n: s for n in ("runtimes", "device") if (s := settings[n])["value"] not in (None, AUTO, ALL)}
     if not others or not chosen:
         return ""
     by = " and ".join(f"{n} = {listed(s['value'])} ({s['origin']})" for n, s in chosen.items())
