@@ -270,7 +270,7 @@ class OutputReport:
 
 @dataclass(frozen=True)
 class ProfileResult:
-    """The figures of one runner at one batch size (latencies in ms, throughput in infer/s, memory in MiB).
+    """The figures of one runner at one batch size (latencies in ms, throughput at p50 in infer/s, memory in MiB).
 
     The first ten fields are Model Navigator's `profiling_results`; the others are ours.
 

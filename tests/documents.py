@@ -13,7 +13,7 @@ from pathlib import Path
 from pytest_navigator.planning.requirements import missing
 
 ROOT = Path(__file__).parents[1]
-NUMBER = re.compile(r"\d[\d.]*(e[+-]?\d+)?\*?(?![\d.]* (passed|skipped|xfailed|steps?)\b)")
+NUMBER = re.compile(r"\d[\d.]*(e[+-]?\d+)?x?\*?(?![\d.]* (passed|skipped|xfailed|steps?)\b)")
 """A figure, which differs from run to run; how many tests had which outcome does not."""
 
 VARIES = ("MaxThroughputStrategy", "MinLatencyStrategy")

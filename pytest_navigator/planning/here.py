@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.planning.matrix import covers
 from pytest_navigator.planning.matrix import format_names
 from pytest_navigator.planning.matrix import with_line
+from pytest_navigator.planning.required import required_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -64,7 +65,11 @@ def at_home(
         implied=tuple(key for key in matrix.implied if key in variants),
     )
     left_out = len(matrix.steps()) - len(limited.steps())
-    return replace(limited, elsewhere=dict.fromkeys(here.lacking, left_out) if left_out else {})
+    return replace(
+        limited,
+        required=required_of(limited, settings.require),
+        elsewhere=dict.fromkeys(here.lacking, left_out) if left_out else {},
+    )
 
 
 def _asked(

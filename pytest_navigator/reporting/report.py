@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.devices.kinds import TITLES
 from pytest_navigator.package.results import MACHINE
+from pytest_navigator.profiling.figures import caveat
+from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
+from pytest_navigator.records import structured
 from pytest_navigator.reporting.printable import LINE
 from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.printable import one_line
@@ -22,6 +25,7 @@ from pytest_navigator.reporting.summary_figures import earlier_text
 from pytest_navigator.reporting.summary_figures import p50
 from pytest_navigator.reporting.summary_figures import speed_up
 from pytest_navigator.reporting.summary_figures import strategies
+from pytest_navigator.reporting.summary_figures import throughput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Outcome
 
-HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s", "speed-up", "verified")
+HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s at p50", "speed-up", "verified")
 DETAIL = 32
 """Lines of a failure's details that the terminal shows."""
 
@@ -84,6 +88,8 @@ def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
     result = outcome.data.get("result")
     if result:
         found += [("nav_p50_ms", float(result["p50_latency"])), ("nav_throughput", float(result["throughput"]))]
+        if noted := caveat(structured(result, ProfileResult)):
+            found.append(("nav_caveat", noted))
     return found
 
 
@@ -152,8 +158,8 @@ def _row(results: Results, key: str, runner: str) -> tuple[str, ...]:
         _word(made) if results.variant(key).file else "-",
         _word(checked),
         "-" if tolerance is None else number(tolerance),
-        p50(results, figure) if figure else "-",
-        f"{figure.throughput:.4g}" if figure else "-",
+        p50(figure) if figure else "-",
+        throughput(figure) if figure else "-",
         speed_up(results, figure),
         _verified(results, key, runner),
     )
