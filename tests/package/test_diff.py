@@ -103,8 +103,9 @@ def test_a_wrong_option_is_an_error(packages: tuple[Path, Path], arguments: list
 def timed(workspace: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
     """Write a package of the same model with one other latency."""
 
+    folder = workspace()
+
     def write(name: str, p50: float, **more: object) -> Path:
-        folder = workspace()
         for number, outcome in enumerate(outcomes()):
             if outcome.id == "profile.torch.TorchCPU.batch1":
                 found = profile("torch", "TorchCPU", "batch1", p50, 1000 / p50)

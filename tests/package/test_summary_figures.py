@@ -63,7 +63,8 @@ def measured(key: str, runner: str, p50: float = 1.0, **more: object) -> Outcome
 def table(*profiles: Outcome) -> dict[str, list[str]]:
     """Return the summary's row of each runner and the best strategies' rows, by their first word of two."""
     steps = [SOURCE, correctness("torch", "TorchCPU"), correctness(*TRACE), *profiles]
-    rows = [line.split() for line in summary(results(steps)) if line.startswith("  ") or "Strategy " in line]
+    lines = [line for line in summary(results(steps)) if line.startswith("  ") or "Strategy " in line]
+    rows = [re.split("  +", line.strip()) for line in lines]
     return {row[1] if row[0].islower() else row[0]: row for row in rows}
 
 
