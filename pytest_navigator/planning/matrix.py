@@ -124,7 +124,7 @@ class Matrix:
     def asked_for(self, key: str) -> bool:
         """Whether somebody asked for a variant, for what is made from it, or requires it: it must not be declined."""
         asked = {*self.named, *keys_of(self.required, self.steps())}
-        return key in _with_line(self.variants, asked)
+        return key in with_line(self.variants, asked)
 
     def before(self, step: Step) -> list[Step]:
         """Return every step that must have passed before `step` can run, the first one first."""
