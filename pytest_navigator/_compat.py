@@ -221,3 +221,13 @@ def functions_of(module: pytest.Module, name: str, function: object) -> Iterable
 def direct_names(function: Any) -> set[str]:
     """Return the names of a function's own parameters."""
     return set(inspect.signature(function).parameters)
+
+
+def allow_crashes(config: pytest.Config, count: int) -> None:
+    """Have pytest-xdist replace a worker for each of `count` tests that may crash one, unless the user has a limit.
+
+    Its own default of 4 a worker is meant for workers that die before they run anything; there is no option for this.
+    """
+    session = config.pluginmanager.getplugin("dsession")
+    if session is not None and config.option.maxworkerrestart is None and session._max_worker_restart is not None:
+        session._max_worker_restart = 4 * config.option.numprocesses + count

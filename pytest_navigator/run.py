@@ -102,6 +102,8 @@ class Run:
     suites: dict[str, Suite] = field(default_factory=dict)
     problem: str = ""
     hints: list[str] = field(default_factory=list)
+    selected: dict[str, set[str]] = field(default_factory=dict)
+    """Suite -> ids of the steps that tests of this run report."""
     progress: Progress = field(default_factory=lambda: Progress(shown=False))
     named: NamedModels | None = None
     termination: Termination = field(default_factory=Termination)
@@ -138,6 +140,10 @@ class Run:
             ):
                 return suite
         return None
+
+    def parametrized(self, place: Place) -> bool:
+        """Whether the models of a place that were collected are told apart by parameters."""
+        return any(suite.parameters for suite in self.suites.values() if suite.place.nodeid == place.nodeid)
 
     def matrices(self, place: Place | None) -> list[Matrix]:
         """Return what the models of one place generate: one matrix, or one for each entry of a dict of NavConfigs."""
@@ -182,6 +188,11 @@ class Run:
     def caller(self) -> Path | None:
         """The working directory of who called a function of `api`; None in a run of pytest's own command line."""
         return self.config.stash.get(CALLER, None)
+
+    @property
+    def worker(self) -> str:
+        """The name of this process among xdist's workers ("gw0"); "" in a process of its own."""
+        return str(getattr(self.config, "workerinput", {}).get("workerid", ""))
 
     @property
     def seed(self) -> int:

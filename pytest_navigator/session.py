@@ -12,10 +12,12 @@ import pytest
 
 from pytest_navigator import __version__
 from pytest_navigator import packing
+from pytest_navigator._compat import allow_crashes
 from pytest_navigator._compat import item_of
 from pytest_navigator._compat import worker_pid
 from pytest_navigator.cache import store
 from pytest_navigator.collecting import collection
+from pytest_navigator.collecting import crashes
 from pytest_navigator.collecting import foreign_reports
 from pytest_navigator.collecting import generation
 from pytest_navigator.collecting import verification
@@ -142,7 +144,8 @@ class Session:
             items.clear()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Start the child early: its imports overlap the source step and the first export."""
+        """Note what is selected. Start the child early: its imports overlap the source step and the first export."""
+        self.run.selected = generation.selected(self.run, session.items)
         if not session.config.option.collectonly and any(generation.is_ours(item) for item in session.items):
             release(variant.parameters for s in self.run.suites.values() for variant in s.matrix.variants.values())
             self.run.warm_up()
@@ -191,7 +194,7 @@ class Session:
         """Point at the user's own file, add the figures, and keep what a `verify_` test found."""
         report = yield
         if isinstance(item, pytest.Function) and generation.is_ours(item):
-            generation.annotate(item, report, item.stash.get(OUTCOME, None))
+            generation.annotate(item, report, item.stash.get(OUTCOME, None), self.run)
             foreign_reports.bound(report)
             verification.record(item, report, self.run)
         return report
@@ -240,8 +243,12 @@ class Controller:
         return [
             first,
             *([f"navigator: device: {device}"] if (device := self._device()) else []),
-            *([f"navigator: the last run's process ended in {crashed}; -n 1 isolates it"] if crashed else []),
+            *([f"navigator: the last run's process ended in {crashed}{self._remedy()}"] if crashed else []),
         ]
+
+    def _remedy(self) -> str:
+        """Return what keeps a crash to one test, in a run that does not have it."""
+        return "" if self.run.config.pluginmanager.hasplugin("dsession") else "; -n 1 isolates it"
 
     def _device(self) -> str:
         """Return the GPUs; that there are none, for those who ask for TensorRT alone; "" for all others."""
@@ -264,6 +271,16 @@ class Controller:
         """Keep a worker of this machine: it is told to end when this process is."""
         if pid := worker_pid(node):
             self.run.termination.workers.append(pid)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Let every test crash its worker: xdist gives up after a few."""
+        allow_crashes(self.run.config, len(ids))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
+        """Blame the step in which a worker died, not the test that needed it."""
+        crashes.blame(report, report.node.gateway.id, self.run)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:

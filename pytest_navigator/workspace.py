@@ -245,9 +245,13 @@ class SuiteFolder:
         """Return the ids of the steps that started and never finished."""
         return sorted(p.name.removesuffix(".started") for p in (self.path / STEPS).glob("*.started"))
 
+    def noted(self, step: str) -> Outcome:
+        """Return the note of `start`."""
+        return load(self._started(step), Outcome)
+
     def bury(self, step: str) -> Outcome:
         """Record the failure of a step whose process died in it, and so could not write it itself."""
-        outcome = self.write(self.record(step) or with_script(load(self._started(step), Outcome), self.path))
+        outcome = self.write(self.record(step) or with_script(self.noted(step), self.path))
         self.finish(step)
         return outcome
 

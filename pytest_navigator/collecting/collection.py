@@ -242,6 +242,8 @@ def planted(collector: pytest.Module | pytest.Class, name: str, obj: object) -> 
         return SuiteNode.from_parent(collector, name=MODEL) if _is_tested(collector) else None
     if is_verify(name, obj) and place_of(collector) is not None:
         _taken_in(obj, collector.config)
+    elif reads_package(obj) and collector.istestfunction(obj, name) and place_of(collector) is not None:
+        _given_model(obj, collector.config)
     return None
 
 
@@ -255,11 +257,17 @@ def _taken_in(function: Any, config: pytest.Config) -> Any:
     """Have pytest collect a `verify_` function; with `nav_model` in its closure it has the model's parameters."""
     if "__test__" not in vars(function):
         function.__test__ = True
+        _given_model(function, config)
+        pytest.mark.nav_verify(function)
+    return function
+
+
+def _given_model(function: Any, config: pytest.Config) -> None:
+    """Give a test of the user's the model's parameters, once; nothing is built for it before it is asked for."""
+    if not any(mark.name == "usefixtures" and LOADER in mark.args for mark in getattr(function, "pytestmark", ())):
         named = named_of(config)
         own = [MODEL] if named is None else [SUITE] if len(named.places) > 1 else []
         pytest.mark.usefixtures(*own, LOADER)(function)
-        pytest.mark.nav_verify(function)
-    return function
 
 
 def is_verify(name: str, obj: object) -> bool:
@@ -269,6 +277,11 @@ def is_verify(name: str, obj: object) -> bool:
         and inspect.isfunction(obj)
         and bool(RUNNER_FIXTURES & set(inspect.signature(obj).parameters))
     )
+
+
+def reads_package(obj: object) -> bool:
+    """Whether this is a function that asks for the package of the run."""
+    return inspect.isfunction(obj) and "nav_package" in inspect.signature(obj).parameters
 
 
 def function_of(fixture: Any) -> Any:

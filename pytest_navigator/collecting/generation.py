@@ -19,14 +19,19 @@ from pytest_navigator.collecting.collection import loader_override
 from pytest_navigator.collecting.collection import named_of
 from pytest_navigator.collecting.collection import place_of
 from pytest_navigator.collecting.collection import plugin_models
+from pytest_navigator.collecting.collection import reads_package
 from pytest_navigator.collecting.collection import visible_models
 from pytest_navigator.collecting.item import suite_of
 from pytest_navigator.collecting.verification import collected
 from pytest_navigator.configuration.settings import filters
+from pytest_navigator.configuration.settings import too_short
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
+from pytest_navigator.planning.filtered import needless
+from pytest_navigator.planning.matrix import Step
 from pytest_navigator.profiling.benchmark import prepare as prepare_benchmark
 from pytest_navigator.reporting.report import properties
+from pytest_navigator.reporting.report import short_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,10 +60,12 @@ NOT_BUILT = object()
 
 
 def is_ours(item: pytest.Item) -> bool:
-    """Whether an item is a generated test, or a `verify_` test that asks for one of our fixtures."""
+    """Whether an item is a generated test, or a test of the user's that asks for one of our fixtures."""
     if item.getparent(SuiteNode) is not None:
         return True
-    return isinstance(item, pytest.Function) and is_verify(item.originalname, item.function)
+    return isinstance(item, pytest.Function) and (
+        is_verify(item.originalname, item.function) or (reads_package(item.function) and place_of(item) is not None)
+    )
 
 
 def is_empty(collector: pytest.Collector, name: str, run: Run) -> bool:
@@ -122,10 +129,28 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         _check_cells(run)
         run.hints = _hints(run, {place_of(item) for item in ours if item.getparent(SuiteNode) is not None})
         run.hints += run.named.notes(run.config) if run.named else []
+        run.hints += dict.fromkeys(filter(None, (too_short(suite.settings) for suite in run.suites.values())))
         if not ours and not session.testsfailed:  # pytest tells what could not be collected
             run.note(_nothing_collected(run))
         if ours and not run.config.option.collectonly:
             run.write_manifests(collected(ours, run))
+
+
+def selected(run: Run, items: Iterable[pytest.Item]) -> dict[str, set[str]]:
+    """Return the ids of the steps that generated tests report, by the node of their suite."""
+    found: dict[str, set[str]] = {}
+    for item in items:
+        if isinstance(item, pytest.Function) and item.getparent(SuiteNode) is not None:
+            suite = suite_of(item, run)
+            found.setdefault(suite.nodeid, set()).add(_step_of(item, suite.matrix).id)
+    return found
+
+
+def _step_of(item: pytest.Function, matrix: Matrix) -> Step:
+    """Return the step that a generated test reports."""
+    key, runtime, batch, *_ = [*(_cell_of(item) if _is_cell(item) else ()), "", "", ""]
+    runner = matrix.runner_of(key, runtime) if runtime else ""
+    return Step(item.originalname.removeprefix("test_"), key, runner, batch)
 
 
 def _without_strangers(run: Run, ours: list[pytest.Function], items: list[pytest.Item]) -> list[pytest.Function]:
@@ -173,11 +198,13 @@ def _expect_failure(item: pytest.Function, matrix: Matrix) -> None:
 
 
 def _check_cells(run: Run) -> None:
-    """Find settings that leave nothing to check: such a run would be green for every model."""
+    """Find settings that leave nothing to check, or a part of which asks for nothing: a green run would not say so."""
     suites = list(run.suites.values())
     if suites and not any(suite.matrix.cells for suite in suites):
         text = f"there is no runner left to check {suites[0].nodeid} with: {filters(suites[0].settings)}"
         raise ConfigError(text + _not_made(suites[0], run))
+    if problem := needless([(suite.settings, suite.matrix) for suite in suites], run.registry):
+        raise ConfigError(problem)
 
 
 def _not_made(suite: Suite, run: Run) -> str:
@@ -248,8 +275,8 @@ def prepare(item: pytest.Function) -> None:
         prepare_benchmark(item)
 
 
-def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome | None) -> None:
-    """Point a generated test's report at the user's file; add its figures to junit's properties."""
+def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome | None, run: Run) -> None:
+    """Point a generated test's report at the user's file; add figures to junit's properties, its log to an xfail."""
     if item.getparent(SuiteNode) is None:
         path, line, _ = item.reportinfo()
         _point_skip_to(report, str(path), (line or 0) + 1)
@@ -258,6 +285,9 @@ def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome 
     if place is not None:
         report.location = (place.relative_path(item.config), place.line, report.location[2])
         _point_skip_to(report, str(place.source), place.line + 1)
+    if outcome is not None and outcome.key and report.skipped and hasattr(report, "wasxfail"):
+        folder = short_path(suite_of(item, run).folder.path, run.config.invocation_params.dir)
+        report.wasxfail += f" (log: {folder / outcome.key / 'format.log'})"
     if outcome is not None and report.when == "call":
         # junit reads them from the report of the teardown, which gets the item's; a retry replaces its own.
         item.user_properties[:] = [p for p in item.user_properties if not p[0].startswith("nav_")]

@@ -55,12 +55,21 @@ class SuiteItem:
             damage = str(error)
         pytest.fail(damage, pytrace=False)  # not above: pytest would show what led to it
 
+    def finish(self) -> None:
+        """Have everything run that this run selects of the suite; where that is nothing, the whole suite."""
+        chosen = self.run.selected.get(self.suite.nodeid)
+        for step in self.suite.matrix.steps():
+            if chosen is None or step.id in chosen:
+                self.outcome(step)
+
     def report(self, step: str, nav_format: str = "", nav_runtime: str = "", nav_batch: str = "") -> Outcome:
         """Pass, fail, skip or xfail as the step did."""
         item = self.request.node
         retried = getattr(item, "execution_count", 1) > 1  # set by pytest-rerunfailures
         runner = self.runner(nav_format, nav_runtime) if nav_runtime else ""
-        found = self.outcome(Step(step, nav_format, runner, nav_batch), again=retried)
+        asked = Step(step, nav_format, runner, nav_batch)
+        self.live.asked = asked
+        found = self.outcome(asked, again=retried)
         item.stash[OUTCOME] = found
         self._raise(found)
         return found
@@ -106,8 +115,14 @@ def suite_item(request: pytest.FixtureRequest) -> SuiteItem:
 def suite_of(item: pytest.Function, run: Run) -> Suite:
     """Return the suite of an item: of its own node, or of the `nav_model` that a `verify_` test sees."""
     place = place_of(item)
-    assert place is not None
+    if place is None:
+        pytest.fail(f"{item.nodeid} sees no nav_model: move it below one, or name it by --nav-model", pytrace=False)
     parameters = model_parameters(item)
+    if not parameters and run.parametrized(place):
+        pytest.fail(
+            f"{place.nodeid} is several models: ask for nav_package in the test itself, or for nav_model too",
+            pytrace=False,
+        )
     return run.met(place, parameters) or run.suite(place, model_id(item, parameters), parameters)
 
 

@@ -38,19 +38,25 @@ if TYPE_CHECKING:
 
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.planning.matrix import Step
     from pytest_navigator.run import Run
     from pytest_navigator.run import Suite
     from pytest_navigator.steps.context import Context
 
 
 class Live:
-    """`nav_model` and `nav_dataloader` of one item, built when a step first needs them."""
+    """`nav_model` and `nav_dataloader` of one item, built when a step first needs them.
+
+    Attributes:
+        asked: the step that the item reports; None for a `verify_` test.
+    """
 
     def __init__(self, request: pytest.FixtureRequest, run: Run, suite: Suite) -> None:
         self.request = request
         self.framework = run.registry.framework(suite.matrix.framework)
         self.run = run
         self.suite = suite
+        self.asked: Step | None = None
         self._source: Source | None = None
 
     def source(self) -> Source:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_navigator.run import Suite
 
 
+OF_ONE_RUNNER = {"nav_runner", "nav_source_runner"}
 NODEID = pytest.StashKey[str]()
 """Of a `verify_` test of a runner, as it was collected: xdist adds its groups to an item's own."""
 
@@ -73,8 +74,14 @@ class Fixtures:
 
     @pytest.fixture
     def nav_package(self, request: pytest.FixtureRequest) -> Path:
-        """The folder of the run's package so far: `status.yaml` and the rest are written into it at the end."""
-        return suite_item(request).suite.folder.path
+        """The folder of the run's results so far, which `nav.load` opens as a package.
+
+        In a test that asks for no runner, they are those of every step that this run selects of the model.
+        """
+        item = suite_item(request)
+        if not OF_ONE_RUNNER & set(request.fixturenames):
+            item.finish()
+        return item.suite.folder.path
 
     @pytest.fixture
     def nav_suite(self, request: pytest.FixtureRequest) -> Place:

@@ -234,6 +234,14 @@ def filters(settings: Settings) -> str:
     return ", ".join(with_origin(settings, name) for name in chosen)
 
 
+def too_short(settings: Settings) -> str:
+    """Return that the limit of a step ends measurements before their own time is up, "" where it does not."""
+    if not settings.profile or settings.timeout >= settings.profile_seconds:
+        return ""
+    limit, time = with_origin(settings, "timeout"), with_origin(settings, "profile_seconds")
+    return f"note: {limit} is less than {time}: a measurement that takes as long as it may fails as a hang"
+
+
 def with_origin(settings: Settings, name: str) -> str:
     """Return one setting: "runtimes = cpu (--nav-runtimes)"."""
     return f"{name} = {listed(settings.all[name].value)} ({settings.all[name].origin})"

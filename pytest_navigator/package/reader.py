@@ -168,6 +168,10 @@ class PackageFile:
         if name != STATUS and self._digests.get(name, total.hexdigest()) != total.hexdigest():
             raise PackageError(f"{self.path}: {name} is not what was packed (SHA-256 differs); {AGAIN}")
 
+    def _member(self, name: str) -> str:
+        """Return where a file is in the package."""
+        return self._info(name).filename
+
     def _info(self, name: str) -> zipfile.ZipInfo:
         if name in self._names:
             return self._names[name]
@@ -176,7 +180,7 @@ class PackageFile:
         raise PackageError(f"{self.path}: {name}: {reason}")
 
     def _extract(self, name: str, target: Path) -> Path:
-        path = target / self._info(name).filename
+        path = target / self._member(name)
         if not path.parent.resolve().is_relative_to(target.resolve()):
             raise PackageError(f"{path} would be written outside of {target}: a link leads there; remove it")
         chunks = self.chunks(name)

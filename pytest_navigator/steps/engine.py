@@ -23,6 +23,7 @@ from pytest_navigator.isolation.capture import tail
 from pytest_navigator.planning.required import asked_for
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
+from pytest_navigator.records import plain
 from pytest_navigator.reporting.printable import LOG
 from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.report import REPORTED
@@ -63,6 +64,7 @@ MEASURING = {"profile"}
 """Steps that want the machine for themselves."""
 
 CRASHED = "the pytest process ended while this step ran in it; -n 1 keeps such a crash to one test"
+WORKER_CRASHED = "the worker process ended while this step ran in it"
 
 
 def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = False) -> Outcome:
@@ -114,7 +116,7 @@ def _blocked(run: Run, suite: Suite, step: Step, live: Live) -> Outcome | None:
 
 def _run(context: Context, *, again: bool) -> Attempt:
     own = {"run": context.run.id}
-    context.folder.start(_empty(context.step, Status.FAILED, message=CRASHED, error="crash", data=own))
+    context.folder.start(_died(context, own))
     try:
         with context.run.progress.of(context.step.id):
             found, error = _cached_or_made(context, again=again)
@@ -124,6 +126,15 @@ def _run(context: Context, *, again: bool) -> Attempt:
     found = with_script(found, context.folder.path)
     told = {REPORTED: True} if error is not None else {}
     return replace(found, data={**found.data, **own, **told}), error
+
+
+def _died(context: Context, own: dict[str, str]) -> Outcome:
+    """Return what is recorded should this process end in the step."""
+    worker, asked = context.run.worker, context.live.asked
+    if not worker:
+        return _empty(context.step, Status.FAILED, message=CRASHED, error="crash", data=own)
+    data = own | {"worker": worker, "asked": plain(asked)}
+    return _empty(context.step, Status.FAILED, message=WORKER_CRASHED, error="crash", data=data)
 
 
 def _cached_or_made(context: Context, *, again: bool) -> Attempt:
