@@ -12,7 +12,6 @@ from pathlib import Path
 from pytest_navigator.package.comparing import VALUES
 from pytest_navigator.package.comparing import differences
 from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.recorded import recorded
 from pytest_navigator.reporting.printable import one_line
 
 
@@ -30,7 +29,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print every difference."""
     with open_package(arguments.before) as before, open_package(arguments.after) as after:
-        every = differences((before, recorded(before)), (after, recorded(after)), arguments.latency)
+        every = differences((before, before.results), (after, after.results), arguments.latency)
     found = [each for each in every if each.topic not in arguments.ignore]
     if arguments.json:
         print(json.dumps([each.plain() for each in found], indent=1))

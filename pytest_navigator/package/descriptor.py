@@ -14,7 +14,6 @@ from pytest_navigator.package import verdict
 from pytest_navigator.package.choice import Wanted
 from pytest_navigator.package.choice import one_runtime
 from pytest_navigator.package.elsewhere import differences
-from pytest_navigator.package.recorded import recorded
 from pytest_navigator.reporting.printable import one_line
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class Package:
 
     def __init__(self, file: PackageFile, workdir: Workdir, target_device: str | None = None) -> None:
         self.path = file.path
-        self.results: Results = recorded(file)
+        self.results: Results = file.results
         self._file = file
         self._workdir = workdir
         self._device = target_device
@@ -278,7 +277,7 @@ class Package:
         file = checked_again(self._file, self.results, profile=profile, config=profiler_config, device=self._device)
         self._file.close()
         self._workdir.remove()
-        self._file, self.results = file, recorded(file)
+        self._file, self.results = file, file.results
 
     def close(self) -> None:
         """Close the file and remove a temporary workdir."""

@@ -237,7 +237,7 @@ def _machines(results: Results) -> list[str]:
     counts = Counter(str(o.data.get(MACHINE, "")) for o in results.outcomes)
     others = Counter(str(o.data.get(MACHINE, "")) for o in results.others)
     return [
-        f"machine: {name} ({_device(machine['environment'])}): {counts[name]} steps"
+        f"machine: {name} ({_device(machine.get('environment') or {})}): {counts[name]} steps"
         + (f", and {others[name]} that another machine's stand for" if others[name] else "")
         for name, machine in results.machines.items()
     ]
