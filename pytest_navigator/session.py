@@ -32,6 +32,7 @@ from pytest_navigator.devices.records import one_line
 from pytest_navigator.devices.shared import sharing
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
+from pytest_navigator.package.privacy import redact
 from pytest_navigator.records import CACHED
 from pytest_navigator.records import REUSED
 from pytest_navigator.reporting.printable import LINE
@@ -60,7 +61,10 @@ STOPPED = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 def start(config: pytest.Config) -> None:
     """Begin the run in this process: the controller claims the workspace, its workers are told where it is."""
     try:
-        run = Run.start(config, run_options(config))
+        options = run_options(config)
+        before = redact(options.redact)
+        config.add_cleanup(lambda: [redact(before)].clear())
+        run = Run.start(config, options)
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(Controller(config, run), "navigator-controller")
         else:

@@ -110,6 +110,9 @@ def add_options(parser: pytest.Parser) -> None:
         add(option.flag, type=option.parse, metavar=option.metavar, dest=option.dest, default=None, help=option.help)
     for option in (*OPTIONS, PROFILE):
         parser.addini(option.dest, option.help, default=None)
+    redact = "Regular expression of what no package may have; repeatable"
+    add("--nav-redact", action="append", metavar="PATTERN", dest="nav_redact", default=None, help=redact)
+    parser.addini("nav_redact", "Regular expressions of what no package may have, one a line", type="linelist")
     parser.addini("nav_workspace", "Folder of the run")
 
 
@@ -143,6 +146,7 @@ class RunOptions:
     file_config: FileConfig
     cache: Path | None
     cache_steps: tuple[str, ...]
+    redact: tuple[str, ...] = ()
 
 
 def active(config: pytest.Config) -> bool:
@@ -180,6 +184,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         said,
         _cache(config),
         _cached(config),
+        tuple(get("nav_redact") or config.getini("nav_redact")),
     )
 
 

@@ -102,6 +102,8 @@ class Profiling:
     p99_latency: Measure | None = None
     throughput: Measure | None = None
     request_count: int | None = None
+    sample_id: int | None = None
+    avg_gpu_clock: float | None = None
 
 
 @dataclass
