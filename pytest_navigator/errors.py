@@ -29,6 +29,10 @@ class ConfigError(NavigatorError):
     """An option, a field of a configuration or a combination of them is wrong (a usage error of the run)."""
 
 
+class InputError(ConfigError, ValueError):
+    """What a runner is called with is not what the model takes."""
+
+
 class SourceError(NavigatorError):
     """The user's model or loader does not keep its contract: it is the source step that fails."""
 

@@ -27,7 +27,7 @@ NOBODY = frozenset(("root", "user", "admin", "runner", "ubuntu", "jenkins", "nob
 """Names of accounts that are nobody's."""
 
 PATTERNS = (
-    (re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@'\"]+@", re.IGNORECASE), r"\1"),
+    (re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/@'\"]+@", re.IGNORECASE), r"\1"),
     (re.compile(r"(?<![\w.-])/(?:home|Users)/[^/\s'\":,;)]+"), "~"),
     (re.compile(r"\b[A-Z]:\\+Users\\+[^\\\s'\":,;)]+", re.IGNORECASE), "~"),
     (re.compile(r"\bpytest-of-[^/\s'\":,;)]+"), "pytest-of-user"),

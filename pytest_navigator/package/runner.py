@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import InputError
 from pytest_navigator.samples.feeds import called
 from pytest_navigator.samples.feeds import check_arrays
 from pytest_navigator.samples.feeds import check_feed
@@ -110,7 +110,7 @@ class PackageRunner:
         Where that framework is not installed, these are numpy's.
 
         Raises:
-            ConfigError: the runner is not active, or an argument is not what the model takes.
+            InputError: the runner is not active, or an argument is not what the model takes.
         """
         return called(Call(*args, **kwargs), self.signature, self._framework, self.infer)
 
@@ -122,7 +122,7 @@ class PackageRunner:
             check_inputs: whether names, types and numbers of axes are compared with the model's.
 
         Raises:
-            ConfigError: the runner is not active; an input is missing, does not exist, or has another type, another
+            InputError: the runner is not active; an input is missing, does not exist, or has another type, another
                 number of axes, or a size that the runtime does not take.
         """
         if check_inputs:
@@ -131,13 +131,13 @@ class PackageRunner:
             feed_dict = native(feed_dict)
         with self._lock:
             if not self.is_active:
-                raise ConfigError(f"{self.name} is not active: use it as a context manager (with runner: ...)")
+                raise InputError(f"{self.name} is not active: use it as a context manager (with runner: ...)")
             started = time.perf_counter()
             try:
                 outputs = self._runner.infer(feed_dict)
             except Exception as error:
                 if check_inputs and (problem := shape_problem(feed_dict, self.signature)):
-                    raise ConfigError(problem) from error
+                    raise InputError(problem) from error
                 raise
             self._seconds = time.perf_counter() - started
         return outputs

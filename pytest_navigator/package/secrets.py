@@ -57,7 +57,7 @@ FORMS = (
 SAID = (
     re.compile(r"(?i)(\b(?:bearer|basic|digest)\s+)[\w.~+/=-]{8,}"),
     re.compile(
-        r"(?i)(\b(?:[\w-]*passw(?:or)?d|passwd|passphrase|client[_-]?secret|api[_-]?key|access[_-]?key|secret[_-]?key|"
+        r"(?i)(\b(?:[\w-]{0,16}passw(?:or)?d|passwd|passphrase|client[_-]?secret|api[_-]?key|access[_-]?key|secret[_-]?key|"
         r"private[_-]?key|access[_-]?token|auth[_-]?token|refresh[_-]?token|proxy-authorization|authorization|set-cookie|cookie)"
         r"\b[\"']?\s*[:=]\s*(?:(?:bearer|basic)\s+)?[\"']?)[^\s\"',;&]+"
     ),
@@ -65,7 +65,7 @@ SAID = (
 )
 """What stands after a word that says what it is; the word stays."""
 
-VARIABLE = re.compile(r"\b([A-Z][A-Z0-9_]{2,})([\"']?\s*[:=]\s*[\"']?)([^\s\"',;]+)")
+VARIABLE = re.compile(r"\b([A-Z][A-Z0-9_]{2,80})([\"']?\s*[:=]\s*[\"']?)([^\s\"',;]+)")
 """A variable with its value, as a shell or a dump of the environment prints it."""
 
 
