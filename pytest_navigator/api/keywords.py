@@ -131,7 +131,9 @@ DEFAULTS = {
 def signed(options: type) -> Callable[[Callable[P, Package]], Callable[P, Package]]:
     """Give a function that takes `**options` a signature with each of them, for `help` and for notebooks."""
     more = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=kind)
+        Parameter(
+            name, Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=getattr(kind, "__forward_arg__", kind)
+        )
         for name, kind in options.__annotations__.items()
     ]
 
