@@ -71,17 +71,17 @@ def test_what_passes_says_how_it_was_judged_and_what_it_allows():
 
 
 def test_the_tolerance_can_be_said_relative_to_the_scale():
-    wrong = off(SCORES, 0.002)
-    assert report_of(scaled(-1), (BOXES, wrong)).suggestion == "scaled(axis=2, tolerance=3e-3)"
-    assert report_of(scaled(-1, tolerance=3e-3), (BOXES, wrong)).problem == ""
-    assert report_of(scaled(tolerance=1e-6), (BOXES, wrong)).suggestion == "scaled(tolerance=2e-5)"
+    wrong = off(SCORES, 0.001)
+    assert report_of(scaled(-1), (BOXES, wrong)).suggestion == "scaled(axis=2, tolerance=2e-3)"
+    assert report_of(scaled(-1, tolerance=2e-3), (BOXES, wrong)).problem == ""
+    assert report_of(scaled(tolerance=1e-6), (BOXES, wrong)).suggestion == "scaled(tolerance=8e-6)"
     report = report_of(scaled(tolerance=2e-5), (BOXES, wrong))
     assert report.problem == ""
     assert report.used.endswith(") (asked for)")
 
 
 def test_nothing_is_suggested_if_one_slice_is_plainly_wrong():
-    wrong = off(SCORES, 0.002)
+    wrong = off(SCORES, 0.001)
     wrong[0, 0, 4] = 7
     assert report_of(scaled(-1), (BOXES, wrong)).suggestion == ""
 

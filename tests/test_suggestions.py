@@ -175,7 +175,7 @@ def test_vectors_that_point_elsewhere_get_no_cosine():
 
 
 def test_vectors_that_rounding_turned_get_the_cosine_that_they_have():
-    turned = SCORES + np.float32(0.003) * SCORES[:, ::-1]
+    turned = SCORES + np.float32(0.001) * SCORES[:, ::-1]
     found = suggested(SCORES, turned, comparisons={"y": cosine(1.0)})
     assert found.startswith("cosine(0.9999")
     least = float(found.removeprefix("cosine(").removesuffix(")"))

@@ -66,7 +66,7 @@ ROUNDED: dict[str, float] = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 2**-10, "bf16":
 FEWER: dict[str, tuple[str, ...]] = {"float64": ("float32",), "float32": ("float16", "bfloat16")}
 """Type of an output -> types with fewer digits."""
 
-EXPLAINED = 50
+EXPLAINED = 20
 """A tolerance is suggested up to this many times the default: rounding explains no more, however long the sums are."""
 
 ASKED = "asked for"
