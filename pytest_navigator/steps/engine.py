@@ -108,8 +108,9 @@ def _blocked(run: Run, suite: Suite, step: Step, live: Live) -> Outcome | None:
     for needed in suite.matrix.needs(step):
         before = outcome(run, suite, needed, live)
         if not before.passed:
-            why = before.requirement or f"{needed.id} {before.status.value}: {before.message}"
-            root = before.cause or needed.id
+            # All that follows from one cause says the same, so that pytest folds it into one line.
+            own = before.message if before.cause else f"{needed.id} {before.status.value}: {before.message}"
+            why, root = before.requirement or own, before.cause or needed.id
             return _empty(step, Status.SKIPPED, message=why, requirement=before.requirement, cause=root)
     return None
 
