@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -9,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.isolation.causes import one_line
 from pytest_navigator.isolation.messages import decode
 from pytest_navigator.isolation.messages import encode
 from pytest_navigator.isolation.messages import error_fields
 from pytest_navigator.isolation.messages import error_from
-from pytest_navigator.isolation.messages import one_line
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -116,3 +118,47 @@ def test_an_error_of_a_keras_layer_is_its_cause_and_the_layer() -> None:
 def test_an_error_in_a_tf_function_is_the_end_of_its_traceback() -> None:
     text = 'in user code:\n\n    File "model.py", line 3, in call  *\n        x @ w\n\n    ValueError: no such shape\n'
     assert one_line(ValueError(text)) == "ValueError: no such shape"
+
+
+def chained(*errors: Exception) -> Exception:
+    """Return the first error, raised from the second, and so on."""
+    for outer, inner in pairwise(errors):
+        outer.__cause__ = inner
+    return errors[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (chained(RuntimeError("cannot load"), KeyError("w")), "RuntimeError: cannot load (caused by KeyError: 'w')"),
+        (chained(RuntimeError("a: too small"), ValueError("too small")), "RuntimeError: a: too small"),
+        (
+            chained(RuntimeError("broken"), ValueError("failed to resolve torch.ops.shop.clip.default")),
+            "the operator 'shop::clip' is not registered in the process that runs the model",
+        ),
+        (
+            RuntimeError("\nUnknown builtin op: shop::clip.\nCould not find any similar ops"),
+            "the operator 'shop::clip' is not registered in the process that runs the model",
+        ),
+        (
+            RuntimeError("Op type not registered 'ShopClip' in binary running on host. Make sure ..."),
+            "the operator 'ShopClip' is not registered in the process that runs the model",
+        ),
+        (
+            RuntimeError("Unknown type name '__torch__.torch.classes.shop.Stack':"),
+            "the class 'shop.Stack' of torch.classes is not registered in the process that runs the model",
+        ),
+        (
+            ValueError("Graph execution error:\n\nDetected at node X defined at (most recent call last):\n"
+                       "<stack traces unavailable>\nshapes do not fit\n\t [[{{node X}}]] [Op:__inference_9]"),
+            "ValueError: shapes do not fit",
+        ),
+        (
+            RuntimeError("Got invalid dimensions for input: x for the following indices\n index: 0 Got: 1 Expected: 2"
+                         "\n Please fix either the inputs/outputs or the model."),
+            "RuntimeError: Got invalid dimensions for input: x for the following indices: index: 0 Got: 1 Expected: 2",
+        ),
+    ],
+)  # fmt: skip
+def test_the_innermost_cause_is_told(error: Exception, line: str) -> None:
+    assert one_line(error) == line

@@ -26,7 +26,7 @@ from pytest_navigator.errors import Unavailable
 from pytest_navigator.isolation.alarm import alarm
 from pytest_navigator.isolation.capture import redirected
 from pytest_navigator.isolation.capture import tail
-from pytest_navigator.isolation.messages import one_line
+from pytest_navigator.isolation.causes import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -149,6 +149,7 @@ OPTIONS = (
         "keep", one_of("all", "best", "required", "none"), "all", "WHAT", "Models to package: all, best, required, none"
     ),
     Option("save_data", one_of("all", "none"), "all", "WHAT", "Samples to package: all or none"),
+    Option("child_imports", names, (), "MODULES", "Modules to import where model files run: they register operators"),
     Option("timeout", seconds, 600.0, "S", "Time limit of one step (default: 600)"),
 )
 PROFILE = Option("profile", yes, True, "BOOL", "Whether to profile")

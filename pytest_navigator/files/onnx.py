@@ -52,12 +52,13 @@ def describe(path: Path, given: Mapping[str, TensorSpec]) -> Description:
     parts = {path.parent / location: location for location in _locations(model)}
     for part, location in parts.items():
         _check_part(path, part, location)
+    unsaid = [index for index, value in enumerate(graph.output) if not value.type.tensor_type.HasField("shape")]
     return Description(
         inputs=tuple(_spec("input", value, given) for value in graph.input if value.name not in weights),
         outputs=tuple(_spec("output", value, given) for value in graph.output),
         parts=tuple(parts.values()),
         precision=_precision(model),
-        data=_facts(model),
+        data=_facts(model) | ({"outputs_without_shape": unsaid} if unsaid else {}),
     )
 
 
@@ -86,8 +87,8 @@ def _given(kind: str, name: str, given: Mapping[str, TensorSpec]) -> TensorSpec:
 
 
 def _size(dim: Any) -> int | str:
-    """Return the size of an axis, or its symbol; "" for one without a name. Old exporters write 0 for any size."""
-    if dim.HasField("dim_value") and dim.dim_value > 0:
+    """Return the size of an axis, 0 too, or its symbol; "" for one without a name. Some exporters write -1 for it."""
+    if dim.HasField("dim_value") and dim.dim_value >= 0:
         return int(dim.dim_value)
     return _named(dim.dim_param) if dim.HasField("dim_param") else ""
 

@@ -13,6 +13,7 @@ from pytest_navigator.comparison.computed import read
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.errors import unknown
+from pytest_navigator.files.description import distinct
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.isolation.importing import path_of
 from pytest_navigator.records import Description
@@ -199,8 +200,9 @@ class FileSource(Source):
     def _signature(self) -> Signature:
         """Return what a runner needs to know before anything has been seen."""
         own = self._description
-        outputs = {"dict": [[spec.name, {"leaf": spec.name}] for spec in own.outputs]}
-        return Signature(own.inputs, own.outputs, self._tree, outputs, None, self.framework.array_type)
+        outputs = distinct(own.outputs, self.parameter_names())
+        tree = {"dict": [[theirs.name, {"leaf": ours.name}] for theirs, ours in zip(own.outputs, outputs, strict=True)]}
+        return Signature(own.inputs, outputs, self._tree, tree, None, self.framework.array_type)
 
     @property
     def _tree(self) -> JSON:

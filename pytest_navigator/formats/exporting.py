@@ -15,7 +15,7 @@ import pytest_navigator
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.traces import public_name
-from pytest_navigator.isolation.messages import unwrapped
+from pytest_navigator.isolation.causes import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -49,19 +49,22 @@ def on_device(source: Source, parameters: Mapping[str, JSON]) -> tuple[torch.nn.
 
 
 def example_tensors(example: Mapping[str, np.ndarray], signature: Signature, device: str) -> Example:
-    """Return an example as tensors in the signature's order, with no dynamic axis of size 1: those become 2.
+    """Return an example as tensors in the signature's order, with no dynamic axis of size 0 or 1: those become 2.
 
-    Exporters take a size of 1 for a constant: what they make of it would fail on every other batch.
+    Exporters take these sizes for constants: what they make of them would fail on every other batch.
     """
+    return tuple(TorchFramework().from_numpy(_enlarged(example[spec.name], spec), device) for spec in signature.inputs)
+
+
+def _enlarged(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
     import numpy as np
 
-    tensors = []
-    for spec in signature.inputs:
-        array = example[spec.name]
-        for axis in spec.axes:
-            array = np.repeat(array, 2, axis) if array.shape[axis] == 1 else array
-        tensors.append(TorchFramework().from_numpy(array, device))
-    return tuple(tensors)
+    for axis in spec.axes:
+        if array.shape[axis] == 1:
+            array = np.repeat(array, 2, axis)
+        elif array.shape[axis] == 0:
+            array = np.zeros([2 if i == axis else size for i, size in enumerate(array.shape)], array.dtype)
+    return array
 
 
 def flat_module(model: torch.nn.Module, signature: Signature) -> torch.nn.Module:

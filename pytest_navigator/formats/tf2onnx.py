@@ -49,16 +49,15 @@ def convert_savedmodel(
     opset = variant.parameters["opset"]
     if opset not in OPSETS:
         raise StepFailed(f"tf2onnx writes the opsets {OPSETS[0]} to {OPSETS[-1]}: {opset} is not possible")
-    names = dict(zip(text.argument_names(signature), (spec.name for spec in signature.inputs), strict=True))
+    inputs, outputs = text.names_in_file(signature)
     engine = variant.parameters.get("engine") or "tf2onnx"
     with exporter("tf2onnx") as lines, tempfile.TemporaryDirectory(dir=path.parent) as folder:
         loaded = tf.saved_model.load(str(parent))
         chosen = signature_name(list(loaded.signatures), variant.parameters)
-        outputs = [spec.name for spec in signature.outputs]
         if engine == COMMAND:
-            made = converted_by_command(str(parent), chosen, names, outputs, opset, str(Path(folder, path.name)))
+            made = converted_by_command(str(parent), chosen, inputs, outputs, opset, str(Path(folder, path.name)))
         else:
-            made = converted(loaded, chosen, names, outputs, opset, _options(variant.parameters))
+            made = converted(loaded, chosen, inputs, outputs, opset, _options(variant.parameters))
         onnx.save(made, str(path))
     return {"engine": engine, "signature": chosen, "warnings": lines}
 

@@ -15,6 +15,7 @@ from pytest_navigator.formats.torch_onnx import options
 from pytest_navigator.formats.torch_onnx import quietly
 from pytest_navigator.formats.torch_onnx import trace
 from pytest_navigator.reproduce.onnx import conversion_code
+from pytest_navigator.runners.programs import load_program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +90,7 @@ def _dynamo(
 ) -> dict[str, JSON]:
     import torch
 
-    program = torch.export.load(str(parent))
+    program = load_program(parent)
     with torch.no_grad():
         made = torch.onnx.export(program, (), None, dynamo=True, **options(signature, parameters))
     assert made is not None
@@ -104,9 +105,8 @@ def _trace(
     parameters: Mapping[str, JSON],
     path: Path,
 ) -> dict[str, JSON]:
-    import torch
 
-    module: Any = torch.export.load(str(parent)).module()
+    module: Any = load_program(parent).module()
     module.train = lambda mode=True: module  # the exporter sets the mode, and programs refuse even the one they have
     return trace(module, example_tensors(example, signature, "cpu"), signature, parameters, path)
 

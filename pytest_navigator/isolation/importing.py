@@ -10,9 +10,14 @@ from importlib import import_module
 from importlib.util import module_from_spec
 from importlib.util import spec_from_file_location
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.isolation.causes import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _known: dict[str, type] = {}
 """Classes whose path was asked for in this process, which must not run their conftest.py a second time."""
@@ -50,6 +55,19 @@ def imported(path: str) -> Any:
             "top of a module that can be imported, or of a conftest.py that can be imported by itself"
         ) from error
     return found
+
+
+def registered(modules: Iterable[str]) -> None:
+    """Import the modules that register operators and classes, in this process.
+
+    Raises:
+        ConfigError: one cannot be imported.
+    """
+    for name in modules:
+        try:
+            import_module(name)
+        except Exception as error:
+            raise ConfigError(f"child_imports: {name!r} cannot be imported: {one_line(error)}") from error
 
 
 def _file_of(kind: type) -> str:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.errors import InputError
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.isolation.causes import NOT_REGISTERED
+from pytest_navigator.isolation.causes import one_line
 from pytest_navigator.samples.feeds import called
 from pytest_navigator.samples.feeds import check_arrays
 from pytest_navigator.samples.feeds import check_feed
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Signature
     from pytest_navigator.records import TensorSpec
     from pytest_navigator.runners.base import Runner
+
+IMPORT_IT = "a package's runner imports nothing of the model's project: import the module that registers it before"
 
 
 class PackageRunner:
@@ -87,8 +92,16 @@ class PackageRunner:
         """
         with self._lock:
             if not self.is_active:
-                self._runner.activate()
+                self._load()
                 self.is_active = True
+
+    def _load(self) -> None:
+        try:
+            self._runner.activate()
+        except Exception as error:
+            if NOT_REGISTERED not in (text := one_line(error)):
+                raise
+            raise StepFailed(f"{self.name}: {text}; {IMPORT_IT}", str(error), type(error).__name__) from error
 
     def deactivate(self) -> None:
         """Free the format; nothing happens if it is not loaded."""

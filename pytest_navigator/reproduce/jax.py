@@ -12,10 +12,10 @@ from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.code import sources
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
 from pytest_navigator.reproduce.tensorflow import argument_names
-from pytest_navigator.reproduce.tensorflow import sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

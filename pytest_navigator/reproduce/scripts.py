@@ -152,7 +152,7 @@ def types(name: str, specs: Sequence[TensorSpec]) -> str:
 
 def is_foreign(spec: TensorSpec) -> bool:
     """Whether numpy has the type only through ml_dtypes."""
-    return not spec.dtype.startswith(NUMPY_ONLY) or spec.dtype.startswith("float8") or spec.dtype in ("int4", "uint4")
+    return not spec.dtype.startswith(NUMPY_ONLY) or re.match(r"float[468]_|u?int[124]$", spec.dtype) is not None
 
 
 def shell(name: str) -> str:

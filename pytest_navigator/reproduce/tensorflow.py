@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import keyword
 import re
 from typing import TYPE_CHECKING
@@ -15,13 +14,12 @@ from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.code import sources
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from collections.abc import Mapping
-    from types import ModuleType
 
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
@@ -105,6 +103,19 @@ def argument_names(signature: Signature) -> list[str]:
     return found
 
 
+def names_in_file(signature: Signature) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what a SavedModel calls its inputs and outputs, each with its name in the signature.
+
+    The structure of a model file's own signature has the file's names.
+    """
+    if signature.array_type == "numpy":
+        trees = signature.input_tree["kwargs"], signature.output_tree["dict"]
+        inputs, outputs = ({theirs: node["leaf"] for theirs, node in tree} for tree in trees)
+        return inputs, outputs
+    names = dict(zip(argument_names(signature), (spec.name for spec in signature.inputs), strict=True))
+    return names, {spec.name: spec.name for spec in signature.outputs}
+
+
 def export_code(subject: Subject) -> MakingCode:
     """Return the export of a live model as a SavedModel."""
     signature, parameters = subject.signature, subject.variant.parameters
@@ -138,11 +149,11 @@ def conversion_code(
         options: of `tf2onnx.convert.from_function`.
         command: whether tf2onnx's command converts it, which has no options.
     """
-    names = [spec.name for spec in subject.signature.inputs]
+    inputs, outputs = names_in_file(subject.signature)
     body = (CONVERT_BY_COMMAND if command else CONVERT).format(
         signature=signature_name,
-        inputs=literal(dict(zip(argument_names(subject.signature), names, strict=True))),
-        outputs=literal([spec.name for spec in subject.signature.outputs]),
+        inputs=literal(inputs),
+        outputs=literal(outputs),
         opset=subject.variant.parameters["opset"],
         options=literal(dict(options)),
     )
@@ -172,21 +183,16 @@ def live_code(subject: Subject, device: str) -> RunnerCode:
 def savedmodel_code(subject: Subject, device: str, signature_name: str) -> RunnerCode:
     """Return the call of a signature of a SavedModel."""
     signature = subject.signature
-    names = zip(argument_names(signature), (spec.name for spec in signature.inputs), strict=True)
+    inputs, outputs = names_in_file(signature)
     return RunnerCode(
         load=f"{_settings(subject)}{LOAD.format(signature=signature_name)}",
-        prepare=_prepare(dict(names)),
+        prepare=_prepare(inputs),
         call=_synchronized("y = model(**x)", device),
-        outputs=_outputs({spec.name: f"y[{spec.name!r}]" for spec in signature.outputs}),
+        outputs=_outputs({ours: f"y[{theirs!r}]" for theirs, ours in outputs.items()}),
         context=_scope(device),
         imports=("import tensorflow as tf",),
         output_helpers=ARRAY,
     )
-
-
-def sources(module: ModuleType, names: Iterable[str]) -> str:
-    """Return the source text of functions of a module."""
-    return "\n\n\n".join(inspect.getsource(getattr(module, name)).strip() for name in names)
 
 
 def _prepare(names: Mapping[str, str]) -> str:

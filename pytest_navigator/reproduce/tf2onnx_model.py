@@ -12,12 +12,14 @@ from pytest_navigator.reproduce.onnx_names import nodes
 from pytest_navigator.reproduce.onnx_names import rename
 
 
-def converted(loaded: Any, signature: str, inputs: dict[str, str], outputs: list[str], opset: int, options: Any) -> Any:
+def converted(
+    loaded: Any, signature: str, inputs: dict[str, str], outputs: dict[str, str], opset: int, options: Any
+) -> Any:
     """Return the ONNX model of one signature of a loaded SavedModel.
 
     Args:
         inputs: names of the signature's inputs and what they are to be called, in the order that is wanted.
-        outputs: names of its outputs, in the order that is wanted.
+        outputs: the same of its outputs.
         options: of `tf2onnx.convert.from_function`.
 
     Raises:
@@ -40,13 +42,13 @@ def converted(loaded: Any, signature: str, inputs: dict[str, str], outputs: list
     if unknown := unknown_operators(model):
         raise ValueError(f"ONNX has no operator for {', '.join(unknown)} of TensorFlow")
     names = {value.name: inputs.get(value.name.partition(":")[0], value.name) for value in model.graph.input}
-    names |= dict(zip([value.name for value in model.graph.output], outputs, strict=True))
+    names |= dict(zip([value.name for value in model.graph.output], outputs.values(), strict=True))
     rename(model.graph, names)
     return model
 
 
 def converted_by_command(
-    path: str, signature: str, inputs: dict[str, str], outputs: list[str], opset: int, made: str
+    path: str, signature: str, inputs: dict[str, str], outputs: dict[str, str], opset: int, made: str
 ) -> Any:
     """Return the same by tf2onnx's command, which reads the file itself.
 
@@ -70,10 +72,10 @@ def converted_by_command(
     model = onnx.load(made)
     if unknown := unknown_operators(model):
         raise ValueError(f"ONNX has no operator for {', '.join(unknown)} of TensorFlow")
-    rename(model.graph, {name: inputs[name] for name in inputs if name != inputs[name]})
     values = {value.name: type(value).FromString(value.SerializeToString()) for value in model.graph.output}
     del model.graph.output[:]
     model.graph.output.extend(values[name] for name in outputs)
+    rename(model.graph, {**inputs, **outputs})
     return model
 
 

@@ -58,6 +58,14 @@ def in_order(signature: Signature, values: Sequence[object]) -> dict[str, object
     return {output.name: value for output, value in zip(signature.outputs, values, strict=True)}
 
 
+def has_own_names(signature: Signature) -> bool:
+    """Whether a signature is that of a model file, whose inputs and outputs may have other names in the file.
+
+    They are in one order in both.
+    """
+    return signature.array_type == "numpy"
+
+
 def numbered(values: Sequence[object]) -> dict[str, object]:
     """Return values as `output__{i}`."""
     return {f"output__{index}": value for index, value in enumerate(values)}

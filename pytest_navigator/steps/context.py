@@ -7,12 +7,18 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.configuration.settings import with_origin
+from pytest_navigator.errors import SourceError
+from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import chosen
+from pytest_navigator.isolation.causes import NOT_REGISTERED
+from pytest_navigator.isolation.importing import registered
 from pytest_navigator.planning import requirements
 from pytest_navigator.records import JSON
 from pytest_navigator.records import Signature
@@ -30,12 +36,23 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.collecting.live import Live
+    from pytest_navigator.isolation.child import Reply
     from pytest_navigator.planning.matrix import Step
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import Variant
     from pytest_navigator.run import Run
     from pytest_navigator.run import Suite
     from pytest_navigator.workspace import SuiteFolder
+
+
+REGISTER = (
+    "it imports no conftest.py: put what registers it into a module of its own, which conftest.py imports, and name "
+    "that module: NavConfig(child_imports=['package.module']), --nav-child-imports=package.module"
+)
+"""What to do about an operator or a class that the child does not know."""
+
+LOADING_NOTHING = ("missing", "take", "close_runner")
+"""What runs in the child and needs nothing of the model's."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +119,10 @@ class Context:
             from pytest_navigator.steps import isolated
 
             with live_section(self.log, self.limit):
+                registered(self._needs)
                 return getattr(isolated, function)(**arguments)
-        path, child = f"pytest_navigator.steps.isolated:{function}", self.run.child
-        child.start(imports=self._record_modules(arguments.get("signature")))
-        return child.call(path, arguments, log=self.log, timeout=self.limit).result
+        self.run.child.start(imports=self._record_modules(arguments.get("signature")))
+        return self._called(function, arguments).result
 
     def import_records(self) -> None:
         """Import what the structures of the model need, in this process; it is the user's own code, or none at all."""
@@ -144,9 +161,28 @@ class Context:
 
             found: tuple[JSON, dict[str, np.ndarray]] = getattr(isolated, function)(feed, handle=handle)
             return found
-        path, arguments = f"pytest_navigator.steps.isolated:{function}", {"handle": handle}
-        reply = self.run.child.call(path, arguments, arrays=feed, log=self.log, timeout=self.limit)
+        reply = self._called(function, {"handle": handle}, feed)
         return reply.result, reply.arrays
+
+    @property
+    def _needs(self) -> tuple[str, ...]:
+        """The modules that register what the model's files need."""
+        return tuple(self.suite.settings.child_imports)
+
+    def _called(self, function: str, arguments: dict[str, JSON], feed: Mapping[str, np.ndarray] | None = None) -> Reply:
+        """Run a function in the child; of what is not registered there, say how it is."""
+        path = f"pytest_navigator.steps.isolated:{function}"
+        call = partial(self.run.child.call, path, arguments, arrays=feed, log=self.log, timeout=self.limit)
+        try:
+            return call(needs=() if function in LOADING_NOTHING else self._needs)
+        except (StepFailed, SourceError) as error:
+            if NOT_REGISTERED not in str(error):
+                raise
+            given = with_origin(self.suite.settings, "child_imports") if self._needs else ""
+            text = f"{error}; {f'{given} does not register it there' if given else REGISTER}"
+            if isinstance(error, SourceError):
+                raise SourceError(text) from error
+            raise StepFailed(text, error.detail, error.kind, error.data) from error
 
     def require(self, *names: str) -> None:
         """Raise Unavailable unless this machine has what is named."""

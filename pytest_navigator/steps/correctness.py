@@ -15,7 +15,7 @@ from pytest_navigator.comparison.tolerances import functions
 from pytest_navigator.comparison.tolerances import resolve
 from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.isolation.messages import one_line as one_line_of
+from pytest_navigator.isolation.causes import one_line as one_line_of
 from pytest_navigator.records import Case
 from pytest_navigator.records import OutputReport
 from pytest_navigator.records import plain

@@ -17,7 +17,7 @@ from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
-from pytest_navigator.isolation import messages
+from pytest_navigator.isolation import causes
 from pytest_navigator.isolation.breakdowns import broke_down
 from pytest_navigator.isolation.capture import tail
 from pytest_navigator.planning.required import asked_for
@@ -160,7 +160,8 @@ def _attempt(context: Context) -> Attempt:
         with recordable("the step"):
             result = STEPS[step.step](context)
     except Exception as error:
-        return _outcome_of(context, error), _through(error) if debugging() else None
+        found = _outcome_of(context, error)
+        return replace(found, message=_advised(context, found.message)), _through(error) if debugging() else None
     passed = _empty(step, Status.PASSED, message=result.message, digest=result.digest, data=result.data)
     return replace(passed, identity=identity_of(context)), None
 
@@ -190,9 +191,16 @@ def _failure_of(context: Context, error: Exception) -> Outcome:
         message, _, more = str(error).partition("\n")
         detail = users_traceback(cause) if cause and not isinstance(cause, NavigatorError) else more
         return _empty(step, Status.FAILED, message=message, detail=detail, error=kind)
-    message, trace = messages.one_line(error), "".join(traceback.format_exception(error))
+    message, trace = causes.one_line(error), "".join(traceback.format_exception(error))
     status = Status.XFAILED if _declined(context, kind, message, trace) else Status.FAILED
     return _empty(step, status, message=message, detail=trace, error=kind)
+
+
+def _advised(context: Context, message: str) -> str:
+    """Say where advice is to be followed: `--nav-config` takes the place of a nav_config."""
+    if not context.run.file_config.path or "NavConfig(" not in message:
+        return message
+    return f"{message} (in a nav_config, which is read where there is no --nav-config)"
 
 
 def _through(error: Exception) -> BaseException | None:

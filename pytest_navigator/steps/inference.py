@@ -23,7 +23,7 @@ from pytest_navigator.comparison.tolerances import judged_by_user
 from pytest_navigator.errors import InferenceError
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import SourceError
-from pytest_navigator.isolation import messages
+from pytest_navigator.isolation import causes
 from pytest_navigator.samples.structure import difference
 from pytest_navigator.samples.structure import flatten_output
 from pytest_navigator.samples.structure import unflatten_call
@@ -51,6 +51,15 @@ ROW_HINT = (
     "; an input that has no batch is to be named: NavConfig(unbatched=[...]); where one has it on another axis than "
     "the others: NavConfig(batch_dim=None)"
 )
+ROW_HINT_YAML = (
+    "; an input that has no batch is to be named in --nav-config, unbatched: [...]; where one has it on another axis "
+    "than the others, batch_dim: null"
+)
+
+DRAWS = "switch off what is random in it (dropout, sampling), "
+KEEPS = "it draws no random numbers: it keeps something from one call to the next, which forward has to start anew, "
+UNKNOWN = "switch off what is random in it, or what it keeps from one call to the next, "
+"""What a model may do whose output changes from call to call."""
 
 
 class SourceModel:
@@ -62,11 +71,18 @@ class SourceModel:
         tree: structure of the call.
         names: of the outputs as they are configured; None: from the structure.
         comparisons: as they are configured.
+        row_hint: what to say where the first row alone does not work.
     """
 
     def __init__(
-        self, source: Source, tree: JSON, names: Sequence[str] | None, comparisons: Comparisons = None
+        self,
+        source: Source,
+        tree: JSON,
+        names: Sequence[str] | None,
+        comparisons: Comparisons = None,
+        row_hint: str = ROW_HINT,
     ) -> None:
+        self.row_hint = row_hint
         self.source = source
         self.input_tree = tree
         self.names = names
@@ -118,8 +134,8 @@ class SourceModel:
         except SourceError as error:
             raise SourceError(f"{place}: {error}") from None
         except Exception as error:
-            text = str(error) if isinstance(error, NavigatorError) else messages.one_line(error)
-            hint = self._hint(error, len(call.args)) or _row_hint(arrays, place)
+            text = str(error) if isinstance(error, NavigatorError) else causes.one_line(error)
+            hint = self._hint(error, len(call.args)) or self._row_hint(arrays, place)
             raise InferenceError(f"the model raised on {place}: {text}{hint}") from error
         tree, outputs = flatten_output(raw, self.names, framework, taken=arrays.keys())
         if self.tree is None:
@@ -127,6 +143,11 @@ class SourceModel:
         elif (other := difference(tree, self.tree, "the first sample")) is not None:
             raise SourceError(f"the model's output has another structure on {place}: {other}")
         return outputs
+
+    def _row_hint(self, arrays: Mapping[str, np.ndarray], place: str) -> str:
+        """Say what may be wrong if it is the first row alone that does not work."""
+        several = place.endswith(AT_BATCH_1) and len(arrays) > 1
+        return self.row_hint if several else ""
 
     def _hint(self, error: Exception, given: int) -> str:
         """Say what may be wrong with a sample of more values than the model takes: (x, y) of a training loader."""
@@ -186,8 +207,11 @@ class Repetition:
         """Return what must not differ from call to call."""
         return {name: value for name, value in outputs.items() if name not in self.unchecked}
 
-    def add(self, sample: int, first: Arrays, second: Arrays) -> None:
+    def add(self, sample: int, first: Arrays, second: Arrays, why: Callable[[], str] = lambda: UNKNOWN) -> None:
         """Compare two runs on one sample.
+
+        Args:
+            why: what a model does whose outputs differ: DRAWS, KEEPS or UNKNOWN.
 
         Raises:
             SourceError: they differ by more than the rules allow.
@@ -199,19 +223,13 @@ class Repetition:
         )
         if problem := one_line(self.comparison.reports()) or self._judged(sample, first, second):
             raise SourceError(
-                f"the model's output changes from call to call: {problem}; switch off what is random in it "
-                "(dropout, sampling), or declare the output nav.unchecked(reason)"
+                f"the model's output changes from call to call: {problem}; {why()}or declare the output "
+                "nav.unchecked(reason)"
             )
 
     def _judged(self, sample: int, first: Arrays, second: Arrays) -> str:
         verdicts = ((name, judge(function, first[name], second[name])) for name, function in self.functions.items())
         return next((f"{name}: {problem} (sample {sample})" for name, problem in verdicts if problem), "")
-
-
-def _row_hint(arrays: Mapping[str, np.ndarray], place: str) -> str:
-    """Say what may be wrong if it is the first row alone that does not work."""
-    several = place.endswith(AT_BATCH_1) and len(arrays) > 1
-    return ROW_HINT if several else ""
 
 
 def _check_finite(name: str, array: np.ndarray, place: str) -> None:

@@ -35,8 +35,8 @@ def run(context: Context) -> Result:
     source = context.folder.record("source")
     assert source is not None
     largest = source.data["max_batch_size"]
-    if context.step.batch == "batchmax" and largest == 1:
-        raise NotApplicable("the loader's largest batch is 1, which batch1 measures")
+    if context.step.batch == "batchmax" and largest in (0, 1):
+        raise NotApplicable(f"the loader's largest batch is {largest}; batch1 measures one")
     if largest is None and batch_of(context.step.batch, largest) is not None:
         raise NotApplicable("the inputs cannot be cut into rows of a batch; batchmax times the largest sample as it is")
     _check_fixed(context, source.data.get("fixed_batch"))

@@ -17,7 +17,10 @@ from pytest_navigator.errors import InferenceError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.description import configured
 from pytest_navigator.files.description import facts
+from pytest_navigator.files.description import named
+from pytest_navigator.isolation.causes import NOT_REGISTERED
 from pytest_navigator.records import JSON
+from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.records import plain
 from pytest_navigator.records import save
 from pytest_navigator.samples.npz import load_npz
@@ -46,10 +49,8 @@ if TYPE_CHECKING:
     from pytest_navigator.workspace import SuiteFolder
 
 
-RANDOM = (
-    "the samples are random: say what the model takes in value_ranges and max_shapes of --nav-config, or give the run "
-    "a nav_dataloader"
-)
+NOT_OF_VALUES = ("type", "not implemented", "NOT_IMPLEMENTED", NOT_REGISTERED)
+"""What errors say that no other sizes or values of the samples mend."""
 
 
 def run(context: Context) -> Result:
@@ -71,7 +72,7 @@ def run(context: Context) -> Result:
         flatten = _flatten(source, config)
         samples = _samples(context, source, chosen, config, flatten)
         observation = Observation(context, source, samples, config, own)
-        with _explained(loader):
+        with _explained(loader, own):
             cases = observation.run()
         signature = observation.signature
         timed = write_timing_sample(context.folder.path, source, config, flatten, samples, signature)
@@ -80,9 +81,9 @@ def run(context: Context) -> Result:
     changing = changed(before, after)
     digest = fingerprint(after, changing) or digest_of_arrays(_profiled(context.folder, observation))
     data = {"fingerprint": digest, "changing": changing, "cases": plain(cases), **_facts(observation, source), **timed}
-    data |= facts(context.suite.settings.config, own) if own else {}
+    data |= facts(context.suite.settings.config, named(own, config)) if own else {}
     artifact = context.artifact()
-    message = "; ".join((*notes, *_caveats(observation, changing)))
+    message = "; ".join((*notes, *observation.misdeclared, *_caveats(observation, changing)))
     return Result(data, message, digest_of(artifact) if context.variant.file else "")
 
 
@@ -127,7 +128,9 @@ def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tu
     from pytest_navigator.files.shapes import plan
 
     config = context.suite.settings.config
-    said = replace(context.run.file_config, batch_dim=config.batch_dim, unbatched=tuple(config.unbatched))
+    theirs = dict(zip((spec.name for spec in named(own, config).inputs), (s.name for s in own.inputs), strict=True))
+    unbatched = tuple(theirs.get(name, name) for name in config.unbatched)
+    said = replace(context.run.file_config, batch_dim=config.batch_dim, unbatched=unbatched)
     try:
         return samples(own.inputs, said, context.suite.settings.seed), plan(own.inputs, said).notes
     except ConfigError as error:
@@ -135,14 +138,23 @@ def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tu
 
 
 @contextmanager
-def _explained(loader: object) -> Iterator[None]:
+def _explained(loader: object, own: Description | None) -> Iterator[None]:
     """Say what the samples are that a model does not take, if they are not the user's."""
     try:
         yield
     except InferenceError as error:
-        if loader is not NO_LOADER:
+        if loader is not NO_LOADER or own is None or any(word in str(error) for word in NOT_OF_VALUES):
             raise
-        raise SourceError(f"{error}; {RANDOM}") from error.__cause__
+        raise SourceError(f"{error}; {_of_random_samples(own)}") from error.__cause__
+
+
+def _of_random_samples(own: Description) -> str:
+    """Return what can be said of random samples: ranges of numbers, and sizes that the file leaves open."""
+    numbers = any(spec.dtype not in TEXT_TYPES.values() for spec in own.inputs)
+    inner = any(axis for spec in own.inputs for axis in spec.axes)
+    keys = " and ".join([*["value_ranges"] * numbers, *["max_shapes"] * inner])
+    say = f"say what the model takes in {keys} of --nav-config, or " if keys else ""
+    return f"the samples are random: {say}give the run a nav_dataloader"
 
 
 def _flatten(source: Source, config: NavConfig) -> Flatten:

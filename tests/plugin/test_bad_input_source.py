@@ -53,10 +53,6 @@ LOADERS = {
         "[torch.randn(3, 5), torch.randn(3, 5).double()]",
         "sample 1: input 'input' is float64, sample 0 has float32",
     ),
-    "an empty batch": (
-        "[torch.randn(3, 5), torch.randn(0, 5)]",
-        "sample 1: input 'input' is empty, its shape is (0, 5)",
-    ),
     "not a number": (
         "[torch.randn(3, 5), torch.tensor([[0, 1, 2, 3, float('nan')]])]",
         "sample 1: input 'input' is nan at [0, 4]",
