@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.exporting import failure
 from pytest_navigator.isolation.causes import one_line
 from pytest_navigator.isolation.messages import decode
 from pytest_navigator.isolation.messages import encode
@@ -162,3 +163,15 @@ def chained(*errors: Exception) -> Exception:
 )  # fmt: skip
 def test_the_innermost_cause_is_told(error: Exception, line: str) -> None:
     assert one_line(error) == line
+
+
+def test_what_fails_in_a_graph_is_told_with_the_line_of_the_model() -> None:
+    text = (
+        "no overload for aten.sub. Tried overloads:\nname Tensor\n\nOriginal traceback:\n"
+        'File "flat.py", line 91, in forward\n    found = f()\n'
+        '  File "model.py", line 13, in forward\n    bias = 1.0 - mask\n'
+        '  File "torch/functional.py", line 1, in f\n    return g()\n'
+    )
+    message = failure("torch.onnx.export", RuntimeError(text)).message
+    assert message.startswith("torch.onnx.export: no overload for aten.sub. Tried overloads: name Tensor")
+    assert message.endswith(" (at model.py:13: bias = 1.0 - mask)")

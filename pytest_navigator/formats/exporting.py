@@ -27,6 +27,12 @@ LIBRARIES = ("torch", "tensorflow", "keras", "tf2onnx", "jax", "jaxlib", "flax",
 TRACER = ": TracerWarning: "
 """What torch says of what its tracer cannot see."""
 
+TOLD = re.compile(r'File "([^"\n]+)", line (\d+)(?:, in [^\n]*)?\n\s+([^\n]+)')
+"""A frame in the text of an error."""
+
+OTHERS = r"site-packages|pytest_navigator/|^flat\.py$"
+"""In the names of files that are not the user's."""
+
 # What exporters say of failures that users meet often, and what it means for their model.
 CAUSES = (
     (
@@ -96,7 +102,9 @@ def failure(what: str, error: BaseException) -> StepFailed:
     while root.__cause__ is not None and type(root).__module__.startswith("torch.onnx"):
         root = root.__cause__
     detail = "".join(traceback.format_exception(error))
-    return StepFailed(f"{what}: {_cause(str(root) or repr(root))}{_place(error)}", detail, type(root).__name__)
+    return StepFailed(
+        f"{what}: {_cause(str(root) or repr(root))}{_place(error) or _told(str(root))}", detail, type(root).__name__
+    )
 
 
 def _cause(text: str) -> str:
@@ -124,6 +132,14 @@ def _place(error: BaseException | None) -> str:
             if Path(frame.filename).is_file() and not _in(frame.filename, others):
                 return f" (at {Path(frame.filename).name}:{frame.lineno}: {frame.line})"
         error = error.__cause__
+    return ""
+
+
+def _told(text: str) -> str:
+    """Return the innermost line of the user's that an error tells of: what fails in a graph has no frame any more."""
+    for file, number, line in reversed(TOLD.findall(text)):
+        if not file.startswith(tuple(f"{name}/" for name in LIBRARIES)) and not re.search(OTHERS, file):
+            return f" (at {Path(file).name}:{number}: {line.strip()})"
     return ""
 
 

@@ -155,7 +155,8 @@ class Flattener:
         if isinstance(value, tuple | list | UserList):
             items = [self.node(item, place.below(f"[{i}]", i)) for i, item in enumerate(value)]
             return {"tuple" if isinstance(value, tuple) else "list": items}
-        raise SourceError(f"{place.text} is a {type_name(value)}: {SUPPORTED}")
+        hint = "; turn it off with use_cache=False" if type(value).__name__.endswith("Cache") else ""
+        raise SourceError(f"{place.text} is a {type_name(value)}: {SUPPORTED}{hint}")
 
     def _cache(self, value: object, parts: Sequence[CacheField], place: Place) -> Tree:
         """Return a cache as an object; what a name has of its attributes is shorter than they are."""
