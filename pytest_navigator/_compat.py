@@ -153,6 +153,22 @@ def ini_value(config: pytest.Config, name: str) -> Any:
     return getattr(found, "value", found)
 
 
+def import_no_packages(item: pytest.Item) -> None:
+    """Keep pytest from importing the packages around the file of a model.
+
+    The file may lie in anybody's package (`site-packages/x/models`), whose import is slow, needs what is not installed,
+    or fails; `Package.setup` imports it for whatever is collected below.
+    """
+    if item.getparent(PlantedModule) is not None:
+        for node in item.listchain():
+            if isinstance(node, pytest.Package):
+                node.setup = _nothing  # type: ignore[method-assign]
+
+
+def _nothing() -> None:
+    pass
+
+
 def worker_pid(node: Any) -> int | None:
     """Return the process of an xdist worker; None of one on another machine. What a worker tells of itself lacks it."""
     process = getattr(node.gateway._io, "popen", None)

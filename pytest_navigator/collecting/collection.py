@@ -33,6 +33,8 @@ SUITE = "nav_suite"
 EXTENDING = ("pytest_nav_formats", "pytest_nav_runners", "pytest_nav_frameworks")
 """The hooks that are asked once, before anything is collected."""
 RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
+OF_TESTS = ("tests", "test", "testing")
+"""Folders that say nothing of whose model is in them: a package `tests.nav` is nobody's."""
 NO_LOADER = object()
 """What `nav_dataloader` gives where the user has written none."""
 NAMED = pytest.StashKey["NamedModels"]()
@@ -295,7 +297,8 @@ def nodeid_of(path: Path, config: pytest.Config) -> str:
 
 
 def _default_name(holder: object, path: Path) -> str:
-    """Return the class, the module or the folder that holds the fixture."""
+    """Return the class, the module or the folder that holds the fixture; of a folder of tests, the project's."""
     if inspect.isclass(holder):
         return holder.__name__
-    return path.parent.name if path.name == "conftest.py" else path.stem.removeprefix("test_")
+    folder = path.parent.parent if path.parent.name in OF_TESTS else path.parent
+    return folder.name or path.parent.name if path.name == "conftest.py" else path.stem.removeprefix("test_")

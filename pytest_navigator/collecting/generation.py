@@ -10,6 +10,7 @@ import pytest
 from pytest_navigator._compat import class_setups
 from pytest_navigator._compat import direct_names
 from pytest_navigator._compat import fixtures_asked_for
+from pytest_navigator._compat import import_no_packages
 from pytest_navigator.collecting.collection import LOADER
 from pytest_navigator.collecting.collection import MODEL
 from pytest_navigator.collecting.collection import SUITE
@@ -125,6 +126,7 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         for item in ours:
             _check_loader(item)
             _expect_failure(item, suite_of(item, run).matrix)
+            _locate(item)
         _check_parameters(run)
         _check_cells(run)
         run.hints = _hints(run, {place_of(item) for item in ours if item.getparent(SuiteNode) is not None})
@@ -151,6 +153,13 @@ def _step_of(item: pytest.Function, matrix: Matrix) -> Step:
     key, runtime, batch, *_ = [*(_cell_of(item) if _is_cell(item) else ()), "", "", ""]
     runner = matrix.runner_of(key, runtime) if runtime else ""
     return Step(item.originalname.removeprefix("test_"), key, runner, batch)
+
+
+def _locate(item: pytest.Function) -> None:
+    """Let pytest name the user's file as the place of a generated test, not the class that all of them come from."""
+    place = place_of(item)
+    if place is not None and item.getparent(SuiteNode) is not None:
+        item.location = (place.relative_path(item.config), place.line, item.location[2])
 
 
 def _without_strangers(run: Run, ours: list[pytest.Function], items: list[pytest.Item]) -> list[pytest.Function]:
@@ -265,6 +274,7 @@ def _nothing_collected(run: Run) -> str:
 
 def prepare(item: pytest.Function) -> None:
     """Fill the fixtures that nothing but `nav_model` needs, so that pytest does not build them for this item."""
+    import_no_packages(item)
     generated = item.getparent(SuiteNode) is not None
     asked = fixtures_asked_for(item) - {MODEL, LOADER}
     asked = asked - class_setups(item) if generated else asked | direct_names(item.function)
