@@ -44,6 +44,7 @@ from pytest_navigator.termination import Termination
 from pytest_navigator.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Iterable
     from collections.abc import Iterator
     from collections.abc import Mapping
@@ -107,6 +108,8 @@ class Run:
     progress: Progress = field(default_factory=lambda: Progress(shown=False))
     named: NamedModels | None = None
     termination: Termination = field(default_factory=Termination)
+    seen: dict[str, Callable[[], object]] = field(default_factory=dict)
+    """The node of a suite -> its model that this process last knew for the source step's."""
     _child: Child | None = None
     _matrices: dict[tuple[str, int], tuple[Matrix, Settings]] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.errors import SourceError
@@ -48,6 +49,8 @@ class FileSource(Source):
         framework: of the file's format.
         path: of the user's own file or folder; a copy of it is what runs.
     """
+
+    is_whole: ClassVar[bool] = True
 
     def __init__(self, framework: FileFramework, path: Path) -> None:
         self.framework: FileFramework = framework

@@ -12,6 +12,7 @@ from pytest_navigator.errors import Unavailable
 from pytest_navigator.formats.traces import without_folders
 from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.frameworks.torch import calling
+from pytest_navigator.frameworks.torch import preserving
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.reproduce.code import identifiers
@@ -101,6 +102,23 @@ def flat_module(model: torch.nn.Module, signature: Signature) -> torch.nn.Module
     return flat
 
 
+def scripted(model: torch.nn.Module, **options: Any) -> Any:
+    """Return `torch.jit.script(model)`.
+
+    A class whose compilation has failed stays half known to TorchScript: the next attempt would tell another reason.
+    """
+    import torch
+
+    known = torch.jit._recursive.concrete_type_store.type_store
+    before = {kind: list(types) for kind, types in known.items()}
+    try:
+        return torch.jit.script(model, **options)
+    except Exception:
+        known.clear()
+        known.update(before)
+        raise
+
+
 def _tensor(value: Any, spec: TensorSpec) -> torch.Tensor:
     """Numbers in the output are tensors of the type that numpy gives them in the source's own outputs."""
     import torch
@@ -127,7 +145,7 @@ def exported_program(
     errors: list[Exception] = []
     for attempt in (_named_dims, _derived_dims):
         try:
-            with calling({**parameters, "inference_mode": False}, device):
+            with preserving(model), calling({**parameters, "inference_mode": False}, device):
                 program = attempt(flat, tensors, signature, dict(parameters.get("custom_args", {})))
                 return _named_files(program), attempt is _derived_dims
         except Exception as error:

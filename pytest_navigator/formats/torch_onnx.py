@@ -14,8 +14,10 @@ from pytest_navigator.formats.flat import example_tensors
 from pytest_navigator.formats.flat import exported_program
 from pytest_navigator.formats.flat import flat_module
 from pytest_navigator.formats.flat import on_device
+from pytest_navigator.formats.flat import scripted
 from pytest_navigator.formats.onnx_file import opset_of
 from pytest_navigator.formats.onnx_file import store
+from pytest_navigator.frameworks.torch import preserving
 from pytest_navigator.reproduce.onnx import export_code
 from pytest_navigator.runners.onnx import SESSION_OPTIONS
 
@@ -100,7 +102,7 @@ def trace(
 
     axes = {spec.name: spec.axes for spec in (*signature.inputs, *signature.outputs)}
     own = {"dynamic_axes": axes, **options(signature, parameters)}
-    with torch.no_grad():
+    with torch.no_grad(), preserving(model):
         flat = flat_module(model, signature)
         if isinstance(model, torch.jit.ScriptModule):
             # The exporter cannot trace through a scripted part; torch.jit can, and keeps its branches and loops.
@@ -112,9 +114,8 @@ def trace(
 def _script(
     model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
 ) -> dict[str, JSON]:
-    import torch
 
-    return trace(torch.jit.script(model), tensors, signature, parameters, path)
+    return trace(scripted(model), tensors, signature, parameters, path)
 
 
 ENGINES = {"dynamo": _dynamo, "trace": trace, "script": _script}

@@ -82,6 +82,8 @@ class Source(ABC):
 
     framework: Framework
     model: object
+    is_whole: ClassVar[bool] = False
+    """Whether its fingerprint is of all that it is (a file's); of others, outputs tell what parameters do not."""
 
     def connect(self, context: Context) -> None:
         """Take what a source needs that does not run in this process; called once, before anything else."""

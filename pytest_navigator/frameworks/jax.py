@@ -16,6 +16,9 @@ from pytest_navigator.comparison.tolerances import PRECISIONS
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
+from pytest_navigator.frameworks.state import numpy_array
+from pytest_navigator.frameworks.state import restored
+from pytest_navigator.frameworks.state import unchanged
 from pytest_navigator.reproduce.jax_model import arrays
 from pytest_navigator.reproduce.jax_model import filled
 from pytest_navigator.reproduce.jax_model import parameter_of
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.frameworks.base import Watched
+    from pytest_navigator.frameworks.state import Undo
     from pytest_navigator.records import JSON
 
 TRAINING = ("inference", "deterministic", "use_running_average")
@@ -177,20 +181,28 @@ class JaxSource(Source):
         """Trace the model and follow its program."""
         from pytest_navigator.frameworks.jax_watch import watched
 
-        return watched(self.function(), args, kwargs), itself
+        with self.preserved():
+            return watched(self.function(), args, kwargs), itself
 
     @contextmanager
     def preserved(self) -> Iterator[None]:
-        """Put the variables of a flax.nnx module back, which a call may change; all other models are values."""
+        """Put back the variables of a flax.nnx module, and whatever else a call or a tracer leaves in the model."""
         nnx = sys.modules.get("flax.nnx")
-        if nnx is None or not isinstance(self.model, nnx.Module):
-            yield
-            return
-        before = nnx.state(filled(self.model, {}))
-        try:
-            yield
-        finally:
-            nnx.update(self.model, before)
+        stateful = nnx is not None and isinstance(self.model, nnx.Module)
+        before = nnx.state(filled(self.model, {})) if nnx is not None and stateful else None
+        with restored([self.model, self.tree], _undo, self.framework.is_array):
+            try:
+                yield
+            finally:
+                if nnx is not None and stateful:
+                    nnx.update(self.model, before)
+
+
+def _undo(value: object) -> Undo | None:
+    """Return what puts an array back as it is now: JAX's own cannot be changed. None for what is no array."""
+    import jax
+
+    return unchanged if isinstance(value, jax.Array) else numpy_array(value)
 
 
 def jax_device(name: str) -> jax.Device:

@@ -47,6 +47,10 @@ T = TypeVar("T")
 AT_BATCH_1 = " at batch 1"
 """Ends the place of an inference on the first row of a sample."""
 
+OWN_CALL = (
+    "; this call, on the first row of a sample, is a check of ours: where the model takes no batch of 1, say that "
+    "nothing is to be cut into rows, NavConfig(batch_dim=None)"
+)
 ROW_HINT = (
     "; an input that has no batch is to be named: NavConfig(unbatched=[...]); where one has it on another axis than "
     "the others: NavConfig(batch_dim=None)"
@@ -146,8 +150,11 @@ class SourceModel:
 
     def _row_hint(self, arrays: Mapping[str, np.ndarray], place: str) -> str:
         """Say what may be wrong if it is the first row alone that does not work."""
-        several = place.endswith(AT_BATCH_1) and len(arrays) > 1
-        return self.row_hint if several else ""
+        if not place.endswith(AT_BATCH_1):
+            return ""
+        if len(arrays) > 1:
+            return self.row_hint
+        return OWN_CALL if self.row_hint == ROW_HINT else ""
 
     def _hint(self, error: Exception, given: int) -> str:
         """Say what may be wrong with a sample of more values than the model takes: (x, y) of a training loader."""
@@ -216,16 +223,20 @@ class Repetition:
         Raises:
             SourceError: they differ by more than the rules allow.
         """
+        if problem := self.problem(sample, first, second):
+            raise SourceError(
+                f"the model's output changes from call to call: {problem}; {why()}or declare the output "
+                "nav.unchecked(reason)"
+            )
+
+    def problem(self, sample: int, first: Arrays, second: Arrays) -> str:
+        """Return how two runs on one sample differ by more than the rules allow; "" if they do not."""
         first, second = self.checked(first), self.checked(second)
         self.comparison.add(sample, "batch", first, second)
         self.bitwise &= all(
             np.array_equal(first[name], array, equal_nan=array.dtype.kind in "fc") for name, array in second.items()
         )
-        if problem := one_line(self.comparison.reports()) or self._judged(sample, first, second):
-            raise SourceError(
-                f"the model's output changes from call to call: {problem}; {why()}or declare the output "
-                "nav.unchecked(reason)"
-            )
+        return one_line(self.comparison.reports()) or self._judged(sample, first, second)
 
     def _judged(self, sample: int, first: Arrays, second: Arrays) -> str:
         verdicts = ((name, judge(function, first[name], second[name])) for name, function in self.functions.items())

@@ -12,6 +12,8 @@ from pytest_navigator.collecting.live import digest_of_arrays
 from pytest_navigator.collecting.live import fingerprint
 from pytest_navigator.collecting.live import live_section
 from pytest_navigator.collecting.live import seeded
+from pytest_navigator.comparison.computed import read
+from pytest_navigator.comparison.tolerances import default
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import InferenceError
 from pytest_navigator.errors import SourceError
@@ -30,7 +32,11 @@ from pytest_navigator.samples.signatures import trt_profile
 from pytest_navigator.samples.structure import flatten_call
 from pytest_navigator.steps.context import Context
 from pytest_navigator.steps.context import Result
+from pytest_navigator.steps.correctness import functions_of
+from pytest_navigator.steps.correctness import rules_of
+from pytest_navigator.steps.inference import Repetition
 from pytest_navigator.steps.inference import SourceModel
+from pytest_navigator.steps.observation import FOLDERS
 from pytest_navigator.steps.observation import Observation
 from pytest_navigator.steps.package import provide
 from pytest_navigator.steps.timing_sample import write_timing_sample
@@ -39,10 +45,10 @@ from pytest_navigator.workspace import digest_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import Description
-    from pytest_navigator.run import Suite
     from pytest_navigator.samples.reading import Flatten
     from pytest_navigator.samples.reading import Samples
     from pytest_navigator.steps.inference import Arrays
@@ -51,6 +57,8 @@ if TYPE_CHECKING:
 
 NOT_OF_VALUES = ("type", "not implemented", "NOT_IMPLEMENTED", NOT_REGISTERED)
 """What errors say that no other sizes or values of the samples mend."""
+ROOM = 10
+"""How much further apart than two calls of one process may be, those of two may."""
 
 
 def run(context: Context) -> Result:
@@ -77,27 +85,42 @@ def run(context: Context) -> Result:
         signature = observation.signature
         timed = write_timing_sample(context.folder.path, source, config, flatten, samples, signature)
         save(context.folder.path / "signature.json", signature)
-    after = source.digests()
+        after = source.digests()  # before the model is put back
     changing = changed(before, after)
     digest = fingerprint(after, changing) or digest_of_arrays(_profiled(context.folder, observation))
     data = {"fingerprint": digest, "changing": changing, "cases": plain(cases), **_facts(observation, source), **timed}
     data |= facts(context.suite.settings.config, named(own, config)) if own else {}
     artifact = context.artifact()
+    context.live.remember()
     message = "; ".join((*notes, *observation.misdeclared, *_caveats(observation, changing)))
     return Result(data, message, digest_of(artifact) if context.variant.file else "")
 
 
-def profiled_outputs(source: Source, suite: Suite) -> Arrays:
-    """Return what a live model gives for the sample that the source step took for profiling."""
-    signature = suite.folder.signature
-    feed = load_npz(suite.folder.path / profiling_batch(suite.folder), signature.inputs)
-    names, comparisons = [o.name for o in signature.outputs], suite.settings.config.comparisons
-    model = SourceModel(source, signature.input_tree, names, comparisons)
-    with source.preserved():
-        outputs = model(feed, "the profiling sample")
-    record = suite.folder.record("source")
+def other_outputs(context: Context, source: Source) -> str:
+    """Return how a live model differs from what the source step has seen on one sample; "" if it does not.
+
+    Processes may differ in the last bits (threads, alignment), so that the default tolerances judge. Outputs that
+    differed between two calls of one process are judged by the suite's own rules, with room for a third call.
+    """
+    folder, signature = context.folder, context.folder.signature
+    record = folder.record("source")
     assert record is not None
-    return {name: array for name, array in outputs.items() if name not in record.data["unchecked"]}
+    batch = profiling_batch(folder)
+    feed = load_npz(folder.path / batch, signature.inputs)
+    expected = load_npz(folder.path / FOLDERS[1] / batch.partition("/")[2], signature.outputs)
+    names, comparisons = [o.name for o in signature.outputs], context.suite.settings.config.comparisons
+    with source.preserved():
+        actual = SourceModel(source, signature.input_tree, names, comparisons)(feed, "the profiling sample")
+    told = {name: read(text) for name, text in record.data["computed_in"].items()}
+    own = rules_of(context, context.variant, signature, told)
+    functions = {} if record.data["bitwise"] else functions_of(context, context.variant, signature)
+    tight = {spec.name: default(spec.dtype, computed=told.get(spec.name)) for spec in signature.outputs}
+    rules = {n: _roomy(r) if not record.data["bitwise"] or r.kind == "unchecked" else tight[n] for n, r in own.items()}
+    return Repetition(rules, functions).problem(record.data["selection"]["profiling"], expected, actual)
+
+
+def _roomy(rule: Rule) -> Rule:
+    return replace(rule, atol=ROOM * rule.atol, rtol=ROOM * rule.rtol)
 
 
 def _profiled(folder: SuiteFolder, observation: Observation) -> Arrays:
