@@ -49,12 +49,14 @@ class Merged:
         holders: key -> names of the parts that have the artifact of this variant that counts.
         apart: part and key -> name of the machine whose own engine that part holds, beside the one that counts.
         conflicts: steps and artifacts about which the parts disagree, a line each.
+        notes: artifacts that differ and were both checked, so that either will do, a line each.
     """
 
     results: Results
     holders: dict[str, list[str]]
     apart: dict[tuple[str, str], str]
     conflicts: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def told_apart(packages: Iterable[tuple[str, Results, Mapping[str, JSON]]]) -> list[Part]:
@@ -82,9 +84,16 @@ def merge(parts: Sequence[Part]) -> Merged:
     parts = sorted(parts, key=lambda part: len(part.results.suite.provided))  # stable: in the order given otherwise
     digests, holders, differing = _artifacts(parts)
     apart = {(part.name, key): machine for part, key in differing if (machine := _builder(part.results, key))}
-    artifacts = [
-        _different(holders[key][0], part.name, key) for part, key in differing if (part.name, key) not in apart
-    ]
+    by_name = {part.name: part for part in parts}
+    artifacts, notes = [], []
+    for part, key in differing:
+        holder = by_name[holders[key][0]]
+        if (part.name, key) in apart:
+            continue
+        if _checked(holder.results, key) and _checked(part.results, key):
+            notes.append(_either(holder.name, part.name, key))
+        else:
+            artifacts.append(_different(holder.name, part.name, key))
     chosen, others, conflicts = [], [], []
     for outcomes in _by_step(parts).values():
         first, *rest = _ranked(_with_opinion(outcomes), digests)
@@ -101,7 +110,7 @@ def merge(parts: Sequence[Part]) -> Merged:
         machines={name: machine for one in every for name, machine in one.machines.items()},
         others=(*others, *(o for one in every for o in one.others)),
     )
-    return Merged(results, holders, apart, (*artifacts, *conflicts))
+    return Merged(results, holders, apart, (*artifacts, *conflicts), tuple(notes))
 
 
 def _renamed(results: Results, names: Mapping[str, str], machines: Mapping[str, JSON]) -> Results:
@@ -143,6 +152,17 @@ def _builder(results: Results, key: str) -> str:
     """Return the machine that built an engine, which is of no use on the other machines; "" of any other artifact."""
     made = results.made(key)
     return str(made.data[MACHINE]) if made and bound.recorded(made, key) else ""
+
+
+def _checked(results: Results, key: str) -> bool:
+    """Whether an artifact passed wherever it was compared with the source, and was compared."""
+    checks = [o for o in results.outcomes if o.step == "correctness" and o.key == key]
+    ran = [outcome for outcome in checks if outcome.status is not Status.SKIPPED]
+    return bool(ran) and all(outcome.passed for outcome in ran)
+
+
+def _either(first: str, second: str, key: str) -> str:
+    return f"{key}: {first} and {second} made different files, which were both checked; that of {first} was taken"
 
 
 def _different(first: str, second: str, key: str) -> str:

@@ -193,18 +193,21 @@ def test_a_step_with_two_outcomes_is_a_conflict_and_nothing_is_written(part: Par
     }
 
 
-def test_two_files_of_one_format_are_a_conflict(part: Part, tmp_path: Path) -> None:
+@pytest.mark.parametrize("checked", [True, False])
+def test_of_two_files_of_one_format_one_is_taken_if_both_were_checked(
+    part: Part, tmp_path: Path, checked: bool
+) -> None:
     def another(folder: Path) -> None:
         (folder / "onnx" / "model.onnx").write_bytes(b"another")
         (folder / "onnx" / "model.onnx.data").write_bytes(b"its weights")
 
-    steps = [SOURCE, replace(EXPORT, digest="b" * 64), replace(ON_CPU[2], digest="b" * 64)]
+    steps = [SOURCE, replace(EXPORT, digest="b" * 64), *[replace(ON_CPU[2], digest="b" * 64)] * checked]
     packages = part("cpu", ON_CPU), part("other", steps, change=another)
 
     ran = command("merge", *packages, "-o", "all.nav", "--keep-conflicts")
 
-    assert "conflict: onnx: cpu and other made different files" in ran.out
-    assert ran.code == 1
+    assert f"{'note' if checked else 'conflict'}: onnx: cpu and other made different files" in ran.out
+    assert ran.code == (0 if checked else 1)
     with open_package(tmp_path / "all.nav") as package:
         assert package.files()["onnx/model.onnx"] == DIGEST
         assert "onnx/model.onnx.data" not in package.files()
