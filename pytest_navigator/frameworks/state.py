@@ -30,9 +30,11 @@ LARGEST = 16 * 2**20
 
 MAPPINGS = (OrderedDict, defaultdict, dict)
 SEQUENCES = (list, deque)
-SAVED: dict[type[Any], str] = (
-    dict.fromkeys(MAPPINGS, "_mapping") | dict.fromkeys(SEQUENCES, "_sequence") | {set: "_set"}
-)
+SAVED: dict[type[Any], str] = {
+    **dict.fromkeys(MAPPINGS, "_mapping"),
+    **dict.fromkeys(SEQUENCES, "_sequence"),
+    set: "_set",
+}
 PLAIN = (str, bytes, int, float, complex, bool, type(None), range, slice)
 CLOSED = (type, types.ModuleType, types.BuiltinFunctionType, types.GeneratorType, types.CodeType, types.FrameType)
 """What is nobody's state, or cannot be looked into."""
