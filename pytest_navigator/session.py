@@ -149,6 +149,8 @@ class Session:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what is selected. Start the child early: its imports overlap the source step and the first export."""
+        if self.run.problem:
+            return  # pytest comes by here on its way out, and what is wrong may be the settings that a suite has
         self.run.selected = generation.selected(self.run, session.items)
         if not session.config.option.collectonly and any(generation.is_ours(item) for item in session.items):
             release(variant.parameters for s in self.run.suites.values() for variant in s.matrix.variants.values())
