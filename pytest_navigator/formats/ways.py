@@ -12,7 +12,9 @@ from typing import TypeVar
 
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
+from pytest_navigator.isolation.breakdowns import DEFECT
 from pytest_navigator.isolation.breakdowns import broke_down
+from pytest_navigator.reporting.printable import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +69,7 @@ class Made(Generic[T]):
     @property
     def note(self) -> str:
         """What there is to know of a second choice; "" of a first one."""
-        reasons = "; ".join(f"{engine} did not: {shortened(text)}" for engine, text in self.declined.items())
+        reasons = "; ".join(f"{engine} did not: {bounded(text, LONGEST)}" for engine, text in self.declined.items())
         return f"made by {self.engine}; {reasons}" if reasons else ""
 
 
@@ -98,15 +100,10 @@ def chosen(variant: Variant, way: Way) -> Variant:
 
 
 def declines(error: StepFailed | Unavailable) -> bool:
-    """Whether an exporter says that it cannot make this model, rather than that this machine did not bear it."""
-    if isinstance(error, Unavailable):
+    """Whether there is no artifact without that this machine did not bear it; a defect of ours is one of one way."""
+    if isinstance(error, Unavailable) or error.kind == DEFECT:
         return True
     return not broke_down(error.kind, error.message, error.detail)
-
-
-def shortened(text: str, longest: int = LONGEST) -> str:
-    """Return a reason that fits into a line beside others."""
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def _unfit(way: Way, errors: dict[str, StepFailed | Unavailable]) -> bool:
@@ -122,7 +119,7 @@ def _after(error: StepFailed | Unavailable, before: dict[str, StepFailed | Unava
     """Return the error of a way that others have been tried before."""
     if not before or not isinstance(error, StepFailed):
         return error
-    reasons = "; ".join(f"{engine} did not make it: {shortened(_message(e))}" for engine, e in before.items())
+    reasons = "; ".join(f"{engine} did not make it: {bounded(_message(e), LONGEST)}" for engine, e in before.items())
     return StepFailed(f"{error.message}; before that, {reasons}", error.detail, error.kind, error.data)
 
 
@@ -135,12 +132,13 @@ def _none(ways: Ways, errors: dict[str, StepFailed | Unavailable]) -> Exception:
     message = "; ".join([first[1].message, *_also(first[1].message, rest), *_offered(ways.others)])
     detail = "\n".join(f"{engine}:\n{error.detail}" if rest else error.detail for engine, error in failed.items())
     declined = {"declined": {engine: _message(error) for engine, error in errors.items()}} if len(errors) > 1 else {}
-    return StepFailed(message, detail, first[1].kind, {**first[1].data, **declined})
+    kind = DEFECT if any(error.kind == DEFECT for error in failed.values()) else first[1].kind
+    return StepFailed(message, detail, kind, {**first[1].data, **declined})
 
 
 def _also(first: str, rest: Sequence[tuple[str, StepFailed]]) -> list[str]:
     return [
-        f"{engine} says the same" if error.message == first else f"by {engine}: {shortened(error.message)}"
+        f"{engine} says the same" if error.message == first else f"by {engine}: {bounded(error.message, LONGEST)}"
         for engine, error in rest
     ]
 

@@ -19,6 +19,8 @@ from pytest_navigator.frameworks.base import Source
 from pytest_navigator.frameworks.state import numpy_array
 from pytest_navigator.frameworks.state import restored
 from pytest_navigator.frameworks.state import unchanged
+from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.reporting.printable import text_of
 from pytest_navigator.reproduce.jax_model import arrays
 from pytest_navigator.reproduce.jax_model import filled
 from pytest_navigator.reproduce.jax_model import parameter_of
@@ -161,8 +163,17 @@ class JaxSource(Source):
         return [argument.name for argument in arguments if argument.kind in kinds]
 
     def call(self, args: Sequence[object], kwargs: dict[str, object]) -> object:
-        """Run one inference as the user wrote it: compiled only if the model itself is."""
-        return self.function()(*args, **kwargs)
+        """Run one inference as the user wrote it: compiled only if the model itself is.
+
+        Raises:
+            SourceError: it is what jax.vmap gives, and maps what it is called with over an axis that this has not.
+        """
+        try:
+            return self.function()(*args, **kwargs)
+        except ValueError as error:
+            if hint := _vmap_hint(self.model, text_of(error), kwargs):
+                raise SourceError(f"{one_line(error)}; {hint}") from error
+            raise
 
     def device(self) -> str:
         """The device of the parameters; without any, the one that JAX takes by default."""
@@ -227,6 +238,25 @@ def _problem(model: Any) -> str:
     if function is not model and not hasattr(function, "apply") and parameter_of(function) is None:
         return "a function without an argument for its parameters"
     return ""
+
+
+def _vmap_hint(function: Any, text: str, kwargs: Mapping[str, object]) -> str:
+    """Return what to write for a function of jax.vmap that maps its parameters; "" for any other error."""
+    if not text.startswith("vmap ") or not _vmapped(function) or (name := parameter_of(function)) is None:
+        return ""
+    names = inspect.signature(function).parameters
+    axes = ", ".join("None" if each == name else "0" for each in names)
+    if kwargs:
+        return (
+            "jax.vmap maps every keyword argument over axis 0, and a dict in a sample is keyword arguments: let the "
+            f"loader give tuples, ({', '.join(each for each in names if each != name)},), with in_axes=({axes})"
+        )
+    return f"jax.vmap maps {name!r} as well unless it is told not to: jax.vmap(function, in_axes=({axes}))"
+
+
+def _vmapped(function: Any) -> bool:
+    """Whether a function comes from jax.vmap, compiled or not: JAX leaves no other mark than its own docstring."""
+    return str(getattr(function, "__doc__", "")).startswith("Vectorized version of ")
 
 
 def _training(tree: object) -> list[tuple[str, object]]:

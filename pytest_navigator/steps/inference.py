@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
@@ -58,6 +59,11 @@ ROW_HINT = (
 ROW_HINT_YAML = (
     "; an input that has no batch is to be named in --nav-config, unbatched: [...]; where one has it on another axis "
     "than the others, batch_dim: null"
+)
+
+TOO_MANY = (
+    "; a tuple or list is the positional arguments, {} here: leave out what the model does not take "
+    "(return [x for x, label in loader] leaves out a label), or put it into pytest_navigator.Call(...)"
 )
 
 DRAWS = "switch off what is random in it (dropout, sampling), "
@@ -139,7 +145,7 @@ class SourceModel:
             raise SourceError(f"{place}: {error}") from None
         except Exception as error:
             text = str(error) if isinstance(error, NavigatorError) else causes.one_line(error)
-            hint = self._hint(error, len(call.args)) or self._row_hint(arrays, place)
+            hint = self._hint(error, call, text) or self._row_hint(arrays, place)
             raise InferenceError(f"the model raised on {place}: {text}{hint}") from error
         tree, outputs = flatten_output(raw, self.names, framework, taken=arrays.keys())
         if self.tree is None:
@@ -156,14 +162,26 @@ class SourceModel:
             return self.row_hint
         return OWN_CALL if self.row_hint == ROW_HINT else ""
 
-    def _hint(self, error: Exception, given: int) -> str:
-        """Say what may be wrong with a sample of more values than the model takes: (x, y) of a training loader."""
-        if not isinstance(error, TypeError) or given <= len(self.source.parameter_names()):
-            return ""
-        return (
-            f"; a tuple or list is the positional arguments, {given} here: leave out what the model does not take "
-            "(return [x for x, label in loader] leaves out a label), or put it into pytest_navigator.Call(...)"
-        )
+    def _hint(self, error: Exception, call: Call, text: str) -> str:
+        """Say what may be wrong with a sample that is called in another way than the model takes it."""
+        names = self.source.parameter_names()
+        if hint := _keyword_hint(text, call, names):
+            return hint
+        return TOO_MANY.format(len(call.args)) if isinstance(error, TypeError) and len(call.args) > len(names) else ""
+
+
+def _keyword_hint(text: str, call: Call, names: Sequence[str]) -> str:
+    """Say what a dict in a sample stands for, where the model has no parameter of a key."""
+    refused = re.search(r"keyword argument '?(\w+)", text)
+    if not refused or refused[1] not in call.kwargs or refused[1] in names:
+        return ""
+    unknown = ", ".join(repr(key) for key in call.kwargs if key not in names)
+    taken = f"those of the model ({', '.join(names)})" if names else "those that the model has"
+    own = "sample" if not call.args else f"{'..., ' * len(call.args)}the_dict"
+    return (
+        f"; a dict in a sample is keyword arguments, and no parameter is called {unknown}: use {taken} as keys, or, "
+        f"where the model takes the dict itself, let the loader give pytest_navigator.Call({own})"
+    )
 
 
 class Told:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from blackbox import words
+from model_files import classifier
 from model_files import constant
 from model_files import expand
 from model_files import linear
@@ -201,6 +202,17 @@ def test_a_model_without_inputs(pytester: pytest.Pytester, source_error: Callabl
 def test_something_else_than_tensors(pytester: pytest.Pytester, source_error: Callable[..., str]) -> None:
     sequence(pytester.path / "model.onnx")
     assert source_error("--nav-model=model.onnx") == "input 'x' is a sequence: only models of tensors can be checked"
+
+
+def test_the_dicts_of_a_classifier_are_told_how_to_leave_out(
+    pytester: pytest.Pytester, source_error: Callable[..., str]
+) -> None:
+    classifier(pytester.path / "model.onnx")
+    assert source_error("--nav-model=model.onnx") == (
+        "output 'output_probability' is a sequence of maps: only models of tensors can be checked; ZipMap makes it of "
+        "the tensor 'probabilities', for users of Python's dicts: write the file without it (skl2onnx: "
+        "options={\"zipmap\": False}; onnxmltools: zipmap=False), or make 'probabilities' the output in its place"
+    )
 
 
 @pytest.mark.parametrize(

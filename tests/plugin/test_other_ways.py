@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,3 +140,43 @@ def test_one_time_limit_holds_for_both(two: Callable[..., Path], nav: Nav) -> No
     two("decline", "hang")
     result = nav("-rfx", "--nav-timeout=2", formats="fake")
     result.stdout.fnmatch_lines(["*no answer within * before that, first did not make it: the first one has no*"])
+
+
+SECOND_CHOICE = """
+import torch, pytest
+from model import build
+from pytest_navigator import NavConfig
+
+nav_model = pytest.fixture(scope="session")(build)
+nav_config = NavConfig(formats=["onnx"])
+
+@pytest.fixture(scope="session")
+def nav_dataloader():
+    return [torch.randn(batch, 5) for batch in (1, 3)]
+"""
+
+
+def test_the_script_of_a_second_choice_repeats_that_one(pytester: pytest.Pytester, nav: Nav) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytester.makepyfile(
+        model="import torch\n\ndef build():\n    return torch.jit.script(torch.nn.Linear(5, 7)).eval()\n"
+    )
+    pytester.makeconftest(SECOND_CHOICE)
+    pytester.syspathinsert()
+    result = nav("-v", formats="")
+    assert words(result)["test_export[onnx]"] == "PASSED"
+    result.stdout.fnmatch_lines(
+        ["note: export.onnx: made by trace; dynamo did not: torch.export does not take Script*"]
+    )
+
+    (script,) = pytester.path.glob("navigator_workspace/*/onnx/reproduce_export.py")
+    made, again = script.with_name("model.onnx"), pytester.path / "again.onnx"
+    environment = {**os.environ, "PYTHONPATH": str(pytester.path)}
+    command = [sys.executable, str(script), "--model", "model:build", "--output", str(again)]
+    folder = script.parents[1]
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "dynamo=False" in script.read_text(encoding="utf-8")
+    nodes = [[node.op_type for node in onnx.load(path).graph.node] for path in (made, again)]
+    assert nodes[0] == nodes[1]
