@@ -33,6 +33,7 @@ from pytest_navigator.planning.matrix import Step
 from pytest_navigator.profiling.benchmark import prepare as prepare_benchmark
 from pytest_navigator.reporting.report import properties
 from pytest_navigator.reporting.report import short_path
+from pytest_navigator.run import UNASKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,7 +213,8 @@ def _check_cells(run: Run) -> None:
     if suites and not any(suite.matrix.cells for suite in suites):
         text = f"there is no runner left to check {suites[0].nodeid} with: {filters(suites[0].settings)}"
         raise ConfigError(text + _not_made(suites[0], run))
-    if problem := needless([(suite.settings, suite.matrix) for suite in suites], run.registry):
+    unasked = run.config.stash.get(UNASKED, frozenset())
+    if problem := needless([(suite.settings, suite.matrix) for suite in suites], run.registry, unasked):
         raise ConfigError(problem)
 
 

@@ -44,11 +44,17 @@ CHOOSES: dict[str, Callable[..., bool]] = {
 """Setting -> whether one of its values chooses anything of a suite."""
 
 
-def needless(suites: Sequence[tuple[Settings, Matrix]], registry: Registry) -> str:
-    """Return the first value that chooses nothing in any suite for which it holds, with its setting; "" for none."""
+def needless(
+    suites: Sequence[tuple[Settings, Matrix]], registry: Registry, unasked: Collection[str] = frozenset()
+) -> str:
+    """Return the first value that chooses nothing in any suite for which it holds, with its setting; "" for none.
+
+    Args:
+        unasked: names of formats in the settings that nobody has asked for by name.
+    """
     for option in CHOOSES:
         for settings, _ in suites:
-            for value in _values(option, settings, registry):
+            for value in (v for v in _values(option, settings, registry) if v not in unasked):
                 same = [m for s, m in suites if value in _values(option, s, registry)]
                 if not any(CHOOSES[option](value, matrix) for matrix in same):
                     return f"{with_origin(settings, option)}: {_why(option, value)}"

@@ -73,8 +73,10 @@ def untried(results: Results) -> list[str]:
     """Return a line for each setting of which nothing that it asks for was checked: all of it was skipped or declined.
 
     Of several names in one setting, those that this machine cannot check are skips, as long as another one was checked.
-    A run that left out some of it says nothing about it.
+    A run that left out some of it says nothing about it, nor does one whose model or loader calls `pytest.skip`.
     """
+    if results.source and results.source.status is Status.SKIPPED:
+        return []
     return [line for name in CHOSEN if (line := _untried(name, results))]
 
 

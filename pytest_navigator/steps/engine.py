@@ -207,7 +207,10 @@ def _through(error: Exception) -> BaseException | None:
     """Return the user's or a library's own exception, None for what is an outcome and nothing else."""
     if isinstance(error, Unavailable | NotApplicable):
         return None
-    return error.__cause__ if isinstance(error, NavigatorError) else error
+    cause: BaseException | None = error
+    while isinstance(cause, NavigatorError):  # the last of several ways says what the first one raised
+        cause = cause.__cause__
+    return cause
 
 
 def _log(context: Context, detail: str) -> None:

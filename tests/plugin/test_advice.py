@@ -37,8 +37,9 @@ def test_a_model_that_counts_its_calls_is_not_called_random(project: Project, na
 
 
 def test_what_a_nav_config_would_say_is_said_for_nav_config_yaml_where_that_is_used(
-    pytester: pytest.Pytester, nav: Nav, failed: Failed
+    pytester: pytest.Pytester, nav: Nav, failed: Failed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
     values = [h.make_tensor_value_info(name, T.FLOAT, ["n", 2]) for name in ("x", "y")]
     graph = h.make_graph([h.make_node("Log", ["x"], ["y"])], "graph", values[:1], values[1:])
     onnx.save(h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=9), pytester.path / "log.onnx")
@@ -55,7 +56,7 @@ def test_an_output_that_a_file_declares_wrongly_is_a_note(pytester: pytest.Pytes
     onnx.save(h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=9), pytester.path / "model.onnx")
     result = nav("--nav-model=model.onnx", formats="")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["note: *output 'y' has the shape (batch, 4), the file declares (n, 5)*"])
+    result.stdout.fnmatch_lines(["note: *output 'y' has the shape (n, 4), the file declares (n, 5)*"])
 
 
 OPERATORS = """
