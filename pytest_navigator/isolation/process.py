@@ -106,7 +106,7 @@ class Process:
         self._oom_kills = _oom_kills()
         for part in message:
             self.connection.send_bytes(part)
-        return self._receive(timeout, f"no answer within {timeout:g} s" if timeout is not None else "")
+        return self._receive(timeout, f"no answer within {timeout:.3g} s" if timeout is not None else "")
 
     def end(self, grace: float) -> None:
         """End the child and everything that it started; an idle child ends by itself within `grace` s."""

@@ -177,18 +177,29 @@ def problem(status: dict[str, Plain]) -> str:
     except BaseValidationError as error:
         return first_problem(error)
     wrong = found.pytest_navigator.problem() if found.pytest_navigator else ""
-    return f"$.pytest_navigator.{wrong}" if wrong else _models_problem(found.models_status)
+    return f"$.pytest_navigator.{wrong}" if wrong else _models_problem(found.models_status, _others(status))
 
 
-def _models_problem(models: dict[str, ModelStatus]) -> str:
-    """Return the first artifact that is another one twice, or made from one that is not there or from itself."""
+def _others(status: dict[str, Plain]) -> set[str]:
+    """Return the keys of the formats that Model Navigator cannot read, which stand elsewhere."""
+    own = status.get("pytest_navigator")
+    models = own.get("models_status") if isinstance(own, dict) else None
+    return set(models) if isinstance(models, dict) else set()
+
+
+def _models_problem(models: dict[str, ModelStatus], others: set[str]) -> str:
+    """Return the first artifact that is another one twice, or made from one that is not there or from itself.
+
+    Args:
+        others: keys of what is there beside these.
+    """
     if len(models) > MOST_FORMATS:
         return f"$.models_status: {len(models)} are more than {MOST_FORMATS}"
     parents = {model.model_config.key: model.model_config.parent_key for model in models.values()}
     for name, model in models.items():
         key, above = model.model_config.key, model.model_config.parent_key
         where = f"$.models_status[{name!r}]"
-        if above is not None and above not in parents:
+        if above is not None and above not in parents and above not in others:
             return f"{where}.model_config.parent_key: {above!r} is no format of the package"
         if in_circle(key, parents):
             return f"{where}.model_config.parent_key: {above!r} is made from {key!r} itself"

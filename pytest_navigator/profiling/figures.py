@@ -52,7 +52,7 @@ def rounded(value: float, spread: float) -> str:
     """
     if not math.isfinite(value):
         return str(value)
-    if not spread > 0:
+    if not 0 < spread < math.inf:
         return format(Decimal(f"{value:.{MOST}g}"), "f")
     digits = min(MOST, max(FEWEST, math.floor(-math.log10(spread)) + 1))
     return format(Decimal(f"{value:.{digits - 1}e}"), "f")

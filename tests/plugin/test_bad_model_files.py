@@ -130,7 +130,9 @@ def test_an_opset_or_a_version_that_is_newer_than_the_runtime(
     )
     linear(pytester.path / "ir.onnx", ir_version=99)
     message = source_error("--nav-model=ir.onnx")
-    assert fits(message, "*the file has IR version 99, this version takes none above *update onnxruntime")
+    assert fits(
+        message, "*the file has IR version 99, this version takes none above *; it loads when it is saved with *"
+    )
 
 
 def test_an_unknown_operator_says_how_to_name_its_library_and_lets_others_run(
@@ -189,8 +191,7 @@ def test_numbers_that_the_model_does_not_take_are_called_random(
     assert fits(
         source_error("--nav-model=model.onnx", "--nav-config=nav.yaml"),
         "the model raised on sample 0: InvalidArgument: Non-zero status code *invalid expand shape; the samples are "
-        "random: say what the model takes in value_ranges and max_shapes of --nav-config, or give the run a "
-        "nav_dataloader",
+        "random: say what the model takes in value_ranges of --nav-config, or give the run a nav_dataloader",
     )
 
 
