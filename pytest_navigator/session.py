@@ -22,6 +22,7 @@ from pytest_navigator.collecting import foreign_reports
 from pytest_navigator.collecting import generation
 from pytest_navigator.collecting import verification
 from pytest_navigator.collecting.item import OUTCOME
+from pytest_navigator.collecting.last_failed import LastFailed
 from pytest_navigator.configuration.options import run_options
 from pytest_navigator.configuration.settings import config_lines
 from pytest_navigator.devices.assignment import release
@@ -67,6 +68,7 @@ def start(config: pytest.Config) -> None:
         run = Run.start(config, options)
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(Controller(config, run), "navigator-controller")
+            config.pluginmanager.register(LastFailed(), "navigator-lastfailed")
         else:
             run.id = config.workerinput[RUN_ID]
         if run.named:
@@ -311,7 +313,7 @@ class Controller:
         """Print one section: a row per format and runtime, the best, the skips, the package."""
         if self.run.problem and config.pluginmanager.hasplugin("dsession"):  # without xdist, pytest says it
             terminalreporter.write_line(f"ERROR: {bounded(printable(str(self.run.problem)), LINE)}", red=True)
-        if self.written:
+        if self.written or (self.run.hints and not config.option.collectonly):
             terminalreporter.write_sep("=", "navigator")
             blocks = ["\n".join(written.lines) for written in self.written]
             # One by one: of what the terminal's encoding lacks, pytest escapes the whole text, its ends of lines too.

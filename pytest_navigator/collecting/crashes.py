@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.collecting.last_failed import tell_last_failed
 from pytest_navigator.package import read_results
 from pytest_navigator.planning.matrix import Step
 from pytest_navigator.records import Outcome
@@ -34,7 +35,9 @@ def blame(report: pytest.TestReport, worker: str, run: Run) -> None:
         for step in folder.unfinished():
             note = folder.noted(step)
             if note.data.get("worker") == worker:
-                _tell(report, folder.bury(step), note.data["asked"], folder, run)
+                found = folder.bury(step)
+                _tell(report, found, note.data["asked"], folder, run)
+                tell_last_failed(report, found, folder)
                 return
 
 

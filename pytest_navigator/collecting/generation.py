@@ -23,7 +23,10 @@ from pytest_navigator.collecting.collection import plugin_models
 from pytest_navigator.collecting.collection import reads_package
 from pytest_navigator.collecting.collection import visible_models
 from pytest_navigator.collecting.item import suite_of
+from pytest_navigator.collecting.last_failed import runs_last_failed
+from pytest_navigator.collecting.last_failed import tell_last_failed
 from pytest_navigator.collecting.verification import collected
+from pytest_navigator.configuration.options import suite_settings
 from pytest_navigator.configuration.settings import filters
 from pytest_navigator.configuration.settings import too_short
 from pytest_navigator.errors import ConfigError
@@ -134,7 +137,7 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         run.hints += run.named.notes(run.config) if run.named else []
         run.hints += dict.fromkeys(filter(None, (too_short(suite.settings) for suite in run.suites.values())))
         if not ours and not session.testsfailed:  # pytest tells what could not be collected
-            run.note(_nothing_collected(run))
+            _tell_nothing_collected(run, items)
         if ours and not run.config.option.collectonly:
             run.write_manifests(collected(ours, run))
 
@@ -251,6 +254,16 @@ def _check_loader(item: pytest.Function) -> None:
         )
 
 
+def _tell_nothing_collected(run: Run, items: list[pytest.Item]) -> None:
+    """Refuse a run that checks no model, unless who chose single tests of his own has left it out, and it may be."""
+    single = any("::" in argument for argument in run.config.args)
+    if items and (single or runs_last_failed(run.config)) and not suite_settings(run.config, None).require:
+        who = "the arguments name" if single else "--lf runs"
+        run.hints.append(f"note: no model is checked: {who} other tests only")
+    else:
+        run.note(_nothing_collected(run))
+
+
 def _nothing_collected(run: Run) -> str:
     flag = "--nav-package" if run.options.package is not None else "--nav"
     if run.named:
@@ -289,6 +302,8 @@ def prepare(item: pytest.Function) -> None:
 
 def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome | None, run: Run) -> None:
     """Point a generated test's report at the user's file; add figures to junit's properties, its log to an xfail."""
+    if outcome is not None:
+        tell_last_failed(report, outcome, suite_of(item, run).folder)
     if item.getparent(SuiteNode) is None:
         path, line, _ = item.reportinfo()
         _point_skip_to(report, str(path), (line or 0) + 1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.collecting.collection import NO_LOADER
+from pytest_navigator.collecting.item import OUTCOME
 from pytest_navigator.collecting.item import suite_item
 from pytest_navigator.collecting.item import suite_of
 from pytest_navigator.planning.matrix import Step
@@ -48,7 +49,7 @@ class Fixtures:
         item = suite_item(request)
         key, runtime = request.param
         runner = item.runner(key, runtime)
-        found = item.outcome(Step("correctness", key, runner))
+        found = request.node.stash[OUTCOME] = item.outcome(Step("correctness", key, runner))
         if found.status is Status.SKIPPED:
             pytest.skip(one_line(found.message))
         if not found.passed:
@@ -63,7 +64,7 @@ class Fixtures:
         from pytest_navigator.collecting.proxies import SourceProxy
 
         item = suite_item(request)
-        found = item.outcome(Step("source"))
+        found = request.node.stash[OUTCOME] = item.outcome(Step("source"))
         if not found.passed:
             pytest.skip(f"source {found.status.value}: {one_line(found.message)}")
         if package := item.suite.place.package:
