@@ -110,6 +110,8 @@ class Run:
     termination: Termination = field(default_factory=Termination)
     seen: dict[str, Callable[[], object]] = field(default_factory=dict)
     """The node of a suite -> its model that this process last knew for the source step's."""
+    raised: dict[tuple[str, str], BaseException] = field(default_factory=dict)
+    """The node of a suite and a step's id -> where `--pdb` stops in the step's own test."""
     _child: Child | None = None
     _matrices: dict[tuple[str, int], tuple[Matrix, Settings]] = field(default_factory=dict)
 

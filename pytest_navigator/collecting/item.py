@@ -93,6 +93,8 @@ class SuiteItem:
     def _raise(self, found: Outcome) -> None:
         if found.status is Status.FAILED:
             self.suite.folder.write(replace(found, data={**found.data, REPORTED: True}))
+            if error := self.run.raised.pop((self.suite.nodeid, found.id), None):
+                raise error
             folder = short_path(self.suite.folder.path, self.run.config.invocation_params.dir)
             pytest.fail(failure_text(found, folder), pytrace=False)
         if found.status is Status.XFAILED:

@@ -49,6 +49,11 @@ def one_line(error: BaseException) -> str:
     return bounded(text if known else f"{text} (caused by {cause})", LINE)
 
 
+def innermost(error: BaseException) -> BaseException:
+    """Return what an error was raised from in the first place; itself, if from nothing."""
+    return _chain(error)[-1]
+
+
 def unwrapped(text: str) -> str:
     """Return an error of Keras as its cause, with the layer; one of ONNX Runtime without its code."""
     found = KERAS.search(text)

@@ -95,8 +95,10 @@ def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = Fal
         found = folder.write(found)
         if run.options.resume and step.step == "source" and found.passed:
             take_over(context)
-    if error is not None:
+    if error is not None and debugging():
         raise error  # not where it was caught: its own cause and context would be others
+    if error is not None:
+        run.raised[suite.nodeid, step.id] = error  # for the step's own test, whichever test has made it run
     if again and found.passed:
         for skipped in [o for o in folder.outcomes() if o.cause == step.id]:
             folder.forget(skipped.id)
@@ -125,7 +127,7 @@ def _run(context: Context, *, again: bool) -> Attempt:
         context.folder.finish(context.step.id)
         free()
     found = with_script(found, context.folder.path)
-    told = {REPORTED: True} if error is not None else {}
+    told = {REPORTED: True} if error is not None and debugging() else {}
     return replace(found, data={**found.data, **own, **told}), error
 
 
@@ -161,7 +163,7 @@ def _attempt(context: Context) -> Attempt:
             result = STEPS[step.step](context)
     except Exception as error:
         found = _outcome_of(context, error)
-        return replace(found, message=_advised(context, found.message)), _through(error) if debugging() else None
+        return replace(found, message=_advised(context, found.message)), _through(context, found, error)
     passed = _empty(step, Status.PASSED, message=result.message, digest=result.digest, data=result.data)
     return replace(passed, identity=identity_of(context)), None
 
@@ -203,14 +205,21 @@ def _advised(context: Context, message: str) -> str:
     return f"{message} (in a nav_config, which is read where there is no --nav-config)"
 
 
-def _through(error: Exception) -> BaseException | None:
-    """Return the user's or a library's own exception, None for what is an outcome and nothing else."""
+def _through(context: Context, found: Outcome, error: Exception) -> BaseException | None:
+    """Return the user's or a library's own exception for who debugs, None for what is an outcome and nothing else."""
     if isinstance(error, Unavailable | NotApplicable):
         return None
-    cause: BaseException | None = error
-    while isinstance(cause, NavigatorError):  # the last of several ways says what the first one raised
-        cause = cause.__cause__
-    return cause
+    if debugging():
+        return _raised(error)
+    if context.run.config.getoption("usepdb", False) and found.status is Status.FAILED:
+        root = causes.innermost(error)  # an exporter's own error leads away from the line of the model
+        return None if isinstance(root, NavigatorError) else root
+    return None
+
+
+def _raised(error: BaseException | None) -> BaseException | None:
+    """Return what somebody else raised: the last of several ways says what the first one did."""
+    return _raised(error.__cause__) if isinstance(error, NavigatorError) else error
 
 
 def _log(context: Context, detail: str) -> None:
