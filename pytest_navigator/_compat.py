@@ -100,7 +100,8 @@ class PlantedModule(pytest.Module):
     """A module node of a file that is not imported: what would be in it is made.
 
     Its file (a model, or the folder of one) may be anywhere; the node id of one outside of the rootdir is its path,
-    which pytest would leave out.
+    which pytest would leave out. VS Code's plugin cuts the id of a parametrized test at ".py", and without one shows no
+    test of anybody's; it takes the file from the node's path, and the rest of the id as it is.
     """
 
     content: object
@@ -112,8 +113,12 @@ class PlantedModule(pytest.Module):
     @classmethod
     def planted_at(cls, path: Path, parent: pytest.Collector, content: object) -> Self:
         """Return the node of a file."""
-        outside: dict[str, Any] = {} if path.is_relative_to(parent.config.rootpath) else {"nodeid": _nodeid_of(path)}
-        node: Self = cls.from_parent(parent, path=path, **outside)
+        root = parent.config.rootpath
+        inside = path.is_relative_to(root)
+        text = path.relative_to(root).as_posix() if inside else str(path)
+        cut = parent.config.pluginmanager.hasplugin("vscode_pytest") and ".py" not in text
+        own: dict[str, Any] = {"nodeid": _nodeid_of(f"{text}.py" if cut else text)} if cut or not inside else {}
+        node: Self = cls.from_parent(parent, path=path, **own)
         node.content = content
         return node
 
@@ -121,12 +126,12 @@ class PlantedModule(pytest.Module):
         return self.content
 
 
-def _nodeid_of(path: Path) -> object:
+def _nodeid_of(path: str) -> object:
     try:
         from _pytest.nodeid import NodeId  # pytest 9.2
     except ImportError:
-        return str(path)
-    return NodeId(path=str(path))
+        return path
+    return NodeId(path=path)
 
 
 def collect_too(config: pytest.Config, paths: Iterable[Path]) -> None:

@@ -49,7 +49,7 @@ class Merged:
         holders: key -> names of the parts that have the artifact of this variant that counts.
         apart: part and key -> name of the machine whose own engine that part holds, beside the one that counts.
         conflicts: steps and artifacts about which the parts disagree, a line each.
-        notes: artifacts that differ and were both checked, so that either will do, a line each.
+        notes: of which artifacts one was taken, a line each.
     """
 
     results: Results
@@ -84,20 +84,16 @@ def merge(parts: Sequence[Part]) -> Merged:
     parts = sorted(parts, key=lambda part: len(part.results.suite.provided))  # stable: in the order given otherwise
     digests, holders, differing = _artifacts(parts)
     apart = {(part.name, key): machine for part, key in differing if (machine := _builder(part.results, key))}
-    by_name = {part.name: part for part in parts}
-    artifacts, notes = [], []
-    for part, key in differing:
-        holder = by_name[holders[key][0]]
-        if (part.name, key) in apart:
-            continue
-        if _checked(holder.results, key) and _checked(part.results, key):
-            notes.append(_either(holder.name, part.name, key))
-        else:
-            artifacts.append(_different(holder.name, part.name, key))
+    named = {part.name: part for part in parts}
+    files = [(named[holders[key][0]], part, key) for part, key in differing if (part.name, key) not in apart]
+    taken = [pair for pair in files if _may_stand(*pair)]
+    artifacts = [_different(*pair) for pair in files if pair not in taken]
+    foreign = {(part.name, key) for _, part, key in taken}
     chosen, others, conflicts = [], [], []
     for outcomes in _by_step(parts).values():
         first, *rest = _ranked(_with_opinion(outcomes), digests)
-        chosen.append(first)
+        standing = not (first.step == "correctness" and (first.data[MACHINE], first.key) in foreign)
+        (chosen if standing else others).append(first)
         others += rest
         if first.step != "source" and _disagree([first, *rest]):
             conflicts.append(_conflict([first, *rest]))
@@ -110,7 +106,7 @@ def merge(parts: Sequence[Part]) -> Merged:
         machines={name: machine for one in every for name, machine in one.machines.items()},
         others=(*others, *(o for one in every for o in one.others)),
     )
-    return Merged(results, holders, apart, (*artifacts, *conflicts), tuple(notes))
+    return Merged(results, holders, apart, (*artifacts, *conflicts), tuple(_taken(*pair) for pair in taken))
 
 
 def _renamed(results: Results, names: Mapping[str, str], machines: Mapping[str, JSON]) -> Results:
@@ -132,20 +128,34 @@ def _free(name: str, machine: Mapping[str, JSON], known: Mapping[str, Mapping[st
 
 
 def _artifacts(parts: Sequence[Part]) -> tuple[dict[str, str], dict[str, list[str]], list[tuple[Part, str]]]:
-    """Return each variant's digest that counts, who holds it, and who holds another one of which variant."""
+    """Return each variant's digest that counts, who holds it, and who holds another one of which variant.
+
+    The one that most runners found to be right counts, the first of several.
+    """
+    held = [(part, v.key, d) for part in parts for v in part.results.suite.variants if (d := _digest(part.results, v))]
     digests: dict[str, str] = {}
+    for _, key, digest in sorted(held, key=lambda one: -_checks(one[0], one[1]).count(Status.PASSED)):
+        digests.setdefault(key, digest)
     holders: dict[str, list[str]] = {}
-    differing = []
-    for part in parts:
-        for variant in part.results.suite.variants:
-            digest = _digest(part.results, variant)
-            if not digest:
-                continue
-            if digests.setdefault(variant.key, digest) == digest:
-                holders.setdefault(variant.key, []).append(part.name)
-                continue
-            differing.append((part, variant.key))
-    return digests, holders, differing
+    for part, key, digest in held:
+        if digests[key] == digest:
+            holders.setdefault(key, []).append(part.name)
+    return digests, holders, [(part, key) for part, key, digest in held if digests[key] != digest]
+
+
+def _checks(part: Part, key: str) -> list[Status]:
+    """Return what the runners of a part made of its artifact; a skip is no opinion."""
+    outcomes = (o for o in part.results.outcomes if o.step == "correctness" and o.key == key)
+    return [o.status for o in outcomes if o.status is not Status.SKIPPED]
+
+
+def _may_stand(first: Part, second: Part, key: str) -> bool:
+    """Whether the file of the first part may stand for the other's: it is checked, and nothing failed with either.
+
+    Exporters do not always write the same bytes (TorchScript orders constants by their addresses).
+    """
+    checks = _checks(first, key)
+    return bool(checks) and {*checks, *_checks(second, key)} == {Status.PASSED}
 
 
 def _builder(results: Results, key: str) -> str:
@@ -154,22 +164,16 @@ def _builder(results: Results, key: str) -> str:
     return str(made.data[MACHINE]) if made and bound.recorded(made, key) else ""
 
 
-def _checked(results: Results, key: str) -> bool:
-    """Whether an artifact passed wherever it was compared with the source, and was compared."""
-    checks = [o for o in results.outcomes if o.step == "correctness" and o.key == key]
-    ran = [outcome for outcome in checks if outcome.status is not Status.SKIPPED]
-    return bool(ran) and all(outcome.passed for outcome in ran)
-
-
-def _either(first: str, second: str, key: str) -> str:
-    return f"{key}: {first} and {second} made different files, which were both checked; that of {first} was taken"
-
-
-def _different(first: str, second: str, key: str) -> str:
+def _different(first: Part, second: Part, key: str) -> str:
     return (
-        f"{key}: {first} and {second} made different files; run one of them from the package of the other "
-        "(--nav-model=PACKAGE)"
+        f"{key}: {first.name} and {second.name} made different files, which were not both found to be right; run one "
+        "of them from the package of the other (--nav-model=PACKAGE)"
     )
+
+
+def _taken(first: Part, second: Part, key: str) -> str:
+    checked = "both were checked and are right" if _checks(second, key) else f"{second.name} did not check its own"
+    return f"{key}: {first.name} and {second.name} made different files: {first.name}'s is taken, {checked}"
 
 
 def _digest(results: Results, variant: Variant) -> str:
