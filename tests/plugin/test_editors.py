@@ -67,6 +67,7 @@ def file(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Path:
     pytester.makepyfile(
         vscode_pytest=VSCODE, test_own="import pytest\n@pytest.mark.parametrize('x', [1])\ndef test_own(x): pass"
     )
+    pytester.syspathinsert()
     path = (pytester.path / request.param).resolve()
     path.parent.mkdir(exist_ok=True, parents=True)
     linear(path)
@@ -89,7 +90,7 @@ def test_vs_code_builds_its_tree_of_a_model_file_and_runs_one_test_of_it(
     groups = dict(zip(GENERATED, (None, f"{file}::nav_model::test_correctness"), strict=True))
     suite = {"classes": [f"{file}::nav_model"], "file": str(file)}
     assert found == {f"{file}::nav_model::{name}": {"group": groups[name], **suite} for name in GENERATED}
-    result = nav(*options, f"--rootdir={pytester.path}", *found, formats="")
+    result = nav(*options, f"--rootdir={pytester.path}", "--nav-in-process", *found, formats="")
     assert result.ret == 0
     assert seen(pytester.path)["ran"] == dict.fromkeys(found, "passed")
 
@@ -97,6 +98,6 @@ def test_vs_code_builds_its_tree_of_a_model_file_and_runs_one_test_of_it(
 def test_elsewhere_the_ids_are_the_files(pytester: pytest.Pytester, nav: Nav) -> None:
     """As PyCharm cuts them: at `::`, whatever is before the first one."""
     linear(pytester.path / "linear.onnx")
-    result = nav("--nav-model=linear.onnx", "--nav-no-profile", "-v", formats="")
+    result = nav("--nav-model=linear.onnx", "--nav-in-process", "-v", formats="")
     assert set(words(result)) == {*GENERATED}
     result.stdout.fnmatch_lines_random([f"linear.onnx::nav_model::{name.replace('[', '[[]')} *" for name in GENERATED])
