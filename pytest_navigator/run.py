@@ -238,7 +238,8 @@ class Run:
                 check_target(str(start / package_path(self.options.package, suite.name)), self.options.workspace)
             tests = verify.get(suite.nodeid, {})
             record = replace(manifest(suite, self.options.package), verify=tests, run=self.id)
-            save(suite.folder.path / "suite.json", record)
+            with self.workspace.writing(suite.folder.path):
+                save(suite.folder.path / "suite.json", record)
 
     @cached_property
     def lacking(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from functools import cached_property
@@ -43,6 +44,8 @@ DEVICES = ".devices"
 """What the processes of a run know together of GPUs and of libraries for them, and a lock for each GPU."""
 MACHINE = ".machine.db"
 """Held for reading by every step of the run, for writing by a step that measures."""
+LONGEST = 504
+"""Bytes of a path that SQLite opens: its buffer of 512 less the names of its journals."""
 EARLIER = ".earlier"
 """In a suite's folder: what the run before left, until it is known to be still true."""
 STEPS = ".steps"
@@ -70,17 +73,40 @@ class Workspace:
         """
         self._check()
         lock = self._locked()
-        self.crashed = self._forget_unfinished()
-        if resume:
-            self._set_aside()
-        else:
-            self._empty()
-        marker = {"pid": os.getpid(), "purpose": "workspace of pytest-navigator; replaced by its next run"}
-        write_atomically(self.root / MARKER, json.dumps(marker).encode())
-        write_atomically(self.root / IGNORED, IGNORES_ALL)
-        shutil.rmtree(self.devices, ignore_errors=True)  # another driver may be loaded since the run that is resumed
-        self.devices.mkdir()
+        with self.writing():
+            self.crashed = self._forget_unfinished()
+            if resume:
+                self._set_aside()
+            else:
+                self._empty()
+            marker = {"pid": os.getpid(), "purpose": "workspace of pytest-navigator; replaced by its next run"}
+            write_atomically(self.root / MARKER, json.dumps(marker).encode())
+            write_atomically(self.root / IGNORED, IGNORES_ALL)
+            shutil.rmtree(self.devices, ignore_errors=True)  # another driver may be loaded since the run before
+            self.devices.mkdir()
         return lock
+
+    @contextmanager
+    def writing(self, folder: Path | None = None) -> Iterator[None]:
+        """Tell of a disk that is full, or a limit of the process, where no step runs that could fail of it.
+
+        Args:
+            folder: made for what is written; left empty, the next run would take it for somebody's.
+
+        Raises:
+            ConfigError: with the file and the reason.
+        """
+        try:
+            yield
+        except OSError as error:
+            if folder:
+                with suppress(OSError):
+                    folder.rmdir()
+            what = error.filename or folder or self.root
+            raise ConfigError(
+                f"the workspace cannot be written: {what} ({error.strerror}); make room there (see also ulimit -f), or "
+                "choose another folder with --nav-workspace=DIR"
+            ) from None
 
     @property
     def devices(self) -> Path:
@@ -126,6 +152,11 @@ class Workspace:
 
     def _check(self) -> None:
         """Make the folder if it is missing; refuse one that cannot be a workspace, or that has somebody's files."""
+        if (length := len(os.fsencode(self.root / MACHINE))) > LONGEST:
+            raise ConfigError(
+                f"the path of the workspace is too long: a lock in it would have {length} bytes, and SQLite opens at "
+                f"most {LONGEST}; choose another folder with --nav-workspace=DIR ({self.root})"
+            )
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             foreign = sorted(path.name for path in self.root.iterdir() if not self._owns(path))
