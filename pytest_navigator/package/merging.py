@@ -89,7 +89,9 @@ def merge(parts: Sequence[Part]) -> Merged:
     taken = [pair for pair in files if _may_stand(*pair)]
     artifacts = [_different(*pair) for pair in files if pair not in taken]
     foreign = {(part.name, key) for _, part, key in taken}
-    chosen, others, conflicts = [], [], []
+    chosen: list[Outcome] = []
+    others: list[Outcome] = []
+    conflicts: list[str] = []
     for outcomes in _by_step(parts).values():
         first, *rest = _ranked(_with_opinion(outcomes), digests)
         standing = not (first.step == "correctness" and (first.data[MACHINE], first.key) in foreign)
