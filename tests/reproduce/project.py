@@ -325,7 +325,7 @@ def run_plugin(root: Path, *options: str) -> str:
     """Run pytest in a folder; returns what it printed."""
     command = "-m pytest --nav-package={model}.nav --nav-profile-seconds=0.05 -p no:randomly -p no:cacheprovider"
     done = subprocess.run(
-        [sys.executable, *command.split(), *options], cwd=root, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, *command.split(), *options], cwd=root, capture_output=True, text=True, timeout=900, check=False
     )
     return done.stdout + done.stderr
 
@@ -405,7 +405,7 @@ def run_all(project: Project, modules: str = TORCH) -> dict[tuple[str, str], Ran
         env=project.environment(),
         stdout=subprocess.PIPE,
         text=True,
-        timeout=300,
+        timeout=900,
         check=True,
     )
     results = json.loads(done.stdout)
