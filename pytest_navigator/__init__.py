@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pytest_navigator.api import tensorflow as tensorflow
     from pytest_navigator.api import torch as torch
     from pytest_navigator.comparison.tolerances import cosine as cosine
-    from pytest_navigator.comparison.tolerances import scaled as scaled
     from pytest_navigator.comparison.tolerances import share as share
     from pytest_navigator.comparison.tolerances import unchecked as unchecked
     from pytest_navigator.configuration.config import NavConfig as NavConfig
@@ -101,7 +100,6 @@ _HOMES = {
     "Runner": "runners.base",
     "Call": "samples.structure",
     "cosine": "comparison.tolerances",
-    "scaled": "comparison.tolerances",
     "share": "comparison.tolerances",
     "unchecked": "comparison.tolerances",
 }

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.collecting.collection import NO_LOADER
-from pytest_navigator.collecting.item import OUTCOME
 from pytest_navigator.collecting.item import suite_item
 from pytest_navigator.collecting.item import suite_of
 from pytest_navigator.planning.matrix import Step
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_navigator.run import Suite
 
 
-OF_ONE_RUNNER = {"nav_runner", "nav_source_runner"}
 NODEID = pytest.StashKey[str]()
 """Of a `verify_` test of a runner, as it was collected: xdist adds its groups to an item's own."""
 
@@ -49,7 +47,7 @@ class Fixtures:
         item = suite_item(request)
         key, runtime = request.param
         runner = item.runner(key, runtime)
-        found = request.node.stash[OUTCOME] = item.outcome(Step("correctness", key, runner))
+        found = item.outcome(Step("correctness", key, runner))
         if found.status is Status.SKIPPED:
             pytest.skip(one_line(found.message))
         if not found.passed:
@@ -64,7 +62,7 @@ class Fixtures:
         from pytest_navigator.collecting.proxies import SourceProxy
 
         item = suite_item(request)
-        found = request.node.stash[OUTCOME] = item.outcome(Step("source"))
+        found = item.outcome(Step("source"))
         if not found.passed:
             pytest.skip(f"source {found.status.value}: {one_line(found.message)}")
         if package := item.suite.place.package:
@@ -75,14 +73,8 @@ class Fixtures:
 
     @pytest.fixture
     def nav_package(self, request: pytest.FixtureRequest) -> Path:
-        """The folder of the run's results so far, which `nav.load` opens as a package.
-
-        In a test that asks for no runner, they are those of every step that this run selects of the model.
-        """
-        item = suite_item(request)
-        if not OF_ONE_RUNNER & set(request.fixturenames):
-            item.finish()
-        return item.suite.folder.path
+        """The folder of the run's package so far: `status.yaml` and the rest are written into it at the end."""
+        return suite_item(request).suite.folder.path
 
     @pytest.fixture
     def nav_suite(self, request: pytest.FixtureRequest) -> Place:

@@ -10,8 +10,6 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from typing import Any
 
-import numpy as np
-
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.files.yaml_file import read_mapping
@@ -143,7 +141,7 @@ def _from_mapping(name: Any, content: Any, where: str) -> TensorSpec:
 
 def _spec(name: str, shape: Sequence[int], dtype: Any, where: str, form: str) -> TensorSpec:
     for axis, size in enumerate(shape):
-        if size < -1:
+        if size < 1 and size != -1:
             raise ConfigError(f"{where}: axis {axis} has the size {size}; {form}")
     axes = {axis: _own_symbol(name, axis) for axis, size in enumerate(shape) if size == -1}
     return TensorSpec(name, tuple(shape), known_dtype(dtype, where), axes)
@@ -162,21 +160,13 @@ def known_dtype(text: Any, where: str) -> str:
     try:
         dtype = dtype_of(str(text).removeprefix("torch.").removeprefix("numpy.").removeprefix("np."))
     except TypeError:
-        valid = ", ".join(COMMON_DTYPES)
-        if _of_numpy(str(text)):
-            raise ConfigError(f"{where}: no tensor has the type {text!r} (for example: {valid})") from None
         near = get_close_matches(str(text), COMMON_DTYPES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
+        valid = ", ".join(COMMON_DTYPES)
         raise ConfigError(f"{where}: {text!r} is no type of numpy{hint} (for example: {valid})") from None
+    if text is None or dtype.kind in "OMm" or (dtype.kind == "V" and dtype.name.startswith("void")):
+        raise ConfigError(f"{where}: no tensor has the type {text!r} (for example: {', '.join(COMMON_DTYPES)})")
     return dtype_name(dtype)
-
-
-def _of_numpy(text: str) -> bool:
-    """Whether numpy has a type that `dtype_of` refuses: objects, dates, structures."""
-    try:
-        return np.dtype(text) is not None
-    except TypeError:
-        return False
 
 
 def _ordered(found: list[TensorSpec]) -> Specs:

@@ -43,9 +43,7 @@ class Progress:
     def _tell(self, step: str, interval: float, done: threading.Event) -> None:
         begin = time.monotonic()
         while self._terminal is not None and not done.wait(interval):
-            os.write(
-                self._terminal, f"\n  {step}: {time.monotonic() - begin:.0f} s ...".encode(errors="backslashreplace")
-            )
+            os.write(self._terminal, f"\n  {step}: {time.monotonic() - begin:.0f} s ...".encode())
 
     def close(self) -> None:
         """Free the terminal."""

@@ -38,7 +38,7 @@ def run(arguments: Sequence[str], backend: str, folder: Path) -> None:
         command,
         cwd=folder,
         env=environment,
-        encoding="utf-8",
+        text=True,
         errors="replace",
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
