@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from typing import Any
 
+import numpy as np
+
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.files.yaml_file import read_mapping
@@ -160,13 +162,21 @@ def known_dtype(text: Any, where: str) -> str:
     try:
         dtype = dtype_of(str(text).removeprefix("torch.").removeprefix("numpy.").removeprefix("np."))
     except TypeError:
+        valid = ", ".join(COMMON_DTYPES)
+        if _of_numpy(str(text)):
+            raise ConfigError(f"{where}: no tensor has the type {text!r} (for example: {valid})") from None
         near = get_close_matches(str(text), COMMON_DTYPES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        valid = ", ".join(COMMON_DTYPES)
         raise ConfigError(f"{where}: {text!r} is no type of numpy{hint} (for example: {valid})") from None
-    if text is None or dtype.kind in "OMm" or (dtype.kind == "V" and dtype.name.startswith("void")):
-        raise ConfigError(f"{where}: no tensor has the type {text!r} (for example: {', '.join(COMMON_DTYPES)})")
     return dtype_name(dtype)
+
+
+def _of_numpy(text: str) -> bool:
+    """Whether numpy has a type that `dtype_of` refuses: objects, dates, structures."""
+    try:
+        return np.dtype(text) is not None
+    except TypeError:
+        return False
 
 
 def _ordered(found: list[TensorSpec]) -> Specs:
