@@ -67,7 +67,7 @@ def run(index: int, model: Path, folder: Path, more: list[str]) -> tuple[str, ..
     ]
     begin = time.perf_counter()
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", *own, *more], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "pytest", *own, *more], cwd=folder, capture_output=True, encoding="utf-8", check=False
     )
     seconds = time.perf_counter() - begin
     if ended.returncode:

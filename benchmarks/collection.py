@@ -52,8 +52,8 @@ def main() -> None:
     repetitions = parser.parse_args().repetitions
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "conftest.py").write_text(CONFTEST)
-        (folder / "test_user.py").write_text(TESTS)
+        (folder / "conftest.py").write_text(CONFTEST, encoding="utf-8")
+        (folder / "test_user.py").write_text(TESTS, encoding="utf-8")
         found = interleaved(
             {
                 "without": partial(collect, folder),

@@ -96,7 +96,7 @@ def kill(folder: Path, moment: float) -> None:
 
 def packed(folder: Path) -> str:
     """Pack what a killed run left, read every byte of it, and return what was there."""
-    ran = subprocess.run(PACK, cwd=folder, capture_output=True, text=True, timeout=LIMIT)
+    ran = subprocess.run(PACK, cwd=folder, capture_output=True, encoding="utf-8", timeout=LIMIT)
     if ran.returncode:
         if NOTHING in ran.stderr or EARLY in ran.stderr:
             return "nothing had run"

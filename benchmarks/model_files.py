@@ -68,7 +68,7 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=300, help="s of one run")
     parser.add_argument("--logs", type=Path, help="folder for what pytest prints")
     arguments = parser.parse_args()
-    configs: Configs = yaml.safe_load(arguments.configs.read_text()) if arguments.configs else {}
+    configs: Configs = yaml.safe_load(arguments.configs.read_text(encoding="utf-8")) if arguments.configs else {}
     print(table(HEADINGS, []), flush=True)
     passed = []
     for path in files(arguments.paths):
@@ -94,12 +94,12 @@ def check(path: Path, config: dict[str, Any], arguments: argparse.Namespace) -> 
         command = [sys.executable, "-m", "pytest", "-p", "pytest_navigator.plugin", f"--nav-model={path}"]
         command += ["--nav-runtimes=cpu", f"--nav-profile-seconds={arguments.seconds}", "--nav-package=out.nav"]
         if config:
-            (folder / "nav.yaml").write_text(yaml.safe_dump(config))
+            (folder / "nav.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
             command.append("--nav-config=nav.yaml")
         output, ended = run(command, folder, arguments.timeout)
         if arguments.logs:
             arguments.logs.mkdir(parents=True, exist_ok=True)
-            (arguments.logs / f"{label(path).replace('/', '__')}.log").write_text(output)
+            (arguments.logs / f"{label(path).replace('/', '__')}.log").write_text(output, encoding="utf-8")
         package = folder / "out.nav"
         if not package.exists():
             return Found(ended or last_error(output), {})
@@ -113,7 +113,7 @@ def run(command: list[str], folder: Path, timeout: float) -> tuple[str, str]:
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, timeout=timeout, text=True, capture_output=True, check=False
+            command, cwd=folder, env=environment, timeout=timeout, encoding="utf-8", capture_output=True, check=False
         )
     except subprocess.TimeoutExpired as error:
         return (error.stdout or b"").decode(), f"no end after {timeout:g} s"

@@ -126,4 +126,4 @@ def write_project(folder: Path, name: str) -> None:
     """Write a folder whose suite checks a model; it times exactly 75 inferences an item."""
     folder.mkdir(parents=True, exist_ok=True)
     values = {"benchmarks": str(Path(__file__).parent), "name": name, "framework": FRAMEWORKS.get(name, "torch")}
-    (folder / "conftest.py").write_text(CONFTEST.format(**values))
+    (folder / "conftest.py").write_text(CONFTEST.format(**values), encoding="utf-8")

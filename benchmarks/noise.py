@@ -67,7 +67,7 @@ def outcomes(project: Path) -> Outcomes:
     plugins = ["-p", "pytest_navigator.plugin", "-p", "pytest_benchmark.plugin"]
     command = [sys.executable, "-m", "pytest", *plugins, "--nav-package={model}.nav", f"--junitxml={report}"]
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, encoding="utf-8", check=False)
     if not report.exists():
         raise RuntimeError(f"{project.name}: exit status {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
     cases = ElementTree.parse(report).iter("testcase")

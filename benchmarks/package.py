@@ -35,7 +35,7 @@ folder = Path(sys.argv[1])
 begin = time.perf_counter()
 {body}
 wall = time.perf_counter() - begin
-print(wall, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024)
+print(wall, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text(encoding="utf-8"))[1]) / 1024)
 """
 COPY = "import shutil"
 OPEN = "from pytest_navigator.package import open_package\nfrom pytest_navigator.package.recorded import recorded"
@@ -123,7 +123,7 @@ def measured(folder: Path, what: str) -> Cost:
     os.sync()
     imports, body = WORK[what]
     program = TIMED.format(imports=imports, body=body)
-    ran = subprocess.run([sys.executable, "-c", program, folder], capture_output=True, text=True, check=True)
+    ran = subprocess.run([sys.executable, "-c", program, folder], capture_output=True, encoding="utf-8", check=True)
     wall, memory = ran.stdout.split()[-2:]
     return Cost(float(wall), float(memory))
 

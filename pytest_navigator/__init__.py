@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_navigator.api import tensorflow as tensorflow
     from pytest_navigator.api import torch as torch
     from pytest_navigator.comparison.tolerances import cosine as cosine
+    from pytest_navigator.comparison.tolerances import scaled as scaled
     from pytest_navigator.comparison.tolerances import share as share
     from pytest_navigator.comparison.tolerances import unchecked as unchecked
     from pytest_navigator.configuration.config import NavConfig as NavConfig
@@ -100,6 +101,7 @@ _HOMES = {
     "Runner": "runners.base",
     "Call": "samples.structure",
     "cosine": "comparison.tolerances",
+    "scaled": "comparison.tolerances",
     "share": "comparison.tolerances",
     "unchecked": "comparison.tolerances",
 }

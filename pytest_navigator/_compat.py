@@ -100,7 +100,8 @@ class PlantedModule(pytest.Module):
     """A module node of a file that is not imported: what would be in it is made.
 
     Its file (a model, or the folder of one) may be anywhere; the node id of one outside of the rootdir is its path,
-    which pytest would leave out.
+    which pytest would leave out. VS Code's plugin cuts the id of a parametrized test at ".py", and without one shows no
+    test of anybody's; it takes the file from the node's path, and the rest of the id as it is.
     """
 
     content: object
@@ -112,8 +113,12 @@ class PlantedModule(pytest.Module):
     @classmethod
     def planted_at(cls, path: Path, parent: pytest.Collector, content: object) -> Self:
         """Return the node of a file."""
-        outside: dict[str, Any] = {} if path.is_relative_to(parent.config.rootpath) else {"nodeid": _nodeid_of(path)}
-        node: Self = cls.from_parent(parent, path=path, **outside)
+        root = parent.config.rootpath
+        inside = path.is_relative_to(root)
+        text = path.relative_to(root).as_posix() if inside else str(path)
+        cut = parent.config.pluginmanager.hasplugin("vscode_pytest") and ".py" not in text
+        own: dict[str, Any] = {"nodeid": _nodeid_of(f"{text}.py" if cut else text)} if cut or not inside else {}
+        node: Self = cls.from_parent(parent, path=path, **own)
         node.content = content
         return node
 
@@ -121,12 +126,12 @@ class PlantedModule(pytest.Module):
         return self.content
 
 
-def _nodeid_of(path: Path) -> object:
+def _nodeid_of(path: str) -> object:
     try:
         from _pytest.nodeid import NodeId  # pytest 9.2
     except ImportError:
-        return str(path)
-    return NodeId(path=str(path))
+        return path
+    return NodeId(path=path)
 
 
 def collect_too(config: pytest.Config, paths: Iterable[Path]) -> None:
@@ -139,6 +144,40 @@ def collect_too(config: pytest.Config, paths: Iterable[Path]) -> None:
     named = [Path(os.path.abspath(argument.partition("::")[0])) for argument in given]
     new = [path for path in paths if not any(path.is_relative_to(place) for place in named)]
     config.args = [*given, *map(str, new)]
+
+
+def ini_value(config: pytest.Config, name: str) -> Any:
+    """Return what the configuration file says with the type that it has there; None if it says nothing.
+
+    `getini` knows one type for an option: of the table that has TOML's types it refuses a list or a number for a text
+    (with a traceback, until 9.2), of the other it warns of a list.
+    """
+    if not hasattr(config, "_inicfg"):  # pytest 8
+        return config.getini(name)
+    found = config._inicfg.get(name)
+    return getattr(found, "value", found)
+
+
+def import_no_packages(item: pytest.Item) -> None:
+    """Keep pytest from importing the packages around the file of a model.
+
+    The file may lie in anybody's package (`site-packages/x/models`), whose import is slow, needs what is not installed,
+    or fails; `Package.setup` imports it for whatever is collected below.
+    """
+    if item.getparent(PlantedModule) is not None:
+        for node in item.listchain():
+            if isinstance(node, pytest.Package):
+                node.setup = _nothing  # type: ignore[method-assign]
+
+
+def _nothing() -> None:
+    pass
+
+
+def worker_pid(node: Any) -> int | None:
+    """Return the process of an xdist worker; None of one on another machine. What a worker tells of itself lacks it."""
+    process = getattr(node.gateway._io, "popen", None)
+    return process.pid if process is not None and node.gateway.spec.popen else None
 
 
 def load_conftests(config: pytest.Config, path: Path) -> None:
@@ -203,3 +242,13 @@ def functions_of(module: pytest.Module, name: str, function: object) -> Iterable
 def direct_names(function: Any) -> set[str]:
     """Return the names of a function's own parameters."""
     return set(inspect.signature(function).parameters)
+
+
+def allow_crashes(config: pytest.Config, count: int) -> None:
+    """Have pytest-xdist replace a worker for each of `count` tests that may crash one, unless the user has a limit.
+
+    Its own default of 4 a worker is meant for workers that die before they run anything; there is no option for this.
+    """
+    session = config.pluginmanager.getplugin("dsession")
+    if session is not None and config.option.maxworkerrestart is None and session._max_worker_restart is not None:
+        session._max_worker_restart = 4 * config.option.numprocesses + count

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 class NavigatorError(Exception):
     """Base of every error that pytest_navigator raises on purpose."""
 
+    def __init__(self, message: str) -> None:
+        from pytest_navigator.reporting.printable import RECORD
+        from pytest_navigator.reporting.printable import bounded
+
+        super().__init__(bounded(message, RECORD))
+
     def __str__(self) -> str:
         """Return the message; what files of others say in it does not steer the terminal that it is for."""
         from pytest_navigator.reporting.printable import printable
@@ -21,6 +27,10 @@ class NavigatorError(Exception):
 
 class ConfigError(NavigatorError):
     """An option, a field of a configuration or a combination of them is wrong (a usage error of the run)."""
+
+
+class InputError(ConfigError, ValueError):
+    """What a runner is called with is not what the model takes."""
 
 
 class SourceError(NavigatorError):
@@ -47,7 +57,7 @@ class StepFailed(NavigatorError):
 
     def __init__(self, message: str, detail: str = "", kind: str = "", data: dict[str, object] | None = None) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = str(self.args[0])
         self.detail = detail
         self.kind = kind
         self.data = data or {}

@@ -17,7 +17,7 @@ from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.report import short_path
 from pytest_navigator.reporting.report import summary
 from pytest_navigator.reporting.report import title
-from pytest_navigator.reporting.shortcomings import unfit
+from pytest_navigator.reporting.shortcomings import unchecked_at_all
 from pytest_navigator.reporting.shortcomings import unmet
 from pytest_navigator.reporting.shortcomings import unreported
 from pytest_navigator.reporting.shortcomings import unverified
@@ -104,8 +104,7 @@ def _write(run: Run, folder: SuiteFolder, results: Results, complete: bool) -> W
     except PackageError as error:
         return Written([*summary(results), f"ERROR: no package was written: {error}"], fails=True)
     delivered, undelivered = deliver(run, folder, results)
-    unchecked = unfit(results, other_runners(results, run.registry))
-    reasons = [*unmet(results, run.id), *filter(None, [unchecked])]
+    reasons = [*unmet(results, run.id), *unchecked_at_all(results, other_runners(results, run.registry))]
     reasons += [*unverified(results), *unreported(results, run.id), *undelivered]
     saved = [*delivered, *saved]
     lines = [*summary(results), *instead(results, run.registry), *_failed(reasons), *saved]

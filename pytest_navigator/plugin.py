@@ -10,6 +10,8 @@ import pytest
 from pytest_navigator.configuration import options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_navigator.formats.base import Format
     from pytest_navigator.frameworks.base import Framework
 
@@ -53,6 +55,12 @@ def pytest_configure(config: pytest.Config) -> None:
         start(config)
     else:
         options.check_needless(config)
+
+
+@pytest.fixture
+def nav_package() -> Path:
+    """Skip a test of a package where no model is checked; a run that checks models has another one."""
+    pytest.skip("no model is checked without --nav, --nav-package=PATH or --nav-model=SPEC")
 
 
 @pytest.hookimpl(trylast=True)

@@ -217,6 +217,7 @@ class SuiteRecord:
         verify: node ids of the `verify_` tests that were collected -> the key and the runner that they verify.
         required: what must have been checked and have passed.
         run: id of the run that collected it; "" in a package.
+        elsewhere: kind of device that the machine does not have -> how many steps were left out for that.
     """
 
     name: str
@@ -233,6 +234,7 @@ class SuiteRecord:
     verify: dict[str, tuple[str, str]] = field(default_factory=dict)
     required: tuple[Required, ...] = ()
     run: str = ""
+    elsewhere: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,8 @@ class OutputReport:
         sample, index, case: where the largest absolute difference is.
         mismatched, total: elements outside of the tolerance, elements compared.
         used: the rule that judged it, as text ("atol 1e-3", "cosine >= 0.99", "unchecked: sampled").
+        allowed_atol, allowed_rtol: the tolerance that it passed, with the room that its rule leaves, as numpy's isclose
+            takes it; None when it failed.
         suggestion: a tolerance that would pass, as text; "" when it passed.
         problem: why it failed, one line; "" when it passed.
     """
@@ -260,11 +264,13 @@ class OutputReport:
     index: tuple[int, ...] = ()
     suggestion: str = ""
     problem: str = ""
+    allowed_atol: float | None = None
+    allowed_rtol: float | None = None
 
 
 @dataclass(frozen=True)
 class ProfileResult:
-    """The figures of one runner at one batch size (latencies in ms, throughput in infer/s, memory in MiB).
+    """The figures of one runner at one batch size (latencies in ms, throughput at p50 in infer/s, memory in MiB).
 
     The first ten fields are Model Navigator's `profiling_results`; the others are ours.
 
@@ -389,7 +395,12 @@ def structured(value: JSON, kind: type[T]) -> T:
 
 def save(path: Path, value: object) -> None:
     """Write a record as JSON, atomically: readers see the old file or the new one."""
-    write_atomically(path, json.dumps(plain(value), indent=1, ensure_ascii=False).encode())
+    write_atomically(path, _json(value))
+
+
+def _json(value: object) -> bytes:
+    # Half of a pair of surrogates has no UTF-8, and this escape is JSON's own: it is read as what it was.
+    return json.dumps(plain(value), indent=1, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def load(path: Path, kind: type[T]) -> T:

@@ -20,24 +20,31 @@ from typing import Any
 import pytest
 
 from pytest_navigator.cache.store import Store
+from pytest_navigator.collecting.collection import pointed_at
 from pytest_navigator.collecting.detection import framework_of
 from pytest_navigator.collecting.live import seeded
 from pytest_navigator.collecting.named import NamedModels
 from pytest_navigator.collecting.named import named_models
 from pytest_navigator.configuration.options import suite_settings
+from pytest_navigator.devices.found import lacking
+from pytest_navigator.devices.kinds import AUTO
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.files.package_matrix import package_matrix
 from pytest_navigator.packing import check_target
 from pytest_navigator.planning import matrix as matrices
+from pytest_navigator.planning.here import Here
+from pytest_navigator.planning.here import at_home
 from pytest_navigator.records import SuiteRecord
 from pytest_navigator.records import save
 from pytest_navigator.registry import Registry
 from pytest_navigator.registry import registry_of
 from pytest_navigator.reporting.progress import Progress
 from pytest_navigator.samples.described import described
+from pytest_navigator.termination import Termination
 from pytest_navigator.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Iterable
     from collections.abc import Iterator
     from collections.abc import Mapping
@@ -57,6 +64,8 @@ UNASKED = pytest.StashKey[frozenset[str]]()
 """Names of the formats that are made for who called a function of `api`, though the call says nothing of them."""
 
 CALLER = pytest.StashKey["Path"]()
+LACKING = "nav_lacking"
+"""What an xdist worker is told of `Run.lacking`, so that all of them collect the same."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +103,15 @@ class Run:
     suites: dict[str, Suite] = field(default_factory=dict)
     problem: str = ""
     hints: list[str] = field(default_factory=list)
+    selected: dict[str, set[str]] = field(default_factory=dict)
+    """Suite -> ids of the steps that tests of this run report."""
     progress: Progress = field(default_factory=lambda: Progress(shown=False))
     named: NamedModels | None = None
+    termination: Termination = field(default_factory=Termination)
+    seen: dict[str, Callable[[], object]] = field(default_factory=dict)
+    """The node of a suite -> its model that this process last knew for the source step's."""
+    raised: dict[tuple[str, str], BaseException] = field(default_factory=dict)
+    """The node of a suite and a step's id -> where `--pdb` stops in the step's own test."""
     _child: Child | None = None
     _matrices: dict[tuple[str, int], tuple[Matrix, Settings]] = field(default_factory=dict)
 
@@ -129,6 +145,10 @@ class Run:
             ):
                 return suite
         return None
+
+    def parametrized(self, place: Place) -> bool:
+        """Whether the models of a place that were collected are told apart by parameters."""
+        return any(suite.parameters for suite in self.suites.values() if suite.place.nodeid == place.nodeid)
 
     def matrices(self, place: Place | None) -> list[Matrix]:
         """Return what the models of one place generate: one matrix, or one for each entry of a dict of NavConfigs."""
@@ -175,6 +195,11 @@ class Run:
         return self.config.stash.get(CALLER, None)
 
     @property
+    def worker(self) -> str:
+        """The name of this process among xdist's workers ("gw0"); "" in a process of its own."""
+        return str(getattr(self.config, "workerinput", {}).get("workerid", ""))
+
+    @property
     def seed(self) -> int:
         """Of the setup of `nav_model` and `nav_dataloader`: suites that disagree have the first one's."""
         seeds = [suite.settings.seed for suite in self.suites.values()]
@@ -213,7 +238,14 @@ class Run:
                 check_target(str(start / package_path(self.options.package, suite.name)), self.options.workspace)
             tests = verify.get(suite.nodeid, {})
             record = replace(manifest(suite, self.options.package), verify=tests, run=self.id)
-            save(suite.folder.path / "suite.json", record)
+            with self.workspace.writing(suite.folder.path):
+                save(suite.folder.path / "suite.json", record)
+
+    @cached_property
+    def lacking(self) -> tuple[str, ...]:
+        """The kinds of devices that this machine does not have: what the process that started the run has found."""
+        told: dict[str, Any] = getattr(self.config, "workerinput", {})
+        return tuple(told[LACKING]) if told else lacking()
 
     @cached_property
     def cache(self) -> Store | None:
@@ -258,11 +290,14 @@ class Run:
         if key not in self._matrices:
             settings = suite_settings(self.config, nav_config)
             framework = framework_of(place, nav_config, self.registry)
+            unasked = self.config.stash.get(UNASKED, frozenset())
             if place.package:
                 matrix = package_matrix(place.package, settings, self.registry)
             else:
-                unasked = self.config.stash.get(UNASKED, frozenset())
                 matrix = matrices.build(settings, self.registry, framework, unasked)
+            if settings.device == AUTO and any(runner.device != "cpu" for runner in matrix.runners.values()):
+                here = Here(self.lacking, pointed_at(self.config))
+                matrix = at_home(matrix, here, settings, self.registry, unasked)
             self._matrices[key] = matrix, settings
         return self._matrices[key]
 
@@ -315,6 +350,7 @@ def manifest(suite: Suite, pattern: str | None) -> SuiteRecord:
         named=matrix.named,
         provided=matrix.provided,
         required=matrix.required,
+        elsewhere=dict(matrix.elsewhere),
     )
 
 

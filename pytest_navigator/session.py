@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from typing import Any
@@ -11,12 +12,17 @@ import pytest
 
 from pytest_navigator import __version__
 from pytest_navigator import packing
+from pytest_navigator._compat import allow_crashes
 from pytest_navigator._compat import item_of
+from pytest_navigator._compat import worker_pid
 from pytest_navigator.cache import store
 from pytest_navigator.collecting import collection
+from pytest_navigator.collecting import crashes
+from pytest_navigator.collecting import foreign_reports
 from pytest_navigator.collecting import generation
 from pytest_navigator.collecting import verification
 from pytest_navigator.collecting.item import OUTCOME
+from pytest_navigator.collecting.last_failed import LastFailed
 from pytest_navigator.configuration.options import run_options
 from pytest_navigator.configuration.settings import config_lines
 from pytest_navigator.devices.assignment import release
@@ -27,11 +33,16 @@ from pytest_navigator.devices.records import one_line
 from pytest_navigator.devices.shared import sharing
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
+from pytest_navigator.package.privacy import redact
 from pytest_navigator.records import CACHED
 from pytest_navigator.records import REUSED
+from pytest_navigator.reporting.printable import LINE
+from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.printable import printable
+from pytest_navigator.reporting.report import elsewhere
 from pytest_navigator.reporting.report import short_path
 from pytest_navigator.reporting.summary_figures import earlier_text
+from pytest_navigator.run import LACKING
 from pytest_navigator.run import RUN
 from pytest_navigator.run import Run
 
@@ -51,15 +62,19 @@ STOPPED = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 def start(config: pytest.Config) -> None:
     """Begin the run in this process: the controller claims the workspace, its workers are told where it is."""
     try:
-        run = Run.start(config, run_options(config))
+        options = run_options(config)
+        before = redact(options.redact)
+        config.add_cleanup(lambda: [redact(before)].clear())
+        run = Run.start(config, options)
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(Controller(config, run), "navigator-controller")
+            config.pluginmanager.register(LastFailed(), "navigator-lastfailed")
         else:
             run.id = config.workerinput[RUN_ID]
         if run.named:
             run.named.start(config)
     except (ConfigError, PackageError) as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(bounded(str(error), LINE)) from None
     config.stash[RUN] = run
     config.pluginmanager.register(Session(run), "navigator-session")
     config.pluginmanager.register(verification.Fixtures(), "navigator-fixtures")
@@ -75,6 +90,8 @@ class Session:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.known = run.config.pluginmanager.get_plugins()
+        if not run.caller:  # the process of who called a function is theirs
+            run.termination.listen()
 
     def pytest_plugin_registered(self, plugin: object) -> None:
         """Refuse formats that come while tests are collected: suites before them would not have them."""
@@ -128,20 +145,30 @@ class Session:
             config.workeroutput[HINTS] = self.run.hints
         if self.run.problem:
             if not hasattr(config, "workerinput"):
-                raise pytest.UsageError(self.run.problem)
+                raise pytest.UsageError(bounded(self.run.problem, LINE))
             config.workeroutput[PROBLEM] = self.run.problem  # type: ignore[attr-defined]
             items.clear()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Start the child early: its imports overlap the source step and the first export."""
+        """Note what is selected. Start the child early: its imports overlap the source step and the first export."""
+        if self.run.problem:
+            return  # pytest comes by here on its way out, and what is wrong may be the settings that a suite has
+        self.run.selected = generation.selected(self.run, session.items)
         if not session.config.option.collectonly and any(generation.is_ours(item) for item in session.items):
             release(variant.parameters for s in self.run.suites.values() for variant in s.matrix.variants.values())
             self.run.warm_up()
 
-    def pytest_report_collectionfinish(self, config: pytest.Config) -> list[str]:
-        """Print what holds for each suite, with `--nav-show-config` (an xdist controller collects nothing)."""
-        shown = self.run.suites.values() if self.run.options.show_config else ()
-        return [line for suite in shown for line in (f"{suite.nodeid}:", *config_lines(suite.settings))]
+    def pytest_report_collectionfinish(self, config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+        """Print what holds for each suite, with `--nav-show-config` (an xdist controller collects nothing).
+
+        Where no summary will say what needs another machine, this does.
+        """
+        suites = self.run.suites.values()
+        shown = suites if self.run.options.show_config else ()
+        lines = [line for suite in shown for line in (f"{suite.nodeid}:", *config_lines(suite.settings))]
+        if not items or config.option.collectonly:
+            lines += elsewhere(sum((Counter(suite.matrix.elsewhere) for suite in suites), Counter()))
+        return lines
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -175,12 +202,19 @@ class Session:
         """Point at the user's own file, add the figures, and keep what a `verify_` test found."""
         report = yield
         if isinstance(item, pytest.Function) and generation.is_ours(item):
-            generation.annotate(item, report, item.stash.get(OUTCOME, None))
+            generation.annotate(item, report, item.stash.get(OUTCOME, None), self.run)
+            foreign_reports.bound(report)
             verification.record(item, report, self.run)
         return report
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """From here on, no signal interrupts what is written of the run."""
+        self.run.termination.finishing = True
+
     def pytest_unconfigure(self) -> None:
         """End the child."""
+        self.run.termination.stop()
         if self.run.named:
             self.run.named.end()
         self.run.close()
@@ -217,8 +251,12 @@ class Controller:
         return [
             first,
             *([f"navigator: device: {device}"] if (device := self._device()) else []),
-            *([f"navigator: the last run's process ended in {crashed}; -n 1 isolates it"] if crashed else []),
+            *([f"navigator: the last run's process ended in {crashed}{self._remedy()}"] if crashed else []),
         ]
+
+    def _remedy(self) -> str:
+        """Return what keeps a crash to one test, in a run that does not have it."""
+        return "" if self.run.config.pluginmanager.hasplugin("dsession") else "; -n 1 isolates it"
 
     def _device(self) -> str:
         """Return the GPUs; that there are none, for those who ask for TensorRT alone; "" for all others."""
@@ -234,6 +272,23 @@ class Controller:
     def pytest_configure_node(self, node: Any) -> None:
         """Tell an xdist worker which run it belongs to."""
         node.workerinput[RUN_ID] = self.run.id
+        node.workerinput[LACKING] = list(self.run.lacking)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodeready(self, node: Any) -> None:
+        """Keep a worker of this machine: it is told to end when this process is."""
+        if pid := worker_pid(node):
+            self.run.termination.workers.append(pid)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Let every test crash its worker: xdist gives up after a few."""
+        allow_crashes(self.run.config, len(ids))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
+        """Blame the step in which a worker died, not the test that needed it."""
+        crashes.blame(report, report.node.gateway.id, self.run)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
@@ -251,16 +306,19 @@ class Controller:
             self.written = packing.write_all(self.run, complete=session.exitstatus not in STOPPED)
             if session.exitstatus == pytest.ExitCode.OK and any(w.fails for w in self.written):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.exitstatus = self.run.termination.exit_code or session.exitstatus
 
-    @pytest.hookimpl(trylast=True)  # below pytest-benchmark's tables, where it is seen
+    @pytest.hookimpl(tryfirst=True)  # before the tables of others
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print one section: a row per format and runtime, the best, the skips, the package."""
         if self.run.problem and config.pluginmanager.hasplugin("dsession"):  # without xdist, pytest says it
-            terminalreporter.write_line(f"ERROR: {printable(str(self.run.problem))}", red=True)
-        if self.written:
+            terminalreporter.write_line(f"ERROR: {bounded(printable(str(self.run.problem)), LINE)}", red=True)
+        if self.written or (self.run.hints and not config.option.collectonly):
             terminalreporter.write_sep("=", "navigator")
             blocks = ["\n".join(written.lines) for written in self.written]
-            terminalreporter.write_line(printable("\n\n".join(blocks + self.run.hints)))
+            # One by one: of what the terminal's encoding lacks, pytest escapes the whole text, its ends of lines too.
+            for line in printable("\n\n".join(blocks + self.run.hints)).split("\n"):
+                terminalreporter.write_line(line)
 
     def pytest_unconfigure(self) -> None:
         """Let the next run have the workspace."""

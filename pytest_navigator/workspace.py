@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from functools import cached_property
@@ -18,6 +19,7 @@ from filelock import ReadWriteLock
 from filelock import Timeout
 
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.received import received
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Signature
 from pytest_navigator.records import SuiteRecord
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 MARKER = ".pytest_navigator.json"
 """Tells that a folder is a workspace of ours, and so may be replaced."""
+IGNORED = ".gitignore"
+IGNORES_ALL = b"# Written by pytest-navigator.\n*\n"
+"""Keeps a folder of ours out of the user's repository, as pytest's own cache does."""
 LOCK = ".pytest_navigator.lock"
 CONVERT_RESULTS = "convert_results.yaml"
 """What became of the run's conversions of model files, beside the suites' folders."""
@@ -39,6 +44,8 @@ DEVICES = ".devices"
 """What the processes of a run know together of GPUs and of libraries for them, and a lock for each GPU."""
 MACHINE = ".machine.db"
 """Held for reading by every step of the run, for writing by a step that measures."""
+LONGEST = 504
+"""Bytes of a path that SQLite opens: its buffer of 512 less the names of its journals."""
 EARLIER = ".earlier"
 """In a suite's folder: what the run before left, until it is known to be still true."""
 STEPS = ".steps"
@@ -66,16 +73,40 @@ class Workspace:
         """
         self._check()
         lock = self._locked()
-        self.crashed = self._forget_unfinished()
-        if resume:
-            self._set_aside()
-        else:
-            self._empty()
-        marker = {"pid": os.getpid(), "purpose": "workspace of pytest-navigator; replaced by its next run"}
-        write_atomically(self.root / MARKER, json.dumps(marker).encode())
-        shutil.rmtree(self.devices, ignore_errors=True)  # another driver may be loaded since the run that is resumed
-        self.devices.mkdir()
+        with self.writing():
+            self.crashed = self._forget_unfinished()
+            if resume:
+                self._set_aside()
+            else:
+                self._empty()
+            marker = {"pid": os.getpid(), "purpose": "workspace of pytest-navigator; replaced by its next run"}
+            write_atomically(self.root / MARKER, json.dumps(marker).encode())
+            write_atomically(self.root / IGNORED, IGNORES_ALL)
+            shutil.rmtree(self.devices, ignore_errors=True)  # another driver may be loaded since the run before
+            self.devices.mkdir()
         return lock
+
+    @contextmanager
+    def writing(self, folder: Path | None = None) -> Iterator[None]:
+        """Tell of a disk that is full, or a limit of the process, where no step runs that could fail of it.
+
+        Args:
+            folder: made for what is written; left empty, the next run would take it for somebody's.
+
+        Raises:
+            ConfigError: with the file and the reason.
+        """
+        try:
+            yield
+        except OSError as error:
+            if folder:
+                with suppress(OSError):
+                    folder.rmdir()
+            what = error.filename or folder or self.root
+            raise ConfigError(
+                f"the workspace cannot be written: {what} ({error.strerror}); make room there (see also ulimit -f), or "
+                "choose another folder with --nav-workspace=DIR"
+            ) from None
 
     @property
     def devices(self) -> Path:
@@ -99,7 +130,7 @@ class Workspace:
 
     def suite(self, name: str, nodeid: str) -> SuiteFolder:
         """Return the folder of one suite: readable, and unique to its node id."""
-        digest = hashlib.sha256(nodeid.encode()).hexdigest()[:6]
+        digest = text_digest(nodeid)[:6]
         return SuiteFolder(self.root / f"{slug(name)}-{digest}", self.root)
 
     def suites(self) -> list[SuiteFolder]:
@@ -121,6 +152,11 @@ class Workspace:
 
     def _check(self) -> None:
         """Make the folder if it is missing; refuse one that cannot be a workspace, or that has somebody's files."""
+        if (length := len(os.fsencode(self.root / MACHINE))) > LONGEST:
+            raise ConfigError(
+                f"the path of the workspace is too long: a lock in it would have {length} bytes, and SQLite opens at "
+                f"most {LONGEST}; choose another folder with --nav-workspace=DIR ({self.root})"
+            )
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             foreign = sorted(path.name for path in self.root.iterdir() if not self._owns(path))
@@ -140,7 +176,9 @@ class Workspace:
         """Whether something in the folder is ours; without the marker, nothing but a lock is."""
         if path.name == LOCK or not (self.root / MARKER).is_file():
             return path.name == LOCK
-        ours = (MARKER.lstrip("."), MACHINE.lstrip("."))
+        ours = tuple(name.lstrip(".") for name in (MARKER, MACHINE, IGNORED))
+        if path.name == IGNORED:  # one of somebody's own stays
+            return path.read_bytes() == IGNORES_ALL
         if path.name in (CONVERT_RESULTS, DEVICES) or path.name.lstrip(".").startswith(ours):
             return True
         return (path / STEPS).is_dir() or any(path.glob("*suite.json*"))
@@ -203,13 +241,14 @@ class SuiteFolder:
         return load(path, Outcome) if path.exists() else None
 
     def write(self, outcome: Outcome, suffix: str = "") -> Outcome:
-        """Record an outcome; `suffix` tells several of one step apart."""
+        """Record an outcome and return it as it is recorded; `suffix` tells several of one step apart."""
+        outcome = received(outcome)
         save(self._step(outcome.id + suffix), outcome)
         return outcome
 
     def write_verification(self, outcome: Outcome) -> Outcome:
         """Record what one `verify_` test found; its node id tells it from the others of the runner."""
-        return self.write(outcome, "." + hashlib.sha256(outcome.data["nodeid"].encode()).hexdigest()[:12])
+        return self.write(outcome, "." + text_digest(outcome.data["nodeid"])[:12])
 
     def forget(self, step: str) -> None:
         """Drop an outcome, before the step is run again."""
@@ -237,9 +276,13 @@ class SuiteFolder:
         """Return the ids of the steps that started and never finished."""
         return sorted(p.name.removesuffix(".started") for p in (self.path / STEPS).glob("*.started"))
 
+    def noted(self, step: str) -> Outcome:
+        """Return the note of `start`."""
+        return load(self._started(step), Outcome)
+
     def bury(self, step: str) -> Outcome:
         """Record the failure of a step whose process died in it, and so could not write it itself."""
-        outcome = self.write(self.record(step) or with_script(load(self._started(step), Outcome), self.path))
+        outcome = self.write(self.record(step) or with_script(self.noted(step), self.path))
         self.finish(step)
         return outcome
 
@@ -288,7 +331,12 @@ def replace_with(target: Path, path: Path) -> None:
 def slug(text: str) -> str:
     """Return `text` as a file name; what had to be changed is told apart by a digest."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:80] or "model"
-    return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+    return safe if safe == text else f"{safe}-{text_digest(text)[:6]}"
+
+
+def text_digest(text: str) -> str:
+    """Return the SHA-256 of a text, also of the name of a file that is not UTF-8."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def files_of(path: Path) -> list[Path]:
@@ -306,7 +354,7 @@ def digest_of(path: Path) -> str:
         return _sha256(path)
     root = path if path.is_dir() else path.parent
     text = "".join(f"{inner.relative_to(root).as_posix()}\0{_sha256(inner)}\n" for inner in files)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return text_digest(text)
 
 
 def _sha256(path: Path) -> str:

@@ -66,7 +66,7 @@ def state() -> dict[str, Any]:
         "main": main.name if main else None,
         "session": os.getsid(0),
         "sigint": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
-        "oom_score_adj": Path("/proc/self/oom_score_adj").read_text().strip(),
+        "oom_score_adj": Path("/proc/self/oom_score_adj").read_text(encoding="utf-8").strip(),
         "modules": list(sys.modules),
         "standard descriptors": [os.readlink(f"/proc/self/fd/{fd}") for fd in range(3)],
     }
@@ -123,7 +123,7 @@ def native_nap(started: str) -> None:
     """Sleep in C with the GIL held, so that no Python thread can run, beside a process of its own."""
     other = subprocess.Popen(["sleep", "60"])
     partial = Path(f"{started}.partial")
-    partial.write_text(f"{os.getpid()} {other.pid}")
+    partial.write_text(f"{os.getpid()} {other.pid}", encoding="utf-8")
     partial.rename(started)
     ctypes.PyDLL(None).sleep(60)
 
@@ -131,7 +131,7 @@ def native_nap(started: str) -> None:
 def fork_and_leave(started: str) -> None:
     if forked := os.fork():
         partial = Path(f"{started}.partial")
-        partial.write_text(str(forked))
+        partial.write_text(str(forked), encoding="utf-8")
         partial.rename(started)
         os._exit(3)
     time.sleep(60)

@@ -13,7 +13,7 @@ from pathlib import Path
 from pytest_navigator.planning.requirements import missing
 
 ROOT = Path(__file__).parents[1]
-NUMBER = re.compile(r"\d[\d.]*(e[+-]?\d+)?\*?(?![\d.]* (passed|skipped|xfailed|steps?)\b)")
+NUMBER = re.compile(r"\d[\d.]*(e[+-]?\d+)?x?\*?(?![\d.]* (passed|skipped|xfailed|steps?)\b)")
 """A figure, which differs from run to run; how many tests had which outcome does not."""
 
 VARIES = ("MaxThroughputStrategy", "MinLatencyStrategy")
@@ -77,6 +77,6 @@ def _comparable(line: str) -> str:
 
 def _is_here(line: str) -> bool:
     """Whether this machine shows a line: on one with a GPU less is skipped, on one without a compiler more."""
-    if "skipped" in line:
+    if any(word in line for word in ("skipped", "not here", " passed in")):
         return missing(("cuda",)) == "no CUDA device" and missing(("c++ compiler",)) is None
     return "TorchCompileCPU" not in line or missing(("c++ compiler",)) is None

@@ -10,6 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from pytest_navigator.formats.ways import Way
+from pytest_navigator.formats.ways import chosen
+from pytest_navigator.formats.ways import first_that_makes
 from pytest_navigator.records import Signature
 from pytest_navigator.records import TensorSpec
 from pytest_navigator.samples.npz import dtype_name
@@ -60,7 +63,11 @@ class Subject:
         self, format: Format, config: FormatConfig, path: Path, index: int = 0
     ) -> tuple[Variant, dict[str, Any]]:
         variant = format.variants(config, [])[index]
-        return variant, format.export(self.source, self.example, self.signature, variant, path / variant.file)
+
+        def attempt(way: Way) -> dict[str, Any]:
+            return format.export(self.source, self.example, self.signature, chosen(variant, way), path / variant.file)
+
+        return variant, first_that_makes(format.ways(variant, self.framework.name), attempt).value
 
     def check(self, runner: Runner, sizes: tuple[int, ...] = (1, 2, 5), atol: float = 1e-5) -> None:
         """Compare a runner with the source at several batch sizes."""

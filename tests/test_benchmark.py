@@ -68,7 +68,7 @@ def run(pytester: pytest.Pytester, *args: str) -> pytest.RunResult:
 
 
 def saved(path: Path) -> dict[str, Any]:
-    (benchmark,) = json.loads(path.read_text())["benchmarks"]
+    (benchmark,) = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
     assert isinstance(benchmark, dict)
     return benchmark
 
@@ -172,7 +172,7 @@ def test_a_failure_before_the_replay_is_one_failure_without_a_figure(pytester: p
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(FAILING)
 
-    result = run(pytester)
+    result = run(pytester, "--benchmark-sort=mean")
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["the runner crashed", "*1 failed in *"])
@@ -183,7 +183,24 @@ def test_a_skip_before_the_replay_is_a_skip(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(FAILING.replace("pytest.fail(", "pytest.skip(").replace(", pytrace=False", ""))
 
-    run(pytester).assert_outcomes(skipped=1)
+    run(pytester, "--benchmark-sort=mean").assert_outcomes(skipped=1)
+
+
+@pytest.mark.parametrize("place", ["arguments", "environment", "ini file"])
+@pytest.mark.parametrize(("option", "seen"), [("sort=mean", True), ("columns=min", True), ("min-rounds=9", False)])
+def test_its_table_is_for_who_asks_for_a_view_of_it(
+    replays: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, place: str, option: str, seen: bool
+) -> None:
+    word = f"--benchmark-{option}"
+    if place == "environment":
+        monkeypatch.setenv("PYTEST_ADDOPTS", word)
+    elif place == "ini file":
+        replays.makeini(f"[pytest]\naddopts = {word}")
+
+    result = run(replays, *[word] * (place == "arguments"))
+
+    result.assert_outcomes(passed=1)
+    assert any("benchmark 'linear': 1 tests" in line for line in result.outlines) == seen
 
 
 def test_preparing_an_item_again_keeps_its_clock(replays: pytest.Pytester) -> None:

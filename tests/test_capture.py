@@ -161,11 +161,11 @@ def test_the_tail_begins_where_it_is_told(tmp_path):
     assert tail(path, since=1000) == ""
 
 
-def test_a_very_long_line_is_cut(tmp_path):
+def test_a_very_long_line_keeps_its_beginning_and_its_end(tmp_path):
     path = tmp_path / "log"
-    path.write_text("x" * 5000)
+    path.write_text("x" * 5000 + "y" * 150)
 
-    assert tail(path) == "x" * 300 + "…"
+    assert tail(path) == "x" * 150 + " ... 4850 characters left out ... " + "y" * 150
 
 
 def test_there_is_no_tail_without_a_file(tmp_path):

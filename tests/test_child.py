@@ -250,7 +250,7 @@ def test_a_killed_child_is_not_called_out_of_memory_when_the_kernel_counted_none
     error = failure(call, "kill")
 
     assert error.kind == "SIGKILL"
-    assert ("counted no kill" in error.message) == ("oom_kill " in Path("/proc/vmstat").read_text())
+    assert ("counted no kill" in error.message) == ("oom_kill " in Path("/proc/vmstat").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,15 @@ from documents import run
 
 from pytest_navigator import NavConfig
 from pytest_navigator.configuration.settings import OPTIONS
+from pytest_navigator.formats import tf_savedmodel
+from pytest_navigator.formats.jax2onnx import JAX2ONNX
+from pytest_navigator.formats.jax2onnx import TF2ONNX
+from pytest_navigator.formats.onnx import WAYS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_navigator.formats.ways import Way
 
 DOCS = ROOT / "docs"
 NAMED = re.compile(r"# (\w+\.py)\n")
@@ -55,6 +61,33 @@ def test_the_command_for_ci_works_on_the_code_as_it_stands(project: Path) -> Non
     assert ran.returncode == 0, ran.stdout
     assert "verify_the_same_class_wins[" not in ran.stdout.partition("short test summary")[2]
     assert (project / "out.nav").is_file()
+
+
+@pytest.mark.parametrize(
+    ("form", "of", "ways"),
+    [
+        ("onnx", "a live PyTorch model", WAYS["torch"]),
+        ("onnx", "an exported program", WAYS["torch-exportedprogram"]),
+        ("onnx", "a TorchScript file", WAYS["torchscript"]),
+        ("onnx", "TensorFlow, Keras, a SavedModel (through `tf-savedmodel`)", WAYS["tf-savedmodel"]),
+        ("onnx", "JAX", (JAX2ONNX, TF2ONNX)),
+        ("tf-savedmodel", "TensorFlow, Keras", tf_savedmodel.WAYS.tried),
+    ],
+)
+def test_the_ways_to_a_format_are_listed_in_the_order_in_which_they_are_tried(
+    form: str, of: str, ways: tuple[Way, ...]
+) -> None:
+    (row,) = [line for line in page("formats").splitlines() if line.startswith(f"| `{form}` | {of} |")]
+
+    _, _, _, tried, chosen, _ = row.split("|")
+
+    assert [name for name in re.findall(r"`([\w.-]+)`", tried) if name != "tf-savedmodel"] == [w.engine for w in ways]
+    assert re.findall(r"`([^`]+)`", chosen) in ([], [way.asked_by for way in ways])
+
+
+def test_the_configuration_of_ways_can_be_written_like_that() -> None:
+    for block in blocks(page("formats"), "python"):
+        exec(block.text, {})
 
 
 def test_the_configuration_can_be_written_like_that() -> None:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import re
+from itertools import pairwise
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -9,11 +13,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.exporting import exporter
+from pytest_navigator.formats.exporting import failure
+from pytest_navigator.formats.ways import Way
+from pytest_navigator.formats.ways import Ways
+from pytest_navigator.formats.ways import first_that_makes
+from pytest_navigator.isolation.breakdowns import broke_down
+from pytest_navigator.isolation.causes import one_line
 from pytest_navigator.isolation.messages import decode
 from pytest_navigator.isolation.messages import encode
 from pytest_navigator.isolation.messages import error_fields
 from pytest_navigator.isolation.messages import error_from
-from pytest_navigator.isolation.messages import one_line
+from pytest_navigator.reproduce.onnx_names import rename
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -116,3 +127,102 @@ def test_an_error_of_a_keras_layer_is_its_cause_and_the_layer() -> None:
 def test_an_error_in_a_tf_function_is_the_end_of_its_traceback() -> None:
     text = 'in user code:\n\n    File "model.py", line 3, in call  *\n        x @ w\n\n    ValueError: no such shape\n'
     assert one_line(ValueError(text)) == "ValueError: no such shape"
+
+
+def chained(*errors: Exception) -> Exception:
+    """Return the first error, raised from the second, and so on."""
+    for outer, inner in pairwise(errors):
+        outer.__cause__ = inner
+    return errors[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (chained(RuntimeError("cannot load"), KeyError("w")), "RuntimeError: cannot load (caused by KeyError: 'w')"),
+        (chained(RuntimeError("a: too small"), ValueError("too small")), "RuntimeError: a: too small"),
+        (
+            chained(RuntimeError("broken"), ValueError("failed to resolve torch.ops.shop.clip.default")),
+            "the operator 'shop::clip' is not registered in the process that runs the model",
+        ),
+        (
+            RuntimeError("\nUnknown builtin op: shop::clip.\nCould not find any similar ops"),
+            "the operator 'shop::clip' is not registered in the process that runs the model",
+        ),
+        (
+            RuntimeError("Op type not registered 'ShopClip' in binary running on host. Make sure ..."),
+            "the operator 'ShopClip' is not registered in the process that runs the model",
+        ),
+        (
+            RuntimeError("Unknown type name '__torch__.torch.classes.shop.Stack':"),
+            "the class 'shop.Stack' of torch.classes is not registered in the process that runs the model",
+        ),
+        (
+            ValueError("Graph execution error:\n\nDetected at node X defined at (most recent call last):\n"
+                       "<stack traces unavailable>\nshapes do not fit\n\t [[{{node X}}]] [Op:__inference_9]"),
+            "ValueError: shapes do not fit",
+        ),
+        (
+            RuntimeError("Got invalid dimensions for input: x for the following indices\n index: 0 Got: 1 Expected: 2"
+                         "\n Please fix either the inputs/outputs or the model."),
+            "RuntimeError: Got invalid dimensions for input: x for the following indices: index: 0 Got: 1 Expected: 2",
+        ),
+    ],
+)  # fmt: skip
+def test_the_innermost_cause_is_told(error: Exception, line: str) -> None:
+    assert one_line(error) == line
+
+
+def test_what_fails_in_a_graph_is_told_with_the_line_of_the_model() -> None:
+    text = (
+        "no overload for aten.sub. Tried overloads:\nname Tensor\n\nOriginal traceback:\n"
+        'File "flat.py", line 91, in forward\n    found = f()\n'
+        '  File "model.py", line 13, in forward\n    bias = 1.0 - mask\n'
+        '  File "torch/functional.py", line 1, in f\n    return g()\n'
+    )
+    message = failure("torch.onnx.export", RuntimeError(text)).message
+    assert message.startswith("torch.onnx.export: no overload for aten.sub. Tried overloads: name Tensor")
+    assert message.endswith(" (at model.py:13: bias = 1.0 - mask)")
+
+
+def test_a_long_error_of_an_exporter_keeps_its_end_where_the_sizes_are():
+    text = f"Cannot reshape {'a very long name of a node ' * 50}: input shape (3, 7), requested shape (4, 5)"
+    message = failure("torch.onnx.export", RuntimeError(text)).message
+    assert message.startswith("torch.onnx.export: Cannot reshape a very long name")
+    assert message.endswith("input shape (3, 7), requested shape (4, 5)")
+    assert len(message) < 500
+
+
+def test_an_error_of_ours_is_not_printed_as_the_exporters():
+    with pytest.raises(StepFailed) as caught, exporter("tf2onnx"):
+        rename(None, {})
+    assert re.fullmatch(
+        r"pytest_navigator itself failed while it used tf2onnx, which tells nothing of the model: AttributeError: "
+        r"'NoneType' .* \(at onnx_names\.py:\d+: .+\); please report it, with format\.log",
+        caught.value.message,
+    )
+    assert broke_down(caught.value.kind, caught.value.message)
+
+
+def test_an_error_of_others_is_the_exporters():
+    with pytest.raises(StepFailed, match=r"^torch\.export: 'GONE'"), exporter("torch.export"):
+        os.environ["GONE"]
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_after_an_error_of_ours_the_next_way_is_tried_and_without_an_artifact_it_is_a_failure(made):
+    def attempt(way: Way) -> str:
+        if way.engine == "first":
+            with exporter("first"):
+                rename(None, {})
+        if not made:
+            raise StepFailed("there is no operator for it")
+        return way.engine
+
+    ways = Ways((Way("first"), Way("second")))
+    if made:
+        assert first_that_makes(ways, attempt).value == "second"
+        return
+    with pytest.raises(StepFailed, match=r"itself failed .*; by second: there is no operator for it$") as caught:
+        first_that_makes(ways, attempt)
+    assert broke_down(caught.value.kind, caught.value.message)

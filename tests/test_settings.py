@@ -93,3 +93,10 @@ def test_a_list_that_is_given_empty_on_the_command_line_is_the_default(name):
     config = NavConfig(**{name: [1] if name == "batch_sizes" else ["onnx"]})
     found = resolve({name: option.parse("")}, {name: option.parse("2")}, config).all[name]
     assert (found.value, found.origin) == (option.default, option.flag)
+
+
+def test_a_limit_below_the_time_of_a_measurement_is_said():
+    text = "note: timeout = 5 (nav_config) is less than profile_seconds = 10.0 (default): a measurement that "
+    assert settings.too_short(resolve({}, {}, NavConfig(timeout=5))).startswith(text.replace("= 5 ", "= 5.0 "))
+    assert not settings.too_short(resolve({}, {}, NavConfig(timeout=5, profile=False)))
+    assert not settings.too_short(resolve({}, {}, NavConfig(timeout=5, profile_seconds=5)))

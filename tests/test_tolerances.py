@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_navigator.comparison.computed import Computed
 from pytest_navigator.comparison.tolerances import DEFAULTS
 from pytest_navigator.comparison.tolerances import TEXTS
 from pytest_navigator.comparison.tolerances import Rule
@@ -265,7 +266,7 @@ def test_a_figure_is_short(value, text):
     [
         ("fp32", "cpu", {}, "cpu", "fp32"),
         ("fp32", "cpu", {}, "cuda", "tf32"),
-        ("", "cpu", {}, "cuda", "tf32"),
+        ("", "cpu", {}, "cuda", ""),
         ("fp64", "cpu", {}, "cuda", "fp64"),
         ("fp64", "cpu", {"precision": "fp32", "precision_mode": "hierarchy"}, "cuda", "tf32"),
         ("fp32", "cpu", {"precision": "fp32", "precision_mode": "hierarchy"}, "cuda", "tf32"),
@@ -276,4 +277,4 @@ def test_a_figure_is_short(value, text):
     ],
 )
 def test_a_comparison_allows_for_the_coarsest_that_was_computed_in(source, place, parameters, device, expected):
-    assert computed_in({"precision": source, "device": place}, parameters, device) == expected
+    assert computed_in(Computed(source, "bf16"), place, parameters, device) == Computed(expected, "bf16")

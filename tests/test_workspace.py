@@ -119,9 +119,20 @@ def test_a_run_that_was_killed_while_it_wrote_leaves_a_folder_that_the_next_one_
     workspace.claim().release()
     assert sorted(path.name for path in workspace.root.iterdir()) == [
         ".devices",
+        ".gitignore",
         ".pytest_navigator.json",
         ".pytest_navigator.lock",
     ]
+
+
+def test_the_folder_keeps_itself_out_of_the_users_repository(workspace):
+    workspace.claim().release()
+    subprocess.run(["git", "init", "-q"], cwd=workspace.root.parent, check=True)
+    git = ["git", "status", "--porcelain", "-uall", "."]
+    assert subprocess.check_output(git, cwd=workspace.root.parent) == b""
+    (workspace.root / ".gitignore").write_text("*.log\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"did not write \(\.gitignore\)"):
+        workspace.claim()
 
 
 def test_two_runs_cannot_have_one_workspace(workspace):

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.api.keywords import ExportOptions
+from pytest_navigator.api.keywords import OptimizeOptions
 from pytest_navigator.api.keywords import exported
 from pytest_navigator.api.keywords import optimized
+from pytest_navigator.api.keywords import signed
 from pytest_navigator.formats.onnx_config import OnnxConfig
 from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig
 
@@ -14,14 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Unpack
 
-    from pytest_navigator.api.keywords import ExportOptions
-    from pytest_navigator.api.keywords import OptimizeOptions
     from pytest_navigator.formats.base import FormatConfig
     from pytest_navigator.package.descriptor import Package
 
 __all__ = ["export", "optimize"]
 
 
+@signed(ExportOptions)
 def export(
     model: Callable[..., object],
     model_params: Any,
@@ -53,6 +55,7 @@ def export(
     return exported("jax", (model, model_params), dataloader, configs, options)
 
 
+@signed(OptimizeOptions)
 def optimize(
     model: Callable[..., object], model_params: Any, dataloader: object, **options: Unpack[OptimizeOptions]
 ) -> Package:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from inspect import Parameter
+from inspect import signature
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import ParamSpec
 from typing import TypedDict
 
 from pytest_navigator.api.arguments import checked_configs
@@ -23,6 +26,7 @@ from pytest_navigator.formats.tensorrt_config import TensorRTRTXConfig
 from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Collection
     from collections.abc import Mapping
     from collections.abc import Sequence
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.profile_config import ProfilerConfig
     from pytest_navigator.formats.base import FormatConfig
     from pytest_navigator.package.descriptor import Package
+
+P = ParamSpec("P")
 
 
 class ExportOptions(TypedDict, total=False):
@@ -112,6 +118,32 @@ INSIDE = {
     ),
 }
 """Framework -> the configuration of its own format with TensorRT in it, and the keywords that mean a field of that."""
+
+
+DEFAULTS = {
+    **dict.fromkeys(("override_workdir", "disable_git_info", "verbose", "debug"), False),
+    **dict.fromkeys(("keep_workdir", "run_profiling"), True),
+    "batch_dim": 0,
+}
+"""What holds where a keyword is not given; None of the others."""
+
+
+def signed(options: type) -> Callable[[Callable[P, Package]], Callable[P, Package]]:
+    """Give a function that takes `**options` a signature with each of them, for `help` and for notebooks."""
+    more = [
+        Parameter(
+            name, Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=getattr(kind, "__forward_arg__", kind)
+        )
+        for name, kind in options.__annotations__.items()
+    ]
+
+    def sign(function: Callable[P, Package]) -> Callable[P, Package]:
+        own = signature(function)
+        kept = [each for each in own.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+        function.__signature__ = own.replace(parameters=[*kept, *more])  # type: ignore[attr-defined]
+        return function
+
+    return sign
 
 
 def exported(

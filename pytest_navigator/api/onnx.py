@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_navigator.api.keywords import OptimizeOptions
 from pytest_navigator.api.keywords import optimized
+from pytest_navigator.api.keywords import signed
 from pytest_navigator.api.turns import here
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Unpack
 
-    from pytest_navigator.api.keywords import OptimizeOptions
     from pytest_navigator.package.descriptor import Package
 
 __all__ = ["optimize"]
 
 
+@signed(OptimizeOptions)
 def optimize(model: str | Path, dataloader: object = None, **options: Unpack[OptimizeOptions]) -> Package:
     """Check and time a file, and return the package.
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_navigator.api.keywords import OptimizeOptions
 from pytest_navigator.api.keywords import optimized
+from pytest_navigator.api.keywords import signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Unpack
 
-    from pytest_navigator.api.keywords import OptimizeOptions
     from pytest_navigator.package.descriptor import Package
 
 __all__ = ["optimize"]
 
 
+@signed(OptimizeOptions)
 def optimize(model: Callable[..., object], dataloader: object, **options: Unpack[OptimizeOptions]) -> Package:
     """Check and time a function, from which nothing is exported, and return the package.
 

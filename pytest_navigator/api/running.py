@@ -122,7 +122,7 @@ def _run(subject: Given, suite: Path, options: list[str]) -> BaseException | Non
     folder.mkdir()
     suite.touch()
     ini = folder.with_suffix(".ini")
-    ini.write_text(INI)
+    ini.write_text(INI, encoding="utf-8")
     plugins = [part for name in ("navigator", *PLUGINS) for part in ("-p", name)]
     own = ["-c", str(ini), f"--rootdir={folder}", "-v", "--no-header", "-rN", str(suite)]
     errors = io.StringIO()

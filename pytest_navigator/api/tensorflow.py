@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_navigator.api.keywords import ExportOptions
+from pytest_navigator.api.keywords import OptimizeOptions
 from pytest_navigator.api.keywords import exported
 from pytest_navigator.api.keywords import optimized
+from pytest_navigator.api.keywords import signed
 from pytest_navigator.formats.onnx_config import OnnxConfig
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pytest_navigator.api.keywords import ExportOptions
-    from pytest_navigator.api.keywords import OptimizeOptions
     from pytest_navigator.package.descriptor import Package
 
 __all__ = ["export", "optimize"]
 
 
+@signed(ExportOptions)
 def export(model: object, dataloader: object, *, opset: int | None = None, **options: Unpack[ExportOptions]) -> Package:
     """Export a model to every format, check and time each, and return the package.
 
@@ -35,6 +37,7 @@ def export(model: object, dataloader: object, *, opset: int | None = None, **opt
     return exported("tensorflow", model, dataloader, configs, options)
 
 
+@signed(OptimizeOptions)
 def optimize(model: object, dataloader: object, **options: Unpack[OptimizeOptions]) -> Package:
     """Make, check and time every format of a model, and return the package.
 

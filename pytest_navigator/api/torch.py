@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.api.arguments import words
+from pytest_navigator.api.keywords import ExportOptions
+from pytest_navigator.api.keywords import OptimizeOptions
 from pytest_navigator.api.keywords import exported
 from pytest_navigator.api.keywords import optimized
+from pytest_navigator.api.keywords import signed
 from pytest_navigator.formats.onnx_config import OnnxConfig
 from pytest_navigator.formats.torchscript import TorchScriptConfig
 
@@ -16,14 +19,13 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_navigator.api.arguments import Names
-    from pytest_navigator.api.keywords import ExportOptions
-    from pytest_navigator.api.keywords import OptimizeOptions
     from pytest_navigator.formats.base import FormatConfig
     from pytest_navigator.package.descriptor import Package
 
 __all__ = ["export", "optimize"]
 
 
+@signed(ExportOptions)
 def export(
     model: torch.nn.Module,
     dataloader: object,
@@ -51,6 +53,7 @@ def export(
     return exported("torch", model, dataloader, configs, options)
 
 
+@signed(OptimizeOptions)
 def optimize(model: torch.nn.Module, dataloader: object, **options: Unpack[OptimizeOptions]) -> Package:
     """Make, check and time every format of a module, and return the package.
 

@@ -64,7 +64,7 @@ def _variables(names: tuple[str, ...]) -> dict[str, str | None]:
 def _instructions() -> str:
     """Return a digest of the processor's flags; "" where the platform does not tell."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")

@@ -19,6 +19,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.records import write_atomically
+from pytest_navigator.workspace import IGNORED
+from pytest_navigator.workspace import IGNORES_ALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +96,7 @@ class Store:
             unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.root))
             digests = {inner: _copied(path, unfinished / inner) for inner, path in files.items()}
             content = {"name": name, "record": record, "files": digests}
-            (unfinished / ENTRY).write_text(json.dumps({**content, "sha256": _digest(content)}))
+            (unfinished / ENTRY).write_text(json.dumps({**content, "sha256": _digest(content)}), encoding="utf-8")
             unfinished.chmod(0o777 & ~_umask(unfinished / ENTRY))
             unfinished.rename(self.root / name)
         except OSError as error:
@@ -130,6 +133,8 @@ def prepare(root: Path, workspace: Path) -> None:
             "workspace; choose another folder"
         )
     try:
+        if not os.path.lexists(root):
+            write_atomically(root / IGNORED, IGNORES_ALL)  # only then the folder is nobody else's
         root.mkdir(parents=True, exist_ok=True)
         unfinished = [path for path in root.iterdir() if path.name.startswith(UNFINISHED)]
     except OSError as error:

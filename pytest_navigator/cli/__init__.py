@@ -6,9 +6,11 @@ A command is a module here with `add`, which describes its arguments, and `run`,
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import textwrap
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest_navigator
@@ -19,11 +21,16 @@ from pytest_navigator.cli import pack
 from pytest_navigator.cli import show
 from pytest_navigator.cli import verify
 from pytest_navigator.errors import NavigatorError
+from pytest_navigator.reporting.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
 COMMANDS = (show, diff, verify, extract, pack, merge)
+
+LONGEST = 500
+"""Characters of an error that is none of ours."""
 
 ERROR = 2
 """Exit code where a command could not do its work; argparse's own too."""
@@ -38,18 +45,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0; 1 for what the command's own help says; 2 where it could not do its work.
     """
+    for stream in (sys.stdout, sys.stderr):  # what a terminal's encoding lacks is an escape, not a traceback
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     parsed = _parser().parse_args(arguments)
+    if sys.stdout is None:
+        _say("its output is closed, so that it has nowhere to write to")
+        return ERROR
     try:
         code: int = parsed.run(parsed)
         sys.stdout.flush()
-    except NavigatorError as error:
-        # The lines of an error in YAML, indented: what a package says never starts one.
-        print(textwrap.indent(f"pytest-navigator: error: {error}", "    ").lstrip(), file=sys.stderr)
+    except BrokenPipeError:  # `| head` has seen enough
+        _hush(sys.stdout)
         return ERROR
-    except BrokenPipeError:  # `| head` has seen enough; nothing more may be written, at the exit neither
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:  # 1 says something of packages, and a traceback would end with it
+        if isinstance(error, OSError):
+            _hush(sys.stdout)
+        _say(_problem(error))
         return ERROR
     return code
+
+
+def _problem(error: Exception) -> str:
+    """Return an error for people; of one that nobody expected, with its type."""
+    if isinstance(error, NavigatorError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+    return f"this should not have happened: {type(error).__name__}: {one_line(str(error)[:LONGEST])}"
+
+
+def _say(problem: str) -> None:
+    """Print an error; its further lines are indented: what a package says never starts one."""
+    if sys.stderr is None:
+        return
+    try:
+        print(textwrap.indent(f"pytest-navigator: error: {problem}", "    ").lstrip(), file=sys.stderr, flush=True)
+    except (OSError, ValueError):  # there is nobody to say it to
+        _hush(sys.stderr)
+
+
+def _hush(stream: TextIO) -> None:
+    """Send what is still to be written nowhere: Python writes it at its exit, and fails once more."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

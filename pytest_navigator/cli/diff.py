@@ -1,6 +1,6 @@
 """Compare two packages: formats, outcomes, tolerances, latencies, sizes, the model, its signature, the environment.
 
-Exit code: 0: nothing is different; 1: something is.
+Exit code: 0: nothing is different but for the better; 1: something is. A latency with a caveat is not compared.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pathlib import Path
 from pytest_navigator.package.comparing import VALUES
 from pytest_navigator.package.comparing import differences
 from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.recorded import recorded
 from pytest_navigator.reporting.printable import one_line
 
 
@@ -20,7 +19,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     parser.add_argument("before", type=Path, metavar="BEFORE")
     parser.add_argument("after", type=Path, metavar="AFTER")
-    parser.add_argument("--json", action="store_true", help="print a list of {topic, subject, before, after}")
+    parser.add_argument("--json", action="store_true", help="print a list of {topic, subject, before, after, verdict}")
     latency = "report p50 latencies that differ by more than this share (default: 0.2)"
     parser.add_argument("--latency", type=_share, default=0.2, metavar="SHARE", help=latency)
     ignored = f"leave out a topic; repeatable ({', '.join(VALUES)})"
@@ -30,13 +29,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print every difference."""
     with open_package(arguments.before) as before, open_package(arguments.after) as after:
-        every = differences((before, recorded(before)), (after, recorded(after)), arguments.latency)
+        every = differences((before, before.results), (after, after.results), arguments.latency)
     found = [each for each in every if each.topic not in arguments.ignore]
     if arguments.json:
         print(json.dumps([each.plain() for each in found], indent=1))
     else:
         print(*[one_line(each.line()) for each in found] or ["no difference"], sep="\n")
-    return 1 if found else 0
+    return 1 if any(each.counts for each in found) else 0
 
 
 def _share(text: str) -> float:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     parser.add_argument("package", type=Path, metavar="PACKAGE")
-    names = "formats, folders, files or patterns: onnx, model_input, 'onnx/*.py' (default: everything)"
+    names = "formats, folders, files or patterns: onnx, model_input, 'onnx/*.py' (default: all but logs alone)"
     parser.add_argument("names", nargs="*", metavar="NAME", help=names)
     output = "folder (default: one here that is named like the package, out for out.nav)"
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help=output)
@@ -54,7 +54,14 @@ def _chosen(package: PackageFile, names: list[str]) -> list[str]:
     for name in names:
         if not any(_means(name, file) for file in files):
             raise PackageError(f"{package.path}: {name}: {_why_not(package, name, files)}")
-    return [file for file in files if not names or any(_means(name, file) for name in names)]
+    if not names:
+        return [file for file in files if "/" not in file or file.partition("/")[0] in _worth(files)]
+    return [file for file in files if any(_means(name, file) for name in names)]
+
+
+def _worth(files: list[str]) -> set[str]:
+    """Return the folders that hold something else than a log: one that could not be made has its log alone."""
+    return {file.partition("/")[0] for file in files if "/" in file and not file.endswith(".log")}
 
 
 def _means(name: str, file: str) -> bool:

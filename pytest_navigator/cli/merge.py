@@ -42,5 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
     if conflicts and not arguments.keep_conflicts:
         print(*conflicts, f"nothing was written: {len(conflicts)} in conflict (see --keep-conflicts)", sep="\n")
         return 1
-    print(*summary(merged.results), *conflicts, f"package: {arguments.output}", sep="\n")
+    notes = [one_line(f"note: {note}") for note in merged.notes]
+    print(*summary(merged.results), *notes, *conflicts, f"package: {arguments.output}", sep="\n")
     return 1 if conflicts else 0

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.recorded import recorded
 from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.report import summary
 
@@ -37,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def lines(package: PackageFile) -> list[str]:
     """Return the summary of the run that a package is of, and lines about the package itself."""
-    results = recorded(package)
+    results = package.results
     return [*summary(results), *_partial(package), *_made_with(package.status, package.details)]
 
 

@@ -33,6 +33,8 @@ SUITE = "nav_suite"
 EXTENDING = ("pytest_nav_formats", "pytest_nav_runners", "pytest_nav_frameworks")
 """The hooks that are asked once, before anything is collected."""
 RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
+OF_TESTS = ("tests", "test", "testing")
+"""Folders that say nothing of whose model is in them: a package `tests.nav` is nobody's."""
 NO_LOADER = object()
 """What `nav_dataloader` gives where the user has written none."""
 NAMED = pytest.StashKey["NamedModels"]()
@@ -188,6 +190,12 @@ def loader_override(item: pytest.Item, place: Place) -> str | None:
     return None
 
 
+def pointed_at(config: pytest.Config) -> tuple[str, ...]:
+    """Return the parameters in the ids of the single items that the arguments name."""
+    ids = (argument.rpartition("::")[2] for argument in config.args if "::" in argument)
+    return tuple(name.removesuffix("]").partition("[")[2] for name in ids if "[" in name)
+
+
 def named_of(config: pytest.Config) -> NamedModels | None:
     """Return what `--nav-model` named, None without it."""
     return config.stash.get(NAMED, None)
@@ -236,6 +244,8 @@ def planted(collector: pytest.Module | pytest.Class, name: str, obj: object) -> 
         return SuiteNode.from_parent(collector, name=MODEL) if _is_tested(collector) else None
     if is_verify(name, obj) and place_of(collector) is not None:
         _taken_in(obj, collector.config)
+    elif reads_package(obj) and collector.istestfunction(obj, name) and place_of(collector) is not None:
+        _given_model(obj, collector.config)
     return None
 
 
@@ -249,11 +259,17 @@ def _taken_in(function: Any, config: pytest.Config) -> Any:
     """Have pytest collect a `verify_` function; with `nav_model` in its closure it has the model's parameters."""
     if "__test__" not in vars(function):
         function.__test__ = True
+        _given_model(function, config)
+        pytest.mark.nav_verify(function)
+    return function
+
+
+def _given_model(function: Any, config: pytest.Config) -> None:
+    """Give a test of the user's the model's parameters, once; nothing is built for it before it is asked for."""
+    if not any(mark.name == "usefixtures" and LOADER in mark.args for mark in getattr(function, "pytestmark", ())):
         named = named_of(config)
         own = [MODEL] if named is None else [SUITE] if len(named.places) > 1 else []
         pytest.mark.usefixtures(*own, LOADER)(function)
-        pytest.mark.nav_verify(function)
-    return function
 
 
 def is_verify(name: str, obj: object) -> bool:
@@ -263,6 +279,11 @@ def is_verify(name: str, obj: object) -> bool:
         and inspect.isfunction(obj)
         and bool(RUNNER_FIXTURES & set(inspect.signature(obj).parameters))
     )
+
+
+def reads_package(obj: object) -> bool:
+    """Whether this is a function that asks for the package of the run."""
+    return inspect.isfunction(obj) and "nav_package" in inspect.signature(obj).parameters
 
 
 def function_of(fixture: Any) -> Any:
@@ -276,7 +297,8 @@ def nodeid_of(path: Path, config: pytest.Config) -> str:
 
 
 def _default_name(holder: object, path: Path) -> str:
-    """Return the class, the module or the folder that holds the fixture."""
+    """Return the class, the module or the folder that holds the fixture; of a folder of tests, the project's."""
     if inspect.isclass(holder):
         return holder.__name__
-    return path.parent.name if path.name == "conftest.py" else path.stem.removeprefix("test_")
+    folder = path.parent.parent if path.parent.name in OF_TESTS else path.parent
+    return folder.name or path.parent.name if path.name == "conftest.py" else path.stem.removeprefix("test_")

@@ -10,6 +10,7 @@ import pytest
 from pytest_navigator._compat import class_setups
 from pytest_navigator._compat import direct_names
 from pytest_navigator._compat import fixtures_asked_for
+from pytest_navigator._compat import import_no_packages
 from pytest_navigator.collecting.collection import LOADER
 from pytest_navigator.collecting.collection import MODEL
 from pytest_navigator.collecting.collection import SUITE
@@ -19,14 +20,23 @@ from pytest_navigator.collecting.collection import loader_override
 from pytest_navigator.collecting.collection import named_of
 from pytest_navigator.collecting.collection import place_of
 from pytest_navigator.collecting.collection import plugin_models
+from pytest_navigator.collecting.collection import reads_package
 from pytest_navigator.collecting.collection import visible_models
 from pytest_navigator.collecting.item import suite_of
+from pytest_navigator.collecting.last_failed import runs_last_failed
+from pytest_navigator.collecting.last_failed import tell_last_failed
 from pytest_navigator.collecting.verification import collected
+from pytest_navigator.configuration.options import suite_settings
 from pytest_navigator.configuration.settings import filters
+from pytest_navigator.configuration.settings import too_short
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
+from pytest_navigator.planning.filtered import needless
+from pytest_navigator.planning.matrix import Step
 from pytest_navigator.profiling.benchmark import prepare as prepare_benchmark
 from pytest_navigator.reporting.report import properties
+from pytest_navigator.reporting.report import short_path
+from pytest_navigator.run import UNASKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,10 +65,12 @@ NOT_BUILT = object()
 
 
 def is_ours(item: pytest.Item) -> bool:
-    """Whether an item is a generated test, or a `verify_` test that asks for one of our fixtures."""
+    """Whether an item is a generated test, or a test of the user's that asks for one of our fixtures."""
     if item.getparent(SuiteNode) is not None:
         return True
-    return isinstance(item, pytest.Function) and is_verify(item.originalname, item.function)
+    return isinstance(item, pytest.Function) and (
+        is_verify(item.originalname, item.function) or (reads_package(item.function) and place_of(item) is not None)
+    )
 
 
 def is_empty(collector: pytest.Collector, name: str, run: Run) -> bool:
@@ -118,14 +130,40 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         for item in ours:
             _check_loader(item)
             _expect_failure(item, suite_of(item, run).matrix)
+            _locate(item)
         _check_parameters(run)
         _check_cells(run)
         run.hints = _hints(run, {place_of(item) for item in ours if item.getparent(SuiteNode) is not None})
         run.hints += run.named.notes(run.config) if run.named else []
+        run.hints += dict.fromkeys(filter(None, (too_short(suite.settings) for suite in run.suites.values())))
         if not ours and not session.testsfailed:  # pytest tells what could not be collected
-            run.note(_nothing_collected(run))
+            _tell_nothing_collected(run, items)
         if ours and not run.config.option.collectonly:
             run.write_manifests(collected(ours, run))
+
+
+def selected(run: Run, items: Iterable[pytest.Item]) -> dict[str, set[str]]:
+    """Return the ids of the steps that generated tests report, by the node of their suite."""
+    found: dict[str, set[str]] = {}
+    for item in items:
+        if isinstance(item, pytest.Function) and item.getparent(SuiteNode) is not None:
+            suite = suite_of(item, run)
+            found.setdefault(suite.nodeid, set()).add(_step_of(item, suite.matrix).id)
+    return found
+
+
+def _step_of(item: pytest.Function, matrix: Matrix) -> Step:
+    """Return the step that a generated test reports."""
+    key, runtime, batch, *_ = [*(_cell_of(item) if _is_cell(item) else ()), "", "", ""]
+    runner = matrix.runner_of(key, runtime) if runtime else ""
+    return Step(item.originalname.removeprefix("test_"), key, runner, batch)
+
+
+def _locate(item: pytest.Function) -> None:
+    """Let pytest name the user's file as the place of a generated test, not the class that all of them come from."""
+    place = place_of(item)
+    if place is not None and item.getparent(SuiteNode) is not None:
+        item.location = (place.relative_path(item.config), place.line, item.location[2])
 
 
 def _without_strangers(run: Run, ours: list[pytest.Function], items: list[pytest.Item]) -> list[pytest.Function]:
@@ -173,11 +211,14 @@ def _expect_failure(item: pytest.Function, matrix: Matrix) -> None:
 
 
 def _check_cells(run: Run) -> None:
-    """Find settings that leave nothing to check: such a run would be green for every model."""
+    """Find settings that leave nothing to check, or a part of which asks for nothing: a green run would not say so."""
     suites = list(run.suites.values())
     if suites and not any(suite.matrix.cells for suite in suites):
         text = f"there is no runner left to check {suites[0].nodeid} with: {filters(suites[0].settings)}"
         raise ConfigError(text + _not_made(suites[0], run))
+    unasked = run.config.stash.get(UNASKED, frozenset())
+    if problem := needless([(suite.settings, suite.matrix) for suite in suites], run.registry, unasked):
+        raise ConfigError(problem)
 
 
 def _not_made(suite: Suite, run: Run) -> str:
@@ -213,6 +254,16 @@ def _check_loader(item: pytest.Function) -> None:
         )
 
 
+def _tell_nothing_collected(run: Run, items: list[pytest.Item]) -> None:
+    """Refuse a run that checks no model, unless who chose single tests of his own has left it out, and it may be."""
+    single = any("::" in argument for argument in run.config.args)
+    if items and (single or runs_last_failed(run.config)) and not suite_settings(run.config, None).require:
+        who = "the arguments name" if single else "--lf runs"
+        run.hints.append(f"note: no model is checked: {who} other tests only")
+    else:
+        run.note(_nothing_collected(run))
+
+
 def _nothing_collected(run: Run) -> str:
     flag = "--nav-package" if run.options.package is not None else "--nav"
     if run.named:
@@ -238,6 +289,7 @@ def _nothing_collected(run: Run) -> str:
 
 def prepare(item: pytest.Function) -> None:
     """Fill the fixtures that nothing but `nav_model` needs, so that pytest does not build them for this item."""
+    import_no_packages(item)
     generated = item.getparent(SuiteNode) is not None
     asked = fixtures_asked_for(item) - {MODEL, LOADER}
     asked = asked - class_setups(item) if generated else asked | direct_names(item.function)
@@ -248,8 +300,10 @@ def prepare(item: pytest.Function) -> None:
         prepare_benchmark(item)
 
 
-def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome | None) -> None:
-    """Point a generated test's report at the user's file; add its figures to junit's properties."""
+def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome | None, run: Run) -> None:
+    """Point a generated test's report at the user's file; add figures to junit's properties, its log to an xfail."""
+    if outcome is not None:
+        tell_last_failed(report, outcome, suite_of(item, run).folder)
     if item.getparent(SuiteNode) is None:
         path, line, _ = item.reportinfo()
         _point_skip_to(report, str(path), (line or 0) + 1)
@@ -258,6 +312,9 @@ def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome 
     if place is not None:
         report.location = (place.relative_path(item.config), place.line, report.location[2])
         _point_skip_to(report, str(place.source), place.line + 1)
+    if outcome is not None and outcome.key and report.skipped and hasattr(report, "wasxfail"):
+        folder = short_path(suite_of(item, run).folder.path, run.config.invocation_params.dir)
+        report.wasxfail += f" (log: {folder / outcome.key / 'format.log'})"
     if outcome is not None and report.when == "call":
         # junit reads them from the report of the teardown, which gets the item's; a retry replaces its own.
         item.user_properties[:] = [p for p in item.user_properties if not p[0].startswith("nav_")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from pytest_navigator.run import Suite
 
 OURS = ("nav_format", "nav_runtime", "nav_batch", "nav_runner")
+REPETITION = "__pytest_repeat_step_number"
+"""pytest-repeat's parameter, from 0: each repetition does what it says, none replays the record of the first."""
 OUTCOME = pytest.StashKey[Outcome]()
 """What an item reported: for the report's own line and properties."""
 
@@ -55,12 +58,20 @@ class SuiteItem:
             damage = str(error)
         pytest.fail(damage, pytrace=False)  # not above: pytest would show what led to it
 
+    def finish(self) -> None:
+        """Have everything run that this run selects of the suite; where that is nothing, the whole suite."""
+        chosen = self.run.selected.get(self.suite.nodeid)
+        for step in self.suite.matrix.steps():
+            if chosen is None or step.id in chosen:
+                self.outcome(step)
+
     def report(self, step: str, nav_format: str = "", nav_runtime: str = "", nav_batch: str = "") -> Outcome:
         """Pass, fail, skip or xfail as the step did."""
         item = self.request.node
-        retried = getattr(item, "execution_count", 1) > 1  # set by pytest-rerunfailures
         runner = self.runner(nav_format, nav_runtime) if nav_runtime else ""
-        found = self.outcome(Step(step, nav_format, runner, nav_batch), again=retried)
+        asked = Step(step, nav_format, runner, nav_batch)
+        self.live.asked = asked
+        found = self.outcome(asked, again=_again(item))
         item.stash[OUTCOME] = found
         self._raise(found)
         return found
@@ -82,6 +93,8 @@ class SuiteItem:
     def _raise(self, found: Outcome) -> None:
         if found.status is Status.FAILED:
             self.suite.folder.write(replace(found, data={**found.data, REPORTED: True}))
+            if error := self.run.raised.pop((self.suite.nodeid, found.id), None):
+                raise error
             folder = short_path(self.suite.folder.path, self.run.config.invocation_params.dir)
             pytest.fail(failure_text(found, folder), pytrace=False)
         if found.status is Status.XFAILED:
@@ -97,6 +110,13 @@ class SuiteItem:
         return {o.id: o for o in self.suite.folder.outcomes()} if self.suite.matrix.required else {}
 
 
+def _again(item: pytest.Function) -> bool:
+    """Whether an item is to do once more what was done: pytest-rerunfailures or pytest-repeat asks for it."""
+    callspec = getattr(item, "callspec", None)
+    repetition: object = callspec.params.get(REPETITION, 0) if callspec else 0
+    return getattr(item, "execution_count", 1) > 1 or bool(repetition)
+
+
 def suite_item(request: pytest.FixtureRequest) -> SuiteItem:
     """Return the suite that the item of a request belongs to."""
     run = request.config.stash[RUN]
@@ -106,8 +126,14 @@ def suite_item(request: pytest.FixtureRequest) -> SuiteItem:
 def suite_of(item: pytest.Function, run: Run) -> Suite:
     """Return the suite of an item: of its own node, or of the `nav_model` that a `verify_` test sees."""
     place = place_of(item)
-    assert place is not None
+    if place is None:
+        pytest.fail(f"{item.nodeid} sees no nav_model: move it below one, or name it by --nav-model", pytrace=False)
     parameters = model_parameters(item)
+    if not parameters and run.parametrized(place):
+        pytest.fail(
+            f"{place.nodeid} is several models: ask for nav_package in the test itself, or for nav_model too",
+            pytrace=False,
+        )
     return run.met(place, parameters) or run.suite(place, model_id(item, parameters), parameters)
 
 
@@ -124,8 +150,10 @@ def model_id(item: pytest.Function, parameters: dict[str, Any]) -> str:
     """Return the model's own parameters as the item's id writes them."""
     if not parameters:
         return ""
-    ids, names = ids_of(item), [name for name in item.callspec.params if name not in OURS]
-    if len(names) < len(item.callspec.params):
+    ids, names = ids_of(item), [name for name in item.callspec.params if name not in (*OURS, REPETITION)]
+    if isinstance(repetition := item.callspec.params.get(REPETITION), int):  # before ours or after
+        ids = [part for part in ids if not re.fullmatch(rf"{repetition + 1}-\d+", part)]
+    if not {*OURS}.isdisjoint(item.callspec.params):
         ids.pop()  # ours are one parametrization, the last one
     if len(ids) != len(names):  # several names in one parametrization, or an id that is hidden
         return "-".join(ids)

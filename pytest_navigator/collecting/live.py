@@ -8,6 +8,7 @@ import logging
 import random
 import sys
 import warnings
+import weakref
 from contextlib import ExitStack
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +27,10 @@ from pytest_navigator.errors import Unavailable
 from pytest_navigator.isolation.alarm import alarm
 from pytest_navigator.isolation.capture import redirected
 from pytest_navigator.isolation.capture import tail
-from pytest_navigator.isolation.messages import one_line
+from pytest_navigator.isolation.causes import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Collection
     from collections.abc import Iterable
     from collections.abc import Iterator
@@ -38,19 +40,31 @@ if TYPE_CHECKING:
 
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.planning.matrix import Step
     from pytest_navigator.run import Run
     from pytest_navigator.run import Suite
     from pytest_navigator.steps.context import Context
 
+ANOTHER = (
+    "nav_model is another model here than the one that the source step has checked (its {}): seed everything that "
+    "it draws from, or give it a wider fixture scope; the fixture's own setup is seeded already, a fixture that it "
+    "depends on is not"
+)
+
 
 class Live:
-    """`nav_model` and `nav_dataloader` of one item, built when a step first needs them."""
+    """`nav_model` and `nav_dataloader` of one item, built when a step first needs them.
+
+    Attributes:
+        asked: the step that the item reports; None for a `verify_` test.
+    """
 
     def __init__(self, request: pytest.FixtureRequest, run: Run, suite: Suite) -> None:
         self.request = request
         self.framework = run.registry.framework(suite.matrix.framework)
         self.run = run
         self.suite = suite
+        self.asked: Step | None = None
         self._source: Source | None = None
 
     def source(self) -> Source:
@@ -136,21 +150,44 @@ class Live:
         except Exception as error:
             raise SourceError(f"{name} raised {one_line(error)}") from error
 
+    def remember(self) -> None:
+        """Note that the source step has seen this very model: it is not asked for its outputs again."""
+        if self._source is not None:
+            self.run.seen[self.suite.nodeid] = _reference(self._source.model)
+
     def _check_identity(self, source: Source) -> None:
         record = self.suite.folder.record("source")
         if record is None or not record.passed:
             return
-        if self._fingerprint(source, record.data["changing"]) != record.data["fingerprint"]:
-            raise SourceError(
-                "nav_model is another model here than the one that the source step has checked (its parameters or "
-                "outputs differ): seed everything that it draws from, or give it a wider fixture scope; the "
-                "fixture's own setup is seeded already, a fixture that it depends on is not"
-            )
+        own = fingerprint(source.digests(), record.data["changing"])
+        if own and own != record.data["fingerprint"]:
+            raise SourceError(ANOTHER.format("parameters differ"))
+        seen = self.run.seen.get(self.suite.nodeid)
+        if source.is_whole or (seen is not None and seen() is source.model):
+            return
+        self._check_outputs(source)
+        self.run.seen[self.suite.nodeid] = _reference(source.model)
 
-    def _fingerprint(self, source: Source, changing: Collection[str]) -> str:
-        from pytest_navigator.steps.source import profiled_outputs
+    def _check_outputs(self, source: Source) -> None:
+        """Compare what parameters do not tell: plain attributes, packed weights, what a function closes over.
 
-        return fingerprint(source.digests(), changing) or digest_of_arrays(profiled_outputs(source, self.suite))
+        One inference, and only of an object that this process has not asked before.
+        """
+        from pytest_navigator.steps.source import other_outputs
+
+        context = self._context()
+        with live_section(context.log, context.limit):
+            problem = other_outputs(context, source)
+        if problem:
+            raise SourceError(ANOTHER.format(f"outputs differ, {problem}"))
+
+
+def _reference(model: object) -> Callable[[], object]:
+    """Return what gives the model, without keeping it alive where that is possible."""
+    try:
+        return weakref.ref(model)
+    except TypeError:  # a bound method is another object each time, a tuple cannot be referred to
+        return lambda: model
 
 
 @contextmanager
@@ -186,7 +223,7 @@ def digest_of_arrays(arrays: dict[str, np.ndarray]) -> str:
     """Return the SHA-256 over names, types, shapes and bytes."""
     total = hashlib.sha256()
     for name, array in arrays.items():
-        total.update(f"{name}\0{array.dtype}\0{array.shape}\0".encode())
+        total.update(f"{name}\0{array.dtype}\0{array.shape}\0".encode(errors="surrogatepass"))
         total.update(array.tobytes())
     return total.hexdigest()
 

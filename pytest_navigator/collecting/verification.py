@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.collecting.collection import NO_LOADER
+from pytest_navigator.collecting.item import OUTCOME
 from pytest_navigator.collecting.item import suite_item
 from pytest_navigator.collecting.item import suite_of
 from pytest_navigator.planning.matrix import Step
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_navigator.run import Suite
 
 
+OF_ONE_RUNNER = {"nav_runner", "nav_source_runner"}
 NODEID = pytest.StashKey[str]()
 """Of a `verify_` test of a runner, as it was collected: xdist adds its groups to an item's own."""
 
@@ -47,7 +49,7 @@ class Fixtures:
         item = suite_item(request)
         key, runtime = request.param
         runner = item.runner(key, runtime)
-        found = item.outcome(Step("correctness", key, runner))
+        found = request.node.stash[OUTCOME] = item.outcome(Step("correctness", key, runner))
         if found.status is Status.SKIPPED:
             pytest.skip(one_line(found.message))
         if not found.passed:
@@ -62,7 +64,7 @@ class Fixtures:
         from pytest_navigator.collecting.proxies import SourceProxy
 
         item = suite_item(request)
-        found = item.outcome(Step("source"))
+        found = request.node.stash[OUTCOME] = item.outcome(Step("source"))
         if not found.passed:
             pytest.skip(f"source {found.status.value}: {one_line(found.message)}")
         if package := item.suite.place.package:
@@ -73,8 +75,14 @@ class Fixtures:
 
     @pytest.fixture
     def nav_package(self, request: pytest.FixtureRequest) -> Path:
-        """The folder of the run's package so far: `status.yaml` and the rest are written into it at the end."""
-        return suite_item(request).suite.folder.path
+        """The folder of the run's results so far, which `nav.load` opens as a package.
+
+        In a test that asks for no runner, they are those of every step that this run selects of the model.
+        """
+        item = suite_item(request)
+        if not OF_ONE_RUNNER & set(request.fixturenames):
+            item.finish()
+        return item.suite.folder.path
 
     @pytest.fixture
     def nav_suite(self, request: pytest.FixtureRequest) -> Place:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
 
+from pytest_navigator.comparison.slices import Slices
+from pytest_navigator.comparison.ties import tied
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.comparison.verdicts import Tally
 from pytest_navigator.comparison.verdicts import percent
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.comparison.tolerances import Function
     from pytest_navigator.comparison.tolerances import Rule
+    from pytest_navigator.comparison.verdicts import Place
 
     Array = NDArray[Any]
 
@@ -33,7 +37,8 @@ class Comparison:
     """
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
-        self._outputs = {name: Tally(name, rule) for name, rule in rules.items()}
+        self._rules = rules
+        self._outputs = {name: (Slices if rule.axis else Tally)(name, rule) for name, rule in rules.items()}
         self._strangers: dict[str, OutputReport] = {}
 
     def add(self, sample: int, case: str, expected: Mapping[str, Array], actual: Mapping[str, Array]) -> None:
@@ -44,8 +49,8 @@ class Comparison:
             case: "batch" or "row".
             expected, actual: the source's outputs and the format's, by name.
         """
-        for name, output in self._outputs.items():
-            output.add((sample, case, ()), expected.get(name), actual.get(name))
+        for output in self._outputs.values():
+            self._add(output, (sample, case, ()), expected, actual)
         for name in actual.keys() - self._outputs.keys():
             known = ", ".join(self._outputs)
             problem = f"the source has no such output (it has: {known}; sample {sample})"
@@ -53,12 +58,27 @@ class Comparison:
                 name, OutputReport(name, np.inf, np.inf, sample=sample, case=case, problem=problem)
             )
 
+    def _add(
+        self, output: Tally | Slices, place: Place, expected: Mapping[str, Array], actual: Mapping[str, Array]
+    ) -> None:
+        before, name = output.mismatched, output.name
+        output.add(place, expected.get(name), actual.get(name))
+        if output.mismatched > before and output.rule.kind in ("equal", "share"):
+            output.tied &= tied(np.asarray(expected[name]), np.asarray(actual[name]), expected, self._rules)
+
     def reports(self) -> list[OutputReport]:
         """Return a report per output, in the order of the rules; outputs that the source does not have come last.
 
         The rule "function" is not judged here: see `judge`.
         """
         return [*(output.report() for output in self._outputs.values()), *self._strangers.values()]
+
+
+MEASURED = ("max abs", "share", "cosine", "slice")
+"""Problems that are figures."""
+
+PLACE = re.compile(r" \(sample [^)]*\)")
+"""What `verdicts.where` writes."""
 
 
 def judge(function: Function, expected: Array, actual: Array) -> str:
@@ -85,19 +105,26 @@ def one_line(reports: Sequence[OutputReport]) -> str:
     failed = sorted((report for report in reports if report.problem), key=_severity)
     if not failed:
         return ""
-    others = len(failed) - 1
+    worst: dict[str, OutputReport] = {}
+    for report in failed:
+        worst.setdefault(_reason(report), report)
+    told = list(worst.values())[:TOLD]
+    others = len(failed) - len(told)
     more = f"; and {others} more output{'s' if others > 1 else ''}" if others else ""
-    return f"{failed[0].name}: {failed[0].problem}{_would_pass(failed[0])}{more}"
+    return "; ".join(f"{report.name}: {report.problem}{_would_pass(report)}" for report in told) + more
 
 
 def table(reports: Sequence[OutputReport]) -> str:
-    """Return a line per output, in columns."""
+    """Return a line per output, in columns; then, where several failed, why each did."""
     rows = [COLUMNS, *(_row(report) for report in reports)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    failed = [f"{report.name}: {report.problem}" for report in reports if report.problem]
+    return "\n".join([*lines, *(failed if len(failed) > 1 else ())])
 
+
+TOLD = 3
+"""Outputs in the line of a failure: the worst one of each reason."""
 
 COLUMNS = ("output", "max abs", "max rel", "where", "outside", "rule", "would pass")
 
@@ -107,6 +134,12 @@ def _row(report: OutputReport) -> tuple[str, ...]:
     outside = f"{percent(report.mismatched, report.total)} of {report.total}"
     answer = report.suggestion or ("nothing" if report.problem else "passed")
     return report.name, number(report.atol), number(report.rtol), place, outside, report.used, answer
+
+
+def _reason(report: OutputReport) -> str:
+    """Return what is wrong without figures and places: "int32 where the source has int64", "max abs"."""
+    words = PLACE.sub("", report.problem)
+    return next((kind for kind in MEASURED if words.startswith(kind)), words)
 
 
 def _severity(report: OutputReport) -> tuple[bool, float]:

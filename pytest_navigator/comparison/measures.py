@@ -31,6 +31,12 @@ SHIFT = 18
 
 BINS = 1 << 31 - SHIFT
 
+SMALL = 1e-3
+"""Part of the largest element below which nobody looks for digits."""
+
+LAST_BITS = 16
+"""Units in the last place that two ways of computing may differ by; rounding to a smaller type changes far more."""
+
 STEPS = 50
 """Standard deviations up to which a tolerance is searched."""
 
@@ -44,6 +50,7 @@ class Measure:
         rtol: largest difference relative to the expected value (0/0 = 0, x/0 = inf).
         largest: largest finite expected magnitude.
         excess: largest difference that is left after the rule's rtol; what an atol would have to be.
+        beyond: the same after what rounding explains.
         mismatched: elements that break the rule, for the rules that can tell at once.
         bins: number of elements by size of their excess, for the rule that cannot.
     """
@@ -53,6 +60,7 @@ class Measure:
     rtol: float = 0.0
     largest: float = 0.0
     excess: float = 0.0
+    beyond: float = 0.0
     mismatched: int = 0
     bins: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -73,7 +81,7 @@ class Spread:
 
 def measure(expected: Array, actual: Array, rule: Rule) -> Measure:
     """Compare two arrays of one shape and kind."""
-    result = Measure(bins=np.zeros(BINS if rule.kind == "scaled" else 0, np.int64))
+    result = Measure()
     with np.errstate(all="ignore"):
         for start, difference, magnitude in blocks(expected, actual):
             result.largest = max(result.largest, float(magnitude.max()))
@@ -93,10 +101,16 @@ def _account(result: Measure, rule: Rule, start: int, worst: float, difference: 
         allowed = magnitude * rule.rtol
         left = difference - allowed
         result.excess = max(result.excess, float(left.max()))
+        result.beyond = max(result.beyond, float((difference - magnitude * rule.explained).max()))
         if rule.kind == "close":
             result.mismatched += int(np.count_nonzero(difference > rule.atol + allowed))
         elif float(left.max()) > 0:
-            result.bins += np.bincount(_bin(left[left > 0]), minlength=BINS)
+            result.bins = added(result.bins, np.bincount(_bin(left[left > 0]), minlength=BINS))
+
+
+def added(bins: NDArray[np.int64], more: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the sum of two counts, of which one or both may be empty yet."""
+    return bins + more if bins.size and more.size else bins if bins.size else more
 
 
 def above(bins: NDArray[np.int64], limit: float) -> int:
@@ -117,11 +131,35 @@ def magnitudes(expected: Array) -> Floats:
     Distinct, so that a constant that masks most elements (-1e9, the type's minimum) is one value among many. The sample
     is drawn at random from a fixed seed: a stride could meet one channel only.
     """
-    flat = expected.reshape(-1)
-    if flat.size > SAMPLE:
-        flat = flat[np.random.default_rng(0).integers(0, flat.size, SAMPLE)]
-    values = np.unique(np.abs(_wide(flat)))
+    values = np.unique(np.abs(_wide(sampled(expected))))
     return np.asarray(values[np.isfinite(values) & (values > 0)], np.float64)
+
+
+def sampled(array: Array) -> Array:
+    """Return the elements of an array, or as many of a large one as are looked at."""
+    flat = array.reshape(-1)
+    return flat if flat.size <= SAMPLE else flat[np.random.default_rng(0).integers(0, flat.size, SAMPLE)]
+
+
+def lost(expected: Array, actual: Array, dtype: str) -> tuple[int, int]:
+    """Return how many elements have lost the digits that a type does not have, and how many have kept them.
+
+    Differences of the last bits do not count, nor do elements that are small beside the largest.
+    """
+    left, right = sampled(expected), sampled(actual)
+    with np.errstate(all="ignore"):
+        longer = np.isfinite(left) & (left != _shortened(left, dtype))
+        longer &= np.abs(left) > SMALL * np.abs(left[longer]).max(initial=0.0)
+        short = right == _shortened(right, dtype)
+        moved = np.abs(left - right) > LAST_BITS * np.finfo(left.dtype).eps * np.abs(left)
+    return int(np.count_nonzero(longer & short & moved)), int(np.count_nonzero(longer & ~(short & moved)))
+
+
+def _shortened(array: Array, dtype: str) -> Array:
+    if dtype == "bfloat16":  # the upper half of a float32
+        bits: Array = array.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)
+        return bits.view(np.float32)
+    return array.astype(dtype).astype(array.dtype)
 
 
 def scale(samples: list[Floats], largest: float) -> float:

@@ -23,8 +23,11 @@ LARGEST_ATOL = 0.01
 LARGEST_RTOL = 0.05
 """Model Navigator accepts a pair of tolerances below this."""
 
+MOST = 0.5
+"""A share of equal elements below this is none of an output with a few ties."""
+
 NO_ROUNDING = 0.1
-"""Part of the output's largest value from which on no tolerance is suggested at all: the numbers are wrong."""
+"""Part of the output's largest value from which on a difference is shown beside that value."""
 
 
 @dataclass
@@ -41,29 +44,34 @@ class Suggester:
         else:
             self.unseen = max(self.unseen, found.excess)
 
-    def text(self, atol: float, rtol: float, needed: float, largest: float, atol_alone: bool = False) -> str:
-        """Return a tolerance that would pass: "atol 1e-3 and rtol 0.04", "atol 4e-3"; "" if none is sensible.
+    def text(
+        self, atol: float, rtol: float, needed: float, largest: float, explained: float, atol_alone: bool = False
+    ) -> str:
+        """Return a tolerance that would pass: "atol 1e-3 and rtol 1e-3", "atol 4e-3".
+
+        Only asked of an output whose every element is as near as rounding explains.
 
         Args:
             atol, rtol: what was used and did not suffice; what passed with it must still pass.
             needed: the smallest atol that passes, beside `rtol` or, with `atol_alone`, without.
             largest: the largest magnitude of the output.
+            explained: the largest relative error that rounding explains.
         """
-        alone = round_up(needed) if needed <= NO_ROUNDING * largest else math.inf
-        pair = self._search(largest) if self.unseen <= atol else None
+        alone = round_up(needed)
+        pair = self._search(largest, explained) if self.unseen <= atol else None
         if pair and max(pair[0], atol) < alone:
             return f"atol {number(max(pair[0], atol))} and rtol {number(max(pair[1], rtol))}"
         beside = "" if atol_alone or not rtol else f" and rtol {number(rtol)}"
-        return f"atol {number(alone)}{beside}" if math.isfinite(alone) else ""
+        return f"atol {number(alone)}{beside}"
 
-    def _search(self, largest: float) -> tuple[float, float] | None:
-        """Model Navigator's `ToleranceParameterHelper`, for one output."""
+    def _search(self, largest: float, explained: float) -> tuple[float, float] | None:
+        """Model Navigator's `ToleranceParameterHelper`, for one output, up to an rtol that rounding explains."""
         for step in range(measures.STEPS if self.spreads else 0):
             atol = _thousandths(max(spread.mean + step * spread.std for spread in self.spreads))
             rtol = _thousandths(max(float(spread.rtols[step]) for spread in self.spreads))
             if atol >= LARGEST_ATOL * largest:
                 return None
-            if rtol < LARGEST_RTOL:
+            if rtol < LARGEST_RTOL and rtol <= explained:
                 return atol, rtol
         return None
 
@@ -80,12 +88,23 @@ def round_up(value: float) -> float:
 
 def round_down(value: float, digits: int) -> str:
     """Return a fraction cut after `digits` digits, so that it does not look larger than it is."""
-    return f"{math.floor(value * 10**digits) / 10**digits:g}"
+    return f"{math.floor(value * 10**digits) / 10**digits:.12g}"
 
 
-def fraction_that_passes(name: str, value: float, least: float) -> str:
-    """Return "share(0.97)": the value rounded down to three digits; "" if it is below `least`."""
-    return f"{name}({round_down(value, 3)})" if value >= least else ""
+def share_that_passes(equal: float) -> str:
+    """Return "share(0.97)", rounded down to three digits; "" where most elements differ."""
+    return f"share({round_down(equal, 3)})" if MOST <= equal < 1 else ""
+
+
+def cosine_that_passes(cosine: float, explained: float) -> str:
+    """Return "cosine(0.9998)", rounded down; "" for arrays that are further apart than rounding explains.
+
+    Two vectors of one length with this cosine differ by the square root of 2 (1 - cosine) of it.
+    """
+    apart = 2 * (1 - cosine)
+    if not 0 < apart <= explained**2:
+        return ""
+    return f"cosine({round_down(cosine, 1 - math.floor(math.log10(apart / 2)))})"
 
 
 def _thousandths(value: float) -> float:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeAlias
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Sequence
 
+    from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.configuration.scopes import Found
     from pytest_navigator.configuration.scopes import Levels
     from pytest_navigator.records import TensorSpec
@@ -57,6 +60,22 @@ PRECISIONS = {
 """Type of an output -> its precision. Floating types that are not here have 8 bits or fewer."""
 
 
+ROUNDED: dict[str, float] = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 2**-10, "bf16": 2**-7, "int8": 3e-1, "fp8": 2**-2}
+"""Precision -> what a result may change by, relative to its scale, when it is converted to it: one digit."""
+
+FEWER: dict[str, tuple[str, ...]] = {"float64": ("float32",), "float32": ("float16", "bfloat16")}
+"""Type of an output -> types with fewer digits."""
+
+EXPLAINED = 20
+"""A tolerance is suggested up to this many times the default: rounding explains no more, however long the sums are."""
+
+ASKED = "asked for"
+"""Note of a rule "scaled" whose tolerance is the user's."""
+
+LARGEST_EXPLAINED = 0.01
+"""Part of the output's scale from which on nothing above the default is suggested."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """How one output is judged.
@@ -67,6 +86,10 @@ class Rule:
         atol: of "close"; of "scaled" the difference below which nothing counts. rtol: of "close" and "scaled".
         minimum: the smallest share or cosine that passes.
         note: the precision of "scaled", the name of the function, the reason of "unchecked".
+        axis: of "scaled": the axes along which each slice has a scale of its own.
+        explained: the largest error, relative to value and scale, that rounding explains; 0: of this output, none.
+        digits: of "scaled": types that have fewer digits than the output is computed in; its values may not be those
+            of one of them where the source's are not.
     """
 
     kind: str
@@ -74,6 +97,9 @@ class Rule:
     rtol: float = 0.0
     minimum: float = 0.0
     note: str = ""
+    axis: tuple[int, ...] = ()
+    explained: float = field(default=0.0, compare=False)
+    digits: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def text(self) -> str:
@@ -89,6 +115,24 @@ def share(minimum: float) -> Rule:
 def cosine(minimum: float) -> Rule:
     """Judge an output by the cosine of the flattened source and converted arrays, in each comparison (embeddings)."""
     return Rule("cosine", minimum=_fraction("cosine", minimum))
+
+
+def scaled(axis: int | Sequence[int] = (), *, tolerance: float | None = None) -> Rule:
+    """Judge a floating output relative to its scale, as the default does, with a scale for each slice.
+
+    Args:
+        axis: along this axis, or these, every slice has a scale of its own: with -1 each column, where one holds pixels
+            and another probabilities. Negative ones count from the end; none: one scale for all.
+        tolerance: each difference may be this much of (|value| + scale); None: the default.
+    """
+    given = (axis,) if isinstance(axis, int) else axis
+    valid = isinstance(given, list | tuple) and all(isinstance(a, int) and not isinstance(a, bool) for a in given)
+    if not valid:
+        raise ConfigError(f"scaled(axis={axis!r}): an axis is a whole number, like -1, or several: (0, -1)")
+    said = tolerance is not None and (isinstance(tolerance, bool) or not isinstance(tolerance, int | float))
+    if said or (tolerance is not None and not 0 < tolerance < 1):
+        raise ConfigError(f"scaled(tolerance={tolerance!r}): a part of the scale is above 0 and below 1, like 1e-3")
+    return Rule("scaled", rtol=float(tolerance or 0.0), axis=tuple(given))
 
 
 def unchecked(reason: str) -> Rule:
@@ -127,17 +171,40 @@ def parse(text: str, option: str = "atol") -> dict[str, float]:
     return values
 
 
-def default(dtype: str, precision: str = "") -> Rule:
-    """Return the rule of an output without a tolerance: the looser of its type's default and its format's.
+def default(dtype: str, precision: str = "", computed: Computed | None = None) -> Rule:
+    """Return the rule of an output without a tolerance: by what it is computed in, and by its own type.
 
     Args:
-        precision: what the format computes in, a key of `DEFAULTS`; "": what the output's type says.
+        precision: what the format computes in, a key of `DEFAULTS`; "": what the source does.
+        computed: what the source computes it in; None: not known, its type decides.
     """
     if not _is_floating(dtype):
         return Rule("equal")
-    name = coarsest(PRECISIONS.get(dtype, "fp8"), precision)
-    rtol, atol = DEFAULTS[name]
-    return Rule("scaled", atol=atol, rtol=rtol, note=name)
+    own = PRECISIONS.get(dtype, "fp8")
+    if computed is None:
+        return _scaled(coarsest(own, precision))
+    # Nothing has rounded what is only moved; its own type is what others could have computed it in.
+    base = coarsest(computed.precision or min(own, "fp32", key=DEFAULTS.__getitem__), precision)
+    rounded = coarsest(computed.rounded, own)
+    if coarsest(base, rounded) == base or rounded == "fp32":
+        base, rounded = coarsest(base, rounded), ""
+    return replace(_scaled(base, rounded), digits=_digits(dtype, base, rounded, precision))
+
+
+def _digits(dtype: str, base: str, rounded: str, precision: str) -> tuple[str, ...]:
+    """Return the types that an output may not have been rounded to: a float64 has more digits, whatever came before."""
+    kept = dtype == "float64" or base in ("fp64", "fp32")
+    return FEWER.get(dtype, ()) if kept and not rounded and not precision else ()
+
+
+def _scaled(base: str, rounded: str = "") -> Rule:
+    """Return the default of a precision; of one whose results are converted to a coarser type at the end."""
+    rtol, atol = DEFAULTS[base]
+    if rounded:
+        rtol, atol = rtol + ROUNDED[rounded], max(atol, DEFAULTS[rounded][1])
+    explained = max(rtol, min(EXPLAINED * rtol, LARGEST_EXPLAINED))
+    note = f"{base} rounded to {rounded}" if rounded else base
+    return Rule("scaled", atol=atol, rtol=rtol, note=note, explained=explained)
 
 
 def coarsest(*precisions: str) -> str:
@@ -162,6 +229,7 @@ def resolve(
     rtol: Tolerance = None,
     comparisons: Comparisons = None,
     precision: str = "",
+    computed: Mapping[str, Computed] | None = None,
     formats: Iterable[str] = (),
 ) -> dict[str, Rule]:
     """Return the rule of every output, for one format.
@@ -171,6 +239,8 @@ def resolve(
     one of `atol` and `rtol` is given for an output, the other one is 0.
 
     Args:
+        precision: what the format computes in, whatever the source does.
+        computed: what the source computes each output in, as far as that is known.
         formats: every other key and format name that a setting may mention.
 
     Raises:
@@ -187,7 +257,7 @@ def resolve(
             scopes.pick(chosen, output.name, places),
             scopes.pick(atols, output.name, places),
             scopes.pick(rtols, output.name, places),
-            precision,
+            default(output.dtype, precision, (computed or {}).get(output.name)),
         )
         for output in outputs
     }
@@ -232,26 +302,45 @@ def _rule(
     comparison: Found[Any] | None,
     atol: Found[float] | None,
     rtol: Found[float] | None,
-    precision: str,
+    default: Rule,
 ) -> Rule:
     if comparison:
-        return _compared(output, comparison.value)
+        return _compared(output, comparison.value, default)
     if not _is_floating(output.dtype):
         # A tolerance for everything is meant for the outputs that can have one.
         atol, rtol = (found if found and found.by_name else None for found in (atol, rtol))
         if (atol or rtol) and not _is_integer(output.dtype):
             raise ConfigError(f"output {output.name!r} is {output.dtype}: it has no tolerance; use nav.share(...)")
     if not atol and not rtol:
-        return default(output.dtype, precision)
-    return Rule("close", atol=atol.value if atol else 0.0, rtol=rtol.value if rtol else 0.0)
+        return default
+    atol_said, rtol_said = (found.value if found else 0.0 for found in (atol, rtol))
+    return Rule("close", atol=atol_said, rtol=rtol_said, explained=default.explained)
 
 
-def _compared(output: TensorSpec, comparison: Rule | Function) -> Rule:
+def _compared(output: TensorSpec, comparison: Rule | Function, default: Rule) -> Rule:
     if not isinstance(comparison, Rule):
         return Rule("function", note=getattr(comparison, "__qualname__", type(comparison).__name__))
     if comparison.kind == "cosine" and not (_is_floating(output.dtype) or _is_integer(output.dtype)):
         raise ConfigError(f"output {output.name!r} is {output.dtype}: it has no cosine; use nav.share(...)")
-    return comparison
+    if comparison.kind == "scaled":
+        return _of_slices(output, comparison, default)
+    return replace(comparison, explained=default.explained)
+
+
+def _of_slices(output: TensorSpec, comparison: Rule, default: Rule) -> Rule:
+    """Return the default of an output with the axes, and the tolerance, that were asked for."""
+    rank = len(output.shape)
+    if default.kind != "scaled":
+        raise ConfigError(f"output {output.name!r} is {output.dtype}: it has no scale; use nav.share(...)")
+    for axis in comparison.axis:
+        if not -rank <= axis < rank:
+            valid = f"it has {rank} axes, {-rank} to {rank - 1}" if rank else "it has no axes"
+            raise ConfigError(f"output {output.name!r} has no axis {axis} (nav.scaled(axis=...)): {valid}")
+    axes = tuple(sorted({axis % rank for axis in comparison.axis}))
+    if len(axes) < len(comparison.axis):
+        raise ConfigError(f"output {output.name!r}: nav.scaled(axis={comparison.axis}) names an axis twice")
+    note, digits = (ASKED, ()) if comparison.rtol else (default.note, default.digits)
+    return replace(default, rtol=comparison.rtol or default.rtol, axis=axes, note=note, digits=digits)
 
 
 def comparison_of(value: Any, where: str) -> Rule | Function:
@@ -260,8 +349,8 @@ def comparison_of(value: Any, where: str) -> Rule | Function:
         result: Rule | Function = value
         return result
     raise ConfigError(
-        f"{where} = {value!r}: not a comparison; use nav.share(0.99), nav.cosine(0.999), nav.unchecked('reason') "
-        "or a function of (expected, actual)"
+        f"{where} = {value!r}: not a comparison; use nav.share(0.99), nav.cosine(0.999), nav.scaled(axis=-1), "
+        "nav.unchecked('reason') or a function of (expected, actual)"
     )
 
 
@@ -302,6 +391,28 @@ def _is_integer(dtype: str) -> bool:
     return dtype.startswith(("int", "uint"))
 
 
+def scaled_text(rule: Rule, scale: str) -> str:
+    """Return the rule "scaled" for people, with its scale as a number or a word."""
+    whose = ASKED if rule.note == ASKED else f"{rule.note} default"
+    return f"{number(rule.rtol)} of (|value| + {scale}{along(rule.axis)}) ({whose})"
+
+
+def scaled_call(axis: Sequence[int], tolerance: float) -> str:
+    """Return a rule "scaled" as it is written: "scaled(axis=-1, tolerance=2e-3)"."""
+    axes = f"axis={axis[0] if len(axis) == 1 else tuple(axis)}, " if axis else ""
+    return f"scaled({axes}tolerance={number(tolerance)})"
+
+
+def along(axis: Sequence[int]) -> str:
+    """Return " of its slice along axis 2"; "" for no axis."""
+    return f" of its slice along {axes_text(axis)}" if axis else ""
+
+
+def axes_text(axis: Sequence[int]) -> str:
+    """Return "axis 2", "axes 0, 2"."""
+    return f"ax{'i' if len(axis) == 1 else 'e'}s {', '.join(map(str, axis))}"
+
+
 def _close_text(rule: Rule) -> str:
     parts = [f"{name} {number(value)}" for name, value in (("atol", rule.atol), ("rtol", rule.rtol)) if value]
     return ", ".join(parts) or "atol 0"
@@ -309,7 +420,7 @@ def _close_text(rule: Rule) -> str:
 
 TEXTS: dict[str, Callable[[Rule], str]] = {
     "close": _close_text,
-    "scaled": lambda rule: f"{number(rule.rtol)} of (|value| + scale) ({rule.note} default)",
+    "scaled": lambda rule: scaled_text(rule, "scale"),
     "equal": lambda rule: "equal",
     "share": lambda rule: f"share of equal elements >= {rule.minimum:g}",
     "cosine": lambda rule: f"cosine >= {rule.minimum:g}",

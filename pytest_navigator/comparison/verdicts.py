@@ -13,9 +13,14 @@ import numpy as np
 from pytest_navigator.comparison import measures
 from pytest_navigator.comparison.suggestions import NO_ROUNDING
 from pytest_navigator.comparison.suggestions import Suggester
-from pytest_navigator.comparison.suggestions import fraction_that_passes
+from pytest_navigator.comparison.suggestions import cosine_that_passes
 from pytest_navigator.comparison.suggestions import round_down
+from pytest_navigator.comparison.suggestions import round_up
+from pytest_navigator.comparison.suggestions import share_that_passes
+from pytest_navigator.comparison.tolerances import ASKED
 from pytest_navigator.comparison.tolerances import number
+from pytest_navigator.comparison.tolerances import scaled_call
+from pytest_navigator.comparison.tolerances import scaled_text
 from pytest_navigator.records import OutputReport
 
 if TYPE_CHECKING:
@@ -34,7 +39,12 @@ Place = tuple[int, str, tuple[int, ...]]
 
 @dataclass
 class Tally:
-    """What is known of one output so far."""
+    """What is known of one output so far.
+
+    Attributes:
+        tied: whether every id that differed stands for a score as good as the source's choice, see `ties.tied`.
+        locate: index in these arrays -> index in the output, if they are slices of it.
+    """
 
     name: str
     rule: Rule
@@ -45,12 +55,16 @@ class Tally:
     total: int = 0
     cases: int = 0
     excess: float = 0.0
+    beyond: float = 0.0
     largest: float = 0.0
     cosine: float = 1.0
+    tied: bool = True
+    lost: dict[str, tuple[int, int]] = field(default_factory=dict)
     broken: dict[Place, str] = field(default_factory=dict)
-    bins: NDArray[np.int64] = field(default_factory=lambda: np.zeros(measures.BINS, np.int64))
+    bins: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     samples: list[NDArray[np.float64]] = field(default_factory=list)
     suggester: Suggester = field(default_factory=Suggester)
+    locate: Callable[[tuple[int, ...]], tuple[int, ...]] = lambda index: index
 
     def add(self, place: Place, expected: Array | None, actual: Array | None) -> None:
         """Add one case; None where this output is missing."""
@@ -59,21 +73,22 @@ class Tally:
             expected, actual = np.asarray(expected), np.asarray(actual)
         problem, comparable = _difference_in_kind(expected, actual)
         if problem:
-            self._broken(place, problem)
+            self.break_off(place, problem)
         if comparable and expected is not None and actual is not None:
             self._measure(place, expected, actual)
         else:
             self.atol = self.rtol = np.inf
 
-    def _broken(self, place: Place, problem: str) -> None:
+    def break_off(self, place: Place, problem: str) -> None:
+        """Note what is wrong whatever the values are; the first place is told."""
         self.broken = dict(sorted({place: problem, **self.broken}.items())[:1])
 
     def _measure(self, place: Place, expected: Array, actual: Array) -> None:
         found = measures.measure(expected, actual, self.rule)
         index = tuple(int(i) for i in np.unravel_index(found.where, expected.shape)) if expected.size else ()
-        place = (*place[:2], index)
+        place = (*place[:2], self.locate(index))
         if np.isinf(found.atol) and (problem := _infinite(expected[index], actual[index])):
-            self._broken(place, problem)
+            self.break_off(place, problem)
         if found.atol > self.atol or (found.atol == self.atol and (self.place is None or place < self.place)):
             self.atol, self.place = found.atol, place
         self._add_up(found, expected.size)
@@ -84,6 +99,7 @@ class Tally:
         self.mismatched += found.mismatched
         self.rtol = max(self.rtol, found.rtol)
         self.excess = max(self.excess, found.excess)
+        self.beyond = max(self.beyond, found.beyond)
         self.largest = max(self.largest, found.largest)
 
     @property
@@ -91,16 +107,30 @@ class Tally:
         """The output's typical magnitude, see `measures.scale`."""
         return measures.scale(self.samples, self.largest)
 
+    @property
+    def allowed(self) -> tuple[float, float]:
+        """The rule as atol and rtol, of which the atol alone passes what has passed too."""
+        rule = self.rule
+        atol = {"close": rule.atol, "scaled": rule.atol + rule.rtol * self.scale}.get(rule.kind, 0.0)
+        return max(atol, round_up(self.atol) if self.atol else 0.0), rule.rtol
+
+    @property
+    def explained(self) -> bool:
+        """Whether every element is as near as rounding explains: else it is wrong, and no tolerance is suggested."""
+        return self.rule.explained > 0 and self.beyond <= self.rule.atol + self.rule.explained * self.scale
+
     def report(self) -> OutputReport:
         """Judge all cases together."""
         verdict = JUDGES[self.rule.kind](self)
         place = self.place
         if self.broken:
             place, problem = next(iter(self.broken.items()))
-            verdict = replace(verdict, problem=problem + where(place), suggestion="")
+            beside = f"; {verdict.problem}" if verdict.problem and np.isfinite(self.atol) else ""
+            verdict = replace(verdict, problem=f"{problem}{where(place)}{beside}", suggestion="")
         elif not self.cases:
             verdict = replace(verdict, problem="no case was compared", suggestion="")
         sample, case, index = place or (None, "", ())
+        allowed = (None, None) if verdict.problem else self.allowed
         return OutputReport(
             self.name,
             self.atol,
@@ -110,6 +140,8 @@ class Tally:
             sample=sample,
             case=case,
             index=index,
+            allowed_atol=allowed[0],
+            allowed_rtol=allowed[1],
         )
 
 
@@ -124,13 +156,23 @@ class _Verdict:
 def _measure_scaled(output: Tally, found: Measure, expected: Array, actual: Array) -> None:
     values = measures.magnitudes(expected)
     output.samples.append(values)
-    output.bins += found.bins
+    output.bins = measures.added(output.bins, found.bins)
+    if found.atol and expected.dtype == actual.dtype:
+        for dtype in output.rule.digits:
+            _add_lost(output, dtype, measures.lost(expected, actual, dtype))
     # Whether this case fails is known only with the scale of all cases; a quarter leaves room for that.
     suspect = found.excess > output.rule.rtol * measures.scale([values], found.largest) / 4
     output.suggester.add(found, expected, actual, failed=suspect)
 
 
+def _add_lost(output: Tally, dtype: str, found: tuple[int, int]) -> None:
+    lost, kept = output.lost.get(dtype, (0, 0))
+    output.lost[dtype] = (lost + found[0], kept + found[1])
+
+
 def _measure_close(output: Tally, found: Measure, expected: Array, actual: Array) -> None:
+    if output.rule.explained:
+        output.samples.append(measures.magnitudes(expected))
     output.suggester.add(found, expected, actual, failed=found.mismatched > 0)
 
 
@@ -153,27 +195,50 @@ def _judge_close(output: Tally) -> _Verdict:
     rule = output.rule
     if not output.mismatched:
         return _Verdict(rule.text)
-    suggestion = output.suggester.text(rule.atol, rule.rtol, output.excess, output.largest)
+    told = (rule.atol, rule.rtol, output.excess, output.largest, rule.explained)
+    suggestion = output.suggester.text(*told) if output.explained else ""
     relation = f", max rel {number(output.rtol)}, outside {rule.text}" if rule.rtol else f" > {rule.text}"
     return _Verdict(rule.text, output.mismatched, _off(output, relation, output.mismatched), suggestion)
 
 
 def _judge_scaled(output: Tally) -> _Verdict:
     rule, scale = output.rule, output.scale
-    used = f"{number(rule.rtol)} of (|value| + {number(scale)}) ({rule.note} default)"
+    used = scaled_text(rule, number(scale))
     limit = rule.atol + rule.rtol * scale
     if output.excess <= limit:
-        return _Verdict(used)
+        return _Verdict(used, problem=_rounded(output))
     count = max(1, measures.above(output.bins, limit))
-    suggestion = output.suggester.text(limit, rule.rtol, output.atol, output.largest, atol_alone=True)
+    suggestion = looser(output, limit) if output.explained else ""
     return _Verdict(used, count, _off(output, f", max rel {number(output.rtol)}, outside {used}", count), suggestion)
+
+
+def looser(output: Tally, limit: float) -> str:
+    """Return what passes in the words of what was asked for: a comparison goes before a tolerance."""
+    rule = output.rule
+    if rule.note == ASKED or rule.axis:
+        return scaled_call(rule.axis, round_up(rule.rtol + output.excess / output.scale))
+    return output.suggester.text(limit, rule.rtol, output.atol, output.largest, rule.explained, atol_alone=True)
+
+
+def _rounded(output: Tally) -> str:
+    """Return the type that values were rounded to which have more digits in the source."""
+    found = next((dtype for dtype, (lost, kept) in output.lost.items() if lost and not kept), "")
+    if not found:
+        return ""
+    off = f"max abs {number(output.atol)}{where(output.place)}"
+    return f"{off}: rounded to {found}, where the source's values have more digits"
 
 
 def _judge_equal(output: Tally) -> _Verdict:
     if not output.mismatched:
         return _Verdict(output.rule.text)
     problem = _off(output, ", must be equal", output.mismatched)
-    return _Verdict(output.rule.text, output.mismatched, problem, fraction_that_passes("share", _equal(output), 0.5))
+    return _Verdict(output.rule.text, output.mismatched, problem, _share(output))
+
+
+def _share(output: Tally) -> str:
+    """Return the share that would pass: only of ids, and only where ties explain what differs."""
+    return share_that_passes(_equal(output)) if output.tied else ""
 
 
 def _judge_share(output: Tally) -> _Verdict:
@@ -183,8 +248,7 @@ def _judge_share(output: Tally) -> _Verdict:
     problem = (
         f"share of equal elements {round_down(equal, 4)} < {rule.minimum:g}; largest difference {number(output.atol)}"
     )
-    suggestion = fraction_that_passes("share", equal, 0.5)
-    return _Verdict(rule.text, output.mismatched, problem + where(output.place), suggestion)
+    return _Verdict(rule.text, output.mismatched, problem + where(output.place), _share(output))
 
 
 def _judge_cosine(output: Tally) -> _Verdict:
@@ -194,7 +258,7 @@ def _judge_cosine(output: Tally) -> _Verdict:
     problem = (
         f"cosine {round_down(output.cosine, 4)} < {rule.minimum:g}; max abs {number(output.atol)}{where(output.place)}"
     )
-    return _Verdict(rule.text, 0, problem, fraction_that_passes("cosine", output.cosine, 0.9))
+    return _Verdict(rule.text, 0, problem, cosine_that_passes(output.cosine, rule.explained))
 
 
 def _judge_nothing(output: Tally) -> _Verdict:

@@ -61,10 +61,13 @@ class NavConfig(KnownFields):
         seed: of the setup of `nav_model` and `nav_dataloader`, and of the selection of samples.
         profile: whether to profile at all. profile_seconds: per item, at most (s).
         optimization_profile: windows, trials and stability of the profiler.
-        timeout: of one step (s). device: "cpu" or "cuda": only runners on that device.
+        timeout: of one step (s). device: "cpu" or "cuda": only runners on that device; "all": every runner. Default
+            ("auto"): those whose device is here, and what is named.
         require: formats, cells, runners or runtimes that must be checked and pass.
         xfail: `{"torchscript-script": "reason"}`, strict.
         keep, save_data: what goes into the package.
+        child_imports: modules that are imported in the process that runs model files, before it loads one: what
+            registers custom operators and classes (`["shop.ops"]`).
 
     Raises:
         ConfigError: a field does not exist, or its value is not possible.
@@ -96,6 +99,7 @@ class NavConfig(KnownFields):
     xfail: Mapping[str, str] = field(default_factory=dict)
     keep: str | None = None
     save_data: str | None = None
+    child_imports: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, where it is written."""

@@ -97,6 +97,7 @@ FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "unbatched": (_are_names, NAMES),
     "input_names": (_are_names, NAMES),
     "output_names": (_are_names, NAMES),
+    "child_imports": (_are_names, NAMES),
     "dynamic_axes": (_mapping_of(_are_axes), 'write {"x": {0: "batch"}} or {"x": [0]}, with axes from 0 on'),
     "optimization_profile": (_is_profile, "OptimizationProfile(...) or ProfilerConfig(...) is needed"),
     "comparisons": (lambda value: isinstance(value, Mapping), "write {output: nav.share(0.99)}"),

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator._compat import ini_value
+from pytest_navigator.configuration.ini_file import parsed
 from pytest_navigator.configuration.settings import OPTIONS
 from pytest_navigator.configuration.settings import PROFILE
 from pytest_navigator.configuration.settings import Settings
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.files.config import FileConfig
+
+A_FOLDER = 'a text like "folder"'
 
 PATHS = ("--nav-package", "--nav-workspace", "--nav-model", "--nav-config", "--nav-cache")
 """Flags whose value pytest can take for an argument."""
@@ -57,7 +61,12 @@ MODEL_OPTIONS = (
 
 def _cached_steps(text: str) -> tuple[str, ...]:
     """Parse `convert,correctness`."""
-    return tuple(one_of("convert", "correctness", "profile")(step) for step in names(text))
+    return steps(names(text))
+
+
+def steps(found: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the steps that can be cached, as they are."""
+    return tuple(map(one_of("convert", "correctness", "profile"), found))
 
 
 CACHE_OPTIONS: tuple[tuple[str, str, Callable[[str], Any], str], ...] = (
@@ -101,6 +110,9 @@ def add_options(parser: pytest.Parser) -> None:
         add(option.flag, type=option.parse, metavar=option.metavar, dest=option.dest, default=None, help=option.help)
     for option in (*OPTIONS, PROFILE):
         parser.addini(option.dest, option.help, default=None)
+    redact = "Regular expression of what no package may have; repeatable"
+    add("--nav-redact", action="append", metavar="PATTERN", dest="nav_redact", default=None, help=redact)
+    parser.addini("nav_redact", "Regular expressions of what no package may have, one a line", type="linelist")
     parser.addini("nav_workspace", "Folder of the run")
 
 
@@ -134,6 +146,7 @@ class RunOptions:
     file_config: FileConfig
     cache: Path | None
     cache_steps: tuple[str, ...]
+    redact: tuple[str, ...] = ()
 
 
 def active(config: pytest.Config) -> bool:
@@ -160,7 +173,7 @@ def run_options(config: pytest.Config) -> RunOptions:
     _check_form(config)
     get, said = config.getoption, _file_config(config)
     given = get("nav_workspace") or said.workspace_path
-    folder = given or config.getini("nav_workspace") or "navigator_workspace"
+    folder = given or _ini(config, "nav_workspace", str, A_FOLDER) or "navigator_workspace"
     return RunOptions(
         said.output_package if get("nav_package") is None else get("nav_package"),
         Path(config.invocation_params.dir if given else config.rootpath, folder),
@@ -171,14 +184,23 @@ def run_options(config: pytest.Config) -> RunOptions:
         said,
         _cache(config),
         _cached(config),
+        tuple(get("nav_redact") or config.getini("nav_redact")),
     )
 
 
 def _cached(config: pytest.Config) -> tuple[str, ...]:
     """Return which steps are cached; a flag with nothing after it asks for the usual ones."""
     given = config.getoption("nav_cache_steps")
-    found: tuple[str, ...] | None = _ini(config, "nav_cache_steps", _cached_steps) if given is None else given
+    found: tuple[str, ...] | None = _cached_steps_of_ini(config) if given is None else given
     return found or CACHED_STEPS
+
+
+def _cached_steps_of_ini(config: pytest.Config) -> tuple[str, ...] | None:
+    found = _ini(config, "nav_cache_steps", names)
+    try:
+        return steps(found) if found else None
+    except ArgumentTypeError as error:
+        raise ConfigError(f"{config.inipath}: nav_cache_steps: {error}") from None
 
 
 def _cache(config: pytest.Config) -> Path | None:
@@ -187,7 +209,7 @@ def _cache(config: pytest.Config) -> Path | None:
     Raises:
         ConfigError: the path is missing.
     """
-    given, found = config.getoption("nav_cache"), config.getini("nav_cache")
+    given, found = config.getoption("nav_cache"), _ini(config, "nav_cache", str, A_FOLDER)
     if given is not None and not given.strip():
         raise ConfigError("--nav-cache=: the path is missing; name a folder, like --nav-cache=navigator_cache")
     if config.getoption("nav_cache_steps") and not (given or found):
@@ -231,14 +253,16 @@ def suite_settings(config: pytest.Config, nav_config: NavConfig | None) -> Setti
     """Return what holds for the suite whose nearest configuration is `nav_config`."""
     every = (*OPTIONS, PROFILE)
     flags = {o.name: config.getoption(o.dest) for o in every}
-    return resolve(flags, {o.name: _ini(config, o.dest, o.parse) for o in every}, nav_config)
+    return resolve(
+        flags, {o.name: _ini(config, o.dest, o.parse, f"one of {o.metavar}: {o.help}") for o in every}, nav_config
+    )
 
 
-def _ini(config: pytest.Config, name: str, parse: Any) -> Any:
-    text = config.getini(name)
-    if text in (None, ""):
+def _ini(config: pytest.Config, name: str, parse: Any, example: str = "") -> Any:
+    value = ini_value(config, name)
+    if value in (None, ""):
         return None
     try:
-        return parse(text)
+        return parsed(value, parse, example)
     except ArgumentTypeError as error:
         raise ConfigError(f"{config.inipath}: {name}: {error}") from None

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.configuration.config import NavConfig
+from pytest_navigator.devices.kinds import ALL
+from pytest_navigator.devices.kinds import AUTO
+from pytest_navigator.devices.kinds import KINDS
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -134,12 +137,19 @@ OPTIONS = (
     Option("sample_count", count, 100, "N", "Samples to check correctness on, at most (default: 100)"),
     Option("max_sample_bytes", count, 512 * MEBIBYTE, "BYTES", "Samples and outputs to keep (default: 512 MiB)"),
     Option("seed", whole, 0, "N", "Seed of nav_model, nav_dataloader and the choice of samples (default: 0)"),
-    Option("device", one_of("cpu", "cuda"), None, "DEVICE", "Only runners on this device: cpu or cuda"),
+    Option(
+        "device",
+        one_of(AUTO, ALL, *KINDS),
+        AUTO,
+        "DEVICE",
+        "Runners on which devices: auto (those that are here, and what is named), all, cpu, cuda (default: auto)",
+    ),
     Option("require", names, (), "NAMES", "What must be checked and pass (onnx,onnx-cpu,OnnxCPU,cpu)"),
     Option(
         "keep", one_of("all", "best", "required", "none"), "all", "WHAT", "Models to package: all, best, required, none"
     ),
     Option("save_data", one_of("all", "none"), "all", "WHAT", "Samples to package: all or none"),
+    Option("child_imports", names, (), "MODULES", "Modules to import where model files run: they register operators"),
     Option("timeout", seconds, 600.0, "S", "Time limit of one step (default: 600)"),
 )
 PROFILE = Option("profile", yes, True, "BOOL", "Whether to profile")
@@ -220,8 +230,17 @@ def config_lines(settings: Settings) -> list[str]:
 
 def filters(settings: Settings) -> str:
     """Return the settings that leave runners out, each with its origin."""
-    chosen = [name for name in ("formats", "runtimes", "precisions", "device") if settings.all[name].value]
+    chosen = [name for name in ("formats", "runtimes", "precisions") if settings.all[name].value]
+    chosen += ["device"] if settings.device in KINDS else []
     return ", ".join(with_origin(settings, name) for name in chosen)
+
+
+def too_short(settings: Settings) -> str:
+    """Return that the limit of a step ends measurements before their own time is up, "" where it does not."""
+    if not settings.profile or settings.timeout >= settings.profile_seconds:
+        return ""
+    limit, time = with_origin(settings, "timeout"), with_origin(settings, "profile_seconds")
+    return f"note: {limit} is less than {time}: a measurement that takes as long as it may fails as a hang"
 
 
 def with_origin(settings: Settings, name: str) -> str:

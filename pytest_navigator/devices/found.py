@@ -12,6 +12,7 @@ from typing import Any
 from pytest_navigator.devices import driver
 from pytest_navigator.devices.disposable import ProbeFailed
 from pytest_navigator.devices.disposable import ask
+from pytest_navigator.devices.records import NONE
 from pytest_navigator.devices.records import Devices
 from pytest_navigator.devices.records import unusable
 from pytest_navigator.devices.shared import FOLDER
@@ -44,6 +45,11 @@ def _devices(*environment: str) -> Devices:
     if not has_driver():
         return Devices()
     return structured(once("devices", lambda: plain(_asked())), Devices)
+
+
+def lacking() -> tuple[str, ...]:
+    """Return the kinds of devices that this machine does not have; a GPU that is in trouble is there."""
+    return ("cuda",) if devices().missing == NONE else ()
 
 
 def has_driver() -> bool:

@@ -30,6 +30,12 @@ KINDS = {
 
 NOT_A_TENSOR = "is {kind}: only models of tensors can be checked"
 
+ZIPMAP = (
+    "; ZipMap makes it of the tensor {of!r}, for users of Python's dicts: write the file without it (skl2onnx: "
+    'options={{"zipmap": False}}; onnxmltools: zipmap=False), or make {of!r} the output in its place'
+)
+"""What writes classifiers in this way, and how not to."""
+
 
 def describe(path: Path, given: Mapping[str, TensorSpec]) -> Description:
     """Read inputs, outputs and what belongs to the file; the weights are not loaded.
@@ -52,13 +58,23 @@ def describe(path: Path, given: Mapping[str, TensorSpec]) -> Description:
     parts = {path.parent / location: location for location in _locations(model)}
     for part, location in parts.items():
         _check_part(path, part, location)
+    _check_no_zipmap(graph)
+    unsaid = [index for index, value in enumerate(graph.output) if not value.type.tensor_type.HasField("shape")]
     return Description(
         inputs=tuple(_spec("input", value, given) for value in graph.input if value.name not in weights),
         outputs=tuple(_spec("output", value, given) for value in graph.output),
         parts=tuple(parts.values()),
         precision=_precision(model),
-        data=_facts(model),
+        data=_facts(model) | ({"outputs_without_shape": unsaid} if unsaid else {}),
     )
+
+
+def _check_no_zipmap(graph: Any) -> None:
+    outputs = {value.name: value for value in graph.output}
+    for node in graph.node:
+        if node.op_type == "ZipMap" and node.output[0] in outputs:
+            what = NOT_A_TENSOR.format(kind="a sequence of maps")
+            raise SourceError(f"output {node.output[0]!r} {what}{ZIPMAP.format(of=node.input[0])}")
 
 
 def _spec(kind: str, value: Any, given: Mapping[str, TensorSpec]) -> TensorSpec:
@@ -86,8 +102,8 @@ def _given(kind: str, name: str, given: Mapping[str, TensorSpec]) -> TensorSpec:
 
 
 def _size(dim: Any) -> int | str:
-    """Return the size of an axis, or its symbol; "" for one without a name. Old exporters write 0 for any size."""
-    if dim.HasField("dim_value") and dim.dim_value > 0:
+    """Return the size of an axis, 0 too, or its symbol; "" for one without a name. Some exporters write -1 for it."""
+    if dim.HasField("dim_value") and dim.dim_value >= 0:
         return int(dim.dim_value)
     return _named(dim.dim_param) if dim.HasField("dim_param") else ""
 

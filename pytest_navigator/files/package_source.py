@@ -19,7 +19,6 @@ from pytest_navigator.package.arguments import check_arguments
 from pytest_navigator.package.arguments import check_parameters
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import REPACK
-from pytest_navigator.package.recorded import recorded
 from pytest_navigator.package.recorded import records_of
 from pytest_navigator.package.selection import DATA
 from pytest_navigator.package.selection import artifact_names
@@ -164,7 +163,7 @@ def source_of(package: PackageFile) -> PackageSource:
     with records_of(package):
         if "suite" not in package.details:
             raise PackageError(_foreign(package.path, package.status))
-        found = _read(package, recorded(package))
+        found = _read(package, package.results)
     _check(found)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,14 @@ Axis = tuple[str, int]
 Range = tuple[int, int, int]
 
 KINDS = ("min", "opt", "max")
+
+GUESS = 16
+"""Stands for a size that the user has to say."""
+
+YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+
+SOME_ROWS = 4
+"""The largest batch in what is proposed to be written."""
 
 TEXT_BYTES = 32
 """Size of one element of random text: up to 8 characters of 4 bytes."""
@@ -65,6 +74,8 @@ def plan(inputs: Sequence[TensorSpec], config: FileConfig) -> Plan:
     """
     _check_batch(inputs, config)
     axes = _Axes(with_batch(inputs, config.batch_dim, config.unbatched), config)
+    if text := axes.unsaid():
+        raise ConfigError(text)
     ranges = {symbol: axes.range(symbol) for symbol in axes.first if symbol != axes.batch}
     notes = [axes.untried(symbol) for symbol in ranges if axes.is_tried_once(symbol)]
     if axes.batch:
@@ -130,8 +141,6 @@ class _Axes:
     def range(self, symbol: str) -> Range:
         """Return smallest, optimal and largest size of what is not the batch."""
         said = self.of(symbol)
-        if "max" not in said:
-            raise ConfigError(self._unsaid(symbol))
         usual = said.get("opt", said["max"])
         return said.get("min", usual), usual, said["max"]
 
@@ -189,27 +198,43 @@ class _Axes:
             for spec in self.specs
         }
 
-    def _unsaid(self, symbol: str) -> str:
-        name, axis = self.first[symbol]
-        shape = next(spec.shape for spec in self.specs if spec.name == name)
-        sizes = [self._proposed(name, i, size) for i, size in enumerate(shape)]
-        return (
-            f"{_axis((name, axis))} can have any size (its shape is {list(shape)}), and {self.config.where}max_shapes "
-            f"does not say which one to try: write max_shapes: {{{name}: [{', '.join(sizes)}]}} with sizes that the "
-            "model takes into --nav-config, and smaller ones into min_shapes; or give the run a nav_dataloader"
+    def unsaid(self) -> str:
+        """Return which sizes nobody has said, and what to write, as YAML; "" if all are said."""
+        open_ = [symbol for symbol in self.first if symbol != self.batch and "max" not in self.of(symbol)]
+        if not open_:
+            return ""
+        axes = ", ".join(_axis(place) for place, symbol in self.symbols.items() if symbol in open_)
+        names = dict.fromkeys(name for (name, _), symbol in self.symbols.items() if symbol in open_)
+        kept = {name: list(shape) for name, shape in self.config.max_shapes.items() if name not in names}
+        shapes = {**kept, **{name: self._proposed(name) for name in names}}
+        return "\n".join(
+            [
+                f"{axes} can have any size, and {self.config.where}max_shapes does not say which one to try: write it "
+                f"into --nav-config, with sizes that the model takes in place of {GUESS} (smaller ones into "
+                "min_shapes), or give the run a nav_dataloader:",
+                "max_shapes:",
+                *(f"  {_key(name)}: {shape}" for name, shape in shapes.items()),
+            ]
         )
 
-    def _proposed(self, name: str, axis: int, size: int) -> str:
-        """Return what to write for one axis: what is known, else a place to fill in."""
-        if size != -1:
-            return str(size)
-        symbol = self.symbols[name, axis]
+    def _proposed(self, name: str) -> list[int]:
+        """Return a shape to write for an input: what is known, else a guess."""
+        shape = next(spec.shape for spec in self.specs if spec.name == name)
+        return [size if size != -1 else self._size(self.symbols[name, axis]) for axis, size in enumerate(shape)]
+
+    def _size(self, symbol: str) -> int:
         if symbol in self.said["max"]:
-            return str(self.said["max"][symbol])
+            return self.said["max"][symbol]
         if symbol != self.batch:
-            return f"<axis {axis}>"
-        # The default of `max_batch_size`, once written, would no longer be made smaller for large inputs.
-        return str(self.config.max_batch_size) if "max_batch_size" in self.config.given else "<batch>"
+            return GUESS
+        # A default that is written is no longer made smaller for large inputs.
+        return self.config.max_batch_size if "max_batch_size" in self.config.given else SOME_ROWS
+
+
+def _key(name: str) -> str:
+    """Return a key of YAML, in quotes where it would be something else than a text."""
+    plain = re.fullmatch(r"[A-Za-z_][\w.]*", name) and name.lower() not in YAML_WORDS
+    return name if plain else repr(name)
 
 
 def _check_batch(inputs: Sequence[TensorSpec], config: FileConfig) -> None:

@@ -143,7 +143,7 @@ def _from_mapping(name: Any, content: Any, where: str) -> TensorSpec:
 
 def _spec(name: str, shape: Sequence[int], dtype: Any, where: str, form: str) -> TensorSpec:
     for axis, size in enumerate(shape):
-        if size < 1 and size != -1:
+        if size < -1:
             raise ConfigError(f"{where}: axis {axis} has the size {size}; {form}")
     axes = {axis: _own_symbol(name, axis) for axis, size in enumerate(shape) if size == -1}
     return TensorSpec(name, tuple(shape), known_dtype(dtype, where), axes)

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 
+from pytest_navigator.comparison.computed import read
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.errors import unknown
+from pytest_navigator.files.description import distinct
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.isolation.importing import path_of
 from pytest_navigator.records import Description
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.files import FileFramework
     from pytest_navigator.records import JSON
     from pytest_navigator.records import RunnerRecord
@@ -45,6 +49,8 @@ class FileSource(Source):
         framework: of the file's format.
         path: of the user's own file or folder; a copy of it is what runs.
     """
+
+    is_whole: ClassVar[bool] = True
 
     def __init__(self, framework: FileFramework, path: Path) -> None:
         self.framework: FileFramework = framework
@@ -87,7 +93,7 @@ class FileSource(Source):
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(digest_of(self.model).encode())
         for part in self._description.parts:
-            digest.update(f"{part}\0{digest_of(self.model.parent / part)}".encode())
+            digest.update(f"{part}\0{digest_of(self.model.parent / part)}".encode(errors="surrogatepass"))
         return digest.hexdigest()
 
     def parameter_names(self) -> Sequence[str]:
@@ -122,6 +128,11 @@ class FileSource(Source):
     def precision(self) -> str:
         """The lowest precision of the weights."""
         return self._description.precision
+
+    def watched(self, args: Sequence[object], kwargs: dict[str, Any]) -> Watched | None:
+        """Follow one inference, or the graph, in the child."""
+        found = self._context.watch(self._handle, self._arrays(Call(*args, **kwargs)))
+        return (unflatten(*found), lambda array: read(str(array))) if found[1] else None
 
     def title(self) -> str:
         """Return what the model is called in records."""
@@ -192,8 +203,9 @@ class FileSource(Source):
     def _signature(self) -> Signature:
         """Return what a runner needs to know before anything has been seen."""
         own = self._description
-        outputs = {"dict": [[spec.name, {"leaf": spec.name}] for spec in own.outputs]}
-        return Signature(own.inputs, own.outputs, self._tree, outputs, None, self.framework.array_type)
+        outputs = distinct(own.outputs, self.parameter_names())
+        tree = {"dict": [[theirs.name, {"leaf": ours.name}] for theirs, ours in zip(own.outputs, outputs, strict=True)]}
+        return Signature(own.inputs, outputs, self._tree, tree, None, self.framework.array_type)
 
     @property
     def _tree(self) -> JSON:

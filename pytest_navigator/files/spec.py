@@ -19,7 +19,7 @@ from pytest_navigator.files.sniff import PACKAGE
 from pytest_navigator.files.sniff import SAVED_MODEL
 from pytest_navigator.files.sniff import format_of
 from pytest_navigator.files.sniff import title
-from pytest_navigator.isolation.messages import one_line
+from pytest_navigator.isolation.causes import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,8 +12,10 @@ import numpy as np
 from pytest_navigator.comparison.tolerances import PRECISIONS
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.given import signature_of
+from pytest_navigator.isolation.causes import one_line
 from pytest_navigator.records import Description
 from pytest_navigator.records import TensorSpec
+from pytest_navigator.runners.programs import load_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +40,7 @@ def describe_torchscript(path: Path, inputs: Sequence[TensorSpec], outputs: Sequ
         try:
             module = torch.jit.load(str(path), map_location="cpu")
         except Exception as error:
-            raise SourceError(f"{path.name} cannot be loaded: {_line(error)}") from error
+            raise SourceError(f"{path.name} cannot be loaded: {one_line(error)}") from error
     arguments = module.forward.schema.arguments[1:]  # without self, whatever it is called
     needed = [argument.name for argument in arguments if not argument.has_default_value()]
     found, given = signature_of(path, inputs, outputs, [_indexed(name, i) for i, name in enumerate(needed)])
@@ -57,14 +59,10 @@ def describe_program(path: Path) -> Description:
     Raises:
         SourceError: it cannot be loaded, or takes or gives something else than tensors.
     """
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            program = torch.export.load(str(path))
-        except Exception as error:
-            raise SourceError(f"{path.name} cannot be loaded: {_line(error)}") from error
+    try:
+        program = load_program(path)
+    except Exception as error:
+        raise SourceError(f"{path.name} cannot be loaded: {one_line(error)}") from error
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
     symbols: dict[str, str] = {}
     inputs = [_spec("input", name, values.get(str(name)), str(name), symbols) for name in _user_inputs(program)]
@@ -124,7 +122,3 @@ def _precision(tensors: Iterable[Any]) -> str:
 def _indexed(name: str, index: int) -> str:
     """Return a parameter's name in Model Navigator's form, which says its place."""
     return name if re.fullmatch(rf".*__{index}", name) else f"{name}__{index}"
-
-
-def _line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -160,9 +160,9 @@ def _listed(value: Any) -> list[Any]:
 
 def _shape(value: Any, where: str) -> tuple[int, ...]:
     try:
-        return tuple(settings.count(size) for size in (value if isinstance(value, list) else str(value).split(",")))
+        return tuple(settings.whole(size) for size in (value if isinstance(value, list) else str(value).split(",")))
     except ArgumentTypeError:
-        raise ConfigError(f"{where}: {value!r} is no shape of whole numbers from 1 on; {SHAPE}") from None
+        raise ConfigError(f"{where}: {value!r} is no shape of whole numbers from 0 on; {SHAPE}") from None
 
 
 def _range(value: Any, where: str) -> tuple[float, float]:

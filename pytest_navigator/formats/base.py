@@ -16,6 +16,7 @@ from typing import Any
 from typing import ClassVar
 
 from pytest_navigator.configuration.config import KnownFields
+from pytest_navigator.formats.ways import Ways
 from pytest_navigator.records import LoaderRecord
 from pytest_navigator.records import Variant
 
@@ -156,6 +157,14 @@ class Format(ABC):
     def on_request(self) -> dict[str, FormatConfig]:
         """Return the configuration of every variant that is made where its key is named, by that key."""
         return {}
+
+    def ways(self, variant: Variant, source: str) -> Ways:
+        """Return the exporters or converters that make a variant of this source, the best one first.
+
+        `export` and `convert` find the name of the one that is to be used as the parameter "engine". Where one raises
+        StepFailed, or makes what does not load, the next one is called; a crash or a hang ends the step.
+        """
+        return Ways()
 
     @abstractmethod
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:

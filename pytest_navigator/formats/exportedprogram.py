@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Any
@@ -18,6 +17,7 @@ from pytest_navigator.records import Variant
 from pytest_navigator.reproduce import torch as text
 from pytest_navigator.runners.exportedprogram import TorchExportedProgramCPU
 from pytest_navigator.runners.exportedprogram import TorchExportedProgramCUDA
+from pytest_navigator.runners.programs import load_program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,11 +67,7 @@ class TorchExportedProgramFormat(Format):
 
     def load(self, path: Path) -> Any:
         """Return the program as a `torch.nn.Module`: tensors in the order of the inputs in, a tuple of tensors out."""
-        import torch
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.export.load(str(path)).module()
+        return load_program(path).module()
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant."""

@@ -15,7 +15,9 @@ import pytest_navigator
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.traces import public_name
-from pytest_navigator.isolation.messages import unwrapped
+from pytest_navigator.isolation.breakdowns import DEFECT
+from pytest_navigator.isolation.causes import unwrapped
+from pytest_navigator.reporting.printable import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +26,22 @@ if TYPE_CHECKING:
 LIBRARIES = ("torch", "tensorflow", "keras", "tf2onnx", "jax", "jaxlib", "flax", "equinox", "jax2onnx", "onnx")
 """Whose lines in a traceback are not the user's."""
 
+OWN_FOLDER = f"{Path(pytest_navigator.__file__).parent}{os.sep}"
+
+MISTAKES = (AssertionError, AttributeError, IndexError, KeyError, NameError, UnboundLocalError)
+"""Types, exactly, of what a line of ours raises where it is wrong about what a library gives."""
+
+LONGEST = 400
+"""Characters of what an exporter says; of more the beginning and the end are told, where the sizes often are."""
+
 TRACER = ": TracerWarning: "
 """What torch says of what its tracer cannot see."""
+
+TOLD = re.compile(r'File "([^"\n]+)", line (\d+)(?:, in [^\n]*)?\n\s+([^\n]+)')
+"""A frame in the text of an error."""
+
+OTHERS = r"site-packages|pytest_navigator/|^flat\.py$"
+"""In the names of files that are not the user's."""
 
 # What exporters say of failures that users meet often, and what it means for their model.
 CAUSES = (
@@ -96,7 +112,12 @@ def failure(what: str, error: BaseException) -> StepFailed:
     while root.__cause__ is not None and type(root).__module__.startswith("torch.onnx"):
         root = root.__cause__
     detail = "".join(traceback.format_exception(error))
-    return StepFailed(f"{what}: {_cause(str(root) or repr(root))}{_place(error)}", detail, type(root).__name__)
+    if mistake := _ours(root):
+        told = f"while it used {what}, which tells nothing of the model: {mistake}; please report it, with format.log"
+        return StepFailed(f"pytest_navigator itself failed {told}", detail, DEFECT)
+    return StepFailed(
+        f"{what}: {_cause(str(root) or repr(root))}{_place(error) or _told(str(root))}", detail, type(root).__name__
+    )
 
 
 def _cause(text: str) -> str:
@@ -111,7 +132,19 @@ def _cause(text: str) -> str:
     lines = [line.strip() for line in re.sub(r" at 0x[0-9a-f]+", "", text).splitlines() if line.strip()]
     end = 2 if lines[0].endswith(":") else 1
     line = " ".join(lines[:end])
-    return line if len(line) <= 300 else f"{line[:297]}..."
+    return bounded(line, LONGEST)
+
+
+def _ours(error: BaseException) -> str:
+    """Return what our own code raised by mistake, and where; "" for what others raise, or we on purpose."""
+    frames = traceback.extract_tb(error.__traceback__)
+    mistaken = type(error) in MISTAKES or str(error).startswith("zip() argument")
+    # JAX takes its own frames out of a traceback, and says so: the last one is not where the error comes from.
+    whole = not any("internal frames" in note for note in getattr(error, "__notes__", ()))
+    if not mistaken or not whole or not frames or not frames[-1].filename.startswith(OWN_FOLDER):
+        return ""
+    name, number, line = Path(frames[-1].filename).name, frames[-1].lineno, frames[-1].line or ""
+    return "" if line.startswith("raise ") else f"{type(error).__name__}: {error} (at {name}:{number}: {line})"
 
 
 def _place(error: BaseException | None) -> str:
@@ -124,6 +157,14 @@ def _place(error: BaseException | None) -> str:
             if Path(frame.filename).is_file() and not _in(frame.filename, others):
                 return f" (at {Path(frame.filename).name}:{frame.lineno}: {frame.line})"
         error = error.__cause__
+    return ""
+
+
+def _told(text: str) -> str:
+    """Return the innermost line of the user's that an error tells of: what fails in a graph has no frame any more."""
+    for file, number, line in reversed(TOLD.findall(text)):
+        if not file.startswith(tuple(f"{name}/" for name in LIBRARIES)) and not re.search(OTHERS, file):
+            return f" (at {Path(file).name}:{number}: {line.strip()})"
     return ""
 
 

@@ -12,6 +12,7 @@ from pytest_navigator.errors import Unavailable
 from pytest_navigator.formats.traces import without_folders
 from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.frameworks.torch import calling
+from pytest_navigator.frameworks.torch import preserving
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.reproduce.code import identifiers
@@ -49,19 +50,22 @@ def on_device(source: Source, parameters: Mapping[str, JSON]) -> tuple[torch.nn.
 
 
 def example_tensors(example: Mapping[str, np.ndarray], signature: Signature, device: str) -> Example:
-    """Return an example as tensors in the signature's order, with no dynamic axis of size 1: those become 2.
+    """Return an example as tensors in the signature's order, with no dynamic axis of size 0 or 1: those become 2.
 
-    Exporters take a size of 1 for a constant: what they make of it would fail on every other batch.
+    Exporters take these sizes for constants: what they make of them would fail on every other batch.
     """
+    return tuple(TorchFramework().from_numpy(_enlarged(example[spec.name], spec), device) for spec in signature.inputs)
+
+
+def _enlarged(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
     import numpy as np
 
-    tensors = []
-    for spec in signature.inputs:
-        array = example[spec.name]
-        for axis in spec.axes:
-            array = np.repeat(array, 2, axis) if array.shape[axis] == 1 else array
-        tensors.append(TorchFramework().from_numpy(array, device))
-    return tuple(tensors)
+    for axis in spec.axes:
+        if array.shape[axis] == 1:
+            array = np.repeat(array, 2, axis)
+        elif array.shape[axis] == 0:
+            array = np.zeros([2 if i == axis else size for i, size in enumerate(array.shape)], array.dtype)
+    return array
 
 
 def flat_module(model: torch.nn.Module, signature: Signature) -> torch.nn.Module:
@@ -93,7 +97,26 @@ def flat_module(model: torch.nn.Module, signature: Signature) -> torch.nn.Module
 
     parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in ("self", *identifiers(names))]
     cast("Any", Flat.forward).__signature__ = inspect.Signature(parameters)
-    return Flat().train(mode=bool(getattr(model, "training", False)))
+    flat = Flat()
+    flat.training = bool(getattr(model, "training", False))  # train() would tell the model, and programs refuse it
+    return flat
+
+
+def scripted(model: torch.nn.Module, **options: Any) -> Any:
+    """Return `torch.jit.script(model)`.
+
+    A class whose compilation has failed stays half known to TorchScript: the next attempt would tell another reason.
+    """
+    import torch
+
+    known = torch.jit._recursive.concrete_type_store.type_store
+    before = {kind: list(types) for kind, types in known.items()}
+    try:
+        return torch.jit.script(model, **options)
+    except Exception:
+        known.clear()
+        known.update(before)
+        raise
 
 
 def _tensor(value: Any, spec: TensorSpec) -> torch.Tensor:
@@ -122,7 +145,7 @@ def exported_program(
     errors: list[Exception] = []
     for attempt in (_named_dims, _derived_dims):
         try:
-            with calling({**parameters, "inference_mode": False}, device):
+            with preserving(model), calling({**parameters, "inference_mode": False}, device):
                 program = attempt(flat, tensors, signature, dict(parameters.get("custom_args", {})))
                 return _named_files(program), attempt is _derived_dims
         except Exception as error:

@@ -14,8 +14,11 @@ from pytest_navigator.formats.jax_flat import abstract_inputs
 from pytest_navigator.formats.jax_flat import closed_function
 from pytest_navigator.formats.jax_flat import narrowed
 from pytest_navigator.formats.tf2onnx import savedmodel_script
+from pytest_navigator.formats.ways import Way
+from pytest_navigator.formats.ways import Ways
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.reproduce import jax as text
+from pytest_navigator.reproduce.onnx_names import name_outputs
 from pytest_navigator.runners.onnx import SESSION_OPTIONS
 
 if TYPE_CHECKING:
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import Subject
 
 DIRECT = "jax2onnx, which is installed and reads what JAX itself traces"
-THROUGH_SAVEDMODEL = "tf2onnx from a SavedModel of TensorFlow's own operators, because jax2onnx is not installed"
+THROUGH_SAVEDMODEL = "tf2onnx from a SavedModel of TensorFlow's own operators"
+JAX2ONNX, TF2ONNX = Way("jax2onnx"), Way("tf2onnx")
 
 
 def export_onnx(
@@ -43,15 +47,24 @@ def export_onnx(
         Unavailable: jax2onnx is not installed, and the SavedModels of this JAX are none that tf2onnx can read.
         StepFailed: the converter cannot convert the model.
     """
-    if missing(("jax2onnx",)) is None:
+    if _engine(variant.parameters) == JAX2ONNX.engine:
         return _direct(source, signature, variant, path)
     return _through_savedmodel(source, example, signature, variant, path)
 
 
+def ways() -> Ways:
+    """Return both ways, or only the one through a SavedModel where jax2onnx is not installed."""
+    return Ways((TF2ONNX,)) if missing(("jax2onnx",)) else Ways((JAX2ONNX, TF2ONNX))
+
+
+def _engine(parameters: Mapping[str, JSON]) -> str:
+    return str(parameters.get("engine") or ways().tried[0].engine)
+
+
 def export_script(subject: Subject) -> MakingCode:
     """Return the export by the way that was taken, before the export by the one that will be."""
-    taken = {"engine": "jax2onnx" if missing(("jax2onnx",)) is None else "tf2onnx", **subject.data}
-    if taken["engine"] == "jax2onnx":
+    engine = subject.data.get("engine") or _engine(subject.variant.parameters)
+    if engine == JAX2ONNX.engine:
         return text.onnx(subject, _options(subject.signature, subject.variant.parameters))
     shapes = [None, *jax2tf.polymorphic_shapes(subject.signature)]
     return text.onnx_through_savedmodel(
@@ -66,6 +79,7 @@ def _direct(source: Source, signature: Signature, variant: Variant, path: Path) 
 
         options = _options(signature, variant.parameters)
         model = to_onnx(closed_function(source, signature), abstract_inputs(signature), **options)
+        name_outputs(model, [spec.name for spec in signature.outputs])
         _cast_inputs(model, signature)
         onnx.save(model, path)
     return {"engine": "jax2onnx", "route": DIRECT, "warnings": lines}
@@ -76,13 +90,15 @@ def _through_savedmodel(
 ) -> dict[str, JSON]:
     from pytest_navigator.formats.tf2onnx import convert_savedmodel
 
+    lacks = missing(("jax2onnx",))
     if lacking := missing(("tensorflow", "tf2onnx")) or _unreadable():
-        raise Unavailable(f"{missing(('jax2onnx',))}; the other way is through a SavedModel, but {lacking}")
+        raise Unavailable(f"{lacks}; the other way is through a SavedModel, but {lacking}" if lacks else lacking)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder, "model.savedmodel")
         jax2tf.write(source, signature, made, jax2tf.NO_XLA, None)
         data = convert_savedmodel(made, example, signature, variant, path)
-    return {**data, "engine": "tf2onnx", "route": THROUGH_SAVEDMODEL}
+    why = "because jax2onnx is not installed" if lacks else "because jax2onnx did not make it"
+    return {**data, "engine": "tf2onnx", "route": f"{THROUGH_SAVEDMODEL}, {why}"}
 
 
 def _unreadable() -> str | None:
@@ -95,7 +111,8 @@ def _unreadable() -> str | None:
 
 
 def _options(signature: Signature, parameters: Mapping[str, JSON]) -> dict[str, Any]:
-    names = {"input_names": [s.name for s in signature.inputs], "output_names": [s.name for s in signature.outputs]}
+    # The names of the outputs are given later: jax2onnx has no second name for a value.
+    names = {"input_names": [spec.name for spec in signature.inputs]}
     own = {key: value for key, value in parameters["custom_args"].items() if key != SESSION_OPTIONS}
     double = {"enable_double_precision": True} if _double(signature) else {}
     return {"opset": parameters["opset"], **names, **double, **own}

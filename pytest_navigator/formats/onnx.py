@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats import jax2onnx
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.onnx_config import OnnxConfig
 from pytest_navigator.formats.onnx_config import OnnxDynamoExportConfig
@@ -18,7 +19,10 @@ from pytest_navigator.formats.onnx_config import plain_axes
 from pytest_navigator.formats.onnx_file import conform
 from pytest_navigator.formats.onnx_file import opset_of
 from pytest_navigator.formats.onnx_file import store
+from pytest_navigator.formats.ways import Way
+from pytest_navigator.formats.ways import Ways
 from pytest_navigator.records import Variant
+from pytest_navigator.runners.onnx import SESSION_OPTIONS
 from pytest_navigator.runners.onnx import OnnxCPU
 from pytest_navigator.runners.onnx import OnnxCUDA
 from pytest_navigator.runners.onnx import OnnxTensorRT
@@ -52,6 +56,29 @@ CONVERTERS = {
     "torch-exportedprogram": ("torch_files", "convert_program", "program_script"),
 }
 """Parent's format -> the module here, what it converts with, and what writes the script of that."""
+
+DYNAMO = Way("dynamo", "OnnxConfig(export_engine=OnnxDynamoExportConfig())")
+ON_VALUES = r"[Dd]ata-?[Dd]ependent|_local_scalar_dense|numpy\(\) is not supported"
+"""What torch.export says of Python code that reads the values of a tensor."""
+
+TRACE = Way(
+    "trace",
+    "OnnxConfig(export_engine=OnnxTraceExportConfig())",
+    ON_VALUES,
+    "a trace would take what the values of the example lead to for the only case",
+)
+SCRIPT = Way("script", "OnnxConfig(onnx_extended_conversion=True)")
+TF2ONNX, TF2ONNX_COMMAND = Way("tf2onnx"), Way("tf2onnx-command")
+WAYS = {
+    "torch": (DYNAMO, TRACE, SCRIPT),
+    "torchscript": (TRACE,),
+    "torch-exportedprogram": (DYNAMO, TRACE),
+    "tf-savedmodel": (TF2ONNX, TF2ONNX_COMMAND),
+}
+"""Framework of a live model, or format of a file -> what makes ONNX of it, the best one first."""
+
+WITHOUT_OPTIONS = (TF2ONNX_COMMAND,)
+"""What does not take `custom_args`."""
 
 TENSORFLOW = ("tensorflow", "tf2onnx", "onnx")
 TORCH = ("torch", "onnx", "onnxscript")
@@ -111,6 +138,19 @@ class OnnxFormat(Format):
     def requires_for(self, source: str) -> tuple[str, ...]:
         """Return what the way from this source to ONNX needs."""
         return REQUIRES.get(source, ())
+
+    def ways(self, variant: Variant, source: str) -> Ways:
+        """Return the engines of the library that writes ONNX of such a source; of a ready file none."""
+        parameters = variant.parameters
+        if parameters["model_path"]:
+            return Ways()
+        if (origin := parameters["from"] or source) == "jax":
+            return jax2onnx.ways()
+        if not parameters["engine_named"]:
+            options = set(parameters["custom_args"]) - {SESSION_OPTIONS}
+            return Ways(tuple(way for way in WAYS[origin] if not (options and way in WITHOUT_OPTIONS)))
+        others = tuple(way for way in WAYS[origin] if way.engine != parameters["engine"])
+        return Ways((Way(parameters["engine"]),), others)
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return one variant per engine and opset; what is converted has no engines.

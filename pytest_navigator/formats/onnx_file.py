@@ -118,6 +118,12 @@ def _name_axes(kind: str, spec: TensorSpec, value: Any, signature: Signature) ->
     """Check the dynamic axes of one tensor and return {name in the file: symbol of the signature}."""
     shape = value.type.tensor_type.shape
     if len(shape.dim) != len(spec.shape):
+        if spec.dtype.startswith("complex"):
+            raise StepFailed(
+                f"{kind} {spec.name!r} is {spec.dtype}, which hardly an operator of ONNX takes: the exporter made "
+                "real numbers of it, with an axis of 2 more for the real and the imaginary part; let the model take "
+                "and return real numbers (torch.view_as_real, or two tensors)"
+            )
         raise StepFailed(
             f"{kind} {spec.name!r} has {len(shape.dim)} axes in the ONNX file, {len(spec.shape)} in the model"
         )

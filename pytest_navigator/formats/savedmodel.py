@@ -15,6 +15,7 @@ from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.base import FormatConfig
 from pytest_navigator.formats.torch import check_device
 from pytest_navigator.formats.torch import invalid
+from pytest_navigator.formats.ways import Ways
 from pytest_navigator.records import Variant
 from pytest_navigator.runners.tensorflow import TensorFlowSavedModelCPU
 from pytest_navigator.runners.tensorflow import TensorFlowSavedModelCUDA
@@ -104,6 +105,12 @@ class TensorFlowSavedModelFormat(Format):
     def requires_for(self, source: str) -> tuple[str, ...]:
         """Return what the export of this framework's models needs."""
         return REQUIRES.get(source, ())
+
+    def ways(self, variant: Variant, source: str) -> Ways:
+        """Return the ways of a TensorFlow model; jax2tf has one."""
+        from pytest_navigator.formats import tf_savedmodel
+
+        return tf_savedmodel.WAYS if source == "tensorflow" else Ways()
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return one variant for each pair of flags, the plain one first: ONNX is converted from that."""

@@ -125,7 +125,7 @@ class TensorRTFormat(Format):
             source = path.with_name(network.NETWORK)
             notes = network.write(parent, parameters, data.batches, source)
         if parameters["precision_mode"] == "single" and self.backend == "tensorrt_rtx":
-            path.with_name(command.NO_TF32).write_text(command.NO_TF32_TEXT)
+            path.with_name(command.NO_TF32).write_text(command.NO_TF32_TEXT, encoding="utf-8")
         files = str(source.relative_to(root)), str(path.relative_to(root))
         shapes, arguments = self._build(files, parameters, data.record, signature, root)
         return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -14,7 +16,6 @@ from pytest_navigator.runners.tensorflow import signature_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import numpy as np
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Variant
     from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
+
+COMMAND = "tf2onnx-command"
+"""The engine that is tf2onnx's command line."""
 
 OPSETS = range(13, 19)
 """What tf2onnx 1.17 writes and ONNX Runtime takes."""
@@ -40,26 +44,31 @@ def convert_savedmodel(
     import tensorflow as tf
 
     from pytest_navigator.reproduce.tf2onnx_model import converted
+    from pytest_navigator.reproduce.tf2onnx_model import converted_by_command
 
     opset = variant.parameters["opset"]
     if opset not in OPSETS:
         raise StepFailed(f"tf2onnx writes the opsets {OPSETS[0]} to {OPSETS[-1]}: {opset} is not possible")
-    names = dict(zip(text.argument_names(signature), (spec.name for spec in signature.inputs), strict=True))
-    with exporter("tf2onnx") as lines:
+    inputs, outputs = text.names_in_file(signature)
+    engine = variant.parameters.get("engine") or "tf2onnx"
+    with exporter("tf2onnx") as lines, tempfile.TemporaryDirectory(dir=path.parent) as folder:
         loaded = tf.saved_model.load(str(parent))
         chosen = signature_name(list(loaded.signatures), variant.parameters)
-        outputs = [spec.name for spec in signature.outputs]
-        made = converted(loaded, chosen, names, outputs, opset, _options(variant.parameters))
+        if engine == COMMAND:
+            made = converted_by_command(str(parent), chosen, inputs, outputs, opset, str(Path(folder, path.name)))
+        else:
+            made = converted(loaded, chosen, inputs, outputs, opset, _options(variant.parameters))
         onnx.save(made, str(path))
-    return {"engine": "tf2onnx", "signature": chosen, "warnings": lines}
+    return {"engine": engine, "signature": chosen, "warnings": lines}
 
 
 def savedmodel_script(subject: Subject) -> MakingCode:
-    """Return the same as source text."""
+    """Return the same as source text, by the way that was taken."""
     return text.conversion_code(
         subject,
         subject.data.get("signature") or subject.variant.parameters["signature"] or SIGNATURE,
         _options(subject.variant.parameters),
+        command=(subject.data.get("engine") or subject.variant.parameters.get("engine")) == COMMAND,
     )
 
 

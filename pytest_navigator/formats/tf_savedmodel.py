@@ -8,8 +8,11 @@ from typing import cast
 
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.formats.exporting import exporter
+from pytest_navigator.formats.ways import Way
+from pytest_navigator.formats.ways import Ways
 from pytest_navigator.frameworks.tensorflow import placed
 from pytest_navigator.reproduce import tensorflow as text
+from pytest_navigator.reproduce.tensorflow_model import captured_state
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.runners.tensorflow import SIGNATURE
 
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import Subject
 
 
+GRAPH, AUTOGRAPH = Way("tf.function"), Way("autograph")
+WAYS = Ways((GRAPH, AUTOGRAPH))
+"""The model as it is; and with its branches and loops on values turned into TensorFlow's, which Keras does not do."""
+
+
 def export_savedmodel(
     source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
 ) -> dict[str, JSON]:
@@ -41,7 +49,7 @@ def export_savedmodel(
         raise NotApplicable("enable_xla is a flag of jax2tf: a TensorFlow model has no such SavedModel")
     with exporter("tf.saved_model.save") as lines, placed(parameters["device"] or source.device()):
         _save(cast("TensorFlowSource", source), signature, parameters, path)
-    return {"warnings": lines}
+    return {"engine": parameters.get("engine") or GRAPH.engine, "warnings": lines}
 
 
 def export_script(subject: Subject) -> MakingCode:
@@ -52,15 +60,15 @@ def export_script(subject: Subject) -> MakingCode:
 def _save(source: TensorFlowSource, signature: Signature, parameters: Mapping[str, JSON], path: Path) -> None:
     import tensorflow as tf
 
-    function = tf.function(_flat(source, signature), jit_compile=parameters["jit_compile"], autograph=False)
+    autograph = parameters.get("engine") == AUTOGRAPH.engine
+    function = tf.function(_flat(source, signature), jit_compile=parameters["jit_compile"], autograph=autograph)
     specs = [
         tf.TensorSpec([None if size < 0 else size for size in spec.shape], _type(spec.dtype), name)
         for spec, name in zip(signature.inputs, text.argument_names(signature), strict=True)
     ]
     traced = function.get_concrete_function(*specs)
     module = tf.Module()
-    # What a function uses must hang on what is saved: tables and assets by the model, variables by themselves.
-    module.function, module.model, module.state = function, source.model, list(traced.variables)
+    module.function, module.state = function, captured_state(traced)
     tf.saved_model.save(module, str(path), signatures={SIGNATURE: traced}, **parameters["custom_args"])
 
 

@@ -1,4 +1,4 @@
-"""ONNX of files of PyTorch: of TorchScript by tracing it, of exported programs by the dynamo exporter."""
+"""ONNX of files of PyTorch: of TorchScript by tracing it, of exported programs by either exporter."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import Any
 
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.flat import example_tensors
@@ -14,6 +15,7 @@ from pytest_navigator.formats.torch_onnx import options
 from pytest_navigator.formats.torch_onnx import quietly
 from pytest_navigator.formats.torch_onnx import trace
 from pytest_navigator.reproduce.onnx import conversion_code
+from pytest_navigator.runners.programs import load_program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,26 +44,32 @@ def convert_torchscript(
 def convert_program(
     parent: Path, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
 ) -> dict[str, JSON]:
-    """Export the loaded program; it needs no example."""
-    import torch
-
+    """Export the loaded program by the engine that the variant names; dynamo needs no example."""
+    engine = variant.parameters["engine"]
     with exporter("torch.onnx.export") as lines, tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder, path.name)
-        quietly(_dynamo, torch.export.load(str(parent)), signature, variant.parameters, made)
+        quietly(PROGRAM_ENGINES[engine], parent, example, signature, variant.parameters, made)
         store(made, path)
-    return {"engine": "dynamo", "warnings": lines}
+    return {"engine": engine, "warnings": lines}
 
 
 def torchscript_script(subject: Subject) -> MakingCode:
     """Return the conversion of a TorchScript file as source text."""
     load = f"model = torch.jit.load(args.artifact, map_location={subject.variant.parameters['device'] or 'cpu'!r})"
-    return conversion_code(subject, load, options(subject.signature, subject.variant.parameters))
+    return conversion_code(subject, load, options(subject.signature, subject.variant.parameters), "file")
 
 
 def program_script(subject: Subject) -> MakingCode:
-    """Return the conversion of an exported program as source text."""
+    """Return the conversion of an exported program as source text, by the engine that delivered."""
+    parameters = subject.variant.parameters
+    traced = (subject.data.get("engine") or parameters["engine"]) == "trace"
     load = "program = torch.export.load(args.artifact)"
-    return conversion_code(subject, load, options(subject.signature, subject.variant.parameters))
+    return conversion_code(
+        subject,
+        f"{load}\nmodel = program.module()\nmodel.train = lambda mode=True: model" if traced else load,
+        options(subject.signature, parameters),
+        "trace" if traced else "dynamo",
+    )
 
 
 def _loaded(parent: Path, device: str) -> torch.nn.Module:
@@ -74,12 +82,33 @@ def _loaded(parent: Path, device: str) -> torch.nn.Module:
 
 
 def _dynamo(
-    program: torch.export.ExportedProgram, signature: Signature, parameters: Mapping[str, JSON], path: Path
+    parent: Path,
+    example: Mapping[str, np.ndarray],
+    signature: Signature,
+    parameters: Mapping[str, JSON],
+    path: Path,
 ) -> dict[str, JSON]:
     import torch
 
+    program = load_program(parent)
     with torch.no_grad():
         made = torch.onnx.export(program, (), None, dynamo=True, **options(signature, parameters))
     assert made is not None
     made.save(path, external_data=True)
     return {}
+
+
+def _trace(
+    parent: Path,
+    example: Mapping[str, np.ndarray],
+    signature: Signature,
+    parameters: Mapping[str, JSON],
+    path: Path,
+) -> dict[str, JSON]:
+
+    module: Any = load_program(parent).module()
+    module.train = lambda mode=True: module  # the exporter sets the mode, and programs refuse even the one they have
+    return trace(module, example_tensors(example, signature, "cpu"), signature, parameters, path)
+
+
+PROGRAM_ENGINES = {"dynamo": _dynamo, "trace": _trace}

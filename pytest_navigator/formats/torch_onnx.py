@@ -10,14 +10,14 @@ from typing import Any
 
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import exporter
-from pytest_navigator.formats.exporting import failure
 from pytest_navigator.formats.flat import example_tensors
 from pytest_navigator.formats.flat import exported_program
 from pytest_navigator.formats.flat import flat_module
-from pytest_navigator.formats.flat import is_about_sizes
 from pytest_navigator.formats.flat import on_device
+from pytest_navigator.formats.flat import scripted
 from pytest_navigator.formats.onnx_file import opset_of
 from pytest_navigator.formats.onnx_file import store
+from pytest_navigator.frameworks.torch import preserving
 from pytest_navigator.reproduce.onnx import export_code
 from pytest_navigator.runners.onnx import SESSION_OPTIONS
 
@@ -38,27 +38,25 @@ if TYPE_CHECKING:
 
 EXPORT = "torch.onnx.export"
 
-OTHER_ENGINE = (
-    "torch's other exporter may take every size (those of nn.GRU and nn.LSTM, for example): "
-    "OnnxConfig(export_engine=OnnxTraceExportConfig())"
-)
-"""What to try where dynamo makes a dynamic axis a constant."""
-
 
 def export_onnx(
     source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
 ) -> dict[str, JSON]:
-    """Try the engines until one delivers the opset; returns which one did."""
+    """Export by the engine that the variant names.
+
+    Raises:
+        StepFailed: it declines the model, or delivers another opset.
+    """
+    engine = variant.parameters["engine"]
     with exporter(EXPORT) as lines:
-        data = _export(source, example, signature, variant.parameters, path)
-    return {**data, "warnings": lines}
+        facts = _export(source, example, signature, variant.parameters, path)
+    return {"engine": engine, **facts, "warnings": lines}
 
 
 def export_script(subject: Subject) -> MakingCode:
-    """Return the export by the engine that delivered, else by the first."""
+    """Return the export by the engine that delivered, else by the one that is to be tried."""
     parameters = subject.variant.parameters
-    scripted = subject.model.startswith("torch.jit.") and not parameters["engine_named"]
-    engine = subject.data.get("engine") or ("trace" if scripted else parameters["engine"])
+    engine = subject.data.get("engine") or parameters["engine"]
     return export_code(subject, engine, options(subject.signature, parameters))
 
 
@@ -66,27 +64,17 @@ def _export(
     source: Source, example: Mapping[str, np.ndarray], signature: Signature, parameters: dict[str, JSON], path: Path
 ) -> dict[str, JSON]:
     model, device = on_device(source, parameters)
-    tensors = example_tensors(example, signature, device)
-    delivered = {}
-    for engine in _engines(model, parameters):
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            made = Path(folder, path.name)
-            facts = quietly(ENGINES[engine], model, tensors, signature, parameters, made)
-            delivered[engine] = opset_of(made)
-            if delivered[engine] == parameters["opset"]:
-                store(made, path)
-                return {"engine": engine, **facts}
-    found = ", ".join(f"the {engine} engine delivered {opset}" for engine, opset in delivered.items())
-    raise StepFailed(f"opset {parameters['opset']} was asked for, {found}: ask for another opset or engine")
-
-
-def _engines(model: torch.nn.Module, parameters: Mapping[str, JSON]) -> tuple[str, ...]:
-    """dynamo cannot export ScriptModules and cannot go down to every opset; it alone is not a user's wish."""
-    import torch
-
-    if parameters["engine_named"]:
-        return (parameters["engine"],)
-    return ("trace",) if isinstance(model, torch.jit.ScriptModule) else ("dynamo", "trace")
+    tensors, engine = example_tensors(example, signature, device), parameters["engine"]
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made = Path(folder, path.name)
+        facts = quietly(ENGINES[engine], model, tensors, signature, parameters, made)
+        if (delivered := opset_of(made)) != parameters["opset"]:
+            raise StepFailed(
+                f"opset {parameters['opset']} was asked for, the {engine} engine delivered {delivered}: "
+                "ask for another opset or engine"
+            )
+        store(made, path)
+    return facts
 
 
 def _dynamo(
@@ -94,14 +82,10 @@ def _dynamo(
 ) -> dict[str, JSON]:
     import torch
 
+    if isinstance(model, torch.jit.ScriptModule):
+        raise StepFailed("torch.export does not take ScriptModules")
     device = str(tensors[0].device) if tensors else "cpu"
-    try:
-        program, derived = exported_program(model, tensors, signature, {}, device)
-    except Exception as error:
-        if not is_about_sizes(error):
-            raise
-        told = failure(EXPORT, error)
-        raise StepFailed(f"{told.message}; {OTHER_ENGINE}", told.detail, told.kind) from error
+    program, derived = exported_program(model, tensors, signature, {}, device)
     # With gradients on, the decompositions fail on views that they make of attention (T5).
     with torch.no_grad():
         made = torch.onnx.export(program, (), None, dynamo=True, **options(signature, parameters))
@@ -118,7 +102,7 @@ def trace(
 
     axes = {spec.name: spec.axes for spec in (*signature.inputs, *signature.outputs)}
     own = {"dynamic_axes": axes, **options(signature, parameters)}
-    with torch.no_grad():
+    with torch.no_grad(), preserving(model):
         flat = flat_module(model, signature)
         if isinstance(model, torch.jit.ScriptModule):
             # The exporter cannot trace through a scripted part; torch.jit can, and keeps its branches and loops.
@@ -130,9 +114,8 @@ def trace(
 def _script(
     model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
 ) -> dict[str, JSON]:
-    import torch
 
-    return trace(torch.jit.script(model), tensors, signature, parameters, path)
+    return trace(scripted(model), tensors, signature, parameters, path)
 
 
 ENGINES = {"dynamo": _dynamo, "trace": trace, "script": _script}

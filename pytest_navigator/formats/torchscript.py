@@ -19,9 +19,11 @@ from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.flat import example_tensors
 from pytest_navigator.formats.flat import flat_module
 from pytest_navigator.formats.flat import on_device
+from pytest_navigator.formats.flat import scripted
 from pytest_navigator.formats.torch import AutocastConfig
 from pytest_navigator.formats.torch import invalid
 from pytest_navigator.frameworks.torch import calling
+from pytest_navigator.frameworks.torch import preserving
 from pytest_navigator.records import Variant
 from pytest_navigator.reproduce import torch as text
 from pytest_navigator.reproduce.code import call_arguments
@@ -137,13 +139,12 @@ class TorchScriptFormat(Format):
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
         """Script or trace the model."""
-        import torch
 
         model, device = on_device(source, variant.parameters)
         kind = variant.parameters["jit_type"]
         with exporter(f"torch.jit.{kind}") as lines, calling({**variant.parameters, "inference_mode": False}, device):
             if kind == JitType.SCRIPT:
-                module, data = torch.jit.script(model, **variant.parameters["custom_args"]), {"interface": "model"}
+                module, data = scripted(model, **variant.parameters["custom_args"]), {"interface": "model"}
             else:
                 module, data = _traced(model, example_tensors(example, signature, device), signature, variant)
             _save(module, {INTERFACE: str(data["interface"])}, path)
@@ -200,7 +201,8 @@ def _traced(
     options = {"check_trace": False, "strict": _strict(signature, variant), **variant.parameters["custom_args"]}
     try:
         inputs = _trace_inputs(model, tensors, signature)
-        return torch.jit.trace(model, **inputs, **options), {"interface": "model", "strict": options["strict"]}
+        with preserving(model):  # the second attempt must not meet what the first one leaves
+            return torch.jit.trace(model, **inputs, **options), {"interface": "model", "strict": options["strict"]}
     except Exception as first:
         flat_form = flat_module(model, signature)
         try:

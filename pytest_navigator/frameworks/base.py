@@ -10,16 +10,21 @@ from typing import Any
 from typing import ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
 
+    from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Description
     from pytest_navigator.samples.structure import Call
     from pytest_navigator.steps.context import Context
+
+    Watched = tuple[object, Callable[[Any], Computed]]
+    """What a call gives, in the model's own structure, and what tells of each leaf in it what it was computed in."""
 
 
 class Framework(ABC):
@@ -77,6 +82,8 @@ class Source(ABC):
 
     framework: Framework
     model: object
+    is_whole: ClassVar[bool] = False
+    """Whether its fingerprint is of all that it is (a file's); of others, outputs tell what parameters do not."""
 
     def connect(self, context: Context) -> None:
         """Take what a source needs that does not run in this process; called once, before anything else."""
@@ -136,7 +143,14 @@ class Source(ABC):
 
     @abstractmethod
     def precision(self) -> str:
-        """The lowest precision that the model computes in ("fp32", "bf16"), whatever its outputs are; "": none."""
+        """The lowest precision in the model ("fp32", "bf16"), for where nothing tells what each output is computed in.
+
+        "": it has none.
+        """
+
+    def watched(self, args: Sequence[object], kwargs: dict[str, object]) -> Watched | None:
+        """Follow one inference; None where nothing can: `precision` and the types of the outputs decide then."""
+        return None
 
     @abstractmethod
     def preserved(self) -> AbstractContextManager[None]:

@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.comparison.computed import itself
 from pytest_navigator.comparison.tolerances import PRECISIONS
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
+from pytest_navigator.frameworks.state import numpy_array
+from pytest_navigator.frameworks.state import restored
+from pytest_navigator.frameworks.state import unchanged
+from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.reporting.printable import text_of
 from pytest_navigator.reproduce.jax_model import arrays
 from pytest_navigator.reproduce.jax_model import filled
 from pytest_navigator.reproduce.jax_model import parameter_of
@@ -30,6 +36,8 @@ if TYPE_CHECKING:
     import jax
     import numpy as np
 
+    from pytest_navigator.frameworks.base import Watched
+    from pytest_navigator.frameworks.state import Undo
     from pytest_navigator.records import JSON
 
 TRAINING = ("inference", "deterministic", "use_running_average")
@@ -141,7 +149,9 @@ class JaxSource(Source):
                 value = jax.random.key_data(leaf)
             if hasattr(value, "dtype") or isinstance(value, bool | int | float | complex):
                 array = np.asarray(value)
-                digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode())
+                digest.update(
+                    f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode(errors="surrogatepass")
+                )
                 digest.update(array.tobytes())
         return digest.hexdigest() if self.arrays else None
 
@@ -153,8 +163,17 @@ class JaxSource(Source):
         return [argument.name for argument in arguments if argument.kind in kinds]
 
     def call(self, args: Sequence[object], kwargs: dict[str, object]) -> object:
-        """Run one inference as the user wrote it: compiled only if the model itself is."""
-        return self.function()(*args, **kwargs)
+        """Run one inference as the user wrote it: compiled only if the model itself is.
+
+        Raises:
+            SourceError: it is what jax.vmap gives, and maps what it is called with over an axis that this has not.
+        """
+        try:
+            return self.function()(*args, **kwargs)
+        except ValueError as error:
+            if hint := _vmap_hint(self.model, text_of(error), kwargs):
+                raise SourceError(f"{one_line(error)}; {hint}") from error
+            raise
 
     def device(self) -> str:
         """The device of the parameters; without any, the one that JAX takes by default."""
@@ -169,18 +188,32 @@ class JaxSource(Source):
         names = {str(array.dtype) for array in self.arrays.values()}
         return next((PRECISIONS[name] for name in ("bfloat16", "float16", "float32", "float64") if name in names), "")
 
+    def watched(self, args: Sequence[object], kwargs: dict[str, object]) -> Watched:
+        """Trace the model and follow its program."""
+        from pytest_navigator.frameworks.jax_watch import watched
+
+        with self.preserved():
+            return watched(self.function(), args, kwargs), itself
+
     @contextmanager
     def preserved(self) -> Iterator[None]:
-        """Put the variables of a flax.nnx module back, which a call may change; all other models are values."""
+        """Put back the variables of a flax.nnx module, and whatever else a call or a tracer leaves in the model."""
         nnx = sys.modules.get("flax.nnx")
-        if nnx is None or not isinstance(self.model, nnx.Module):
-            yield
-            return
-        before = nnx.state(filled(self.model, {}))
-        try:
-            yield
-        finally:
-            nnx.update(self.model, before)
+        stateful = nnx is not None and isinstance(self.model, nnx.Module)
+        before = nnx.state(filled(self.model, {})) if nnx is not None and stateful else None
+        with restored([self.model, self.tree], _undo, self.framework.is_array):
+            try:
+                yield
+            finally:
+                if nnx is not None and stateful:
+                    nnx.update(self.model, before)
+
+
+def _undo(value: object) -> Undo | None:
+    """Return what puts an array back as it is now: JAX's own cannot be changed. None for what is no array."""
+    import jax
+
+    return unchanged if isinstance(value, jax.Array) else numpy_array(value)
 
 
 def jax_device(name: str) -> jax.Device:
@@ -205,6 +238,25 @@ def _problem(model: Any) -> str:
     if function is not model and not hasattr(function, "apply") and parameter_of(function) is None:
         return "a function without an argument for its parameters"
     return ""
+
+
+def _vmap_hint(function: Any, text: str, kwargs: Mapping[str, object]) -> str:
+    """Return what to write for a function of jax.vmap that maps its parameters; "" for any other error."""
+    if not text.startswith("vmap ") or not _vmapped(function) or (name := parameter_of(function)) is None:
+        return ""
+    names = inspect.signature(function).parameters
+    axes = ", ".join("None" if each == name else "0" for each in names)
+    if kwargs:
+        return (
+            "jax.vmap maps every keyword argument over axis 0, and a dict in a sample is keyword arguments: let the "
+            f"loader give tuples, ({', '.join(each for each in names if each != name)},), with in_axes=({axes})"
+        )
+    return f"jax.vmap maps {name!r} as well unless it is told not to: jax.vmap(function, in_axes=({axes}))"
+
+
+def _vmapped(function: Any) -> bool:
+    """Whether a function comes from jax.vmap, compiled or not: JAX leaves no other mark than its own docstring."""
+    return str(getattr(function, "__doc__", "")).startswith("Vectorized version of ")
 
 
 def _training(tree: object) -> list[tuple[str, object]]:

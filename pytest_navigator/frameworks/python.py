@@ -11,6 +11,8 @@ from typing import ClassVar
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
+from pytest_navigator.frameworks.state import numpy_array
+from pytest_navigator.frameworks.state import restored
 from pytest_navigator.samples.flattening import type_name
 
 if TYPE_CHECKING:
@@ -115,5 +117,7 @@ class PythonSource(Source):
         return ""
 
     def preserved(self) -> AbstractContextManager[None]:
-        """Do nothing: there is no mode that could be put back."""
-        return nullcontext()
+        """Put back what the callable keeps, and what it writes into its own arrays."""
+        import numpy as np
+
+        return restored([self.model], numpy_array, lambda value: isinstance(value, np.ndarray))

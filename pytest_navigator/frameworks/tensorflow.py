@@ -5,17 +5,23 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+import sys
 from collections.abc import Mapping
 from contextlib import contextmanager
-from contextlib import nullcontext
+from functools import cache
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.comparison.computed import itself
 from pytest_navigator.comparison.tolerances import PRECISIONS
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
+from pytest_navigator.frameworks.state import LARGEST
+from pytest_navigator.frameworks.state import numpy_array
+from pytest_navigator.frameworks.state import restored
+from pytest_navigator.frameworks.state import unchanged
 from pytest_navigator.reproduce.tensorflow_model import callable_of
 from pytest_navigator.reproduce.tensorflow_model import is_keras
 from pytest_navigator.samples.structure import Call
@@ -29,6 +35,8 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
+    from pytest_navigator.frameworks.base import Watched
+    from pytest_navigator.frameworks.state import Undo
     from pytest_navigator.records import JSON
 
 ENVIRONMENT = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
@@ -178,9 +186,23 @@ class TensorFlowSource(Source):
         names |= {str(layer.compute_dtype) for layer in layers if names}
         return next((PRECISIONS[name] for name in ("bfloat16", "float16", "float32", "float64") if name in names), "")
 
+    def watched(self, args: Sequence[object], kwargs: dict[str, object]) -> Watched:
+        """Trace the model and follow its graph."""
+        import tensorflow as tf
+
+        from pytest_navigator.frameworks.tensorflow_watch import watched
+
+        def run(*args: object, **kwargs: object) -> object:
+            return self.function(*args, **kwargs)
+
+        with self.preserved():
+            return watched(tf.function(run).get_concrete_function(*args, **kwargs)), itself
+
     def preserved(self) -> AbstractContextManager[None]:
-        """Nothing is changed: Keras models have no mode, they are told at each call."""
-        return nullcontext()
+        """Put back attributes, containers and small variables; what TensorFlow and Keras note themselves stays."""
+        import tensorflow as tf
+
+        return restored(_parts(self.model), _undo, tf.is_tensor, _is_part, _is_noted)
 
 
 def placed(device: str) -> AbstractContextManager[Any]:
@@ -223,6 +245,54 @@ def _layers(value: object) -> Iterator[Any]:
     elif isinstance(value, Mapping | list | tuple):
         for part in value.values() if isinstance(value, Mapping) else value:
             yield from _layers(part)
+
+
+def _parts(model: Any) -> list[Any]:
+    """Return a model, its layers and modules, and the function of a tf.function."""
+    inner = model._flatten_layers() if is_keras(model) else getattr(model, "submodules", ())
+    return [model, *inner, *filter(None, [getattr(model, "python_function", None)])]
+
+
+def _is_part(value: object) -> bool:
+    import tensorflow as tf
+
+    return is_keras(value) or isinstance(value, tf.Module | dict | list)
+
+
+def _is_noted(value: object, name: str) -> bool:
+    """Whether an attribute is the library's own and not the user's."""
+    return is_keras(value) and name in _own_names()
+
+
+@cache
+def _own_names() -> frozenset[str]:
+    import keras
+
+    return frozenset(name for made in (keras.Layer(), keras.Model(), keras.Sequential()) for name in vars(made))
+
+
+def _undo(value: Any) -> Undo | None:
+    """Return what puts a variable back as it is now: tensors cannot be changed. None for what is no array."""
+    import tensorflow as tf
+
+    kept = getattr(value, "value", value) if is_variable(value) else value
+    if not isinstance(kept, tf.Variable):
+        return unchanged if tf.is_tensor(value) else numpy_array(value)
+    if kept.shape.num_elements() is None or kept.shape.num_elements() * kept.dtype.size > LARGEST:
+        return unchanged
+    before = kept.numpy()
+
+    def undo() -> None:
+        if kept.numpy().tobytes() != before.tobytes():
+            kept.assign(before)
+
+    return undo
+
+
+def is_variable(value: object) -> bool:
+    """Whether this is a variable of Keras, which holds one of TensorFlow."""
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(value, keras.Variable)
 
 
 def _device(variable: Any) -> str:

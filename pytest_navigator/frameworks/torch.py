@@ -6,6 +6,7 @@ import hashlib
 import inspect
 from contextlib import ExitStack
 from contextlib import contextmanager
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
@@ -15,6 +16,11 @@ from pytest_navigator.comparison.tolerances import PRECISIONS
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
+from pytest_navigator.frameworks.state import LARGEST
+from pytest_navigator.frameworks.state import numpy_array
+from pytest_navigator.frameworks.state import restored
+from pytest_navigator.frameworks.state import unchanged
+from pytest_navigator.isolation.causes import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,11 +31,24 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from pytest_navigator.frameworks.base import Watched
+    from pytest_navigator.frameworks.state import Undo
     from pytest_navigator.records import JSON
 
 # Types that numpy has only through ml_dtypes and torch only by itself; both sides agree on the bits.
 FOREIGN = ("bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu")
 BITS = {1: "uint8", 2: "int16"}
+
+
+NO_INFERENCE_MODE = (
+    "this is how it is called here: it does not run under torch.inference_mode(), and does under torch.no_grad(): "
+    "TorchConfig(inference_mode=False)"
+)
+OWN_GRADIENTS = (
+    "this is how it is called here: it needs gradients and does not switch them on itself; put what takes them into "
+    "`with torch.enable_grad():` in its forward, and say TorchConfig(inference_mode=False)"
+)
+"""What to do with a model that takes gradients in an inference."""
 
 
 class TorchFramework(Framework):
@@ -128,8 +147,10 @@ class TorchSource(Source):
         return hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest() if digests else None
 
     def digests(self) -> dict[str, str]:
-        """SHA-256 of each parameter and buffer (type, shape, bytes)."""
-        return {name: _digest(tensor) for name, tensor in self._tensors().items()}
+        """SHA-256 of each parameter and buffer (type, shape, bytes), and of packed weights, which the state has too."""
+        others = {name: value for name, value in self.model.state_dict().items() if name not in self._tensors()}
+        packed = {f"{name}{place}": part for name, value in others.items() for place, part in _leaves(value)}
+        return {name: _digest(tensor) for name, tensor in (self._tensors() | packed).items()}
 
     def parameter_names(self) -> Sequence[str]:
         """Names of the positional parameters of `forward`, without self, *args and **kwargs."""
@@ -141,12 +162,39 @@ class TorchSource(Source):
         return [parameter.name for parameter in parameters if parameter.kind in kinds]
 
     def call(self, args: Sequence[object], kwargs: dict[str, object]) -> object:
-        """Run one inference on the model's device, without gradients."""
+        """Run one inference on the model's device, without gradients.
+
+        Raises:
+            SourceError: it runs with gradients, or where they can be switched on, and not as it is called here.
+        """
+        try:
+            return self._called(args, kwargs, calling(self.parameters, self.device()))
+        except Exception as error:
+            if hint := self._gradients_needed(args, kwargs):
+                raise SourceError(f"{one_line(error)}; {hint}") from error
+            raise
+
+    def _called(self, args: Sequence[object], kwargs: dict[str, object], *modes: AbstractContextManager[Any]) -> object:
         device = self.device()
-        with calling(self.parameters, device):
+        with ExitStack() as stack:
+            for mode in modes:
+                stack.enter_context(mode)
             return self.model(
                 *(_moved(arg, device) for arg in args), **{k: _moved(v, device) for k, v in kwargs.items()}
             )
+
+    def _gradients_needed(self, args: Sequence[object], kwargs: dict[str, object]) -> str:
+        """Find out whether it was how we call the model that it cannot bear; say what to do, "" if it was not."""
+        import torch
+
+        mild = {**self.parameters, "inference_mode": False}
+        ways = {NO_INFERENCE_MODE: torch.no_grad, OWN_GRADIENTS: torch.enable_grad}
+        for hint, mode in ways.items():
+            given, named = _copied(list(args)), _copied(kwargs)
+            with suppress(Exception), self.preserved():
+                self._called(given, named, calling(mild, self.device()), mode())
+                return hint
+        return ""
 
     def device(self) -> str:
         """The device of the first parameter or buffer; "cpu" for a model without any."""
@@ -163,27 +211,16 @@ class TorchSource(Source):
         names = {str(dtype).removeprefix("torch.") for dtype in types}
         return next((PRECISIONS[name] for name in ("bfloat16", "float16", "float32", "float64") if name in names), "")
 
-    @contextmanager
-    def preserved(self) -> Iterator[None]:
-        """Put modes, devices and gradient flags (the global one too) back on leaving."""
-        import torch
+    def watched(self, args: Sequence[object], kwargs: dict[str, object]) -> Watched:
+        """Run one inference and follow its operations."""
+        from pytest_navigator.frameworks.torch_watch import watched
 
-        device = self.device()
-        gradients = torch.is_grad_enabled()
-        flags = {parameter: parameter.requires_grad for parameter in self.model.parameters()}
-        modes = {module: _training(module) for module in self.model.modules()}
-        try:
-            yield
-        finally:
-            torch.set_grad_enabled(gradients)
-            if self.device() != device:
-                self.model.to(device)
-            for module, mode in modes.items():
-                if _training(module) != mode:
-                    module.training = mode
-            for parameter, flag in flags.items():
-                if parameter.requires_grad != flag:  # one without values cannot be asked for anything
-                    parameter.requires_grad_(flag)
+        value, watch = watched(lambda: self.call(args, kwargs))
+        return value, watch.of
+
+    def preserved(self) -> AbstractContextManager[None]:
+        """Put back whatever the model keeps: attributes, buffers, caches, modes, devices and gradient flags."""
+        return preserving(self.model)
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         """Parameters and buffers, those that state_dict leaves out (non-persistent ones) too."""
@@ -191,6 +228,59 @@ class TorchSource(Source):
 
         state = {name: value for name, value in self.model.state_dict().items() if isinstance(value, torch.Tensor)}
         return state | dict(self.model.named_buffers(remove_duplicate=False))
+
+
+@contextmanager
+def preserving(model: torch.nn.Module) -> Iterator[None]:
+    """Put a model back on leaving, however the block ends; the values of parameters are not copied."""
+    import torch
+
+    modules, gradients = list(model.modules()), torch.is_grad_enabled()
+    modes = {module: _training(module) for module in modules}
+
+    def is_array(value: object) -> bool:
+        return isinstance(value, torch.Tensor)
+
+    try:
+        with restored([model, *modules], _undo, is_array, lambda value: isinstance(value, torch.nn.Module)):
+            yield
+    finally:
+        torch.set_grad_enabled(gradients)
+        for module, mode in modes.items():  # a ScriptModule has its own outside of Python
+            if _training(module) != mode:
+                module.training = mode
+
+
+def _undo(value: Any) -> Undo | None:
+    """Return what puts a tensor back as it is now; None for what is no array."""
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        return numpy_array(value)
+    strided = value.layout is torch.strided and not value.is_quantized and not value.is_meta
+    if type(value) not in (torch.Tensor, torch.nn.Parameter) or not strided:
+        return unchanged
+    data, gradient, flag = value.data, value.grad if value.is_leaf else None, value.requires_grad
+    small = type(value) is torch.Tensor and value.nbytes <= LARGEST
+    values = value.detach().clone() if small else None
+
+    def undo() -> None:
+        if value.data_ptr() != data.data_ptr() or value.shape != data.shape:
+            value.data = data
+        if values is not None and not _equal(value, values):
+            with torch.inference_mode():
+                value.copy_(values)
+        if value.is_leaf and value.requires_grad != flag:
+            value.requires_grad_(flag)
+        if value.is_leaf and value.grad is not gradient:
+            value.grad = gradient
+
+    return undo
+
+
+def _equal(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Whether two tensors have the same bits: NaN is NaN."""
+    return _bytes(first) == _bytes(second)
 
 
 @contextmanager
@@ -216,6 +306,14 @@ def contexts(parameters: Mapping[str, JSON], device: str) -> list[AbstractContex
     return found
 
 
+def _copied(value: Any) -> Any:
+    """Return arguments with tensors of their own: inference mode may have marked what the failed call was given."""
+    import torch
+    from torch.utils._pytree import tree_map_only
+
+    return tree_map_only(torch.Tensor, lambda tensor: tensor.detach().clone(), value)
+
+
 def _training(module: torch.nn.Module) -> bool:
     """Frozen ScriptModules have no mode any more."""
     return bool(getattr(module, "training", False))
@@ -229,6 +327,17 @@ def _training_message(model: torch.nn.Module, names: Sequence[str]) -> str:
     return f"nav_model is in training mode: {what}{more}; return model.eval()"
 
 
+def _leaves(value: object, place: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the tensors in nested containers, with their places."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        yield place, value
+    elif isinstance(value, tuple | list | dict):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(part, f"{place}.{key}")
+
+
 def _digest(tensor: torch.Tensor) -> str:
     digest = hashlib.sha256(f"{tensor.dtype} {tuple(tensor.shape)}\n".encode())
     digest.update(_bytes(tensor))
@@ -238,6 +347,8 @@ def _digest(tensor: torch.Tensor) -> str:
 def _bytes(tensor: torch.Tensor) -> memoryview:
     import torch
 
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
     if tensor.layout is not torch.strided:
         tensor = tensor.to_dense()
     flat = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)

@@ -33,7 +33,7 @@ def alarm(limit: float | None) -> Iterator[None]:
         yield
         return
     clock = _Clock(limit)
-    late = StepFailed(f"no answer within {limit:g} s", kind="timeout")
+    late = StepFailed(f"no answer within {limit:.3g} s", kind="timeout")
     try:
         yield
     except BaseException as error:

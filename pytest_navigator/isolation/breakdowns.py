@@ -7,6 +7,9 @@ import re
 ENDS = re.compile(r"timeout|crash|disconnected|exit -?\d+|signal \d+|SIG[A-Z0-9+-]+|SystemExit|KeyboardInterrupt")
 """Kinds of failures that end a process, or would have."""
 
+DEFECT = "defect of pytest_navigator"
+"""Kind of the failure of an export or a conversion by an error that is ours."""
+
 LACKING = re.compile(r"_?(Array)?(MemoryError|OutOfMemoryError|ResourceExhaustedError)")
 """Types of errors by which libraries say that memory is lacking."""
 
@@ -28,4 +31,6 @@ def broke_down(kind: str, message: str, detail: str = "") -> bool:
         kind: type of the error, or what ended the process; see `StepFailed`.
         detail: the traceback, or the end of the log.
     """
+    if kind == DEFECT:
+        return True
     return bool(ENDS.fullmatch(kind) or LACKING.fullmatch(kind) or EXHAUSTED.search(message) or RAISED.search(detail))

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pytest_navigator.reporting.printable import bounded
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -66,7 +68,8 @@ def tail_of(descriptor: int, lines: int = 20, since: int = 0) -> str:
 
 def _cut(line: str) -> str:
     # After a crash faulthandler names every extension module in one line: with torch, several thousand characters.
-    return line if len(line) <= LINE_LENGTH else f"{line[:LINE_LENGTH]}…"
+    # What ONNX Runtime says ends with the sizes that do not fit, behind the path of its own source file.
+    return bounded(line, LINE_LENGTH)
 
 
 def _open(log: Path) -> None:

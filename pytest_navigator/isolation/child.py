@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.isolation.capture import tail
 from pytest_navigator.isolation.messages import encode
@@ -72,7 +73,7 @@ class Child:
         self.settings = settings or {}
         check_settings(self.settings)
         self._imports: list[str] = []
-        self._broken: set[str] = set()
+        self._broken: dict[str, str] = {}
         self._process: Process | None = None
 
     def start(self, imports: Sequence[str] = ()) -> None:
@@ -98,6 +99,7 @@ class Child:
         arrays: Mapping[str, np.ndarray] | None = None,
         log: Path,
         timeout: float | None,
+        needs: Sequence[str] = (),
     ) -> Reply:
         """Run a function in the child.
 
@@ -107,8 +109,10 @@ class Child:
             arrays: the first positional argument of `function`; None: it has none.
             log: file to which stdout and stderr are appended.
             timeout: s, from when the child is ready; None: no limit.
+            needs: modules that are imported before.
 
         Raises:
+            ConfigError: one of `needs` cannot be imported.
             StepFailed, Unavailable, ConfigError, SourceError: as `function` raised them.
             StepFailed: it raised another error (kind: the error's type), the child ended (kind: "SIGSEGV", "exit 3"),
                 did not answer in time (kind: "timeout") or cannot start.
@@ -120,9 +124,14 @@ class Child:
         message = encode(request, arrays)
         written = log.stat().st_size if log.exists() else 0
         try:
-            answer, outputs = self._ready().ask(message, timeout)
+            self.start(needs)
+            process = self._ready()
+            self._check(needs)
+            answer, outputs = process.ask(message, timeout)
         except (EOFError, ConnectionError, TimeoutError) as error:
             raise self._failure(error, log, written) from None
+        except ConfigError:
+            raise
         except BaseException:
             self._kill()
             raise
@@ -161,8 +170,12 @@ class Child:
     def _leave_out(self, module: str, text: str) -> None:
         """Have no later child import a module; whatever needs it does that itself, and fails."""
         LOG.warning("%s", text)
-        self._broken.add(module)
+        self._broken[module] = text
         self._imports.remove(module)
+
+    def _check(self, needs: Sequence[str]) -> None:
+        if broken := next((self._broken[name] for name in needs if name in self._broken), ""):
+            raise ConfigError(f"child_imports: {broken.splitlines()[0]}")
 
     def _kill(self) -> None:
         if self._process is not None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 import sys
 from importlib import import_module
 from importlib.util import module_from_spec
 from importlib.util import spec_from_file_location
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.isolation.causes import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _known: dict[str, type] = {}
 """Classes whose path was asked for in this process, which must not run their conftest.py a second time."""
@@ -51,6 +57,19 @@ def imported(path: str) -> Any:
     return found
 
 
+def registered(modules: Iterable[str]) -> None:
+    """Import the modules that register operators and classes, in this process.
+
+    Raises:
+        ConfigError: one cannot be imported.
+    """
+    for name in modules:
+        try:
+            import_module(name)
+        except Exception as error:
+            raise ConfigError(f"child_imports: {name!r} cannot be imported: {one_line(error)}") from error
+
+
 def _file_of(kind: type) -> str:
     """Return the file of a class: a function of it knows, where the name of its module may mean another one."""
     own = next((f for f in vars(kind).values() if inspect.isfunction(f)), None)
@@ -59,7 +78,8 @@ def _file_of(kind: type) -> str:
 
 
 def _module_at(file: Path) -> Any:
-    name = f"conftest_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
+    digest = hashlib.sha256(os.fsencode(file)).hexdigest()
+    name = f"conftest_{digest[:12]}"
     if name not in sys.modules:
         spec = spec_from_file_location(name, file)
         assert spec is not None

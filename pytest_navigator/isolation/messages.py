@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import traceback
 from typing import TYPE_CHECKING
 from typing import Any
@@ -13,6 +12,9 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
+from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.reporting.printable import LOG
+from pytest_navigator.reporting.printable import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,16 +66,6 @@ def decode(receive: Callable[[], bytes]) -> tuple[dict[str, JSON], dict[str, np.
     return content, {entry["name"]: _array(entry["dtype"], entry["shape"], receive()) for entry in table}
 
 
-CAUSE = re.compile(r"\w*(Error|Exception): \S")
-"""How a line starts that ends a traceback."""
-
-ONNX_RUNTIME = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
-"""How its errors start: a code, and the type that the exception has, too."""
-
-KERAS = re.compile(r"Exception encountered when calling ([\w.]+\(\))\.\s+\x1b\[1m(.+?)\x1b\[0m", re.DOTALL)
-"""What Keras makes of the errors in a layer: the cause stands in the middle, in bold."""
-
-
 def error_fields(error: BaseException, frames_of: str = "") -> dict[str, JSON]:
     """Return an error as plain data, the traceback without the first frames as long as they are in file `frames_of`."""
     if isinstance(error, StepFailed):
@@ -84,31 +76,14 @@ def error_fields(error: BaseException, frames_of: str = "") -> dict[str, JSON]:
     for kind in (ConfigError, SourceError):
         if isinstance(error, kind):
             return {"type": kind.__name__, "message": str(error)}
-    name = type(error).__name__
-    return {"type": "StepFailed", "message": one_line(error), "detail": _traceback(error, frames_of), "kind": name}
+    name, detail = type(error).__name__, bounded(_traceback(error, frames_of), LOG)
+    return {"type": "StepFailed", "message": one_line(error), "detail": detail, "kind": name}
 
 
 def error_from(fields: Mapping[str, JSON]) -> Exception:
     """Return the exception that `error_fields` turned into plain data."""
     rest = dict(fields)
     return ERRORS[rest.pop("type")](rest)
-
-
-def one_line(error: BaseException) -> str:
-    """Return the type of an error and the first line of what it says, or the last one where that is the cause.
-
-    TorchScript's interpreter, for one, starts with a traceback of its own and ends with "RuntimeError: the cause".
-    """
-    lines = unwrapped(str(error)).strip().splitlines()
-    if len(lines) > 1 and CAUSE.match(lines[-1].strip()):
-        return lines[-1].strip()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def unwrapped(text: str) -> str:
-    """Return an error of Keras as its cause, with the layer; one of ONNX Runtime without its code."""
-    found = KERAS.search(text)
-    return f"{' '.join(found[2].split())} (in {found[1]})" if found else ONNX_RUNTIME.sub("", text)
 
 
 def _parts(header: bytes, arrays: Sequence[np.ndarray]) -> Iterator[bytes]:

@@ -106,7 +106,7 @@ class Process:
         self._oom_kills = _oom_kills()
         for part in message:
             self.connection.send_bytes(part)
-        return self._receive(timeout, f"no answer within {timeout:g} s" if timeout is not None else "")
+        return self._receive(timeout, f"no answer within {timeout:.3g} s" if timeout is not None else "")
 
     def end(self, grace: float) -> None:
         """End the child and everything that it started; an idle child ends by itself within `grace` s."""
@@ -222,6 +222,6 @@ def _step(end: float | None) -> float:
 def _oom_kills() -> int | None:
     """Return the kernel's own count; inside a container that of the whole machine."""
     with suppress(OSError):
-        if found := re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE):
+        if found := re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(encoding="utf-8"), re.MULTILINE):
             return int(found[1])
     return None

@@ -163,7 +163,7 @@ def _guard(lifeline: int, socket: int) -> NoReturn:
 
 def _offer_to_the_oom_killer() -> None:
     with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")
 
 
 def _unbuffer_c_output() -> None:

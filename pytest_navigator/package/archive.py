@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.portable import check_names
+from pytest_navigator.reporting.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,9 @@ IRREGULAR = "this is no regular file (but a device, a FIFO or a socket), and sta
 LOST = "this file is no package and would be lost; choose another name or delete it"
 TIME = (1980, 1, 1, 0, 0, 0)
 """The time of every member: ZIP's first, so that equal content is equal bytes."""
+
+LONGEST_LOG = 16 * 1024 * 1024
+"""Bytes of a log in a package; the workspace has the whole of it."""
 
 TEXTS = (".log", ".py", ".sh", ".txt", ".yaml")
 """Files that are written by us or for people, and so are scrubbed."""
@@ -83,8 +87,21 @@ def member(name: str, path: Path, scrub: Callable[[str], str]) -> Member:
     """Return a file of the workspace as a member; a text without what is private."""
     if path.suffix not in TEXTS:
         return Member(name, path)
+    if path.suffix == ".log":
+        return Member(name, printable(scrub(_log_text(path))).encode())
     text = path.read_bytes().decode(errors="surrogateescape")
     return Member(name, scrub(text).encode(errors="surrogateescape"))
+
+
+def _log_text(path: Path) -> str:
+    """Return what a log says, which is whatever others have printed; of a long one, its beginning and its end."""
+    size, half = path.stat().st_size, LONGEST_LOG // 2
+    if size <= LONGEST_LOG:
+        return path.read_bytes().decode(errors="backslashreplace")
+    with path.open("rb") as file:
+        first, _, last = file.read(half), file.seek(size - half), file.read(half)
+    left_out = f"\n... {size - 2 * half} bytes left out ...\n"
+    return left_out.join(part.decode(errors="backslashreplace") for part in (first, last))
 
 
 def write_archive(target: Path, members: Sequence[Member], digests: dict[str, str], *, override: bool = True) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.enums import RuntimeProvider
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.loaded import loaded
 from pytest_navigator.package import engines
+from pytest_navigator.package.arguments import SESSION_OPTIONS
 from pytest_navigator.package.arguments import check_arguments
 from pytest_navigator.package.arguments import check_parameters
 from pytest_navigator.package.runner import PackageRunner
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_navigator.package.choice import Cell
     from pytest_navigator.package.reader import PackageFile
     from pytest_navigator.package.results import Results
+    from pytest_navigator.records import JSON
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import Variant
     from pytest_navigator.registry import Registry
@@ -57,6 +62,46 @@ def names(package: PackageFile, results: Results, variant: Variant) -> tuple[str
     if not holds(found, f"{folder}/{variant.file}"):
         raise PackageError(f"{package.path}: {_absence(package, results, variant)}")
     return folder, found
+
+
+def held(package: PackageFile, variant: Variant) -> bool:
+    """Whether a package has the files of a format."""
+    return bool(variant.file) and holds(package.files(), variant.place)
+
+
+def session_options(threads: int | None, given: Mapping[str, JSON] | None) -> dict[str, JSON] | None:
+    """Return what a caller says of a session of ONNX Runtime, None for nothing.
+
+    Raises:
+        ConfigError: it is no number of threads, or no options by name.
+    """
+    if threads is None and given is None:
+        return None
+    if not isinstance(given, Mapping | None):
+        raise ConfigError(f"session_options={given!r}: a dict is needed, like {{'intra_op_num_threads': 1}}")
+    if threads is not None and (type(threads) is not int or threads < 1):
+        raise ConfigError(f"threads={threads!r}: a whole number from 1 on is needed")
+    return {**({} if threads is None else {"intra_op_num_threads": threads}), **(given or {})}
+
+
+def with_options(variant: Variant, options: dict[str, JSON] | None) -> Variant:
+    """Return a variant with the caller's session options in place of its own; they are the caller's to answer for.
+
+    Raises:
+        ConfigError: its runners take none.
+    """
+    if options is None:
+        return variant
+    if variant.format != "onnx":
+        raise ConfigError(
+            f"threads and session_options are ONNX Runtime's, {variant.key} does not run there: set the threads of its "
+            "library, like torch.set_num_threads(1)"
+        )
+    return replace(variant, parameters={**variant.parameters, "custom_args": Given({SESSION_OPTIONS: options})})
+
+
+class Given(dict[str, "JSON"]):
+    """Options that the caller gives, and no package."""
 
 
 def runtimes() -> set[str]:
@@ -130,7 +175,8 @@ def runner(
     """
     if results.signature is None:
         raise PackageError(f"the package has no signature: its source step {_reason(results)}")
-    check_arguments(variant, making=False)
+    if not isinstance(variant.parameters.get("custom_args"), Given):
+        check_arguments(variant, making=False)
     check_parameters(variant)
     made = kind(artifact, results.signature, variant.parameters)
     return PackageRunner(made, variant.key, _framework(results.suite.framework), keep)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.package.results import profile_result
 from pytest_navigator.package.selection import artifact_names
+from pytest_navigator.profiling.figures import caveat
+from pytest_navigator.records import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 ABSENT = "-"
 
+DIFFERENT, BETTER, DISTURBED = "different", "better", "disturbed, not compared"
+"""What a difference means: an improvement fails nothing, and a disturbed figure tells nothing of the model."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -31,12 +37,19 @@ class Difference:
         topic: "format", "outcome", "tolerance", "latency", "size", "model", "signature" or "environment".
         subject: what it is about: "onnx", "correctness onnx OnnxCPU logits", "python_packages.torch".
         before, after: as plain data, None where one package has no such thing.
+        verdict: "different", "better" or "disturbed, not compared".
     """
 
     topic: str
     subject: str
     before: JSON
     after: JSON
+    verdict: str = DIFFERENT
+
+    @property
+    def counts(self) -> bool:
+        """Whether the second package is not as good as the first, or another one."""
+        return self.verdict == DIFFERENT
 
     def plain(self) -> dict[str, JSON]:
         """Return it as plain data."""
@@ -45,9 +58,9 @@ class Difference:
     def line(self) -> str:
         """Return it for people."""
         if self.topic == "format":
-            return f"format {'gained' if self.before is None else 'lost'}: {self.subject}"
+            return f"format {'gained' if self.before is None else 'lost'}: {self.subject}{_said(self)}"
         change = f"{_text(self.topic, self.before)} -> {_text(self.topic, self.after)}"
-        return f"{self.topic}: {self.subject}: {change}{_ratio(self)}"
+        return f"{self.topic}: {self.subject}: {change}{_ratio(self)}{_said(self)}"
 
 
 def differences(
@@ -59,13 +72,36 @@ def differences(
         threshold: by what share p50 latencies must differ to count: no two runs measure the same.
     """
     found = []
+    disturbed = {**_disturbed(first[1]), **_disturbed(second[1])}
     for topic, values in VALUES.items():
         before, after = values(*first), values(*second)
         for subject in dict.fromkeys([*before, *after]):
             each = Difference(topic, subject, before.get(subject), after.get(subject))
             if each.before != each.after and not _within(each, threshold):
-                found.append(each)
+                found.append(replace(each, verdict=_verdict(each, disturbed)))
     return found
+
+
+def _verdict(each: Difference, disturbed: Mapping[str, str]) -> str:
+    if each.topic == "latency" and each.subject in disturbed and None not in (each.before, each.after):
+        return DISTURBED
+    better = IMPROVES.get(each.topic)
+    return BETTER if better and better(each.before, each.after) else DIFFERENT
+
+
+def _less(before: JSON, after: JSON) -> bool:
+    """Whether less is there of what nobody wants more of; a figure of what is new says nothing against it."""
+    return before is None or (after is not None and bool(after < before))
+
+
+IMPROVES: Mapping[str, Callable[[JSON, JSON], bool]] = {
+    "format": lambda before, after: before is None,
+    "outcome": lambda before, after: after == Status.PASSED,
+    "tolerance": _less,
+    "latency": _less,
+    "size": _less,
+}
+"""Topic -> whether what is different is an improvement; of any other topic nobody can tell."""
 
 
 def _within(each: Difference, threshold: float) -> bool:
@@ -102,6 +138,13 @@ def _significant(value: float) -> float:
 def _latencies(package: PackageFile, results: Results) -> dict[str, JSON]:
     measured = (o for o in results.outcomes if o.step == "profile" and o.passed)
     return {f"{_cell(o)} {o.batch}": profile_result(o).p50_latency for o in measured}
+
+
+def _disturbed(results: Results) -> dict[str, str]:
+    """Return the caveats of the latencies that have one."""
+    measured = (o for o in results.outcomes if o.step == "profile" and o.passed)
+    found = {f"{_cell(o)} {o.batch}": caveat(profile_result(o)) for o in measured}
+    return {subject: text for subject, text in found.items() if text}
 
 
 def _cell(outcome: Outcome) -> str:
@@ -160,7 +203,14 @@ def _text(topic: str, value: JSON) -> str:
     return f"{shown}{UNITS.get(topic, '')}"
 
 
+def _said(each: Difference) -> str:
+    """Return what a difference means, where it is no difference that counts."""
+    if each.verdict == BETTER:
+        return "" if each.before is None else f" ({BETTER})"
+    return f": {each.verdict}" if each.verdict == DISTURBED else ""
+
+
 def _ratio(each: Difference) -> str:
-    if each.topic not in UNITS or not each.before or not each.after:
+    if each.topic not in UNITS or not each.before or not each.after or each.verdict == DISTURBED:
         return ""
     return f" ({each.after / each.before - 1:+.0%})"

@@ -56,6 +56,7 @@ def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[f
             "key": variant.key,
             "parent": variant.parent,
             "parameters": dict(variant.parameters),
+            **_made_by(results, variant),
             **_built_with(results, variant),
         },
     }
@@ -63,12 +64,21 @@ def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[f
 
 
 def tolerance(results: Results, variant: Variant, name: str) -> dict[str, float]:
-    """Return one tolerance by output: asked for, else the largest that was measured by a runner that passed.
+    """Return one tolerance by output: asked for, else the largest by which a runner passed.
 
-    An output with neither (and one whose measured tolerance is not finite, which would let anything pass) is left out.
+    An output with neither (and one whose tolerance is not finite, which would let anything pass) is left out.
     """
-    asked, measured = _asked(results, variant, name), _measured(results, variant, name)
-    return {output: asked.get(output, value) for output, value in (measured | asked).items()}
+    asked, passed = _asked(results, variant, name), _passed(results, variant, name)
+    return {output: asked.get(output, value) for output, value in (passed | asked).items()}
+
+
+def usable(output: Mapping[str, JSON], name: str) -> float:
+    """Return the atol or rtol by which an output passed: what was measured may be 0, which nothing else will meet.
+
+    An output that failed, or that Model Navigator has judged, has only what was measured.
+    """
+    allowed = output.get(f"allowed_{name}")
+    return float(output[name] if allowed is None else allowed)
 
 
 def ranges(samples: Path) -> dict[str, list[float]]:
@@ -107,6 +117,12 @@ def _range(array: np.ndarray) -> tuple[float, float] | None:
     return (finite.min().item(), finite.max().item()) if finite.size else None
 
 
+def _made_by(results: Results, variant: Variant) -> dict[str, JSON]:
+    """Return the exporter or converter that made the artifact, and why those before it did not."""
+    made = results.made(variant.key)
+    return {name: made.data[name] for name in ("engine", "declined") if made and made.data.get(name)}
+
+
 def _built_with(results: Results, variant: Variant) -> dict[str, JSON]:
     """Return the GPU and the library of an artifact that is bound to them."""
     made = results.made(variant.key)
@@ -133,12 +149,12 @@ def _asked(results: Results, variant: Variant, name: str) -> dict[str, float]:
     return {output: getattr(rule, name) for output, rule in rules.items() if rule.kind == "close"}
 
 
-def _measured(results: Results, variant: Variant, name: str) -> dict[str, float]:
+def _passed(results: Results, variant: Variant, name: str) -> dict[str, float]:
     passed = [o for runner in variant.runners if (o := results.correctness(variant.key, runner)) and o.passed]
     found: dict[str, float] = {}
     for output in (output for outcome in passed for output in outcome.data.get("outputs", ())):
-        if math.isfinite(output[name]):
-            found[output["name"]] = max(output[name], found.get(output["name"], 0.0))
+        if math.isfinite(value := usable(output, name)):
+            found[output["name"]] = max(value, found.get(output["name"], 0.0))
     return found
 
 

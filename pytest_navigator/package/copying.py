@@ -70,13 +70,13 @@ def _status(package: PackageFile, results: Results, digests: dict[str, str], *, 
         left_out |= {name: LEFT_OUT for name in package.files() if sample(name)}
     return status.build(
         results,
-        old["environment"],
+        old.get("environment") or {},
         files=digests,
         left_out=dict(sorted(left_out.items())),
         git=details.get("git"),
         complete=package.complete,
-        uuid=old["uuid"],
-        timestamp=old["timestamp"],
+        uuid=old.get("uuid") or "",
+        timestamp=str(old.get("timestamp") or ""),
     )
 
 

@@ -14,10 +14,10 @@ from pytest_navigator.package import verdict
 from pytest_navigator.package.choice import Wanted
 from pytest_navigator.package.choice import one_runtime
 from pytest_navigator.package.elsewhere import differences
-from pytest_navigator.package.recorded import recorded
 from pytest_navigator.reporting.printable import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Sequence
     from typing import Self
 
@@ -50,14 +50,15 @@ class Package:
 
     def __init__(self, file: PackageFile, workdir: Workdir, target_device: str | None = None) -> None:
         self.path = file.path
-        self.results: Results = recorded(file)
+        self.results: Results = file.results
         self._file = file
         self._workdir = workdir
         self._device = target_device
         self._source: Source | None = None
 
     def __repr__(self) -> str:
-        return f"<package {self.path.name}: {', '.join(v.key for v in self.results.suite.variants)}>"
+        held = [variant.key for variant in self.results.suite.variants if artifacts.held(self._file, variant)]
+        return f"<package {self.path.name}: {', '.join(held) or 'no models'}>"
 
     @property
     def status(self) -> dict[str, JSON]:
@@ -154,6 +155,8 @@ class Package:
         strategies: Strategy | Sequence[Strategy] | None = None,
         include_source: bool = True,
         verified_only: bool = False,
+        threads: int | None = None,
+        session_options: Mapping[str, JSON] | None = None,
     ) -> PackageRunner:
         """Return a runner, not active yet; only its format's files are extracted, only its framework is imported.
 
@@ -167,8 +170,11 @@ class Package:
             strategies: one, or several, of which the first that has an answer counts.
             include_source: whether a strategy may choose the live model, which needs `load_source`.
             verified_only: leave out what neither a `verify_` test nor `set_verified` vouches for.
+            threads: of one inference, of a runner of ONNX Runtime; None: what the package says, else all cores.
+            session_options: of ONNX Runtime, in place of those in the package: `{"intra_op_num_threads": 1}`.
 
         Raises:
+            ConfigError: `threads` or `session_options` of a runner that takes none.
             PackageError: no such runner, one that did not pass, one whose file or requirement is missing, or the
                 live model without `load_source`.
             StrategyError: no strategy has an answer.
@@ -176,14 +182,15 @@ class Package:
         wanted = Wanted(
             format, one_runtime(runtime, runtime_provider), self._device, jit_type, precision, enable_xla, jit_compile
         )
+        own = artifacts.session_options(threads, session_options)
         if format is None or strategies is not None:
             figure = verdict.chosen(
                 self.results, wanted, strategies, include_source=include_source, verified_only=verified_only
             )
-            return self._runner(figure.key, figure.runner)
+            return self._runner(figure.key, figure.runner, own)
         variant = wanted.one_variant(self.results, self._usable())
         cells = verdict.runnable(self.results, wanted.cells(self.results, [variant]), verified_only=verified_only)
-        return self._runner(*artifacts.available(self.results, cells))
+        return self._runner(*artifacts.available(self.results, cells), own)
 
     def get_best(
         self,
@@ -278,7 +285,7 @@ class Package:
         file = checked_again(self._file, self.results, profile=profile, config=profiler_config, device=self._device)
         self._file.close()
         self._workdir.remove()
-        self._file, self.results = file, recorded(file)
+        self._file, self.results = file, file.results
 
     def close(self) -> None:
         """Close the file and remove a temporary workdir."""
@@ -291,7 +298,7 @@ class Package:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _runner(self, key: str, name: str) -> PackageRunner:
+    def _runner(self, key: str, name: str, options: dict[str, JSON] | None) -> PackageRunner:
         variant, record = self.results.variant(key), self.results.suite.runners[name]
         artifacts.check_runs_here(self.results, key, name)
         if found := differences(self.results, self.status, key, record):
@@ -300,6 +307,7 @@ class Package:
             )
         kind = artifacts.runner_class(record)
         artifact = self._live(variant) if record.live else self.get_path(key)
+        variant = artifacts.with_options(variant, options)
         return artifacts.runner(kind, artifact, self.results, variant, keep=self)
 
     def _live(self, variant: Variant) -> Source:

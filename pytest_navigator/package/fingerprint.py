@@ -107,7 +107,7 @@ def _cpu() -> dict[str, JSON]:
 def cpu_name() -> str:
     """Return the model of the processor; its architecture, where nobody tells."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

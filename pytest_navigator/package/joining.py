@@ -17,7 +17,6 @@ from pytest_navigator.package.engines import MACHINES
 from pytest_navigator.package.merging import merge
 from pytest_navigator.package.merging import told_apart
 from pytest_navigator.package.portable import portable
-from pytest_navigator.package.recorded import recorded
 from pytest_navigator.package.writer import LOG
 from pytest_navigator.package.writer import STATUS
 from pytest_navigator.package.writer import content_uuid
@@ -67,7 +66,7 @@ def join(packages: Sequence[PackageFile], target: Path, *, override: bool, keep_
     Raises:
         PackageError: the packages are of different models, one is damaged, or the new one cannot be written.
     """
-    results = [recorded(package) for package in packages]
+    results = [package.results for package in packages]
     _check(packages, results)
     parts = told_apart((portable(p.path.stem), r, _machine(p)) for p, r in zip(packages, results, strict=True))
     merged = merge(parts)
@@ -107,12 +106,12 @@ def _status(packages: Iterable[PackageFile], results: Results, digests: Mapping[
     left_out = {name: why for package in packages for name, why in (package.details.get("left_out") or {}).items()}
     return status.build(
         results,
-        machines[0]["environment"],
+        machines[0].get("environment") or {},
         files=digests,
         left_out={name: why for name, why in sorted(left_out.items()) if name not in digests},
-        git=machines[0]["git"],
+        git=machines[0].get("git"),
         uuid=content_uuid(results, digests),
-        timestamp=max(machine["timestamp"] for machine in machines),
+        timestamp=max(str(machine.get("timestamp") or "") for machine in machines),
     )
 
 

@@ -9,11 +9,14 @@ from pytest_navigator.configuration.profile_config import check_profile
 from pytest_navigator.devices.kinds import kind_of
 from pytest_navigator.package.descriptor import Package
 from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.so_far import FolderFile
+from pytest_navigator.package.so_far import is_suite
 from pytest_navigator.package.workdir import Workdir
 
 if TYPE_CHECKING:
     from pytest_navigator.configuration.profile_config import OptimizationProfile
     from pytest_navigator.configuration.profile_config import ProfilerConfig
+    from pytest_navigator.package.reader import PackageFile
 
     Profile = OptimizationProfile | ProfilerConfig
 
@@ -30,7 +33,7 @@ def load(
     """Open a package. Nothing is extracted and no framework is imported before something is asked for.
 
     Args:
-        path: of the `.nav` file.
+        path: of the `.nav` file, or what the fixture `nav_package` gives: the results of a run so far.
         workdir: where files are extracted; None: a temporary folder, which goes with the package.
         override_workdir: replace what an earlier package has left in `workdir`.
         retest_conversions: run the checks again on this machine, see `Package.retest`. Model Navigator does unless it
@@ -47,7 +50,7 @@ def load(
     device = kind_of(target_device)
     check_profile(profiler_config, "profiler_config")
     folder = Workdir(Path(workdir) if workdir is not None else None, override=override_workdir)
-    file = open_package(Path(path))
+    file = _opened(Path(path))
     try:
         package = Package(file, folder, device)
         if retest_conversions or run_profiling:
@@ -56,6 +59,12 @@ def load(
         file.close()
         raise
     return package
+
+
+def _opened(path: Path) -> PackageFile:
+    if is_suite(path):
+        return FolderFile(path)
+    return open_package(path)
 
 
 def save(

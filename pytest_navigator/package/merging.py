@@ -49,12 +49,14 @@ class Merged:
         holders: key -> names of the parts that have the artifact of this variant that counts.
         apart: part and key -> name of the machine whose own engine that part holds, beside the one that counts.
         conflicts: steps and artifacts about which the parts disagree, a line each.
+        notes: of which artifacts one was taken, a line each.
     """
 
     results: Results
     holders: dict[str, list[str]]
     apart: dict[tuple[str, str], str]
     conflicts: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def told_apart(packages: Iterable[tuple[str, Results, Mapping[str, JSON]]]) -> list[Part]:
@@ -82,13 +84,18 @@ def merge(parts: Sequence[Part]) -> Merged:
     parts = sorted(parts, key=lambda part: len(part.results.suite.provided))  # stable: in the order given otherwise
     digests, holders, differing = _artifacts(parts)
     apart = {(part.name, key): machine for part, key in differing if (machine := _builder(part.results, key))}
-    artifacts = [
-        _different(holders[key][0], part.name, key) for part, key in differing if (part.name, key) not in apart
-    ]
-    chosen, others, conflicts = [], [], []
+    named = {part.name: part for part in parts}
+    files = [(named[holders[key][0]], part, key) for part, key in differing if (part.name, key) not in apart]
+    taken = [pair for pair in files if _may_stand(*pair)]
+    artifacts = [_different(*pair) for pair in files if pair not in taken]
+    foreign = {(part.name, key) for _, part, key in taken}
+    chosen: list[Outcome] = []
+    others: list[Outcome] = []
+    conflicts: list[str] = []
     for outcomes in _by_step(parts).values():
         first, *rest = _ranked(_with_opinion(outcomes), digests)
-        chosen.append(first)
+        standing = not (first.step == "correctness" and (first.data[MACHINE], first.key) in foreign)
+        (chosen if standing else others).append(first)
         others += rest
         if first.step != "source" and _disagree([first, *rest]):
             conflicts.append(_conflict([first, *rest]))
@@ -101,7 +108,7 @@ def merge(parts: Sequence[Part]) -> Merged:
         machines={name: machine for one in every for name, machine in one.machines.items()},
         others=(*others, *(o for one in every for o in one.others)),
     )
-    return Merged(results, holders, apart, (*artifacts, *conflicts))
+    return Merged(results, holders, apart, (*artifacts, *conflicts), tuple(_taken(*pair) for pair in taken))
 
 
 def _renamed(results: Results, names: Mapping[str, str], machines: Mapping[str, JSON]) -> Results:
@@ -123,20 +130,34 @@ def _free(name: str, machine: Mapping[str, JSON], known: Mapping[str, Mapping[st
 
 
 def _artifacts(parts: Sequence[Part]) -> tuple[dict[str, str], dict[str, list[str]], list[tuple[Part, str]]]:
-    """Return each variant's digest that counts, who holds it, and who holds another one of which variant."""
+    """Return each variant's digest that counts, who holds it, and who holds another one of which variant.
+
+    The one that most runners found to be right counts, the first of several.
+    """
+    held = [(part, v.key, d) for part in parts for v in part.results.suite.variants if (d := _digest(part.results, v))]
     digests: dict[str, str] = {}
+    for _, key, digest in sorted(held, key=lambda one: -_checks(one[0], one[1]).count(Status.PASSED)):
+        digests.setdefault(key, digest)
     holders: dict[str, list[str]] = {}
-    differing = []
-    for part in parts:
-        for variant in part.results.suite.variants:
-            digest = _digest(part.results, variant)
-            if not digest:
-                continue
-            if digests.setdefault(variant.key, digest) == digest:
-                holders.setdefault(variant.key, []).append(part.name)
-                continue
-            differing.append((part, variant.key))
-    return digests, holders, differing
+    for part, key, digest in held:
+        if digests[key] == digest:
+            holders.setdefault(key, []).append(part.name)
+    return digests, holders, [(part, key) for part, key, digest in held if digests[key] != digest]
+
+
+def _checks(part: Part, key: str) -> list[Status]:
+    """Return what the runners of a part made of its artifact; a skip is no opinion."""
+    outcomes = (o for o in part.results.outcomes if o.step == "correctness" and o.key == key)
+    return [o.status for o in outcomes if o.status is not Status.SKIPPED]
+
+
+def _may_stand(first: Part, second: Part, key: str) -> bool:
+    """Whether the file of the first part may stand for the other's: it is checked, and nothing failed with either.
+
+    Exporters do not always write the same bytes (TorchScript orders constants by their addresses).
+    """
+    checks = _checks(first, key)
+    return bool(checks) and {*checks, *_checks(second, key)} == {Status.PASSED}
 
 
 def _builder(results: Results, key: str) -> str:
@@ -145,11 +166,16 @@ def _builder(results: Results, key: str) -> str:
     return str(made.data[MACHINE]) if made and bound.recorded(made, key) else ""
 
 
-def _different(first: str, second: str, key: str) -> str:
+def _different(first: Part, second: Part, key: str) -> str:
     return (
-        f"{key}: {first} and {second} made different files; run one of them from the package of the other "
-        "(--nav-model=PACKAGE)"
+        f"{key}: {first.name} and {second.name} made different files, which were not both found to be right; run one "
+        "of them from the package of the other (--nav-model=PACKAGE)"
     )
+
+
+def _taken(first: Part, second: Part, key: str) -> str:
+    checked = "both were checked and are right" if _checks(second, key) else f"{second.name} did not check its own"
+    return f"{key}: {first.name} and {second.name} made different files: {first.name}'s is taken, {checked}"
 
 
 def _digest(results: Results, variant: Variant) -> str:
@@ -211,7 +237,13 @@ def _suite(suites: Sequence[SuiteRecord], made: set[str]) -> SuiteRecord:
         named=_union(suite.named for suite in suites),
         provided=tuple(key for key in _union(suite.provided for suite in suites) if key not in made),
         verify={nodeid: cell for suite in reversed(suites) for nodeid, cell in suite.verify.items()},
+        elsewhere=_nowhere([suite.elsewhere for suite in suites]),
     )
+
+
+def _nowhere(every: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """Return what every machine has left out."""
+    return {kind: min(one[kind] for one in every) for kind in every[0] if all(kind in one for one in every)}
 
 
 def _union(every: Iterable[Iterable[str]]) -> tuple[str, ...]:

@@ -14,11 +14,13 @@ from pytest_navigator.package.names import titles
 from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.strategies import best
 from pytest_navigator.records import Status
+from pytest_navigator.reporting.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_navigator.package.results import Results
+    from pytest_navigator.package.strategies import Figure
     from pytest_navigator.records import Outcome
 
 WIDTH = 100
@@ -59,7 +61,7 @@ def render(results: Results) -> str:
         *_strategies(results, end),
         *_closing(results, end),
     ]
-    return scrubber()("\n".join(lines) + "\n")
+    return printable(scrubber()("\n".join(lines) + "\n"))
 
 
 def _rows(results: Results) -> list[Row]:
@@ -142,12 +144,16 @@ def _strategies(results: Results, at: datetime) -> list[str]:
         for line in (
             _line(at, "INFO", "").rstrip(),
             f"Strategy: {name}",
-            f"  Latency: {figure.p50_latency:.4f} [ms]",
-            f"  Throughput: {figure.throughput:.4f} [infer/sec]",
+            f"  Latency: {figure.p50_latency:.4f} [ms]{_noted(figure)}",
+            f"  Throughput: {figure.throughput:.4f} [infer/sec]{_noted(figure)}",
             f"  Runner: {figure.runner}",
             f"  Model: {results.variant(figure.key).place}",
         )
     ]
+
+
+def _noted(figure: Figure) -> str:
+    return f" * ({figure.caveat})" if figure.caveat else ""
 
 
 def _closing(results: Results, at: datetime) -> list[str]:

@@ -1,118 +1,30 @@
-"""What people calculate with, and what paths follow from, in our own part of status.yaml (pure).
-
-The rest is read as the records that it was written from.
-"""
+"""Our own part of status.yaml: what it must be, whoever wrote it (pure)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
-from typing import Any
-from typing import NewType
+
+from pytest_navigator.package.record_schema import MOST_STEPS
+from pytest_navigator.package.record_schema import SETTINGS
+from pytest_navigator.package.record_schema import OptionalText
+from pytest_navigator.package.record_schema import Plain
+from pytest_navigator.package.record_schema import Signature
+from pytest_navigator.package.record_schema import Step
+from pytest_navigator.package.record_schema import Suite
+from pytest_navigator.package.record_schema import Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-Plain = Any
-OptionalText = str | None
-Measure = NewType("Measure", float)
-"""A latency, a throughput, a size of memory: not negative."""
-
-
-def in_circle(key: str, parents: Mapping[str, str | None]) -> bool:
-    """Whether a format is made from itself, by itself or by way of others."""
-    seen: set[str] = set()
-    above = parents.get(key)
-    while above is not None and above not in seen:
-        seen.add(above)
-        above = parents.get(above)
-    return key in seen
+    from collections.abc import Iterator
 
 
 @dataclass
-class Figures:
-    """Our figures of one batch size."""
+class Setting:
+    """One setting of the run, with where it came from."""
 
-    batch_size: int | None
-    avg_latency: Measure
-    std_latency: Measure
-    p50_latency: Measure
-    p90_latency: Measure
-    p95_latency: Measure
-    p99_latency: Measure
-    throughput: Measure
-    request_count: int
-    contention: float | None = None
-    peak_memory: Measure | None = None
-    peak_gpu_memory: Measure | None = None
-    copy_latency: Measure | None = None
-
-
-@dataclass
-class Compared:
-    """How far one output is off."""
-
-    name: str
-    atol: float
-    rtol: float
-
-
-@dataclass
-class Judged:
-    """By what one output was judged."""
-
-    kind: str
-    note: str = ""
-
-
-@dataclass
-class Found:
-    """What a step found out."""
-
-    result: Figures | None = None
-    outputs: list[Compared] = field(default_factory=list)
-    rules: dict[str, Judged] = field(default_factory=dict)
-
-
-@dataclass
-class Step:
-    """How one of our steps ended."""
-
-    step: str = ""
-    status: str = ""
-    duration: Measure = Measure(0.0)
-    data: Found = field(default_factory=Found)
-
-
-@dataclass
-class Variant:
-    """One format of ours."""
-
-    key: str
-    format: str
-    file: str
-    parent: OptionalText = None
-    runners: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Suite:
-    """Ours, as far as paths follow from it."""
-
-    variants: list[Variant] = field(default_factory=list)
-    provided: list[str] = field(default_factory=list)
-
-    def wrong_parent(self) -> str:
-        """Return the place of the first format that is made from one that is not there, or from itself, with why."""
-        parents = {variant.key: variant.parent for variant in self.variants}
-        for position, variant in enumerate(self.variants):
-            place = f"suite.variants[{position}].parent: {variant.parent!r}"
-            if variant.parent is not None and variant.parent not in parents:
-                return f"{place} is no format of the package"
-            if in_circle(variant.key, parents):
-                return f"{place} is made from {variant.key!r} itself"
-        return ""
+    value: Plain = None
+    origin: str = ""
 
 
 @dataclass
@@ -124,28 +36,65 @@ class Commit:
 
 
 @dataclass
+class Machine:
+    """One of those whose packages were merged."""
+
+    environment: dict[str, Plain] = field(default_factory=dict)
+    git: Commit | None = None
+    uuid: OptionalText = None
+    timestamp: OptionalText = None
+    version: OptionalText = None
+
+
+@dataclass
 class Own:
-    """Our part, as far as reading a package needs it."""
+    """Our part; without a suite, in a package that somebody else has written."""
 
     version: str = ""
     complete: bool = True
     files: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
     git: Commit | None = None
     suite: Suite | None = None
+    signature: Signature | None = None
+    settings: dict[str, Setting] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     others: list[Step] = field(default_factory=list)
+    verification: list[Verification] = field(default_factory=list)
+    machines: dict[str, Machine] = field(default_factory=dict)
 
     def problem(self) -> str:
         """Return the first thing that is wrong although its type is right, with its place; "" if there is none."""
-        wrong = self.suite.wrong_parent() if self.suite else ""
-        return wrong or self._unmeasured()
+        return next(self._problems(), "") if self.suite else ""
 
-    def _unmeasured(self) -> str:
-        steps = [(f"steps[{name!r}]", step) for name, step in self.steps.items()]
+    def _problems(self) -> Iterator[str]:
+        assert self.suite is not None
+        if problem := self.suite.wrong():
+            yield f"suite{problem}"
+        if self.signature and (problem := self.signature.wrong()):
+            yield f"signature{problem}"
+        if (count := len(self.steps) + len(self.others) + len(self.verification)) > MOST_STEPS:
+            yield f"steps: {count} are more than {MOST_STEPS}"
+        for name, setting in self.settings.items():
+            if name in SETTINGS and not SETTINGS[name](setting.value):
+                yield f"settings[{name!r}].value: {setting.value!r} is none"
+        yield from self._steps(self.suite)
+
+    def _steps(self, suite: Suite) -> Iterator[str]:
+        steps: list[tuple[str, Step | Verification]] = [(f"steps[{name!r}]", step) for name, step in self.steps.items()]
         steps += [(f"others[{position}]", step) for position, step in enumerate(self.others)]
-        passed = ((place, step) for place, step in steps if (step.step, step.status) == ("profile", "passed"))
-        return next(
-            (f"{place}.data.result: required field missing" for place, step in passed if not step.data.result), ""
-        )
+        steps += [(f"verification[{position}]", step) for position, step in enumerate(self.verification)]
+        for place, step in steps:
+            if problem := step.wrong(suite) or self._elsewhere(step):
+                yield f"{place}{problem}"
+        for name, each in self.steps.items():
+            if name != each.id:
+                yield f"steps[{name!r}]: it is {each.id!r}"
+
+    def _elsewhere(self, step: Step | Verification) -> str:
+        """Return that a step of a merged package is of no machine that is described."""
+        if not self.machines or step.data.machine in self.machines:
+            return ""
+        return f".data.machine: {step.data.machine!r} is none of the machines"

@@ -43,7 +43,7 @@ def name_problem(name: str) -> str:
         return "a name with characters that are not seen"
     if len(parts) > DEEPEST + 1:
         return f"a name in more than {DEEPEST} folders"
-    if any(len(part.encode()) > LONGEST for part in parts):
+    if any(len(part.encode(errors="surrogatepass")) > LONGEST for part in parts):
         return f"a name of more than {LONGEST} bytes"
     return next((reason for pattern, reason in ELSEWHERE if any(re.search(pattern, part) for part in parts)), "")
 

@@ -9,35 +9,59 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.parse import urlunsplit
 
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.package import secrets
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Iterable
 
     from pytest_navigator.records import JSON
 
-SECRET_NAMES = re.compile(r"TOKEN|SECRET|PASSW|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
-SHORTEST_SECRET = 8
-"""Shorter values are words that appear by chance ("true", "bearer")."""
+REDACT = "NAV_REDACT"
+"""Environment variable: regular expressions, one a line, of what is taken out too; what `--nav-redact` adds to."""
+
+USERS = ("USER", "LOGNAME", "USERNAME", "SUDO_USER")
+SHORTEST_USER = 3
+NOBODY = frozenset(("root", "user", "admin", "runner", "ubuntu", "jenkins", "nobody", "test", "model", "torch", "onnx"))
+"""Names of accounts that are nobody's."""
 
 PATTERNS = (
-    (re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@'\"]+@", re.IGNORECASE), r"\1"),
+    (re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/@'\"]+@", re.IGNORECASE), r"\1"),
     (re.compile(r"(?<![\w.-])/(?:home|Users)/[^/\s'\":,;)]+"), "~"),
     (re.compile(r"\b[A-Z]:\\+Users\\+[^\\\s'\":,;)]+", re.IGNORECASE), "~"),
     (re.compile(r"\bpytest-of-[^/\s'\":,;)]+"), "pytest-of-user"),
 )
 
 
+_redacted: list[re.Pattern[str]] = []
+"""What the options of the run that goes on in this process take out."""
+
+
+def redact(patterns: Iterable[str]) -> list[str]:
+    """Have every text from now on lose what these regular expressions match; returns what was said before.
+
+    Raises:
+        ConfigError: one of them is none.
+    """
+    before = [each.pattern for each in _redacted]
+    _redacted[:] = [_compiled(pattern, "--nav-redact=") for pattern in patterns]
+    return before
+
+
 def scrubber() -> Callable[[str], str]:
     """Return a function that takes out of a text what this process knows to be private, now."""
-    secrets = sorted(_secrets(), key=len, reverse=True)
-    home = _home_pattern()
+    known, home, user = secrets.pattern(secrets.secrets(os.environ)), _home_pattern(), _user_pattern()
+    said = [_compiled(line, f"{REDACT}=") for line in os.environ.get(REDACT, "").splitlines() if line.strip()]
+    values = [each for each in (*_redacted, *said, known) if each]
 
     def scrub(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, "***")
+        for value in values:
+            text = value.sub(secrets.OPAQUE, text)
         text = home.sub("~", text) if home else text
         for pattern, replacement in PATTERNS:
             text = pattern.sub(replacement, text)
-        return text
+        return user.sub("user", secrets.hidden(text)) if user else secrets.hidden(text)
 
     return scrub
 
@@ -62,9 +86,21 @@ def public_url(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _secrets() -> set[str]:
-    values = {value for name, value in os.environ.items() if SECRET_NAMES.search(name)}
-    return {value for value in values if len(value) >= SHORTEST_SECRET}
+def _compiled(pattern: str, where: str) -> re.Pattern[str]:
+    try:
+        found = re.compile(pattern)
+    except re.error as error:
+        raise ConfigError(f"{where}{pattern}: no regular expression: {error}") from None
+    if found.match(""):
+        raise ConfigError(f"{where}{pattern}: it matches nothing at all, and so everywhere; name what is to be found")
+    return found
+
+
+def _user_pattern() -> re.Pattern[str] | None:
+    """Match the name of this user where it is a word of its own."""
+    names = {os.environ.get(name, "") for name in USERS}
+    found = sorted(re.escape(n) for n in names if len(n) >= SHORTEST_USER and n.lower() not in NOBODY)
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(found)})(?![\w-])") if found else None
 
 
 def _home_pattern() -> re.Pattern[str] | None:

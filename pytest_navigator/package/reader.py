@@ -8,6 +8,7 @@ import struct
 import uuid
 import zipfile
 import zlib
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
+    from pytest_navigator.package.results import Results
     from pytest_navigator.records import JSON
 
 STATUS = "status.yaml"
@@ -55,6 +57,13 @@ class PackageFile:
         self._compare_with_list()
         if problem := paths.problem(self.status, self._names):
             raise PackageError(f"{path}: {STATUS}: {problem}; the package was tampered with")
+
+    @cached_property
+    def results(self) -> Results:
+        """What the package records, see `recorded`."""
+        from pytest_navigator.package.recorded import recorded  # which asks what formats there are
+
+        return recorded(self)
 
     @property
     def details(self) -> dict[str, JSON]:
@@ -168,6 +177,10 @@ class PackageFile:
         if name != STATUS and self._digests.get(name, total.hexdigest()) != total.hexdigest():
             raise PackageError(f"{self.path}: {name} is not what was packed (SHA-256 differs); {AGAIN}")
 
+    def _member(self, name: str) -> str:
+        """Return where a file is in the package."""
+        return self._info(name).filename
+
     def _info(self, name: str) -> zipfile.ZipInfo:
         if name in self._names:
             return self._names[name]
@@ -176,7 +189,7 @@ class PackageFile:
         raise PackageError(f"{self.path}: {name}: {reason}")
 
     def _extract(self, name: str, target: Path) -> Path:
-        path = target / self._info(name).filename
+        path = target / self._member(name)
         if not path.parent.resolve().is_relative_to(target.resolve()):
             raise PackageError(f"{path} would be written outside of {target}: a link leads there; remove it")
         chunks = self.chunks(name)
@@ -205,7 +218,9 @@ def open_package(path: Path, limits: Limits | None = None) -> PackageFile:
     """
     archive = _open(Path(path))
     try:
-        return PackageFile(Path(path), archive, limits or Limits.of())
+        package = PackageFile(Path(path), archive, limits or Limits.of())
+        _ = package.results  # what is wrong with its records is said now, not where they are used
+        return package
     except BaseException:
         archive.close()
         raise

@@ -78,8 +78,13 @@ class Results:
         return [nodeid for nodeid in self.missing if self.suite.verify.get(nodeid) == (key, runner)]
 
     def variant(self, key: str) -> Variant:
-        """Return the variant with this key."""
-        return next(variant for variant in self.suite.variants if variant.key == key)
+        """Return the variant with this key; PackageError if there is none."""
+        found = next((variant for variant in self.suite.variants if variant.key == key), None)
+        if found is None:
+            raise PackageError(
+                f"there is no format {key!r} (there are: {', '.join(v.key for v in self.suite.variants)})"
+            )
+        return found
 
     def chain(self, key: str) -> list[str]:
         """Return the key and those of the variants that it is made from, the nearest first."""
@@ -125,7 +130,15 @@ class Results:
         return [(v.key, runner) for v in self.suite.variants for runner in v.runners]
 
     def _cell(self, step: str, key: str, runner: str) -> list[Outcome]:
-        return [o for o in self.outcomes if (o.step, o.key, o.runner) == (step, key, runner)]
+        return self._cells.get((step, key, runner), [])
+
+    @cached_property
+    def _cells(self) -> dict[tuple[str, str, str], list[Outcome]]:
+        """The outcomes by what they are about: the summary asks for each cell several times."""
+        found: dict[tuple[str, str, str], list[Outcome]] = {}
+        for outcome in self.outcomes:
+            found.setdefault((outcome.step, outcome.key, outcome.runner), []).append(outcome)
+        return found
 
 
 def profile_result(outcome: Outcome) -> ProfileResult:

@@ -59,7 +59,7 @@ def checked_again(
         # What pytest reads in an argument ("a[1].nav", "a::b.nav") may be in the user's name of the file.
         own = folder / re.sub(r"[^\w.+-]+", "_", package.path.name)
         write_copy(package, _configured(results, config), own, override=False, save_data=True)
-        (folder / "pytest.ini").write_text("[pytest]\n")
+        (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         target = folder / "checked" / "again.nav"
         options = [*["--nav-no-profile"] * (not profile), *([f"--nav-device={device}"] if device else [])]
         _run([f"--nav-model={own}", f"--nav-package={target}", *options], folder, package.path)
@@ -88,7 +88,7 @@ def _run(options: list[str], folder: Path, path: Path) -> None:
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         errors="replace",
     ) as process:
         assert process.stdout is not None

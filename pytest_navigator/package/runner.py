@@ -7,7 +7,10 @@ import time
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import InputError
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.isolation.causes import NOT_REGISTERED
+from pytest_navigator.isolation.causes import one_line
 from pytest_navigator.samples.feeds import called
 from pytest_navigator.samples.feeds import check_arrays
 from pytest_navigator.samples.feeds import check_feed
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Signature
     from pytest_navigator.records import TensorSpec
     from pytest_navigator.runners.base import Runner
+
+IMPORT_IT = "a package's runner imports nothing of the model's project: import the module that registers it before"
 
 
 class PackageRunner:
@@ -87,8 +92,16 @@ class PackageRunner:
         """
         with self._lock:
             if not self.is_active:
-                self._runner.activate()
+                self._load()
                 self.is_active = True
+
+    def _load(self) -> None:
+        try:
+            self._runner.activate()
+        except Exception as error:
+            if NOT_REGISTERED not in (text := one_line(error)):
+                raise
+            raise StepFailed(f"{self.name}: {text}; {IMPORT_IT}", str(error), type(error).__name__) from error
 
     def deactivate(self) -> None:
         """Free the format; nothing happens if it is not loaded."""
@@ -110,7 +123,7 @@ class PackageRunner:
         Where that framework is not installed, these are numpy's.
 
         Raises:
-            ConfigError: the runner is not active, or an argument is not what the model takes.
+            InputError: the runner is not active, or an argument is not what the model takes.
         """
         return called(Call(*args, **kwargs), self.signature, self._framework, self.infer)
 
@@ -122,7 +135,7 @@ class PackageRunner:
             check_inputs: whether names, types and numbers of axes are compared with the model's.
 
         Raises:
-            ConfigError: the runner is not active; an input is missing, does not exist, or has another type, another
+            InputError: the runner is not active; an input is missing, does not exist, or has another type, another
                 number of axes, or a size that the runtime does not take.
         """
         if check_inputs:
@@ -131,13 +144,13 @@ class PackageRunner:
             feed_dict = native(feed_dict)
         with self._lock:
             if not self.is_active:
-                raise ConfigError(f"{self.name} is not active: use it as a context manager (with runner: ...)")
+                raise InputError(f"{self.name} is not active: use it as a context manager (with runner: ...)")
             started = time.perf_counter()
             try:
                 outputs = self._runner.infer(feed_dict)
             except Exception as error:
                 if check_inputs and (problem := shape_problem(feed_dict, self.signature)):
-                    raise ConfigError(problem) from error
+                    raise InputError(problem) from error
                 raise
             self._seconds = time.perf_counter() - started
         return outputs

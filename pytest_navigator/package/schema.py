@@ -10,19 +10,26 @@ from dataclasses import field
 from dataclasses import is_dataclass
 from functools import cache
 from functools import partial
+from types import GenericAlias
 from typing import TYPE_CHECKING
+from typing import get_args
+from typing import get_origin
 
 from cattrs import BaseValidationError
 from cattrs import Converter
 from cattrs import transform_error
+from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn
 from cattrs.v import format_exception
 
-from pytest_navigator.package.own_schema import Measure
-from pytest_navigator.package.own_schema import OptionalText
-from pytest_navigator.package.own_schema import Own
-from pytest_navigator.package.own_schema import Plain
-from pytest_navigator.package.own_schema import in_circle
+from pytest_navigator.package.own_schema import Own  # noqa: TC001 (cattrs reads the annotation)
+from pytest_navigator.package.record_schema import MOST_FORMATS
+from pytest_navigator.package.record_schema import Measure
+from pytest_navigator.package.record_schema import OptionalText
+from pytest_navigator.package.record_schema import Plain
+from pytest_navigator.package.record_schema import Shapes
+from pytest_navigator.package.record_schema import in_circle
+from pytest_navigator.records import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +102,8 @@ class Profiling:
     p99_latency: Measure | None = None
     throughput: Measure | None = None
     request_count: int | None = None
+    sample_id: int | None = None
+    avg_gpu_clock: float | None = None
 
 
 @dataclass
@@ -144,15 +153,6 @@ class Metadata:
 
 
 @dataclass
-class Shapes:
-    """Of one input."""
-
-    min: list[int]
-    opt: list[int]
-    max: list[int]
-
-
-@dataclass
 class StatusFile:
     """The whole file."""
 
@@ -177,17 +177,35 @@ def problem(status: dict[str, Plain]) -> str:
     except BaseValidationError as error:
         return first_problem(error)
     wrong = found.pytest_navigator.problem() if found.pytest_navigator else ""
-    return f"$.pytest_navigator.{wrong}" if wrong else _circle(found.models_status)
+    return f"$.pytest_navigator.{wrong}" if wrong else _models_problem(found.models_status, _others(status))
 
 
-def _circle(models: dict[str, ModelStatus]) -> str:
+def _others(status: dict[str, Plain]) -> set[str]:
+    """Return the keys of the formats that Model Navigator cannot read, which stand elsewhere."""
+    own = status.get("pytest_navigator")
+    models = own.get("models_status") if isinstance(own, dict) else None
+    return set(models) if isinstance(models, dict) else set()
+
+
+def _models_problem(models: dict[str, ModelStatus], others: set[str]) -> str:
+    """Return the first artifact that is another one twice, or made from one that is not there or from itself.
+
+    Args:
+        others: keys of what is there beside these.
+    """
+    if len(models) > MOST_FORMATS:
+        return f"$.models_status: {len(models)} are more than {MOST_FORMATS}"
     parents = {model.model_config.key: model.model_config.parent_key for model in models.values()}
     for name, model in models.items():
-        if in_circle(model.model_config.key, parents):
-            above = model.model_config.parent_key
-            where = f"$.models_status[{name!r}].model_config.parent_key"
-            return f"{where}: {above!r} is made from {model.model_config.key!r} itself"
-    return ""
+        key, above = model.model_config.key, model.model_config.parent_key
+        where = f"$.models_status[{name!r}]"
+        if above is not None and above not in parents and above not in others:
+            return f"{where}.model_config.parent_key: {above!r} is no format of the package"
+        if in_circle(key, parents):
+            return f"{where}.model_config.parent_key: {above!r} is made from {key!r} itself"
+        if other := next((n for n, runner in model.runners_status.items() if runner.runner_name != n), ""):
+            return f"{where}.runners_status[{other!r}].runner_name: it is another one"
+    return "" if len(parents) == len(models) else "$.models_status: two of them have one key"
 
 
 def first_problem(error: BaseValidationError) -> str:
@@ -208,6 +226,9 @@ def _converter() -> Converter:
     for kind, accepted in ((str, (str,)), (int, (int,)), (float, (float, int)), (bool, (bool,))):
         converter.register_structure_hook(kind, partial(_strict, accepted))
     converter.register_structure_hook(Measure, _measure)
+    converter.register_structure_hook(Status, _status)
+    converter.register_structure_hook_factory(_is_list, partial(_listed, converter, list))
+    converter.register_structure_hook_factory(_is_tuple, partial(_listed, converter, tuple))
     return converter
 
 
@@ -225,6 +246,35 @@ def _mapping(converter: Converter, kind: type) -> Callable[[Plain, type], Plain]
         return read(value, of)
 
     return structure
+
+
+def _is_list(kind: Plain) -> bool:
+    origin: Plain = get_origin(kind)
+    return origin is list
+
+
+def _is_tuple(kind: Plain) -> bool:
+    origin: Plain = get_origin(kind)
+    return origin is tuple and get_args(kind)[-1] is Ellipsis
+
+
+def _listed(converter: Converter, made: type, kind: Plain) -> Callable[[Plain, type], Plain]:
+    """Return how a list is read; cattrs would take the letters of a text, or the keys of a mapping."""
+    of_list: Plain = GenericAlias(list, get_args(kind)[:1])
+    read = list_structure_factory(of_list, converter)
+
+    def structure(value: Plain, _: type) -> Plain:
+        if not isinstance(value, list | tuple):
+            raise ValueError(value)
+        return made(read(value, of_list))
+
+    return structure
+
+
+def _status(value: Plain, _: type) -> Status:
+    if not isinstance(value, str):
+        raise ValueError(value)
+    return Status(value)
 
 
 def _measure(value: Plain, _: type) -> Plain:

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import ProfilerConfig
+from pytest_navigator.devices.kinds import KINDS
 from pytest_navigator.package import compatible
+from pytest_navigator.package.config_yaml import usable
 from pytest_navigator.package.details import details
 from pytest_navigator.package.names import SOURCE_COMMANDS
 from pytest_navigator.package.names import command
@@ -133,7 +135,7 @@ def _config(results: Results) -> dict[str, JSON]:
     return {
         "framework": compatible.FRAMEWORKS.get(suite.framework, suite.framework),
         "target_formats": list(dict.fromkeys(variant.format for variant in variants)),
-        "target_device": setting(results, "device") or _device(results),
+        "target_device": _device(results),
         "sample_count": setting(results, "sample_count"),
         "optimization_profile": _optimization_profile(results),
         "runner_names": list(dict.fromkeys(runners)),
@@ -150,7 +152,9 @@ def _config(results: Results) -> dict[str, JSON]:
 
 
 def _device(results: Results) -> str:
-    """Return "cuda" if anything ran there: runners that the machine cannot have do not count."""
+    """Return what was asked for, else "cuda" if anything ran there."""
+    if (asked := setting(results, "device")) in KINDS:
+        return str(asked)
     passed = (o.runner for o in results.outcomes if o.step == "correctness" and o.passed)
     return "cuda" if any(results.suite.runners[name].device == "cuda" for name in passed) else "cpu"
 
@@ -247,7 +251,7 @@ def _time(outcomes: Sequence[Outcome]) -> dict[str, JSON]:
 
 def _correctness_result(outcome: Outcome) -> dict[str, JSON]:
     outputs = outcome.data.get("outputs", ())
-    tolerances = [{"output_name": o["name"], "atol": o["atol"], "rtol": o["rtol"]} for o in outputs]
+    tolerances = [{"output_name": o["name"], **{name: usable(o, name) for name in ("atol", "rtol")}} for o in outputs]
     return {**_time([outcome]), "per_output_tolerance": tolerances}
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+import pytest_navigator
 from pytest_navigator import bounded_yaml
 from pytest_navigator.package import migration
 from pytest_navigator.package import schema
@@ -38,7 +39,7 @@ def parse(content: bytes, size: int = 0) -> dict[str, JSON]:
             f"it is not what format_version {version} calls for: {type(error).__name__} {error}"
         ) from error
     if problem := schema.problem(migrated):
-        raise ValueError(problem)
+        raise ValueError(f"{problem}{_version(migrated)}")
     return migrated
 
 
@@ -47,3 +48,9 @@ def _loaded(content: bytes, most: int) -> JSON:
         return bounded_yaml.load(content, most)
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"it cannot be read ({error})") from error
+
+
+def _version(status: dict[str, JSON]) -> str:
+    own = status.get("pytest_navigator")
+    version = own.get("version") if isinstance(own, dict) else None
+    return "" if version in (None, pytest_navigator.__version__) else f" (it was written by version {version})"

@@ -16,6 +16,9 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StrategyError
 from pytest_navigator.package.results import combined
 from pytest_navigator.package.results import profile_result
+from pytest_navigator.profiling.figures import caveat
+from pytest_navigator.profiling.figures import rate
+from pytest_navigator.profiling.figures import spread
 from pytest_navigator.records import Status
 
 if TYPE_CHECKING:
@@ -23,17 +26,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_navigator.package.results import Results
+    from pytest_navigator.records import ProfileResult
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One runner at one batch size: p50 latency in ms, throughput in infer/s."""
+    """One runner at one batch size: p50 latency in ms, and the throughput at that latency in infer/s.
+
+    Attributes:
+        caveat: what a reader of both must know ("unstable: ..."); "" for nothing.
+        spread: by what share they may be others.
+    """
 
     key: str
     runner: str
     batch_size: int | None
     p50_latency: float
     throughput: float
+    caveat: str = ""
+    spread: float = 0.0
 
     @property
     def place(self) -> str:
@@ -249,7 +260,14 @@ def _figures(results: Results, key: str, runner: str) -> list[Figure]:
         return []
     measured = [profile_result(outcome) for outcome in profiles if outcome.passed]
     return [
-        Figure(key, runner, result.batch_size, result.p50_latency, result.throughput)
+        _figure(key, runner, result)
         for result in measured
         if math.isfinite(result.p50_latency) and math.isfinite(result.throughput)
     ]
+
+
+def _figure(key: str, runner: str, result: ProfileResult) -> Figure:
+    """Return what a measurement says; one that others made tells its throughput by another statistic."""
+    latency, batch_size = result.p50_latency, result.batch_size
+    throughput = rate(latency, batch_size) if latency > 0 else result.throughput
+    return Figure(key, runner, batch_size, latency, throughput, caveat(result), spread(result))

@@ -30,6 +30,7 @@ from pytest_navigator.package.selection import KEPT
 from pytest_navigator.package.selection import select
 from pytest_navigator.records import plain
 from pytest_navigator.records import write_atomically
+from pytest_navigator.reporting.printable import writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,7 +141,7 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
         style = '"' if UNICODE_BREAKS & set(data) else None
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+        return self.represent_scalar("tag:yaml.org,2002:str", writable(data), style=style)
 
 
 _Dumper.add_representer(str, _Dumper.represent_str)
@@ -169,7 +170,7 @@ def _check(option: str, value: str, valid: Sequence[str] | Mapping[str, object])
 
 def _write_texts(folder: Path, results: Results, save_data: str) -> None:
     """Write what is derived from the records, so that workspace and package look the same."""
-    write_atomically(folder / LOG, navlog.render(results).encode(errors="surrogateescape"))
+    write_atomically(folder / LOG, navlog.render(results).encode())
     if results.signature is None:
         return
     value_ranges = config_yaml.ranges(folder / "model_input" / "correctness") if save_data == "all" else {}

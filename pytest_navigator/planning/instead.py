@@ -25,7 +25,9 @@ def instead(results: Results, registry: Registry) -> list[str]:
     }
     asked = {variant.format for variant in results.suite.variants}
     other = registry.formats.get(Format.TENSORRT_RTX)
-    if Format.TENSORRT not in skipped or other is None or other.name in asked:
+    if other is None or other.name in asked or results.suite.framework not in (*other.frameworks, other.name):
+        return []
+    if Format.TENSORRT not in skipped and not results.suite.elsewhere:
         return []
     return [f"hint: TensorRT-RTX builds here: --nav-formats={other.name}"] if _installed(other.requires) else []
 

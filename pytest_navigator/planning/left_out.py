@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.settings import with_origin
+from pytest_navigator.devices.kinds import KINDS
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.planning.expansion import defaults
@@ -146,7 +147,7 @@ def _of_runner(runner: type[Runner], choice: Choice) -> str:
             return _setting("runtimes", runner.runtime, choice)
         runtimes = [record.runtime for record in matrix.runners.values()]
         return f"{runner.name} runs only where it is named; {_flag('runtimes', runtimes, runner.runtime)}"
-    if settings.device not in (None, runner.device):
+    if settings.device in KINDS and settings.device != runner.device:
         return f"{with_origin(settings, 'device')} leaves it out: {runner.name} runs on {runner.device!r}"
     return f"{runner.name} runs the live model, which a package does not have" if runner.live else ""
 

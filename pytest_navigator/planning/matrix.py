@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.devices.kinds import KINDS
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.planning.expansion import expand
@@ -63,6 +65,7 @@ class Matrix:
         provided: keys whose artifact comes with the source: a model file, what a package holds.
         xfail: format or cell -> why it is expected to fail.
         required: what `--nav-require` asks of the suite.
+        elsewhere: kind of device that this machine does not have -> how many steps are left out for that.
     """
 
     framework: str
@@ -75,6 +78,7 @@ class Matrix:
     xfail: Mapping[str, str]
     provided: tuple[str, ...] = ()
     required: tuple[Required, ...] = ()
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
 
     def runners_of(self, key: str) -> tuple[str, ...]:
         """Return the names of a variant's runners."""
@@ -120,7 +124,7 @@ class Matrix:
     def asked_for(self, key: str) -> bool:
         """Whether somebody asked for a variant, for what is made from it, or requires it: it must not be declined."""
         asked = {*self.named, *keys_of(self.required, self.steps())}
-        return key in _with_line(self.variants, asked)
+        return key in with_line(self.variants, asked)
 
     def before(self, step: Step) -> list[Step]:
         """Return every step that must have passed before `step` can run, the first one first."""
@@ -226,20 +230,20 @@ def _kept(
                 f"no format that is made has the precision {precision!r} (there are: {', '.join(there) or 'none'}): "
                 f"name one that has, --nav-formats=trt-{precision}, or configure it"
             )
-    return _with_line(variants, {framework} | kept)
+    return with_line(variants, {framework} | kept)
 
 
 def _runnable(
     variants: Mapping[str, Variant], cells: Iterable[tuple[str, str]], settings: Settings, ready: Sequence[str]
 ) -> dict[str, Variant]:
     """Drop what nobody named and none of the chosen runtimes runs: an engine where only processors are asked for."""
-    if not settings.runtimes and settings.device is None:
+    if not settings.runtimes and settings.device not in KINDS:
         return dict(variants)
     required = {v.key for v in variants.values() if any(covers(name, v) for name in settings.require)}
-    return _with_line(variants, {*ready, *required, *(key for key, _ in cells)})
+    return with_line(variants, {*ready, *required, *(key for key, _ in cells)})
 
 
-def _with_line(variants: Mapping[str, Variant], stay: set[str]) -> dict[str, Variant]:
+def with_line(variants: Mapping[str, Variant], stay: set[str]) -> dict[str, Variant]:
     """Return some variants and what they are made from."""
     for variant in reversed(list(variants.values())):
         if variant.key in stay and variant.parent:
@@ -276,7 +280,7 @@ def _cells(
         for variant in variants.values()
         for runner in registry.format(variant.format).runners
         if runs(runner, settings.runtimes)
-        if settings.device in (None, runner.device) and (live or not runner.live)
+        if (settings.device not in KINDS or settings.device == runner.device) and (live or not runner.live)
     )
 
 

@@ -40,9 +40,17 @@ def missing(names: Iterable[str]) -> str | None:
 def _check(name: str) -> str | None:
     if name in CHECKS:
         return CHECKS[name]()
-    if importlib.util.find_spec(name) is not None:
+    if _installed(name):
         return None
     return MODULES.get(name, f"{name} is not installed")
+
+
+def _installed(name: str) -> bool:
+    """Whether a module can be found. One that is found and cannot be imported is not missing: that fails the step."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:  # it is imported, or half of it, without saying from where
+        return True
 
 
 def _cuda() -> str | None:

@@ -1,7 +1,9 @@
-"""Figures that were measured elsewhere (in the child), shown by pytest-benchmark as its own."""
+"""Figures that were measured elsewhere (in the child), shown by pytest-benchmark as its own to who asks for that."""
 
 from __future__ import annotations
 
+import os
+import shlex
 from contextlib import contextmanager
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -41,21 +43,39 @@ CLOCK = pytest.StashKey[ReplayClock]()
 """The clock of an item that replays."""
 
 
+OPTION = "--benchmark-"
+SILENT = (
+    *("min-time", "max-time", "min-rounds", "precision", "confidence", "timer", "calibration-precision"),
+    *("warmup", "warmup-iterations", "disable-gc", "disable", "skip", "quiet", "storage", "netrc", "project-name"),
+)
+"""Options of pytest-benchmark that say how the user's own functions are measured, and ask to see nothing."""
+
+
+def wanted(config: pytest.Config) -> bool:
+    """Whether somebody has asked for a view of pytest-benchmark's: our own summary has these figures already."""
+    given = [*config.invocation_params.args, *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))]
+    words = [str(word).partition("=")[0] for word in (*given, *config.getini("addopts"))]
+    return any(word.startswith(OPTION) and word.removeprefix(OPTION) not in SILENT for word in words)
+
+
 def prepare(item: pytest.Function) -> None:
     """Give an item the clock that its replay needs; call it before the item's fixtures are set up."""
+    if not wanted(item.config):
+        item.funcargs["benchmark"] = None  # so that pytest does not set it up
+        return
     if CLOCK in item.stash:
         return  # it is run again
     clock = item.stash[CLOCK] = ReplayClock()
-    if item.config.pluginmanager.hasplugin("benchmark"):
-        # In front of the user's own marks: pytest-benchmark reads the closest one only.
-        item.add_marker(pytest.mark.benchmark(timer=clock), append=False)
+    # In front of the user's own marks: pytest-benchmark reads the closest one only.
+    item.add_marker(pytest.mark.benchmark(timer=clock), append=False)
 
 
 def replay_item(
     item: pytest.Item, benchmark: Any, result: ProfileResult, outcome: Outcome, *, group: str, runtime: str
 ) -> None:
-    """Replay the result of an item that `prepare` has seen; see `replay`."""
-    replay(benchmark, item.stash[CLOCK], result, extra_info(result, outcome.key, runtime), group)
+    """Replay the result of an item that `prepare` has seen, if somebody wants to see it; see `replay`."""
+    if CLOCK in item.stash:
+        replay(benchmark, item.stash[CLOCK], result, extra_info(result, outcome.key, runtime), group)
 
 
 def extra_info(result: ProfileResult, format: str, runtime: str) -> dict[str, str | int | float]:
@@ -120,11 +140,10 @@ class NullBenchmark:
     """The plugin that stands in for pytest-benchmark where that is absent."""
 
     @pytest.fixture
-    def benchmark(self, request: pytest.FixtureRequest) -> None:
-        """Nothing: the generated items need no more; tests of others need pytest-benchmark."""
-        if CLOCK not in request.node.stash:
-            pytest.fail(
-                "the fixture 'benchmark' comes with pytest-benchmark, which is not part of this run "
-                "(not installed, or -p no:benchmark)",
-                pytrace=False,
-            )
+    def benchmark(self) -> None:
+        """Nothing: the generated items do without, and tests of others need pytest-benchmark."""
+        pytest.fail(
+            "the fixture 'benchmark' comes with pytest-benchmark, which is not part of this run "
+            "(not installed, or -p no:benchmark)",
+            pytrace=False,
+        )

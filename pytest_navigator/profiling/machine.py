@@ -89,7 +89,7 @@ def _used(process: psutil.Process) -> float:
 def _quota() -> float | None:
     """Return how many processors the container may use, None without a limit."""
     try:
-        limit, period = (_CGROUP / "cpu.max").read_text().split()
+        limit, period = (_CGROUP / "cpu.max").read_text(encoding="utf-8").split()
         return int(limit) / int(period)
     except (OSError, ValueError):
         return None
@@ -98,7 +98,7 @@ def _quota() -> float | None:
 def _group_usage() -> float:
     """Return what all processes of the container used so far, in s."""
     try:
-        lines = (_CGROUP / "cpu.stat").read_text().splitlines()
+        lines = (_CGROUP / "cpu.stat").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) / 1e6 for line in lines if line.startswith("usage_usec"))
     except (OSError, StopIteration):
         return 0.0
@@ -119,14 +119,14 @@ def _part(used: float, available: float) -> float:
 def reset_peak() -> None:
     """Let the high-water mark of this process's memory start again from what it uses now (Linux)."""
     if _resettable():
-        _CLEAR_REFS.write_text("5")
+        _CLEAR_REFS.write_text("5", encoding="utf-8")
 
 
 def peak() -> float | None:
     """Return the high-water mark since `reset_peak`, in MiB; None where the kernel cannot reset it."""
     if not _resettable():
         return None
-    lines = _STATUS.read_text().splitlines()
+    lines = _STATUS.read_text(encoding="utf-8").splitlines()
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 

@@ -23,6 +23,7 @@ from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.configuration.profile_config import Windows
 from pytest_navigator.profiling import machine
+from pytest_navigator.profiling.figures import rate
 from pytest_navigator.records import ProfileResult
 
 if TYPE_CHECKING:
@@ -32,20 +33,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "CONTENDED",
     "MeasurementMode",
     "OptimizationProfile",
     "ProfilerConfig",
     "Windows",
     "batch_ids",
     "batch_of",
-    "caveat",
     "measure",
     "summary",
 ]
-
-CONTENDED = 0.2
-"""Share of the processors, used by others, from which on a figure bears a caveat."""
 
 SMALLEST_WINDOW = 5
 """Inferences; no window is smaller, however slow the model is, unless a smaller one was asked for."""
@@ -141,29 +137,13 @@ def summary(trials: Sequence[Sequence[int]], batch_size: int | None, **circumsta
         p90_latency=p90,
         p95_latency=p95,
         p99_latency=p99,
-        throughput=1000 * (batch_size or 1) / average,
+        throughput=rate(p50 or average, batch_size),
         request_count=len(latencies),
         windows=len(trials),
         window_means=tuple(fmean(window) / NS_PER_MS for window in trials),
         latencies=tuple(latencies.tolist()),
         **circumstances,
     )
-
-
-def caveat(result: ProfileResult) -> str:
-    """Return what a reader of the figures must know, one line; "" when there is nothing."""
-    notes = {
-        "unstable": f"unstable: last windows {', '.join(f'{mean:.3g}' for mean in result.window_means)} ms",
-        "short": f"short: the time limit left room for {_inferences(result.request_count)}",
-    }
-    lines = [notes[result.stability]] if result.stability in notes else []
-    if result.contention is not None and result.contention >= CONTENDED:
-        lines.append(f"measured while others used {result.contention:.0%} of the processors".replace("%", " %"))
-    return "; ".join(lines)
-
-
-def _inferences(number: int) -> str:
-    return f"{number} inference{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True)

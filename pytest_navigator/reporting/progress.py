@@ -43,7 +43,9 @@ class Progress:
     def _tell(self, step: str, interval: float, done: threading.Event) -> None:
         begin = time.monotonic()
         while self._terminal is not None and not done.wait(interval):
-            os.write(self._terminal, f"\n  {step}: {time.monotonic() - begin:.0f} s ...".encode())
+            os.write(
+                self._terminal, f"\n  {step}: {time.monotonic() - begin:.0f} s ...".encode(errors="backslashreplace")
+            )
 
     def close(self) -> None:
         """Free the terminal."""

@@ -8,8 +8,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import number
+from pytest_navigator.devices.kinds import TITLES
 from pytest_navigator.package.results import MACHINE
+from pytest_navigator.profiling.figures import caveat
+from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
+from pytest_navigator.records import structured
+from pytest_navigator.reporting.printable import LINE
+from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.printable import printable
 from pytest_navigator.reporting.summary_figures import best_figure
@@ -19,6 +25,7 @@ from pytest_navigator.reporting.summary_figures import earlier_text
 from pytest_navigator.reporting.summary_figures import p50
 from pytest_navigator.reporting.summary_figures import speed_up
 from pytest_navigator.reporting.summary_figures import strategies
+from pytest_navigator.reporting.summary_figures import throughput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Outcome
 
-HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s", "speed-up", "verified")
+HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s at p50", "speed-up", "verified")
 DETAIL = 32
 """Lines of a failure's details that the terminal shows."""
 
@@ -48,7 +55,7 @@ def short_path(path: Path, start: Path) -> Path:
 
 def failure_text(outcome: Outcome, folder: Path) -> str:
     """Return what a failed item says: the one-line reason first, then the details, the log and the script."""
-    lines = [outcome.message, *_shortened(outcome.detail)]
+    lines = [outcome.message, *([_shortened(outcome.detail)] if outcome.detail else [])]
     if outcome.key:
         lines.append(f"log: {folder / outcome.key / 'format.log'}")
     script = outcome.data.get("script")
@@ -58,12 +65,13 @@ def failure_text(outcome: Outcome, folder: Path) -> str:
     return printable("\n".join(lines))
 
 
-def _shortened(detail: str) -> list[str]:
+def _shortened(detail: str) -> str:
     """Return a text without its middle: an exporter's traceback has hundreds of lines, and the log has them all."""
     lines = detail.splitlines()
-    if len(lines) <= DETAIL:
-        return lines
-    return [*lines[: DETAIL // 4], f"... {len(lines) - DETAIL} more lines in the log ...", *lines[-DETAIL * 3 // 4 :]]
+    if len(lines) > DETAIL:
+        said = f"... {len(lines) - DETAIL} more lines in the log ..."
+        lines = [*lines[: DETAIL // 4], said, *lines[-DETAIL * 3 // 4 :]]
+    return bounded("\n".join(lines), LINE)
 
 
 def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
@@ -80,6 +88,8 @@ def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
     result = outcome.data.get("result")
     if result:
         found += [("nav_p50_ms", float(result["p50_latency"])), ("nav_throughput", float(result["throughput"]))]
+        if noted := caveat(structured(result, ProfileResult)):
+            found.append(("nav_caveat", noted))
     return found
 
 
@@ -95,6 +105,7 @@ def summary(results: Results) -> list[str]:
         *caveats(results),
         *_earlier(results.outcomes),
         *_skips(results.outcomes),
+        *elsewhere(results.suite.elsewhere),
         *_machines(results),
     ]
     return list(map(one_line, lines))
@@ -147,8 +158,8 @@ def _row(results: Results, key: str, runner: str) -> tuple[str, ...]:
         _word(made) if results.variant(key).file else "-",
         _word(checked),
         "-" if tolerance is None else number(tolerance),
-        p50(results, figure) if figure else "-",
-        f"{figure.throughput:.4g}" if figure else "-",
+        p50(figure) if figure else "-",
+        throughput(figure) if figure else "-",
         speed_up(results, figure),
         _verified(results, key, runner),
     )
@@ -208,9 +219,17 @@ def _only_made(results: Results, key: str) -> str:
 def _skips(outcomes: Sequence[Outcome]) -> list[str]:
     """Fold the skips for what this machine lacks: one line a requirement."""
     counts: Counter[str] = Counter(o.requirement for o in outcomes if o.status is Status.SKIPPED and o.requirement)
-    return [
-        f"skipped: {count} {'step' if count == 1 else 'steps'}: {requirement}" for requirement, count in counts.items()
-    ]
+    return [f"skipped: {_steps(count)}: {requirement}" for requirement, count in counts.items()]
+
+
+def elsewhere(steps: Mapping[str, int]) -> list[str]:
+    """Return a line for each kind of device that is not here: how many steps were left out, and how to see them."""
+    needed = {kind: f"{_steps(count)} {'needs' if count == 1 else 'need'}" for kind, count in steps.items()}
+    return [f"not here: {n} {TITLES.get(kind, kind)} (--nav-device=all lists them)" for kind, n in needed.items()]
+
+
+def _steps(count: int) -> str:
+    return f"{count} {'step' if count == 1 else 'steps'}"
 
 
 def _machines(results: Results) -> list[str]:
@@ -218,7 +237,7 @@ def _machines(results: Results) -> list[str]:
     counts = Counter(str(o.data.get(MACHINE, "")) for o in results.outcomes)
     others = Counter(str(o.data.get(MACHINE, "")) for o in results.others)
     return [
-        f"machine: {name} ({_device(machine['environment'])}): {counts[name]} steps"
+        f"machine: {name} ({_device(machine.get('environment') or {})}): {counts[name]} steps"
         + (f", and {others[name]} that another machine's stand for" if others[name] else "")
         for name, machine in results.machines.items()
     ]

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from typing import Any
 
 from pytest_navigator.configuration.settings import listed
+from pytest_navigator.devices.kinds import ALL
+from pytest_navigator.devices.kinds import AUTO
 from pytest_navigator.planning import required
+from pytest_navigator.planning.filtered import of_precision
+from pytest_navigator.planning.matrix import covers
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.report import REPORTED
 from pytest_navigator.reporting.report import cell_ids
@@ -14,11 +19,15 @@ from pytest_navigator.reporting.report import cell_texts
 from pytest_navigator.reporting.report import unchecked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
     from collections.abc import Sequence
 
     from pytest_navigator.package.results import Results
     from pytest_navigator.records import JSON
+
+
+UNABLE = "cannot run here"
 
 
 def unfit(results: Results, others: Sequence[str] = ()) -> str:
@@ -39,12 +48,12 @@ def unfit(results: Results, others: Sequence[str] = ()) -> str:
     if not checked or not all(o.status is Status.SKIPPED and o.requirement and not o.cause for o in checked):
         return text
     runners, lacking = (", ".join(dict.fromkeys(getattr(o, n) for o in checked)) for n in ("runner", "requirement"))
-    return f"{text}: {runners} cannot run here ({lacking}){_could(results.suite.settings, others)}"
+    return f"{text}: {runners} {UNABLE} ({lacking}){_could(results.suite.settings, others)}"
 
 
 def _could(settings: Mapping[str, JSON], others: Sequence[str]) -> str:
     """Return which runners would do, and what to write for them."""
-    chosen = {n: s for n in ("runtimes", "device") if (s := settings[n])["value"]}
+    chosen = {n: s for n in ("runtimes", "device") if (s := settings[n])["value"] not in (None, AUTO, ALL)}
     if not others or not chosen:
         return ""
     by = " and ".join(f"{n} = {listed(s['value'])} ({s['origin']})" for n, s in chosen.items())
@@ -52,6 +61,76 @@ def _could(settings: Mapping[str, JSON], others: Sequence[str]) -> str:
     if "device" in chosen:
         return text
     return f"{text}; write --nav-runtimes={','.join((*settings['runtimes']['value'], *others))}"
+
+
+def unchecked_at_all(results: Results, others: Sequence[str] = ()) -> list[str]:
+    """Return why too little was checked for a green run: the settings that left nothing, or that nothing is right."""
+    text, told = unfit(results, others), untried(results)
+    return [text] if text and (UNABLE in text or not told) else told
+
+
+def untried(results: Results) -> list[str]:
+    """Return a line for each setting of which nothing that it asks for was checked: all of it was skipped or declined.
+
+    Of several names in one setting, those that this machine cannot check are skips, as long as another one was checked.
+    A run that left out some of it says nothing about it, nor does one whose model or loader calls `pytest.skip`.
+    """
+    if results.source and results.source.status is Status.SKIPPED:
+        return []
+    return [line for name in CHOSEN if (line := _untried(name, results))]
+
+
+def _untried(name: str, results: Results) -> str:
+    setting = results.suite.settings[name]
+    steps = CHOSEN[name](results, setting["value"]) if setting["value"] and setting["origin"] != "default" else []
+    known = {outcome.id: outcome for outcome in results.outcomes}
+    found = [known[step] for step in steps if step in known]
+    failed = [o for o in found if o.status is Status.FAILED or known.get(o.cause, o).status is Status.FAILED]
+    if not steps or len(found) < len(steps) or failed or any(o.passed for o in found):
+        return ""
+    reasons = ", ".join(dict.fromkeys(o.requirement or o.message for o in found))
+    what = ", ".join(dict.fromkeys(o.key for o in found))
+    text = f"{name} = {listed(setting['value'])} ({setting['origin']})"
+    return f"nothing that {text} asks for was checked: {what} skipped ({reasons})"
+
+
+def _steps(results: Results, *kinds: str, keys: Sequence[str] | None = None) -> list[str]:
+    """Return the ids of steps of the suite, of some kinds and, unless all are meant, some variants."""
+    steps = [step.split(".") for step in results.suite.steps]
+    found = [step for step in steps if step[0] in kinds]
+    return [".".join(step) for step in found if keys is None or any(_is_of(step, key) for key in keys)]
+
+
+def _is_of(step: Sequence[str], key: str) -> bool:
+    return f"{'.'.join(step[1:])}.".startswith(f"{key}.")
+
+
+def _of_formats(results: Results, names: Sequence[JSON]) -> list[str]:
+    """Return the steps of the formats that a setting names, or of all that are named where it has objects too."""
+    texts = [name for name in names if isinstance(name, str)]
+    named = results.suite.named if len(texts) < len(names) else ()
+    keys = [v.key for v in results.suite.variants if v.key in named or any(covers(name, v) for name in texts)]
+    return _steps(results, "export", "convert", "correctness", keys=keys)
+
+
+def _of_precisions(results: Results, names: Sequence[str]) -> list[str]:
+    keys = [variant.key for variant in results.suite.variants if of_precision(variant, names)]
+    return _steps(results, "export", "convert", "correctness", keys=keys)
+
+
+def _of_batches(results: Results, sizes: Sequence[int]) -> list[str]:
+    ids = {f"batch{size}" for size in sizes}
+    return [step for step in _steps(results, "profile") if step.rpartition(".")[2] in ids]
+
+
+CHOSEN: dict[str, Callable[[Results, Any], list[str]]] = {
+    "formats": _of_formats,
+    "precisions": _of_precisions,
+    "runtimes": lambda results, _: _steps(results, "correctness"),
+    "device": lambda results, _: _steps(results, "correctness"),
+    "batch_sizes": _of_batches,
+}
+"""Setting that chooses what is checked -> ids of the steps that it asks for."""
 
 
 def unreported(results: Results, run_id: str) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import hypot
 from typing import TYPE_CHECKING
 
 from pytest_navigator.package.results import MACHINE
 from pytest_navigator.package.results import profile_result
 from pytest_navigator.package.strategies import best
 from pytest_navigator.package.strategies import candidates
+from pytest_navigator.profiling.figures import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +20,14 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Outcome
 
 CAVEAT = "*"
-"""Marks a latency that was unstable, disturbed by others or cut short."""
+"""Marks a figure that was unstable, disturbed by others or cut short, and all that follow from one."""
 
-STRATEGIES = ("Strategy", "Latency [ms]", "Throughput [infer/sec]", "Runner", "Model", "Batch")
+STRATEGIES = ("Strategy", "p50 latency [ms]", "Throughput at p50 [infer/sec]", "Runner", "Model", "Batch")
 """The lines of Model Navigator's block for a strategy, as columns, and the batch size that the figures are of."""
+
+
+COARSE = 0.005
+"""Spread of a speed-up, at least: nobody reads four digits of it."""
 
 
 def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
@@ -37,11 +43,18 @@ def best_figure(results: Results, key: str, runner: str) -> Figure | None:
     return min(mine, key=lambda f: f.batch_size or 0, default=None)
 
 
-def p50(results: Results, figure: Figure) -> str:
+def p50(figure: Figure) -> str:
     """Return a latency in ms, marked if there is something to know about it."""
-    measured = [o for o in results.profiles(figure.key, figure.runner) if o.passed]
-    noted = [profile_result(o).batch_size for o in measured if o.message]
-    return f"{figure.p50_latency:.4g}{CAVEAT if figure.batch_size in noted else ''}"
+    return rounded(figure.p50_latency, figure.spread) + _mark(figure)
+
+
+def throughput(figure: Figure) -> str:
+    """Return the throughput at that latency in infer/s, marked alike."""
+    return rounded(figure.throughput, figure.spread) + _mark(figure)
+
+
+def _mark(*figures: Figure) -> str:
+    return CAVEAT if any(figure.caveat for figure in figures) else ""
 
 
 def speed_up(results: Results, figure: Figure | None) -> str:
@@ -56,12 +69,13 @@ def speed_up(results: Results, figure: Figure | None) -> str:
         if results.suite.runners[f.runner].device == device and results.suite.runners[f.runner].runtime == device
         if _measured_on(results, f) == _measured_on(results, figure)
     ]
-    return _ratio(source[0].p50_latency / figure.p50_latency) if source and figure.p50_latency else "-"
+    return _ratio(source[0], figure) if source and figure.p50_latency else "-"
 
 
-def _ratio(value: float) -> str:
-    """Return a speed-up: with two decimals, and with two digits where these would say little or nothing."""
-    return f"{value:.2f}x" if value >= 0.1 else f"{value:.2g}x"
+def _ratio(source: Figure, figure: Figure) -> str:
+    """Return a speed-up, which is as uncertain as its two figures together, and has the caveat of either."""
+    spread = 0.0 if source == figure else hypot(source.spread, figure.spread)
+    return f"{rounded(source.p50_latency / figure.p50_latency, max(spread, COARSE))}x{_mark(source, figure)}"
 
 
 def _measured_on(results: Results, figure: Figure) -> JSON:
@@ -74,8 +88,8 @@ def strategies(results: Results) -> list[str]:
     rows = [
         (
             name,
-            p50(results, figure),
-            f"{figure.throughput:.4g}",
+            p50(figure),
+            throughput(figure),
             figure.runner,
             results.variant(figure.key).place,
             str(figure.batch_size or "-"),

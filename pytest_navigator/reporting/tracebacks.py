@@ -6,6 +6,9 @@ import os
 import traceback
 from typing import TYPE_CHECKING
 
+from pytest_navigator.reporting.printable import LOG
+from pytest_navigator.reporting.printable import bounded
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -28,4 +31,4 @@ def users_frames(error: BaseException) -> TracebackType | None:
 
 def users_traceback(error: BaseException) -> str:
     """Return the text of `users_frames`."""
-    return "".join(traceback.format_exception(type(error), error, users_frames(error))).rstrip()
+    return bounded("".join(traceback.format_exception(type(error), error, users_frames(error))).rstrip(), LOG)

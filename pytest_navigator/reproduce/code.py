@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import keyword
 import math
 import pprint
 import re
 from typing import TYPE_CHECKING
 
+from pytest_navigator.samples.caches import DYNAMIC
+from pytest_navigator.samples.caches import KINDS
+from pytest_navigator.samples.caches import LAYERS
 from pytest_navigator.samples.structure import nodes
 from pytest_navigator.samples.structure import record_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Iterable
     from collections.abc import Mapping
+    from types import ModuleType
 
     from pytest_navigator.records import JSON
 
@@ -84,7 +90,9 @@ def expression(tree: JSON, leaf: Callable[[str], str]) -> str:
 def imports_of(tree: JSON) -> list[str]:
     """Return the imports that the expression of a structure needs."""
     kinds = {node["object"]["type"] for node in nodes(tree) if "object" in node}
-    return sorted(f"import {kind.partition(':')[0]}" for kind in kinds if record_class(kind) is not None)
+    return sorted(
+        {f"import {kind.partition(':')[0]}" for kind in kinds if kind in KINDS or record_class(kind) is not None}
+    )
 
 
 def paths(tree: JSON, root: str, field: str = "{0}.{1}") -> dict[str, str]:
@@ -131,6 +139,21 @@ def identifiers(names: list[str]) -> list[str]:
 
 
 def _object(kind: str, values: dict[str, str]) -> str:
+    if kind in KINDS:
+        return _cache(kind, values)
     if record_class(kind) is None:
         return f"{{{', '.join(f'{name!r}: {text}' for name, text in values.items())}}}"
     return f"{kind.replace(':', '.')}({', '.join(f'{name}={text}' for name, text in values.items())})"
+
+
+def _cache(kind: str, values: dict[str, str]) -> str:
+    """Return the expression of a cache of transformers, of a layer the tuple that one is made of."""
+    if kind in LAYERS:
+        window = f", torch.tensor({values['sliding_window']})" if "sliding_window" in values else ""
+        return f"({values['keys']}, {values['values']}{window})"
+    return f"{kind.replace(':', '.')}({values['layers'] if kind == DYNAMIC else ', '.join(values.values())})"
+
+
+def sources(module: ModuleType, names: Iterable[str]) -> str:
+    """Return the source text of functions of a module."""
+    return "\n\n\n".join(inspect.getsource(getattr(module, name)).strip() for name in names)

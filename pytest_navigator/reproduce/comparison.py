@@ -50,28 +50,54 @@ class Output:
 
 
 class Scaled(Output):
-    """Each difference is at most atol + rtol * (|expected| + scale); the scale is a typical value of the output."""
+    """Each difference is at most atol + rtol * (|expected| + scale); the scale is a typical value of the output.
 
-    def __init__(self, rtol: float, atol: float) -> None:
+    Along `axis`, each slice has a scale of its own. Values may not be those of a type of fewer digits (`digits`) where
+    the source's are not.
+    """
+
+    def __init__(self, rtol: float, atol: float, axis: tuple[int, ...] = (), digits: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self.rtol, self.atol = rtol, atol
+        self.rtol, self.atol, self.axis = rtol, atol, axis
+        self.slices: dict[tuple[int, ...], Slice] = {}
+        self.lost = dict.fromkeys(digits, (0, 0))
+
+    def measure(self, difference: np.ndarray, magnitude: np.ndarray, expected: np.ndarray, actual: np.ndarray) -> None:
+        """Add up each slice."""
+        for index in np.ndindex(*(difference.shape[axis] for axis in self.axis)):
+            chosen = dict(zip(self.axis, index, strict=True))
+            at = tuple(chosen.get(axis, slice(None)) for axis in range(difference.ndim))
+            self.slices.setdefault(index, Slice()).add(difference[at], magnitude[at], self.rtol)
+        if difference.any() and expected.dtype == actual.dtype:
+            for dtype, (lost, kept) in self.lost.items():
+                more = lost_digits(expected, actual, dtype)
+                self.lost[dtype] = (lost + more[0], kept + more[1])
+
+    def passes(self) -> bool:
+        """Whether the excess of each slice is within atol and the share of its scale, and no digits are lost."""
+        near = all(part.excess <= self.atol + self.rtol * part.scale() for part in self.slices.values())
+        return near and all(kept or not lost for lost, kept in self.lost.values())
+
+
+class Slice:
+    """What is known of the elements that have one scale."""
+
+    def __init__(self) -> None:
         self.excess = self.largest = 0.0
         self.samples = [np.zeros(0)]
 
-    def measure(self, difference: np.ndarray, magnitude: np.ndarray, expected: np.ndarray, actual: np.ndarray) -> None:
+    def add(self, difference: np.ndarray, magnitude: np.ndarray, rtol: float) -> None:
         """Add up the excess over rtol, and magnitudes (of 4096 elements at random) for the scale."""
-        self.excess = max(self.excess, float((difference - magnitude * self.rtol).max()))
-        self.largest = max(self.largest, float(magnitude.max()))
-        flat = magnitude.ravel()
-        if flat.size > 4096:
-            flat = flat[np.random.default_rng(0).integers(0, flat.size, 4096)]
-        self.samples.append(np.unique(flat[flat > 0]))
+        if difference.size:
+            self.excess = max(self.excess, float((difference - magnitude * rtol).max()))
+            self.largest = max(self.largest, float(magnitude.max()))
+            flat = sampled(magnitude)
+            self.samples.append(np.unique(flat[flat > 0]))
 
-    def passes(self) -> bool:
-        """Whether the excess is within atol and the share of the scale."""
+    def scale(self) -> float:
+        """Return the typical value."""
         values = np.unique(np.concatenate(self.samples))
-        scale = max(float(np.median(values)), min(self.largest, 1.0)) if values.size else 1.0
-        return self.excess <= self.atol + self.rtol * scale
+        return max(float(np.median(values)), min(self.largest, 1.0)) if values.size else 1.0
 
 
 class Close(Output):
@@ -144,6 +170,30 @@ def distance(expected: np.ndarray, actual: np.ndarray) -> tuple[np.ndarray, np.n
     same = (left == right) | (np.isnan(left) & np.isnan(right))
     difference = np.where(same, 0.0, np.where(np.isfinite(difference), difference, np.inf))
     return difference, np.where(np.isfinite(magnitude), magnitude, 0.0)
+
+
+def sampled(array: np.ndarray) -> np.ndarray:
+    """Return 4096 elements of a large array at random."""
+    flat = array.reshape(-1)
+    return flat if flat.size <= 4096 else flat[np.random.default_rng(0).integers(0, flat.size, 4096)]
+
+
+def lost_digits(expected: np.ndarray, actual: np.ndarray, dtype: str) -> tuple[int, int]:
+    """Return how many elements have lost the digits that `dtype` does not have, and how many have kept them."""
+    left, right = sampled(expected), sampled(actual)
+    longer = np.isfinite(left) & (left != shortened(left, dtype))
+    longer &= np.abs(left) > 1e-3 * np.abs(left[longer]).max(initial=0.0)
+    short = right == shortened(right, dtype)
+    moved = np.abs(left - right) > 16 * np.finfo(left.dtype).eps * np.abs(left)
+    return int(np.count_nonzero(longer & short & moved)), int(np.count_nonzero(longer & ~(short & moved)))
+
+
+def shortened(array: np.ndarray, dtype: str) -> np.ndarray:
+    """Return the values as `dtype` has them."""
+    if dtype == "bfloat16":  # the upper half of a float32
+        bits = array.astype(np.float32).view(np.uint32)
+        return (bits & np.uint32(0xFFFF0000)).view(np.float32)
+    return array.astype(dtype).astype(array.dtype)
 
 
 def difference_in_kind(expected: np.ndarray, actual: np.ndarray) -> str:

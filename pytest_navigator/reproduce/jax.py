@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
 from pytest_navigator.reproduce import jax_model
+from pytest_navigator.reproduce import onnx_names
 from pytest_navigator.reproduce.code import call_arguments
 from pytest_navigator.reproduce.code import identifiers
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.code import sources
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
 from pytest_navigator.reproduce.tensorflow import argument_names
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 MODEL = ("parts", "with_parameters", "parameter_of", "arrays", "filled", "is_parameter")
 """What a script needs of `jax_model` for a live model."""
+
+NAMING = ("name_outputs", "rename", "nodes")
+"""What an export by jax2onnx needs of `onnx_names`."""
 
 MODEL_IMPORTS = (
     "import functools",
@@ -62,6 +66,7 @@ made = to_onnx(
     functools.partial(flat, parameters),
     inputs{options},
 )
+name_outputs(made, {names})
 onnx.save(made, args.output)
 onnxruntime.InferenceSession(args.output, providers=["CPUExecutionProvider"])"""
 
@@ -95,9 +100,10 @@ def stablehlo(subject: Subject, options: Mapping[str, JSON]) -> MakingCode:
 def onnx(subject: Subject, options: Mapping[str, JSON]) -> MakingCode:
     """Return the export by jax2onnx."""
     lines = "".join(keywords({name: value}).replace(", ", ",\n    ", 1) for name, value in options.items())
-    body = ONNX.format(inputs=_inputs(subject.signature), options=lines)
+    names = literal([spec.name for spec in subject.signature.outputs])
+    body = ONNX.format(inputs=_inputs(subject.signature), options=lines, names=names)
     imports = ("import onnx", "import onnxruntime", "from jax import export", "from jax2onnx import to_onnx")
-    return _making(subject, body, imports)
+    return _making(subject, body, imports, sources(onnx_names, NAMING))
 
 
 def savedmodel(
@@ -170,11 +176,11 @@ def stablehlo_code(subject: Subject, device: str) -> RunnerCode:
     return _by_position(subject, load, device, ("import jax", "from jax import export"), "")
 
 
-def _making(subject: Subject, body: str, imports: tuple[str, ...]) -> MakingCode:
+def _making(subject: Subject, body: str, imports: tuple[str, ...], *helpers: str) -> MakingCode:
     return MakingCode(
         body=f"{_settings(subject)}{body}",
         imports=(*MODEL_IMPORTS, *imports, *imports_of(subject.signature.input_tree)),
-        helpers=f"{_sources()}\n\n\n{_flat(subject.signature)}",
+        helpers="\n\n\n".join((_sources(), _flat(subject.signature), *helpers)),
     )
 
 
@@ -191,7 +197,7 @@ def _by_position(subject: Subject, load: str, device: str, imports: tuple[str, .
 
 
 def _sources() -> str:
-    return "\n\n\n".join(inspect.getsource(getattr(jax_model, name)).strip() for name in MODEL)
+    return sources(jax_model, MODEL)
 
 
 def _flat(signature: Signature) -> str:

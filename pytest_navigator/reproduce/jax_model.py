@@ -31,10 +31,17 @@ def parts(model: Any) -> tuple[Any, Callable[[Any], Callable[..., Any]]]:
 
 def with_parameters(function: Callable[..., Any], tree: Any) -> Callable[..., Any]:
     """Return a function with its parameters given: the argument called `params`, else the last positional one."""
-    name = parameter_of(function)
-    if name == next(iter(inspect.signature(function).parameters)):
+    name, names = parameter_of(function), list(inspect.signature(function).parameters)
+    if name == names[0]:
         return functools.partial(function, tree)
-    return functools.partial(function, **{name: tree})
+    by_name = functools.partial(function, **{name: tree})
+
+    # Transformations of JAX tell arguments by their positions: jax.vmap maps every keyword argument over axis 0.
+    @functools.wraps(by_name, assigned=(), updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, tree, **kwargs) if len(args) == names.index(name) else by_name(*args, **kwargs)
+
+    return call
 
 
 def parameter_of(function: Callable[..., Any]) -> Any:

@@ -33,6 +33,6 @@ def with_script(outcome: Outcome, folder: Path) -> Outcome:
     if not name or not (folder / f"{name}.sh").is_file():
         return outcome
     batch, script = outcome.batch.removeprefix("batch"), folder / f"{name}.py"
-    live = script.is_file() and "--model" in script.read_text()
+    live = script.is_file() and "--model" in script.read_text(encoding="utf-8")
     options = [*(["--model MODULE:FUNCTION"] if live else []), *([f"--batch-size {batch}"] if batch.isdigit() else [])]
     return replace(outcome, data={**outcome.data, "script": " ".join([f"{name}.sh", *options])})

@@ -6,13 +6,16 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from pytest_navigator.records import TEXT_TYPES
+from pytest_navigator.reproduce import ort_values
 from pytest_navigator.reproduce import torch
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.code import sources
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
 from pytest_navigator.reproduce.scripts import is_foreign
+from pytest_navigator.runners.outputs import has_own_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,33 +48,13 @@ def check(path: str) -> None:
 
 CHECKED = "check(args.output)"
 
-VALUES = '''
-# What numpy has only through ml_dtypes: ONNX Runtime takes and gives it as OrtValue alone, by its bits.
-FOREIGN = {foreign}
-
-
-def ort_value(array: np.ndarray) -> onnxruntime.OrtValue:
-    """Return an array as a value of ONNX Runtime."""
-    if f"tensor({{array.dtype.name.replace('_', '')}})" not in FOREIGN:
-        return onnxruntime.OrtValue.ortvalue_from_numpy(array, {device!r})
-    kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
-    return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(f"uint{{8 * array.itemsize}}"), kind)
-
-
-'''
-
-ARRAY = '''
-def array(value: onnxruntime.OrtValue) -> np.ndarray:
-    """Return a value of ONNX Runtime as an array."""
-    if value.data_type() not in FOREIGN:
-        return value.numpy()
-    memory = ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes())
-    return np.frombuffer(memory, FOREIGN[value.data_type()]).reshape(value.shape())
-'''
+TAKING = ("ort_value", "packed", "bits")
+GIVING = ("array_of", "unpacked", "numpy_name")
+"""What a script needs of `ort_values` for inputs, and for outputs."""
 
 BINDING = """x = model.io_binding()
 for name, value in feed.items():
-    x.bind_ortvalue_input(name, ort_value(value))
+    x.bind_ortvalue_input(name, ort_value(value, {device!r}))
 for output in model.get_outputs():
     x.bind_output(output.name, {device!r})"""
 
@@ -102,17 +85,17 @@ def export_code(subject: Subject, engine: str, options: Mapping[str, JSON]) -> M
     )
 
 
-def conversion_code(subject: Subject, load: str, options: Mapping[str, JSON]) -> MakingCode:
-    """Return the export of a file of torch's: of `model`, a ScriptModule, or of `program`, an exported one.
+def conversion_code(subject: Subject, load: str, options: Mapping[str, JSON], engine: str) -> MakingCode:
+    """Return the export of a file of torch's, "dynamo" of `program`, else of `model`: "file" is a ScriptModule.
 
     Args:
         load: statements that give `model` or `program` from `args.artifact`.
     """
-    scripted = load.startswith("model")
-    tensors = torch.example_tensors(subject, torch.device_of(subject)) if scripted else ""
-    made = _trace(subject, "file", options) if scripted else _dynamo_call(options)
-    helpers = torch.flat_module(subject.signature) if scripted else ""
-    check = _check(subject.signature, "trace" if scripted else "dynamo", options)
+    live = engine != "dynamo"
+    tensors = torch.example_tensors(subject, torch.device_of(subject)) if live else ""
+    made = _trace(subject, engine, options) if live else _dynamo_call(options)
+    helpers = torch.flat_module(subject.signature) if live else ""
+    check = _check(subject.signature, "trace" if live else "dynamo", options)
     return MakingCode(
         body="\n".join([load, *filter(None, [tensors]), "with torch.no_grad():", indent(made, "    "), CHECKED]),
         imports=("import onnx", "import onnxruntime", "import torch", *imports_of(subject.signature.input_tree)),
@@ -158,25 +141,34 @@ def runner_code(
     if device == "cuda":
         lines.append(FALLBACK.format(provider=chosen[0]))
     load = "\n".join(lines)
-    foreign = {s.dtype for s in (*signature.inputs, *signature.outputs) if is_foreign(s)}
-    if not foreign and device == "cpu":
+    if device == "cpu" and not any(map(is_foreign, (*signature.inputs, *signature.outputs))):
         text = any(spec.dtype in TEXT_TYPES.values() for spec in signature.outputs)
-        outputs = f"dict(zip({NAMES}, {AS_TEXT if text else 'y'}))"
-        return RunnerCode(load, "", "y = model.run(None, feed)", outputs, imports=("import onnxruntime",))
-    return _bound(load, foreign, device)
+        outputs = f"dict(zip({_outputs(signature)}, {AS_TEXT if text else 'y'}))"
+        return RunnerCode(load, _feed(signature), "y = model.run(None, feed)", outputs, imports=("import onnxruntime",))
+    return _bound(load, device, signature)
 
 
-def _bound(load: str, foreign: set[str], device: str) -> RunnerCode:
+def _feed(signature: Signature) -> str:
+    """Return the statement that gives arrays the names of the file, where it has others; the order is the same."""
+    own = [theirs for theirs, _ in signature.input_tree.get("kwargs", ())]
+    renamed = has_own_names(signature) and own != [spec.name for spec in signature.inputs]
+    return "feed = dict(zip([value.name for value in model.get_inputs()], feed.values()))" if renamed else ""
+
+
+def _outputs(signature: Signature) -> str:
+    return "OUTPUTS" if has_own_names(signature) else NAMES
+
+
+def _bound(load: str, device: str, signature: Signature) -> RunnerCode:
     """Return the code for values that are on a device, or of types that `run` cannot take."""
-    kinds = "".join(f"    'tensor({name.replace('_', '')})': ml_dtypes.{name},\n" for name in sorted(foreign))
     return RunnerCode(
         load=load,
-        prepare=BINDING.format(device=device),
+        prepare="\n".join(filter(None, [_feed(signature), BINDING.format(device=device)])),
         call="model.run_with_iobinding(x)\nx.synchronize_outputs()",
-        outputs=f"dict(zip({NAMES}, map(array, x.get_outputs())))",
-        imports=("import ctypes", "import sys", "import onnx", "import onnxruntime"),
-        helpers=VALUES.format(foreign=f"{{\n{kinds}}}" if kinds else "{}", device=device),
-        output_helpers=ARRAY,
+        outputs=f"dict(zip({_outputs(signature)}, map(array_of, x.get_outputs())))",
+        imports=("import sys", "from typing import Any", "import onnxruntime"),
+        helpers=sources(ort_values, TAKING),
+        output_helpers=sources(ort_values, GIVING),
     )
 
 
@@ -194,7 +186,7 @@ def _trace(subject: Subject, engine: str, options: Mapping[str, JSON]) -> str:
     signature = subject.signature
     axes = {spec.name: spec.axes for spec in (*signature.inputs, *signature.outputs)}
     lines = ["model = torch.jit.script(model)"] if engine == "script" else []
-    lines.append("flat = Flat(model).eval()")
+    lines.append("flat = Flat(model)\nflat.training = False")
     if engine in ("script", "file") or subject.model.startswith("torch.jit."):
         lines.append("flat = torch.jit.trace(flat, tensors, check_trace=False)")
     arguments = f"flat, tensors, args.output, dynamo=False{_lines({'dynamic_axes': axes, **options})}"

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 NUMPY_ONLY = ("float", "int", "uint", "complex", "bool", "str", "bytes")
 
 RULES: dict[str, Callable[[Rule], str]] = {
-    "scaled": lambda rule: f"Scaled(rtol={rule.rtol!r}, atol={rule.atol!r})",
+    "scaled": lambda rule: f"Scaled(rtol={rule.rtol!r}, atol={rule.atol!r}{_further(rule)})",
     "close": lambda rule: f"Close(atol={rule.atol!r}, rtol={rule.rtol!r})",
     "equal": lambda rule: "Share(1.0)",
     "share": lambda rule: f"Share({rule.minimum!r})",
@@ -152,7 +152,7 @@ def types(name: str, specs: Sequence[TensorSpec]) -> str:
 
 def is_foreign(spec: TensorSpec) -> bool:
     """Whether numpy has the type only through ml_dtypes."""
-    return not spec.dtype.startswith(NUMPY_ONLY) or spec.dtype.startswith("float8") or spec.dtype in ("int4", "uint4")
+    return not spec.dtype.startswith(NUMPY_ONLY) or re.match(r"float[468]_|u?int[124]$", spec.dtype) is not None
 
 
 def shell(name: str) -> str:
@@ -233,8 +233,14 @@ def _comparison(rules: Mapping[str, Rule]) -> list[str]:
     from pytest_navigator.reproduce import comparison
 
     kinds = sorted({RULES[rule.kind](rule).partition("(")[0] for rule in rules.values()})
-    needed = ["Output", *kinds, "distance", "difference_in_kind", "comparable", "wide"]
+    scaled = ["Slice", "sampled", "lost_digits", "shortened"] if "Scaled" in kinds else []
+    needed = ["Output", *kinds, *scaled, "distance", "difference_in_kind", "comparable", "wide"]
     return [inspect.getsource(getattr(comparison, name)) for name in needed]
+
+
+def _further(rule: Rule) -> str:
+    """Return the arguments that only some rules have."""
+    return "".join(f", {name}={value!r}" for name in ("axis", "digits") if (value := getattr(rule, name)))
 
 
 def _own(rules: Mapping[str, Rule]) -> str:

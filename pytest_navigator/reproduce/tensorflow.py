@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import keyword
 import re
 from typing import TYPE_CHECKING
 
+from pytest_navigator.reproduce import onnx_names
 from pytest_navigator.reproduce import tensorflow_model
 from pytest_navigator.reproduce import tf2onnx_model
 from pytest_navigator.reproduce.code import call_arguments
@@ -14,13 +14,12 @@ from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.code import sources
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from collections.abc import Mapping
-    from types import ModuleType
 
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
@@ -32,14 +31,19 @@ SEEDING = "tf.random.set_seed({seed})"
 LIVE = ("callable_of", "is_keras", "is_function", "functions_of")
 """What a script needs of `tensorflow_model` for a live model."""
 
+EXPORTING = (*LIVE, "captured_state", "owners_of")
+"""What a script needs of it for a SavedModel."""
+
 LIVE_IMPORTS = (
     "import functools",
+    "import gc",
     "import sys",
     "import tensorflow as tf",
     "from typing import Any",
 )
 
-CONVERTING = ("converted", "erfc", "unknown_operators", "nodes", "rename")
+CONVERTING = ("converted", "without_constants", "erfc", "unknown_operators")
+CONVERTING_BY_COMMAND = ("converted_by_command", "unknown_operators")
 """What a script needs of `tf2onnx_model`."""
 
 EXPORT = '''call = callable_of(model)
@@ -53,12 +57,12 @@ def serve(*tensors):
 {outputs}    }}
 
 
-function = tf.function(serve, jit_compile={jit_compile}, autograph=False)
+function = tf.function(serve, jit_compile={jit_compile}, autograph={autograph})
 specs = [
 {specs}]
 traced = function.get_concrete_function(*specs)
 module = tf.Module()
-module.function, module.model, module.state = function, model, list(traced.variables)
+module.function, module.state = function, captured_state(traced)
 tf.saved_model.save(module, args.output, signatures={{"serving_default": traced}}{options})
 tf.saved_model.load(args.output)'''
 
@@ -66,6 +70,15 @@ CONVERT = """loaded = tf.saved_model.load(args.artifact)
 made = converted(loaded, {signature!r}, {inputs}, {outputs}, {opset}, {options})
 onnx.save(made, args.output)
 onnxruntime.InferenceSession(args.output, providers=["CPUExecutionProvider"])"""
+
+CONVERT_BY_COMMAND = """made = converted_by_command(
+    args.artifact, {signature!r}, {inputs}, {outputs}, {opset}, args.output
+)
+onnx.save(made, args.output)
+onnxruntime.InferenceSession(args.output, providers=["CPUExecutionProvider"])"""
+
+NAMING = ("rename", "nodes")
+"""What it needs of `onnx_names`."""
 
 LOAD = """loaded = tf.saved_model.load(args.artifact)
 model = loaded.signatures[{signature!r}]"""
@@ -90,6 +103,19 @@ def argument_names(signature: Signature) -> list[str]:
     return found
 
 
+def names_in_file(signature: Signature) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what a SavedModel calls its inputs and outputs, each with its name in the signature.
+
+    The structure of a model file's own signature has the file's names.
+    """
+    if signature.array_type == "numpy":
+        trees = signature.input_tree["kwargs"], signature.output_tree["dict"]
+        inputs, outputs = ({theirs: node["leaf"] for theirs, node in tree} for tree in trees)
+        return inputs, outputs
+    names = dict(zip(argument_names(signature), (spec.name for spec in signature.inputs), strict=True))
+    return names, {spec.name: spec.name for spec in signature.outputs}
+
+
 def export_code(subject: Subject) -> MakingCode:
     """Return the export of a live model as a SavedModel."""
     signature, parameters = subject.signature, subject.variant.parameters
@@ -105,26 +131,35 @@ def export_code(subject: Subject) -> MakingCode:
             outputs="".join(outputs),
             specs="".join(specs),
             jit_compile=parameters["jit_compile"],
+            autograph=(subject.data.get("engine") or parameters.get("engine")) == "autograph",
             options=keywords(parameters["custom_args"]),
         ),
         imports=(*LIVE_IMPORTS, *imports_of(signature.input_tree)),
-        helpers=sources(tensorflow_model, LIVE),
+        helpers=sources(tensorflow_model, EXPORTING),
         seeding=SEEDING.format(seed=subject.seed),
     )
 
 
-def conversion_code(subject: Subject, signature_name: str, options: Mapping[str, JSON]) -> MakingCode:
-    """Return the conversion of a SavedModel to ONNX; `options` go to `tf2onnx.convert.from_function`."""
-    names = [spec.name for spec in subject.signature.inputs]
-    body = CONVERT.format(
+def conversion_code(
+    subject: Subject, signature_name: str, options: Mapping[str, JSON], *, command: bool = False
+) -> MakingCode:
+    """Return the conversion of a SavedModel to ONNX.
+
+    Args:
+        options: of `tf2onnx.convert.from_function`.
+        command: whether tf2onnx's command converts it, which has no options.
+    """
+    inputs, outputs = names_in_file(subject.signature)
+    body = (CONVERT_BY_COMMAND if command else CONVERT).format(
         signature=signature_name,
-        inputs=literal(dict(zip(argument_names(subject.signature), names, strict=True))),
-        outputs=literal([spec.name for spec in subject.signature.outputs]),
+        inputs=literal(inputs),
+        outputs=literal(outputs),
         opset=subject.variant.parameters["opset"],
         options=literal(dict(options)),
     )
     imports = ("import onnx", "import onnxruntime", "import tensorflow as tf", "from typing import Any")
-    return MakingCode(body, imports, sources(tf2onnx_model, CONVERTING))
+    own = sources(tf2onnx_model, CONVERTING_BY_COMMAND if command else CONVERTING)
+    return MakingCode(body, imports, f"{own}\n\n\n{sources(onnx_names, NAMING)}")
 
 
 def live_code(subject: Subject, device: str) -> RunnerCode:
@@ -148,21 +183,16 @@ def live_code(subject: Subject, device: str) -> RunnerCode:
 def savedmodel_code(subject: Subject, device: str, signature_name: str) -> RunnerCode:
     """Return the call of a signature of a SavedModel."""
     signature = subject.signature
-    names = zip(argument_names(signature), (spec.name for spec in signature.inputs), strict=True)
+    inputs, outputs = names_in_file(signature)
     return RunnerCode(
         load=f"{_settings(subject)}{LOAD.format(signature=signature_name)}",
-        prepare=_prepare(dict(names)),
+        prepare=_prepare(inputs),
         call=_synchronized("y = model(**x)", device),
-        outputs=_outputs({spec.name: f"y[{spec.name!r}]" for spec in signature.outputs}),
+        outputs=_outputs({ours: f"y[{theirs!r}]" for theirs, ours in outputs.items()}),
         context=_scope(device),
         imports=("import tensorflow as tf",),
         output_helpers=ARRAY,
     )
-
-
-def sources(module: ModuleType, names: Iterable[str]) -> str:
-    """Return the source text of functions of a module."""
-    return "\n\n\n".join(inspect.getsource(getattr(module, name)).strip() for name in names)
 
 
 def _prepare(names: Mapping[str, str]) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 from pytest_navigator.reproduce import tf_tensorrt_model
 from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.code import sources
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.tensorflow import argument_names
-from pytest_navigator.reproduce.tensorflow import sources
 from pytest_navigator.reproduce.torch_tensorrt import profile_of
 
 if TYPE_CHECKING:

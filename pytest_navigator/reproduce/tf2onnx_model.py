@@ -1,19 +1,25 @@
 """ONNX of a SavedModel, by tf2onnx.
 
-Scripts contain the source text of this, so nothing here may use anything but numpy, ONNX, TensorFlow and tf2onnx.
+Scripts contain the source text of this, so nothing here may use anything but numpy, ONNX, TensorFlow, tf2onnx, and
+what they contain of `onnx_names`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from pytest_navigator.reproduce.onnx_names import nodes
+from pytest_navigator.reproduce.onnx_names import rename
 
-def converted(loaded: Any, signature: str, inputs: dict[str, str], outputs: list[str], opset: int, options: Any) -> Any:
+
+def converted(
+    loaded: Any, signature: str, inputs: dict[str, str], outputs: dict[str, str], opset: int, options: Any
+) -> Any:
     """Return the ONNX model of one signature of a loaded SavedModel.
 
     Args:
         inputs: names of the signature's inputs and what they are to be called, in the order that is wanted.
-        outputs: names of its outputs, in the order that is wanted.
+        outputs: the same of its outputs.
         options: of `tf2onnx.convert.from_function`.
 
     Raises:
@@ -25,19 +31,71 @@ def converted(loaded: Any, signature: str, inputs: dict[str, str], outputs: list
     function = loaded.signatures[signature]
     found = function.structured_input_signature[1]
     specs = [tf.TensorSpec(found[name].shape, found[name].dtype, name=name) for name in inputs]
+    call = without_constants(function)
 
     def flat(*tensors: Any) -> list[Any]:
-        values = function(**dict(zip(inputs, tensors, strict=True)))
+        values = call(**dict(zip(inputs, tensors, strict=True)))
         return [values[name] for name in outputs]
 
     arguments = {"opset": opset, "custom_op_handlers": {"Erfc": (erfc, [])}, **options}
     model, _ = tf2onnx.convert.from_function(tf.function(flat, autograph=False), input_signature=specs, **arguments)
     if unknown := unknown_operators(model):
         raise ValueError(f"ONNX has no operator for {', '.join(unknown)} of TensorFlow")
-    names = {value.name: inputs[value.name.partition(":")[0]] for value in model.graph.input}
-    names |= dict(zip([value.name for value in model.graph.output], outputs, strict=True))
+    names = {value.name: inputs.get(value.name.partition(":")[0], value.name) for value in model.graph.input}
+    names |= dict(zip([value.name for value in model.graph.output], outputs.values(), strict=True))
     rename(model.graph, names)
     return model
+
+
+def converted_by_command(
+    path: str, signature: str, inputs: dict[str, str], outputs: dict[str, str], opset: int, made: str
+) -> Any:
+    """Return the same by tf2onnx's command, which reads the file itself.
+
+    Args:
+        made: where the command writes the model.
+
+    Raises:
+        ValueError: the model uses operators that ONNX does not have.
+    """
+    import sys
+
+    import onnx
+    import tf2onnx.convert
+
+    command, line = sys.argv, ["--saved-model", path, "--signature_def", signature, "--opset", str(opset)]
+    sys.argv = ["tf2onnx.convert", *line, "--output", made]
+    try:
+        tf2onnx.convert.main()
+    finally:
+        sys.argv = command
+    model = onnx.load(made)
+    if unknown := unknown_operators(model):
+        raise ValueError(f"ONNX has no operator for {', '.join(unknown)} of TensorFlow")
+    values = {value.name: type(value).FromString(value.SerializeToString()) for value in model.graph.output}
+    del model.graph.output[:]
+    model.graph.output.extend(values[name] for name in outputs)
+    rename(model.graph, {**inputs, **outputs})
+    return model
+
+
+def without_constants(function: Any) -> Any:
+    """Return a signature that holds the constants it captures, which tf2onnx would take for inputs."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    resources = [tensor for tensor in function.captured_inputs if tensor.dtype == tf.resource]
+    variables = {id(variable.handle) for variable in function.variables}
+    # Tables cannot be frozen: tf2onnx's command takes them out.
+    if len(resources) == len(function.captured_inputs) or any(id(tensor) not in variables for tensor in resources):
+        return function
+    frozen = convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
+    inputs, outputs = sorted(function.structured_input_signature[1]), sorted(function.structured_outputs)
+
+    def call(**tensors: Any) -> dict[str, Any]:
+        return dict(zip(outputs, frozen(*(tensors[name] for name in inputs)), strict=True))
+
+    return call
 
 
 def erfc(context: Any, node: Any, name: str, arguments: Any) -> Any:
@@ -61,18 +119,3 @@ def unknown_operators(model: Any) -> list[str]:
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     known = {schema.name for schema in onnx.defs.get_all_schemas_with_history() if schema.since_version <= opset}
     return sorted({node.op_type for node in nodes(model.graph) if not node.domain and node.op_type not in known})
-
-
-def nodes(graph: Any) -> list[Any]:
-    """Return the nodes of a graph and of the graphs in them (the bodies of loops and branches)."""
-    inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
-    return [*graph.node, *(node for body in inner for node in nodes(body))]
-
-
-def rename(graph: Any, names: dict[str, str]) -> None:
-    """Give values of a graph other names."""
-    for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
-        value.name = names.get(value.name, value.name)
-    for node in nodes(graph):
-        node.input[:] = [names.get(name, name) for name in node.input]
-        node.output[:] = [names.get(name, name) for name in node.output]

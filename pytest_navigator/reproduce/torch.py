@@ -89,11 +89,20 @@ def example_tensors(subject: Subject, device: str) -> str:
     lines = []
     for spec in subject.signature.inputs:
         text = from_array(f"batch[{spec.name!r}]", spec, device)
-        for axis in spec.axes:
-            if subject.shapes[spec.name][axis] == 1:
-                text += f".repeat_interleave(2, {axis})"
-        lines.append(f"    {text},\n")
+        lines.append(f"    {text}{_enlarging(spec, list(subject.shapes[spec.name]))},\n")
     return f"tensors = (\n{''.join(lines)})"
+
+
+def _enlarging(spec: TensorSpec, shape: list[int]) -> str:
+    """Return the calls that make dynamic axes of size 0 or 1 two long."""
+    text = ""
+    for axis in spec.axes:
+        size, shape[axis] = shape[axis], max(shape[axis], 2)
+        if size == 1:
+            text += f".repeat_interleave(2, {axis})"
+        elif size == 0:
+            text += f".new_zeros({shape})"
+    return text
 
 
 def from_array(text: str, spec: TensorSpec, device: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from pytest_navigator.reproduce import torch as text
 from pytest_navigator.reproduce import torch_tensorrt_model
 from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.code import sources
 from pytest_navigator.reproduce.parts import MakingCode
-from pytest_navigator.reproduce.tensorflow import sources
 from pytest_navigator.tensorrt import profiles
 
 if TYPE_CHECKING:

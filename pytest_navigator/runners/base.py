@@ -95,6 +95,14 @@ class Runner(ABC):
         """
         return self.infer(feed)
 
+    def watched(self, feed: Mapping[str, np.ndarray]) -> object:
+        """Tell what the outputs of an inference are computed in.
+
+        Returns:
+            What `structured` does, with the text of a `Computed` in an array in each array's place; None: it cannot.
+        """
+        return None
+
     @abstractmethod
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return the bare call of the runtime on inputs that are already where the runtime wants them.

@@ -9,12 +9,14 @@ from typing import cast
 
 from pytest_navigator.reproduce import torch as text
 from pytest_navigator.runners.outputs import in_order
+from pytest_navigator.runners.programs import load_program
 from pytest_navigator.runners.torch import TorchRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping
     from collections.abc import Sequence
+    from pathlib import Path
 
     import torch
 
@@ -32,12 +34,11 @@ class TorchExportedProgramRunner(TorchRunner):
 
     def load(self) -> Callable[..., object]:
         """Return the program as a module on this runner's device, wherever it was exported."""
-        import torch
         from torch.export.passes import move_to_device_pass
 
+        program = load_program(cast("Path", self.artifact))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            program = torch.export.load(str(self.artifact))
             if self.device == "cuda" or _on_cuda(program):
                 program = move_to_device_pass(program, self.device)
             return cast("Callable[..., object]", program.module())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
-import math
+import re
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
@@ -17,8 +17,13 @@ from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import unknown
 from pytest_navigator.reproduce.onnx import ENUMERATIONS
 from pytest_navigator.reproduce.onnx import runner_code
+from pytest_navigator.reproduce.ort_values import array_of
+from pytest_navigator.reproduce.ort_values import numpy_name
+from pytest_navigator.reproduce.ort_values import ort_value
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.onnx_errors import cause
+from pytest_navigator.runners.onnx_remedies import remedy
+from pytest_navigator.runners.outputs import has_own_names
 from pytest_navigator.runners.outputs import in_order
 
 if TYPE_CHECKING:
@@ -34,14 +39,12 @@ if TYPE_CHECKING:
 SESSION_OPTIONS = "session_options"
 """Key in `OnnxConfig.custom_args`: attributes of onnxruntime.SessionOptions, and methods with their argument."""
 
-# What numpy knows only through ml_dtypes: ONNX Runtime takes and gives it as OrtValue alone, never through `run`.
-FOREIGN = {
-    "tensor(bfloat16)": "bfloat16",
-    "tensor(float8e4m3fn)": "float8_e4m3fn",
-    "tensor(float8e4m3fnuz)": "float8_e4m3fnuz",
-    "tensor(float8e5m2)": "float8_e5m2",
-    "tensor(float8e5m2fnuz)": "float8_e5m2fnuz",
-}
+FOREIGN = re.compile(r"bfloat16|float[48]_\w+|u?int[24]")
+"""What numpy knows only through ml_dtypes: ONNX Runtime takes and gives it as OrtValue alone, never through `run`."""
+
+FATAL = 4
+"""The severity of logging at which ONNX Runtime says nothing but its end."""
+
 NUMPY = {"float": "float32", "double": "float64", "string": "str"}
 
 
@@ -67,14 +70,16 @@ class OnnxRunner(Runner):
         try:
             self.session = onnxruntime.InferenceSession(str(self.artifact), options, providers=providers)
         except Exception as error:
-            text = f"ONNX Runtime {onnxruntime.__version__} cannot load the file: {cause(str(error))}"
+            found = [cause(str(error)), remedy(Path(str(self.artifact)), str(error), self._loads)]
+            text = f"ONNX Runtime {onnxruntime.__version__} cannot load the file: {'; '.join(filter(None, found))}"
             raise StepFailed(text, str(error), type(error).__name__) from error
         if (found := self.session.get_providers()[0]) != self.provider:
             raise StepFailed(f"{self.name}: ONNX Runtime fell back from {self.provider} to {found}")
         self._inputs = {node.name: node.type for node in self.session.get_inputs()}
+        self._names = self._names_here()
         self._outputs = [node.name for node in self.session.get_outputs()]
         types = {*self._inputs.values(), *(node.type for node in self.session.get_outputs())}
-        self._plain = not types & set(FOREIGN)
+        self._plain = not any(FOREIGN.fullmatch(_numpy_name(kind)) for kind in types)
 
     def deactivate(self) -> None:
         """Free the session."""
@@ -92,12 +97,20 @@ class OnnxRunner(Runner):
         else:
             binding = self._binding(feed, "cpu")
             self.session.run_with_iobinding(binding)
-            values = [_array(value) for value in binding.get_outputs()]
+            values = [_text(array_of(value)) for value in binding.get_outputs()]
         names = [spec.name for spec in self.signature.outputs]
         found: dict[str, Any] = dict(zip(self._outputs, values, strict=True))
-        if set(names) != set(found):
+        if has_own_names(self.signature) or set(names) != set(found):
             return cast("dict[str, np.ndarray]", in_order(self.signature, values))
         return {name: found[name] for name in names}
+
+    def watched(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Follow the graph of the file."""
+        import numpy as np
+
+        from pytest_navigator.files.onnx_watch import watched
+
+        return {name: np.array(found.text) for name, found in watched(cast("Path", self.artifact)).items()}
 
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return `session.run` on arrays, or on bound values where `run` cannot take the types."""
@@ -141,17 +154,33 @@ class OnnxRunner(Runner):
         import numpy as np
 
         for name, kind in self._inputs.items():
-            if name not in feed:
+            here = self._names[name]
+            if here not in feed:
                 raise StepFailed(f"the ONNX file has an input {name!r}, the model has {sorted(feed)}")
-            wanted, found = _numpy_name(kind), feed[name].dtype
+            wanted, found = _numpy_name(kind), feed[here].dtype
             if wanted != found.name and not (wanted == "str" and found.kind in "OUST"):
-                raise StepFailed(f"input {name!r} is {found.name}, the ONNX file takes {wanted}")
-        return {name: np.ascontiguousarray(feed[name]).reshape(feed[name].shape) for name in self._inputs}
+                raise StepFailed(f"input {here!r} is {found.name}, the ONNX file takes {wanted}")
+        arrays = {name: feed[self._names[name]] for name in self._inputs}
+        return {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
+
+    def _loads(self, content: bytes) -> object:
+        """Load a file's content as the file is, but quietly."""
+        import onnxruntime
+
+        options = self._options()
+        options.log_severity_level = FATAL
+        return onnxruntime.InferenceSession(content, options, providers=[self.provider])
+
+    def _names_here(self) -> dict[str, str]:
+        """Return the names of the file's inputs and those of the signature, which has them in the same order."""
+        here = [spec.name for spec in self.signature.inputs]
+        positional = has_own_names(self.signature) and len(here) == len(self._inputs)
+        return dict(zip(self._inputs, here if positional else self._inputs, strict=True))
 
     def _binding(self, feed: Mapping[str, np.ndarray], device: str) -> Any:
         binding = self.session.io_binding()
         for name, array in feed.items():
-            binding.bind_ortvalue_input(name, _ort_value(array, device))
+            binding.bind_ortvalue_input(name, ort_value(array, device))
         for name in self._outputs:
             binding.bind_output(name, device)
         return binding
@@ -202,7 +231,7 @@ class OnnxCUDA(OnnxRunner):
 
         def copy() -> None:
             for array in feed.values():
-                _ort_value(array, self.device)
+                ort_value(array, self.device)
             returned.copy_outputs_to_cpu()
 
         return copy
@@ -247,33 +276,10 @@ def _called(options: Any, name: str, value: JSON) -> None:
 
 def _numpy_name(kind: str) -> str:
     """Return numpy's name of an ONNX Runtime type, "float32" for "tensor(float)"."""
-    inner = kind.removeprefix("tensor(").removesuffix(")")
-    return FOREIGN.get(kind) or NUMPY.get(inner, inner)
-
-
-def _ort_value(array: np.ndarray, device: str) -> Any:
-    import onnx
-    from onnxruntime import OrtValue
-
-    if array.dtype.name not in FOREIGN.values():
-        return OrtValue.ortvalue_from_numpy(array, device)
-    kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
-    return OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(f"uint{8 * array.itemsize}"), kind)
+    found = numpy_name(kind)
+    return NUMPY.get(found, found)
 
 
 def _text(value: np.ndarray) -> np.ndarray:
     """Return text as numpy's own type; ONNX Runtime gives Python objects."""
     return value.astype(str) if value.dtype == object else value
-
-
-def _array(value: Any) -> np.ndarray:
-    """Copy a value on the CPU to numpy."""
-    if value.data_type() not in FOREIGN:
-        array: np.ndarray = value.numpy()
-        return array
-    import ml_dtypes
-    import numpy as np
-
-    dtype, shape = np.dtype(getattr(ml_dtypes, FOREIGN[value.data_type()])), value.shape()
-    memory = ctypes.string_at(value.data_ptr(), math.prod(shape) * dtype.itemsize)
-    return np.frombuffer(bytearray(memory), dtype).reshape(shape)

@@ -7,28 +7,26 @@ import re
 CUSTOM_OPS = "register_custom_ops_library"
 """The method of SessionOptions that takes the path of a library."""
 
+STANDARD = re.compile(r"(ai\.onnx|com\.microsoft)\b|$")
+"""Domains whose operators nobody can register: ONNX Runtime has them or has not."""
+
 CAUSES = (
     (
         r"Opset (\d+) is under development.* till opset (\d+)",
-        "the file has opset {0}, this version takes none above {1}: write it with a lower one, or update onnxruntime",
+        "the file has opset {0}, this version takes none above {1}",
     ),
     (
         r"Unsupported model IR version: (\d+), max supported IR version: (\d+)",
-        "the file has IR version {0}, this version takes none above {1}: write it with a lower one (onnx.save after "
-        "model.ir_version = {1}), or update onnxruntime",
+        "the file has IR version {0}, this version takes none above {1}",
     ),
     (
         r"Could not find an implementation for (\w+)\((\d+)\) node",
-        "it does not implement the operator {0} in the version of opset {1} for these types: write the file with "
-        "other types (float32, where the model has bfloat16) or a lower opset, or update onnxruntime",
-    ),
-    (
-        r"(?:Fatal error: )?([\w.]+):(\w+)\(-?\d+\) is not a registered function/op",
-        "nobody has registered the operator {1} of {0!r}; name the library that does: nav_config = NavConfig(formats="
-        f"[OnnxConfig(custom_args={{{{'session_options': {{{{{CUSTOM_OPS!r}: '/path/of/library.so'}}}}}}}})])",
+        "it does not implement the operator {0} in the version of opset {1} for these types",
     ),
 )
 """What it says -> what that means."""
+
+UNKNOWN = r"(?:Fatal error: )?([\w.]*):(\w+)\(-?\d+\) is not a registered function/op"
 
 NOISE = (
     r"^\[ONNXRuntimeError\] : \d+ : \w+ : ",
@@ -42,9 +40,22 @@ NOISE = (
 def cause(text: str) -> str:
     """Return the reason in an error of ONNX Runtime."""
     line = " ".join(text.split())
+    if found := re.search(UNKNOWN, line):
+        return _unknown(*found.groups())
     for pattern, meaning in CAUSES:
         if found := re.search(pattern, line):
             return meaning.format(*found.groups())
     for pattern in NOISE:
         line = re.sub(pattern, "", line)
     return line
+
+
+def _unknown(domain: str, operator: str) -> str:
+    """Say that there is no such operator, and what registers it where something can."""
+    if STANDARD.match(domain):
+        return f"this version has no operator {operator}{f' of {domain!r}' if domain else ''}"
+    options = f"{{'session_options': {{{CUSTOM_OPS!r}: '/path/of/library.so'}}}}"
+    return (
+        f"nobody has registered the operator {operator} of {domain!r}; name the library that does: nav_config = "
+        f"NavConfig(formats=[OnnxConfig(custom_args={options})])"
+    )

@@ -146,7 +146,7 @@ class SavedModelRunner(TensorFlowRunner):
         name = signature_name(list(self._loaded.signatures), self.parameters)
         self.function = self._loaded.signatures[name]
         found = sorted(self.function.structured_input_signature[1])
-        self._names = dict(zip(text.argument_names(self.signature), self.signature.inputs, strict=True))
+        self._names, self._results = text.names_in_file(self.signature)
         if unknown := set(found) ^ set(self._names):
             names = sorted(self._names)
             raise StepFailed(f"the SavedModel takes the inputs {found}, the model {names}: {sorted(unknown)} differ")
@@ -157,14 +157,26 @@ class SavedModelRunner(TensorFlowRunner):
 
     def call(self, tensors: dict[str, tf.Tensor]) -> Callable[[], object]:
         """Return the call of the signature."""
-        return partial(self.function, **{name: tensors[spec.name] for name, spec in self._names.items()})
+        return partial(self.function, **{theirs: tensors[ours] for theirs, ours in self._names.items()})
+
+    def watched(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Follow the graph of the signature."""
+        import numpy as np
+
+        from pytest_navigator.frameworks.tensorflow_watch import watched
+
+        return {name: np.array(found.text) for name, found in watched(self.function).items()}
 
     def outputs(self, value: Any) -> dict[str, object]:
         """Return the outputs by name; those of a file that has others are numbered."""
-        names = [spec.name for spec in self.signature.outputs]
-        if set(names) != set(value):
+        if set(self._results) != set(value):
             return numbered(list(value.values()))
-        return {name: value[name] for name in names}
+        return {ours: value[theirs] for theirs, ours in self._results.items()}
+
+    def structured(self, feed: Mapping[str, np.ndarray]) -> object:
+        """Return the outputs by the file's own names."""
+        found = self.infer(feed)
+        return {theirs: found[ours] for theirs, ours in self._results.items()}
 
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:

@@ -96,6 +96,19 @@ class TorchRunner(Runner):
         with calling(self.parameters, self.device):
             return tree_map_only(torch.Tensor, TorchFramework().to_numpy, self.module(*args, **kwargs))
 
+    def watched(self, feed: Mapping[str, np.ndarray]) -> object:
+        """Run one inference and follow its operations."""
+        import numpy as np
+        import torch
+        from torch.utils._pytree import tree_map_only
+
+        from pytest_navigator.frameworks.torch_watch import watched
+
+        args, kwargs = self.arguments(self._tensors(feed))
+        with calling(self.parameters, self.device):
+            value, watch = watched(partial(self.module, *args, **kwargs))
+        return tree_map_only(torch.Tensor, lambda tensor: np.array(watch.of(tensor).text), value)
+
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return the call of the module on tensors on its device; the modes hold until `deactivate`."""
         for context in contexts(self.parameters, self.device):

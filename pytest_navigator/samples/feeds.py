@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import unknown
+from pytest_navigator.errors import InputError
+from pytest_navigator.errors import SourceError
+from pytest_navigator.errors import unknown_text
 from pytest_navigator.samples.structure import Call
 from pytest_navigator.samples.structure import call_of
 from pytest_navigator.samples.structure import flatten_call
@@ -36,13 +38,16 @@ def feed_of(call: Call, signature: Signature, framework: Framework) -> dict[str,
     """Return the arrays of a call by the signature's input names.
 
     Raises:
-        ConfigError: too many or too few arrays, or a keyword that is none of the model's.
+        InputError: too many or too few arrays, or a keyword that is none of the model's.
     """
     names = [i.name for i in signature.inputs]
     call = _in_order(call, names, {key for key, _ in signature.input_tree.get("kwargs", ())})
-    found = flatten_call(call_of(call, framework.name), (), None, framework)[1]
+    try:
+        found = flatten_call(call_of(call, framework.name), (), None, framework)[1]
+    except (SourceError, ConfigError) as error:  # of a value that is no array, nor a structure of such
+        raise InputError(str(error)) from None
     if len(found) != len(names):
-        raise ConfigError(f"the call has {_arrays(len(found))}, the model takes {len(names)}: {', '.join(names)}")
+        raise InputError(f"the call has {_arrays(len(found))}, the model takes {len(names)}: {', '.join(names)}")
     return dict(zip(names, found.values(), strict=True))
 
 
@@ -50,30 +55,30 @@ def _in_order(call: Call, names: Sequence[str], own: Collection[str]) -> Call:
     """Return a call whose keywords, which come in any order, are in that of the inputs."""
     for key in call.kwargs:
         if key not in {*names, *own}:
-            raise unknown("input", key, {*names, *own})
+            raise InputError(unknown_text("input", key, {*names, *own}))
     if not call.kwargs or not set(call.kwargs) <= set(names):
         return call
     ordered = [name for name in names if name in call.kwargs]
     if call.args and ordered != list(names[-len(ordered) :]):
-        raise ConfigError(f"input {ordered[0]!r} is given by its name and by its place (in order: {', '.join(names)})")
+        raise InputError(f"input {ordered[0]!r} is given by its name and by its place (in order: {', '.join(names)})")
     return Call(*call.args, **{name: call.kwargs[name] for name in ordered})
 
 
 def check_feed(feed: Mapping[str, object], signature: Signature) -> None:
-    """Raise ConfigError for what is no mapping, and for a name that is missing or does not exist."""
+    """Raise InputError for what is no mapping, and for a name that is missing or does not exist."""
     names = [i.name for i in signature.inputs]
     if not isinstance(feed, Mapping):
-        raise ConfigError(f"infer takes arrays by name ({', '.join(names)}), not a {type(feed).__name__}")
+        raise InputError(f"infer takes arrays by name ({', '.join(names)}), not a {type(feed).__name__}")
     for name in feed:
         if name not in names:
-            raise unknown("input", name, names)
+            raise InputError(unknown_text("input", str(name), names))
     absent = [name for name in names if name not in feed]
     if absent:
-        raise ConfigError(f"input {absent[0]!r} is missing (the model's inputs: {', '.join(names)})")
+        raise InputError(f"input {absent[0]!r} is missing (the model's inputs: {', '.join(names)})")
 
 
 def check_arrays(feed: Mapping[str, object], signature: Signature) -> None:
-    """Raise ConfigError for what is no numpy array, or one of another type or number of axes than the model's input."""
+    """Raise InputError for what is no numpy array, or one of another type or number of axes than the model's input."""
     import numpy as np
 
     from pytest_navigator.samples.npz import dtype_name
@@ -81,11 +86,11 @@ def check_arrays(feed: Mapping[str, object], signature: Signature) -> None:
     for spec in signature.inputs:
         array = feed[spec.name]
         if not isinstance(array, np.ndarray):
-            raise ConfigError(f"input {spec.name!r} is a {type(array).__name__}: infer takes numpy arrays by name")
+            raise InputError(f"input {spec.name!r} is a {type(array).__name__}: infer takes numpy arrays by name")
         if (found := dtype_name(array.dtype)) != spec.dtype:
-            raise ConfigError(f"input {spec.name!r} is {found}, the model takes {spec.dtype}: convert it with astype")
+            raise InputError(f"input {spec.name!r} is {found}, the model takes {spec.dtype}: convert it with astype")
         if array.ndim != len(spec.shape):
-            raise ConfigError(_of_shape(spec, array))
+            raise InputError(_of_shape(spec, array))
 
 
 def native(feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -9,11 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import fields
 from dataclasses import is_dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
+from pytest_navigator.samples.caches import MODULE
+from pytest_navigator.samples.caches import CacheField
+from pytest_navigator.samples.caches import cache_fields
+from pytest_navigator.samples.caches import constants
+from pytest_navigator.samples.caches import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -137,6 +143,9 @@ class Flattener:
     def _container(self, value: object, place: Place) -> Tree:
         if len(place.path) > MAX_DEPTH:
             raise SourceError(f"{place.text[:80]}... is nested deeper than {MAX_DEPTH}: does it contain itself?")
+        parts = _cache_fields(value, place)
+        if parts is not None:
+            return self._cache(value, parts, place)
         members = _fields(value)
         if members is not None:
             nodes = [[name, self.node(item, place.below(f".{name}", name))] for name, item in members]
@@ -149,8 +158,27 @@ class Flattener:
         hint = "; turn it off with use_cache=False" if type(value).__name__.endswith("Cache") else ""
         raise SourceError(f"{place.text} is a {type_name(value)}: {SUPPORTED}{hint}")
 
+    def _cache(self, value: object, parts: Sequence[CacheField], place: Place) -> Tree:
+        """Return a cache as an object; what a name has of its attributes is shorter than they are."""
+        nodes = [
+            [
+                name,
+                self.node(item, place.below(f".{name}", part) if part else replace(place, text=f"{place.text}.{name}")),
+            ]
+            for name, part, item in parts
+        ]
+        nodes += [[name, {"value": number}] for name, number in constants(value).items()]
+        return {"object": {"type": f"{MODULE}:{name_of(value)}", "fields": nodes}}
+
     def _item(self, key: object, value: object, place: Place) -> Tree:
         return self.node(value, place.below(f"[{quoted(key)}]", str(key)))
+
+
+def _cache_fields(value: object, place: Place) -> list[CacheField] | None:
+    try:
+        return cache_fields(value)
+    except SourceError as error:
+        raise SourceError(f"{place.text} is {error}") from None
 
 
 def _fields(value: object) -> list[tuple[str, object]] | None:

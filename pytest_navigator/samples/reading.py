@@ -61,7 +61,8 @@ class Samples:
         kept: inputs of the samples that were kept, by their index in the loader, ascending.
         correctness: indices of the random samples, ascending.
         conversion: indices of the first samples with the smallest and the largest size of every axis, ascending.
-        profiling: index of the sample at which the last axis first reached its largest size.
+        profiling: index of the sample at which the last axis first reached its largest size; one without empty inputs,
+            if there is one among those with a largest size.
         dims: per input and axis, its size in every sample that was read.
         read: how many samples were read.
         left_out: how many samples less than `Limits.sample_count` allows are in `correctness`, for `max_bytes`.
@@ -202,7 +203,7 @@ class _Reader:
             kept={index: self.kept[index] for index in sorted(self.kept)},
             correctness=correctness,
             conversion=conversion,
-            profiling=max((index for (*_, end), index in self.extremes.items() if end == "max"), default=0),
+            profiling=max(self._largest(), key=self._fullness, default=0),
             dims={name: tuple(tuple(sizes) for sizes in axes) for name, axes in self.dims.items()},
             read=self.read,
             left_out=max(0, min(self.limits.sample_count, self.candidates) - len(correctness)),
@@ -219,6 +220,13 @@ class _Reader:
                     best = self.extremes.setdefault((name, axis, end), index)
                     if beyond(size, sizes[best]):
                         self.extremes[name, axis, end] = index
+
+    def _largest(self) -> set[int]:
+        return {index for (*_, end), index in self.extremes.items() if end == "max"}
+
+    def _fullness(self, index: int) -> tuple[int, int]:
+        """Order samples: one with fewer empty inputs shows more of what the model does, then the later one."""
+        return -sum(any(sizes[index] == 0 for sizes in axes) for axes in self.dims.values()), index
 
     def _extreme(self) -> set[int]:
         """Return the samples that are kept in any case; inputs without axes have no sizes, and the first will do."""
@@ -335,8 +343,6 @@ def _disagreement(tree: Tree, arrays: Arrays, first_tree: Tree, first: Arrays) -
 
 def _check_content(index: int, arrays: Arrays) -> None:
     for name, array in arrays.items():
-        if 0 in array.shape:
-            raise SourceError(f"sample {index}: input {name!r} is empty, its shape is {array.shape}")
         if array.dtype.kind in "fc" or array.dtype.name in vars(ml_dtypes):
             with np.errstate(invalid="ignore"):  # ml_dtypes warns of a signalling NaN
                 nan = np.isnan(array)  # infinity is a number that masks of attention are made of

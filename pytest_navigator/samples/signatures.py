@@ -70,7 +70,9 @@ def infer_inputs(
     arrays = next(iter(samples.kept.values()))
     sizes = {(name, axis): values for name, axes in samples.dims.items() for axis, values in enumerate(axes)}
     possible = {axis: values for axis, values in sizes.items() if axis[1] == batch_dim and axis[0] not in unbatched}
-    batch = {axis for axis, values in possible.items() if values == next(iter(possible.values()))}
+    # An input that is always empty (no detections, an empty cache of one row) does not tell the batch.
+    of_batch = next((values for values in possible.values() if any(values)), next(iter(possible.values()), ()))
+    batch = {axis for axis, values in possible.items() if values == of_batch}
     varied = [axis for axis, values in sizes.items() if len(set(values)) > 1]
     given = _given(dynamic_axes, arrays) if dynamic_axes is not None else None
     if given is not None:
@@ -144,8 +146,12 @@ def row(
 def resized(
     arrays: Mapping[str, np.ndarray], specs: Sequence[TensorSpec], batch_dim: int | None, batch_size: int
 ) -> dict[str, np.ndarray]:
-    """Return a batch of another size: the real rows, again from the first one when they are used up."""
-    return _taken(arrays, specs, batch_dim, lambda size: [i % size for i in range(batch_size)])
+    """Return a batch of another size: the real rows, again from the first one when they are used up.
+
+    An empty batch has none: zeros (of text: empty ones) stand for them.
+    """
+    filled = _with_rows(arrays, specs, batch_dim)
+    return _taken(filled, specs, batch_dim, lambda size: [i % size for i in range(batch_size)])
 
 
 def trt_profile(
@@ -164,7 +170,7 @@ def trt_profile(
 
 def optimal_batch_size(largest: int) -> int:
     """Return the batch size that Model Navigator lets TensorRT optimise for: a power of 2 below the largest."""
-    return int(2 ** math.ceil(math.floor(math.log2(largest)) * 4 / 5))
+    return int(2 ** math.ceil(math.floor(math.log2(max(largest, 1))) * 4 / 5))
 
 
 def _with_constant_batch(spec: TensorSpec, batch_dim: int) -> TensorSpec:
@@ -175,7 +181,7 @@ def _with_constant_batch(spec: TensorSpec, batch_dim: int) -> TensorSpec:
 
 def _profile(axes: Sequence[Sequence[int]], batch_axis: int | None) -> dict[str, list[int]]:
     ranges = [
-        (1, optimal_batch_size(max(sizes)), max(sizes))
+        (1, optimal_batch_size(max(sizes)), max(*sizes, 1))
         if axis == batch_axis
         else (min(sizes), int(np.median(sizes)), max(sizes))
         for axis, sizes in enumerate(axes)
@@ -193,7 +199,20 @@ def _taken(
     return {
         name: array
         if batch_dim is None or name not in batched
-        else array.take(rows(array.shape[batch_dim]), axis=batch_dim)
+        else array.take(np.asarray(rows(array.shape[batch_dim]), np.intp), axis=batch_dim)
+        for name, array in arrays.items()
+    }
+
+
+def _with_rows(
+    arrays: Mapping[str, np.ndarray], specs: Sequence[TensorSpec], batch_dim: int | None
+) -> dict[str, np.ndarray]:
+    """Return the arrays, with one row of zeros in a batch that has none."""
+    empty = {spec.name for spec in specs if spec.batched and arrays[spec.name].shape[batch_dim or 0] == 0}
+    return {
+        name: np.zeros([1 if axis == batch_dim else size for axis, size in enumerate(array.shape)], array.dtype)
+        if name in empty
+        else array
         for name, array in arrays.items()
     }
 

@@ -20,6 +20,8 @@ from typing import Any
 
 from pytest_navigator.errors import SourceError
 from pytest_navigator.loaded import loaded
+from pytest_navigator.samples.caches import KINDS
+from pytest_navigator.samples.caches import rebuilt
 from pytest_navigator.samples.flattening import Arrays
 from pytest_navigator.samples.flattening import Flattener
 from pytest_navigator.samples.flattening import Place
@@ -201,6 +203,8 @@ def _keywords(sample: Mapping[Any, object]) -> dict[str, object]:
 
 
 def _instance(kind: str, values: dict[str, object]) -> object:
+    if kind in KINDS:
+        return rebuilt(kind, values)
     cls = record_class(kind)
     if cls is None:
         return values

@@ -51,7 +51,7 @@ def recalled(context: Context, name: str) -> Outcome | None:
         context.run.warn(f"{entry.folder} could not be used ({error.strerror})")
         return None
     said = earlier_text(CACHED, found.started)
-    with context.log.open("a") as log:
+    with context.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
         log.write(f"{context.step.id}: {said}, with this log:\n{entry.record['log']}")
     message, data = "; ".join(filter(None, (said, found.message))), {**found.data, CACHED: found.started}
     return replace(found, message=message, digest=_digest(context, found), started=_now(), data=data)

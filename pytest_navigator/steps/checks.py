@@ -12,7 +12,7 @@ from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.isolation.messages import one_line
+from pytest_navigator.isolation.causes import one_line
 from pytest_navigator.package import polygraphy_json
 from pytest_navigator.profiling import machine
 from pytest_navigator.profiling.measuring import measure

@@ -7,15 +7,26 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.configuration.settings import with_origin
+from pytest_navigator.errors import SourceError
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.ways import Way
+from pytest_navigator.formats.ways import chosen
+from pytest_navigator.isolation.causes import NOT_REGISTERED
+from pytest_navigator.isolation.importing import registered
 from pytest_navigator.planning import requirements
 from pytest_navigator.records import JSON
 from pytest_navigator.records import Signature
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
+
+LEAST = 0.1
+"""s that a step has at least: nothing can be called with less."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,12 +36,23 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.collecting.live import Live
+    from pytest_navigator.isolation.child import Reply
     from pytest_navigator.planning.matrix import Step
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import Variant
     from pytest_navigator.run import Run
     from pytest_navigator.run import Suite
     from pytest_navigator.workspace import SuiteFolder
+
+
+REGISTER = (
+    "it imports no conftest.py: put what registers it into a module of its own, which conftest.py imports, and name "
+    "that module: NavConfig(child_imports=['package.module']), --nav-child-imports=package.module"
+)
+"""What to do about an operator or a class that the child does not know."""
+
+LOADING_NOTHING = ("missing", "take", "close_runner")
+"""What runs in the child and needs nothing of the model's."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +66,19 @@ class Result:
 
 @dataclass(frozen=True)
 class Context:
-    """One step of one suite, about to run in this process."""
+    """One step of one suite, about to run in this process.
+
+    Attributes:
+        way: by which the variant is made, where there are several.
+        spent: s of the step's time limit that other ways have taken.
+    """
 
     run: Run
     suite: Suite
     step: Step
     live: Live
+    way: Way = field(default_factory=lambda: Way(""))
+    spent: float = 0.0
 
     @property
     def folder(self) -> SuiteFolder:
@@ -59,7 +88,7 @@ class Context:
     @property
     def variant(self) -> Variant:
         """The variant that the step makes or checks; the source's own for the source step."""
-        return self.suite.matrix.variants[self.step.key or self.suite.matrix.framework]
+        return chosen(self.suite.matrix.variants[self.step.key or self.suite.matrix.framework], self.way)
 
     @property
     def runner(self) -> RunnerRecord:
@@ -73,9 +102,9 @@ class Context:
 
     @property
     def limit(self) -> float:
-        """Time limit of the step in s."""
+        """What is left of the time limit of the step, in s."""
         limit: float = self.suite.settings.timeout
-        return limit
+        return max(limit - self.spent, LEAST)
 
     def artifact(self, variant: Variant | None = None) -> Path:
         """Return where the artifact of a variant is, or will be."""
@@ -90,10 +119,10 @@ class Context:
             from pytest_navigator.steps import isolated
 
             with live_section(self.log, self.limit):
+                registered(self._needs)
                 return getattr(isolated, function)(**arguments)
-        path, child = f"pytest_navigator.steps.isolated:{function}", self.run.child
-        child.start(imports=self._record_modules(arguments.get("signature")))
-        return child.call(path, arguments, log=self.log, timeout=self.limit).result
+        self.run.child.start(imports=self._record_modules(arguments.get("signature")))
+        return self._called(function, arguments).result
 
     def import_records(self) -> None:
         """Import what the structures of the model need, in this process; it is the user's own code, or none at all."""
@@ -120,6 +149,10 @@ class Context:
         """Do the same with a runner whose outputs are not known yet; returns their structure too."""
         return self._with_arrays("observe", handle, feed)
 
+    def watch(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
+        """Do the same with what the outputs are computed in, as text, in their places; nothing where nothing tells."""
+        return self._with_arrays("watch", handle, feed)
+
     def _with_arrays(
         self, function: str, handle: str, feed: Mapping[str, np.ndarray]
     ) -> tuple[JSON, dict[str, np.ndarray]]:
@@ -128,9 +161,28 @@ class Context:
 
             found: tuple[JSON, dict[str, np.ndarray]] = getattr(isolated, function)(feed, handle=handle)
             return found
-        path, arguments = f"pytest_navigator.steps.isolated:{function}", {"handle": handle}
-        reply = self.run.child.call(path, arguments, arrays=feed, log=self.log, timeout=self.limit)
+        reply = self._called(function, {"handle": handle}, feed)
         return reply.result, reply.arrays
+
+    @property
+    def _needs(self) -> tuple[str, ...]:
+        """The modules that register what the model's files need."""
+        return tuple(self.suite.settings.child_imports)
+
+    def _called(self, function: str, arguments: dict[str, JSON], feed: Mapping[str, np.ndarray] | None = None) -> Reply:
+        """Run a function in the child; of what is not registered there, say how it is."""
+        path = f"pytest_navigator.steps.isolated:{function}"
+        call = partial(self.run.child.call, path, arguments, arrays=feed, log=self.log, timeout=self.limit)
+        try:
+            return call(needs=() if function in LOADING_NOTHING else self._needs)
+        except (StepFailed, SourceError) as error:
+            if NOT_REGISTERED not in str(error):
+                raise
+            given = with_origin(self.suite.settings, "child_imports") if self._needs else ""
+            text = f"{error}; {f'{given} does not register it there' if given else REGISTER}"
+            if isinstance(error, SourceError):
+                raise SourceError(text) from error
+            raise StepFailed(text, error.detail, error.kind, error.data) from error
 
     def require(self, *names: str) -> None:
         """Raise Unavailable unless this machine has what is named."""

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.correctness import judge
 from pytest_navigator.comparison.correctness import one_line
 from pytest_navigator.comparison.correctness import table
@@ -14,7 +15,7 @@ from pytest_navigator.comparison.tolerances import functions
 from pytest_navigator.comparison.tolerances import resolve
 from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.isolation.messages import one_line as one_line_of
+from pytest_navigator.isolation.causes import one_line as one_line_of
 from pytest_navigator.records import Case
 from pytest_navigator.records import OutputReport
 from pytest_navigator.records import plain
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.comparison.tolerances import Function
     from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.records import JSON
@@ -77,15 +79,19 @@ def rules_of_step(context: Context) -> dict[str, Rule]:
     """Return the rule of every output for the step's own variant and runner."""
     source = context.folder.record("source")
     assert source is not None
-    precision = computed_in(source.data, context.variant.parameters, context.runner.device)
-    return rules_of(context, context.variant, context.folder.signature, precision)
+    place, parameters, device = str(source.data["device"]), context.variant.parameters, context.runner.device
+    told = {name: read(text) for name, text in source.data.get("computed_in", {}).items()}
+    computed = {name: computed_in(found, place, parameters, device) for name, found in told.items()}
+    return rules_of(context, context.variant, context.folder.signature, computed)
 
 
-def rules_of(context: Context, variant: Variant, signature: Signature, precision: str = "") -> dict[str, Rule]:
+def rules_of(
+    context: Context, variant: Variant, signature: Signature, computed: Mapping[str, Computed] | None = None
+) -> dict[str, Rule]:
     """Return the rule of every output for a variant.
 
     Args:
-        precision: what source and runner compute in; the variant may compute in something coarser.
+        computed: what source and runner compute each output in; the variant may compute in something coarser.
 
     Raises:
         ConfigError: a tolerance for an output or a format that does not exist.
@@ -96,7 +102,8 @@ def rules_of(context: Context, variant: Variant, signature: Signature, precision
         atol=settings.atol,
         rtol=settings.rtol,
         comparisons=settings.config.comparisons,
-        precision=coarsest(precision, str(variant.parameters.get("precision", ""))),
+        precision=str(variant.parameters.get("precision", "")),
+        computed=computed,
         variant_key=variant.key,
         format_name=variant.format,
         formats=_names(context),
@@ -114,20 +121,21 @@ def functions_of(context: Context, variant: Variant, signature: Signature) -> di
     )
 
 
-def computed_in(source: Mapping[str, JSON], parameters: Mapping[str, JSON], device: str) -> str:
-    """Return the precision of a comparison, "" if only the outputs' types say it (pure).
+def computed_in(source: Computed, place: str, parameters: Mapping[str, JSON], device: str) -> Computed:
+    """Return what an output is computed in by the coarser of source and runner (pure).
 
     A GPU rounds float32 products to tf32, unless an engine was told not to and the source did not run there either.
 
     Args:
-        source: the facts of the source step.
+        source: what the source computes it in.
+        place: the source's device.
         parameters: of the variant.
         device: of its runner.
     """
-    said = coarsest(str(source["precision"]), str(parameters.get("precision", "")))
-    exact = parameters.get("precision_mode") == "single" and not str(source["device"]).startswith("cuda")
-    rounded = device == "cuda" and not exact and said in ("", "fp32")
-    return "tf32" if rounded else said
+    said = coarsest(source.precision, str(parameters.get("precision", "")))
+    exact = parameters.get("precision_mode") == "single" and not place.startswith("cuda")
+    rounded = device == "cuda" and not exact and said == "fp32"
+    return replace(source, precision="tf32" if rounded else said)
 
 
 def _names(context: Context) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 from dataclasses import replace
@@ -16,10 +17,15 @@ from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
+from pytest_navigator.isolation import causes
 from pytest_navigator.isolation.breakdowns import broke_down
+from pytest_navigator.isolation.capture import tail
 from pytest_navigator.planning.required import asked_for
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
+from pytest_navigator.records import plain
+from pytest_navigator.reporting.printable import LOG
+from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.report import REPORTED
 from pytest_navigator.reporting.tracebacks import debugging
 from pytest_navigator.reporting.tracebacks import users_traceback
@@ -58,6 +64,7 @@ MEASURING = {"profile"}
 """Steps that want the machine for themselves."""
 
 CRASHED = "the pytest process ended while this step ran in it; -n 1 keeps such a crash to one test"
+WORKER_CRASHED = "the worker process ended while this step ran in it"
 
 
 def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = False) -> Outcome:
@@ -85,11 +92,13 @@ def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = Fal
         if step.id in folder.unfinished() and not again:
             return folder.bury(step.id)  # we hold its lock, so nobody runs it: whoever started it is dead
         found, error = _run(context, again=again)
-        folder.write(found)
+        found = folder.write(found)
         if run.options.resume and step.step == "source" and found.passed:
             take_over(context)
-    if error is not None:
+    if error is not None and debugging():
         raise error  # not where it was caught: its own cause and context would be others
+    if error is not None:
+        run.raised[suite.nodeid, step.id] = error  # for the step's own test, whichever test has made it run
     if again and found.passed:
         for skipped in [o for o in folder.outcomes() if o.cause == step.id]:
             folder.forget(skipped.id)
@@ -101,15 +110,16 @@ def _blocked(run: Run, suite: Suite, step: Step, live: Live) -> Outcome | None:
     for needed in suite.matrix.needs(step):
         before = outcome(run, suite, needed, live)
         if not before.passed:
-            why = before.requirement or f"{needed.id} {before.status.value}: {before.message}"
-            root = before.cause or needed.id
+            # All that follows from one cause says the same, so that pytest folds it into one line.
+            own = before.message if before.cause else f"{needed.id} {before.status.value}: {before.message}"
+            why, root = before.requirement or own, before.cause or needed.id
             return _empty(step, Status.SKIPPED, message=why, requirement=before.requirement, cause=root)
     return None
 
 
 def _run(context: Context, *, again: bool) -> Attempt:
     own = {"run": context.run.id}
-    context.folder.start(_empty(context.step, Status.FAILED, message=CRASHED, error="crash", data=own))
+    context.folder.start(_died(context, own))
     try:
         with context.run.progress.of(context.step.id):
             found, error = _cached_or_made(context, again=again)
@@ -117,8 +127,17 @@ def _run(context: Context, *, again: bool) -> Attempt:
         context.folder.finish(context.step.id)
         free()
     found = with_script(found, context.folder.path)
-    told = {REPORTED: True} if error is not None else {}
+    told = {REPORTED: True} if error is not None and debugging() else {}
     return replace(found, data={**found.data, **own, **told}), error
+
+
+def _died(context: Context, own: dict[str, str]) -> Outcome:
+    """Return what is recorded should this process end in the step."""
+    worker, asked = context.run.worker, context.live.asked
+    if not worker:
+        return _empty(context.step, Status.FAILED, message=CRASHED, error="crash", data=own)
+    data = own | {"worker": worker, "asked": plain(asked)}
+    return _empty(context.step, Status.FAILED, message=WORKER_CRASHED, error="crash", data=data)
 
 
 def _cached_or_made(context: Context, *, again: bool) -> Attempt:
@@ -143,7 +162,8 @@ def _attempt(context: Context) -> Attempt:
         with recordable("the step"):
             result = STEPS[step.step](context)
     except Exception as error:
-        return _outcome_of(context, error), _through(error) if debugging() else None
+        found = _outcome_of(context, error)
+        return replace(found, message=_advised(context, found.message)), _through(context, found, error)
     passed = _empty(step, Status.PASSED, message=result.message, digest=result.digest, data=result.data)
     return replace(passed, identity=identity_of(context)), None
 
@@ -155,8 +175,15 @@ def _outcome_of(context: Context, error: Exception) -> Outcome:
         return _empty(step, Status.SKIPPED, message=str(error), requirement=error.requirement)
     if isinstance(error, NotApplicable):
         return _empty(step, Status.SKIPPED, message=str(error))
+    found = _failure_of(context, error)
+    _log(context, found.detail)
+    return found
+
+
+def _failure_of(context: Context, error: Exception) -> Outcome:
+    """Return the outcome of a step that failed, with the whole of what is known of it."""
+    step = context.step
     if isinstance(error, StepFailed):
-        _log(context, error.detail)
         declined = _declined(context, error.kind, error.message, error.detail)
         status = Status.XFAILED if declined or _eager(context, error) else Status.FAILED
         return _empty(step, status, message=error.message, detail=error.detail, error=error.kind, data=error.data)
@@ -166,24 +193,40 @@ def _outcome_of(context: Context, error: Exception) -> Outcome:
         message, _, more = str(error).partition("\n")
         detail = users_traceback(cause) if cause and not isinstance(cause, NavigatorError) else more
         return _empty(step, Status.FAILED, message=message, detail=detail, error=kind)
-    trace = "".join(traceback.format_exception(error))
-    status = Status.XFAILED if _declined(context, kind, str(error), trace) else Status.FAILED
-    return _empty(step, status, message=f"{kind}: {error}".splitlines()[0], detail=trace, error=kind)
+    message, trace = causes.one_line(error), "".join(traceback.format_exception(error))
+    status = Status.XFAILED if _declined(context, kind, message, trace) else Status.FAILED
+    return _empty(step, status, message=message, detail=trace, error=kind)
 
 
-def _through(error: Exception) -> BaseException | None:
-    """Return the user's or a library's own exception, None for what is an outcome and nothing else."""
+def _advised(context: Context, message: str) -> str:
+    """Say where advice is to be followed: `--nav-config` takes the place of a nav_config."""
+    if not context.run.file_config.path or "NavConfig(" not in message:
+        return message
+    return f"{message} (in a nav_config, which is read where there is no --nav-config)"
+
+
+def _through(context: Context, found: Outcome, error: Exception) -> BaseException | None:
+    """Return the user's or a library's own exception for who debugs, None for what is an outcome and nothing else."""
     if isinstance(error, Unavailable | NotApplicable):
         return None
-    return error.__cause__ if isinstance(error, NavigatorError) else error
+    if debugging():
+        return _raised(error)
+    if context.run.config.getoption("usepdb", False) and found.status is Status.FAILED:
+        root = causes.innermost(error)  # an exporter's own error leads away from the line of the model
+        return None if isinstance(root, NavigatorError) else root
+    return None
+
+
+def _raised(error: BaseException | None) -> BaseException | None:
+    """Return what somebody else raised: the last of several ways says what the first one did."""
+    return _raised(error.__cause__) if isinstance(error, NavigatorError) else error
 
 
 def _log(context: Context, detail: str) -> None:
-    """Keep the whole of what the terminal shows a part of; a tail of the log is there already."""
-    text = context.log.read_text(errors="replace") if context.log.exists() else ""
-    if detail not in text:
-        with context.log.open("a") as log:
-            log.write(f"{context.step.id}:\n{detail}\n")
+    """Keep what the terminal shows a part of, up to a limit; a tail of the log is there already."""
+    if detail not in tail(context.log, lines=sys.maxsize):
+        with context.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
+            log.write(f"{context.step.id}:\n{bounded(detail, LOG)}\n")
 
 
 def _declined(context: Context, kind: str, message: str, detail: str) -> bool:

@@ -35,7 +35,10 @@ LIBRARIES = (
     "jax2onnx",
     "flax",
 )
-IRRELEVANT = {"keep", "save_data", "require", "formats", "runtimes", "precisions", "timeout", "profile", "batch_sizes"}
+IRRELEVANT = {
+    *("keep", "save_data", "require", "formats", "runtimes", "precisions", "device", "timeout", "profile"),
+    "batch_sizes",
+}
 """Settings that choose what is run or packed, not how a step comes out."""
 TIMING = {"profile_seconds"}
 """Settings that concern measurements only."""

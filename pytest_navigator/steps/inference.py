@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import TypeVar
+from typing import cast
 
 import numpy as np
 
+from pytest_navigator.comparison.computed import Computed
+from pytest_navigator.comparison.computed import precision_of
+from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.correctness import judge
 from pytest_navigator.comparison.correctness import one_line
+from pytest_navigator.comparison.tolerances import coarsest
 from pytest_navigator.comparison.tolerances import judged_by_user
 from pytest_navigator.errors import InferenceError
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import SourceError
-from pytest_navigator.isolation import messages
+from pytest_navigator.isolation import causes
 from pytest_navigator.samples.structure import difference
 from pytest_navigator.samples.structure import flatten_output
 from pytest_navigator.samples.structure import unflatten_call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
     from collections.abc import Sequence
 
     from pytest_navigator.comparison.tolerances import Comparisons
     from pytest_navigator.comparison.tolerances import Function
     from pytest_navigator.comparison.tolerances import Rule
+    from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
+    from pytest_navigator.samples.structure import Call
 
 Arrays = dict[str, np.ndarray]
 T = TypeVar("T")
@@ -37,10 +48,28 @@ T = TypeVar("T")
 AT_BATCH_1 = " at batch 1"
 """Ends the place of an inference on the first row of a sample."""
 
+OWN_CALL = (
+    "; this call, on the first row of a sample, is a check of ours: where the model takes no batch of 1, say that "
+    "nothing is to be cut into rows, NavConfig(batch_dim=None)"
+)
 ROW_HINT = (
     "; an input that has no batch is to be named: NavConfig(unbatched=[...]); where one has it on another axis than "
     "the others: NavConfig(batch_dim=None)"
 )
+ROW_HINT_YAML = (
+    "; an input that has no batch is to be named in --nav-config, unbatched: [...]; where one has it on another axis "
+    "than the others, batch_dim: null"
+)
+
+TOO_MANY = (
+    "; a tuple or list is the positional arguments, {} here: leave out what the model does not take "
+    "(return [x for x, label in loader] leaves out a label), or put it into pytest_navigator.Call(...)"
+)
+
+DRAWS = "switch off what is random in it (dropout, sampling), "
+KEEPS = "it draws no random numbers: it keeps something from one call to the next, which forward has to start anew, "
+UNKNOWN = "switch off what is random in it, or what it keeps from one call to the next, "
+"""What a model may do whose output changes from call to call."""
 
 
 class SourceModel:
@@ -52,11 +81,18 @@ class SourceModel:
         tree: structure of the call.
         names: of the outputs as they are configured; None: from the structure.
         comparisons: as they are configured.
+        row_hint: what to say where the first row alone does not work.
     """
 
     def __init__(
-        self, source: Source, tree: JSON, names: Sequence[str] | None, comparisons: Comparisons = None
+        self,
+        source: Source,
+        tree: JSON,
+        names: Sequence[str] | None,
+        comparisons: Comparisons = None,
+        row_hint: str = ROW_HINT,
     ) -> None:
+        self.row_hint = row_hint
         self.source = source
         self.input_tree = tree
         self.names = names
@@ -75,16 +111,41 @@ class SourceModel:
                 _check_finite(name, array, place)
         return outputs
 
-    def _run(self, arrays: Mapping[str, np.ndarray], place: str) -> Arrays:
+    def watched(self, arrays: Mapping[str, np.ndarray], outputs: Arrays) -> dict[str, Computed]:
+        """Return what each output is computed in, by another inference on the same arrays.
+
+        Where nothing tells (a framework without graphs, an operation that cannot be followed): the coarser of the
+        lowest precision in the model and the output's own type.
+        """
+        lowest = self.source.precision()
+        known = {name: Computed(coarsest(lowest, precision_of(str(a.dtype)))) for name, a in outputs.items()}
+        with suppress(Exception):  # of whatever is followed: the model itself has just run
+            known |= {name: found for name, found in self._followed(arrays).items() if name in known}
+        return known
+
+    def _followed(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Computed]:
+        call = self._call(arrays)
+        if (watched := self.source.watched(call.args, call.kwargs)) is None:
+            return {}
+        value, tell = watched
+        _, texts = flatten_output(
+            value, self.names, cast("Framework", Told(self.source.framework, tell)), taken=arrays.keys()
+        )
+        return {name: read(str(text)) for name, text in texts.items()}
+
+    def _call(self, arrays: Mapping[str, np.ndarray]) -> Call:
         framework, device = self.source.framework, self.source.device()
-        call = unflatten_call(self.input_tree, {n: framework.from_numpy(a, device) for n, a in arrays.items()})
+        return unflatten_call(self.input_tree, {n: framework.from_numpy(a, device) for n, a in arrays.items()})
+
+    def _run(self, arrays: Mapping[str, np.ndarray], place: str) -> Arrays:
+        framework, call = self.source.framework, self._call(arrays)
         try:
             raw = self.source.call(call.args, call.kwargs)
         except SourceError as error:
             raise SourceError(f"{place}: {error}") from None
         except Exception as error:
-            text = str(error) if isinstance(error, NavigatorError) else messages.one_line(error)
-            hint = self._hint(error, len(call.args)) or _row_hint(arrays, place)
+            text = str(error) if isinstance(error, NavigatorError) else causes.one_line(error)
+            hint = self._hint(error, call, text) or self._row_hint(arrays, place)
             raise InferenceError(f"the model raised on {place}: {text}{hint}") from error
         tree, outputs = flatten_output(raw, self.names, framework, taken=arrays.keys())
         if self.tree is None:
@@ -93,14 +154,55 @@ class SourceModel:
             raise SourceError(f"the model's output has another structure on {place}: {other}")
         return outputs
 
-    def _hint(self, error: Exception, given: int) -> str:
-        """Say what may be wrong with a sample of more values than the model takes: (x, y) of a training loader."""
-        if not isinstance(error, TypeError) or given <= len(self.source.parameter_names()):
+    def _row_hint(self, arrays: Mapping[str, np.ndarray], place: str) -> str:
+        """Say what may be wrong if it is the first row alone that does not work."""
+        if not place.endswith(AT_BATCH_1):
             return ""
-        return (
-            f"; a tuple or list is the positional arguments, {given} here: leave out what the model does not take "
-            "(return [x for x, label in loader] leaves out a label), or put it into pytest_navigator.Call(...)"
-        )
+        if len(arrays) > 1:
+            return self.row_hint
+        return OWN_CALL if self.row_hint == ROW_HINT else ""
+
+    def _hint(self, error: Exception, call: Call, text: str) -> str:
+        """Say what may be wrong with a sample that is called in another way than the model takes it."""
+        names = self.source.parameter_names()
+        if hint := _keyword_hint(text, call, names):
+            return hint
+        return TOO_MANY.format(len(call.args)) if isinstance(error, TypeError) and len(call.args) > len(names) else ""
+
+
+def _keyword_hint(text: str, call: Call, names: Sequence[str]) -> str:
+    """Say what a dict in a sample stands for, where the model has no parameter of a key."""
+    refused = re.search(r"keyword argument '?(\w+)", text)
+    if not refused or refused[1] not in call.kwargs or refused[1] in names:
+        return ""
+    unknown = ", ".join(repr(key) for key in call.kwargs if key not in names)
+    taken = f"those of the model ({', '.join(names)})" if names else "those that the model has"
+    own = "sample" if not call.args else f"{'..., ' * len(call.args)}the_dict"
+    return (
+        f"; a dict in a sample is keyword arguments, and no parameter is called {unknown}: use {taken} as keys, or, "
+        f"where the model takes the dict itself, let the loader give pytest_navigator.Call({own})"
+    )
+
+
+class Told:
+    """Takes what arrays were computed in, as text, for the arrays.
+
+    Args:
+        framework: tells its arrays from other values.
+        tell: what an array, or what stands in its place, was computed in.
+    """
+
+    def __init__(self, framework: Framework, tell: Callable[[Any], Computed]) -> None:
+        self._framework = framework
+        self._tell = tell
+
+    def is_array(self, value: object) -> bool:
+        """Whether a leaf is an array, or stands in the place of one."""
+        return isinstance(value, Computed) or self._framework.is_array(value)
+
+    def to_numpy(self, array: object) -> np.ndarray:
+        """Return the text."""
+        return np.array(self._tell(array).text)
 
 
 @dataclass
@@ -130,32 +232,33 @@ class Repetition:
         """Return what must not differ from call to call."""
         return {name: value for name, value in outputs.items() if name not in self.unchecked}
 
-    def add(self, sample: int, first: Arrays, second: Arrays) -> None:
+    def add(self, sample: int, first: Arrays, second: Arrays, why: Callable[[], str] = lambda: UNKNOWN) -> None:
         """Compare two runs on one sample.
+
+        Args:
+            why: what a model does whose outputs differ: DRAWS, KEEPS or UNKNOWN.
 
         Raises:
             SourceError: they differ by more than the rules allow.
         """
+        if problem := self.problem(sample, first, second):
+            raise SourceError(
+                f"the model's output changes from call to call: {problem}; {why()}or declare the output "
+                "nav.unchecked(reason)"
+            )
+
+    def problem(self, sample: int, first: Arrays, second: Arrays) -> str:
+        """Return how two runs on one sample differ by more than the rules allow; "" if they do not."""
         first, second = self.checked(first), self.checked(second)
         self.comparison.add(sample, "batch", first, second)
         self.bitwise &= all(
             np.array_equal(first[name], array, equal_nan=array.dtype.kind in "fc") for name, array in second.items()
         )
-        if problem := one_line(self.comparison.reports()) or self._judged(sample, first, second):
-            raise SourceError(
-                f"the model's output changes from call to call: {problem}; switch off what is random in it "
-                "(dropout, sampling), or declare the output nav.unchecked(reason)"
-            )
+        return one_line(self.comparison.reports()) or self._judged(sample, first, second)
 
     def _judged(self, sample: int, first: Arrays, second: Arrays) -> str:
         verdicts = ((name, judge(function, first[name], second[name])) for name, function in self.functions.items())
         return next((f"{name}: {problem} (sample {sample})" for name, problem in verdicts if problem), "")
-
-
-def _row_hint(arrays: Mapping[str, np.ndarray], place: str) -> str:
-    """Say what may be wrong if it is the first row alone that does not work."""
-    several = place.endswith(AT_BATCH_1) and len(arrays) > 1
-    return ROW_HINT if several else ""
 
 
 def _check_finite(name: str, array: np.ndarray, place: str) -> None:

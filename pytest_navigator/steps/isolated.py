@@ -111,6 +111,14 @@ def observe(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[JSON, dict[s
     return flatten_output(_OPEN[handle].structured(arrays), None, FileFramework())
 
 
+def watch(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[JSON, dict[str, np.ndarray]]:
+    """Tell what the outputs of an open runner are computed in, as text, in their places; nothing where it cannot."""
+    from pytest_navigator.frameworks.files import FileFramework
+
+    found = _OPEN[handle].watched(arrays) if handle in _OPEN else None
+    return (None, {}) if found is None else flatten_output(found, None, FileFramework())
+
+
 def close_runner(handle: str) -> None:
     """Free a runner that `open_runner` holds, unless it went with its process."""
     if handle in _OPEN:

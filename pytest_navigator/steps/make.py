@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import time
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.collecting.live import live_section
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import frozen
+from pytest_navigator.formats.ways import first_that_makes
 from pytest_navigator.isolation.importing import path_of
 from pytest_navigator.samples.described import foreign
 from pytest_navigator.samples.npz import load_npz
@@ -20,11 +24,18 @@ from pytest_navigator.workspace import digest_of
 from pytest_navigator.workspace import files_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from pytest_navigator.formats.ways import Way
+    from pytest_navigator.formats.ways import Ways
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Variant
     from pytest_navigator.steps.context import Context
+
+DECLINED = "declined"
+"""In the data of an artifact that another way than the first one made: why those before it did not, by engine."""
 
 
 def export(context: Context) -> Result:
@@ -34,32 +45,71 @@ def export(context: Context) -> Result:
     context.run.warm_up(module for runner in form.runners for module in runner.imports)
     source, signature = context.live.source(), context.folder.signature
     example = load_npz(context.folder.path / profiling_batch(context.folder), signature.inputs)
-    clear(context)
-    write_making(context)
-    with live_section(context.log, context.limit), source.preserved():
-        data = form.export(source, example, signature, context.variant, context.artifact())
-    write_making(context, data)
-    return _proven(context, data)
+
+    def make(way: Context) -> dict[str, JSON]:
+        with live_section(way.log, way.limit), source.preserved():
+            return form.export(source, example, signature, way.variant, way.artifact())
+
+    return _made(context, make)
 
 
 def convert(context: Context) -> Result:
     """Convert the parent's artifact, in the child."""
     form = context.run.registry.format(context.variant.format)
     context.require(*form.requires_for(context.suite.matrix.framework))
-    clear(context)
-    write_making(context)
     assert context.variant.parent is not None
     _check_sendable(context.variant)
-    data = context.isolated(
-        "convert",
-        folder=context.folder.path,
-        variant=context.variant,
-        parent=context.suite.matrix.variants[context.variant.parent],
-        format=path_of(type(form)),
-        example=profiling_batch(context.folder),
-        loader=loader_record(context),
-    )
-    return _proven(context, data)
+
+    def make(way: Context) -> dict[str, JSON]:
+        data: dict[str, JSON] = way.isolated(
+            "convert",
+            folder=way.folder.path,
+            variant=way.variant,
+            parent=way.suite.matrix.variants[way.variant.parent or ""],
+            format=path_of(type(form)),
+            example=profiling_batch(way.folder),
+            loader=loader_record(way),
+        )
+        return data
+
+    return _made(context, make)
+
+
+def _made(context: Context, make: Callable[[Context], dict[str, JSON]]) -> Result:
+    """Make the artifact by the first way that can, and see that it loads; the limit of the step is one for all."""
+    form = context.run.registry.format(context.variant.format)
+    ways, begin = form.ways(context.variant, context.suite.matrix.framework), time.monotonic()
+
+    def attempt(way: Way) -> Result:
+        own = replace(context, way=way, spent=time.monotonic() - begin)
+        clear(own)
+        write_making(own)
+        with _logged(own, ways):
+            data = make(own)
+            write_making(own, data)
+            return _proven(own, data)
+
+    try:
+        made = first_that_makes(ways, attempt)
+    except StepFailed:
+        write_making(replace(context, way=ways.tried[0]))
+        raise
+    if not made.declined:
+        return made.value
+    data = {**made.value.data, "engine": made.engine, DECLINED: made.declined}
+    return replace(made.value, data=data, message="; ".join(filter(None, (made.note, made.value.message))))
+
+
+@contextmanager
+def _logged(context: Context, ways: Ways) -> Iterator[None]:
+    """Write into the log why a way did not make the artifact, before the next one begins."""
+    try:
+        yield
+    except StepFailed as error:
+        if context.way != ways.tried[-1]:
+            with context.log.open("a") as log:
+                log.write(f"{context.step.id} by {context.way.engine}: {error.message}\n{error.detail}\n")
+        raise
 
 
 def _check_sendable(variant: Variant) -> None:

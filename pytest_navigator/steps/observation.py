@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_navigator.collecting.live import digest_of_arrays
+from pytest_navigator.collecting.live import seeded
+from pytest_navigator.comparison.computed import moved
 from pytest_navigator.errors import SourceError
+from pytest_navigator.files.description import misdeclared
+from pytest_navigator.files.description import named
 from pytest_navigator.files.description import widened
+from pytest_navigator.files.source import FileSource
 from pytest_navigator.records import Case
 from pytest_navigator.records import Signature
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.npz import npz_name
 from pytest_navigator.samples.npz import save_npz
-from pytest_navigator.samples.reading import batch_size
 from pytest_navigator.samples.signatures import Run
 from pytest_navigator.samples.signatures import check_output_axes
 from pytest_navigator.samples.signatures import infer_inputs
@@ -28,12 +32,18 @@ from pytest_navigator.samples.signatures import with_constant_batch
 from pytest_navigator.steps.correctness import functions_of
 from pytest_navigator.steps.correctness import rules_of
 from pytest_navigator.steps.inference import AT_BATCH_1
+from pytest_navigator.steps.inference import DRAWS
+from pytest_navigator.steps.inference import KEEPS
+from pytest_navigator.steps.inference import ROW_HINT
+from pytest_navigator.steps.inference import ROW_HINT_YAML
+from pytest_navigator.steps.inference import UNKNOWN
 from pytest_navigator.steps.inference import Repetition
 from pytest_navigator.steps.inference import SourceModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import Description
@@ -58,11 +68,13 @@ class Observation:
         sizes: their batch sizes, None without a batch axis.
         bytes: of their inputs and outputs.
         repetition: how second runs compared, on the samples with extreme shapes.
+        computed: what each output is computed in, on the same samples.
         only_batch_1: why the model, whose loader has batches of 1 only, takes no others; "" if it does.
     """
 
     repetition: Repetition
     only_batch_1: str = ""
+    computed: Mapping[str, Computed]
 
     def __init__(
         self, context: Context, source: Source, samples: Samples, config: NavConfig, own: Description | None
@@ -75,7 +87,8 @@ class Observation:
         self._own = own
         self._root = context.folder.path
         self._inputs = infer_inputs(samples, config.batch_dim, config.dynamic_axes, config.unbatched)
-        self._model = SourceModel(source, samples.tree, config.output_names, config.comparisons)
+        hint = ROW_HINT_YAML if context.run.file_config.path else ROW_HINT
+        self._model = SourceModel(source, samples.tree, config.output_names, config.comparisons, hint)
         self._count = max(samples.kept) + 1
         self._digests: dict[int, str] = {}
         self._runs: list[Run] = []
@@ -105,10 +118,16 @@ class Observation:
         check_output_axes(self._config.dynamic_axes, self._inputs, outputs)
         framework, trees = self._model.source.framework, (self._model.input_tree, self._model.tree)
         arrays, dim = framework.array_type or framework.name, self._config.batch_dim
-        inputs, outputs = self._inputs, widened(outputs, self._own)
+        inputs, outputs = self._inputs, widened(outputs, self._own and named(self._own, self._config))
         if self.only_batch_1:
             inputs, outputs = with_constant_batch(inputs, dim), with_constant_batch(outputs, dim)
         return Signature(inputs, outputs, *trees, dim, arrays)
+
+    @property
+    def misdeclared(self) -> list[str]:
+        """What the model file declares of its outputs and does not keep."""
+        outputs = infer_outputs(self._runs, self._inputs, self._config.batch_dim)
+        return misdeclared(outputs, named(self._own, self._config)) if self._own else []
 
     @property
     def digest(self) -> str:
@@ -129,13 +148,19 @@ class Observation:
         if index not in self.samples.conversion and sum(self.bytes.values()) + size > limit:
             return False
         self.bytes[index] = size
-        self.sizes[index] = batch_size(arrays, self._config.batch_dim, self._config.unbatched)
+        self.sizes[index] = self._batch_size(arrays)
         self._note(f"sample {index}", self.sizes[index], arrays, outputs)
         self._save("", self.file(index), arrays, outputs)
         if self._has_row(index):
             self._add_row(index, arrays)
         self._repeat(index, arrays, outputs)
         return True
+
+    def _batch_size(self, arrays: Arrays) -> int | None:
+        """Return the size of the batch; None where no input has one."""
+        dim = self._config.batch_dim
+        batched = (arrays[spec.name].shape for spec in self._inputs if spec.batched)
+        return None if dim is None else next((shape[dim] for shape in batched), None)
 
     def _add_row(self, index: int, arrays: Arrays) -> None:
         first = row(arrays, self._inputs, self._config.batch_dim)
@@ -145,7 +170,7 @@ class Observation:
 
     def _only_batch_1(self) -> str:
         """Ask for a batch of 2 if the loader has none: exporters need one where the batch axis is to be dynamic."""
-        if set(self.sizes.values()) != {1} or self._config.dynamic_axes:
+        if not set(self.sizes.values()) <= {0, 1} or self._config.dynamic_axes:
             return ""
         arrays = self.samples.kept[self.samples.profiling]
         try:
@@ -156,18 +181,33 @@ class Observation:
 
     def _repeat(self, index: int, arrays: Arrays, outputs: Arrays) -> None:
         if not self._digests:
+            self.computed = self._model.watched(arrays, outputs)
             self.repetition = self._first_repetition()
         if index in self.samples.conversion:
-            self.repetition.add(index, outputs, self._model(arrays, f"sample {index}, second run"))
+            found = self._model.watched(arrays, outputs)
+            self.computed = {name: moved((own, found[name])) for name, own in self.computed.items()}
+            again = self._model(arrays, f"sample {index}, second run")
+            self.repetition.add(index, outputs, again, lambda: self._why_it_changes(arrays))
         places = {"in": arrays, "out": self.repetition.checked(outputs)}
         self._digests[index] = digest_of_arrays({f"{p} {n}": a for p, of in places.items() for n, a in of.items()})
 
+    def _why_it_changes(self, arrays: Arrays) -> str:
+        """Run the model twice from the same random state: what draws random numbers gives the same then."""
+        framework, found = self._model.source.framework, []
+        for turn in ("third", "fourth"):
+            with seeded(0, [framework]):
+                found.append(self._model(arrays, f"a sample's {turn} run"))
+        same = all(np.array_equal(array, found[1][name]) for name, array in found[0].items())
+        if same:
+            return DRAWS
+        return UNKNOWN if isinstance(self._model.source, FileSource) else KEEPS
+
     def _first_repetition(self) -> Repetition:
         """Find the rules of the outputs: a tolerance for one that does not exist is found now, not after an export."""
-        context, signature, source = self._context, self.signature, self._model.source
+        context, signature = self._context, self.signature
         for key, _ in context.suite.matrix.cells:
             rules_of(context, context.suite.matrix.variants[key], signature)
-        rules = rules_of(context, context.variant, signature, source.precision())
+        rules = rules_of(context, context.variant, signature, self.computed)
         return Repetition(rules, functions_of(context, context.variant, signature))
 
     def _note(self, place: str, batch: int | None, inputs: Arrays, outputs: Arrays) -> None:
@@ -179,7 +219,7 @@ class Observation:
         chosen["profiling"] = (self.samples.profiling,)
         signature, rows = self.signature, dict[int, Case]()
         for folder, indices in chosen.items():
-            for n, index in enumerate(indices):
+            for n, index in enumerate(i for i in indices if self.sizes[i] != 0):
                 name = f"{folder}/{npz_name(n, len(indices))}"
                 self._save_row(index, name, signature)
                 rows.setdefault(index, Case(index, "row", *_paths(name), 1))
@@ -187,8 +227,8 @@ class Observation:
         return [*batches, *(case for i, case in rows.items() if self._has_row(i))]
 
     def _has_row(self, index: int) -> bool:
-        """Whether the first row is another sample than the batch."""
-        return self.sizes[index] not in (None, 1)
+        """Whether the first row is another sample than the batch; an empty batch has none."""
+        return self.sizes[index] not in (None, 0, 1)
 
     def _save_row(self, index: int, name: str, signature: Signature) -> None:
         for top, specs in zip(FOLDERS, (signature.inputs, signature.outputs), strict=True):

@@ -10,10 +10,10 @@ from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.devices.memory import PeakMemory
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.package.results import profile_result
+from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.profiling.machine import peak
 from pytest_navigator.profiling.machine import reset_peak
 from pytest_navigator.profiling.measuring import batch_of
-from pytest_navigator.profiling.measuring import caveat
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
@@ -35,8 +35,8 @@ def run(context: Context) -> Result:
     source = context.folder.record("source")
     assert source is not None
     largest = source.data["max_batch_size"]
-    if context.step.batch == "batchmax" and largest == 1:
-        raise NotApplicable("the loader's largest batch is 1, which batch1 measures")
+    if context.step.batch == "batchmax" and largest in (0, 1):
+        raise NotApplicable(f"the loader's largest batch is {largest}; batch1 measures one")
     if largest is None and batch_of(context.step.batch, largest) is not None:
         raise NotApplicable("the inputs cannot be cut into rows of a batch; batchmax times the largest sample as it is")
     _check_fixed(context, source.data.get("fixed_batch"))

@@ -89,11 +89,11 @@ def _write(context: Context, texts: Callable[[str], Texts]) -> None:
     try:
         found = texts(name)
     except (NoScript, NavigatorError) as error:
-        with context.log.open("a") as log:
+        with context.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(f"no script reproduces {context.step.id}: {error}\n")
         return
     for suffix, text in found.items():
-        write_atomically(context.folder.path / f"{name}{suffix}", text.encode())
+        write_atomically(context.folder.path / f"{name}{suffix}", text.encode(errors="backslashreplace"))
 
 
 def _subject(context: Context, data: dict[str, JSON], sample: str = "") -> Subject:

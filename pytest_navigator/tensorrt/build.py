@@ -38,7 +38,7 @@ def run(arguments: Sequence[str], backend: str, folder: Path) -> None:
         command,
         cwd=folder,
         env=environment,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

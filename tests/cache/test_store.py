@@ -39,6 +39,10 @@ def files(tmp_path: Path) -> dict[str, Path]:
     return {name: tmp_path / "made" / name for name in made}
 
 
+def entries(cache: Store) -> list[str]:
+    return sorted(path.name for path in cache.root.iterdir() if path.name != ".gitignore")
+
+
 def taken(cache: Store, target: Path) -> dict[str, bytes]:
     entry = cache.read(NAME)
     assert entry is not None
@@ -52,7 +56,7 @@ def test_what_goes_in_comes_out_and_no_link_with_it(cache, files, tmp_path, warn
     assert cache.read(NAME).record == {"outcome": 1}
     assert taken(cache, tmp_path / "out") == {name: path.read_bytes() for name, path in files.items()}
     assert not any(path.is_symlink() for path in (cache.root / NAME).rglob("*"))
-    assert [path.name for path in cache.root.iterdir()] == [NAME]
+    assert entries(cache) == [NAME]
     assert warnings == []
 
 
@@ -60,7 +64,7 @@ def test_the_first_of_two_writers_wins_and_nobody_is_warned(cache, files, warnin
     cache.add(NAME, {"writer": 1}, files)
     cache.add(NAME, {"writer": 2}, files)
     assert cache.read(NAME).record == {"writer": 1}
-    assert [path.name for path in cache.root.iterdir()] == [NAME]
+    assert entries(cache) == [NAME]
     assert warnings == []
 
 
@@ -82,7 +86,7 @@ def test_a_description_that_is_none_is_no_entry(cache, files, warnings, content)
     (cache.root / NAME / "entry.json").write_bytes(content)
     assert cache.read(NAME) is None
     assert warnings == [f"{cache.root / NAME} is damaged: it was not used"]
-    assert list(cache.root.iterdir()) == []
+    assert entries(cache) == []
 
 
 @pytest.mark.parametrize("kind", ["file", "empty folder", "dangling link"])
@@ -121,7 +125,7 @@ def test_an_entry_that_somebody_prunes_meanwhile_is_not_taken(cache, files, tmp_
 
 def test_a_file_that_is_gone_is_no_entry_and_leaves_nothing(cache, files, warnings):
     cache.add(NAME, {}, {**files, "gone": files["model.plan"].with_name("gone")})
-    assert list(cache.root.iterdir()) == []
+    assert entries(cache) == []
     assert warnings == [f"nothing can be added to {cache.root} (No such file or directory); the run went on without"]
 
 

@@ -26,7 +26,7 @@ def artifact(tmp_path: Path) -> Path:
 
 def file(path: Path, content: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     return path
 
 
@@ -46,7 +46,7 @@ def test_the_next_run_replaces_what_an_earlier_one_wrote(artifact: Path, tmp_pat
     delivery.deliver(artifact, target)
     assert target.read_text() == "first"
 
-    artifact.write_text("second")
+    artifact.write_text("second", encoding="utf-8")
     check(target)
     delivery.deliver(artifact, target)
 

@@ -164,7 +164,7 @@ def test_every_form_of_a_value_is_taken(written: Read, key: str, forms: list[Any
         ({"atol": {"x": -1}}, "atol: x: -1 is no tolerance"),
         ({"atol": ["1e-5", "1e-4"]}, "atol: the one without a name comes twice"),
         ({"rtol": [[1]]}, "rtol: [[1]]: a number, name=number, or a mapping"),
-        ({"min_shapes": {"x": [1, 0]}}, "min_shapes: x: [1, 0] is no shape of whole numbers from 1 on"),
+        ({"min_shapes": {"x": [1, -1]}}, "min_shapes: x: [1, -1] is no shape of whole numbers from 0 on"),
         ({"max_shapes": "x=1,-1"}, "max_shapes: x: '1,-1' is no shape"),
         ({"opt_shapes": "1,3"}, "opt_shapes: '1,3' is for no input"),
         ({"value_ranges": {"x": [1, 0]}}, "value_ranges: x: [1, 0] is no range"),

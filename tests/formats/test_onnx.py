@@ -171,19 +171,20 @@ def test_a_bfloat16_model_is_exported_with_its_types(tmp_path: Path) -> None:
 
 def test_a_fixed_batch_is_a_failure_of_the_export(tmp_path: Path) -> None:
     with pytest.raises(StepFailed, match=r"^torch.onnx.export: the model fixes batch to 2 "):
-        exported(torch_models.baked(), tmp_path)
+        exported(torch_models.baked(), tmp_path, export_engine=DYNAMO)
 
 
 @pytest.mark.parametrize("layer", [torch.nn.GRU, torch.nn.LSTM])
-def test_an_axis_that_dynamo_fixes_is_a_failure_that_says_which_exporter_may_take_it(
+def test_an_axis_that_dynamo_fixes_is_dynamic_by_the_other_exporter(
     layer: type[torch.nn.RNNBase], tmp_path: Path
 ) -> None:
     subject = torch_models.recurrent(layer)
     with pytest.raises(
-        StepFailed, match=r"fixes length to 5 .* OnnxConfig\(export_engine=OnnxTraceExportConfig\(\)\)$"
+        StepFailed, match=r"fixes length to 5 .*; not tried, .*: OnnxConfig\(export_engine=OnnxTraceExportConfig\(\)\)"
     ):
-        exported(subject, tmp_path)
-    runner, _ = exported(subject, tmp_path, export_engine=OnnxTraceExportConfig())
+        exported(subject, tmp_path, export_engine=DYNAMO)
+    runner, data = exported(subject, tmp_path)
+    assert data["engine"] == "trace"
     subject.check(runner)
 
 
@@ -198,16 +199,17 @@ def test_an_axis_that_is_fixed_in_a_file_is_found(tmp_path: Path) -> None:
         exported(subject, tmp_path, model_path=tmp_path / "fixed.onnx")
 
 
-def test_a_branch_fails_with_dynamo_and_survives_the_extended_conversion(tmp_path: Path) -> None:
+def test_a_branch_fails_with_dynamo_is_not_traced_and_survives_scripting(tmp_path: Path) -> None:
     subject = torch_models.branching()
     with pytest.raises(StepFailed, match=r"branches on the values of a tensor .*if x.sum\(\) > 0:\)") as failed:
-        exported(subject, tmp_path)
+        exported(subject, tmp_path, export_engine=DYNAMO)
     assert "Traceback" in failed.value.detail
-    runner, data = exported(subject, tmp_path, onnx_extended_conversion=True, index=1)
-    assert data["engine"] == "script"
-    with runner:
-        subject.check_sample(runner, subject.sample(3))
-        subject.check_sample(runner, -subject.sample(3))
+    for options in ({"onnx_extended_conversion": True, "index": 1}, {}):
+        runner, data = exported(subject, tmp_path, **options)
+        assert data["engine"] == "script"
+        with runner:
+            subject.check_sample(runner, subject.sample(3))
+            subject.check_sample(runner, -subject.sample(3))
 
 
 def test_a_ready_file_is_taken_as_it_is(tmp_path: Path) -> None:

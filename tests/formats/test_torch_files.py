@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 import pytest
+import torch
 import torch_models
 
 from pytest_navigator.errors import StepFailed
@@ -16,6 +17,9 @@ from pytest_navigator.formats.onnx import OnnxFormat
 from pytest_navigator.formats.onnx_config import OnnxConfig
 from pytest_navigator.formats.torchscript import TorchScriptConfig
 from pytest_navigator.formats.torchscript import TorchScriptFormat
+from pytest_navigator.formats.ways import Way
+from pytest_navigator.formats.ways import chosen
+from pytest_navigator.formats.ways import first_that_makes
 from pytest_navigator.runners.onnx import OnnxCPU
 
 if TYPE_CHECKING:
@@ -34,13 +38,22 @@ PROGRAM = TorchExportedProgramFormat(), TorchExportConfig()
 def converted(subject: Subject, made: tuple[Format, Any], path: Path, **options: Any) -> tuple[OnnxCPU, Any]:
     """Export a file, then convert it as a file that is itself the source."""
     form, config = made
-    subject.export(form, config, path)
-    parent = form.as_source(config)
+    variant, _ = subject.export(form, config, path)
+    return turned(subject, form, path / variant.file, **options)
+
+
+def turned(subject: Subject, form: Format, file: Path, **options: Any) -> tuple[OnnxCPU, Any]:
+    """Convert a file by the first way that can."""
+    parent = form.as_source(form.config())
     variant = OnnxFormat().variants(OnnxConfig(**options), [parent])[0]
-    file = path / variant.file
-    data = OnnxFormat().convert(path / parent.file, LoaderData(subject.example), subject.signature, variant, file)
     assert variant.parent == parent.key == form.name
-    return OnnxCPU(file, subject.signature, variant.parameters), data
+
+    def attempt(way: Way) -> Any:
+        asked, data = chosen(variant, way), LoaderData(subject.example)
+        return OnnxFormat().convert(file, data, subject.signature, asked, file.with_name(variant.file))
+
+    data = first_that_makes(OnnxFormat().ways(variant, form.name), attempt).value
+    return OnnxCPU(file.with_name(variant.file), subject.signature, variant.parameters), data
 
 
 @pytest.mark.parametrize(
@@ -59,10 +72,20 @@ def test_a_file_of_torch_gives_the_same_from_onnx(
     subject.check(runner)
 
 
-def test_an_opset_that_the_exporter_does_not_deliver_is_said(tmp_path: Path) -> None:
+def test_an_opset_that_dynamo_does_not_deliver_comes_from_a_trace_of_the_program(tmp_path: Path) -> None:
     subject = torch_models.residual()
-    with pytest.raises(StepFailed, match="opset 16 was asked for, the converter delivered"):
-        converted(subject, PROGRAM, tmp_path, opset=16)
+    batch = ({0: torch.export.Dim("batch")},)
+    torch.export.save(
+        torch.export.export(subject.model, (subject.sample(2),), dynamic_shapes=batch), tmp_path / "p.pt2"
+    )
+    runner, data = turned(subject, PROGRAM[0], tmp_path / "p.pt2", opset=16)
+    assert (data["engine"], data["opset"]) == ("trace", 16)
+    subject.check(runner)
+
+
+def test_an_opset_that_no_exporter_delivers_is_said_of_each(tmp_path: Path) -> None:
+    with pytest.raises(StepFailed, match=r"opset 99 .*; by trace: .*"):
+        converted(torch_models.residual(), PROGRAM, tmp_path, opset=99)
 
 
 def test_the_users_symbols_name_the_axes(tmp_path: Path) -> None:

@@ -161,6 +161,41 @@ def test_what_is_no_model_is_refused_and_the_error_says_what_is_one(model: objec
         source(model)
 
 
+def mapped(x: jax.Array, params: jax.Array) -> jax.Array:
+    return jax.numpy.tanh(x @ params)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("size", [3, 4])
+def test_the_parameters_of_a_mapped_function_are_not_mapped(size: int, *, compiled: bool) -> None:
+    function = jax.vmap(mapped, in_axes=(0, None))
+    x, params = np.ones((size, 3), np.float32), jax.numpy.ones((3, 2))
+    mine = source((jax.jit(function) if compiled else function, params))
+    assert list(mine.parameter_names()) == ["x"]
+    assert np.allclose(mine.call((x,), {}), np.tanh(x @ params))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("axes", "args", "kwargs", "remedy"),
+    [
+        (0, (np.ones((4, 3), np.float32),), {}, r"maps 'params' as well .* jax.vmap\(function, in_axes=\(0, None\)\)$"),
+        (
+            (0, None),
+            (),
+            {"x": np.ones((4, 3), np.float32)},
+            r"let the loader give tuples, \(x,\), with in_axes=\(0, None\)",
+        ),
+    ],
+)
+def test_a_mapped_function_that_maps_too_much_is_told_what_to_write(
+    axes: object, args: tuple[object, ...], kwargs: dict[str, object], remedy: str, *, compiled: bool
+) -> None:
+    function = jax.vmap(mapped, in_axes=axes)
+    with pytest.raises(SourceError, match=f"^ValueError: vmap .*; jax.vmap {'maps' if kwargs else ''}.*{remedy}"):
+        source((jax.jit(function) if compiled else function, jax.numpy.ones((3, 2)))).call(args, kwargs)
+
+
 def test_a_linen_module_without_its_variables_is_refused() -> None:
     from flax import linen
 

@@ -117,12 +117,18 @@ def test_extract_takes_formats_folders_files_and_patterns(
     assert sorted(path.relative_to(tmp_path / "here").as_posix() for path in found) == expected
 
 
-def test_extract_without_names_takes_everything(package: Path, tmp_path: Path) -> None:
+def test_extract_without_names_takes_everything_but_the_log_of_what_could_not_be_made(
+    package: Path, tmp_path: Path
+) -> None:
     command("extract", package, "-o", tmp_path / "here")
 
     with zipfile.ZipFile(package) as archive:
-        for name in archive.namelist():
+        names = [name for name in archive.namelist() if not name.startswith("torchscript-script/")]
+        for name in names:
             assert (tmp_path / "here" / name).read_bytes() == archive.read(name)
+    assert not (tmp_path / "here" / "torchscript-script").exists()
+    command("extract", package, "torchscript-script", "-o", tmp_path / "here")
+    assert (tmp_path / "here" / "torchscript-script" / "format.log").exists()
 
 
 def test_extract_fills_a_folder_with_the_packages_name_and_not_the_current_one(

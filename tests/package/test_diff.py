@@ -58,12 +58,12 @@ def test_every_difference_is_a_line(packages: tuple[Path, Path]) -> None:
         "signature: output output__0: float32[-1, 7] -> float16[-1, 7]",
         "format lost: torchscript-trace",
         "format gained: torchscript-script",
-        "outcome: export.torchscript-script: xfailed -> passed",
+        "outcome: export.torchscript-script: xfailed -> passed (better)",
         "outcome: export.torchscript-trace: passed -> failed",
-        "outcome: correctness.onnx.OnnxCPU: failed -> passed",
+        "outcome: correctness.onnx.OnnxCPU: failed -> passed (better)",
         "tolerance: onnx OnnxCPU output__0: 0.2 -> 0.3",
         "latency: torch TorchCPU batch1: 1 ms -> 1.5 ms (+50%)",
-        "size: onnx: 1300 B -> 650 B (-50%)",
+        "size: onnx: 1300 B -> 650 B (-50%) (better)",
         "environment: python_packages.torch: 2.12.0 -> 2.13.0",
         "environment: gpu.name: - -> H200",
     ]
@@ -80,8 +80,9 @@ def test_the_differences_as_json(packages: tuple[Path, Path]) -> None:
     found = command("diff", *packages, "--json")
 
     assert found.code == 1
-    assert {"topic": "size", "subject": "onnx", "before": 1300, "after": 650} in json.loads(found.out)
-    assert {"topic": "format", "subject": "torchscript-trace", "before": "made", "after": None} in json.loads(found.out)
+    size = {"topic": "size", "subject": "onnx", "before": 1300, "after": 650, "verdict": "better"}
+    lost = {"topic": "format", "subject": "torchscript-trace", "before": "made", "after": None, "verdict": "different"}
+    assert [each for each in json.loads(found.out) if each in (size, lost)] == [lost, size]
 
 
 def test_a_topic_is_left_out_and_the_latency_threshold_is_chosen(packages: tuple[Path, Path]) -> None:
@@ -96,3 +97,43 @@ def test_a_topic_is_left_out_and_the_latency_threshold_is_chosen(packages: tuple
 @pytest.mark.parametrize("arguments", [["--latency=-1"], ["--latency=nan"], ["--latency=x"], ["--ignore=sizes"]])
 def test_a_wrong_option_is_an_error(packages: tuple[Path, Path], arguments: list[str]) -> None:
     assert command("diff", *packages, *arguments).code == 2
+
+
+@pytest.fixture
+def timed(workspace: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """Write a package of the same model with one other latency."""
+
+    folder = workspace()
+
+    def write(name: str, p50: float, **more: object) -> Path:
+        for number, outcome in enumerate(outcomes()):
+            if outcome.id == "profile.torch.TorchCPU.batch1":
+                found = profile("torch", "TorchCPU", "batch1", p50, 1000 / p50)
+                outcome = replace(found, data={"result": {**found.data["result"], **more}})
+            save(folder / ".steps" / f"{outcome.id}.{number}.json", outcome)
+        return pack(folder, tmp_path / f"{name}.nav", **MADE)
+
+    return write
+
+
+DISTURBED = ({"stability": "unstable"}, {"stability": "short"}, {"contention": 0.9})
+
+
+@pytest.mark.parametrize("more", DISTURBED, ids=str)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_disturbed_latency_is_not_compared(timed: Callable[..., Path], more: dict[str, object], turned: bool) -> None:
+    quiet, noisy = timed("quiet", 1.0), timed("noisy", 1235.12, **more)
+
+    found = command("diff", *((noisy, quiet) if turned else (quiet, noisy)))
+
+    change = "1235 ms -> 1 ms" if turned else "1 ms -> 1235 ms"
+    assert found.out == f"latency: torch TorchCPU batch1: {change}: disturbed, not compared\n"
+    assert found.code == 0
+
+
+def test_a_slower_model_fails_and_a_faster_one_does_not(timed: Callable[..., Path]) -> None:
+    slow, fast = timed("slow", 2.0), timed("fast", 1.0)
+
+    assert command("diff", fast, slow).code == 1
+    better = command("diff", slow, fast)
+    assert (better.code, better.out) == (0, "latency: torch TorchCPU batch1: 2 ms -> 1 ms (-50%) (better)\n")

@@ -193,13 +193,25 @@ def test_a_step_with_two_outcomes_is_a_conflict_and_nothing_is_written(part: Par
     }
 
 
-def test_two_files_of_one_format_are_a_conflict(part: Part, tmp_path: Path) -> None:
-    def another(folder: Path) -> None:
-        (folder / "onnx" / "model.onnx").write_bytes(b"another")
-        (folder / "onnx" / "model.onnx.data").write_bytes(b"its weights")
+def another(folder: Path) -> None:
+    (folder / "onnx" / "model.onnx").write_bytes(b"another")
+    (folder / "onnx" / "model.onnx.data").write_bytes(b"its weights")
 
-    steps = [SOURCE, replace(EXPORT, digest="b" * 64), replace(ON_CPU[2], digest="b" * 64)]
-    packages = part("cpu", ON_CPU), part("other", steps, change=another)
+
+MADE_ELSE = replace(EXPORT, digest="b" * 64)
+CHECKED_ELSE = replace(ON_CPU[2], digest="b" * 64)
+WRONG_ELSE = replace(correctness("onnx", "OnnxCUDA", 0.2, Status.FAILED), digest="b" * 64)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(ON_CPU[:2], [SOURCE, MADE_ELSE]), (ON_CPU, [SOURCE, MADE_ELSE, WRONG_ELSE])],
+    ids=["none was checked", "one is wrong elsewhere"],
+)
+def test_two_files_of_one_format_are_a_conflict(
+    part: Part, tmp_path: Path, first: Sequence[Outcome], second: Sequence[Outcome]
+) -> None:
+    packages = part("cpu", first), part("other", second, change=another)
 
     ran = command("merge", *packages, "-o", "all.nav", "--keep-conflicts")
 
@@ -209,6 +221,42 @@ def test_two_files_of_one_format_are_a_conflict(part: Part, tmp_path: Path) -> N
         assert package.files()["onnx/model.onnx"] == DIGEST
         assert "onnx/model.onnx.data" not in package.files()
     assert machines(merged(tmp_path / "all.nav"))["export.onnx"] == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "taken", "why"),
+    [
+        (ON_CPU, [SOURCE, MADE_ELSE, CHECKED_ELSE], "cpu", "both were checked and are right"),
+        (ON_CPU[:2], [SOURCE, MADE_ELSE, CHECKED_ELSE], "other", "cpu did not check its own"),
+    ],
+)
+def test_of_two_files_one_that_was_checked_is_taken(
+    part: Part, tmp_path: Path, first: Sequence[Outcome], second: Sequence[Outcome], taken: str, why: str
+) -> None:
+    packages = part("cpu", first), part("other", second, change=another)
+
+    ran = command("merge", *packages, "-o", "all.nav")
+
+    left = "other" if taken == "cpu" else "cpu"
+    assert ran.code == 0
+    note = f"note: onnx: {taken} and {left} made different files: {taken}'s is taken, {why}"
+    assert note in ran.out.splitlines()
+    with open_package(tmp_path / "all.nav") as package:
+        assert (package.read("onnx/model.onnx") == b"another") == (taken == "other")
+    assert {
+        machines(merged(tmp_path / "all.nav"))[f"{s}.onnx{r}"] for s, r in (("export", ""), ("correctness", ".OnnxCPU"))
+    } == {taken}
+
+
+def test_what_was_compared_with_the_file_that_is_not_taken_is_missing(part: Part, tmp_path: Path) -> None:
+    elsewhere = replace(correctness("onnx", "OnnxCUDA"), digest="b" * 64)
+    packages = part("cpu", ON_CPU), part("other", [SOURCE, MADE_ELSE, elsewhere], change=another)
+
+    assert command("merge", *packages, "-o", "all.nav").code == 0
+
+    results = merged(tmp_path / "all.nav")
+    assert results.correctness("onnx", "OnnxCUDA") is None
+    assert ("correctness.onnx.OnnxCUDA", "other") in {(o.id, o.data["machine"]) for o in results.others}
 
 
 def test_a_verification_that_came_with_the_package_is_its_own_again(part: Part, tmp_path: Path) -> None:

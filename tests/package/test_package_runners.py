@@ -282,3 +282,30 @@ def without_models(path: Path, target: Path) -> Path:
     status["pytest_navigator"]["files"] = {each.name: each.digest() for each in members}
     write_archive(target, [Member("status.yaml", dump(status)), *members], {})
     return target
+
+
+def test_threads_and_options_of_a_session_are_the_callers(pair: Path) -> None:
+    with nav.load(pair) as package:
+        options = {"graph_optimization_level": "ORT_DISABLE_ALL"}
+        with package.get_runner("onnx", threads=1, session_options=options) as runner:
+            settings = runner._runner.settings()
+        assert settings["intra_op_num_threads"] == 1
+        assert settings["graph_optimization_level"] == "ORT_DISABLE_ALL"
+        for keywords in ({"threads": 0}, {"threads": True}, {"session_options": ["x"]}):
+            with pytest.raises(ConfigError, match=f"{next(iter(keywords))}="):
+                package.get_runner("onnx", **keywords)
+        with pytest.raises(ConfigError, match="threads and session_options are ONNX Runtime's"):
+            package.get_runner("torchscript-trace", threads=1)
+
+
+def test_an_input_that_is_wrong_is_a_value_error_too(pair: Path) -> None:
+    with nav.load(pair) as package, package.get_runner("onnx") as runner:
+        for call in (lambda: runner.infer({"y": 1}), lambda: runner(1, 2, 3), lambda: runner(object())):
+            with pytest.raises(ValueError, match=r".") as raised:
+                call()
+            assert isinstance(raised.value, ConfigError)
+
+
+def test_the_text_of_a_package_lists_the_models_in_it(pair: Path) -> None:
+    with nav.load(pair) as package:
+        assert repr(package) == "<package pair.nav: torchscript-script, torchscript-trace, onnx>"

@@ -187,7 +187,7 @@ def test_a_wrong_value_in_our_own_records_is_named_with_its_path(
     status["pytest_navigator"]["steps"]["export.onnx"]["status"] = "splendid"
     archive(tmp_path / "out.nav", status=yaml.safe_dump(status).encode())
 
-    problem = "are not those of this version: $.steps['export.onnx'].status: expected Status"
+    problem = "status.yaml: $.pytest_navigator.steps['export.onnx'].status: expected Status"
     assert problem in command("show", tmp_path / "out.nav").err
 
 

@@ -184,6 +184,27 @@ def sequence(path: Path) -> Path:
     return path
 
 
+def classifier(path: Path) -> Path:
+    """Write a model as converters of scikit-learn do: the label, and a list of dicts of probabilities."""
+    nodes = [
+        helper.make_node("ArgMax", ["x"], ["label"], axis=1, keepdims=0),
+        helper.make_node("Softmax", ["x"], ["probabilities"]),
+        helper.make_node(
+            "ZipMap", ["probabilities"], ["output_probability"], domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2]
+        ),
+    ]
+    pairs = helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3])]
+    outputs = [
+        helper.make_tensor_value_info("label", TensorProto.INT64, ["batch"]),
+        helper.make_value_info("output_probability", helper.make_sequence_type_proto(pairs)),
+    ]
+    graph = helper.make_graph(nodes, "classifier", inputs, outputs)
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION), str(path))
+    return path
+
+
 def torch_files(folder: Path) -> None:
     """Write a module of two inputs as TorchScript (`two.pt`) and as an exported program (`two.pt2`)."""
     torch = pytest.importorskip("torch")

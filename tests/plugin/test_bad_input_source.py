@@ -53,10 +53,6 @@ LOADERS = {
         "[torch.randn(3, 5), torch.randn(3, 5).double()]",
         "sample 1: input 'input' is float64, sample 0 has float32",
     ),
-    "an empty batch": (
-        "[torch.randn(3, 5), torch.randn(0, 5)]",
-        "sample 1: input 'input' is empty, its shape is (0, 5)",
-    ),
     "not a number": (
         "[torch.randn(3, 5), torch.tensor([[0, 1, 2, 3, float('nan')]])]",
         "sample 1: input 'input' is nan at [0, 4]",
@@ -201,6 +197,38 @@ def test_a_loader_with_labels_is_told_how_to_leave_them_out(project: Project, na
     assert message.startswith("the model raised on sample 0: TypeError: ")
     assert "; a tuple or list is the positional arguments, 2 here: " in message
     assert "return [x for x, label in loader] leaves out a label" in message
+
+
+OF_A_DICT = """
+class Model(torch.nn.Module):
+    def forward(self, batch, scale=None):
+        return batch["image"] * 2 + batch["mask"]
+"""
+IMAGES = "{'image': torch.ones(3, 2), 'mask': torch.ones(3, 2)}"
+
+
+@pytest.mark.parametrize(
+    ("sample", "given"),
+    [(IMAGES, "sample"), (f"(torch.ones(3, 2), {IMAGES})", "..., the_dict")],
+)
+def test_a_dict_for_a_model_that_takes_the_dict_itself_is_told_what_it_stands_for(
+    project: Project, nav: Nav, failed: Failed, sample: str, given: str
+) -> None:
+    project(OF_A_DICT, loader=f"[{sample}]")
+
+    (message,) = failed(nav("--nav-in-process")).values()
+
+    assert message.startswith("the model raised on sample 0: TypeError: ")
+    assert message.endswith(
+        "; a dict in a sample is keyword arguments, and no parameter is called 'image', 'mask': use those of the "
+        f"model (batch, scale) as keys, or, where the model takes the dict itself, let the loader give "
+        f"pytest_navigator.Call({given})"
+    )
+
+
+def test_a_dict_that_is_given_as_it_is_told_works(project: Project, nav: Nav) -> None:
+    project(f"from pytest_navigator import Call\n{OF_A_DICT}", loader=f"[Call(sample) for sample in [{IMAGES}]]")
+    nav("--nav-in-process").assert_outcomes(passed=4)
 
 
 MIXING = """

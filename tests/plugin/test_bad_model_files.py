@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from blackbox import words
+from model_files import classifier
 from model_files import constant
 from model_files import expand
 from model_files import linear
@@ -129,7 +130,9 @@ def test_an_opset_or_a_version_that_is_newer_than_the_runtime(
     )
     linear(pytester.path / "ir.onnx", ir_version=99)
     message = source_error("--nav-model=ir.onnx")
-    assert fits(message, "*the file has IR version 99, this version takes none above *update onnxruntime")
+    assert fits(
+        message, "*the file has IR version 99, this version takes none above *; it loads when it is saved with *"
+    )
 
 
 def test_an_unknown_operator_says_how_to_name_its_library_and_lets_others_run(
@@ -188,8 +191,7 @@ def test_numbers_that_the_model_does_not_take_are_called_random(
     assert fits(
         source_error("--nav-model=model.onnx", "--nav-config=nav.yaml"),
         "the model raised on sample 0: InvalidArgument: Non-zero status code *invalid expand shape; the samples are "
-        "random: say what the model takes in value_ranges and max_shapes of --nav-config, or give the run a "
-        "nav_dataloader",
+        "random: say what the model takes in value_ranges of --nav-config, or give the run a nav_dataloader",
     )
 
 
@@ -201,6 +203,17 @@ def test_a_model_without_inputs(pytester: pytest.Pytester, source_error: Callabl
 def test_something_else_than_tensors(pytester: pytest.Pytester, source_error: Callable[..., str]) -> None:
     sequence(pytester.path / "model.onnx")
     assert source_error("--nav-model=model.onnx") == "input 'x' is a sequence: only models of tensors can be checked"
+
+
+def test_the_dicts_of_a_classifier_are_told_how_to_leave_out(
+    pytester: pytest.Pytester, source_error: Callable[..., str]
+) -> None:
+    classifier(pytester.path / "model.onnx")
+    assert source_error("--nav-model=model.onnx") == (
+        "output 'output_probability' is a sequence of maps: only models of tensors can be checked; ZipMap makes it of "
+        "the tensor 'probabilities', for users of Python's dicts: write the file without it (skl2onnx: "
+        "options={\"zipmap\": False}; onnxmltools: zipmap=False), or make 'probabilities' the output in its place"
+    )
 
 
 @pytest.mark.parametrize(

@@ -52,10 +52,28 @@ def test_the_json_has_the_figures_of_the_package(project: pytest.Pytester, nav: 
         assert stats["mean"] * 1000 == pytest.approx(figure["avg_latency"], rel=1e-9)
 
 
-def test_its_table_lists_the_profiles(project: pytest.Pytester, nav: Nav) -> None:
-    lines = run(nav).outlines
-    rows = {line.split()[0] for line in lines if line.startswith("test_profile[") and " (" in line}
-    assert rows == PROFILES
+def rows(result: pytest.RunResult) -> set[str]:
+    """Return the names in the first column of pytest-benchmark's tables."""
+    return {line.split()[0] for line in result.outlines if line.startswith("test_") and "." in line.split()[1]}
+
+
+@pytest.mark.parametrize("option", ["--benchmark-columns=min,median", "--benchmark-autosave", "--benchmark-only"])
+def test_its_table_lists_the_profiles_for_who_asks_for_it(project: pytest.Pytester, nav: Nav, option: str) -> None:
+    result = run(nav, option)
+    assert rows(result) == PROFILES | {"test_timed"}
+    result.stdout.fnmatch_lines(["=* navigator =*", "package: out.nav", "*benchmark *: 4 tests*"])
+
+
+def test_by_default_it_lists_the_users_own_tests_below_our_summary(project: pytest.Pytester, nav: Nav) -> None:
+    result = run(nav)
+    assert rows(result) == {"test_timed"}
+    result.stdout.fnmatch_lines(["=* navigator =*", "package: out.nav", "*benchmark: 1 tests*"])
+
+
+def test_by_default_there_is_no_table_for_our_profiles_alone(project: pytest.Pytester, nav: Nav) -> None:
+    result = run(nav, "-W", "error", "conftest.py")
+    assert result.ret == 0
+    assert "benchmark" not in result.stdout.str().partition("navigator ===")[2]
 
 
 def test_benchmark_only_runs_the_profiles_and_what_they_need(project: pytest.Pytester, nav: Nav) -> None:

@@ -220,7 +220,8 @@ def test_the_ini_file_says_where_it_is_from_itself_on(turned: Write, nav: Nav) -
     below = pytester.mkdir("below")
     result = nav("--rootdir=.", str(pytester.path), formats="")
     result.stdout.fnmatch_lines(["navigator: *, cache: kept"])
-    assert [path.name.partition("-")[0] for path in (pytester.path / "kept").iterdir()] == ["convert"]
+    names = sorted(path.name.partition("-")[0] for path in (pytester.path / "kept").iterdir())
+    assert names == [".gitignore", "convert"]
     assert not list(below.iterdir())
 
 
@@ -235,7 +236,7 @@ def test_two_runs_at_once_fill_one_cache(turned: Write, nav: Nav) -> None:
     assert count(pytester) == before
     assert "WARNING" not in result.stdout.str()
     names = sorted(path.name.partition("-")[0] for path in (pytester.path / "cache").iterdir())
-    assert names == ["convert", "correctness", "correctness"]
+    assert names == [".gitignore", "convert", "correctness", "correctness"]
 
 
 def test_resuming_and_the_cache_go_together(cached: pytest.Pytester, nav: Nav) -> None:

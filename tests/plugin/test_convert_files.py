@@ -133,7 +133,9 @@ def test_without_a_size_for_a_dynamic_axis_nothing_is_made_up(pytester: pytest.P
     result = convert(SMALL.replace("max_shapes:\n    image__0: [4, 3, 12, 16]\n", ""))
 
     assert words(result)["test_source"] == "FAILED"
-    result.stdout.fnmatch_lines(["axis 2 of input 'image__0' can *{image__0: [[]<batch>, 3, <axis 2>, <axis 3>]}*"])
+    result.stdout.fnmatch_lines(
+        ["axis 2 of input 'image__0', axis 3 of *", "max_shapes:", "  image__0: [[]4, 3, 16, 16]"]
+    )
     (entry,) = results(pytester)
     assert entry["status"]["state"] == "skipped"
 

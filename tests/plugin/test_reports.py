@@ -119,11 +119,16 @@ def test_a_named_format_that_cannot_be_exported_fails(pytester: pytest.Pytester,
 @pytest.mark.parametrize(
     ("config", "word"), [("mode='raise', where='export'", "XFAIL"), ("", "FAILED")], ids=["fails", "passes"]
 )
-def test_an_expected_failure_is_strict(dense: Fake, nav: Nav, config: str, word: str) -> None:
+def test_an_expected_failure_is_strict_and_names_its_log(
+    dense: Fake, nav: Nav, monkeypatch: pytest.MonkeyPatch, config: str, word: str
+) -> None:
     dense(config, xfail="{'fake': 'upstream bug 1'}")
+    monkeypatch.setenv("COLUMNS", "500")
     result = nav("-v", "-rx", formats="")
     assert words(result)["test_export[fake]"] == word
     assert "upstream bug 1" in result.stdout.str()
+    if word == "XFAIL":
+        result.stdout.fnmatch_lines(["*(log: navigator_workspace/*/fake/format.log)"])
 
 
 def test_an_expected_failure_may_be_a_cell(dense: Fake, nav: Nav) -> None:

@@ -104,9 +104,9 @@ def count(pytester: pytest.Pytester) -> dict[str, int]:
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert old in text
-    path.write_text(text.replace(old, new))
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def entry(pytester: pytest.Pytester, step: str) -> Path:

@@ -15,6 +15,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.records import Signature
 from pytest_navigator.records import TensorSpec
+from pytest_navigator.reproduce import ort_values
 from pytest_navigator.runners.onnx import OnnxCPU
 from pytest_navigator.runners.onnx import OnnxCUDA
 
@@ -73,6 +74,44 @@ def test_types_that_numpy_lacks_or_treats_differently_come_back_equal(dtype: str
         assert found.tolist() == x.tolist()
         assert dtype == "str" or found.dtype == x.dtype
         runner.bind({"x": x})()
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3, 3), (0, 3), (1, 1)], ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "kind", "values"),
+    [
+        ("int4", TensorProto.INT4, [-8, -1, 0, 7, 3]),
+        ("uint4", TensorProto.UINT4, [0, 15, 9]),
+        ("float8_e4m3fn", TensorProto.FLOAT8E4M3FN, [-448.0, 0.5, 0.0]),
+        ("float8_e5m2", TensorProto.FLOAT8E5M2, [1.0, -2.0]),
+        ("bfloat16", TensorProto.BFLOAT16, [1.5, -3.0]),
+    ],
+)
+def test_types_of_a_few_bits_are_fed_and_read_by_their_bits(
+    dtype: str, kind: int, values: list[float], shape: tuple[int, int], tmp_path: Path
+) -> None:
+    path, signature = one_node(tmp_path, "Cast", kind, dtype, to=TensorProto.FLOAT)
+    model = onnx.load(path)
+    model.ir_version, model.opset_import[0].version = 10, 21  # the first ones with types of four bits
+    model.graph.node[0].output[:] = ["wide"]
+    model.graph.node.append(helper.make_node("Cast", ["wide"], ["y"], to=kind))
+    onnx.save(model, path)
+    x = np.resize(np.array(values), shape).astype(getattr(ml_dtypes, dtype))
+    with OnnxCPU(path, signature, {}) as runner:
+        np.testing.assert_array_equal(runner.infer({"x": x})["y"], x, strict=True)
+        runner.bind({"x": x})()
+
+
+@pytest.mark.parametrize("dtype", ["int4", "uint4", "float8_e4m3fn", "bfloat16", "float4_e2m1fn", "int2", "uint2"])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 8])
+def test_packed_bits_come_back(dtype: str, count: int) -> None:
+    kind = np.dtype(getattr(ml_dtypes, dtype))
+    x = (np.arange(count) % 2 - 1 if dtype.startswith(("int", "float")) else np.arange(count) % 4).astype(kind)
+    stored = ort_values.packed(x)
+    size = -(-count * ort_values.bits(kind) // 8)
+    assert stored.shape == x.shape
+    found = ort_values.unpacked(stored.view(np.uint8)[:size], kind, count)
+    np.testing.assert_array_equal(found, x, strict=True)
 
 
 def test_more_outputs_than_the_models_are_numbered(tmp_path: Path) -> None:

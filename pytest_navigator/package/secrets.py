@@ -1,0 +1,115 @@
+"""What looks like a secret: by the name of its variable, by its form, or by chance of its letters (pure)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = re.compile(
+    r"(?i)(?:^|[_-])(?:\w*TOKENS?|\w*SECRETS?|\w*PASSW\w*|\w*PASSPHRASE|PASS|\w*PWD|PAT|KEY|\w*APIKEY|\w*AUTH|COOKIES?|"
+    r"\w*CREDENTIALS?|CREDS?|\w*WEBHOOK\w*|DSN|BEARER|JWT|SIGNATURE|CONNECTION_?STRING|CONN_?STR|AUTHORIZATION)(?=$|[_\d-])"
+)
+"""The part of a variable's name that says that its value is one."""
+
+NO_NAME = re.compile(r"(?i)^(?:OLD)?PWD$|^SSH_AUTH_SOCK$|^XAUTHORITY$|(?:_|^)KEY_?BINDINGS?$|^GPG_KEY$")
+"""Names that only look like that: of a folder, of a socket."""
+
+SURE = 8
+"""A value of so many characters is found inside of words too."""
+
+SHORTEST = 4
+"""A shorter one is found nowhere: it appears by chance."""
+
+WORDS = frozenset(
+    ("true", "false", "none", "null", "test", "user", "root", "main", "default", "auto", "basic", "bearer", "token")
+)
+"""Values that nobody can mean, as short as they are."""
+
+NO_CHANCE = re.compile(r"(?i)SHA|COMMIT|REVISION|DIGEST|CHECKSUM|VERSION|(?:^|_)(?:REF|PATH|TAG|IMAGE)(?:$|_)")
+"""Variables whose random value is no secret: of a commit, of an image."""
+
+RANDOM = re.compile(r"[A-Za-z0-9_+=.~-]{20,}")
+ENTROPY = 3.5
+"""What a value that nobody could remember looks like, and the bits of each of its letters."""
+
+OPAQUE = "***"
+
+FORMS = (
+    re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+    re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{10,}|github_pat_\w{10,}|gl(?:pat|ptt|dt|rt|cbt)-[\w-]{10,})"),
+    re.compile(r"\b[srp]k[-_](?:live|test|proj|ant|or|svcacct|admin)[-_][\w-]{3,}"),
+    re.compile(r"\b(?:sk-[A-Za-z0-9_-]{16,}|whsec_[\w-]{8,}|rk_[a-z]+_\w{8,})"),
+    re.compile(r"\b(?:AKIA|ASIA|AGPA|AROA|ABIA|ACCA)[A-Z0-9]{12,}\b"),
+    re.compile(r"\bxox[a-z]-[\w-]{6,}|\bxapp-[\w-]{8,}|hooks\.slack\.com/(?:services|workflows)/[^\s'\"]+"),
+    re.compile(r"\bdiscord(?:app)?\.com/api/webhooks/[^\s'\"]+|\bwebhook\.office\.com/[^\s'\"]+"),
+    re.compile(r"\bAIza[\w-]{20,}|\bya29\.[\w.-]{10,}|\bGOCSPX-[\w-]{10,}"),
+    re.compile(r"\bhf_[A-Za-z0-9]{10,}|\bnpm_[A-Za-z0-9]{20,}|\bpypi-[\w-]{16,}|\bdop_v1_[a-f0-9]{20,}"),
+    re.compile(r"\bSG\.[\w-]{10,}\.[\w-]{10,}|\bkey-[0-9a-f]{32}\b|\bnvapi-[\w-]{16,}|\bdckr_pat_[\w-]{10,}"),
+    re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"),
+)
+"""Well-known tokens, and private keys."""
+
+SAID = (
+    re.compile(r"(?i)(\b(?:bearer|basic|digest)\s+)[\w.~+/=-]{8,}"),
+    re.compile(
+        r"(?i)(\b(?:[\w-]{0,16}passw(?:or)?d|passwd|passphrase|client[_-]?secret|api[_-]?key|access[_-]?key|secret[_-]?key|"
+        r"private[_-]?key|access[_-]?token|auth[_-]?token|refresh[_-]?token|proxy-authorization|authorization|set-cookie|cookie)"
+        r"\b[\"']?\s*[:=]\s*(?:(?:bearer|basic)\s+)?[\"']?)[^\s\"',;&]+"
+    ),
+    re.compile(r"(?i)([?&](?:token|key|sig|signature|code|secret|access_token|api_key|password|pwd|auth)=)[^&\s'\"]+"),
+)
+"""What stands after a word that says what it is; the word stays."""
+
+VARIABLE = re.compile(r"\b([A-Z][A-Z0-9_]{2,80})([\"']?\s*[:=]\s*[\"']?)([^\s\"',;]+)")
+"""A variable with its value, as a shell or a dump of the environment prints it."""
+
+
+def secret_name(name: str) -> bool:
+    """Whether a variable of this name holds a secret."""
+    return NAME.search(name) is not None and NO_NAME.search(name) is None
+
+
+def secrets(variables: Mapping[str, str]) -> set[str]:
+    """Return the values of an environment that are secrets, each line of several too."""
+    named = {value for name, value in variables.items() if secret_name(name)}
+    chance = {value for name, value in variables.items() if not NO_CHANCE.search(name) and _random(value)}
+    lines = {line.strip() for value in named for line in value.splitlines() if "\n" in value and len(line) >= 2 * SURE}
+    found = {value.strip() for value in named | chance} | lines
+    return {value for value in found if len(value) >= SHORTEST and value.lower() not in WORDS}
+
+
+def pattern(values: set[str]) -> re.Pattern[str] | None:
+    """Return what finds these values, the longest first; short ones as whole words only."""
+    ordered = sorted(values, key=lambda value: (-len(value), value))
+    parts = [re.escape(v) if len(v) >= SURE else rf"(?<![\w.-]){re.escape(v)}(?![\w-])" for v in ordered]
+    escaped = [re.escape(v.encode("unicode_escape").decode("ascii")) for v in ordered if "\n" in v]
+    return re.compile("|".join([*escaped, *parts])) if parts else None
+
+
+def hidden(text: str) -> str:
+    """Return a text without what has the form of a secret, or is said to be one."""
+    for form in FORMS:
+        text = form.sub(OPAQUE, text)
+    for said in SAID:
+        text = said.sub(rf"\1{OPAQUE}", text)
+    return VARIABLE.sub(_variable, text)
+
+
+def _variable(found: re.Match[str]) -> str:
+    return f"{found[1]}{found[2]}{OPAQUE}" if secret_name(found[1]) else found[0]
+
+
+def _random(value: str) -> bool:
+    words = re.search(r"[a-z]{8}|[A-Z]{8}", value)  # which are the name of something
+    digits = sum(letter.isdigit() for letter in value)
+    return bool(RANDOM.fullmatch(value)) and not words and 3 <= digits < len(value) and _entropy(value) >= ENTROPY
+
+
+def _entropy(value: str) -> float:
+    shares = (count / len(value) for count in Counter(value).values())
+    return -sum(share * math.log2(share) for share in shares)

@@ -1,0 +1,82 @@
+"""Settings that choose what is checked -> which of their values choose nothing (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.configuration.settings import with_origin
+from pytest_navigator.planning.matrix import covers
+from pytest_navigator.planning.matrix import format_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Collection
+    from collections.abc import Sequence
+
+    from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.planning.matrix import Matrix
+    from pytest_navigator.records import Variant
+    from pytest_navigator.registry import Registry
+
+
+def _of_format(name: str, matrix: Matrix) -> bool:
+    return any(covers(name, variant) for variant in matrix.variants.values())
+
+
+def _of_runtime(name: str, matrix: Matrix) -> bool:
+    return any(name in (runner.name, runner.runtime) for runner in matrix.runners.values())
+
+
+def _of_precision(name: str, matrix: Matrix) -> bool:
+    return any(of_precision(variant, [name]) for variant in matrix.variants.values())
+
+
+def _of_batch(size: int, matrix: Matrix) -> bool:
+    return not matrix.batches or f"batch{size}" in matrix.batches
+
+
+CHOOSES: dict[str, Callable[..., bool]] = {
+    "formats": _of_format,
+    "runtimes": _of_runtime,
+    "precisions": _of_precision,
+    "batch_sizes": _of_batch,
+}
+"""Setting -> whether one of its values chooses anything of a suite."""
+
+
+def needless(
+    suites: Sequence[tuple[Settings, Matrix]], registry: Registry, unasked: Collection[str] = frozenset()
+) -> str:
+    """Return the first value that chooses nothing in any suite for which it holds, with its setting; "" for none.
+
+    Args:
+        unasked: names of formats in the settings that nobody has asked for by name.
+    """
+    for option in CHOOSES:
+        for settings, _ in suites:
+            for value in (v for v in _values(option, settings, registry) if v not in unasked):
+                same = [m for s, m in suites if value in _values(option, s, registry)]
+                if not any(CHOOSES[option](value, matrix) for matrix in same):
+                    return f"{with_origin(settings, option)}: {_why(option, value)}"
+    return ""
+
+
+def of_precision(variant: Variant, precisions: Collection[str]) -> bool:
+    """Whether a variant has one of these precisions; one without any of its own has none."""
+    return variant.parameters.get("precision") in precisions
+
+
+def _values(option: str, settings: Settings, registry: Registry) -> Sequence[str | int]:
+    if option == "formats":
+        return format_names(settings, registry)
+    return getattr(settings, option) or ()
+
+
+def _why(option: str, value: str | int) -> str:
+    texts = {
+        "formats": f"nothing that is made is {value!r}",
+        "runtimes": f"{value!r} runs nothing that is made; name in --nav-formats what it runs, or leave it out",
+        "precisions": f"nothing that is made has the precision {value!r}; name in --nav-formats what has it",
+        "batch_sizes": f"no model has a batch axis to measure {value} rows on (batch_dim is None); leave it out",
+    }
+    return texts[option]

@@ -1,0 +1,67 @@
+"""What a measurement says to people: what they must know of it, how many of its digits mean something (pure)."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_navigator.records import ProfileResult
+
+CONTENDED = 0.2
+"""Share of the processors, used by others, from which on a figure bears a caveat."""
+
+FEWEST, MOST = 2, 4
+"""Digits of a figure."""
+
+P90 = 1.28
+"""Standard deviations between the median and the 90th percentile of what is normally distributed."""
+
+MEDIAN = 1.25
+"""The standard error of a median, in those of a mean."""
+
+
+def caveat(result: ProfileResult) -> str:
+    """Return what a reader of the figures must know, one line; "" when there is nothing."""
+    notes = {
+        "unstable": f"unstable: last windows {', '.join(f'{mean:.3g}' for mean in result.window_means)} ms",
+        "short": f"short: the time limit left room for {_inferences(result.request_count)}",
+    }
+    lines = [notes[result.stability]] if result.stability in notes else []
+    if result.contention is not None and result.contention >= CONTENDED:
+        lines.append(f"measured while others used {result.contention:.0%} of the processors".replace("%", " %"))
+    return "; ".join(lines)
+
+
+def spread(result: ProfileResult) -> float:
+    """Return by what share the p50 latency may be another one: its standard error, or what the windows differ by."""
+    if not result.p50_latency > 0:
+        return 0.0
+    deviation = max(0.0, result.p90_latency - result.p50_latency) / P90
+    error = MEDIAN * deviation / math.sqrt(max(1, result.request_count))
+    means = result.window_means or (0.0,)
+    return max(error, (max(means) - min(means)) / 2) / result.p50_latency
+
+
+def rounded(value: float, spread: float) -> str:
+    """Return a figure with the digits that its spread leaves a meaning: 0.53 where it is off by 5 %, never 5e+04.
+
+    Args:
+        spread: 0 where nobody knows it.
+    """
+    if not math.isfinite(value):
+        return str(value)
+    if not 0 < spread < math.inf:
+        return format(Decimal(f"{value:.{MOST}g}"), "f")
+    digits = min(MOST, max(FEWEST, math.floor(-math.log10(spread)) + 1))
+    return format(Decimal(f"{value:.{digits - 1}e}"), "f")
+
+
+def rate(latency: float, batch_size: int | None) -> float:
+    """Return the throughput (infer/s) of a runner that always takes this latency (ms)."""
+    return 1000 * (batch_size or 1) / latency
+
+
+def _inferences(number: int) -> str:
+    return f"{number} inference{'' if number == 1 else 's'}"

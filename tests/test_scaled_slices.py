@@ -1,0 +1,154 @@
+"""`nav.scaled`: a scale for each slice of an output, and a tolerance relative to it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pytest_navigator.comparison.correctness import Comparison
+from pytest_navigator.comparison.correctness import one_line
+from pytest_navigator.comparison.tolerances import resolve
+from pytest_navigator.comparison.tolerances import scaled
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.records import TensorSpec
+from pytest_navigator.records import plain
+from pytest_navigator.records import structured
+
+BOXES = np.concatenate(
+    [np.random.default_rng(0).uniform(0, 640, (2, 300, 4)), np.random.default_rng(1).uniform(0, 1, (2, 300, 2))], -1
+).astype(np.float32)
+PIXELS, SCORES = np.s_[..., :4], np.s_[..., 4:]
+
+
+def rule_of(comparison, array):
+    spec = TensorSpec("y", array.shape, array.dtype.name)
+    return resolve([spec], variant_key="onnx", format_name="onnx", comparisons={"y": comparison})["y"]
+
+
+def report_of(comparison, *cases):
+    found = Comparison({"y": rule_of(comparison, cases[0][0])})
+    for sample, (expected, actual) in enumerate(cases):
+        found.add(sample, "batch", {"y": expected}, {"y": actual})
+    return found.reports()[0]
+
+
+def off(part, by):
+    wrong = BOXES.copy()
+    wrong[part] += np.float32(by)
+    return wrong
+
+
+@pytest.mark.parametrize("axis", [-1, 2, (-1,), [2], (0, -1), (-1, 0)])
+def test_scores_beside_pixels_are_judged_as_scores(axis):
+    wrong = off(SCORES, 0.015)
+    assert report_of(scaled(), (BOXES, wrong)).problem == ""
+    assert report_of(scaled(axis), (BOXES, wrong)).problem.startswith("slice")
+    assert report_of(scaled(axis), (BOXES, off(PIXELS, 0.015))).problem == ""
+    assert report_of(scaled(axis), (BOXES, off(SCORES, 1e-5))).problem == ""
+
+
+def test_a_failure_says_which_slice_and_where_in_the_output():
+    wrong = BOXES.copy()
+    wrong[1, 7, 5] += 0.25
+    report = report_of(scaled(-1), (BOXES, BOXES), (BOXES, wrong))
+    assert report.index == (1, 7, 5)
+    assert (report.mismatched, report.total) == (1, 2 * BOXES.size)
+    assert report.problem.startswith("slice 5 of axis 2: max abs 0.25 (sample 1, [1,7,5]), max rel")
+    wrong[0, 3, 4] += 0.5
+    assert report_of(scaled((0, 2)), (BOXES, wrong)).problem.startswith("slice 0,4 of axes 0, 2: max abs 0.5 (sample")
+    assert report_of(scaled((0, 2)), (BOXES, wrong)).problem.endswith("; and 1 more slice")
+    wrong[0, 4, 5] += 0.5
+    assert report_of(scaled((0, 2)), (BOXES, wrong)).problem.endswith("; and 2 more slices")
+
+
+def test_what_passes_says_how_it_was_judged_and_what_it_allows():
+    report = report_of(scaled(-1), (BOXES, off(SCORES, 1e-5)))
+    assert report.used == "1e-4 of (|value| + scale of its slice along axis 2) (fp32 default)"
+    assert report.problem == report.suggestion == ""
+    assert report.mismatched == 0
+    assert report.allowed_atol > 1e-3
+    assert report.allowed_rtol == 1e-4
+
+
+def test_the_tolerance_can_be_said_relative_to_the_scale():
+    wrong = off(SCORES, 0.001)
+    assert report_of(scaled(-1), (BOXES, wrong)).suggestion == "scaled(axis=2, tolerance=2e-3)"
+    assert report_of(scaled(-1, tolerance=2e-3), (BOXES, wrong)).problem == ""
+    assert report_of(scaled(tolerance=1e-6), (BOXES, wrong)).suggestion == "scaled(tolerance=8e-6)"
+    report = report_of(scaled(tolerance=2e-5), (BOXES, wrong))
+    assert report.problem == ""
+    assert report.used.endswith(") (asked for)")
+
+
+def test_nothing_is_suggested_if_one_slice_is_plainly_wrong():
+    wrong = off(SCORES, 0.001)
+    wrong[0, 0, 4] = 7
+    assert report_of(scaled(-1), (BOXES, wrong)).suggestion == ""
+
+
+def test_slices_of_one_index_have_one_scale_over_all_cases():
+    small, large = np.full((1, 2), 1e-3, np.float32), np.full((1, 2), 0.9, np.float32)
+    noisy = small + np.float32(5e-5)
+    assert report_of(scaled(-1), (small, noisy)).problem
+    assert report_of(scaled(-1), (small, noisy), (large, large)).problem == ""
+
+
+@pytest.mark.parametrize(
+    ("actual", "problem"),
+    [
+        (BOXES[..., :5], "shape (2,300,5) where the source has (2,300,6) (sample 0)"),
+        (BOXES.astype(np.float64), "float64 where the source has float32 (sample 0)"),
+        (None, "the format does not return this output (sample 0)"),
+    ],
+)
+def test_another_shape_or_type_fails_as_ever(actual, problem):
+    found = Comparison({"y": rule_of(scaled(-1), BOXES)})
+    found.add(0, "batch", {"y": BOXES}, {} if actual is None else {"y": actual})
+    assert found.reports()[0].problem == problem
+
+
+def test_nan_in_a_slice_fails_with_its_place():
+    wrong = BOXES.copy()
+    wrong[1, 2, 3] = np.nan
+    assert one_line([report_of(scaled(-1), (BOXES, wrong))]).startswith("y: nan where the source has")
+
+
+def test_an_output_without_elements_passes():
+    assert report_of(scaled(-1), (BOXES[:0], BOXES[:0])).problem == ""
+
+
+def test_more_slices_than_can_be_judged_are_refused():
+    report = report_of(scaled((0, 1, 2)), (np.ones((3, 50, 50), np.float32), np.ones((3, 50, 50), np.float32)))
+    assert "makes 7500 slices of it, at most 4096 are judged (sample 0)" in report.problem
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: scaled("batch"), r"scaled\(axis='batch'\): an axis is a whole number, like -1, or several: \(0, -1\)"),
+        (lambda: scaled(1.0), r"scaled\(axis=1.0\)"),
+        (lambda: scaled((0, None)), r"scaled\(axis=\(0, None\)\)"),
+        (lambda: scaled(True), r"scaled\(axis=True\)"),
+        (lambda: scaled(tolerance=0), r"scaled\(tolerance=0\): a part of the scale is above 0 and below 1"),
+        (lambda: scaled(tolerance=1), r"scaled\(tolerance=1\)"),
+        (lambda: scaled(tolerance="1e-3"), r"scaled\(tolerance='1e-3'\)"),
+        (
+            lambda: rule_of(scaled(3), BOXES),
+            r"output 'y' has no axis 3 \(nav.scaled\(axis=...\)\): it has 3 axes, -3 to",
+        ),
+        (lambda: rule_of(scaled(-4), BOXES), "output 'y' has no axis -4"),
+        (lambda: rule_of(scaled((-1, 2)), BOXES), r"output 'y': nav.scaled\(axis=\(-1, 2\)\) names an axis twice"),
+        (lambda: rule_of(scaled(0), np.float32(1)), r"output 'y' has no axis 0 \(.*\): it has no axes"),
+        (lambda: rule_of(scaled(-1), np.arange(3)), "output 'y' is int64: it has no scale; use nav.share"),
+    ],
+)
+def test_a_wrong_axis_or_tolerance_says_what_is_possible(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()
+
+
+def test_the_rule_survives_in_a_package():
+    for comparison in (scaled(-1), scaled((0, 2), tolerance=1e-3)):
+        rule = rule_of(comparison, BOXES)
+        assert structured(plain(rule), type(rule)) == rule
+        assert structured(plain(comparison), type(rule)) == comparison
