@@ -1,4 +1,7 @@
-"""No test skips itself unseen: CI holds the list of those that may, and what is installed must be importable."""
+"""No test skips itself unseen: CI holds the list of those that may, and what is installed must be importable.
+
+And with `-n`, the tests of a file that share what is expensive share a worker too (`--dist=loadgroup`).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,15 @@ import pytest
 
 ALLOWED = "NAV_ALLOWED_SKIPS"
 """Names the file with the skips that a whole run may have: `pattern of node ids: reason` a line, # before a comment."""
+
+SHARING = (
+    "engines/test_networks.py",
+    "plugin/test_interrupted.py",
+    "reproduce/test_scripts.py",
+    "test_command_line_document.py",
+    "test_npz.py",
+)
+"""Files whose tests share a fixture of a wide scope."""
 
 UNIMPORTED = re.compile(r"could not import '(\w+)[^']*'")
 _found: list[str] = []
@@ -39,6 +51,15 @@ def fault(line: str, allowed: list[str] | None) -> str:
     if allowed is not None and not any(fnmatch(line, pattern) for pattern in allowed):
         return f"not among the skips that ${ALLOWED} allows"
     return ""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Group the tests that share a fixture, for pytest-xdist."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        if item.path.as_posix().endswith(SHARING):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def _note(report: pytest.CollectReport | pytest.TestReport) -> None:
