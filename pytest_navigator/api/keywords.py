@@ -44,8 +44,9 @@ P = ParamSpec("P")
 
 
 class ExportOptions(TypedDict, total=False):
-    """Keywords of every `export`, as Model Navigator 0.3 has them, and `child_imports` of NavConfig; docs/python-api.md says
-    what each does here.
+    """Keywords of every `export`, as Model Navigator 0.3 has them, and `child_imports` of NavConfig.
+
+    docs/python-api.md says what each does here.
     """
 
     model_name: str | None

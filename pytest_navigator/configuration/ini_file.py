@@ -59,7 +59,7 @@ class _WrongType(Exception):
 
 
 def _table(value: Any) -> Any:
-    """Return a table that pytest has made a text of: it does so with all that is no list in [tool.pytest.ini_options]."""
+    """Return a table that pytest has made a text of: in [tool.pytest.ini_options] it does so with all but lists."""
     if isinstance(value, str) and value.startswith("{"):
         with suppress(ValueError, SyntaxError):
             return literal_eval(value)
