@@ -10,6 +10,7 @@ import re
 from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,9 +80,17 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     _note(report)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Hear of the modules that skipped themselves in a worker: pytest-xdist tells of tests alone."""
+    _found.extend(line for line in getattr(node, "workeroutput", {}).get(ALLOWED, ()) if line not in _found)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A run in which something skipped itself without leave is not green."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[ALLOWED] = _found
     if _found and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
