@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import pkgutil
 import warnings
 
@@ -26,6 +27,10 @@ STAYING = (
     "openvino",
     "hypothesis",
 )
+
+# A run that a test starts is none of the workers that run the tests.
+for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
+    del os.environ[name]
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # torch's own use of what it deprecates

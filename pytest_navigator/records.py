@@ -378,6 +378,16 @@ def step_id(step: str, key: str = "", runner: str = "", batch: str = "") -> str:
     return ".".join(part for part in (step, key, runner, batch) if part)
 
 
+def earlier_text(way: str, ran: str) -> str:
+    """Return what is said of an outcome of an earlier run: "cached 2026-11-21"; "" of one of this run.
+
+    Args:
+        way: how it came into this run, see `Outcome.earlier`.
+        ran: when the step ran, ISO 8601.
+    """
+    return f"{way} {ran[:10]}".strip()
+
+
 def plain(value: object) -> JSON:
     """Return a record as plain data (dict, list, str, int, float, bool, None); see `described` for any other value."""
     return described(value)

@@ -36,12 +36,12 @@ from pytest_navigator.errors import PackageError
 from pytest_navigator.package.privacy import redact
 from pytest_navigator.records import CACHED
 from pytest_navigator.records import REUSED
+from pytest_navigator.records import earlier_text
 from pytest_navigator.reporting.printable import LINE
 from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.printable import printable
 from pytest_navigator.reporting.report import elsewhere
 from pytest_navigator.reporting.report import short_path
-from pytest_navigator.reporting.summary_figures import earlier_text
 from pytest_navigator.run import LACKING
 from pytest_navigator.run import RUN
 from pytest_navigator.run import Run

@@ -1,4 +1,7 @@
-"""No test skips itself unseen: CI holds the list of those that may, and what is installed must be importable."""
+"""No test skips itself unseen: CI holds the list of those that may, and what is installed must be importable.
+
+And with `-n`, the tests of a file that share what is expensive share a worker too (`--dist=loadgroup`).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,21 @@ import re
 from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ALLOWED = "NAV_ALLOWED_SKIPS"
 """Names the file with the skips that a whole run may have: `pattern of node ids: reason` a line, # before a comment."""
+
+SHARING = (
+    "engines/test_networks.py",
+    "plugin/test_interrupted.py",
+    "reproduce/test_scripts.py",
+    "test_command_line_document.py",
+    "test_npz.py",
+)
+"""Files whose tests share a fixture of a wide scope."""
 
 UNIMPORTED = re.compile(r"could not import '(\w+)[^']*'")
 _found: list[str] = []
@@ -41,6 +54,15 @@ def fault(line: str, allowed: list[str] | None) -> str:
     return ""
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Group the tests that share a fixture, for pytest-xdist."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        if item.path.as_posix().endswith(SHARING):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 def _note(report: pytest.CollectReport | pytest.TestReport) -> None:
     if report.skipped and not hasattr(report, "wasxfail"):
         line = f"{report.nodeid}: {_reason(report)}"
@@ -58,9 +80,17 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     _note(report)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Hear of the modules that skipped themselves in a worker: pytest-xdist tells of tests alone."""
+    _found.extend(line for line in getattr(node, "workeroutput", {}).get(ALLOWED, ()) if line not in _found)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A run in which something skipped itself without leave is not green."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[ALLOWED] = _found
     if _found and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from pytest_navigator.isolation.capture import holds
 from pytest_navigator.isolation.capture import redirected
 from pytest_navigator.isolation.capture import tail
 
@@ -170,3 +171,12 @@ def test_a_very_long_line_keeps_its_beginning_and_its_end(tmp_path):
 
 def test_there_is_no_tail_without_a_file(tmp_path):
     assert tail(tmp_path / "missing") == ""
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["as tail shows it", "as it was printed"])
+def test_a_log_holds_its_own_end_whatever_the_length_of_its_lines(tmp_path, shown):
+    log, end = tmp_path / "format.log", f"short\n{'long ' * 200}end\n"
+    log.write_text(f"before\n{end}", encoding="utf-8")
+
+    assert holds(log, tail(log, lines=2) if shown else end)
+    assert not holds(log, f"{end}and more")

@@ -33,19 +33,20 @@ def test_one_that_is_not_installed_is(guarded: pytest.Pytester) -> None:
     assert guarded.runpytest_inprocess("-p", "no:randomly").ret == 0
 
 
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["one process", "n1"])
 @pytest.mark.parametrize(
     "skipping", ["def test_it(): pytest.skip('no {}')", "pytest.skip('no {}', allow_module_level=True)"]
 )
 def test_a_run_with_a_list_has_no_other_skips(
-    guarded: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, skipping: str
+    guarded: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, skipping: str, workers: tuple[str, ...]
 ) -> None:
     guarded.path.joinpath("allowed.txt").write_text("# without a GPU\ntest_*: no GPU\n", encoding="utf-8")
     monkeypatch.setenv("NAV_ALLOWED_SKIPS", str(guarded.path / "allowed.txt"))
     guarded.makepyfile(test_known="import pytest\n" + skipping.format("GPU"))
-    assert guarded.runpytest_inprocess("-p", "no:randomly").ret == 0
+    assert guarded.runpytest_inprocess("-p", "no:randomly", *workers).ret == 0
 
     guarded.makepyfile(test_new="import pytest\n" + skipping.format("time"))
-    result = guarded.runpytest_inprocess("-p", "no:randomly")
+    result = guarded.runpytest_inprocess("-p", "no:randomly", *workers)
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["FAILED: skipped: test_new*: no time (not among the skips that *"])

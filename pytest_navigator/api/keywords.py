@@ -44,7 +44,10 @@ P = ParamSpec("P")
 
 
 class ExportOptions(TypedDict, total=False):
-    """Keywords of every `export`, as Model Navigator 0.3 has them; docs/python-api.md says what each does here."""
+    """Keywords of every `export`, as Model Navigator 0.3 has them, and `child_imports` of NavConfig.
+
+    docs/python-api.md says what each does here.
+    """
 
     model_name: str | None
     target_formats: Names
@@ -68,10 +71,11 @@ class ExportOptions(TypedDict, total=False):
     max_workspace_size: int | None
     minimum_segment_size: int | None
     trt_dynamic_axes: Mapping[str, Mapping[int, tuple[int, int, int]]] | None
+    child_imports: Sequence[str] | None
 
 
 class OptimizeOptions(TypedDict, total=False):
-    """Keywords of every `optimize`, as Model Navigator 0.7 has them.
+    """Keywords of every `optimize`, as Model Navigator 0.7 has them, and `child_imports` of NavConfig.
 
     `batching=False`: the model has no batch axis. `runners`: names of runners or runtimes. `workspace`: the folder of
     the run (`navigator_workspace`), which is replaced if it is one. `verify_func`: see `Given`. `debug`: the first
@@ -95,9 +99,19 @@ class OptimizeOptions(TypedDict, total=False):
     custom_configs: Sequence[FormatConfig] | None
     atol: Tolerance
     rtol: Tolerance
+    child_imports: Sequence[str] | None
 
 
-SAME = ("sample_count", "atol", "rtol", "input_names", "output_names", "dynamic_axes", "optimization_profile")
+SAME = (
+    "sample_count",
+    "atol",
+    "rtol",
+    "input_names",
+    "output_names",
+    "dynamic_axes",
+    "optimization_profile",
+    "child_imports",
+)
 """Keywords that NavConfig has under the same name."""
 
 RENAMED = {"model_name": "name", "run_profiling": "profile", "profiler_config": "optimization_profile"}

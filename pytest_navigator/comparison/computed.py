@@ -60,6 +60,12 @@ def read(text: str) -> Computed:
     return Computed(*text.split(">"))
 
 
+def is_written(text: str) -> bool:
+    """Whether `Computed.text` has written a text: a plain number among the outputs stands there as what it is."""
+    known = {"", *PRECISIONS.values(), "fp8"}
+    return text.count(">") == 1 and known.issuperset(text.split(">"))
+
+
 def moved(values: Iterable[Computed]) -> Computed:
     """Return what holds for elements of all these values, wherever they have gone."""
     return reduce(_both, values, Computed())

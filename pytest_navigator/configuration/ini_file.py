@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from ast import literal_eval
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -36,6 +38,8 @@ def parsed(value: Any, parse: Callable[[Any], Any], example: str = "") -> Any:
     Raises:
         ArgumentTypeError: with the value and what can be written.
     """
+    if parse in TOLERANCES:
+        value = _table(value)
     try:
         return parse(_text(value, parse))
     except _WrongType as wrong:
@@ -52,6 +56,14 @@ class _WrongType(Exception):
 
     def __init__(self, value: object) -> None:
         self.value = value
+
+
+def _table(value: Any) -> Any:
+    """Return a table that pytest has made a text of: in [tool.pytest.ini_options] it does so with all but lists."""
+    if isinstance(value, str) and value.startswith("{"):
+        with suppress(ValueError, SyntaxError):
+            return literal_eval(value)
+    return value
 
 
 def _text(value: Any, parse: Callable[[Any], Any]) -> str:

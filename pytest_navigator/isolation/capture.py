@@ -15,6 +15,7 @@ from pytest_navigator.reporting.printable import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import TextIO
 
@@ -63,7 +64,17 @@ def tail_of(descriptor: int, lines: int = 20, since: int = 0) -> str:
     size = os.fstat(descriptor).st_size
     start = max(since, size - TAIL_BYTES)
     text = os.pread(descriptor, max(0, size - start), start).decode(errors="replace")
-    return "\n".join(_cut(line) for line in text.splitlines()[-lines:])
+    return _shown(text.splitlines()[-lines:])
+
+
+def holds(path: Path, text: str) -> bool:
+    """Whether a file ends with a text, or with what `tail` shows of it, and perhaps with more."""
+    end, lines = tail(path, lines=sys.maxsize), text.strip().splitlines()
+    return "\n".join(lines) in end or _shown(lines) in end
+
+
+def _shown(lines: Sequence[str]) -> str:
+    return "\n".join(map(_cut, lines))
 
 
 def _cut(line: str) -> str:

@@ -46,7 +46,13 @@ def one_line(error: BaseException) -> str:
         return f"{missing} {NOT_REGISTERED}"
     text, cause = _line(error), _line(chain[-1])
     known = not chain[1:] or _first(_said(chain[-1])) in _said(error) or cause == text
-    return bounded(text if known else f"{text} (caused by {cause})", LINE)
+    return bounded((text if known else f"{text} (caused by {cause})") + _hint(chain[-1]), LINE)
+
+
+def _hint(cause: BaseException) -> str:
+    """Name the setting of an environment in which Python, and what others wrote in it, takes files for ASCII."""
+    ascii_only = isinstance(cause, UnicodeError) and getattr(cause, "encoding", "") == "ascii"
+    return "; files are ASCII in this locale (LC_ALL, LANG): set PYTHONUTF8=1" if ascii_only else ""
 
 
 def innermost(error: BaseException) -> BaseException:

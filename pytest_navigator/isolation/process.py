@@ -198,8 +198,9 @@ def _start(path: list[str], cwd: Path | None, output: int, inherited: tuple[int,
         stdout=output,
         stderr=output,
         cwd=cwd,
-        # The whole path, in the same order: only so nothing of it can hide the standard library.
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        # The whole path, in the same order: only so nothing of it can hide the standard library. And exporters open
+        # files without an encoding: what a model is called must not fail in the C locale of a container.
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUTF8": "1"},
         pass_fds=inherited,
         start_new_session=True,
     )

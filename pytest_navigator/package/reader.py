@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import paths
+from pytest_navigator.package.archive import partial_path
 from pytest_navigator.package.safety import Limits
 from pytest_navigator.package.safety import archive_problem
 from pytest_navigator.package.status_file import parse
@@ -234,7 +235,9 @@ def _open(path: Path) -> zipfile.ZipFile:
             raise PackageError(f"{path} is no regular file (but a device, a FIFO or a socket), so it is no package")
         return zipfile.ZipFile(path)
     except FileNotFoundError:
-        raise PackageError(f"{path}: no such file; pytest --nav-package={path} writes it") from None
+        partial = partial_path(path)
+        beside = f"; {partial}, of a run that was not complete, is there" if partial.is_file() else ""
+        raise PackageError(f"{path}: no such file; pytest --nav-package={path} writes it{beside}") from None
     except OSError as error:
         raise PackageError(f"{path} cannot be read ({error.strerror or error})") from error
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:

@@ -20,12 +20,14 @@ from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.profiling.figures import rate
 from pytest_navigator.profiling.figures import spread
 from pytest_navigator.records import Status
+from pytest_navigator.records import earlier_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from collections.abc import Sequence
 
     from pytest_navigator.package.results import Results
+    from pytest_navigator.records import Outcome
     from pytest_navigator.records import ProfileResult
 
 
@@ -258,16 +260,20 @@ def _figures(results: Results, key: str, runner: str) -> list[Figure]:
     correctness, profiles = results.correctness(key, runner), results.profiles(key, runner)
     if not (correctness and correctness.passed) or combined(profiles) is not Status.PASSED:
         return []
-    measured = [profile_result(outcome) for outcome in profiles if outcome.passed]
+    measured = [(outcome, profile_result(outcome)) for outcome in profiles if outcome.passed]
     return [
-        _figure(key, runner, result)
-        for result in measured
+        _figure(outcome, runner, result)
+        for outcome, result in measured
         if math.isfinite(result.p50_latency) and math.isfinite(result.throughput)
     ]
 
 
-def _figure(key: str, runner: str, result: ProfileResult) -> Figure:
-    """Return what a measurement says; one that others made tells its throughput by another statistic."""
+def _figure(outcome: Outcome, runner: str, result: ProfileResult) -> Figure:
+    """Return what a measurement says; one that others made tells its throughput by another statistic.
+
+    One of an earlier run was measured at another time than what stands beside it.
+    """
     latency, batch_size = result.p50_latency, result.batch_size
     throughput = rate(latency, batch_size) if latency > 0 else result.throughput
-    return Figure(key, runner, batch_size, latency, throughput, caveat(result), spread(result))
+    noted = "; ".join(filter(None, (earlier_text(*outcome.earlier), caveat(result))))
+    return Figure(outcome.key, runner, batch_size, latency, throughput, noted, spread(result))

@@ -13,15 +13,16 @@ from pytest_navigator.package.results import MACHINE
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
+from pytest_navigator.records import earlier_text
 from pytest_navigator.records import structured
 from pytest_navigator.reporting.printable import LINE
 from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.printable import printable
+from pytest_navigator.reporting.summary_figures import CAVEAT
 from pytest_navigator.reporting.summary_figures import best_figure
 from pytest_navigator.reporting.summary_figures import caveats
 from pytest_navigator.reporting.summary_figures import columns
-from pytest_navigator.reporting.summary_figures import earlier_text
 from pytest_navigator.reporting.summary_figures import p50
 from pytest_navigator.reporting.summary_figures import speed_up
 from pytest_navigator.reporting.summary_figures import strategies
@@ -189,7 +190,11 @@ def _earlier(outcomes: Sequence[Outcome]) -> list[str]:
     for outcome in outcomes:
         if day := earlier_text(*outcome.earlier):
             days.setdefault(day, []).append(outcome.id)
-    return [f"{day}: {', '.join(steps)}" for day, steps in sorted(days.items())]
+    return [f"{day}{_marked(steps)}: {', '.join(steps)}" for day, steps in sorted(days.items())]
+
+
+def _marked(steps: Sequence[str]) -> str:
+    return f" ({CAVEAT} at its figures)" if any(step.startswith("profile.") for step in steps) else ""
 
 
 def _shown(results: Results, key: str, runner: str) -> bool:

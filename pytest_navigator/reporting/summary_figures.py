@@ -10,6 +10,7 @@ from pytest_navigator.package.results import profile_result
 from pytest_navigator.package.strategies import best
 from pytest_navigator.package.strategies import candidates
 from pytest_navigator.profiling.figures import rounded
+from pytest_navigator.records import earlier_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Outcome
 
 CAVEAT = "*"
-"""Marks a figure that was unstable, disturbed by others or cut short, and all that follow from one."""
+"""Marks a figure that was unstable, disturbed, cut short or of an earlier run, and all that follow from one."""
 
 STRATEGIES = ("Strategy", "p50 latency [ms]", "Throughput at p50 [infer/sec]", "Runner", "Model", "Batch")
 """The lines of Model Navigator's block for a strategy, as columns, and the batch size that the figures are of."""
@@ -97,16 +98,6 @@ def strategies(results: Results) -> list[str]:
         for name, figure in best(results).winners
     ]
     return columns([STRATEGIES, *rows], indent="") if rows else []
-
-
-def earlier_text(way: str, ran: str) -> str:
-    """Return what is said of an outcome of an earlier run: "cached 2026-11-21"; "" of one of this run.
-
-    Args:
-        way: how it came into this run, see `Outcome.earlier`.
-        ran: when the step ran, ISO 8601.
-    """
-    return f"{way} {ran[:10]}".strip()
 
 
 def caveats(results: Results) -> list[str]:

@@ -19,9 +19,9 @@ from pytest_navigator.package.privacy import scrubbed
 from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.records import CACHED
 from pytest_navigator.records import Outcome
+from pytest_navigator.records import earlier_text
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
-from pytest_navigator.reporting.summary_figures import earlier_text
 from pytest_navigator.steps import correctness
 from pytest_navigator.steps import evidence
 from pytest_navigator.steps import make

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import traceback
 from dataclasses import replace
@@ -19,7 +18,7 @@ from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.isolation import causes
 from pytest_navigator.isolation.breakdowns import broke_down
-from pytest_navigator.isolation.capture import tail
+from pytest_navigator.isolation.capture import holds
 from pytest_navigator.planning.required import asked_for
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
@@ -224,7 +223,7 @@ def _raised(error: BaseException | None) -> BaseException | None:
 
 def _log(context: Context, detail: str) -> None:
     """Keep what the terminal shows a part of, up to a limit; a tail of the log is there already."""
-    if detail not in tail(context.log, lines=sys.maxsize):
+    if not holds(context.log, detail):
         with context.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(f"{context.step.id}:\n{bounded(detail, LOG)}\n")
 

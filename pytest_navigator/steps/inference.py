@@ -14,6 +14,7 @@ from typing import cast
 import numpy as np
 
 from pytest_navigator.comparison.computed import Computed
+from pytest_navigator.comparison.computed import is_written
 from pytest_navigator.comparison.computed import precision_of
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.correctness import Comparison
@@ -131,7 +132,7 @@ class SourceModel:
         _, texts = flatten_output(
             value, self.names, cast("Framework", Told(self.source.framework, tell)), taken=arrays.keys()
         )
-        return {name: read(str(text)) for name, text in texts.items()}
+        return {name: read(text) for name, text in ((n, str(found)) for n, found in texts.items()) if is_written(text)}
 
     def _call(self, arrays: Mapping[str, np.ndarray]) -> Call:
         framework, device = self.source.framework, self.source.device()

@@ -89,7 +89,8 @@ profile = nav.OptimizationProfile(batch_sizes=[2], window_size=5)
 
 
 def test_a_format_that_cannot_be_made_is_a_failure_only_where_the_call_asks_for_it(tmp_path: Path) -> None:
-    options = "custom_configs=[nav.OnnxConfig(opset=18)], runners=['TorchScriptCPU'], optimization_profile=profile"
+    onnx = "nav.OnnxConfig(export_engine=nav.OnnxDynamoExportConfig())"
+    options = f"custom_configs=[{onnx}], runners=['TorchScriptCPU'], optimization_profile=profile"
     lines = output(f"{BRANCH}nav.torch.optimize(Model().eval(), batches, {options})", tmp_path)
 
     words = {line.partition("[")[2].partition("]")[0]: line.split()[1] for line in lines if "::test_export[" in line}

@@ -176,7 +176,7 @@ def test_a_measurement_is_cached_for_who_asks_for_it(cached: pytest.Pytester, na
     result = run(nav, steps, profile=True)
     assert count(cached)["timed"] == 6
     result.stdout.fnmatch_lines(["*turned-cpu-batch1* PASSED (cached 20??-??-??)*"])
-    result.stdout.re_match_lines([r"  turned .* [0-9.e-]+\* +[0-9.e+]+ .*"])
+    result.stdout.re_match_lines([r"  turned .* [0-9.]+\* +[0-9]+\* +[0-9.]+x\* .*"])
 
 
 def test_only_the_steps_that_are_named_are_cached(turned: Write, nav: Nav) -> None:

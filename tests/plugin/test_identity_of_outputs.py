@@ -71,7 +71,7 @@ def write(pytester: pytest.Pytester, kind: tuple[str, str, str]) -> None:
     pytester.makeconftest(text)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*quantized tensor creation:UserWarning")
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_another_model_is_noticed(pytester: pytest.Pytester, nav: Nav, kind: tuple[str, str, str]) -> None:
     write(pytester, kind)

@@ -153,9 +153,10 @@ def test_a_live_torch_model_may_return_an_input_and_one_tensor_twice(
     folder = suite_folder(pytester)
     run_scripts(folder, "correctness", of="onnx")
     with pytest_navigator.load(pytester.path / "out.nav") as package, package.get_runner("onnx") as runner:
-        got = runner(x=X)
-        np.testing.assert_array_equal(got["list"][1], X)
-        np.testing.assert_array_equal(got["again"], np.maximum(X, 0))
+        wide = np.arange(10, dtype=np.float32).reshape(2, 5) - 2
+        got = runner(x=wide)
+        np.testing.assert_array_equal(got["list"][1], wide)
+        np.testing.assert_array_equal(got["again"], np.maximum(wide, 0))
 
 
 TORCH_FILES = """
@@ -167,8 +168,8 @@ class Model(torch.nn.Module):
         return y, x, y
 
 model, x = Model().eval(), torch.randn(2, 3)
-torch.jit.script(model).save("model.pt")
-torch.export.save(torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("n")},)), "model.pt2")
+torch.jit.script(model).save("scripted.pt")
+torch.export.save(torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("n")},)), "exported.pt2")
 """
 
 
@@ -179,6 +180,6 @@ def test_files_of_torch_that_give_an_input_and_one_value_twice_pass_under_any_na
     subprocess.run([sys.executable, script], cwd=pytester.path, check=True, capture_output=True)
     config = "input_names=['features'], output_names=['positive', 'same', 'x']"
     pytester.makeconftest(f"from pytest_navigator import NavConfig\nnav_config = NavConfig({config})\n")
-    models = ("--nav-model=model.pt", "--nav-model=model.pt2", "--nav-inputs=x__0:-1,3:float32")
+    models = ("--nav-model=scripted.pt", "--nav-model=exported.pt2", "--nav-inputs=x__0:-1,3:float32")
     found = outcomes(nav("-v", *models, "--nav-package={model}.nav", formats=""))
     assert set(found.values()) == {"PASSED"}, found

@@ -35,6 +35,13 @@ def test_types_are_taken_in_both_tables(dense: Fake, table: str) -> None:
     result.stdout.fnmatch_lines(["seed *7  (ini: nav_seed)"])
 
 
+@pytest.mark.parametrize("table", TABLES)
+def test_a_tolerance_may_be_a_table_of_outputs(dense: Fake, table: str) -> None:
+    result = shown(dense(), table, 'nav_atol = { y = 1e-4, fake = "1e-3" }\n')
+    assert result.ret == 0, result.stdout.str()
+    result.stdout.fnmatch_lines(["atol *y*0.0001*fake*0.001*(ini: nav_atol)"])
+
+
 @native
 def test_a_file_of_pytests_own_is_read_too(dense: Fake) -> None:
     project = dense()
@@ -57,6 +64,9 @@ def test_a_wrong_value_is_one_line(dense: Fake, table: str, name: str, value: st
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     said = [line for line in (*result.outlines, *result.errlines) if line.startswith("ERROR")]
     assert len(said) == 1, result.stdout.str()
+    assert f"pyproject.toml: {name}: " in said[0]
+    assert "; write " in said[0] or " is not " in said[0], said[0]
+    assert ("; write 1e-5" in said[0]) == (name == "nav_atol")
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
 
 
