@@ -11,6 +11,10 @@ from hypothesis import strategies as st
 from pytest_navigator.comparison.computed import Computed
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.correctness import one_line
+from pytest_navigator.comparison.suggestions import cosine_that_passes
+from pytest_navigator.comparison.suggestions import round_down
+from pytest_navigator.comparison.suggestions import round_up
+from pytest_navigator.comparison.suggestions import share_that_passes
 from pytest_navigator.comparison.tolerances import cosine
 from pytest_navigator.comparison.tolerances import resolve
 from pytest_navigator.comparison.tolerances import share
@@ -180,6 +184,82 @@ def test_vectors_that_rounding_turned_get_the_cosine_that_they_have():
     assert found.startswith("cosine(0.9999")
     least = float(found.removeprefix("cosine(").removesuffix(")"))
     assert reports({"y": SCORES}, {"y": turned}, comparisons={"y": cosine(least)})["y"].problem == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1 - 1.2345e-6, "cosine(0.9999987)"),  # two digits of what is missing from 1
+        (1 - 3.2345e-6, "cosine(0.9999967)"),
+        (1 - 9.2345e-6, "cosine(0.9999907)"),
+        (1 - 5.1e-5, ""),
+        (1.0, ""),
+        (0.5, ""),
+        (1 + 1e-9, ""),
+    ],
+)
+def test_a_cosine_is_suggested_up_to_what_rounding_explains(value, text):
+    assert cosine_that_passes(value, 1e-2) == text
+
+
+def test_a_cosine_exactly_as_far_as_rounding_explains_is_suggested():
+    assert cosine_that_passes(0.875, 0.5) == "cosine(0.87)"
+    assert cosine_that_passes(0.875, 0.49) == ""
+
+
+# Shares and figures
+
+
+@pytest.mark.parametrize(
+    ("equal", "text"),
+    [
+        (0.0, ""),
+        (0.4999, ""),
+        (0.5, "share(0.5)"),
+        (0.97249, "share(0.972)"),
+        (0.9999, "share(0.999)"),
+        (1.0, ""),
+    ],
+)
+def test_a_share_is_suggested_where_most_is_equal_and_something_is_not(equal, text):
+    assert share_that_passes(equal) == text
+
+
+@pytest.mark.parametrize(("wrong", "total"), [(8, 125), (157, 500), (1, 3), (3, 100)])
+def test_a_share_that_is_suggested_passes(wrong, total):
+    scores = np.zeros((total, 2), np.float32)
+    ids, other = np.zeros(total, np.int64), np.zeros(total, np.int64)
+    other[:wrong] = 1
+    outputs = {"ids": ids, "scores": scores}, {"ids": other, "scores": scores}
+    found = reports(*outputs)["ids"].suggestion
+    assert found == share_that_passes((total - wrong) / total)
+    least = float(found.removeprefix("share(").removesuffix(")"))
+    assert reports(*outputs, comparisons={"ids": share(least)})["ids"].problem == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"), [(0.99996, 4, "0.9999"), (0.5, 3, "0.5"), (-0.25, 1, "-0.3"), (1.0, 4, "1")]
+)
+def test_a_fraction_is_cut_and_not_rounded(value, digits, text):
+    assert round_down(value, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "above"),
+    [
+        (3.1e-3, 4e-3),
+        (3e-3, 4e-3),
+        (9.5, 10.0),
+        (1.0, 2.0),
+        (0.0, 2e-300),
+        (1e-310, 2e-300),
+        (2.9999999999, 4.0),
+        (2.99999999, 3.0),
+        (123.0, 200.0),
+    ],
+)
+def test_a_round_number_has_one_digit_and_is_above(value, above):
+    assert round_up(value) == above
 
 
 # The line of a failure

@@ -13,9 +13,11 @@ from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.comparison.tolerances import cosine
 from pytest_navigator.comparison.tolerances import default
 from pytest_navigator.comparison.tolerances import functions
+from pytest_navigator.comparison.tolerances import judged_by_user
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.comparison.tolerances import parse
 from pytest_navigator.comparison.tolerances import resolve
+from pytest_navigator.comparison.tolerances import scaled_call
 from pytest_navigator.comparison.tolerances import share
 from pytest_navigator.comparison.tolerances import unchecked
 from pytest_navigator.errors import ConfigError
@@ -278,3 +280,43 @@ def test_a_figure_is_short(value, text):
 )
 def test_a_comparison_allows_for_the_coarsest_that_was_computed_in(source, place, parameters, device, expected):
     assert computed_in(Computed(source, "bf16"), place, parameters, device) == Computed(expected, "bf16")
+
+
+def anything(expected, actual):
+    return True
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "judged"),
+    [
+        (None, False),
+        ({}, False),
+        ({"other": anything}, False),
+        ({"y": anything}, True),
+        ({"*": anything}, True),
+        ({"": anything}, True),
+        ({"y": unchecked("sampled")}, True),
+        ({"y": share(0.9)}, False),
+        ({"y": share(0.9), "*": anything, "": anything}, False),
+        ({"*": share(0.9), "": anything}, False),
+        ({"onnx": {"y": anything}}, False),
+        ({"y": "sampled"}, False),
+    ],
+)
+def test_an_output_is_the_users_to_judge_where_it_is_said_for_every_format(comparisons, judged):
+    assert judged_by_user(comparisons, "y") is judged
+
+
+@pytest.mark.parametrize("reason", ["  sampled  ", "sampled"])
+def test_the_reason_of_what_is_unchecked_is_kept(reason):
+    assert unchecked(reason) == Rule("unchecked", note="sampled")
+
+
+@pytest.mark.parametrize(("axis", "text"), [((), ""), ((2,), "axis=2, "), ((0, -1), "axis=(0, -1), ")])
+def test_a_rule_of_slices_reads_as_it_is_written(axis, text):
+    assert scaled_call(axis, 2e-3) == f"scaled({text}tolerance=2e-3)"
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64"])
+def test_every_integer_may_have_a_tolerance_by_name(dtype):
+    assert rules(TensorSpec("y", (2,), dtype), atol={"y": 2})["y"] == Rule("close", atol=2.0)

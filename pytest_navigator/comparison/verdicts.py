@@ -329,4 +329,4 @@ def _infinite(expected: Any, actual: Any) -> str:
 
 
 def _equal(output: Tally) -> float:
-    return 1 - output.mismatched / output.total if output.total else 1.0
+    return (output.total - output.mismatched) / output.total if output.total else 1.0
