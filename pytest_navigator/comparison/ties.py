@@ -63,4 +63,5 @@ def _of_order(ids: Array, other: Array, scores: Array) -> Iterable[tuple[Array, 
     steps = np.diff(scores)
     same = np.array_equal(np.sort(ids), np.sort(other))
     if same and ids.shape[-1] > 1 and ((steps <= 0).all() or (steps >= 0).all()):
-        yield tuple(np.take_along_axis(scores, np.argsort(each), -1) for each in (ids, other))
+        right, found = (np.take_along_axis(scores, np.argsort(each), -1) for each in (ids, other))
+        yield right, found
