@@ -55,6 +55,12 @@ def test_a_difference_of_exactly_what_is_explained_is_a_tie():
     assert not judged([0], [1], near=0.4999, scores=scores)
 
 
+def test_of_scores_below_1_the_largest_is_the_scale():
+    scores = np.array([[0.5, 0.25]])
+    assert judged([0], [1], near=0.25, scores=scores)
+    assert not judged([0], [1], near=0.24, scores=scores)
+
+
 def test_of_scores_that_are_0_everywhere_the_scale_is_1():
     scores = np.array([[0.0, 0.0]])
     assert judged([0], [1], scores=scores)
