@@ -242,6 +242,37 @@ def test_the_type_that_is_told_is_the_one_that_values_were_rounded_to():
     assert "rounded to " in told(Rule("scaled", rtol=1.0, note="bf16", digits=("bfloat16",)), (fine, low)).problem
 
 
+def test_a_case_that_is_equal_shows_no_digits_of_the_format():
+    rounded = FINE.astype(np.float32).astype(np.float64)
+    assert "rounded to float32" in told(ROUNDED, (FINE, FINE), (FINE, rounded)).problem
+
+
+def test_another_type_is_not_told_as_lost_digits_too():
+    found = told(ROUNDED, (FINE, FINE.astype(np.float32)))
+    assert found.problem == "float32 where the source has float64 (sample 0)"
+
+
+# Which cases are looked at for a suggestion
+
+
+@pytest.mark.parametrize(
+    ("rule", "difference", "looked"),
+    [
+        (Rule("scaled", rtol=0.125), 1.22, 0),  # 0.22 is left of what 8 may differ by, not a quarter of 1
+        (Rule("scaled", rtol=0.125), 1.25, 0),
+        (Rule("scaled", rtol=0.125), 1.26, 1),
+        (Rule("close", atol=0.5), 0.5, 0),
+        (Rule("close", atol=0.5), 0.625, 1),
+        (Rule("close", atol=0.5, explained=0.1), 0.625, 1),
+    ],
+)
+def test_a_case_that_may_fail_is_looked_at(rule, difference, looked):
+    output = Tally("y", rule)
+    output.add((0, "batch", ()), np.array([8.0, 8.0]), np.array([8.0 + difference, 8.0]))
+    assert len(output.suggester.spreads) == looked
+    assert (output.suggester.unseen == 0) == bool(looked)
+
+
 # Equal, share, cosine
 
 
@@ -314,6 +345,12 @@ def test_another_floating_type_is_measured_all_the_same_and_told_with_what_is_wr
     assert told(CLOSE, ([1.0], np.ones(1, np.float32))).problem == "float32 where the source has float64 (sample 0)"
 
 
+def test_for_another_type_no_tolerance_is_suggested():
+    near = np.full(4, 1.03)
+    assert told(EXPLAINED, (np.ones(4), near)).suggestion
+    assert told(EXPLAINED, (np.ones(4), near.astype(np.float32))).suggestion == ""
+
+
 def test_the_first_place_where_something_is_wrong_is_told_in_whatever_order_they_come():
     output = Tally("y", CLOSE)
     for sample in (3, 1, 2):
@@ -360,6 +397,7 @@ def test_a_missing_case_makes_no_place_nor_figure_smaller():
 def test_without_a_case_nothing_passes():
     found = Tally("y", CLOSE).report()
     assert (found.problem, found.sample, found.case, found.index) == ("no case was compared", None, "", ())
+    assert found.suggestion == ""
     assert found.allowed_atol is None
 
 
