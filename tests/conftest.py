@@ -12,7 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# A machine that others use takes its time: an example that is slow is none that fails.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 ALLOWED = "NAV_ALLOWED_SKIPS"
 """Names the file with the skips that a whole run may have: `pattern of node ids: reason` a line, # before a comment."""

@@ -11,8 +11,10 @@ from pytest_navigator.comparison.computed import Computed
 from pytest_navigator.comparison.computed import calculated
 from pytest_navigator.comparison.computed import converted
 from pytest_navigator.comparison.computed import moved
+from pytest_navigator.comparison.computed import names
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.computed import result
+from pytest_navigator.comparison.computed import settled
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.tolerances import DEFAULTS
 from pytest_navigator.comparison.tolerances import ROUNDED
@@ -157,3 +159,33 @@ def test_a_format_that_computes_in_less_may_round():
     exact = values("float32")
     for precision in ("fp16", "bf16", "tf32"):
         assert problem(default("float32", precision, FP32), exact, exact.astype(np.float16).astype(np.float32)) == ""
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_is_put_together_has_the_coarser_one_of_each(order):
+    values = [Computed("fp32", "bf16"), Computed("fp16", "fp16")][::order]
+    assert moved(values) == Computed("fp16", "bf16")
+
+
+# Names and loops
+
+
+def test_names_are_the_words_of_a_text():
+    assert names("  add mul\n    add ") == {"add", "mul"}
+    assert names("") == frozenset()
+
+
+def test_a_loop_ends_with_what_three_rounds_have_passed_on():
+    def step(state):
+        return [BF16, *state[:-1]]
+
+    assert settled(step, [EXACT] * 5) == [BF16, BF16, BF16, EXACT, EXACT]
+
+
+def test_a_loop_keeps_what_it_started_with():
+    assert settled(lambda state: [EXACT, *state[:1]], [FP32, EXACT]) == [FP32, FP32]
+
+
+def test_a_loop_whose_body_makes_another_number_of_values_is_refused():
+    with pytest.raises(ValueError):
+        settled(lambda state: state[:1], [FP32, EXACT])

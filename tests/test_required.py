@@ -169,6 +169,13 @@ def test_an_item_fails_early_where_nothing_else_can_meet_the_requirement() -> No
     assert stops(matrix_of("onnx-cuda").required, skip(cuda), {cuda: skip(cuda)})
 
 
+def test_a_step_on_the_way_to_what_is_required_is_not_its_end() -> None:
+    required = matrix_of("onnx-cpu", "torch").required
+    assert "source" in required[0].needs
+    assert not stops(required[:1], skip("source"), {"source": skip("source")})
+    assert stops(required, skip("correctness.onnx.OnnxCPU"), {})
+
+
 def test_one_cause_fails_one_item_early() -> None:
     export, cpu = "export.onnx", "correctness.onnx.OnnxCPU"
     failed = {export: outcome(export, Status.FAILED)}

@@ -7,9 +7,12 @@ import pytest
 
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.correctness import one_line
+from pytest_navigator.comparison.slices import MOST
+from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.comparison.tolerances import resolve
 from pytest_navigator.comparison.tolerances import scaled
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.records import OutputReport
 from pytest_navigator.records import TensorSpec
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
@@ -152,3 +155,123 @@ def test_the_rule_survives_in_a_package():
         rule = rule_of(comparison, BOXES)
         assert structured(plain(rule), type(rule)) == rule
         assert structured(plain(comparison), type(rule)) == comparison
+
+
+# The whole report
+
+
+def judged(axis, *cases, explained=0.5):
+    comparison = Comparison({"y": Rule("scaled", rtol=0.125, note="fp32", axis=axis, explained=explained)})
+    for number, (expected, actual) in enumerate(cases):
+        comparison.add(number, "row", {"y": np.array(expected)}, {"y": np.array(actual)})
+    return comparison.reports()[0]
+
+
+def test_a_failed_slice_is_told_with_the_figures_of_the_whole_output():
+    assert judged((1,), ([[8.0, 1.0], [8.0, 1.0]], [[8.0, 1.5], [9.0, 1.0]])) == OutputReport(
+        "y",
+        1.0,
+        0.5,
+        sample=0,
+        case="row",
+        index=(0, 1),
+        mismatched=1,
+        total=4,
+        used="0.125 of (|value| + 1 of its slice along axis 1) (fp32 default)",
+        problem="slice 1 of axis 1: max abs 0.5 (sample 0 at batch 1, [0,1]), max rel 0.5, outside 0.125 of (|value| + "
+        "1 of its slice along axis 1) (fp32 default); 50 % of elements; the source's largest value is 1",
+        suggestion="scaled(axis=1, tolerance=0.6)",
+        allowed_atol=None,
+        allowed_rtol=None,
+    )
+
+
+def test_slices_that_pass_allow_the_largest_of_their_tolerances():
+    assert judged((1,), ([[8.0, 1.0], [8.0, 1.0]], [[8.0, 1.125], [9.0, 1.0]])) == OutputReport(
+        "y",
+        1.0,
+        0.125,
+        sample=0,
+        case="row",
+        index=(1, 0),
+        mismatched=0,
+        total=4,
+        used="0.125 of (|value| + scale of its slice along axis 1) (fp32 default)",
+        problem="",
+        suggestion="",
+        allowed_atol=2.0,
+        allowed_rtol=0.125,
+    )
+
+
+def test_the_slice_that_is_furthest_outside_for_its_scale_is_told():
+    expected = [[8.0, 1.0, 2.0], [8.0, 1.0, 2.0]]
+    wrong = [[12.0, 1.0, 2.0], [8.0, 2.0, 2.0]]  # 3 left of a scale of 8, and 0.875 of 1
+    found = judged((1,), (expected, wrong))
+    assert found.problem.startswith("slice 1 of axis 1: max abs 1 (sample 0 at batch 1, [1,1]), ")
+    assert found.problem.endswith("; and 1 more slice")
+    assert (found.mismatched, found.atol, found.rtol) == (2, 4.0, 1.0)
+
+
+def test_the_suggestion_is_what_the_furthest_slice_needs():
+    expected, wrong = [[8.0, 1.0], [8.0, 1.0]], [[12.0, 1.0], [8.0, 1.75]]
+    assert judged((1,), (expected, wrong)).suggestion == "scaled(axis=1, tolerance=0.8)"
+    assert judged((1,), (expected, wrong), explained=0.26).suggestion == ""  # not of the second slice
+
+
+def test_a_place_in_a_slice_is_told_as_the_place_in_the_output():
+    expected = np.ones((2, 3, 4, 5))
+    for axis in ((0,), (1,), (2,), (3,), (0, 2), (1, 3), (0, 1, 2)):
+        wrong = expected.copy()
+        wrong[1, 2, 3, 4] = 9.0
+        found = judged(axis, (expected, wrong))
+        assert found.index == (1, 2, 3, 4)
+        label = f"slice {','.join(str((1, 2, 3, 4)[a]) for a in axis)} of ax{'i' if len(axis) == 1 else 'e'}s "
+        assert found.problem.startswith(label + ", ".join(map(str, axis)) + ": max abs 8")
+
+
+def test_slices_of_another_case_belong_to_those_of_the_same_index():
+    cases = [([[1.0, 8.0]], [[1.0, 8.0]]), ([[1.0, 8.0]] * 3, [[1.0, 8.0], [1.5, 8.0], [1.0, 8.0]])]
+    found = judged((1,), *cases)
+    assert (found.sample, found.index, found.total) == (1, (1, 0), 8)
+    assert "; 25 % of elements" in found.problem
+
+
+def test_as_many_slices_as_can_be_judged_are_judged():
+    right = np.ones(MOST)
+    assert judged((0,), (right, right)).problem == ""
+    more = np.ones(MOST + 1)
+    assert judged((0,), (more, more)).problem == (
+        "scaled(axis=0, tolerance=0.125) makes 4097 slices of it, at most 4096 are judged (sample 0 at batch 1)"
+    )
+
+
+def test_without_a_case_no_slice_passes():
+    comparison = Comparison({"y": Rule("scaled", rtol=0.125, note="fp32", axis=(0,))})
+    assert comparison.reports()[0].problem == "no case was compared"
+
+
+@pytest.mark.parametrize(
+    ("case", "problem"),
+    [
+        (([[1.0, 2.0]], [[1.0]]), "shape (1,1) where the source has (1,2) (sample 1 at batch 1)"),
+        (([[1.0, 2.0]], [[1.0, np.inf]]), "inf where the source has 2.0 (sample 1 at batch 1, [0,1])"),
+    ],
+)
+def test_what_is_wrong_whatever_the_values_are_is_told_without_slices(case, problem):
+    right = ([[1.0, 2.0]], [[1.0, 2.0]])
+    assert judged((1,), right, case).problem.startswith(problem)
+
+
+@pytest.mark.parametrize("lacking", ["expected", "actual"])
+def test_a_missing_output_has_no_slices(lacking):
+    comparison = Comparison({"y": Rule("scaled", rtol=0.125, note="fp32", axis=(0,))})
+    outputs = {"expected": {"y": np.ones(2)}, "actual": {"y": np.ones(2)}, lacking: {}}
+    comparison.add(3, "batch", **outputs)
+    who = "the source" if lacking == "expected" else "the format"
+    assert comparison.reports()[0].problem == f"{who} does not return this output (sample 3)"
+
+
+def test_a_type_without_a_value_of_slices_is_told_first():
+    found = judged((1,), ([[1.0, 2.0]], np.array([[1.0, 2.0]], np.float32)))
+    assert found.problem == "float32 where the source has float64 (sample 0 at batch 1)"

@@ -8,9 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_navigator.comparison import measures
 from pytest_navigator.comparison.computed import Computed
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.correctness import one_line
+from pytest_navigator.comparison.measures import Measure
+from pytest_navigator.comparison.measures import Spread
+from pytest_navigator.comparison.suggestions import Suggester
+from pytest_navigator.comparison.suggestions import cosine_that_passes
+from pytest_navigator.comparison.suggestions import round_down
+from pytest_navigator.comparison.suggestions import round_up
+from pytest_navigator.comparison.suggestions import share_that_passes
 from pytest_navigator.comparison.tolerances import cosine
 from pytest_navigator.comparison.tolerances import resolve
 from pytest_navigator.comparison.tolerances import share
@@ -180,6 +188,166 @@ def test_vectors_that_rounding_turned_get_the_cosine_that_they_have():
     assert found.startswith("cosine(0.9999")
     least = float(found.removeprefix("cosine(").removesuffix(")"))
     assert reports({"y": SCORES}, {"y": turned}, comparisons={"y": cosine(least)})["y"].problem == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1 - 1.2345e-6, "cosine(0.9999987)"),  # two digits of what is missing from 1
+        (1 - 3.2345e-6, "cosine(0.9999967)"),
+        (1 - 9.2345e-6, "cosine(0.9999907)"),
+        (1 - 5.1e-5, ""),
+        (1.0, ""),
+        (0.5, ""),
+        (1 + 1e-9, ""),
+    ],
+)
+def test_a_cosine_is_suggested_up_to_what_rounding_explains(value, text):
+    assert cosine_that_passes(value, 1e-2) == text
+
+
+def test_a_cosine_exactly_as_far_as_rounding_explains_is_suggested():
+    assert cosine_that_passes(0.875, 0.5) == "cosine(0.87)"
+    assert cosine_that_passes(0.875, 0.49) == ""
+
+
+# Shares and figures
+
+
+@pytest.mark.parametrize(
+    ("equal", "text"),
+    [
+        (0.0, ""),
+        (0.4999, ""),
+        (0.5, "share(0.5)"),
+        (0.97249, "share(0.972)"),
+        (0.9999, "share(0.999)"),
+        (1.0, ""),
+    ],
+)
+def test_a_share_is_suggested_where_most_is_equal_and_something_is_not(equal, text):
+    assert share_that_passes(equal) == text
+
+
+@pytest.mark.parametrize(("wrong", "total"), [(8, 125), (157, 500), (1, 3), (3, 100)])
+def test_a_share_that_is_suggested_passes(wrong, total):
+    scores = np.zeros((total, 2), np.float32)
+    ids, other = np.zeros(total, np.int64), np.zeros(total, np.int64)
+    other[:wrong] = 1
+    outputs = {"ids": ids, "scores": scores}, {"ids": other, "scores": scores}
+    found = reports(*outputs)["ids"].suggestion
+    assert found == share_that_passes((total - wrong) / total)
+    least = float(found.removeprefix("share(").removesuffix(")"))
+    assert reports(*outputs, comparisons={"ids": share(least)})["ids"].problem == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"), [(0.99996, 4, "0.9999"), (0.5, 3, "0.5"), (-0.25, 1, "-0.3"), (1.0, 4, "1")]
+)
+def test_a_fraction_is_cut_and_not_rounded(value, digits, text):
+    assert round_down(value, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "above"),
+    [
+        (3.1e-3, 4e-3),
+        (3e-3, 4e-3),
+        (9.5, 10.0),
+        (1.0, 2.0),
+        (0.0, 2e-300),
+        (1e-310, 2e-300),
+        (2.9999999999, 4.0),
+        (2.99999999, 3.0),
+        (123.0, 200.0),
+    ],
+)
+def test_a_round_number_has_one_digit_and_is_above(value, above):
+    assert round_up(value) == above
+
+
+# Model Navigator's search
+
+
+def spread(*rtols, mean=0.001, std=0.001):
+    """One whose relative differences are these, step by step, and the last one from there on."""
+    return Spread(mean, std, np.array([*rtols, *[rtols[-1]] * (measures.STEPS - len(rtols))]))
+
+
+def text(*spreads, atol=1e-5, rtol=0.0, needed=0.0495, largest=10.0, explained=0.01, unseen=0.0, alone=False):
+    return Suggester(list(spreads), unseen).text(atol, rtol, needed, largest, explained, alone)
+
+
+FOUND = spread(0.04, 0.002)
+"""0.04 is more than rounding explains; one step further 0.002 remains."""
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ({}, "atol 2e-3 and rtol 2e-3"),
+        ({"atol": 0.03}, "atol 0.03 and rtol 2e-3"),
+        ({"rtol": 4e-3}, "atol 2e-3 and rtol 4e-3"),
+        ({"needed": 0.0015}, "atol 2e-3"),
+        ({"needed": 0.0015, "rtol": 4e-3}, "atol 2e-3 and rtol 4e-3"),
+        ({"needed": 0.0015, "rtol": 4e-3, "alone": True}, "atol 2e-3"),
+        ({"needed": 0.0025}, "atol 2e-3 and rtol 2e-3"),
+        ({"atol": 0.05}, "atol 0.05"),
+        ({"unseen": 1e-5}, "atol 2e-3 and rtol 2e-3"),
+        ({"unseen": 1.1e-5}, "atol 0.05"),
+        ({"largest": 0.2}, "atol 0.05"),
+        ({"largest": 0.21}, "atol 2e-3 and rtol 2e-3"),
+        ({"explained": 0.002}, "atol 2e-3 and rtol 2e-3"),
+        ({"explained": 0.0019}, "atol 0.05"),
+        ({"explained": 0.04}, "atol 1e-3 and rtol 0.04"),
+    ],
+)
+def test_a_pair_is_suggested_where_it_is_tighter_than_one_number(asked, answer):
+    assert text(FOUND, **asked) == answer
+
+
+def test_a_relative_tolerance_of_a_twentieth_is_none():
+    assert text(spread(0.05), explained=1.0) == "atol 0.05"
+    assert text(spread(0.049), explained=1.0) == "atol 1e-3 and rtol 0.049"
+
+
+def test_a_pair_is_rounded_up_to_thousandths():
+    assert text(spread(0.0021, mean=0.0031)) == "atol 4e-3 and rtol 3e-3"
+
+
+def test_a_pair_is_the_largest_of_all_cases():
+    assert text(spread(0.004), spread(0.002, mean=0.005)) == "atol 5e-3 and rtol 4e-3"
+    pair = spread(0.9, 0.9, 0.004), spread(0.002, mean=0.5, std=0.25)
+    assert text(*pair, needed=5.0, largest=1000.0) == "atol 1 and rtol 4e-3"
+
+
+def test_the_search_ends_after_so_many_deviations():
+    late = Spread(0.001, 0.0, np.array([0.9] * (measures.STEPS - 1) + [0.001]))
+    assert text(late) == "atol 1e-3 and rtol 1e-3"
+    assert text(spread(0.9, std=0.0)) == "atol 0.05"
+
+
+def test_without_a_failed_case_one_number_is_suggested():
+    assert text() == "atol 0.05"
+
+
+def test_figures_beyond_thousandths_are_kept():
+    found = text(spread(0.001, mean=1.5e12), needed=1e13, largest=1e15)
+    assert found == "atol 1.5e12 and rtol 1e-3"
+
+
+@pytest.mark.parametrize("failed", [True, False])
+def test_failed_cases_are_looked_at_and_others_limit_what_is_looked_for(failed):
+    suggester = Suggester()
+    suggester.add(Measure(atol=1.0, excess=0.5), np.array([1.0]), np.array([2.0]), failed=failed)
+    suggester.add(Measure(atol=1.0, excess=0.25), np.array([1.0]), np.array([2.0]), failed=failed)
+    assert (len(suggester.spreads), suggester.unseen) == ((2, 0.0) if failed else (0, 0.5))
+
+
+def test_a_case_that_is_infinitely_far_off_is_not_looked_at():
+    suggester = Suggester()
+    suggester.add(Measure(atol=np.inf, excess=np.inf), np.array([1.0]), np.array([np.inf]), failed=True)
+    assert (suggester.spreads, suggester.unseen) == ([], np.inf)
 
 
 # The line of a failure

@@ -58,6 +58,30 @@ def test_an_empty_cache_of_a_first_step_is_an_input() -> None:
     assert unflatten_call(tree, arrays).kwargs["past_key_values"].get_seq_length() == 0
 
 
+class Passing(torch.nn.Module):
+    """Gives back what it was given, from the device that it is on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1, device="meta"))
+
+    def forward(self, nested: object, past: object) -> object:
+        return nested, past
+
+
+def test_caches_follow_the_model_to_its_device_like_nested_tensors() -> None:
+    given = cache(1)
+    both = transformers.EncoderDecoderCache(cache(2), given)
+    (nested, plain), past = FRAMEWORK.source(Passing(), {}).call([([given], torch.ones(1))], {"past": both})
+    assert plain.device.type == "meta"
+    for found in (nested[0], past.self_attention_cache, past.cross_attention_cache):
+        assert type(found) is transformers.DynamicCache
+        assert {part.device.type for layer in found.layers for part in (layer.keys, layer.values)} == {"meta"}
+        assert found.get_seq_length() == 3
+    assert len(past.self_attention_cache.layers) == 2
+    assert given.layers[0].keys.device.type == "cpu"
+
+
 def test_a_script_builds_the_cache_by_its_library() -> None:
     tree, _ = flatten_call(Call(past=cache(1)), [], None, FRAMEWORK)
     text = call_arguments(tree, lambda name: f"x[{name!r}]")

@@ -15,7 +15,7 @@ import numpy as np
 from pytest_navigator.comparison.tolerances import axes_text
 from pytest_navigator.comparison.tolerances import scaled_call
 from pytest_navigator.comparison.verdicts import Tally
-from pytest_navigator.comparison.verdicts import looser
+from pytest_navigator.comparison.verdicts import relative
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,7 +97,7 @@ class Slices:
         """Return what passes for all slices, if it is known of each."""
         if not all(report.suggestion for report in failed.values()):
             return ""
-        return looser(max((self.parts[index] for index in failed), key=self._excess), 0.0)
+        return relative(max((self.parts[index] for index in failed), key=self._excess))
 
     def _excess(self, part: Tally) -> float:
         return part.excess / part.scale

@@ -60,8 +60,8 @@ def _of_order(ids: Array, other: Array, scores: Array) -> Iterable[tuple[Array, 
     """Yield the scores in their order, and those of the format's ids, for ids that are sorted by scores beside them."""
     if scores.shape != ids.shape or not scores.size:
         return
-    steps = np.diff(scores, axis=-1)
-    same = np.array_equal(np.sort(ids, axis=-1), np.sort(other, axis=-1))
+    steps = np.diff(scores)
+    same = np.array_equal(np.sort(ids), np.sort(other))
     if same and ids.shape[-1] > 1 and ((steps <= 0).all() or (steps >= 0).all()):
-        found, place = np.argsort(ids, axis=-1, kind="stable"), np.argsort(other, axis=-1, kind="stable")
-        yield np.take_along_axis(scores, found, -1), np.take_along_axis(scores, place, -1)
+        right, found = (np.take_along_axis(scores, np.argsort(each), -1) for each in (ids, other))
+        yield right, found

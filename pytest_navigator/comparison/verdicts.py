@@ -128,7 +128,7 @@ class Tally:
             beside = f"; {verdict.problem}" if verdict.problem and np.isfinite(self.atol) else ""
             verdict = replace(verdict, problem=f"{problem}{where(place)}{beside}", suggestion="")
         elif not self.cases:
-            verdict = replace(verdict, problem="no case was compared", suggestion="")
+            verdict = replace(verdict, problem="no case was compared")
         sample, case, index = place or (None, "", ())
         allowed = (None, None) if verdict.problem else self.allowed
         return OutputReport(
@@ -216,8 +216,13 @@ def looser(output: Tally, limit: float) -> str:
     """Return what passes in the words of what was asked for: a comparison goes before a tolerance."""
     rule = output.rule
     if rule.note == ASKED or rule.axis:
-        return scaled_call(rule.axis, round_up(rule.rtol + output.excess / output.scale))
+        return relative(output)
     return output.suggester.text(limit, rule.rtol, output.atol, output.largest, rule.explained, atol_alone=True)
+
+
+def relative(output: Tally) -> str:
+    """Return the part of the scale that passes, as it is written."""
+    return scaled_call(output.rule.axis, round_up(output.rule.rtol + output.excess / output.scale))
 
 
 def _rounded(output: Tally) -> str:
@@ -329,4 +334,4 @@ def _infinite(expected: Any, actual: Any) -> str:
 
 
 def _equal(output: Tally) -> float:
-    return 1 - output.mismatched / output.total if output.total else 1.0
+    return (output.total - output.mismatched) / output.total if output.total else 1.0

@@ -32,6 +32,7 @@ LIMIT = 180.0
 FULL = "pip install tensorrt-cu13, which fetches its libraries from NVIDIA's own index"
 RTX = "pip install pytest-navigator[tensorrt-rtx]"
 TEN = "pip install 'tensorrt-cu13<11', which fetches its libraries from NVIDIA's own index"
+IN_ITS_PLACE = "pip uninstall onnxruntime, then pip install onnxruntime-gpu: both fill one folder"
 TORCH = "pip install torch-tensorrt of the same minor version as torch, which needs TensorRT from NVIDIA's own index"
 TF_TRT = "needs Linux, a TensorFlow <= 2.17 GPU wheel with TensorRT 8.6, or NVIDIA's TensorFlow container"
 
@@ -43,7 +44,7 @@ MODULES = {
         "ONNX Runtime is not installed (pip install onnxruntime-gpu)",
     ),
     "torch-tensorrt": ("torch_tensorrt", f"Torch-TensorRT is not installed ({TORCH})"),
-    "tf-trt": ("tensorflow", "TensorFlow is not installed (pip install pytest-navigator[tensorflow])"),
+    "tf-trt": ("tensorflow", f"TensorFlow is not installed (pip install 'tensorflow<2.18'; TF-TRT {TF_TRT})"),
 }
 """Requirement -> the module that it is, and the text of its absence."""
 
@@ -120,8 +121,14 @@ def _of_tensorrt(answer: Mapping[str, Any]) -> str | None:
     if not answer["builds"]:
         return f"TensorRT {answer['version']} is one that builds no engines ({FULL})"
     if Version(answer["version"]) < OLDEST:
-        return f"TensorRT {answer['version']} is too old: {OLDEST} or a newer one is needed ({FULL})"
+        return f"TensorRT {answer['version']} is too old: {OLDEST} or a newer one is needed ({_upgrade()})"
     return driver_problem("tensorrt")
+
+
+def _upgrade() -> str:
+    """Return how to get a newer TensorRT for the CUDA of the one that is installed: another one would lie beside it."""
+    cuda = _installed("tensorrt")[1]
+    return FULL.replace("pip install tensorrt-cu13", f"pip install --upgrade tensorrt-cu{cuda or 13}")
 
 
 def _of_tensorrt_rtx(answer: Mapping[str, Any]) -> str | None:
@@ -135,7 +142,7 @@ def _of_onnxruntime(answer: Mapping[str, Any]) -> str | None:
     if "error" in answer:
         return f"ONNX Runtime cannot be used: {answer['error']}"
     if not answer["listed"]:
-        return f"ONNX Runtime {answer['version']} was built without TensorRT (pip install onnxruntime-gpu)"
+        return f"ONNX Runtime {answer['version']} was built without TensorRT ({IN_ITS_PLACE})"
     if answer["lacking"]:
         return f"ONNX Runtime {answer['version']} has no TensorRT 10: {answer['lacking']} ({TEN})"
     return None

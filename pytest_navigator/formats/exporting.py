@@ -37,6 +37,9 @@ LONGEST = 400
 TRACER = ": TracerWarning: "
 """What torch says of what its tracer cannot see."""
 
+PLACED = re.compile(r" \(at \S+:\d+\)$")
+"""How a cause ends that has its place: TorchScript's compiler knows the line of the expression."""
+
 TOLD = re.compile(r'File "([^"\n]+)", line (\d+)(?:, in [^\n]*)?\n\s+([^\n]+)')
 """A frame in the text of an error."""
 
@@ -115,9 +118,9 @@ def failure(what: str, error: BaseException) -> StepFailed:
     if mistake := _ours(root):
         told = f"while it used {what}, which tells nothing of the model: {mistake}; please report it, with format.log"
         return StepFailed(f"pytest_navigator itself failed {told}", detail, DEFECT)
-    return StepFailed(
-        f"{what}: {_cause(str(root) or repr(root))}{_place(error) or _told(str(root))}", detail, type(root).__name__
-    )
+    cause = _cause(str(root) or repr(root))
+    place = "" if PLACED.search(cause) else _place(error) or _told(str(root))
+    return StepFailed(f"{what}: {cause}{place}", detail, type(root).__name__)
 
 
 def _cause(text: str) -> str:

@@ -118,15 +118,7 @@ def _name_axes(kind: str, spec: TensorSpec, value: Any, signature: Signature) ->
     """Check the dynamic axes of one tensor and return {name in the file: symbol of the signature}."""
     shape = value.type.tensor_type.shape
     if len(shape.dim) != len(spec.shape):
-        if spec.dtype.startswith("complex"):
-            raise StepFailed(
-                f"{kind} {spec.name!r} is {spec.dtype}, which hardly an operator of ONNX takes: the exporter made "
-                "real numbers of it, with an axis of 2 more for the real and the imaginary part; let the model take "
-                "and return real numbers (torch.view_as_real, or two tensors)"
-            )
-        raise StepFailed(
-            f"{kind} {spec.name!r} has {len(shape.dim)} axes in the ONNX file, {len(spec.shape)} in the model"
-        )
+        raise StepFailed(_other_axes(kind, spec, [dim.dim_value for dim in shape.dim]))
     names = {}
     for axis, symbol in spec.axes.items():
         dim = shape.dim[axis]
@@ -136,6 +128,17 @@ def _name_axes(kind: str, spec: TensorSpec, value: Any, signature: Signature) ->
             names[dim.dim_param] = symbol
         dim.dim_param = symbol
     return names
+
+
+def _other_axes(kind: str, spec: TensorSpec, found: list[int]) -> str:
+    """Return what to say of a tensor that has not as many axes in the file; `found` are its sizes there, 0: any."""
+    if spec.dtype.startswith("complex") and len(found) == len(spec.shape) + 1 and found[-1] == 2:
+        return (
+            f"{kind} {spec.name!r} is {spec.dtype}, which hardly an operator of ONNX takes: the exporter made real "
+            "numbers of it, with an axis of 2 more for the real and the imaginary part; let the model take and return "
+            "real numbers: an axis of 2 of its own (torch.view_as_real makes it), or two tensors"
+        )
+    return f"{kind} {spec.name!r} has {len(found)} axes in the ONNX file, {len(spec.shape)} in the model"
 
 
 def _rename(value: Any, symbols: dict[str, str]) -> None:

@@ -21,8 +21,10 @@ from pytest_navigator.frameworks.state import numpy_array
 from pytest_navigator.frameworks.state import restored
 from pytest_navigator.frameworks.state import unchanged
 from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.samples import caches
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Iterator
     from collections.abc import Mapping
     from collections.abc import Sequence
@@ -308,10 +310,7 @@ def contexts(parameters: Mapping[str, JSON], device: str) -> list[AbstractContex
 
 def _copied(value: Any) -> Any:
     """Return arguments with tensors of their own: inference mode may have marked what the failed call was given."""
-    import torch
-    from torch.utils._pytree import tree_map_only
-
-    return tree_map_only(torch.Tensor, lambda tensor: tensor.detach().clone(), value)
+    return _with_tensors(value, lambda tensor: tensor.detach().clone())
 
 
 def _training(module: torch.nn.Module) -> bool:
@@ -357,9 +356,17 @@ def _bytes(tensor: torch.Tensor) -> memoryview:
 
 def _moved(value: object, device: str) -> object:
     """Return `value` with its tensors on `device`: the very same object on the CPU, where nothing is to be moved."""
-    if device == "cpu":
-        return value
-    import torch
-    from torch.utils._pytree import tree_map_only
+    return value if device == "cpu" else _with_tensors(value, lambda tensor: tensor.to(device))
 
-    return tree_map_only(torch.Tensor, lambda tensor: tensor.to(device), value)
+
+def _with_tensors(value: object, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """Return nested containers, and the caches in them, with what `change` makes of each tensor."""
+    import torch
+    from torch.utils._pytree import tree_map
+
+    def changed(leaf: object) -> object:
+        if isinstance(leaf, torch.Tensor):
+            return change(leaf)
+        return caches.with_tensors(leaf, change) if caches.is_cache(leaf) else leaf
+
+    return tree_map(changed, value, is_leaf=caches.is_cache)

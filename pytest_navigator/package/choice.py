@@ -24,6 +24,8 @@ Cell = tuple[str, str]
 """A format's key and the name of its runner."""
 
 FLAGS = ("enable_xla", "jit_compile")
+TELLING = ("jit_type", "precision", *FLAGS)
+"""Parameters that tell formats of one kind apart, and keywords of what chooses one."""
 
 RUNTIMES = {
     RuntimeProvider.CPU: "cpu",
@@ -99,8 +101,7 @@ class Wanted:
         usable = [variant for variant in found if variant.key in among] or found
         if len(usable) > 1:
             raise PackageError(
-                f"{self.format} means several formats here ({_keys(usable)}): give one of these names, or jit_type, "
-                "precision, enable_xla or jit_compile"
+                f"{self.format} means several formats here ({_keys(usable)}): give one of these names{_telling(usable)}"
             )
         return usable[0]
 
@@ -136,8 +137,7 @@ class Wanted:
         return all(_same(name, variant.parameters.get(name), value) for name, value in self._parameters().items())
 
     def _parameters(self) -> dict[str, JSON]:
-        names = ("jit_type", "precision", *FLAGS)
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return {name: getattr(self, name) for name in TELLING if getattr(self, name) is not None}
 
 
 def runs(runtime: str, runner: RunnerRecord) -> bool:
@@ -149,7 +149,17 @@ def runs(runtime: str, runner: RunnerRecord) -> bool:
 
 def _same(name: str, own: JSON, asked: JSON) -> bool:
     """Compare a parameter; a flag that nobody set is off."""
-    return bool(own) == asked if name in FLAGS else str(own) == str(asked)
+    return _value(name, own) == (asked if name in FLAGS else str(asked))
+
+
+def _value(name: str, own: JSON) -> bool | str:
+    return bool(own) if name in FLAGS else str(own)
+
+
+def _telling(variants: Sequence[Variant]) -> str:
+    """Return which keywords tell formats apart, as the end of a sentence; "" if none does."""
+    names = [name for name in TELLING if len({_value(name, variant.parameters.get(name)) for variant in variants}) > 1]
+    return f", or {' or '.join(names)}" if names else ""
 
 
 def _keys(variants: Sequence[Variant]) -> str:

@@ -1,7 +1,8 @@
-"""What is different between two packages (pure)."""
+"""What is different between two packages."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.package.results import profile_result
+from pytest_navigator.package.sameness import other_outputs
 from pytest_navigator.package.selection import artifact_names
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.records import Status
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Outcome
 
 ABSENT = "-"
+OUTPUTS = "outputs"
 
 DIFFERENT, BETTER, DISTURBED = "different", "better", "disturbed, not compared"
 """What a difference means: an improvement fails nothing, and a disturbed figure tells nothing of the model."""
@@ -36,7 +39,8 @@ class Difference:
     Attributes:
         topic: "format", "outcome", "tolerance", "latency", "size", "model", "signature" or "environment".
         subject: what it is about: "onnx", "correctness onnx OnnxCPU logits", "python_packages.torch".
-        before, after: as plain data, None where one package has no such thing.
+        before, after: as plain data, None where one package has no such thing. Of the model's outputs on the same
+            samples, `after` is name -> largest difference, None for one of another shape or type.
         verdict: "different", "better" or "disturbed, not compared".
     """
 
@@ -57,6 +61,9 @@ class Difference:
 
     def line(self) -> str:
         """Return it for people."""
+        if (self.topic, self.subject) == ("model", OUTPUTS):
+            told = (f"{name} {_distance(value)}" for name, value in self.after.items())
+            return f"model: {OUTPUTS}: {', '.join(told)}"
         if self.topic == "format":
             return f"format {'gained' if self.before is None else 'lost'}: {self.subject}{_said(self)}"
         change = f"{_text(self.topic, self.before)} -> {_text(self.topic, self.after)}"
@@ -79,7 +86,16 @@ def differences(
             each = Difference(topic, subject, before.get(subject), after.get(subject))
             if each.before != each.after and not _within(each, threshold):
                 found.append(replace(each, verdict=_verdict(each, disturbed)))
+        if topic == "model":
+            found += _other_outputs(first, second)
     return found
+
+
+def _other_outputs(first: tuple[PackageFile, Results], second: tuple[PackageFile, Results]) -> list[Difference]:
+    """Return what the model gives otherwise on the same samples; its parameters may be the same."""
+    reports = other_outputs(first, second)
+    largest = {each.name: each.atol if 0 < each.atol < math.inf else None for each in reports}
+    return [Difference("model", OUTPUTS, None, largest)] if largest else []
 
 
 def _verdict(each: Difference, disturbed: Mapping[str, str]) -> str:
@@ -128,6 +144,10 @@ def _tolerances(package: PackageFile, results: Results) -> dict[str, JSON]:
         if o.step == "correctness"
         for output in o.data.get("outputs", ())
     }
+
+
+def _distance(value: float | None) -> str:
+    return "of another shape or type" if value is None else f"max abs {number(value)}"
 
 
 def _significant(value: float) -> float:

@@ -62,18 +62,31 @@ PLACES: tuple[tuple[tuple[str, ...], Callable[[str], str]], ...] = (
 """Where such a value is, and what says why it is not one."""
 
 
-def problem(status: Mapping[str, JSON], files: Collection[str]) -> str:
+TAMPERED = "the package was tampered with"
+
+
+def astray(status: Mapping[str, JSON]) -> str:
     """Return the first value that leads elsewhere, with its path, "" if there is none.
+
+    Args:
+        status: content of status.yaml, in the current schema.
+    """
+    for place, reason_of in PLACES:
+        for where, value in _values(status, place):
+            if reason := _reason(value, reason_of):
+                return f"{where}: {value!r} is {reason}; {TAMPERED}"
+    return ""
+
+
+def absent(status: Mapping[str, JSON], files: Collection[str]) -> str:
+    """Return the first value that names a file which is not there, with its path, "" if there is none.
 
     Args:
         status: content of status.yaml, in the current schema.
         files: names of the files of the package.
     """
-    for place, reason_of in PLACES:
-        for where, value in _values(status, place):
-            if reason := _reason(value, reason_of):
-                return f"{where}: {value!r} is {reason}"
-    return next(_absent(status.get(OWN) or {}, files), "")
+    found = next(_absent(status.get(OWN) or {}, files), "")
+    return f"{found}; {TAMPERED}" if found else ""
 
 
 def _values(value: JSON, place: tuple[str, ...], where: str = "$") -> Iterator[tuple[str, JSON]]:

@@ -56,8 +56,8 @@ class PackageFile:
         self.status: dict[str, JSON] = self._read_status()
         self._digests: dict[str, str] = self.details.get("files") or {}
         self._compare_with_list()
-        if problem := paths.problem(self.status, self._names):
-            raise PackageError(f"{path}: {STATUS}: {problem}; the package was tampered with")
+        if problem := paths.absent(self.status, self._names):
+            raise PackageError(f"{path}: {STATUS}: {problem}")
 
     @cached_property
     def results(self) -> Results:

@@ -20,11 +20,13 @@ from pytest_navigator.samples.npz import read_npz
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Sequence
 
     import numpy as np
 
     from pytest_navigator.package.reader import PackageFile
     from pytest_navigator.package.results import Results
+    from pytest_navigator.records import OutputReport
 
 INPUTS, OUTPUTS = DATA
 ASKED = ("atol", "rtol")
@@ -41,6 +43,26 @@ def difference(first: tuple[PackageFile, Results], second: tuple[PackageFile, Re
     """
     (a, mine), (b, theirs) = first, second
     return _records(mine, theirs) or _inputs(a, b, mine, theirs) or _outputs(a, b, mine)
+
+
+def other_outputs(first: tuple[PackageFile, Results], second: tuple[PackageFile, Results]) -> list[OutputReport]:
+    """Return the outputs that are others on samples that both packages hold: parameters do not tell what is computed.
+
+    They are judged by the rules that the first package's model had, as when packages are merged.
+
+    Raises:
+        PackageError: a sample is damaged.
+    """
+    (a, mine), (b, theirs) = first, second
+    if _outputs_of(mine) != _outputs_of(theirs):
+        return []  # which the signature says
+    ours, other = _samples(a, INPUTS), _samples(b, INPUTS)
+    same = [name for name in sorted(ours.keys() & other.keys()) if ours[name] and ours[name] == other[name]]
+    return [r for r in _reports(a, b, mine, [OUTPUTS + name.removeprefix(INPUTS) for name in same]) if r.problem]
+
+
+def _outputs_of(results: Results) -> list[tuple[str, str]]:
+    return [(spec.name, spec.dtype) for spec in results.signature.outputs] if results.signature else []
 
 
 def _records(mine: Results, theirs: Results) -> str:
@@ -81,13 +103,19 @@ def _inputs(a: PackageFile, b: PackageFile, mine: Results, theirs: Results) -> s
 
 
 def _outputs(a: PackageFile, b: PackageFile, results: Results) -> str:
-    ours, other = _samples(a, OUTPUTS), _samples(b, OUTPUTS)
-    comparison = Comparison(_rules(results))
-    for index, name in enumerate(sorted(ours.keys() & other.keys())):
-        if ours[name] != other[name]:
-            comparison.add(index, name, _arrays(a, name), _arrays(b, name))
-    problem = one_line([report for report in comparison.reports() if report.total])
+    problem = one_line(_reports(a, b, results, sorted(_samples(a, OUTPUTS))))
     return f"the recorded outputs differ: {problem}" if problem else ""
+
+
+def _reports(a: PackageFile, b: PackageFile, results: Results, names: Sequence[str]) -> list[OutputReport]:
+    """Return how files of outputs compare; none where those that both packages have are the same files."""
+    ours, other, rules = _samples(a, OUTPUTS), _samples(b, OUTPUTS), _rules(results)
+    changed = [name for name in names if name in ours and name in other and ours[name] != other[name]]
+    comparison = Comparison(rules)
+    for index, name in enumerate(changed):
+        found = ({k: v for k, v in _arrays(package, name).items() if k in rules} for package in (a, b))
+        comparison.add(index, name, *found)
+    return comparison.reports() if changed else []
 
 
 def _rules(results: Results) -> dict[str, Rule]:

@@ -22,6 +22,7 @@ from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn
 from cattrs.v import format_exception
 
+from pytest_navigator.package import paths
 from pytest_navigator.package.own_schema import Own  # noqa: TC001 (cattrs reads the annotation)
 from pytest_navigator.package.record_schema import MOST_FORMATS
 from pytest_navigator.package.record_schema import Measure
@@ -176,6 +177,8 @@ def problem(status: dict[str, Plain]) -> str:
         found = _converter().structure(status, StatusFile)
     except BaseValidationError as error:
         return first_problem(error)
+    if problem := paths.astray(status):  # before what names do not fit each other: the wrong one is this
+        return problem
     wrong = found.pytest_navigator.problem() if found.pytest_navigator else ""
     return f"$.pytest_navigator.{wrong}" if wrong else _models_problem(found.models_status, _others(status))
 

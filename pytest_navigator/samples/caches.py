@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.errors import SourceError
 from pytest_navigator.loaded import loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MODULE = "transformers.cache_utils"
 DYNAMIC = f"{MODULE}:DynamicCache"
@@ -46,6 +50,29 @@ def constants(value: object) -> dict[str, int]:
     """Return the numbers that a layer is made with."""
     window = getattr(value, "sliding_window", None)
     return {"sliding_window": int(window)} if type(window) is int else {}
+
+
+def is_cache(value: object) -> bool:
+    """Whether a value is a cache that is supported, or a layer of one."""
+    return f"{MODULE}:{name_of(value)}" in KINDS
+
+
+def with_tensors(value: object, change: Callable[[Any], Any]) -> object:
+    """Return a cache like this one with other tensors: what `change` makes of each.
+
+    Raises:
+        SourceError: a cache that is not supported.
+    """
+    parts = {name: _changed(part, change) for name, _, part in cache_fields(value) or ()}
+    return rebuilt(f"{MODULE}:{name_of(value)}", parts | constants(value))
+
+
+def _changed(part: object, change: Callable[[Any], Any]) -> object:
+    if isinstance(part, list):
+        return [with_tensors(layer, change) for layer in part]
+    if is_cache(part):
+        return with_tensors(part, change)
+    return None if part is None else change(part)
 
 
 def rebuilt(kind: str, values: dict[str, Any]) -> object:

@@ -17,6 +17,7 @@ from pytest_navigator.package import polygraphy_json
 from pytest_navigator.profiling import machine
 from pytest_navigator.profiling.measuring import measure
 from pytest_navigator.reporting.tracebacks import users_traceback
+from pytest_navigator.runners.empty_axes import empty_axis_hint
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.npz import save_npz
 from pytest_navigator.samples.signatures import resized
@@ -134,7 +135,8 @@ def _infer(runner: Runner, case: Case, feed: Mapping[str, np.ndarray]) -> dict[s
     except NavigatorError:
         raise
     except Exception as error:
-        text = f"{one_line(error)}{where((case.sample, case.kind, ()))}"
+        hint = empty_axis_hint(str(error))
+        text = f"{one_line(error)}{where((case.sample, case.kind, ()))}{hint}"
         raise StepFailed(text, users_traceback(error), type(error).__name__) from error
 
 

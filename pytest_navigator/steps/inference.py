@@ -49,19 +49,6 @@ T = TypeVar("T")
 AT_BATCH_1 = " at batch 1"
 """Ends the place of an inference on the first row of a sample."""
 
-OWN_CALL = (
-    "; this call, on the first row of a sample, is a check of ours: where the model takes no batch of 1, say that "
-    "nothing is to be cut into rows, NavConfig(batch_dim=None)"
-)
-ROW_HINT = (
-    "; an input that has no batch is to be named: NavConfig(unbatched=[...]); where one has it on another axis than "
-    "the others: NavConfig(batch_dim=None)"
-)
-ROW_HINT_YAML = (
-    "; an input that has no batch is to be named in --nav-config, unbatched: [...]; where one has it on another axis "
-    "than the others, batch_dim: null"
-)
-
 TOO_MANY = (
     "; a tuple or list is the positional arguments, {} here: leave out what the model does not take "
     "(return [x for x, label in loader] leaves out a label), or put it into pytest_navigator.Call(...)"
@@ -82,7 +69,7 @@ class SourceModel:
         tree: structure of the call.
         names: of the outputs as they are configured; None: from the structure.
         comparisons: as they are configured.
-        row_hint: what to say where the first row alone does not work.
+        row_hint: what to say where the first row alone does not work; "": nothing.
     """
 
     def __init__(
@@ -91,7 +78,7 @@ class SourceModel:
         tree: JSON,
         names: Sequence[str] | None,
         comparisons: Comparisons = None,
-        row_hint: str = ROW_HINT,
+        row_hint: str = "",
     ) -> None:
         self.row_hint = row_hint
         self.source = source
@@ -146,7 +133,7 @@ class SourceModel:
             raise SourceError(f"{place}: {error}") from None
         except Exception as error:
             text = str(error) if isinstance(error, NavigatorError) else causes.one_line(error)
-            hint = self._hint(error, call, text) or self._row_hint(arrays, place)
+            hint = self._hint(error, call, text) or (self.row_hint if place.endswith(AT_BATCH_1) else "")
             raise InferenceError(f"the model raised on {place}: {text}{hint}") from error
         tree, outputs = flatten_output(raw, self.names, framework, taken=arrays.keys())
         if self.tree is None:
@@ -154,14 +141,6 @@ class SourceModel:
         elif (other := difference(tree, self.tree, "the first sample")) is not None:
             raise SourceError(f"the model's output has another structure on {place}: {other}")
         return outputs
-
-    def _row_hint(self, arrays: Mapping[str, np.ndarray], place: str) -> str:
-        """Say what may be wrong if it is the first row alone that does not work."""
-        if not place.endswith(AT_BATCH_1):
-            return ""
-        if len(arrays) > 1:
-            return self.row_hint
-        return OWN_CALL if self.row_hint == ROW_HINT else ""
 
     def _hint(self, error: Exception, call: Call, text: str) -> str:
         """Say what may be wrong with a sample that is called in another way than the model takes it."""

@@ -34,11 +34,10 @@ from pytest_navigator.steps.correctness import rules_of
 from pytest_navigator.steps.inference import AT_BATCH_1
 from pytest_navigator.steps.inference import DRAWS
 from pytest_navigator.steps.inference import KEEPS
-from pytest_navigator.steps.inference import ROW_HINT
-from pytest_navigator.steps.inference import ROW_HINT_YAML
 from pytest_navigator.steps.inference import UNKNOWN
 from pytest_navigator.steps.inference import Repetition
 from pytest_navigator.steps.inference import SourceModel
+from pytest_navigator.steps.row_hints import row_hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +86,8 @@ class Observation:
         self._own = own
         self._root = context.folder.path
         self._inputs = infer_inputs(samples, config.batch_dim, config.dynamic_axes, config.unbatched)
-        hint = ROW_HINT_YAML if context.run.file_config.path else ROW_HINT
+        given = any(self._batch_size(arrays) == 1 for arrays in samples.kept.values())
+        hint = row_hint(len(self._inputs), given, in_file=bool(context.run.file_config.path))
         self._model = SourceModel(source, samples.tree, config.output_names, config.comparisons, hint)
         self._count = max(samples.kept) + 1
         self._digests: dict[int, str] = {}

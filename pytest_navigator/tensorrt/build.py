@@ -22,6 +22,10 @@ NOISE = "'colored' module is not installed"
 """Polygraphy's first line, which says nothing of the build."""
 
 
+LIMIT = "--pool-limit"
+"""Polygraphy's option for what an engine may use beside its weights."""
+
+
 def run(arguments: Sequence[str], backend: str, folder: Path) -> None:
     """Build an engine; what Polygraphy prints is printed while it does.
 
@@ -55,4 +59,4 @@ def run(arguments: Sequence[str], backend: str, folder: Path) -> None:
         hint = ": out of memory?" if name == "SIGKILL" else ""
         raise StepFailed(f"the build of the engine was ended by {name}{hint}", log, name)
     if process.returncode:
-        raise StepFailed(f"no engine was built: {failure(log)}", log, "polygraphy")
+        raise StepFailed(f"no engine was built: {failure(log, limited=LIMIT in arguments)}", log, "polygraphy")

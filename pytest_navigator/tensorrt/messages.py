@@ -30,8 +30,12 @@ HINTS = (
 """What stands anywhere in the line of an error -> what may help."""
 
 
-def failure(log: str) -> str:
-    """Return why a build failed: the node that cannot be parsed, else the last error, else Polygraphy's own words."""
+def failure(log: str, *, limited: bool = True) -> str:
+    """Return why a build failed: the node that cannot be parsed, else the last error, else Polygraphy's own words.
+
+    Args:
+        limited: whether the configuration limits the workspace; there is no larger limit than none.
+    """
     lines = [line for line in log.splitlines() if line.startswith("[E]") and not _noise(line)]
     errors = [(why, line) for line in lines if (why := _why(line))]
     nodes = [found for line in log.splitlines() if (found := NODE.search(line))]
@@ -40,7 +44,7 @@ def failure(log: str) -> str:
         reason = _reason(node["why"], [why for why, _ in errors])
         return f"node {node['name'] or node['number']!r} ({node['operator']}): {reason}"
     why, line = errors[-1] if errors else (_polygraphy(log), "")
-    hint = next((hint for mark, hint in HINTS if mark in line), "")
+    hint = next((hint for mark, hint in HINTS if mark in line and (limited or hint != WORKSPACE)), "")
     return f"{why}: {hint}" if hint else why
 
 

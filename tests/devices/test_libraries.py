@@ -71,7 +71,9 @@ BROKEN = {
 def test_a_tensorrt_that_does_not_obey_the_types_of_a_network_is_too_old(site: Path) -> None:
     install(site, "tensorrt", FULL.replace("10.12.0.36", "8.6.1"), "tensorrt-cu12", "8.6.1")
 
-    assert str(missing("tensorrt")).startswith("TensorRT 8.6.1 is too old: 10.12 or a newer one is needed")
+    found = str(missing("tensorrt"))
+    assert found.startswith("TensorRT 8.6.1 is too old: 10.12 or a newer one is needed")
+    assert "(pip install --upgrade tensorrt-cu12, which" in found
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -129,6 +131,15 @@ def test_onnx_runtime_lists_a_provider_whose_library_is_missing(site: Path) -> N
     assert missing("onnxruntime-tensorrt") == (
         "ONNX Runtime 1.31.1 has no TensorRT 10: libnvinfer.so.10: cannot open shared object file: No such file or "
         "directory (pip install 'tensorrt-cu13<11', which fetches its libraries from NVIDIA's own index)"
+    )
+
+
+def test_an_onnx_runtime_without_tensorrt_is_replaced_and_not_joined(site: Path) -> None:
+    install(site, "onnxruntime", ONNXRUNTIME.replace("TensorrtExecutionProvider", "CPUExecutionProvider"))
+
+    assert missing("onnxruntime-tensorrt") == (
+        "ONNX Runtime 1.31.1 was built without TensorRT (pip uninstall onnxruntime, then pip install onnxruntime-gpu: "
+        "both fill one folder)"
     )
 
 

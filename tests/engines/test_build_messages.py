@@ -58,3 +58,7 @@ CAPABILITY = """[W] 'colored' module is not installed
 )
 def test_the_reason_is_found(log, message):
     assert failure(log) == message
+
+
+def test_a_larger_workspace_is_no_remedy_where_nothing_limits_it():
+    assert failure(WORKSPACE, limited=False).endswith("within workspace limit")

@@ -9,6 +9,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.stablehlo import StableHLOConfig
 from pytest_navigator.formats.stablehlo import StableHLOFormat
+from pytest_navigator.runners.empty_axes import empty_axis_hint
 from pytest_navigator.runners.stablehlo import StableHLOCPU
 
 pytest.importorskip("jax")
@@ -36,6 +37,15 @@ def test_a_file_takes_every_size_of_every_dynamic_axis(tmp_path: Path) -> None:
     with exported(subject, tmp_path) as runner:
         for size, length in ((1, 1), (3, 9), (4, 2)):
             subject.check_sample(runner, subject.sample(size, length))
+
+
+def test_an_empty_axis_that_jax_refuses_is_told_with_what_to_do(tmp_path: Path) -> None:
+    subject = models.params_last()
+    with exported(subject, tmp_path) as runner, pytest.raises(ValueError, match="Expected value >= 1") as caught:
+        subject.check_sample(runner, subject.sample(0))
+    hint = empty_axis_hint(str(caught.value))
+    assert "sizes from 1 on in a dynamic axis, which batch is, and this sample is empty there" in hint
+    assert empty_axis_hint("ValueError: another one") == ""
 
 
 def test_a_file_is_for_both_platforms_and_holds_no_path_of_this_machine(tmp_path: Path) -> None:

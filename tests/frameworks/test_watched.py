@@ -97,7 +97,7 @@ def test_a_torchscript_file_and_a_program_are_seen_into():
             self.high, self.low = torch.nn.Linear(4, 4), torch.nn.Linear(4, 4).bfloat16()
 
         def forward(self, x):
-            return self.high(x), self.low(x.bfloat16()).float()
+            return self.high(x), self.low(x.to(torch.bfloat16)).float()
 
     x, model = torch.randn(2, 4), Two().eval()
     for module in (torch.jit.script(model), torch.export.export(model, (x,)).module()):

@@ -87,7 +87,9 @@ def test_a_model_is_the_object_of_its_library(package: nav.Package) -> None:
 
 
 def test_a_format_that_means_several_is_not_guessed(package: nav.Package) -> None:
-    with pytest.raises(PackageError, match=r"torchscript-script, torchscript-trace\): give one of these names, or jit"):
+    with pytest.raises(
+        PackageError, match=r"torchscript-script, torchscript-trace\): give one of these names, or jit_type$"
+    ):
         package.get_model(nav.Format.TORCHSCRIPT)
 
 

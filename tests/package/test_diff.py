@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from commands import command
 from recorded import SIGNATURE
@@ -97,6 +98,51 @@ def test_a_topic_is_left_out_and_the_latency_threshold_is_chosen(packages: tuple
 @pytest.mark.parametrize("arguments", [["--latency=-1"], ["--latency=nan"], ["--latency=x"], ["--ignore=sizes"]])
 def test_a_wrong_option_is_an_error(packages: tuple[Path, Path], arguments: list[str]) -> None:
     assert command("diff", *packages, *arguments).code == 2
+
+
+@pytest.fixture
+def computing(workspace: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """Write a package of one model with other recorded outputs, and other inputs of one of the samples."""
+
+    folder = workspace()
+
+    def write(name: str, outputs: np.ndarray, inputs: float = 0.0) -> Path:
+        np.savez(folder / "model_output" / "batches" / "0.npz", output__0=outputs)
+        np.savez(folder / "model_input" / "batches" / "0.npz", input__0=np.full((3, 5), inputs, np.float32))
+        return pack(folder, tmp_path / f"{name}.nav", **MADE)
+
+    return write
+
+
+ONES = np.ones((3, 7), np.float32)
+
+
+def test_one_set_of_weights_that_computes_something_else_is_another_model(computing: Callable[..., Path]) -> None:
+    before, after = computing("before", ONES), computing("after", ONES * 1.5)
+
+    found = command("diff", before, after)
+
+    assert (found.code, found.out) == (1, "model: outputs: output__0 max abs 0.5\n")
+    (plain,) = json.loads(command("diff", before, after, "--json").out)
+    assert (plain["subject"], plain["before"], plain["after"]) == ("outputs", None, {"output__0": 0.5})
+    assert command("diff", before, after, "--ignore=model").code == 0
+
+
+@pytest.mark.parametrize("other", [ONES[:2], ONES.astype(np.float64)], ids=["shape", "type"])
+def test_outputs_of_another_shape_or_type_have_no_distance(computing: Callable[..., Path], other: np.ndarray) -> None:
+    found = command("diff", computing("before", ONES), computing("after", other))
+
+    assert (found.code, found.out) == (1, "model: outputs: output__0 of another shape or type\n")
+
+
+def test_the_last_bits_of_outputs_are_no_difference(computing: Callable[..., Path]) -> None:
+    found = command("diff", computing("before", ONES), computing("after", ONES * np.float32(1 + 1e-6)))
+
+    assert (found.code, found.out) == (0, "no difference\n")
+
+
+def test_outputs_on_other_samples_are_not_compared(computing: Callable[..., Path]) -> None:
+    assert command("diff", computing("before", ONES), computing("after", ONES * 2, inputs=1.0)).code == 0
 
 
 @pytest.fixture

@@ -44,7 +44,8 @@ def copied(pair: Path, folder: Path) -> Path:
     return Path(shutil.copy(pair, folder / "pair.nav"))
 
 
-OBJECT = {"object": {"type": "trapped.inner:Pair", "fields": [["sum", {"leaf": "sum"}]]}}
+ARRAYS = ("sum", "parts__0", "parts__1")
+OBJECT = {"object": {"type": "trapped.inner:Pair", "fields": [[name, {"leaf": name}] for name in ARRAYS]}}
 PATH = "trapped.inner:Pair"
 
 

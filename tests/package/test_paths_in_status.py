@@ -132,7 +132,7 @@ def test_what_model_navigator_writes_is_accepted() -> None:
         config = {"key": key, "path": f"{key}/{file}", "parent_path": None, "log_path": f"{key}/format.log"}
         status["models_status"][key] = {"model_config": {**config, "parent_key": parent}}
 
-    assert paths.problem(status, ["onnx/model.onnx"]) == ""
+    assert paths.astray(status) == paths.absent(status, ["onnx/model.onnx"]) == ""
 
 
 def test_samples_that_are_not_there_are_named_before_a_run(package: Path) -> None:

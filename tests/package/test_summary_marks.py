@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 import recorded
 
 from pytest_navigator.reporting.report import summary
 
-CAVEATS = [
-    "unstable: last windows 20, 10, 20 ms",
-    "short: the time limit left room for 5 inferences",
-    "measured while others used 40 % of the processors",
-]
+if TYPE_CHECKING:
+    from pytest_navigator.records import Outcome
+
+CAVEATS: dict[str, dict[str, Any]] = {
+    "unstable: last windows 20, 10, 20 ms": {"stability": "unstable", "window_means": [20, 10, 20]},
+    "short: the time limit left room for 5 inferences": {"stability": "short", "request_count": 5},
+    "measured while others used 40 % of the processors": {"contention": 0.4},
+}
+"""What is said of a measurement -> what its record has."""
 
 
 def lines(noted: dict[str, str]) -> list[str]:
-    steps = [replace(step, message=noted.get(step.id, step.message)) for step in recorded.outcomes()]
+    steps = [_noted(step, noted[step.id]) if step.id in noted else step for step in recorded.outcomes()]
     return summary(recorded.results(steps))
+
+
+def _noted(step: Outcome, caveat: str) -> Outcome:
+    return replace(step, message=caveat, data={"result": {**step.data["result"], **CAVEATS[caveat]}})
 
 
 def row(found: list[str], key: str) -> list[str]:
@@ -30,23 +41,24 @@ def row(found: list[str], key: str) -> list[str]:
 def test_a_figure_with_a_caveat_is_marked_and_the_mark_is_explained(caveat: str) -> None:
     found = lines({"profile.torchscript-trace.TorchScriptCPU.batch1": caveat})
 
-    assert row(found, "torchscript-trace")[5] == "2*"
+    assert re.fullmatch(r"2(\.0+)?\*", row(found, "torchscript-trace")[5])
     assert row(found, "torch")[5] == "1"
     example = f"profile.torchscript-trace.TorchScriptCPU.batch1: {caveat}"
     assert f"note: 1 profile figure has a caveat (* above), for example {example}" in found
 
 
 def test_the_mark_is_that_of_the_batch_size_that_is_shown() -> None:
-    found = lines({"profile.torchscript-trace.TorchScriptCPU.batchmax": CAVEATS[0]})
+    found = lines({"profile.torchscript-trace.TorchScriptCPU.batchmax": next(iter(CAVEATS))})
 
     assert row(found, "torchscript-trace")[5] == "2"
 
 
 def test_the_best_ones_latency_is_marked_too() -> None:
-    noted = {"profile.torch.TorchCPU.batch1": CAVEATS[0], "profile.torchscript-trace.TorchScriptCPU.batch1": CAVEATS[1]}
-    found = lines(noted)
+    steps = ("profile.torch.TorchCPU.batch1", "profile.torchscript-trace.TorchScriptCPU.batch1")
+    found = lines(dict(zip(steps, CAVEATS, strict=False)))
 
-    assert "MinLatencyStrategy     1*            1000                    TorchCPU  torch  1" in found
+    (best,) = [line.split() for line in found if line.startswith("MinLatencyStrategy")]
+    assert best[1:] == ["1.0*", "1000*", "TorchCPU", "torch", "1"]
     assert any(line.startswith("note: 2 profile figures have a caveat (* above), ") for line in found)
 
 

@@ -48,7 +48,12 @@ def begin(folder: Path, way: str, *arguments: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--nav-package=out.nav", "--nav-no-profile"]
     with (folder / "output.txt").open("wb") as output:
         run = subprocess.Popen(
-            [*command, *arguments], cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            [*command, *arguments],
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # which nohup ignores, and so do we
         )
     while way != "packing" and run.poll() is None and not (folder / "waiting.txt").exists():
         time.sleep(0.1)

@@ -77,7 +77,8 @@ def test_two_workers_check_one_model(
         pytest.skip(f"{missing[0]} is not installed")  # not imported here: TensorFlow beside torch can end the process
     pytester.makeconftest(conftest)
     pytester.makepyfile(test_quality=VERIFY.replace("{sample}", sample))
-    arguments = "-v", "-n2", "--nav-package=out.nav", "--nav-runtimes=cpu,jit-cpu", "conftest.py", "test_quality.py"
+    runtimes = ",".join(sorted({runtime for names in formats.values() for runtime in names.split()}))
+    arguments = "-v", "-n2", "--nav-package=out.nav", f"--nav-runtimes={runtimes}", "conftest.py", "test_quality.py"
 
     result = nav(*arguments, formats=",".join(formats), subprocess=True)
 

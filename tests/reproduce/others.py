@@ -159,5 +159,5 @@ def _run_files(root: Path, unpacked: Path, torch: Path) -> None:
         path = (unpacked if model in LIVE else torch) / model / place
         (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / name)
     (folder / "script.pt.yaml").write_text("inputs:\n  input: {shape: [-1, 5], dtype: float32}\n")
-    run_plugin(folder, "--nav-batch-sizes=2", RUNTIMES, *(f"--nav-model={name}" for name in FILES))
+    run_plugin(folder, "--nav-batch-sizes=2", "--nav-runtimes=cpu", *(f"--nav-model={name}" for name in FILES))
     unpack(folder, unpacked, (name.partition(".")[0] for name in FILES))

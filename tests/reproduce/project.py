@@ -10,6 +10,8 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_navigator.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -327,6 +329,7 @@ def run_plugin(root: Path, *options: str) -> str:
     done = subprocess.run(
         [sys.executable, *command.split(), *options], cwd=root, capture_output=True, text=True, timeout=900, check=False
     )
+    assert done.returncode in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), done.stdout + done.stderr
     return done.stdout + done.stderr
 
 

@@ -34,6 +34,12 @@ def raised(text: str) -> str:
     return [line for line in text.splitlines() if ERROR.match(line) or line == text][-1]
 
 
+def first_way(detail: str) -> str:
+    """Return what the first way said where none made a format: it is the one that the script repeats."""
+    before, *said = re.split(r"^[a-z0-9-]+:\n", detail, flags=re.MULTILINE)
+    return said[0] if said and not before else detail
+
+
 @pytest.mark.parametrize("model", ALL)
 def test_every_step_that_ran_names_its_script_and_the_package_holds_it(home: Project, model: str):
     ran = [o for o in home.outcomes(model).values() if o.status is not Status.SKIPPED and o.step in WORDS]
@@ -118,7 +124,7 @@ def test_the_script_of_a_failed_step_raises_the_same_error(
     for outcome in failed:
         script = scripts[model, outcome.id]
         assert script.code == 1
-        assert raised(script.text).endswith(raised(outcome.detail))
+        assert raised(script.text).endswith(raised(first_way(outcome.detail)))
         assert outcome.error in raised(script.text)
 
 
