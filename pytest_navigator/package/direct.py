@@ -36,17 +36,21 @@ class Way:
         self._names = [spec.name for spec in signature.inputs]
         self._keys = _keys(signature.input_tree, self._names)
         self._checks = [checks(spec) or _never for spec in signature.inputs]
+        self._single = self._checks[0] if len(self._checks) == 1 else None
 
     def feed(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the arrays of a call by name; None: something about it is not plain, and it goes the long way."""
         if kwargs:
             return self._keyed(kwargs, args)
         if len(args) == 1:
-            kind = type(args[0])
+            (only,) = args
+            if self._single and self._single(only):
+                return {self._names[0]: only}
+            kind = type(only)
             if kind is dict:
-                return self._keyed(args[0])
+                return self._keyed(only)
             if kind is list or kind is tuple:
-                args = args[0]
+                args = only
         return self._checked(args)
 
     def taken(self, feed: object) -> dict[str, Any] | None:
@@ -54,6 +58,8 @@ class Way:
         if type(feed) is not dict or len(feed) != len(self._names):
             return None
         try:
+            if self._single:
+                return dict(feed) if self._single(feed[self._names[0]]) else None
             return self._checked([feed[name] for name in self._names])
         except KeyError:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+from time import perf_counter
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -158,14 +158,14 @@ class PackageRunner:
         with self._lock:
             if not self.is_active:
                 raise InputError(f"{self.name} is not active: use it as a context manager (with runner: ...)")
-            started = time.perf_counter()
+            started = perf_counter()
             try:
                 outputs = run(feed)
             except Exception as error:
                 if checked and (problem := shape_problem(feed, self.signature)):
                     raise InputError(problem) from error
                 raise
-            self._seconds = time.perf_counter() - started
+            self._seconds = perf_counter() - started
         return outputs
 
     def last_inference_time(self) -> float | None:

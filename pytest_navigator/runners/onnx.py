@@ -112,7 +112,10 @@ class OnnxRunner(Runner):
         return lambda feed: self._run({name: feed[here] for name, here in self._names.items()})
 
     def _run(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return self._named(self.session.run(self._outputs, feed))
+        values = self.session.run(self._outputs, feed)
+        if self._has_text:
+            return self._named(values)
+        return dict(zip(self._results, values))  # noqa: B905 (as many as were asked for; each check costs)
 
     def _named(self, values: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         if self._has_text:
