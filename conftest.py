@@ -21,6 +21,7 @@ STAYING = (
     "torch",
     "onnxscript",
     "torch._dynamo",
+    "torch._dynamo.repro.after_dynamo",
     "torch._inductor.compile_fx",
     "torch.export",
     "torch.onnx._internal",

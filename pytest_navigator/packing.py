@@ -129,6 +129,7 @@ def _pack(run: Run, results: Results, folder: Path, complete: bool) -> list[str]
         save_data=settings["save_data"]["value"],
         complete=complete,
         required=settings["require"]["value"],
+        free=not run.caller and not run.file_config.output_path,  # those take models from the workspace
         environment=environment(),
         git=None if run.options.no_git else git_state(run.project),
     )

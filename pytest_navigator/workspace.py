@@ -50,7 +50,10 @@ EARLIER = ".earlier"
 """In a suite's folder: what the run before left, until it is known to be still true."""
 STEPS = ".steps"
 """In a suite's folder: the outcomes of its steps, in this run."""
-WRITTEN_ANEW = ("model_input", "model_output", "signature.json", "status.yaml", "navigator.log")
+RELEASED = ".released.json"
+"""In the folder of a suite: name -> why of the models that a package left out, and that are not there any more."""
+
+WRITTEN_ANEW = ("model_input", "model_output", "signature.json", "status.yaml", "navigator.log", RELEASED)
 """What the source step or the end of a run writes, whatever the run before left."""
 
 

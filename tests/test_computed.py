@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pytest_navigator.comparison.computed import Computed
 from pytest_navigator.comparison.computed import calculated
 from pytest_navigator.comparison.computed import converted
+from pytest_navigator.comparison.computed import is_written
 from pytest_navigator.comparison.computed import moved
 from pytest_navigator.comparison.computed import names
 from pytest_navigator.comparison.computed import read
@@ -165,6 +166,21 @@ def test_a_format_that_computes_in_less_may_round():
 def test_what_is_put_together_has_the_coarser_one_of_each(order):
     values = [Computed("fp32", "bf16"), Computed("fp16", "fp16")][::order]
     assert moved(values) == Computed("fp16", "bf16")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(EXACT, ">"), (FP32, "fp32>"), (Computed("fp32", "bf16"), "fp32>bf16"), (Computed("", "fp8"), ">fp8")],
+)
+def test_what_was_computed_is_written_as_two_words(value, text):
+    assert value.text == text
+    assert read(text) == value
+    assert is_written(text)
+
+
+@pytest.mark.parametrize("text", ["", "fp32", "fp32>bf16>fp8", "fp31>", ">fp33", "XX>", "1.5", "float32>"])
+def test_what_is_another_text_was_not_written_so(text):
+    assert not is_written(text)
 
 
 # Names and loops

@@ -16,9 +16,9 @@ from numpy_framework import Wrapped
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
+from pytest_navigator.samples.differences import difference
 from pytest_navigator.samples.structure import Call
 from pytest_navigator.samples.structure import call_of
-from pytest_navigator.samples.structure import difference
 from pytest_navigator.samples.structure import flatten_call
 from pytest_navigator.samples.structure import flatten_output
 from pytest_navigator.samples.structure import model_navigator_tree

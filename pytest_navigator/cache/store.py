@@ -18,6 +18,7 @@ from pathlib import Path
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from pytest_navigator.cloning import clone_file
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.records import write_atomically
 from pytest_navigator.workspace import IGNORED
@@ -163,10 +164,13 @@ def _digest(content: dict[str, JSON]) -> str:
 
 
 def _copied(origin: Path, target: Path) -> str:
-    """Copy a file, and return the SHA-256 of what was copied. Never a link: a file of a workspace may be edited."""
+    """Copy a file, and return the SHA-256 of what was copied."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    if clone_file(origin, target):
+        with target.open("rb") as copy:
+            return hashlib.file_digest(copy, "sha256").hexdigest()
     total = hashlib.sha256()
-    with origin.open("rb") as source, target.open("xb") as copy:
+    with origin.open("rb") as source, target.open("wb") as copy:
         while chunk := source.read(CHUNK):
             total.update(chunk)
             copy.write(chunk)

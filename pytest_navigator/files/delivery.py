@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.cloning import copy_file
+from pytest_navigator.cloning import copy_folder
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.formats.onnx_file import relocate
@@ -75,13 +76,13 @@ def _copied(artifact: Path, weights: Path | None, folder: Path, target: Path) ->
     """Return copies in `folder`, with the names that they are to have."""
     model = folder / target.name
     if artifact.is_dir():
-        shutil.copytree(artifact, model)
+        copy_folder(artifact, model)
         return [model]
     if weights is None:
-        shutil.copyfile(artifact, model)
+        copy_file(artifact, model)
         return [model]
     data = folder / (target.name + DATA)
-    shutil.copyfile(weights, data)
+    copy_file(weights, data)
     relocate(artifact, model, data.name)
     return [data, model]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.cloning import copy_file
 from pytest_navigator.devices.bound import Library
 from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.formats.base import Format
@@ -117,7 +117,7 @@ class TensorRTFormat(Format):
         """
         parameters, root = variant.parameters, path.parent.parent
         if parameters["model_path"]:
-            shutil.copyfile(parameters["model_path"], path)
+            copy_file(Path(parameters["model_path"]), path)
             check_flavour(path, self.backend)
             return {"backend": self.backend, "engine": "file"}
         notes, source = [], parent

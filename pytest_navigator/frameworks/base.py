@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Description
+    from pytest_navigator.records import TensorSpec
     from pytest_navigator.samples.structure import Call
     from pytest_navigator.steps.context import Context
 
@@ -59,6 +60,21 @@ class Framework(ABC):
     @abstractmethod
     def from_numpy(self, array: np.ndarray, device: str = "cpu") -> object:
         """The framework's array with the same shape and type, on `device`."""
+
+    def fits(self, spec: TensorSpec) -> Callable[[Any], bool] | None:
+        """Return what tells whether a value can be an input as it is: an array of the framework's own, on the CPU.
+
+        Of the type and the number of axes of `spec`, in C order. None: nothing can tell.
+        """
+        return None
+
+    def shared(self, array: Any) -> np.ndarray:
+        """Return an array that `fits`, of a type that numpy itself has, as numpy's: in the same memory if possible."""
+        return self.to_numpy(array)
+
+    def adopted(self, array: np.ndarray) -> object:
+        """Return one of numpy's arrays that nobody else has as the framework's: in the same memory if possible."""
+        return self.from_numpy(array)
 
     @abstractmethod
     def seeded(self, seed: int) -> AbstractContextManager[None]:

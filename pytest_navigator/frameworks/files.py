@@ -5,13 +5,16 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import ClassVar
 
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.tensorflow import ENVIRONMENT
+from pytest_navigator.samples import feeds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.files.source import FileSource
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import TensorSpec
 
 
 class FileFramework(Framework):
@@ -43,6 +47,14 @@ class FileFramework(Framework):
         return np.array(array)
 
     def from_numpy(self, array: np.ndarray, device: str = "cpu") -> np.ndarray:
+        """Return the array."""
+        return array
+
+    def fits(self, spec: TensorSpec) -> Callable[[Any], bool] | None:
+        """Return what tells whether a value is an array as runtimes take it; None for text."""
+        return feeds.fits(spec)
+
+    def shared(self, array: np.ndarray) -> np.ndarray:
         """Return the array."""
         return array
 

@@ -25,6 +25,8 @@ from pytest_navigator.reproduce.jax_model import arrays
 from pytest_navigator.reproduce.jax_model import filled
 from pytest_navigator.reproduce.jax_model import parameter_of
 from pytest_navigator.reproduce.jax_model import parts
+from pytest_navigator.samples import feeds
+from pytest_navigator.samples.npz import dtype_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.state import Undo
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import TensorSpec
 
 TRAINING = ("inference", "deterministic", "use_running_average")
 """Attributes of flax's and equinox's modules that are False while a model is trained, None where they say nothing."""
@@ -88,6 +91,26 @@ class JaxFramework(Framework):
 
         own = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
         return jax.device_put(own, jax_device(device))
+
+    def fits(self, spec: TensorSpec) -> Callable[[Any], bool] | None:
+        """Return what tells whether a value is an array on the CPU whose type is its own, not that of a number."""
+        import jax
+
+        own, axes, device = type(jax.numpy.zeros(())), len(spec.shape), jax_device("cpu")
+        if feeds.fits(spec) is None:
+            return None
+        dtype = dtype_of(spec.dtype)
+
+        def fitting(value: Any) -> bool:
+            return (
+                type(value) is own
+                and value.dtype == dtype
+                and value.ndim == axes
+                and not value.weak_type
+                and value.device == device
+            )
+
+        return fitting
 
     def seeded(self, seed: int) -> AbstractContextManager[None]:
         """Do nothing: JAX has no global random state, its users pass keys."""

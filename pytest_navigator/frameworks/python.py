@@ -13,6 +13,7 @@ from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.frameworks.state import numpy_array
 from pytest_navigator.frameworks.state import restored
+from pytest_navigator.samples import feeds
 from pytest_navigator.samples.flattening import type_name
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import TensorSpec
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -59,6 +61,14 @@ class PythonFramework(Framework):
         import numpy as np
 
         return np.array(array)
+
+    def fits(self, spec: TensorSpec) -> Callable[[Any], bool] | None:
+        """Return what tells whether a value is an array as runtimes take it; None for text."""
+        return feeds.fits(spec)
+
+    def shared(self, array: np.ndarray) -> np.ndarray:
+        """Return the array."""
+        return array
 
     def seeded(self, seed: int) -> AbstractContextManager[None]:
         """Do nothing: Python's and numpy's own states are seeded for every framework."""

@@ -24,10 +24,12 @@ from pytest_navigator.frameworks.state import restored
 from pytest_navigator.frameworks.state import unchanged
 from pytest_navigator.reproduce.tensorflow_model import callable_of
 from pytest_navigator.reproduce.tensorflow_model import is_keras
+from pytest_navigator.samples import feeds
 from pytest_navigator.samples.structure import Call
 from pytest_navigator.samples.structure import call_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Iterator
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.state import Undo
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import TensorSpec
 
 ENVIRONMENT = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 """TensorFlow takes the whole memory of a GPU otherwise, and leaves none to the runtimes that it is compared with."""
@@ -75,6 +78,24 @@ class TensorFlowFramework(Framework):
 
         with placed(device):
             return tf.constant(np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
+
+    def fits(self, spec: TensorSpec) -> Callable[[Any], bool] | None:
+        """Return what tells whether a value is a dense tensor; None for text."""
+        import tensorflow as tf
+
+        if feeds.fits(spec) is None:
+            return None
+        own, dtype, axes = type(tf.constant(0)), tf.as_dtype(spec.dtype), len(spec.shape)
+
+        def fitting(value: Any) -> bool:
+            return type(value) is own and value.dtype is dtype and value.ndim == axes
+
+        return fitting
+
+    def shared(self, array: Any) -> np.ndarray:
+        """Copy a tensor."""
+        found: np.ndarray = array.numpy()
+        return found
 
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:

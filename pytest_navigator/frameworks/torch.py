@@ -7,6 +7,7 @@ import inspect
 from contextlib import ExitStack
 from contextlib import contextmanager
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.state import Undo
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import TensorSpec
 
 # Types that numpy has only through ml_dtypes and torch only by itself; both sides agree on the bits.
 FOREIGN = ("bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu")
@@ -78,22 +80,55 @@ class TorchFramework(Framework):
         if tensor.layout is not torch.strided:
             tensor = tensor.to_dense()
         tensor = tensor.resolve_conj().resolve_neg().cpu()
-        name = str(tensor.dtype).removeprefix("torch.")
-        if name not in FOREIGN:
+        foreign = _foreign(tensor.dtype)
+        if not foreign:
             return np.array(tensor.numpy())
         bits = tensor.contiguous().view(getattr(torch, BITS[tensor.element_size()]))
-        return np.array(bits.numpy()).view(getattr(ml_dtypes, name))
+        return np.array(bits.numpy()).view(getattr(ml_dtypes, foreign))
 
     def from_numpy(self, array: np.ndarray, device: str = "cpu") -> torch.Tensor:
         """Copy an array to a tensor on `device`; shape and type stay, the memory is never shared."""
         import numpy as np
         import torch
 
-        own = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
-        if own.dtype.name not in FOREIGN:
-            return torch.from_numpy(own).to(device)
+        own = np.array(array, dtype=_native(array.dtype), order="C")
+        if not (foreign := _foreign(own.dtype)):
+            return torch.from_numpy(own) if device == "cpu" else torch.from_numpy(own).to(device)
         bits = torch.from_numpy(own.view(BITS[own.itemsize]))
-        return bits.view(getattr(torch, own.dtype.name)).to(device)
+        return bits.view(getattr(torch, foreign)).to(device)
+
+    def fits(self, spec: TensorSpec) -> Callable[[Any], bool] | None:
+        """Return what tells whether a value is a dense tensor on the CPU; None for text and complex numbers."""
+        import torch
+
+        dtype, axes, layout = getattr(torch, spec.dtype, None), len(spec.shape), torch.strided
+        if not isinstance(dtype, torch.dtype) or dtype.is_complex:
+            return None
+
+        def fitting(value: Any) -> bool:
+            return (
+                type(value) is torch.Tensor
+                and value.dtype is dtype
+                and value.ndim == axes
+                and value.layout is layout
+                and value.is_cpu
+                and value.is_contiguous()
+                and not value.requires_grad
+                and not value.is_neg()
+            )
+
+        return fitting
+
+    def shared(self, array: Any) -> np.ndarray:
+        """Return a tensor as an array in the same memory."""
+        found: np.ndarray = array.numpy()
+        return found
+
+    def adopted(self, array: np.ndarray) -> torch.Tensor:
+        """Return an array that nobody else has as a tensor in the same memory."""
+        import torch
+
+        return torch.from_numpy(array)
 
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
@@ -285,11 +320,25 @@ def _equal(first: torch.Tensor, second: torch.Tensor) -> bool:
     return _bytes(first) == _bytes(second)
 
 
-@contextmanager
-def calling(parameters: Mapping[str, JSON], device: str) -> Iterator[None]:
+def calling(parameters: Mapping[str, JSON], device: str) -> AbstractContextManager[Any]:
     """How a model is called: without gradients, with autocast only if `parameters` ask for it."""
+    return mode(parameters, device)()
+
+
+def mode(parameters: Mapping[str, JSON], device: str) -> Callable[[], AbstractContextManager[Any]]:
+    """Return what makes the context of each of many calls."""
+    import torch
+
+    if parameters.get("autocast"):
+        return lambda: _together(contexts(parameters, device))
+    plain: type[AbstractContextManager[Any]] = torch.inference_mode
+    return plain if parameters.get("inference_mode", True) else torch.no_grad
+
+
+@contextmanager
+def _together(contexts: Sequence[AbstractContextManager[Any]]) -> Iterator[None]:
     with ExitStack() as stack:
-        for context in contexts(parameters, device):
+        for context in contexts:
             stack.enter_context(context)
         yield
 
@@ -306,6 +355,18 @@ def contexts(parameters: Mapping[str, JSON], device: str) -> list[AbstractContex
         dtype = getattr(torch, name) if name else None
         found.append(torch.autocast(device.partition(":")[0], dtype=dtype))
     return found
+
+
+@cache
+def _foreign(dtype: Any) -> str:
+    """Return the name of a type, torch's or numpy's, that only ml_dtypes has beside torch; "" for others."""
+    name = str(dtype).removeprefix("torch.")
+    return name if name in FOREIGN else ""
+
+
+@cache
+def _native(dtype: np.dtype) -> np.dtype:
+    return dtype.newbyteorder("=")
 
 
 def _copied(value: Any) -> Any:

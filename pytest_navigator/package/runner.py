@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+from time import perf_counter
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -11,6 +11,7 @@ from pytest_navigator.errors import InputError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.isolation.causes import NOT_REGISTERED
 from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.package.direct import Ways
 from pytest_navigator.samples.feeds import called
 from pytest_navigator.samples.feeds import check_arrays
 from pytest_navigator.samples.feeds import check_feed
@@ -19,6 +20,7 @@ from pytest_navigator.samples.feeds import shape_problem
 from pytest_navigator.samples.structure import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
     from collections.abc import Sequence
     from typing import Self
@@ -60,6 +62,7 @@ class PackageRunner:
         self._keep = keep
         self._lock = threading.RLock()
         self._seconds: float | None = None
+        self._ways: Ways | None = None
 
     def __repr__(self) -> str:
         return f"<runner {self.name}, {'active' if self.is_active else 'not active'}>"
@@ -93,6 +96,7 @@ class PackageRunner:
         with self._lock:
             if not self.is_active:
                 self._load()
+                self._ways = Ways(self._runner, self._framework)
                 self.is_active = True
 
     def _load(self) -> None:
@@ -107,7 +111,7 @@ class PackageRunner:
         """Free the format; nothing happens if it is not loaded."""
         with self._lock:
             if self.is_active:
-                self.is_active = False
+                self.is_active, self._ways = False, None
                 self._runner.deactivate()
 
     def __enter__(self) -> Self:
@@ -125,6 +129,9 @@ class PackageRunner:
         Raises:
             InputError: the runner is not active, or an argument is not what the model takes.
         """
+        ways = self._ways
+        if ways and (feed := ways.own.feed(args, kwargs)) is not None:
+            return ways.structured(self._inferred(ways.own.run, feed, True))
         return called(Call(*args, **kwargs), self.signature, self._framework, self.infer)
 
     def infer(self, feed_dict: Mapping[str, np.ndarray], check_inputs: bool = True) -> dict[str, np.ndarray]:
@@ -138,21 +145,27 @@ class PackageRunner:
             InputError: the runner is not active; an input is missing, does not exist, or has another type, another
                 number of axes, or a size that the runtime does not take.
         """
+        ways = self._ways
+        if ways and (feed := ways.arrays.taken(feed_dict)) is not None:
+            return self._inferred(ways.arrays.run, feed, check_inputs)
         if check_inputs:
             check_feed(feed_dict, self.signature)
             check_arrays(feed_dict, self.signature)
             feed_dict = native(feed_dict)
+        return self._inferred(self._runner.infer, feed_dict, check_inputs)
+
+    def _inferred(self, run: Callable[[Any], dict[str, Any]], feed: Mapping[str, Any], checked: bool) -> dict[str, Any]:
         with self._lock:
             if not self.is_active:
                 raise InputError(f"{self.name} is not active: use it as a context manager (with runner: ...)")
-            started = time.perf_counter()
+            started = perf_counter()
             try:
-                outputs = self._runner.infer(feed_dict)
+                outputs = run(feed)
             except Exception as error:
-                if check_inputs and (problem := shape_problem(feed_dict, self.signature)):
+                if checked and (problem := shape_problem(feed, self.signature)):
                     raise InputError(problem) from error
                 raise
-            self._seconds = time.perf_counter() - started
+            self._seconds = perf_counter() - started
         return outputs
 
     def last_inference_time(self) -> float | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -13,6 +15,9 @@ from pytest_navigator.package.polygraphy_json import OUTPUTS
 from pytest_navigator.package.portable import colliding
 from pytest_navigator.package.portable import name_problem
 from pytest_navigator.package.strategies import best
+from pytest_navigator.records import Status
+from pytest_navigator.records import write_atomically
+from pytest_navigator.workspace import RELEASED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
 
 RECORDS = ("suite.json", "signature.json")
 """What they say is in status.yaml."""
+
+KEEP = "keep="
+"""How the reason begins of a model that `--nav-keep` leaves out."""
 
 DATA = ("model_input", "model_output")
 
@@ -68,11 +76,49 @@ def select(folder: Path, results: Results, *, keep: str, save_data: str, require
             selection.left_out[name] = reason
         elif reason is not None:
             selection.files[name] = path
+    for name, reason in _released(folder).items():
+        if name not in selection.files:
+            selection.left_out.setdefault(name, reason)
     for first, *others in colliding(selection.files):
         for name in others:
             del selection.files[name]
             selection.left_out[name] = f"on many file systems the same file as {first}"
     return selection
+
+
+def release(folder: Path, results: Results, selection: Selection) -> None:
+    """Remove the models that `keep` leaves out from the workspace, which notes them; no others may need them.
+
+    A model of which something failed, or something that was made from it, stays: its scripts show the failure.
+    """
+    failed = {o.key for o in results.outcomes if o.status in (Status.FAILED, Status.XFAILED) and o.key}
+    needed = _with_parents(results, failed & {variant.key for variant in results.suite.variants})
+    gone = {
+        name: reason
+        for name, reason in selection.left_out.items()
+        if reason.startswith(KEEP) and name.partition("/")[0] not in needed and (folder / name).is_file()
+    }
+    if not gone:
+        return
+    write_atomically(folder / RELEASED, json.dumps(_released(folder) | gone).encode())
+    for name in gone:
+        _remove(folder / name, folder / name.partition("/")[0])
+
+
+def _remove(path: Path, top: Path) -> None:
+    """Remove a file, and the folders below `top` that are empty without it."""
+    path.unlink()
+    with suppress(OSError):
+        for parent in path.parents:
+            if parent == top:
+                break
+            parent.rmdir()
+
+
+def _released(folder: Path) -> dict[str, str]:
+    """Return the files that `release` has removed, with why."""
+    path = folder / RELEASED
+    return dict(json.loads(path.read_bytes())) if path.is_file() else {}
 
 
 def sample(name: str) -> bool:
@@ -105,7 +151,7 @@ def _reason(name: str, path: Path, folder: Path, dropped: set[str], keep: str, s
         return "not a regular file"
     if sample(name) and save_data == "none":
         return "save_data=none"
-    return f"keep={keep}" if top in dropped and not rest.startswith(SMALL) else ""
+    return f"{KEEP}{keep}" if top in dropped and not rest.startswith(SMALL) else ""
 
 
 def _files(folder: Path, root: Path) -> Iterator[tuple[str, Path]]:

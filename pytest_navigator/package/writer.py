@@ -27,10 +27,12 @@ from pytest_navigator.package.privacy import scrubbed
 from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.results import read_results
 from pytest_navigator.package.selection import KEPT
+from pytest_navigator.package.selection import release
 from pytest_navigator.package.selection import select
 from pytest_navigator.records import plain
 from pytest_navigator.records import write_atomically
 from pytest_navigator.reporting.printable import writable
+from pytest_navigator.workspace import RELEASED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +59,7 @@ def pack(
     save_data: str = "all",
     complete: bool = True,
     required: Sequence[str] = (),
+    free: bool = False,
     environment: Mapping[str, JSON] | None = None,
     git: Mapping[str, JSON] | None = None,
     uuid: str = "",
@@ -74,6 +77,7 @@ def pack(
         save_data: "all", or "none" to leave out the samples, and their ranges in config.yaml.
         complete: whether the run covered the whole suite. It is not complete either if a step of it has no outcome.
         required: names of formats, variants, cells, runners or runtimes that `keep="required"` keeps.
+        free: whether the models that `keep` leaves out go from the workspace before the package is written.
         git: see `environment.git_state`; None: not recorded.
 
     Returns:
@@ -104,6 +108,8 @@ def pack(
             uuid=uuid or content_uuid(results, digests),
             timestamp=timestamp or _end(results),
         )
+        if free and whole:
+            release(folder, results, selection)
         _write(folder, path, dump(content), members, digests)
     return path
 
@@ -114,9 +120,10 @@ def _nothing_lost(path: Path, folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        but = " but the models that the package leaves out" if (folder / RELEASED).is_file() else ""
         raise PackageError(
             f"cannot write {path}: {error.strerror or error}; what was there before is untouched, and the workspace "
-            f"{folder} still has everything"
+            f"{folder} still has everything{but}"
         ) from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from abc import abstractmethod
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import ClassVar
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Signature
     from pytest_navigator.reproduce.parts import RunnerCode
     from pytest_navigator.reproduce.parts import Subject
+
+    Direct = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class Runner(ABC):
@@ -86,6 +89,20 @@ class Runner(ABC):
             One array per output of the artifact: by the names of `signature.outputs`, in their order; an artifact that
             returns more or fewer outputs returns them as `output__{i}` so that the comparison can say so.
         """
+
+    def direct(self, arrays: str) -> Direct | None:
+        """Return the inference on arrays that need no conversion, of an activated runner on the CPU.
+
+        It takes one array per input, by name and in the order of the signature, which `Framework.fits` has found good,
+        and gives outputs as `infer` does. Neither keeps nor changes what it is given, nor what it has given before.
+
+        Args:
+            arrays: whose arrays it takes and gives, as `Signature.array_type` says it.
+
+        Returns:
+            None: it runs on others.
+        """
+        return None
 
     def structured(self, feed: Mapping[str, np.ndarray]) -> object:
         """Run one inference whose outputs nobody has described yet.

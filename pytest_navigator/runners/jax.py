@@ -17,6 +17,7 @@ from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.runners.outputs import copying
 from pytest_navigator.runners.outputs import in_order
+from pytest_navigator.samples.structure import call_builders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,7 @@ class JaxRunner(Runner):
 
     def activate(self) -> None:
         """Load the function onto the device."""
+        self._args, self._kwargs = call_builders(self.signature.input_tree)
         self.function = self.load()
 
     def deactivate(self) -> None:
@@ -61,9 +63,13 @@ class JaxRunner(Runner):
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one inference on arrays."""
-        args, kwargs = self.arguments(self._arrays(feed))
-        value = self.function(*args, **kwargs)
-        return {name: JaxFramework().to_numpy(leaf) for name, leaf in self.outputs(value).items()}
+        to_numpy = JaxFramework().to_numpy
+        return {name: to_numpy(leaf) for name, leaf in self.run(self._arrays(feed)).items()}
+
+    def run(self, arrays: dict[str, jax.Array]) -> dict[str, object]:
+        """Run one inference on arrays on its device."""
+        args, kwargs = self.arguments(arrays)
+        return self.outputs(self.function(*args, **kwargs))
 
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return the call on arrays on its device until the results are there, compiled for them if it compiles."""
@@ -120,10 +126,7 @@ class LiveJaxRunner(JaxRunner):
 
     def arguments(self, arrays: dict[str, jax.Array]) -> Arguments:
         """Return the structures of the source."""
-        from pytest_navigator.samples.structure import unflatten_call
-
-        call = unflatten_call(self.signature.input_tree, arrays)
-        return call.args, dict(call.kwargs)
+        return self._args(arrays), self._kwargs(arrays)
 
     def outputs(self, value: object) -> dict[str, object]:
         """Return the leaves of the source's structure by name."""
@@ -172,8 +175,8 @@ class JAXJitRunner(LiveJaxRunner):
         """Return the arrays in the order of the signature."""
         return JaxRunner.outputs(self, value)
 
-    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run one inference on arrays.
+    def run(self, arrays: dict[str, jax.Array]) -> dict[str, object]:
+        """Run one inference on arrays on its device.
 
         Raises:
             NotApplicable: what the model does depends on values, which a compiled function cannot see.
@@ -181,7 +184,7 @@ class JAXJitRunner(LiveJaxRunner):
         import jax
 
         try:
-            return super().infer(feed)
+            return super().run(arrays)
         except (jax.errors.ConcretizationTypeError, jax.errors.NonConcreteBooleanIndexError) as error:
             first = str(error).splitlines()[0]
             raise NotApplicable(f"jax.jit cannot compile the model, which looks at values: {first}") from error

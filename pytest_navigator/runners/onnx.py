@@ -29,12 +29,14 @@ from pytest_navigator.runners.outputs import in_order
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping
+    from collections.abc import Sequence
 
     import numpy as np
 
     from pytest_navigator.records import JSON
     from pytest_navigator.reproduce.parts import RunnerCode
     from pytest_navigator.reproduce.parts import Subject
+    from pytest_navigator.runners.base import Direct
 
 SESSION_OPTIONS = "session_options"
 """Key in `OnnxConfig.custom_args`: attributes of onnxruntime.SessionOptions, and methods with their argument."""
@@ -75,11 +77,13 @@ class OnnxRunner(Runner):
             raise StepFailed(text, str(error), type(error).__name__) from error
         if (found := self.session.get_providers()[0]) != self.provider:
             raise StepFailed(f"{self.name}: ONNX Runtime fell back from {self.provider} to {found}")
-        self._inputs = {node.name: node.type for node in self.session.get_inputs()}
+        self._inputs = {node.name: _numpy_name(node.type) for node in self.session.get_inputs()}
         self._names = self._names_here()
-        self._outputs = [node.name for node in self.session.get_outputs()]
-        types = {*self._inputs.values(), *(node.type for node in self.session.get_outputs())}
-        self._plain = not any(FOREIGN.fullmatch(_numpy_name(kind)) for kind in types)
+        outputs = {node.name: _numpy_name(node.type) for node in self.session.get_outputs()}
+        self._outputs, self._results = self._outputs_here()
+        types = {*self._inputs.values(), *outputs.values()}
+        self._plain = not any(FOREIGN.fullmatch(kind) for kind in types)
+        self._has_text = "str" in outputs.values()
 
     def deactivate(self) -> None:
         """Free the session."""
@@ -93,16 +97,30 @@ class OnnxRunner(Runner):
         """
         feed = self._checked(feed)
         if self._plain:
-            values = [_text(value) for value in self.session.run(None, feed)]
-        else:
-            binding = self._binding(feed, "cpu")
-            self.session.run_with_iobinding(binding)
-            values = [_text(array_of(value)) for value in binding.get_outputs()]
-        names = [spec.name for spec in self.signature.outputs]
-        found: dict[str, Any] = dict(zip(self._outputs, values, strict=True))
-        if has_own_names(self.signature) or set(names) != set(found):
-            return cast("dict[str, np.ndarray]", in_order(self.signature, values))
-        return {name: found[name] for name in names}
+            return self._run(feed)
+        binding = self._binding(feed, "cpu")
+        self.session.run_with_iobinding(binding)
+        return self._named([array_of(value) for value in binding.get_outputs()])
+
+    def direct(self, arrays: str) -> Direct | None:
+        """Return the run of the session, if it takes numpy's arrays and the file has the types of the signature."""
+        types = {spec.name: spec.dtype for spec in self.signature.inputs}
+        if arrays != "numpy" or not self._plain or {n: types.get(h) for n, h in self._names.items()} != self._inputs:
+            return None
+        if list(self._names) == list(types):
+            return self._run
+        return lambda feed: self._run({name: feed[here] for name, here in self._names.items()})
+
+    def _run(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        values = self.session.run(self._outputs, feed)
+        if self._has_text:
+            return self._named(values)
+        return dict(zip(self._results, values))  # noqa: B905 (as many as were asked for; each check costs)
+
+    def _named(self, values: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        if self._has_text:
+            values = [_text(value) for value in values]
+        return dict(zip(self._results, values, strict=True))
 
     def watched(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Follow the graph of the file."""
@@ -153,11 +171,11 @@ class OnnxRunner(Runner):
         """Return the arrays that the file takes; ONNX Runtime's own errors name no input."""
         import numpy as np
 
-        for name, kind in self._inputs.items():
+        for name, wanted in self._inputs.items():
             here = self._names[name]
             if here not in feed:
                 raise StepFailed(f"the ONNX file has an input {name!r}, the model has {sorted(feed)}")
-            wanted, found = _numpy_name(kind), feed[here].dtype
+            found = feed[here].dtype
             if wanted != found.name and not (wanted == "str" and found.kind in "OUST"):
                 raise StepFailed(f"input {here!r} is {found.name}, the ONNX file takes {wanted}")
         arrays = {name: feed[self._names[name]] for name in self._inputs}
@@ -176,6 +194,13 @@ class OnnxRunner(Runner):
         here = [spec.name for spec in self.signature.inputs]
         positional = has_own_names(self.signature) and len(here) == len(self._inputs)
         return dict(zip(self._inputs, here if positional else self._inputs, strict=True))
+
+    def _outputs_here(self) -> tuple[list[str], list[str]]:
+        """Return the names of the file's outputs, in the signature's order if they have its names, and what is what."""
+        own, names = [node.name for node in self.session.get_outputs()], [spec.name for spec in self.signature.outputs]
+        if has_own_names(self.signature) or set(names) != set(own):
+            return own, list(in_order(self.signature, own))
+        return names, names
 
     def _binding(self, feed: Mapping[str, np.ndarray], device: str) -> Any:
         binding = self.session.io_binding()

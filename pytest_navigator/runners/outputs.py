@@ -44,6 +44,8 @@ def by_name(signature: Signature, value: object) -> dict[str, object]:
     A runtime may return the fields of an object as a dict or as a tuple. A value of any other structure than the
     source's gives `output__{i}`, so that a comparison says that it is another.
     """
+    if "leaf" in signature.output_tree and value is not None:
+        return {signature.output_tree["leaf"]: value}
     try:
         found = dict(leaves(signature.output_tree, value))
     except OtherStructure:

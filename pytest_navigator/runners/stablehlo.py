@@ -7,6 +7,7 @@ from typing import ClassVar
 from typing import cast
 
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.frameworks.jax import JaxFramework
 from pytest_navigator.reproduce import jax as text
 from pytest_navigator.runners.jax import JaxRunner
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.reproduce.parts import RunnerCode
     from pytest_navigator.reproduce.parts import Subject
+    from pytest_navigator.runners.base import Direct
 
 
 class StableHLORunner(JaxRunner):
@@ -40,6 +42,23 @@ class StableHLORunner(JaxRunner):
         if self.device not in exported.platforms:
             raise StepFailed(f"the file is for {', '.join(exported.platforms)}, not for {self.device}")
         return cast("Callable[..., object]", jax.jit(exported.call))
+
+    def direct(self, arrays: str) -> Direct | None:
+        """Return the inference on JAX's arrays, which nobody can change; it returns when the results are there."""
+        import jax
+
+        if arrays != "jax" or self.device != "cpu":
+            return None
+        framework, wait = JaxFramework(), jax.block_until_ready
+
+        def run(arrays: dict[str, jax.Array]) -> dict[str, object]:
+            outputs = wait(self.run(arrays))
+            return {
+                name: leaf if isinstance(leaf, jax.Array) else framework.from_numpy(framework.to_numpy(leaf))
+                for name, leaf in outputs.items()
+            }
+
+        return run
 
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.reproduce.parts import RunnerCode
     from pytest_navigator.reproduce.parts import Subject
+    from pytest_navigator.runners.base import Direct
 
 SIGNATURE = "serving_default"
 """What TensorFlow, and every server, takes where nobody says which signature."""
@@ -42,6 +43,23 @@ class TensorFlowRunner(Runner):
             value = self.call(self._tensors(feed))()
         framework = TensorFlowFramework()
         return {name: framework.to_numpy(leaf) for name, leaf in self.outputs(value).items()}
+
+    def direct(self, arrays: str) -> Direct | None:
+        """Return the inference on tensors, which nobody can change; where there is a GPU, they may be on it."""
+        import tensorflow as tf
+
+        if arrays != "tensorflow" or tf.config.list_logical_devices("GPU"):
+            return None
+        framework, own = TensorFlowFramework(), type(tf.constant(0))
+
+        def run(tensors: dict[str, tf.Tensor]) -> dict[str, object]:
+            outputs = self.outputs(self.call(tensors)())
+            return {
+                name: leaf if type(leaf) is own else framework.from_numpy(framework.to_numpy(leaf))
+                for name, leaf in outputs.items()
+            }
+
+        return run
 
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return the call on tensors on the device; on a GPU it returns when that is done."""

@@ -22,11 +22,13 @@ from pytest_navigator.errors import StepFailed
 from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.frameworks.torch import calling
 from pytest_navigator.frameworks.torch import contexts
+from pytest_navigator.frameworks.torch import mode
 from pytest_navigator.reproduce import torch as text
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.runners.outputs import copying
+from pytest_navigator.samples.structure import call_builders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.reproduce.parts import RunnerCode
     from pytest_navigator.reproduce.parts import Subject
+    from pytest_navigator.runners.base import Direct
 
     Arguments = tuple[Sequence[object], dict[str, object]]
 
@@ -56,10 +59,7 @@ class TorchRunner(Runner):
 
     def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
         """Return the positional and keyword arguments of one call: the structures of the source."""
-        from pytest_navigator.samples.structure import unflatten_call
-
-        call = unflatten_call(self.signature.input_tree, tensors)
-        return call.args, dict(call.kwargs)
+        return self._args(tensors), self._kwargs(tensors)
 
     def outputs(self, value: object) -> dict[str, object]:
         """Return the tensors of a return value by output name."""
@@ -68,6 +68,8 @@ class TorchRunner(Runner):
     def activate(self) -> None:
         """Load the module onto the device."""
         self._bound = ExitStack()
+        self._args, self._kwargs = call_builders(self.signature.input_tree)
+        self._mode = mode(self.parameters, self.device)
         self.module = self.load()
 
     def deactivate(self) -> None:
@@ -82,10 +84,27 @@ class TorchRunner(Runner):
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one inference on arrays."""
-        args, kwargs = self.arguments(self._tensors(feed))
-        with calling(self.parameters, self.device):
+        to_numpy = TorchFramework().to_numpy
+        return {name: to_numpy(leaf) for name, leaf in self.run(self._tensors(feed)).items()}
+
+    def run(self, tensors: dict[str, torch.Tensor]) -> dict[str, object]:
+        """Run one inference on tensors on its device; the module may keep and change them."""
+        args, kwargs = self.arguments(tensors)
+        with self._mode():
             value = self.module(*args, **kwargs)
-        return {name: TorchFramework().to_numpy(leaf) for name, leaf in self.outputs(value).items()}
+        return self.outputs(value)
+
+    def direct(self, arrays: str) -> Direct | None:
+        """Return the inference on copies of tensors, which gives copies: the module may keep what it gets and gives."""
+        if arrays != "torch" or self.device != "cpu":
+            return None
+        copied = _copying()
+
+        def run(tensors: dict[str, torch.Tensor]) -> dict[str, object]:
+            outputs = self.run({name: tensor.clone() for name, tensor in tensors.items()})
+            return {name: copied(leaf) for name, leaf in outputs.items()}
+
+        return run
 
     def structured(self, feed: Mapping[str, np.ndarray]) -> object:
         """Run one inference; returns what the module returned, with numpy arrays in it."""
@@ -208,14 +227,14 @@ class TorchCompileRunner(LiveTorchRunner):
                 torch._dynamo.maybe_mark_dynamic(tensors[spec.name], axis)
         return super().arguments(tensors)
 
-    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def run(self, tensors: dict[str, torch.Tensor]) -> dict[str, object]:
         """Run one inference; the first one compiles.
 
         Raises:
             StepFailed: nothing was compiled, the model ran eagerly.
         """
-        with self._proving(feed):
-            return super().infer(feed)
+        with self._proving(tensors):
+            return super().run(tensors)
 
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return the call of the compiled module, which has been compiled for these arrays.
@@ -224,12 +243,12 @@ class TorchCompileRunner(LiveTorchRunner):
             StepFailed: nothing was compiled, the model ran eagerly.
         """
         call = super().bind(feed)
-        with self._proving(feed):
+        with self._proving(self._tensors(feed)):
             call()
         return call
 
     @contextmanager
-    def _proving(self, feed: Mapping[str, np.ndarray]) -> Iterator[None]:
+    def _proving(self, tensors: dict[str, torch.Tensor]) -> Iterator[None]:
         """See that the first call compiles; the compiler's deprecations are no concern of the user's warning filters.
 
         Where it compiled nothing, it may have run what an earlier runner compiled: of a model with graph breaks, the
@@ -239,15 +258,15 @@ class TorchCompileRunner(LiveTorchRunner):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             yield
-            if not self._proven and _graphs_compiled() == before and not self._has_graphs(feed):
+            if not self._proven and _graphs_compiled() == before and not self._has_graphs(tensors):
                 raise StepFailed(_eager_message(), kind=EAGER)
         self._proven = True
 
-    def _has_graphs(self, feed: Mapping[str, np.ndarray]) -> bool:
+    def _has_graphs(self, tensors: dict[str, torch.Tensor]) -> bool:
         import torch
 
         before = GRAPHS.run
-        args, kwargs = self.arguments(self._tensors(feed))
+        args, kwargs = self.arguments(tensors)
         with calling(self.parameters, self.device), torch._dynamo.config.patch(recompile_limit=sys.maxsize):
             torch.compile(_own_frame(self._eager), backend=GRAPHS)(*args, **kwargs)
         return before < GRAPHS.run
@@ -318,6 +337,20 @@ def moved_copy(model: torch.nn.Module, device: str) -> torch.nn.Module:
         return copy.deepcopy(model).to(device)
     except Exception as error:
         raise StepFailed(f"a copy of nav_model on {device!r} failed: {error}", kind=type(error).__name__) from error
+
+
+def _copying() -> Callable[[Any], object]:
+    """Return what makes a dense tensor of its own of an output, outside of inference mode."""
+    import torch
+
+    kind, layout, order, framework = torch.Tensor, torch.strided, torch.contiguous_format, TorchFramework()
+
+    def copied(leaf: Any) -> object:
+        if type(leaf) is kind and leaf.layout is layout and not leaf.requires_grad and not leaf.is_complex():
+            return leaf.clone(memory_format=order)
+        return framework.from_numpy(framework.to_numpy(leaf))
+
+    return copied
 
 
 def _synchronized(call: Callable[[], object]) -> Callable[[], object]:

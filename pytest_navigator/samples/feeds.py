@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from typing import Any
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import InputError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import unknown_text
+from pytest_navigator.samples.differences import paired
 from pytest_navigator.samples.structure import Call
 from pytest_navigator.samples.structure import call_of
 from pytest_navigator.samples.structure import flatten_call
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.records import Signature
     from pytest_navigator.records import TensorSpec
+    from pytest_navigator.samples.flattening import Tree
 
     Infer = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
@@ -43,12 +46,21 @@ def feed_of(call: Call, signature: Signature, framework: Framework) -> dict[str,
     names = [i.name for i in signature.inputs]
     call = _in_order(call, names, {key for key, _ in signature.input_tree.get("kwargs", ())})
     try:
-        found = flatten_call(call_of(call, framework.name), (), None, framework)[1]
+        tree, found = flatten_call(call_of(call, framework.name), (), None, framework)
     except (SourceError, ConfigError) as error:  # of a value that is no array, nor a structure of such
         raise InputError(str(error)) from None
     if len(found) != len(names):
         raise InputError(f"the call has {_arrays(len(found))}, the model takes {len(names)}: {', '.join(names)}")
-    return dict(zip(names, found.values(), strict=True))
+    places = _places(tree, found, signature)
+    return {name: found[places[name]] for name in names}
+
+
+def _places(tree: Tree, found: Collection[str], signature: Signature) -> dict[str, str]:
+    """Return what the array of each input is called in a call: that at its place, else of its name, else in order."""
+    names = [i.name for i in signature.inputs]
+    if same := paired(signature.input_tree, tree):
+        return same
+    return dict(zip(names, names if set(names) == set(found) else found, strict=True))
 
 
 def _in_order(call: Call, names: Sequence[str], own: Collection[str]) -> Call:
@@ -90,7 +102,23 @@ def check_arrays(feed: Mapping[str, object], signature: Signature) -> None:
         if (found := dtype_name(array.dtype)) != spec.dtype:
             raise InputError(f"input {spec.name!r} is {found}, the model takes {spec.dtype}: convert it with astype")
         if array.ndim != len(spec.shape):
-            raise InputError(_of_shape(spec, array))
+            raise InputError(_of_shape(spec, array.shape))
+
+
+def fits(spec: TensorSpec) -> Callable[[Any], bool] | None:
+    """Return what tells whether a value is an array as runtimes take it, with nothing to convert; None for text."""
+    import numpy as np
+
+    from pytest_navigator.samples.npz import dtype_of
+
+    dtype, axes = dtype_of(spec.dtype), len(spec.shape)
+    if dtype.kind in "OSUT":
+        return None
+
+    def fitting(value: Any) -> bool:
+        return type(value) is np.ndarray and value.dtype == dtype and value.ndim == axes and value.flags.c_contiguous
+
+    return fitting
 
 
 def native(feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -101,7 +129,7 @@ def native(feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: array.astype(array.dtype.newbyteorder("="), copy=False) for name, array in arrays.items()}
 
 
-def shape_problem(feed: Mapping[str, np.ndarray], signature: Signature) -> str:
+def shape_problem(feed: Mapping[str, Any], signature: Signature) -> str:
     """Return which input has a size that the model's samples never had, "" if none has.
 
     Another size in an axis of one size, two sizes in an axis that the inputs share, or none at all. Some runtimes take
@@ -109,15 +137,15 @@ def shape_problem(feed: Mapping[str, np.ndarray], signature: Signature) -> str:
     """
     shared: dict[str, tuple[str, int]] = {}
     for spec in signature.inputs:
-        array = feed[spec.name]
-        if any(size not in (-1, found) for size, found in zip(spec.shape, array.shape, strict=False)):
-            return _of_shape(spec, array)
-        if 0 in array.shape:
-            return f"input {spec.name!r} has the shape {array.shape}: the runtime does not take an empty array"
+        shape = tuple(feed[spec.name].shape)  # of a tensor too
+        if any(size not in (-1, found) for size, found in zip(spec.shape, shape, strict=False)):
+            return _of_shape(spec, shape)
+        if 0 in shape:
+            return f"input {spec.name!r} has the shape {shape}: the runtime does not take an empty array"
         for axis, symbol in spec.axes.items():
-            name, size = shared.setdefault(symbol, (spec.name, array.shape[axis]))
-            if size != array.shape[axis]:
-                return f"input {spec.name!r} has {array.shape[axis]} in axis {axis} ({symbol}), {name!r} has {size}"
+            name, size = shared.setdefault(symbol, (spec.name, shape[axis]))
+            if size != shape[axis]:
+                return f"input {spec.name!r} has {shape[axis]} in axis {axis} ({symbol}), {name!r} has {size}"
     return ""
 
 
@@ -125,6 +153,6 @@ def _arrays(count: int) -> str:
     return f"{count} array{'s' * (count != 1)}"
 
 
-def _of_shape(spec: TensorSpec, array: np.ndarray) -> str:
+def _of_shape(spec: TensorSpec, shape: tuple[int, ...]) -> str:
     axes = "; -1 is any size" if -1 in spec.shape else ""
-    return f"input {spec.name!r} has the shape {array.shape}, the model takes {spec.shape}{axes}"
+    return f"input {spec.name!r} has the shape {shape}, the model takes {spec.shape}{axes}"

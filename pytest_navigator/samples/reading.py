@@ -16,10 +16,10 @@ import numpy as np
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import unknown
+from pytest_navigator.samples.differences import difference
 from pytest_navigator.samples.flattening import type_name
 from pytest_navigator.samples.npz import dtype_name
 from pytest_navigator.samples.structure import Call
-from pytest_navigator.samples.structure import difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

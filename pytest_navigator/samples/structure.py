@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from dataclasses import is_dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -30,11 +31,15 @@ from pytest_navigator.samples.flattening import quoted
 from pytest_navigator.samples.flattening import type_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Collection
     from collections.abc import Iterator
     from collections.abc import Sequence
 
     from pytest_navigator.frameworks.base import Framework
+
+    Leaves = Mapping[str, object]
+    Builder = Callable[[Leaves], Any]
 
 
 class Call:
@@ -138,26 +143,44 @@ def unflatten(tree: Tree, leaves: Mapping[str, object]) -> Any:
 
     An object whose class is not imported here becomes a dict of its fields.
     """
-    match tree:
-        case {"leaf": name}:
-            return leaves[name]
-        case {"value": constant}:
-            return constant
-        case {"list": items}:
-            return [unflatten(item, leaves) for item in items]
-        case {"tuple": items}:
-            return tuple(unflatten(item, leaves) for item in items)
-        case {"dict": items}:
-            return {key: unflatten(item, leaves) for key, item in items}
-        case {"object": {"type": kind, "fields": items}}:
-            return _instance(kind, {name: unflatten(item, leaves) for name, item in items})
-    raise ValueError(f"not a node of a structure: {_shortened(tree)}")
+    return builder(tree)(leaves)
 
 
 def unflatten_call(tree: Tree, leaves: Mapping[str, object]) -> Call:
     """Return the call with `leaves` in the source's containers."""
-    args = [unflatten(item, leaves) for item in tree["args"]]
-    return Call(*args, **{key: unflatten(item, leaves) for key, item in tree["kwargs"]})
+    args, kwargs = call_builders(tree)
+    return Call(*args(leaves), **kwargs(leaves))
+
+
+def builder(tree: Tree) -> Builder:
+    """Return what puts leaves by name into the containers of a structure, for those who do it again and again."""
+    match tree:
+        case {"leaf": name}:
+            return itemgetter(name)
+        case {"value": constant}:
+            return lambda _: constant
+        case {"list": items}:
+            parts = [builder(item) for item in items]
+            return lambda leaves: [part(leaves) for part in parts]
+        case {"tuple": items}:
+            parts = [builder(item) for item in items]
+            return lambda leaves: tuple([part(leaves) for part in parts])
+        case {"dict": items}:
+            return _mapping_builder(items)
+        case {"object": {"type": kind, "fields": items}}:
+            named = _mapping_builder(items)
+            return lambda leaves: _instance(kind, named(leaves))
+    raise ValueError(f"not a node of a structure: {_shortened(tree)}")
+
+
+def call_builders(tree: Tree) -> tuple[Callable[[Leaves], tuple[Any, ...]], Callable[[Leaves], dict[str, Any]]]:
+    """Return what puts leaves by name into the positional and the keyword arguments of a call."""
+    return builder({"tuple": tree["args"]}), _mapping_builder(tree["kwargs"])
+
+
+def _mapping_builder(items: Sequence[Sequence[Any]]) -> Callable[[Leaves], dict[Any, Any]]:
+    parts = [(key, builder(item)) for key, item in items]
+    return lambda leaves: {key: part(leaves) for key, part in parts}
 
 
 def model_navigator_tree(tree: Tree) -> Any:
@@ -177,19 +200,6 @@ def model_navigator_tree(tree: Tree) -> Any:
         case {"dict": items} | {"object": {"fields": items}}:
             return {key: model_navigator_tree(item) for key, item in items}
     raise ValueError(f"not a node of a structure: {_shortened(tree)}")
-
-
-def difference(tree: Tree, expected: Tree, reference: str = "sample 0") -> str | None:
-    """Return the first difference of two structures with its place, None if they are the same.
-
-    Mappings of the same keys are the same in any order, as long as the arrays have the same names.
-
-    Args:
-        tree: the structure at hand.
-        expected: the structure of `reference`.
-        reference: what the text calls the other one.
-    """
-    return next(_differences(tree, expected, reference, "" if "args" in tree else "output"), None)
 
 
 def _keywords(sample: Mapping[Any, object]) -> dict[str, object]:
@@ -238,7 +248,7 @@ def record_modules(*trees: Tree) -> list[str]:
 def nodes(tree: Tree) -> Iterator[Tree]:
     """Yield a structure and every node below it."""
     yield tree
-    for child in _children(tree).values():
+    for child in children(tree).values():
         yield from nodes(child)
 
 
@@ -252,37 +262,7 @@ def _model_navigator_call(args: Sequence[Tree], kwargs: dict[str, Any]) -> Any:
     return positional[0] if len(positional) == 1 and isinstance(positional[0], str) else positional
 
 
-def _differences(tree: Tree, expected: Tree, reference: str, place: str) -> Iterator[str]:
-    if _kind(tree) != _kind(expected):
-        yield f"{place} is {_described(tree)}, {reference} has {_described(expected)}"
-        return
-    if not _same_value(tree, expected):
-        yield f"{place} is {_described(tree)}, {reference} has {_described(expected)}"
-    if tree.get("leaf") != expected.get("leaf"):
-        yield f"{place} is named {tree['leaf']!r}, {reference} has {expected['leaf']!r} there: keep the order of keys"
-    here, there = _children(tree), _children(expected)
-    if _kind(tree) in ("list", "tuple") and len(here) != len(there):
-        yield f"{place} is {_described(tree)}, {reference} has {len(there)}"
-    yield from (f"{place}{key} is missing" for key in there if key not in here)
-    yield from (f"{place}{key} is not in {reference}" for key in here if key not in there)
-    for key in here:
-        if key in there:
-            yield from _differences(here[key], there[key], reference, place + key)
-
-
-def _kind(tree: Tree) -> str:
-    """Return the tag of a node, with the type of an object."""
-    tag = next(iter(tree))
-    return str(tree[tag]["type"]) if tag == "object" else tag
-
-
-def _same_value(tree: Tree, expected: Tree) -> bool:
-    """Whether two constants are equal, and of one type; a NaN is itself."""
-    a, b = tree.get("value"), expected.get("value")
-    return type(a) is type(b) and (a == b or (a != a and b != b))
-
-
-def _children(tree: Tree) -> dict[str, Tree]:
+def children(tree: Tree) -> dict[str, Tree]:
     """Return the nodes below a node by how their place is written after the node's own."""
     match tree:
         case {"args": args, "kwargs": kwargs}:
@@ -295,17 +275,6 @@ def _children(tree: Tree) -> dict[str, Tree]:
         case {"object": {"fields": items}}:
             return {f".{name}": item for name, item in items}
     return {}
-
-
-def _described(tree: Tree) -> str:
-    match tree:
-        case {"leaf": _}:
-            return "an array"
-        case {"value": constant}:
-            return f"the constant {constant!r}"
-        case {"object": {"type": kind}}:
-            return f"a {kind.replace(':', '.')}"
-    return f"a {_kind(tree)} of {len(_children(tree))}"
 
 
 def _shortened(value: object, limit: int = 80) -> str:

@@ -26,7 +26,7 @@ from pytest_navigator.errors import InferenceError
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation import causes
-from pytest_navigator.samples.structure import difference
+from pytest_navigator.samples.differences import difference
 from pytest_navigator.samples.structure import flatten_output
 from pytest_navigator.samples.structure import unflatten_call
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.cloning import copy_file
+from pytest_navigator.cloning import copy_folder
 from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.configuration.profile_config import Windows
 from pytest_navigator.devices.memory import PeakMemory
@@ -136,13 +137,13 @@ def take(path: str, target: str, parts: list[str]) -> None:
     origin, copy = Path(path), Path(target)
     copy.parent.mkdir(parents=True, exist_ok=True)
     if origin.is_dir():
-        shutil.copytree(origin, copy, dirs_exist_ok=True)
+        copy_folder(origin, copy)
         return
-    shutil.copyfile(origin, copy)
+    copy_file(origin, copy)
     for part in parts:
         beside = copy.parent / part
         beside.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(origin.parent / part, beside)
+        copy_file(origin.parent / part, beside)
 
 
 def _runner(folder: str, variant: JSON, path: str, signature: JSON = None) -> Runner:

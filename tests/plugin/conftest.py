@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from turned import Write
 
 
+UNUSED = ("anyio", "html", "hypothesispytest", "jaxtyping", "metadata")
+"""Plugins of others, of which each process of a run would take a quarter of a second to start.
+
+Hypothesis is imported by its plugin's summary, anew in every run in this process.
+"""
+
+
 @pytest.fixture
 def linear(pytester: pytest.Pytester) -> pytest.Pytester:
     """A folder with the mission's linear model in its conftest.py."""
@@ -66,8 +73,8 @@ def nav(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
         chosen = [f"--nav-formats={formats}"] if formats else []
         chosen += [] if profile else ["--nav-no-profile"]
         start = pytester.runpytest_subprocess if subprocess else pytester.runpytest_inprocess
-        # Hypothesis is imported by its plugin's summary, anew in every run in this process.
-        return start("-p", "no:randomly", "-p", "no:hypothesispytest", "--nav", "--nav-runtimes=cpu", *chosen, *args)
+        others = [word for name in UNUSED if "--html" not in str(args) for word in ("-p", f"no:{name}")]
+        return start("-p", "no:randomly", *others, "--nav", "--nav-runtimes=cpu", *chosen, *args)
 
     return run
 

@@ -41,7 +41,7 @@ def nav_model(drawn) -> torch.nn.Module:
 def nav_dataloader():
     return [torch.randn(3, 5) for _ in range(2)]
 """
-QUANTIZED = "torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)"
+QUANTIZED = "torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8).eval()"
 KINDS = {
     "number": ("draw(1, 9)", "self.line(x) * self.kept", "model"),
     "plain tensor": ("torch.tensor([draw(1, 9)])", "self.line(x) * self.kept", "model"),

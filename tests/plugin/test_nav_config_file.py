@@ -117,7 +117,11 @@ def test_the_file_can_name_the_model_the_package_and_the_workspace(
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("", "axis 1 of input 'ids' can have any size, and max_shapes does not say *write it into --nav-config*"),
+        (
+            "",
+            "axis 1 of input 'ids', axis 1 of input 'mask' can have any size, and *nav.yaml: max_shapes does not say *"
+            "write it into --nav-config*",
+        ),
         ({"max_shapes": {"idz": [4, 4]}}, "*nav.yaml: max_shapes: unknown input 'idz'; did you mean 'ids'?*"),
         ({"max_shapes": {"ids": [4]}}, "*max_shapes: ids: [[]4] has 1 axis, but the input has 2 axes*"),
         ({"max_shapes": "ids=4,4", "value_ranges": {"ids": [0, 0.5]}}, "*value_ranges: ids: *whole numbers*"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -12,6 +13,7 @@ from blackbox import member
 from blackbox import status
 
 from pytest_navigator.package import open_package
+from pytest_navigator.package import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,3 +96,38 @@ def test_samples_are_left_out(pytester: pytest.Pytester, packed: Packed) -> None
     assert "model_input/batches/0.npz" in files
     assert own["left_out"] == {}
     assert "value_ranges" in member(pytester.path / "out.nav", "fake/config.yaml")
+
+
+def in_workspace(name: str = "navigator_workspace") -> set[str]:
+    return {path.parent.name for path in Path(name).rglob("model.npz")}
+
+
+@pytest.mark.parametrize(("keep", "left"), [("none", set()), ("best", {"other"}), ("all", {"fake", "other"})])
+def test_what_is_left_out_is_gone_from_the_workspace_before_the_package_is_written(
+    packed: Packed, pytester: pytest.Pytester, keep: str, left: set[str]
+) -> None:
+    packed(f"--nav-keep={keep}")
+    (folder,) = (path.parent for path in Path("navigator_workspace").rglob("suite.json"))
+    gone = {"fake", "other"} - in_workspace()
+    assert len(gone) == 2 - len(left)
+    assert (folder / "fake" / "format.log").is_file()
+
+    again = pack(folder, pytester.path / "again.nav")
+
+    with open_package(again) as package:
+        assert package.details["left_out"] == {f"{key}/model.npz": f"keep={keep}" for key in gone}
+
+
+def test_a_model_of_which_something_failed_stays_in_the_workspace(packed: Packed) -> None:
+    files, _, result = packed("--nav-keep=none", fake="scale=2.0")
+    assert result.ret == 1
+    assert models(files) == set()
+    assert in_workspace() == {"fake"}
+
+
+def test_a_resumed_run_makes_again_what_was_left_out(packed: Packed) -> None:
+    packed("--nav-keep=none")
+    files, own, result = packed("--nav-resume", "--nav-keep=all")
+    assert result.ret == 0
+    assert models(files) == {"fake/model.npz", "other/model.npz"}
+    assert own["left_out"] == {}
