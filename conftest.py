@@ -42,7 +42,11 @@ with warnings.catch_warnings():
 # For the same reason: a second in-process run would meet classes of ours twice, an old one and a new one.
 for module in pkgutil.walk_packages(pytest_navigator.__path__, "pytest_navigator."):
     if not module.name.endswith(".__main__"):  # which is run by being imported
-        importlib.import_module(module.name)
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError as error:
+            if error.name is None or importlib.util.find_spec(error.name) is not None:
+                raise  # and not only what follows a framework that is not installed
 
 pytest_plugins = ["pytester"]
 

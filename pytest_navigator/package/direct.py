@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -88,16 +89,22 @@ class Ways:
     """The short ways into an activated runner.
 
     Attributes:
-        own: of arrays of the model's framework; arrays: of numpy's.
+        arrays: of numpy's; `own`: of those of the model's framework.
         structured: puts outputs into the model's structure.
     """
 
     def __init__(self, runner: Runner, framework: Framework) -> None:
-        signature, direct = runner.signature, runner.direct("numpy")
+        self._runner, self._framework, self._direct = runner, framework, runner.direct("numpy")
+        self.arrays = Way(runner.signature, fits, self._direct or runner.infer)
+        self.structured = builder(runner.signature.output_tree)
+
+    @cached_property
+    def own(self) -> Way:
+        """Imports the framework, which who calls `infer` alone needs not."""
+        runner, framework = self._runner, self._framework
         native = runner.direct(framework.array_type or framework.name)
-        self.arrays = Way(signature, fits, direct or runner.infer)
-        self.own = Way(signature, framework.fits, native or _converting(framework, runner.infer, direct))
-        self.structured = builder(signature.output_tree)
+        run = native or _converting(framework, runner.infer, self._direct)
+        return Way(runner.signature, framework.fits, run)
 
 
 def _converting(framework: Framework, infer: Direct, direct: Direct | None) -> Direct:
