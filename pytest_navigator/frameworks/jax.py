@@ -26,7 +26,6 @@ from pytest_navigator.reproduce.jax_model import filled
 from pytest_navigator.reproduce.jax_model import parameter_of
 from pytest_navigator.reproduce.jax_model import parts
 from pytest_navigator.samples import feeds
-from pytest_navigator.samples.npz import dtype_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +94,8 @@ class JaxFramework(Framework):
     def fits(self, spec: TensorSpec) -> Callable[[Any], bool] | None:
         """Return what tells whether a value is an array on the CPU whose type is its own, not that of a number."""
         import jax
+
+        from pytest_navigator.samples.npz import dtype_of
 
         own, axes, device = type(jax.numpy.zeros(())), len(spec.shape), jax_device("cpu")
         if feeds.fits(spec) is None:

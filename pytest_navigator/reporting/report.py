@@ -190,11 +190,9 @@ def _earlier(outcomes: Sequence[Outcome]) -> list[str]:
     for outcome in outcomes:
         if day := earlier_text(*outcome.earlier):
             days.setdefault(day, []).append(outcome.id)
-    return [f"{day}{_marked(steps)}: {', '.join(steps)}" for day, steps in sorted(days.items())]
-
-
-def _marked(steps: Sequence[str]) -> str:
-    return f" ({CAVEAT} at its figures)" if any(step.startswith("profile.") for step in steps) else ""
+    figures = any(o.step == "profile" and any(o.earlier) for o in outcomes)
+    marked = [f"note: figures of an earlier run have a mark ({CAVEAT} above)"] if figures else []
+    return [*(f"{day}: {', '.join(steps)}" for day, steps in sorted(days.items())), *marked]
 
 
 def _shown(results: Results, key: str, runner: str) -> bool:

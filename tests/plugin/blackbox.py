@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import zipfile
 from typing import TYPE_CHECKING
 from typing import Any
@@ -277,6 +278,15 @@ PROGRESS = re.compile(r"\n  \S+: \d+ s \.\.\.")
 VERBOSE = re.compile(
     r"^(?:\[gw\d+\] \[ *\d+%\] (?P<word1>[A-Z]+)(?: \([^)]*\))? )?(?P<id>\S+?::.+?)(?: (?P<word2>[A-Z]+)\b.*)?$"
 )
+
+
+def prepared(code: str, *arguments: str) -> list[str]:
+    """Return the command of a Python that has run some code first.
+
+    Nothing of Python may run between `fork` and `exec` (a `preexec_fn`): JAX warns of it once it is imported.
+    """
+    start = "import os, sys; os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    return [sys.executable, "-c", f"{code}; {start}", *arguments]
 
 
 def outcomes(result: pytest.RunResult) -> dict[str, str]:

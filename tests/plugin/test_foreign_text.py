@@ -112,7 +112,7 @@ def verify_it(nav_runner):
 @pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["plain", "n1"])
 def test_a_verify_test_says_no_more(dense: Fake, nav: Nav, code: str, workers: list[str]) -> None:
     project = dense()
-    project.makepyfile(test_verify=VERIFY.replace("@CODE@", code))
+    project.makepyfile(test_said=VERIFY.replace("@CODE@", code))
     result = nav("--nav-package=out.nav", "--junitxml=junit.xml", *workers, formats="", subprocess=bool(workers))
     small_and_readable(project.path, result)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from blackbox import prepared
 from blackbox import words
 
 if TYPE_CHECKING:
@@ -22,12 +21,14 @@ OPTIONS = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:hypothesispy
 def limited(folder: Path, size: int) -> subprocess.CompletedProcess[str]:
     """Run with a limit on the size of files; writing fails as on a full disk."""
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *OPTIONS, "--nav-in-process"],
+        prepared(
+            f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))",
+            *("-m", "pytest", *OPTIONS, "--nav-in-process"),
+        ),
         cwd=folder,
         capture_output=True,
         text=True,
         encoding="utf-8",
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
     )
 
 

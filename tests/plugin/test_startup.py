@@ -21,7 +21,6 @@ import sys
 
 def pytest_unconfigure():
     print("\\nimported:", *sorted(name for name in sys.modules if name.partition(".")[0] in {names}))
-    print("\\nours:", *sorted(name for name in sys.modules if name.startswith("pytest_navigator")))
 """
 
 
@@ -29,11 +28,6 @@ def imported(result: pytest.RunResult) -> set[str]:
     """Return the top-level packages of interest that the process had imported at its end."""
     (line,) = [line for line in result.outlines if line.startswith("imported:")]
     return {name.partition(".")[0] for name in line.split()[1:]}
-
-
-def ours(result: pytest.RunResult) -> set[str]:
-    (line,) = [line for line in result.outlines if line.startswith("ours:")]
-    return set(line.split()[1:])
 
 
 def project(pytester: pytest.Pytester, model: str) -> pytest.Pytester:
@@ -47,16 +41,6 @@ def test_without_an_option_of_ours_nothing_is_generated_and_nothing_imported(pyt
     result = pytester.runpytest_subprocess(*STRANGERS, "-s", ".", "conftest.py")
     result.assert_outcomes(passed=1)
     assert imported(result) == set()
-    assert ours(result) == {
-        "pytest_navigator",
-        "pytest_navigator.configuration",
-        "pytest_navigator.configuration.config",
-        "pytest_navigator.errors",
-        "pytest_navigator.hookspec",
-        "pytest_navigator.configuration.options",
-        "pytest_navigator.plugin",
-        "pytest_navigator.configuration.settings",
-    }
     assert not (pytester.path / "navigator_workspace").exists()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import psutil
 import pytest
 from blackbox import DENSE
 from blackbox import FAKE_FORMAT
+from blackbox import prepared
 from blackbox import status
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def begin(folder: Path, way: str, *arguments: str) -> subprocess.Popen[bytes]:
         files["conftest.py"] += "writer.write_archive = slow()\n"
     for file, content in files.items():
         (folder / file).write_text(content)
-    command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--nav-package=out.nav", "--nav-no-profile"]
+    heard = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)"  # which nohup ignores, and so do we
+    options = ("-p", "no:randomly", "--nav-package=out.nav", "--nav-no-profile")
+    command = prepared(heard, "-m", "pytest", *options)
     with (folder / "output.txt").open("wb") as output:
         run = subprocess.Popen(
             [*command, *arguments],
@@ -53,7 +55,6 @@ def begin(folder: Path, way: str, *arguments: str) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # which nohup ignores, and so do we
         )
     while way != "packing" and run.poll() is None and not (folder / "waiting.txt").exists():
         time.sleep(0.1)
