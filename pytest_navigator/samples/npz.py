@@ -163,7 +163,7 @@ def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(file)
         said = math.prod(shape) * max(dtype.itemsize, 1)
-        if any(size < 0 for size in shape) or said > held:
+        if any(size < 0 for size in (*shape, dtype.itemsize)) or said > held:  # before numpy 2, a size may overflow
             raise ValueError(f"{name} says that it has {shape} of {dtype}, which are not in its {held} B")
     with archive.open(name) as file:
         array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
