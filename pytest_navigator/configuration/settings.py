@@ -157,10 +157,11 @@ PROFILE = Option("profile", yes, True, "BOOL", "Whether to profile")
 
 @dataclass(frozen=True)
 class Setting:
-    """A value and where it comes from: a flag, "nav_config", the ini file or "default"."""
+    """A value and where it comes from: a flag, "nav_config", the ini file or "default"; the stronger place wins."""
 
     value: Any
     origin: str
+    strength: int = 0
 
 
 @dataclass(frozen=True)
@@ -204,11 +205,11 @@ def _first(option: Option, flags: Mapping[str, Any], ini: Mapping[str, Any], con
     name = option.name
     if flags.get(name) is not None:
         value = option.default if flags[name] == () else flags[name]
-        return Setting(value, "--nav-no-profile" if option is PROFILE else option.flag)
+        return Setting(value, "--nav-no-profile" if option is PROFILE else option.flag, 3)
     if getattr(config, name) is not None:
-        return Setting(_checked(option, getattr(config, name)), "nav_config")
+        return Setting(_checked(option, getattr(config, name)), "nav_config", 2)
     if ini.get(name) is not None:
-        return Setting(ini[name], f"ini: {option.dest}")
+        return Setting(ini[name], f"ini: {option.dest}", 1)
     return Setting(option.default, "default")
 
 

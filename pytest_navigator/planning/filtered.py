@@ -43,22 +43,36 @@ CHOOSES: dict[str, Callable[..., bool]] = {
 }
 """Setting -> whether one of its values chooses anything of a suite."""
 
+NARROWED = dict.fromkeys(("formats", "runtimes", "precisions"), ("formats", "runtimes", "precisions", "device"))
+"""Setting -> which may leave out what its values would choose."""
+
 
 def needless(
     suites: Sequence[tuple[Settings, Matrix]], registry: Registry, unasked: Collection[str] = frozenset()
 ) -> str:
     """Return the first value that chooses nothing in any suite for which it holds, with its setting; "" for none.
 
+    What a stronger place narrows is no fault of the weaker one: `--nav-formats=onnx` may leave nothing to a runtime
+    of nav_config, which the run of everything uses.
+
     Args:
         unasked: names of formats in the settings that nobody has asked for by name.
     """
     for option in CHOOSES:
         for settings, _ in suites:
+            if _narrowed(option, settings):
+                continue
             for value in (v for v in _values(option, settings, registry) if v not in unasked):
                 same = [m for s, m in suites if value in _values(option, s, registry)]
                 if not any(CHOOSES[option](value, matrix) for matrix in same):
                     return f"{with_origin(settings, option)}: {_why(option, value)}"
     return ""
+
+
+def _narrowed(option: str, settings: Settings) -> bool:
+    """Whether another setting narrows this one from a stronger place."""
+    others = (settings.all[name].strength for name in NARROWED.get(option, ()))
+    return any(strength > settings.all[option].strength for strength in others)
 
 
 def of_precision(variant: Variant, precisions: Collection[str]) -> bool:

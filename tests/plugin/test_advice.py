@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import onnx
@@ -94,6 +95,6 @@ def test_an_operator_of_the_projects_own_is_named_and_known_once_its_module_is(
     wrong = failed(nav("--nav-child-imports=shop_opps", formats="torchscript-trace", subprocess=True))
     assert "child_imports: the child process cannot import 'shop_opps'" in wrong["test_export[torchscript-trace]"]
     load = "import pytest_navigator as nav\nwith nav.load('out.nav') as p, p.get_runner('torchscript', 'trace'): pass"
-    result = pytester.run("python", "-c", load)
+    result = pytester.run(sys.executable, "-c", load)
     assert result.ret == 1
     result.stderr.fnmatch_lines(["*the operator 'shop::clip' is not registered *: import the module that*"])

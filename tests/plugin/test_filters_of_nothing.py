@@ -70,6 +70,22 @@ def test_what_is_known_to_choose_nothing_is_refused(dense: Fake, nav: Nav, flag:
     result.stderr.fnmatch_lines([f"ERROR: {REFUSED[flag]}"])
 
 
+NARROWER = {
+    "--nav-formats=fake": {"runtimes": "['FakeCPU', 'OtherCPU']"},
+    "--nav-precisions=fp32": {"formats": "['fake', 'other']"},
+    "--nav-device=cpu": {"runtimes": "['FakeCPU', 'OnnxCUDA']"},
+}
+"""A flag -> the configuration of which it leaves a part without anything to choose."""
+
+
+@pytest.mark.parametrize("flag", NARROWER)
+def test_what_a_narrower_run_leaves_nothing_to_is_no_fault_of_the_configuration(dense: Fake, flag: str) -> None:
+    pytester = write(dense, **NARROWER[flag])
+    result = pytester.runpytest_inprocess("-p", "no:randomly", "--nav", "--nav-no-profile", flag)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*fake*FakeCPU*ok*ok*"])
+
+
 def test_batch_sizes_of_a_model_without_a_batch_are_refused(dense: Fake, nav: Nav) -> None:
     write(dense, batch_dim="None")
     result = nav("--nav-batch-sizes=8", formats="", profile=True)

@@ -31,12 +31,12 @@ ERROR = re.compile(r"[\w.]+(Error|Exception|SymNode|Violation|NotImplemented)\b.
 
 def raised(text: str) -> str:
     """Return the last line that names an error: its type and the first line of its message; all of what is no trace."""
-    return [line for line in text.splitlines() if ERROR.match(line) or line == text][-1]
+    return [line for line in text.splitlines() if ERROR.match(line) or line == text.strip()][-1]
 
 
 def first_way(detail: str) -> str:
     """Return what the first way said where none made a format: it is the one that the script repeats."""
-    before, *said = re.split(r"^[a-z0-9-]+:\n", detail, flags=re.MULTILINE)
+    before, *said = re.split(r"^[a-z0-9._-]+:\n", detail, flags=re.MULTILINE)
     return said[0] if said and not before else detail
 
 
