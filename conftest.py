@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import importlib
 import importlib.util
 import os
@@ -39,7 +40,10 @@ with warnings.catch_warnings():
         if importlib.util.find_spec(name.partition(".")[0]) is not None:
             importlib.import_module(name)
 
-# For the same reason: a second in-process run would meet classes of ours twice, an old one and a new one.
+# Where PYTHONDONTWRITEBYTECODE is set, each process that a test starts would compile all of it again: 1 s of CPU.
+compileall.compile_dir(pytest_navigator.__path__[0], quiet=1)
+
+# As above: a second in-process run would meet classes of ours twice, an old one and a new one.
 for module in pkgutil.walk_packages(pytest_navigator.__path__, "pytest_navigator."):
     if not module.name.endswith(".__main__"):  # which is run by being imported
         try:

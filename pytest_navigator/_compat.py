@@ -34,6 +34,18 @@ def fixture_called(holder: object, name: str) -> Any:
     return next((obj for key, obj in found if (obj._fixture_function_marker.name or key) == name), None)
 
 
+def import_as_installed(config: pytest.Config) -> None:
+    """Let Python import our modules, from the bytecode that pip has compiled.
+
+    pytest rewrites the asserts of whatever a plugin brings: our modules have none to tell of, and where no bytecode may
+    be written (PYTHONDONTWRITEBYTECODE, an image that is read-only) each process would compile all of them again.
+    """
+    hook = config.pluginmanager.rewrite_hook
+    marked: set[str] = getattr(hook, "_must_rewrite", set())  # none with --assert=plain
+    marked -= {name for name in marked if name.partition(".")[0] == __package__}
+    getattr(hook, "_marked_for_rewrite_cache", {}).clear()
+
+
 class PlantedClass(pytest.Class):
     """A class node whose class does not stand in the user's module.
 

@@ -50,6 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, text in options.MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}.")
     if options.active(config):
+        from pytest_navigator._compat import import_as_installed
+
+        import_as_installed(config)
         from pytest_navigator.session import start
 
         start(config)
