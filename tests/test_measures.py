@@ -31,6 +31,11 @@ def test_all_figures_of_a_pair():
     assert not found.bins.size
 
 
+def test_an_infinity_makes_no_magnitude():
+    found = measured([INF, 0.5], [INF, 0.75])
+    assert (found.largest, found.atol, found.where) == (0.5, 0.25, 1)
+
+
 def test_the_relative_difference_is_the_largest_one():
     assert measured([4.0, 8.0, 2.0], [4.5, 8.0, 2.5]).rtol == 0.25
     assert measured([2.0, 4.0], [2.5, 4.5]).rtol == 0.25
@@ -105,6 +110,11 @@ def test_a_limit_in_the_bin_of_a_difference_does_not_count_it():
     assert [measures.above(bins, limit) for limit in (0.0, 1.0, 2.0, 3.9, 4.0, 8.0)] == [4, 3, 2, 2, 1, 0]
 
 
+def test_a_difference_in_the_next_bin_counts():
+    bins = measured([0.0, 0.0], [1.0, 1.04], Rule("scaled")).bins
+    assert measures.above(bins, 1.0) == 1
+
+
 def test_a_limit_beyond_float32_counts_infinite_differences_alone_and_warns_nobody():
     bins = measured([0.0, 0.0], [1.0, 1e300], Rule("scaled")).bins
     assert measures.above(bins, 1e300) == 0
@@ -143,6 +153,7 @@ def test_of_a_large_one_the_same_elements_are_looked_at_everywhere():
     ("samples", "largest", "scale"),
     [
         ([], 5.0, 1.0),
+        ([], 0.5, 1.0),
         ([[]], 5.0, 1.0),
         ([[2.0, 4.0, 100.0]], 100.0, 4.0),
         ([[2.0, 4.0], [4.0, 100.0]], 100.0, 4.0),
@@ -205,6 +216,10 @@ def test_infinities_and_nothing_at_all_have_no_digits():
     assert measures.lost(np.zeros(0), np.zeros(0), "float32") == (0, 0)
 
 
+def test_the_last_bit_is_a_digit_too():
+    assert measures.lost(np.array([1 + 2**-23], np.float32), np.ones(1, np.float32), "bfloat16") == (0, 1)
+
+
 def test_a_number_beyond_the_smaller_type_warns_nobody():
     expected = np.array([1e300, 1 / 3])
     assert measures.lost(expected, expected, "float32") == (0, 1)
@@ -241,6 +256,12 @@ def test_differences_that_are_all_alike_count_for_every_step():
 def test_an_element_below_the_mean_counts_for_none():
     found = measures.spread(np.array([1e-6, 8.0]), np.array([2e-6, 9.0]))
     assert found.rtols[0] == 0.125
+
+
+def test_an_element_less_than_one_deviation_above_the_mean_counts_for_no_step():
+    found = measures.spread(np.array([1e-3, 1.0, 1.0, 1.0]), np.array([2.001, 1.0, 5.0, 1.0]))
+    assert 1.5 < found.mean + found.std / 2 < 2.0 + found.std  # 2 and 4 beside two of 0: a mean of 1.5
+    assert found.rtols[:2].tolist() == [pytest.approx(2000), pytest.approx(4.0)]
 
 
 def test_a_spread_is_that_of_all_blocks():

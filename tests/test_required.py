@@ -142,6 +142,22 @@ def test_the_cause_is_told_and_not_what_follows_from_it() -> None:
         ]
 
 
+def test_what_failed_is_told_before_what_was_skipped() -> None:
+    matrix = matrix_of("trt-fp16")
+    known = all_passed(matrix) | {
+        step: outcome(step, status)
+        for step, status in (("export.onnx", Status.SKIPPED), ("convert.trt-fp16", Status.FAILED))
+    }
+    assert unmet(matrix.required, known, {}) == ["required trt-fp16 was not checked: convert.trt-fp16 failed: why"]
+
+
+def test_a_cause_that_is_no_step_of_the_requirement_is_told_too() -> None:
+    matrix = matrix_of("onnx-cpu")
+    held = Outcome("correctness", Status.SKIPPED, "onnx", "OnnxCPU", message="held up", cause="export.other")
+    known = all_passed(matrix) | {held.id: held, "export.other": outcome("export.other", Status.FAILED)}
+    assert unmet(matrix.required, known, {}) == ["required onnx-cpu was not checked: export.other failed: why"]
+
+
 def test_what_is_made_on_the_way_to_something_asked_for_may_not_be_declined() -> None:
     for matrix in (matrix_of("trt-fp16"), matrix_of("TensorRT"), matrix_of(formats=["trt-fp16"])):
         assert matrix.asked_for("onnx")

@@ -83,6 +83,32 @@ def test_the_tolerance_can_be_said_relative_to_the_scale():
     assert report.used.endswith(") (asked for)")
 
 
+def test_what_passes_in_its_slices_passes_whatever_the_whole_would_make_of_it():
+    expected = np.array([[1000.0, 1.0, 1.1], [1000.0, 1.2, 1.3], [0.0, 1.4, 1.5]], np.float32)
+    actual = expected + np.array([[0.0, 0.0, 0.0]] * 2 + [[0.002, 0.0, 0.0]], np.float32)
+    assert report_of(scaled(), (expected, actual)).suggestion
+    report = report_of(scaled(1), (expected, actual))
+    assert (report.problem, report.mismatched, report.suggestion) == ("", 0, "")
+    assert (report.allowed_atol, report.allowed_rtol) == (pytest.approx(0.1), 1e-4)
+
+
+def test_a_failure_has_the_figures_of_the_whole():
+    expected = np.array([[1000.0, 1.0]] * 3, np.float32)
+    actual = expected + np.array([[0.0, 0.5]] + [[2.0, 0.0]] * 2, np.float32)
+    report = report_of(scaled(1), (expected, actual))
+    assert report.problem.startswith("slice 1 of axis 1: max abs 0.5")
+    assert (report.atol, report.rtol, report.total) == (2.0, 0.5, 6)
+
+
+def test_nothing_is_suggested_if_a_slice_that_is_not_told_is_plainly_wrong():
+    expected = np.array([[1.0, 1.0], [1.1, 1.0], [1e4, 1.0]], np.float32)
+    actual = expected + np.array([[0.0, 0.01], [0.0, 0.0], [15.0, 0.0]], np.float32)
+    told = report_of(scaled(1), (expected[:, :1], actual[:, :1]))
+    assert told.suggestion.startswith("scaled(axis=1, tolerance=")
+    both = report_of(scaled(1), (expected, actual))
+    assert (both.problem.startswith("slice 0"), both.suggestion) == (True, "")
+
+
 def test_nothing_is_suggested_if_one_slice_is_plainly_wrong():
     wrong = off(SCORES, 0.001)
     wrong[0, 0, 4] = 7

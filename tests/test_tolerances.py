@@ -50,6 +50,7 @@ def rules(*outputs, key="onnx-dynamo", name="onnx", formats=("onnx", "torchscrip
         ("1e-5,logits=1e-4", {"": 1e-5, "logits": 1e-4}),
         ("logits:0=1e-4", {"logits:0": 1e-4}),
         ("logits:0:1e-4", {"logits:0": 1e-4}),
+        ("1X:0=1e-4", {"1X:0": 1e-4}),
         ("*=1e-4", {"*": 1e-4}),
     ],
 )
@@ -360,6 +361,7 @@ def refused(make):
             lambda: rules(rtol={"onnx": {"logits": "x"}}),
             "rtol['onnx']['logits']: 'x' is not a number; a tolerance is a number from 0, like 1e-5",
         ),
+        (lambda: rules(rtol="x"), "rtol 'x': 'x' is not a number; a tolerance is a number from 0, like 1e-5"),
         (lambda: rules(atol=True), "atol: True is no tolerance; a tolerance is a number from 0, like 1e-5"),
         (lambda: rules(MASK, atol={"mask": 1}), "output 'mask' is bool: it has no tolerance; use nav.share(...)"),
         (lambda: rules(TEXT, rtol={"text": 1}), "output 'text' is object: it has no tolerance; use nav.share(...)"),

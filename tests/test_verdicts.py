@@ -247,6 +247,10 @@ def test_a_case_that_is_equal_shows_no_digits_of_the_format():
     assert "rounded to float32" in told(ROUNDED, (FINE, FINE), (FINE, rounded)).problem
 
 
+def test_values_that_have_no_more_digits_than_the_type_have_lost_none():
+    assert told(ROUNDED, ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0 + 1e-6])).problem == ""
+
+
 def test_another_type_is_not_told_as_lost_digits_too():
     found = told(ROUNDED, (FINE, FINE.astype(np.float32)))
     assert found.problem == "float32 where the source has float64 (sample 0)"
@@ -305,6 +309,7 @@ def test_a_cosine_is_told_with_four_digits_and_the_largest_difference():
     assert (found.used, found.mismatched, found.suggestion) == ("cosine >= 0.9", 0, "")
     passed = told(cosine(0.5), ([1.0, 0.0], [1.0, 0.5]))
     assert (passed.problem, passed.used) == ("", "cosine >= 0.5")
+    assert told(cosine(0.99), ([1.0, 0.0], [1.0, 0.2])).problem.startswith("cosine 0.9805 < 0.99;")
 
 
 def test_a_cosine_that_rounding_explains_is_suggested():
@@ -432,6 +437,8 @@ def test_an_output_that_the_source_does_not_have_is_told_once_with_those_it_has(
         "c", INF, INF, sample=4, case="row", problem="the source has no such output (it has: a, b; sample 4)"
     )
     assert len(comparison.reports()) == 3
+    comparison.add(6, "row", right, {**right, "d": np.ones(1)})
+    assert [report.name for report in comparison.reports()] == ["a", "b", "c", "d"]
 
 
 def test_reports_are_in_the_order_of_the_rules():
@@ -457,6 +464,17 @@ def test_ids_are_excused_by_scores_in_every_case_or_not_at_all():
         for number, (expected, actual) in enumerate(cases):
             comparison.add(number, "batch", expected, actual)
         assert comparison.reports()[0].suggestion == suggestion
+
+
+def test_a_case_without_a_difference_needs_no_excuse():
+    rules = {"ids": Rule("equal"), "scores": Rule("scaled", rtol=1e-4, note="fp32", explained=1e-3)}
+    comparison = Comparison(rules)
+    for number, (ids, other, scores) in enumerate(
+        [([0, 1], [1, 1], [[1.0, 1.0], [0.0, 1.0]]), ([9], [9], [[0.0, 1.0]])]
+    ):
+        expected = {"ids": np.array(ids), "scores": np.array(scores)}
+        comparison.add(number, "batch", expected, {**expected, "ids": np.array(other)})
+    assert comparison.reports()[0].suggestion.startswith("share(0.66")
 
 
 def test_a_share_is_excused_by_scores_as_well():

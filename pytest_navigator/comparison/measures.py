@@ -259,8 +259,6 @@ def _text_distance(expected: Array, actual: Array) -> tuple[Floats, Floats]:
 
 
 def _integer(array: Array) -> Array:
-    if array.dtype.kind == "b":
-        return array.view(np.uint8)
     return array.astype(array.dtype.newbyteorder("=") if array.dtype.kind in "iu" else np.int8, copy=False)
 
 

@@ -46,7 +46,7 @@ class Slices:
     tied: bool = True
 
     def __post_init__(self) -> None:
-        self.whole = Tally(self.name, replace(self.rule, axis=()))
+        self.whole = Tally(self.name, self.rule)
 
     @property
     def mismatched(self) -> int:
@@ -72,7 +72,7 @@ class Slices:
     def report(self) -> OutputReport:
         """Judge all slices; the one that is furthest outside is told."""
         whole = self.whole.report()
-        if self.whole.broken or not self.whole.cases:
+        if self.whole.broken or not self.whole.compared:
             return whole
         judged = {index: part.report() for index, part in self.parts.items()}
         failed = {index: report for index, report in judged.items() if report.problem}

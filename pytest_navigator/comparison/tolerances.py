@@ -193,7 +193,7 @@ def default(dtype: str, precision: str = "", computed: Computed | None = None) -
 
 def _digits(dtype: str, base: str, rounded: str, precision: str) -> tuple[str, ...]:
     """Return the types that an output may not have been rounded to: a float64 has more digits, whatever came before."""
-    kept = dtype == "float64" or base in ("fp64", "fp32")
+    kept = dtype == "float64" or base == "fp32"
     return FEWER.get(dtype, ()) if kept and not rounded and not precision else ()
 
 

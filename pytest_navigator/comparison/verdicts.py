@@ -53,7 +53,7 @@ class Tally:
     place: Place | None = None
     mismatched: int = 0
     total: int = 0
-    cases: int = 0
+    compared: bool = False
     excess: float = 0.0
     beyond: float = 0.0
     largest: float = 0.0
@@ -68,7 +68,7 @@ class Tally:
 
     def add(self, place: Place, expected: Array | None, actual: Array | None) -> None:
         """Add one case; None where this output is missing."""
-        self.cases += 1
+        self.compared = True
         if expected is not None and actual is not None:
             expected, actual = np.asarray(expected), np.asarray(actual)
         problem, comparable = _difference_in_kind(expected, actual)
@@ -127,7 +127,7 @@ class Tally:
             place, problem = next(iter(self.broken.items()))
             beside = f"; {verdict.problem}" if verdict.problem and np.isfinite(self.atol) else ""
             verdict = replace(verdict, problem=f"{problem}{where(place)}{beside}", suggestion="")
-        elif not self.cases:
+        elif not self.compared:
             verdict = replace(verdict, problem="no case was compared")
         sample, case, index = place or (None, "", ())
         allowed = (None, None) if verdict.problem else self.allowed
