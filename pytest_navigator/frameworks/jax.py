@@ -17,8 +17,8 @@ from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.frameworks.state import numpy_array
-from pytest_navigator.frameworks.state import restored
 from pytest_navigator.frameworks.state import unchanged
+from pytest_navigator.frameworks.surroundings import restored
 from pytest_navigator.isolation.causes import one_line
 from pytest_navigator.reporting.printable import text_of
 from pytest_navigator.reproduce.jax_model import arrays

@@ -12,7 +12,7 @@ from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.frameworks.state import numpy_array
-from pytest_navigator.frameworks.state import restored
+from pytest_navigator.frameworks.surroundings import restored
 from pytest_navigator.samples import feeds
 from pytest_navigator.samples.flattening import type_name
 

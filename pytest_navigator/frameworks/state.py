@@ -6,15 +6,20 @@ symbolic or fake array) must meet nobody: neither the next step nor the user's o
 
 from __future__ import annotations
 
+import argparse
 import functools
-import inspect
+import random
 import sys
+import threading
 import types
+import weakref
+from collections import ChainMap
+from collections import Counter
 from collections import OrderedDict
+from collections import UserDict
+from collections import UserList
 from collections import defaultdict
 from collections import deque
-from contextlib import contextmanager
-from contextlib import suppress
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -31,7 +36,7 @@ LARGEST = 16 * 2**20
 MAPPINGS = (OrderedDict, defaultdict, dict)
 SEQUENCES = (list, deque)
 SAVED: dict[type[Any], str] = {
-    **dict.fromkeys(MAPPINGS, "_mapping"),
+    **dict.fromkeys((*MAPPINGS, Counter), "_mapping"),
     **dict.fromkeys(SEQUENCES, "_sequence"),
     set: "_set",
 }
@@ -44,6 +49,11 @@ FOREIGN = frozenset(
     | sys.stdlib_module_names
 ) - {"__main__", "builtins"}
 """Packages whose own objects are left alone, unless `opens` says otherwise: they are no part of a model."""
+HOLDERS = (
+    *(types.SimpleNamespace, argparse.Namespace, threading.local, UserDict, UserList, ChainMap),
+    *(weakref.WeakKeyDictionary, weakref.WeakValueDictionary),
+)
+"""Those of Python's own that do nothing but hold what somebody puts into them."""
 
 
 class State:
@@ -86,9 +96,9 @@ class State:
 
     def _save(self, value: Any) -> Iterable[object]:
         """Note how one object is now; return what it holds."""
-        if (undo := self._array(value)) is not None:
+        if (undo := self._array(value) or _generator(value)) is not None:
             self._undo.append(undo)
-            return ()
+            return list(value.flat) if getattr(getattr(value, "dtype", None), "hasobject", False) else ()
         if isinstance(value, tuple | frozenset):
             return value
         if type(value) in SAVED:
@@ -96,7 +106,7 @@ class State:
         if isinstance(value, types.FunctionType | types.MethodType | functools.partial):
             return self._function(value)
         if isinstance(value, functools._lru_cache_wrapper):
-            self._undo.append(_emptied(value))
+            self._undo.append(emptied(value))
         if isinstance(value, dict) and not issubclass(type(value), dict):
             return self._proxy(value)
         if self._is_open(value):
@@ -150,7 +160,7 @@ class State:
     def _function(self, value: Any) -> list[object]:
         """What a function closes over, is bound to, or remembers as its own attributes."""
         if isinstance(value, functools.partial):
-            return [value.func, value.args, value.keywords]
+            return [value.func, value.args, value.keywords, *self._mapping(vars(value))]
         if isinstance(value, types.MethodType):
             return [value.__self__, value.__func__]
         self.opened.append(value)
@@ -168,10 +178,12 @@ class State:
     def _is_open(self, value: object) -> bool:
         if isinstance(value, CLOSED):
             return False
-        return type(value).__module__.partition(".")[0] not in FOREIGN or self._opens(value)
+        own = type(value).__module__.partition(".")[0] not in FOREIGN
+        return own or isinstance(value, HOLDERS) or self._opens(value)
 
     def _object(self, value: Any) -> list[object]:
         self.opened.append(value)
+        self._undo.append(_of_its_class(value))
         held = [*self._attributes(value, getattr(value, "__dict__", None)), *self._slots(value)]
         # A container of the user's own: a subclass of dict or list.
         if isinstance(value, MAPPINGS):
@@ -212,82 +224,30 @@ class State:
         return list(before.values())
 
 
-@contextmanager
-def restored(
-    roots: Iterable[object],
-    array: Callable[[Any], Undo | None],
-    is_array: Callable[[object], bool],
-    opens: Callable[[object], bool] = lambda value: False,
-    keeps: Callable[[object, str], bool] = lambda value, name: False,
-) -> Iterator[None]:
-    """Put a model back on leaving, and what it keeps beside itself; see `State` and `Surroundings`."""
-    state = State(roots, array, opens, keeps)
-    beside = Surroundings(state.opened, is_array)
-    try:
-        yield
-    finally:
-        state.restore()
-        beside.restore()
+def _of_its_class(value: Any) -> Undo:
+    """Return what makes an object one of its class again: parametrizations of PyTorch give it another."""
+    kind = type(value)
+
+    def undo() -> None:
+        if type(value) is not kind:
+            value.__class__ = kind
+
+    return undo
 
 
-class Surroundings:
-    """What models keep beside themselves: class attributes, variables and caches of their modules.
-
-    It may belong to others as well, so that only arrays which were not there before are taken away, with the names and
-    containers that hold them. A cache of `functools` is emptied: the next call fills it again.
-
-    Args:
-        parts: the objects and functions that a model consists of.
-        is_array: whether a value is an array.
-    """
-
-    def __init__(self, parts: Iterable[object], is_array: Callable[[object], bool]) -> None:
-        self._is_array = is_array
-        known = [part for part in parts if inspect.isfunction(part) and _is_own(part)]
-        bases = dict.fromkeys(base for part in parts for base in type(part).__mro__)
-        own = [kind for kind in bases if _is_own(kind)]
-        functions = [*known, *(f for kind in own for f in vars(kind).values() if inspect.isfunction(f) and _is_own(f))]
-        shared = {id(f.__globals__): f.__globals__ for f in functions}
-        self._places = [*((vars(kind), kind) for kind in own), *((names, None) for names in shared.values())]
-        self._before = [dict(names) for names, _ in self._places]
-        held = [value for names in self._before for value in names.values()]
-        self._containers = [value for value in held if type(value) in SAVED]
-        self._state = State(self._containers, lambda value: None)
-        self._emptied = [_emptied(cached) for cached in _caches(held)]
-
-    def restore(self) -> None:
-        """Take away what came, as far as it holds arrays."""
-        if any(self._holds(value) for value in self._containers):
-            self._state.restore()
-        for (names, kind), before in zip(self._places, self._before, strict=True):
-            for name, value in list(names.items()):
-                if value is not before.get(name) and self._holds(value):
-                    _put_back(names, kind, name, before)
-        for undo in self._emptied:
-            undo()
-
-    def _holds(self, value: Any) -> bool:
-        """Whether a value is an array, or a container with one in it."""
-        if type(value) in MAPPINGS:
-            return any(self._holds(part) for item in value.items() for part in item)
-        if isinstance(value, tuple) or type(value) in SAVED:
-            return any(map(self._holds, value))
-        return self._is_array(value)
+def _generator(value: Any) -> Undo | None:
+    """Return what puts a generator of random numbers back; None for what is none."""
+    if isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):
+        return functools.partial(value.setstate, value.getstate())
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(value, numpy.random.Generator | numpy.random.RandomState):
+        return None
+    if isinstance(value, numpy.random.RandomState):
+        return functools.partial(value.set_state, value.get_state())
+    return functools.partial(setattr, value.bit_generator, "state", value.bit_generator.state)
 
 
-def _put_back(names: Any, kind: type | None, name: str, before: dict[str, object]) -> None:
-    if kind is None:
-        names.update({name: before[name]}) if name in before else names.pop(name)
-        return
-    with suppress(AttributeError, TypeError):  # a class that does not let itself be changed
-        setattr(kind, name, before[name]) if name in before else delattr(kind, name)
-
-
-def _is_own(value: Any) -> bool:
-    return str(value.__module__).partition(".")[0] not in FOREIGN | {"builtins"}
-
-
-def _emptied(cached: Any) -> Undo:
+def emptied(cached: Any) -> Undo:
     """Return what empties a cache if it has been filled meanwhile."""
     size = cached.cache_info().currsize
 
@@ -296,13 +256,6 @@ def _emptied(cached: Any) -> Undo:
             cached.cache_clear()
 
     return undo
-
-
-def _caches(held: Iterable[object]) -> Iterator[Any]:
-    for value in held:
-        inner = getattr(value, "__func__", value)
-        if isinstance(inner, functools._lru_cache_wrapper):
-            yield inner
 
 
 def _same(before: list[tuple[Any, Any]], now: list[tuple[Any, Any]]) -> bool:
@@ -324,7 +277,7 @@ def numpy_array(value: Any) -> Undo | None:
 
     if not isinstance(value, np.ndarray):
         return None
-    if value.nbytes > LARGEST or not value.flags.writeable or value.dtype.hasobject:
+    if value.nbytes > LARGEST or not value.flags.writeable:
         return unchanged
     before = value.copy()
 

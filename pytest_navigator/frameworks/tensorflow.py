@@ -20,8 +20,8 @@ from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.frameworks.state import LARGEST
 from pytest_navigator.frameworks.state import numpy_array
-from pytest_navigator.frameworks.state import restored
 from pytest_navigator.frameworks.state import unchanged
+from pytest_navigator.frameworks.surroundings import restored
 from pytest_navigator.reproduce.tensorflow_model import callable_of
 from pytest_navigator.reproduce.tensorflow_model import is_keras
 from pytest_navigator.samples import feeds

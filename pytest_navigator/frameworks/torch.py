@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from contextlib import contextmanager
 from contextlib import suppress
 from functools import cache
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
@@ -19,8 +20,8 @@ from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.frameworks.state import LARGEST
 from pytest_navigator.frameworks.state import numpy_array
-from pytest_navigator.frameworks.state import restored
 from pytest_navigator.frameworks.state import unchanged
+from pytest_navigator.frameworks.surroundings import restored
 from pytest_navigator.isolation.causes import one_line
 from pytest_navigator.samples import caches
 
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 FOREIGN = ("bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu")
 BITS = {1: "uint8", 2: "int16"}
 
+LARGEST_PARAMETER = 2**16
+"""Bytes of a parameter whose values are kept: a call may overwrite a statistic or a scale, weights it does not."""
 
 NO_INFERENCE_MODE = (
     "this is how it is called here: it does not run under torch.inference_mode(), and does under torch.no_grad(): "
@@ -269,7 +272,7 @@ class TorchSource(Source):
 
 @contextmanager
 def preserving(model: torch.nn.Module) -> Iterator[None]:
-    """Put a model back on leaving, however the block ends; the values of parameters are not copied."""
+    """Put a model back on leaving, however the block ends; the values of large parameters are not copied."""
     import torch
 
     modules, gradients = list(model.modules()), torch.is_grad_enabled()
@@ -279,7 +282,7 @@ def preserving(model: torch.nn.Module) -> Iterator[None]:
         return isinstance(value, torch.Tensor)
 
     try:
-        with restored([model, *modules], _undo, is_array, lambda value: isinstance(value, torch.nn.Module)):
+        with restored([model, *modules], _undo, is_array, _is_part):
             yield
     finally:
         torch.set_grad_enabled(gradients)
@@ -288,17 +291,25 @@ def preserving(model: torch.nn.Module) -> Iterator[None]:
                 module.training = mode
 
 
-def _undo(value: Any) -> Undo | None:
-    """Return what puts a tensor back as it is now; None for what is no array."""
+def _is_part(value: object) -> bool:
     import torch
 
+    return isinstance(value, torch.nn.Module) or type(value).__module__.startswith("torch.distributions.")
+
+
+def _undo(value: Any) -> Undo | None:
+    """Return what puts a tensor or a generator back as it is now; None for what is neither, nor an array."""
+    import torch
+
+    if isinstance(value, torch.Generator):
+        return partial(value.set_state, value.get_state())
     if not isinstance(value, torch.Tensor):
         return numpy_array(value)
     strided = value.layout is torch.strided and not value.is_quantized and not value.is_meta
     if type(value) not in (torch.Tensor, torch.nn.Parameter) or not strided:
         return unchanged
     data, gradient, flag = value.data, value.grad if value.is_leaf else None, value.requires_grad
-    small = type(value) is torch.Tensor and value.nbytes <= LARGEST
+    small = value.nbytes <= (LARGEST if type(value) is torch.Tensor else LARGEST_PARAMETER)
     values = value.detach().clone() if small else None
 
     def undo() -> None:

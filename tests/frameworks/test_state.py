@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
+import importlib
+import random
+import sys
+import threading
+import types
+import weakref
+from collections import ChainMap
+from collections import Counter
 from collections import OrderedDict
+from collections import UserDict
+from collections import UserList
 from collections import defaultdict
 from collections import deque
 from typing import TYPE_CHECKING
@@ -14,11 +25,12 @@ import pytest
 
 from pytest_navigator.frameworks.state import LARGEST
 from pytest_navigator.frameworks.state import numpy_array
-from pytest_navigator.frameworks.state import restored
+from pytest_navigator.frameworks.surroundings import restored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
 
 class Slotted:
@@ -108,6 +120,57 @@ def test_what_changes_comes_back(change: Callable[[Any], object]) -> None:
     assert all(vars(model)[name] is value for name, value in held.items())
 
 
+HOLDERS: dict[str, tuple[Callable[[], Any], Callable[[Any], object], Callable[[Any], object]]] = {
+    "a namespace": (lambda: types.SimpleNamespace(a=1), vars, lambda h: setattr(h, "a", 2)),
+    "a namespace in a namespace": (
+        lambda: types.SimpleNamespace(a=types.SimpleNamespace()),
+        lambda h: vars(h.a),
+        lambda h: setattr(h.a, "grid", 2),
+    ),
+    "parsed arguments": (lambda: argparse.Namespace(a=1), vars, lambda h: setattr(h, "b", 2)),
+    "what a thread has": (threading.local, vars, lambda h: setattr(h, "a", 2)),
+    "a user's dict": (UserDict, dict, lambda h: h.update(a=2)),
+    "a user's list": (UserList, list, lambda h: h.append(2)),
+    "a chain of mappings": (lambda: ChainMap({}), dict, lambda h: h.update(a=2)),
+    "a counter": (lambda: Counter("a"), dict, lambda h: h.update("ab")),
+    "a weak mapping": (weakref.WeakKeyDictionary, len, lambda h: h.update({Model: 2})),
+    "an array of objects": (lambda: np.array([None, {}], object), repr, lambda h: h.__setitem__(0, 2)),
+    "an object in an array": (lambda: np.array([None, {}], object), repr, lambda h: h[1].update(a=2)),
+    "what a partial remembers": (lambda: functools.partial(repr), vars, lambda h: setattr(h, "seen", 2)),
+    "Python's random numbers": (lambda: random.Random(1), lambda h: h.getstate(), lambda h: h.random()),
+    "numpy's random numbers": (
+        lambda: np.random.default_rng(1),
+        lambda h: repr(h.bit_generator.state),
+        lambda h: h.normal(size=3),
+    ),
+    "numpy's old random numbers": (
+        lambda: np.random.RandomState(1),
+        lambda h: repr(h.get_state()),
+        lambda h: h.normal(size=3),
+    ),
+}
+"""Objects of libraries that a model may keep things in: how they are made, what they hold, and a change of that."""
+
+
+@pytest.mark.parametrize(("make", "held", "change"), HOLDERS.values(), ids=HOLDERS)
+def test_what_a_library_object_holds_for_the_model_comes_back(
+    make: Callable[[], Any], held: Callable[[Any], object], change: Callable[[Any], object]
+) -> None:
+    model = Slotted(make())
+    before = str(held(model.kept))
+    with preserved(model):
+        change(model.kept)
+        assert str(held(model.kept)) != before
+    assert str(held(model.kept)) == before
+
+
+def test_an_object_is_one_of_its_class_again() -> None:
+    model = Model()
+    with preserved(model):
+        model.__class__ = type("Parametrized", (Model,), {})
+    assert type(model) is Model
+
+
 def test_it_comes_back_when_the_block_raises() -> None:
     model = Model()
     with pytest.raises(ZeroDivisionError), preserved(model):
@@ -161,6 +224,30 @@ def test_arrays_that_a_class_and_a_module_keep_are_taken_away_and_nothing_else()
     assert Model.known == {}
     assert "GRID" not in globals()
     assert globals().pop("REGISTERED") == "a name"
+
+
+@pytest.fixture
+def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module of the user's, which a variable of this one names a function of; it keeps what it has made."""
+    path = tmp_path / "grids_of_mine.py"
+    path.write_text("KEPT = {}\nclass Kept: grid = None\nKEEPER = Kept()\ndef grid_of(size): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module(path.stem)
+    monkeypatch.setitem(globals(), "grid_of", module.grid_of)
+    yield module
+    del sys.modules[path.stem]
+
+
+def test_arrays_that_a_helper_module_and_its_objects_keep_are_taken_away_too(helper: Any) -> None:
+    helper.KEPT["name"] = "mine"
+    with preserved(Model()):
+        helper.KEPT[3] = {"rows": [np.ones(2)]}
+        helper.KEEPER.grid = np.ones(2)
+    assert helper.KEPT == {"name": "mine"}
+    assert helper.KEEPER.grid is None
+    with preserved(Model()):
+        helper.KEPT["other"] = "no array"
+    assert helper.KEPT == {"name": "mine", "other": "no array"}
 
 
 def test_weights_are_not_copied() -> None:

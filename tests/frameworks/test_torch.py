@@ -200,3 +200,20 @@ def test_mode_gradient_flags_are_put_back_after_an_error() -> None:
     assert not model.first.weight.requires_grad
     assert model.last.weight.requires_grad
     assert torch.is_grad_enabled()
+
+
+def test_what_a_model_draws_from_and_counts_with_and_its_class_come_back() -> None:
+    model = torch.nn.Linear(2, 2).eval()
+    model.drawn = torch.distributions.Normal(torch.zeros(1), torch.ones(1))
+    model.source = torch.Generator().manual_seed(1)
+    model.count = torch.nn.Parameter(torch.zeros(1), requires_grad=False)
+    drawn, state = model.drawn.loc, model.source.get_state()
+    with source(model).preserved():
+        torch.nn.utils.parametrizations.weight_norm(model)
+        model.drawn.loc = torch.ones(1)
+        torch.rand(3, generator=model.source)
+        model.count.data.add_(1)
+    assert (type(model), list(model._parameters)) == (torch.nn.Linear, ["weight", "bias", "count"])
+    assert model.drawn.loc is drawn
+    assert torch.equal(model.source.get_state(), state)
+    assert model.count.item() == 0
