@@ -75,7 +75,7 @@ class Execution:
             StepFailed: TensorRT refused; it has printed why.
         """
         if not self.context.execute_async_v3(self.stream.handle):
-            raise StepFailed("TensorRT could not start the inference; format.log has its words")
+            raise StepFailed("TensorRT could not start the inference; it has printed why")
 
     def call(self) -> Callable[[], object]:
         """Return the bare call: one inference, until the GPU is done."""
@@ -177,9 +177,9 @@ class Execution:
 
 
 def _accepted(answer: bool, what: str) -> None:
-    """Raise StepFailed where TensorRT says no; its own words are in the log."""
+    """Raise StepFailed where TensorRT says no: what it prints is in format.log, or on the terminal of who has called."""
     if not answer:
-        raise StepFailed(f"TensorRT does not accept what it is given for {what}; format.log has its words")
+        raise StepFailed(f"TensorRT does not accept what it is given for {what}; it has printed why")
 
 
 def _dtype(tensor: Tensor) -> Any:
