@@ -10,6 +10,7 @@ import pprint
 import re
 from typing import TYPE_CHECKING
 
+from pytest_navigator.runners.outputs import has_own_names
 from pytest_navigator.samples.caches import DYNAMIC
 from pytest_navigator.samples.caches import KINDS
 from pytest_navigator.samples.caches import LAYERS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import Signature
 
 WIDTH = 110
 
@@ -46,6 +48,13 @@ def literal(value: object, name: str = "") -> str:
         except (ValueError, SyntaxError):
             raise NoScript(f"{text} cannot be written as source text") from None
     return f"{name} = {text}" if name else text
+
+
+def own_names(signature: Signature) -> str:
+    """Return what gives arrays a model file's own names, in the same order; "" if it has no others."""
+    own = [theirs for theirs, _ in signature.input_tree.get("kwargs", ())]
+    renamed = has_own_names(signature) and own != [spec.name for spec in signature.inputs]
+    return f"feed = dict(zip({literal(own)}, feed.values()))" if renamed else ""
 
 
 def keywords(options: Mapping[str, object]) -> str:

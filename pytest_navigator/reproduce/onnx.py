@@ -11,6 +11,7 @@ from pytest_navigator.reproduce import torch
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.code import own_names
 from pytest_navigator.reproduce.code import sources
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
@@ -144,15 +145,10 @@ def runner_code(
     if device == "cpu" and not any(map(is_foreign, (*signature.inputs, *signature.outputs))):
         text = any(spec.dtype in TEXT_TYPES.values() for spec in signature.outputs)
         outputs = f"dict(zip({_outputs(signature)}, {AS_TEXT if text else 'y'}))"
-        return RunnerCode(load, _feed(signature), "y = model.run(None, feed)", outputs, imports=("import onnxruntime",))
+        return RunnerCode(
+            load, own_names(signature), "y = model.run(None, feed)", outputs, imports=("import onnxruntime",)
+        )
     return _bound(load, device, signature)
-
-
-def _feed(signature: Signature) -> str:
-    """Return the statement that gives arrays the names of the file, where it has others; the order is the same."""
-    own = [theirs for theirs, _ in signature.input_tree.get("kwargs", ())]
-    renamed = has_own_names(signature) and own != [spec.name for spec in signature.inputs]
-    return "feed = dict(zip([value.name for value in model.get_inputs()], feed.values()))" if renamed else ""
 
 
 def _outputs(signature: Signature) -> str:
@@ -163,7 +159,7 @@ def _bound(load: str, device: str, signature: Signature) -> RunnerCode:
     """Return the code for values that are on a device, or of types that `run` cannot take."""
     return RunnerCode(
         load=load,
-        prepare="\n".join(filter(None, [_feed(signature), BINDING.format(device=device)])),
+        prepare="\n".join(filter(None, [own_names(signature), BINDING.format(device=device)])),
         call="model.run_with_iobinding(x)\nx.synchronize_outputs()",
         outputs=f"dict(zip({_outputs(signature)}, map(array_of, x.get_outputs())))",
         imports=("import sys", "from typing import Any", "import onnxruntime"),

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.reproduce import onnx_precision
 from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.code import own_names
 from pytest_navigator.reproduce.parts import CommandLine
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
+from pytest_navigator.runners.outputs import has_own_names
 from pytest_navigator.tensorrt import command
 from pytest_navigator.tensorrt import network
 from pytest_navigator.tensorrt import profiles
@@ -56,12 +58,14 @@ def build(subject: Subject, backend: str) -> CommandLine:
     return CommandLine(arguments, command.MAIN, command.ENVIRONMENT[backend], before)
 
 
-def runner_code(backend: str) -> RunnerCode:
+def runner_code(subject: Subject, backend: str) -> RunnerCode:
     """Return the run of an engine by Polygraphy, with inputs on the GPU."""
     environment = "".join(f"os.environ[{key!r}] = {value!r}\n" for key, value in command.ENVIRONMENT[backend].items())
     load = LOAD.format(environment=environment)
-    outputs = "{name: np.array(view.numpy()) for name, view in y.items()}"
-    return RunnerCode(load, PREPARE, CALL, outputs, imports=("import os",))
+    views = "zip(OUTPUTS, y.values())" if has_own_names(subject.signature) else "y.items()"
+    outputs = f"{{name: np.array(view.numpy()) for name, view in {views}}}"
+    prepare = "\n".join(filter(None, (own_names(subject.signature), PREPARE)))
+    return RunnerCode(load, prepare, CALL, outputs, imports=("import os",))
 
 
 def _write_network(subject: Subject) -> MakingCode:

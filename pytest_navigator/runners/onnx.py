@@ -23,8 +23,8 @@ from pytest_navigator.reproduce.ort_values import ort_value
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.onnx_errors import cause
 from pytest_navigator.runners.onnx_remedies import remedy
-from pytest_navigator.runners.outputs import has_own_names
-from pytest_navigator.runners.outputs import in_order
+from pytest_navigator.runners.outputs import given_names
+from pytest_navigator.runners.outputs import named_by_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +78,7 @@ class OnnxRunner(Runner):
         if (found := self.session.get_providers()[0]) != self.provider:
             raise StepFailed(f"{self.name}: ONNX Runtime fell back from {self.provider} to {found}")
         self._inputs = {node.name: _numpy_name(node.type) for node in self.session.get_inputs()}
-        self._names = self._names_here()
+        self._names = given_names(self.signature, list(self._inputs))
         outputs = {node.name: _numpy_name(node.type) for node in self.session.get_outputs()}
         self._outputs, self._results = self._outputs_here()
         types = {*self._inputs.values(), *outputs.values()}
@@ -189,18 +189,10 @@ class OnnxRunner(Runner):
         options.log_severity_level = FATAL
         return onnxruntime.InferenceSession(content, options, providers=[self.provider])
 
-    def _names_here(self) -> dict[str, str]:
-        """Return the names of the file's inputs and those of the signature, which has them in the same order."""
-        here = [spec.name for spec in self.signature.inputs]
-        positional = has_own_names(self.signature) and len(here) == len(self._inputs)
-        return dict(zip(self._inputs, here if positional else self._inputs, strict=True))
-
     def _outputs_here(self) -> tuple[list[str], list[str]]:
         """Return the names of the file's outputs, in the signature's order if they have its names, and what is what."""
-        own, names = [node.name for node in self.session.get_outputs()], [spec.name for spec in self.signature.outputs]
-        if has_own_names(self.signature) or set(names) != set(own):
-            return own, list(in_order(self.signature, own))
-        return names, names
+        found = named_by_file(self.signature, {node.name: node.name for node in self.session.get_outputs()})
+        return list(found.values()), list(found)
 
     def _binding(self, feed: Mapping[str, np.ndarray], device: str) -> Any:
         binding = self.session.io_binding()

@@ -68,6 +68,20 @@ def has_own_names(signature: Signature) -> bool:
     return signature.array_type == "numpy"
 
 
+def given_names(signature: Signature, own: Sequence[str]) -> dict[str, str]:
+    """Return the names that an artifact has for its inputs, each with the signature's name of that input."""
+    given = [spec.name for spec in signature.inputs]
+    return dict(zip(own, given if has_own_names(signature) and len(given) == len(own) else own, strict=True))
+
+
+def named_by_file(signature: Signature, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an artifact's outputs by the signature's names, in its order."""
+    names = [output.name for output in signature.outputs]
+    if has_own_names(signature) or set(names) != set(found):
+        return in_order(signature, list(found.values()))
+    return {name: found[name] for name in names}
+
+
 def numbered(values: Sequence[object]) -> dict[str, object]:
     """Return values as `output__{i}`."""
     return {f"output__{index}": value for index, value in enumerate(values)}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import ClassVar
-from typing import cast
 
 from pytest_navigator.reproduce import tensorrt as text
 from pytest_navigator.runners.base import Runner
-from pytest_navigator.runners.outputs import in_order
+from pytest_navigator.runners.outputs import given_names
+from pytest_navigator.runners.outputs import named_by_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,11 +52,7 @@ class EngineRunner(Runner):
             StepFailed: an array is missing, or has a type or shape that the engine does not take.
         """
         self._bound(feed)()
-        found = self.execution.results()
-        names = [spec.name for spec in self.signature.outputs]
-        if set(names) != set(found):
-            return cast("dict[str, np.ndarray]", in_order(self.signature, list(found.values())))
-        return {name: found[name] for name in names}
+        return named_by_file(self.signature, self.execution.results())
 
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return the inference on inputs that are on the GPU, until the GPU is done."""
@@ -80,10 +76,11 @@ class EngineRunner(Runner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode | None:
         """Return the run of an engine by Polygraphy, which has no CUDA graphs."""
-        return None if cls.graphs else text.runner_code(cls.backend)
+        return None if cls.graphs else text.runner_code(subject, cls.backend)
 
     def _bound(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
-        self.execution.prepare(feed)
+        own = {given: own for own, given in given_names(self.signature, list(self.execution.inputs)).items()}
+        self.execution.prepare({own.get(name, name): array for name, array in feed.items()})
         return self.execution.graph() if self.graphs else self.execution.call()
 
 

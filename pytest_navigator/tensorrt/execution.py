@@ -177,7 +177,7 @@ class Execution:
 
 
 def _accepted(answer: bool, what: str) -> None:
-    """Raise StepFailed where TensorRT says no: what it prints is in format.log, or on the terminal of who has called."""
+    """Raise StepFailed where TensorRT says no: it prints why, into format.log or on the terminal of who has called."""
     if not answer:
         raise StepFailed(f"TensorRT does not accept what it is given for {what}; it has printed why")
 

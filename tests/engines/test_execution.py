@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -50,6 +53,37 @@ def test_outputs_are_read_from_where_they_are_put_by_the_signatures_names(machin
             assert list(found) == ["found", "y"]
             np.testing.assert_array_equal(found["y"], 2 * feed["x"])
             np.testing.assert_array_equal(found["found"], feed["x"][feed["x"] > 0])
+
+
+RENAMED = replace(
+    SIGNATURE,
+    inputs=(replace(SIGNATURE.inputs[0], name="images"),),
+    outputs=(replace(SIGNATURE.outputs[1], name="found"), replace(SIGNATURE.outputs[0], name="y")),
+    input_tree={"args": [], "kwargs": [("x", {"leaf": "images"})]},
+    array_type="numpy",
+)
+"""Of a file whose input and outputs were given other names: here those of the outputs the other way round."""
+
+
+@pytest.mark.parametrize("kind", [TensorRT, TensorRTCUDAGraph])
+def test_an_engine_of_a_file_whose_names_are_others_goes_by_their_order(machine, plan, kind):
+    with kind(plan, RENAMED, {}) as runner:
+        feed = {"images": rows(2)["x"]}
+        found = runner.infer(feed)
+        assert list(found) == ["found", "y"]
+        np.testing.assert_array_equal(found["found"], 2 * feed["images"])
+        runner.bind(feed)()
+        with pytest.raises(StepFailed, match=r"the engine has an input 'x'"):
+            runner.infer({})
+
+
+def test_the_script_of_such_an_engine_goes_by_their_order_too():
+    subject = SimpleNamespace(signature=RENAMED)
+    code = TensorRT.script(subject)
+    assert code.prepare.startswith("feed = dict(zip(['x'], feed.values()))\n")
+    assert "zip(OUTPUTS, y.values())" in code.outputs
+    plain = TensorRT.script(SimpleNamespace(signature=SIGNATURE))
+    assert "feed = " not in plain.prepare
 
 
 def test_the_first_fitting_profile_is_chosen_the_later_ones_in_front(machine, plan):
