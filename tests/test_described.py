@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pytest_navigator.records import Variant
 from pytest_navigator.records import load
 from pytest_navigator.records import save
+from pytest_navigator.samples.described import code_in
 from pytest_navigator.samples.described import described
 from pytest_navigator.samples.described import foreign
 
@@ -89,6 +90,43 @@ def test_another_function_or_array_has_another_text() -> None:
     changed[2500] = 2
     assert described(changed) != described(np.ones(5000))
     assert described(torch.ones(2, requires_grad=True)).startswith("tensor([1., 1.]")
+
+
+def judged_with(tolerance: float) -> Any:
+    judges = [tolerance]
+
+    def judge(x: float) -> bool:
+        return x < judges[0] or judge is None
+
+    return judge
+
+
+class Judge:
+    def __init__(self, tolerance: float) -> None:
+        self.tolerance = tolerance
+        self.itself = self
+
+    def __call__(self, x: float) -> bool:
+        return x < self.tolerance
+
+
+JUDGES = {
+    "a closure": judged_with,
+    "an object": Judge,
+    "a method": lambda tolerance: Judge(tolerance).__call__,
+    "a partial": lambda tolerance: functools.partial(judged_with, tolerance),
+    "a partial of a closure": lambda tolerance: functools.partial(judged_with(tolerance), 1),
+}
+
+
+@pytest.mark.parametrize("make", JUDGES.values(), ids=JUDGES)
+def test_what_a_function_or_an_object_holds_is_part_of_its_text(make: Any) -> None:
+    assert described(make(1e-3)) == described(make(1e-3)) != described(make(2e-3))
+
+
+def test_the_code_in_a_value_is_that_of_its_functions_and_of_the_classes_of_its_objects() -> None:
+    value = {"a": [translate, 1, "x"], "b": Own(1, functools.partial(translate, Judge(1))), "c": Judge(1).__call__}
+    assert list(code_in(value)) == [translate, translate, Judge, Judge]
 
 
 def test_keys_that_are_no_text_become_one() -> None:

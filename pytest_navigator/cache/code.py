@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from importlib.util import resolve_name
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,14 +24,14 @@ INSTALLED = {"site-packages", "dist-packages"}
 """Folders whose modules are known by the versions of their distributions."""
 
 
-def code_of(kinds: Iterable[type]) -> list[tuple[str, str]]:
-    """Return name and SHA-256 of the modules that classes are from and of those that these import.
+def code_of(kinds: Iterable[Any]) -> list[tuple[str, str]]:
+    """Return name and SHA-256 of the modules that classes and functions are from and of those that these import.
 
     Followed is every import statement, also inside of functions, into what is not installed: a conftest.py, a company's
     own modules beside it.
     """
     found: dict[Path, tuple[str, str]] = {}
-    pending = [place for kind in kinds for base in kind.__mro__ if (place := _place_of(base))]
+    pending = [place for kind in kinds for base in getattr(kind, "__mro__", (kind,)) if (place := _place_of(base))]
     while pending:
         name, file = pending.pop()
         if file not in found:
@@ -40,10 +41,11 @@ def code_of(kinds: Iterable[type]) -> list[tuple[str, str]]:
     return sorted(found.values())
 
 
-def _place_of(kind: type) -> tuple[str, Path] | None:
-    """Return name and file of a class's module; None if that is ours or installed."""
+def _place_of(kind: Any) -> tuple[str, Path] | None:
+    """Return name and file of the module of a class or function; None if that is ours or installed."""
     # Several are called "conftest", and sys.modules has the last one only: a function knows where it is from.
-    own = next((f for f in vars(kind).values() if inspect.isfunction(f) and f.__module__ == kind.__module__), None)
+    parts = [kind, *vars(kind).values()]
+    own = next((f for f in parts if inspect.isfunction(f) and f.__module__ == kind.__module__), None)
     names = own.__globals__ if own else vars(sys.modules.get(kind.__module__, object))
     file = _own(names.get("__file__"))
     return (kind.__module__, file) if file and kind.__module__.partition(".")[0] != OURS else None

@@ -90,7 +90,9 @@ def _untried(name: str, results: Results) -> str:
         return ""
     reasons = ", ".join(dict.fromkeys(o.requirement or o.message for o in found))
     what = ", ".join(dict.fromkeys(o.key for o in found))
-    text = f"{name} = {listed(setting['value'])} ({setting['origin']})"
+    value = setting["value"]
+    objects = any(isinstance(each, dict) for each in value)
+    text = f"{name} = {listed(list(results.suite.named) if objects else value)} ({setting['origin']})"
     return f"nothing that {text} asks for was checked: {what} skipped ({reasons})"
 
 

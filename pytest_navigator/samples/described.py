@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import os
 import re
+import types
 from collections.abc import Mapping
 from dataclasses import fields
 from dataclasses import is_dataclass
@@ -21,13 +23,16 @@ if TYPE_CHECKING:
 SCALARS = (bool, int, float, str)
 COLLECTIONS = (list, tuple, set, frozenset)
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_DESCRIBED: set[int] = set()
+"""What is being described just now, by `id`."""
 
 
 def described(value: object) -> Any:
     """Return a value as dict, list, str, int, float, bool or None.
 
-    Dataclasses become their fields. A function becomes its name and a digest of its source, an array its type and a
-    digest of its content, anything else its `repr` without addresses: `--nav-resume` compares these texts.
+    Dataclasses become their fields. A function becomes its name and a digest of its source and of what it closes over,
+    an array its type and a digest of its content, anything else its `repr` without addresses, an object without a
+    `repr` of its own that and a digest of its attributes: `--nav-resume` compares these texts.
     """
     if value is None or type(value) in SCALARS:
         return value
@@ -57,10 +62,58 @@ def foreign(value: object) -> Iterator[str]:
 
 def text_of(value: object) -> str:
     """Return the text that stands for a value."""
+    if isinstance(value, functools.partial):
+        return f"functools.partial({text_of(value.func)}, {_content([value.args, value.keywords])})"
     if inspect.isroutine(value) or isinstance(value, type):
         name = f"{value.__module__}.{value.__qualname__}"
-        return " ".join(filter(None, [name, _source(value)]))
-    return _array_text(value) or ADDRESS.sub("", repr(value))
+        return " ".join(filter(None, [name, _source(value), _content(_bound(value))]))
+    return _array_text(value) or " ".join(filter(None, [ADDRESS.sub("", repr(value)), _content(_hidden(value))]))
+
+
+def code_in(value: object) -> Iterator[Any]:
+    """Yield the functions and the classes of the objects in a value: their modules tell what they call."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, COLLECTIONS):
+        for item in value:
+            yield from code_in(item)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from code_in(getattr(value, field.name))
+    elif isinstance(value, functools.partial):
+        yield from code_in([value.func, value.args, value.keywords])
+    elif isinstance(value, types.FunctionType):
+        yield value
+        yield from (held for held in _bound(value) if isinstance(held, types.FunctionType))
+    elif value is not None and not isinstance(value, (*SCALARS, Enum)):
+        yield value if isinstance(value, type) else type(getattr(value, "__self__", value))
+
+
+def _bound(value: Any) -> list[Any]:
+    """Return what a function is bound to and closes over."""
+    own = getattr(value, "__self__", None)
+    cells = getattr(value, "__closure__", None) or ()
+    held = [cell.cell_contents for cell in cells if cell != types.CellType()]
+    return held if own is None or isinstance(own, types.ModuleType) else [*held, own]
+
+
+def _hidden(value: Any) -> list[Any]:
+    """Return the attributes of an object whose text does not show them."""
+    kind: Any = type(value)
+    told = kind.__repr__ is not object.__repr__
+    return [] if told or not getattr(value, "__dict__", None) else [vars(value)]
+
+
+def _content(held: list[Any]) -> str:
+    """Return a digest of what a value holds; "" if that is nothing, or if it is being described: it holds itself."""
+    places = {id(part) for part in held}
+    if not held or places & _DESCRIBED:
+        return ""
+    _DESCRIBED.update(places)
+    try:
+        return _digest(repr([described(part) for part in held]).encode(errors="surrogatepass"))
+    finally:
+        _DESCRIBED.difference_update(places)
 
 
 def _key(key: object) -> Any:

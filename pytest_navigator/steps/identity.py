@@ -12,6 +12,7 @@ from pytest_navigator.cache import hardware
 from pytest_navigator.cache.code import code_of
 from pytest_navigator.isolation.numerics import current_settings
 from pytest_navigator.records import plain
+from pytest_navigator.samples.described import code_in
 from pytest_navigator.steps import gpu
 from pytest_navigator.steps.loader import loader_record
 
@@ -57,7 +58,7 @@ def identity_of(context: Context) -> str:
         **gpu.built_with(context),
         **_conditions(context),
         "libraries": libraries(context),
-        "code": code_of(classes(context)),
+        "code": code_of([*classes(context), *code_in(context.suite.settings.config)]),
         "more": more(context),
         "needs": [
             (n.identity, n.digest, n.data.get("fingerprint"), n.data.get("observed")) for n in needed if n is not None

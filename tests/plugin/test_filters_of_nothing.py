@@ -45,6 +45,15 @@ def test_what_cannot_be_checked_here_fails_the_run_where_it_is_all_that_is_asked
     assert "warp is not installed" in lines[0]
 
 
+def test_a_format_that_nav_config_has_as_an_object_is_called_by_its_name(dense: Fake, nav: Nav) -> None:
+    write(dense, formats="[Other.config()]")
+    result = nav(formats="")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        ["FAILED: nothing that formats = other (nav_config) asks for was checked: other skipped *"]
+    )
+
+
 @pytest.mark.parametrize("flag", SEVERAL)
 def test_a_part_of_it_that_cannot_be_checked_here_is_a_skip(dense: Fake, nav: Nav, flag: str) -> None:
     write(dense)

@@ -106,3 +106,15 @@ def test_two_workers_resume_too(project: pytest.Pytester, nav: Nav) -> None:
 def test_a_first_run_may_be_asked_to_resume(dense: Fake, nav: Nav) -> None:
     dense()
     nav("--nav-resume", formats="").assert_outcomes(passed=4)
+
+
+def test_a_helper_of_a_comparison_that_changed_judges_again(dense: Fake, nav: Nav) -> None:
+    pytester = dense(comparisons="{'fake': {'output__0': lambda expected, actual: judge.near(expected, actual)}}")
+    judge = pytester.makepyfile(judge="LIMIT = 1e-3\ndef near(a, b): return bool((abs(a - b) < LIMIT).all())")
+    conftest = pytester.path / "conftest.py"
+    conftest.write_text("import judge\n" + conftest.read_text())
+    assert nav(formats="").ret == 0
+    assert "REUSED" in str(nav("-v", "--nav-resume", formats="", subprocess=True).outlines).upper()
+    judge.write_text(judge.read_text().replace("1e-3", "0"))
+    result = nav("-v", "--nav-resume", formats="", subprocess=True)
+    assert words(result)["test_correctness[fake-cpu]"] == "FAILED"
