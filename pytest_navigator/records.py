@@ -277,7 +277,7 @@ class ProfileResult:
     Attributes:
         stability: "stable", "unstable" (the trials were used up) or "short" (the time was).
         contention: share of the machine's processors that others used while this was measured, 0.0 to 1.0;
-            None where the platform does not tell.
+            None where it was too short, or the platform does not tell.
         peak_memory: high-water mark of the process while this ran; None: not measured.
         peak_gpu_memory: the most device memory that the process was seen to use; None: not measured.
         copy_latency: what copies from numpy arrays to the device and back would add; None: not measured, or none.

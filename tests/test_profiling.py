@@ -296,6 +296,11 @@ def test_a_contended_figure_says_so() -> None:
     )
 
 
+def test_a_figure_says_that_it_was_too_short_to_tell_whether_others_were_there() -> None:
+    assert caveat(summary([[MS]], 1)) == "too short to tell whether others used the processors"
+    assert caveat(summary([[MS]], 1, stability="short")) == "short: the time limit left room for 1 inference"
+
+
 def test_a_result_survives_the_way_through_plain_data() -> None:
     result = profiled(model(1.5, 2.5))
 

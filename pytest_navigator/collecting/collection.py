@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.suite import NavigatorSuite
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from collections.abc import Iterable
     from collections.abc import Iterator
 
@@ -32,6 +34,7 @@ SUITE = "nav_suite"
 """The parameter of a `verify_` test that says which one of several named models it is of."""
 EXTENDING = ("pytest_nav_formats", "pytest_nav_runners", "pytest_nav_frameworks")
 """The hooks that are asked once, before anything is collected."""
+VERIFY = "verify_"
 RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
 OF_TESTS = ("tests", "test", "testing")
 """Folders that say nothing of whose model is in them: a package `tests.nav` is nobody's."""
@@ -233,7 +236,8 @@ def planted_in_conftest(module: pytest.Module) -> list[pytest.Item | pytest.Coll
     named = named_of(module.config) is not None
     if not own and not named:
         return []
-    verify = [(name, _taken_in(f, module.config)) for name, f in vars(module.obj).items() if is_verify(name, f)]
+    named_so = [(name, f) for name, f in vars(module.obj).items() if name.startswith(VERIFY)]
+    verify = [(name, _taken_in(f, module.config)) for name, f in named_so if _is_ours(name, f, module)]
     functions = [item for name, function in verify for item in functions_of(module, name, function)]
     return [*([] if named else [SuiteNode.from_parent(module, name=MODEL)]), *functions]
 
@@ -242,8 +246,9 @@ def planted(collector: pytest.Module | pytest.Class, name: str, obj: object) -> 
     """Return the suite for a module's or class's own `nav_model`; tell pytest of `verify_` functions that are ours."""
     if obj is not None and obj is fixture_called(collector.obj, MODEL):
         return SuiteNode.from_parent(collector, name=MODEL) if _is_tested(collector) else None
-    if is_verify(name, obj) and place_of(collector) is not None:
-        _taken_in(obj, collector.config)
+    if name.startswith(VERIFY) and place_of(collector) is not None:
+        if _is_ours(name, obj, collector):
+            _taken_in(obj, collector.config)
     elif reads_package(obj) and collector.istestfunction(obj, name) and place_of(collector) is not None:
         _given_model(obj, collector.config)
     return None
@@ -274,11 +279,25 @@ def _given_model(function: Any, config: pytest.Config) -> None:
 
 def is_verify(name: str, obj: object) -> bool:
     """Whether this is a function `verify_*` that asks for one of our fixtures."""
-    return (
-        name.startswith("verify_")
-        and inspect.isfunction(obj)
-        and bool(RUNNER_FIXTURES & set(inspect.signature(obj).parameters))
-    )
+    return name.startswith(VERIFY) and bool(RUNNER_FIXTURES.intersection(_arguments(obj)))
+
+
+def _is_ours(name: str, function: object, node: pytest.Collector) -> bool:
+    """Whether a function `verify_*` is; it is an error if it is meant to be and asks for something else."""
+    asked = _arguments(function)
+    near = [each for each in asked if each.startswith("nav_") or get_close_matches(each, RUNNER_FIXTURES, cutoff=0.8)]
+    if near and not RUNNER_FIXTURES.intersection(asked):
+        from pytest_navigator.run import RUN
+
+        node.config.stash[RUN].note(
+            f"{node.nodeid}::{name} asks for {near[0]!r} and would never run: a function verify_* is a test of a model "
+            f"if it asks for one of {', '.join(sorted(RUNNER_FIXTURES))}"
+        )
+    return is_verify(name, function)
+
+
+def _arguments(function: object) -> Collection[str]:
+    return inspect.signature(function).parameters if inspect.isfunction(function) else ()
 
 
 def reads_package(obj: object) -> bool:

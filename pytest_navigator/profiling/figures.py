@@ -31,6 +31,8 @@ def caveat(result: ProfileResult) -> str:
     lines = [notes[result.stability]] if result.stability in notes else []
     if result.contention is not None and result.contention >= CONTENDED:
         lines.append(f"measured while others used {result.contention:.0%} of the processors".replace("%", " %"))
+    elif not lines and result.windows and result.contention is None:  # Model Navigator's results have no windows
+        lines.append("too short to tell whether others used the processors")
     return "; ".join(lines)
 
 

@@ -39,6 +39,30 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
+MEANT = ("nav_runer", "nav_model", "nav_dataloader", "navrunner", "nav_sourcerunner", "nav_packages")
+
+
+@pytest.mark.parametrize("file", ["conftest.py", "test_quality.py"])
+@pytest.mark.parametrize("asked", MEANT)
+def test_a_function_that_is_meant_to_verify_and_would_never_run_is_an_error(
+    project: pytest.Pytester, nav: Nav, asked: str, file: str
+) -> None:
+    with (project.path / file).open("a") as text:
+        text.write(f"\ndef verify_it({asked}):\n    assert False\n")
+    result = nav("-v", formats="")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {file}::verify_it asks for '{asked}' and would never run: *nav_runner*"])
+
+
+def test_a_function_of_the_users_that_is_called_so_is_none_of_our_tests(project: pytest.Pytester, nav: Nav) -> None:
+    project.makepyfile(
+        test_mine="def verify_password(text, user): ...\nverify_all = [verify_password]\ndef test_it(): pass"
+    )
+    result = run(nav)
+    assert result.ret == 0
+    assert not any("verify_" in line for line in result.outlines)
+
+
 def run(nav: Nav, *arguments: str) -> pytest.RunResult:
     return nav("-v", "--nav-package=out.nav", *arguments, formats="")
 
