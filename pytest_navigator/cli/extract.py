@@ -55,7 +55,8 @@ def _chosen(package: PackageFile, names: list[str]) -> list[str]:
         if not any(_means(name, file) for file in files):
             raise PackageError(f"{package.path}: {name}: {_why_not(package, name, files)}")
     if not names:
-        return [file for file in files if "/" not in file or file.partition("/")[0] in _worth(files)]
+        worth = _worth(files)
+        return [file for file in files if "/" not in file or file.partition("/")[0] in worth]
     return [file for file in files if any(_means(name, file) for name in names)]
 
 

@@ -118,15 +118,16 @@ def _status(packages: Iterable[PackageFile], results: Results, digests: Mapping[
 def _files(packages: Mapping[str, PackageFile], merged: Merged) -> dict[str, Moved]:
     """Return the files by their new names: each of who has it first, a variant's of who holds its artifact first."""
     found: dict[str, Moved] = {}
+    held = {name: package.files() for name, package in packages.items()}
     for name, package in packages.items():
-        for origin, digest in package.files().items():
+        for origin, digest in held[name].items():
             key = origin.partition("/")[0]
             holding, engine = merged.holders.get(key, ()), merged.apart.get((name, key))
-            first = next(each for each in (*holding, *packages) if origin in packages[each].files())
+            first = next(each for each in (*holding, *packages) if origin in held[each])
             counts = not holding or name in holding or _apart(origin)
             if counts and first == name and origin != LOG:
                 found[origin] = Moved(origin, b"", package, origin)
-            elif engine if not _apart(origin) else origin == LOG or packages[first].files()[origin] != digest:
+            elif engine if not _apart(origin) else origin == LOG or held[first][origin] != digest:
                 place = f"{MACHINES}/{engine or name}/{origin}"
                 found[place] = Moved(place, b"", package, origin)
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
     from collections.abc import Sequence
 
     from pytest_navigator.records import Outcome
@@ -74,37 +74,31 @@ def command(suite: SuiteRecord, variant: Variant) -> str:
 
 def titles(suite: SuiteRecord, outcomes: Sequence[Outcome]) -> list[str]:
     """Return the title of each outcome's row; what would be equal is told apart in parentheses."""
-    plain = [_title(suite, outcome) for outcome in outcomes]
-    return [
-        f"{title} ({note})" if (note := _difference(outcome, _namesakes(title, plain, outcomes))) else title
-        for title, outcome in zip(plain, outcomes, strict=True)
-    ]
-
-
-def _title(suite: SuiteRecord, outcome: Outcome) -> str:
     variants = {variant.key: variant for variant in suite.variants}
+    plain = [_title(suite.framework, variants, outcome) for outcome in outcomes]
+    namesakes: dict[str, list[tuple[str, ...]]] = {}
+    for title, outcome in zip(plain, outcomes, strict=True):
+        namesakes.setdefault(title, []).append(_parts(outcome))
+    differing = {title: [len(set(part)) > 1 for part in zip(*each, strict=True)] for title, each in namesakes.items()}
+    notes = (_difference(_parts(outcome), differing[title]) for title, outcome in zip(plain, outcomes, strict=True))
+    return [f"{title} ({note})" if note else title for title, note in zip(plain, notes, strict=True)]
+
+
+def _title(framework: str, variants: Mapping[str, Variant], outcome: Outcome) -> str:
     variant = variants.get(outcome.key)
     parent = variants.get(variant.parent or "") if variant else None
+    source = names_of(framework).title
     title = TITLES[outcome.step].format(
-        source=names_of(suite.framework).title,
+        source=source,
         format=names_of(variant.format if variant else outcome.key).title,
         parent=names_of(parent.format).title if parent else "",
     )
-    source = names_of(suite.framework).title
     return title.replace(f"{source} to {source}", source)
 
 
-def _namesakes(title: str, every: Iterable[str], outcomes: Iterable[Outcome]) -> list[Outcome]:
-    return [outcome for other, outcome in zip(every, outcomes, strict=True) if other == title]
-
-
-def _difference(outcome: Outcome, namesakes: Sequence[Outcome]) -> str:
+def _difference(parts: Sequence[str], differing: Sequence[bool]) -> str:
     """Return what tells an outcome from its namesakes, as little as possible."""
-    if len(namesakes) == 1:
-        return ""
-    columns = zip(*map(_parts, namesakes), strict=True)
-    differing = [len(set(column)) > 1 for column in columns]
-    return ", ".join(part for part, differs in zip(_parts(outcome), differing, strict=True) if differs and part)
+    return ", ".join(part for part, differs in zip(parts, differing, strict=True) if differs and part)
 
 
 def _parts(outcome: Outcome) -> tuple[str, ...]:

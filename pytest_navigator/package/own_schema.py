@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from pytest_navigator.package.record_schema import MOST_FORMATS
 from pytest_navigator.package.record_schema import MOST_STEPS
 from pytest_navigator.package.record_schema import SETTINGS
 from pytest_navigator.package.record_schema import OptionalText
@@ -77,6 +78,8 @@ class Own:
             yield f"signature{problem}"
         if (count := len(self.steps) + len(self.others) + len(self.verification)) > MOST_STEPS:
             yield f"steps: {count} are more than {MOST_STEPS}"
+        if len(self.machines) > MOST_FORMATS:
+            yield f"machines: {len(self.machines)} are more than {MOST_FORMATS}"
         for name, setting in self.settings.items():
             if name in SETTINGS and not SETTINGS[name](setting.value):
                 yield f"settings[{name!r}].value: {setting.value!r} is none"

@@ -23,6 +23,10 @@ EACH = "*"
 NAMES = "@"
 """In a path: every key of a mapping."""
 
+Where = tuple[tuple[str, "JSON"], ...]
+"""A path: how each part of it is written, and its name. It becomes a text where that is said: a name may be long, and
+many values below it."""
+
 OWN = "pytest_navigator"
 VARIANTS = (OWN, "suite", "variants", EACH)
 FOREIGN = ("models_status", EACH, "model_config")
@@ -74,7 +78,7 @@ def astray(status: Mapping[str, JSON]) -> str:
     for place, reason_of in PLACES:
         for where, value in _values(status, place):
             if reason := _reason(value, reason_of):
-                return f"{where}: {value!r} is {reason}; {TAMPERED}"
+                return f"{_text(where)}: {value!r} is {reason}; {TAMPERED}"
     return ""
 
 
@@ -89,7 +93,7 @@ def absent(status: Mapping[str, JSON], files: Collection[str]) -> str:
     return f"{found}; {TAMPERED}" if found else ""
 
 
-def _values(value: JSON, place: tuple[str, ...], where: str = "$") -> Iterator[tuple[str, JSON]]:
+def _values(value: JSON, place: tuple[str, ...], where: Where = ()) -> Iterator[tuple[Where, JSON]]:
     """Yield what is at a place, as far as it is there, with its path."""
     if not place:
         yield where, value
@@ -100,9 +104,13 @@ def _values(value: JSON, place: tuple[str, ...], where: str = "$") -> Iterator[t
     elif first == EACH:
         items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
         for name, each in items:
-            yield from _values(each, rest, f"{where}[{name!r}]")
+            yield from _values(each, rest, (*where, ("[{!r}]", name)))
     elif isinstance(value, dict) and first in value:
-        yield from _values(value[first], rest, f"{where}.{first}")
+        yield from _values(value[first], rest, (*where, (".{}", first)))
+
+
+def _text(where: Where) -> str:
+    return f"${''.join(form.format(name) for form, name in where)}"
 
 
 def _reason(value: JSON, reason_of: Callable[[str], str]) -> str:
@@ -119,7 +127,7 @@ def _absent(own: Mapping[str, JSON], files: Collection[str]) -> Iterator[str]:
         there = artifact_names(files, key) if file and _made(own, key) else []
         place = f"{key}/{file}"
         if there and not holds(there, place) and not holds(left_out, place):
-            yield f"{where}.file: the package has no {place!r}"
+            yield f"{_text(where)}.file: the package has no {place!r}"
 
 
 def _made(own: Mapping[str, JSON], key: str) -> bool:

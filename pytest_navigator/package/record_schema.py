@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from dataclasses import field
+from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import NewType
@@ -37,6 +38,7 @@ MOST_STEPS = 10_000
 
 MOST_AXES = 64
 LARGEST_SIZE = 2**48
+LONGEST_STEP = 1e9
 STEPS = ("source", "export", "convert", "correctness", "profile")
 WITH_RUNNER = ("correctness", "profile")
 RULES = ("close", "scaled", "equal", "share", "cosine", "function", "unchecked")
@@ -218,6 +220,8 @@ class Step:
         """Return what it says of a suite that is not in it, "" if nothing is."""
         if self.step not in STEPS:
             return f".step: {self.step!r} is no step"
+        if problem := _time_problem("started", self.started, self.duration):
+            return problem
         if self.step != "source" and self.key not in suite.keys:
             return f".key: {self.key!r} is no format of the package"
         if self.step in WITH_RUNNER and self.runner not in suite.runners:
@@ -247,7 +251,20 @@ class Verification:
         """Return what it says of a suite that is not in it, "" if nothing is."""
         if self.key not in suite.keys:
             return f".key: {self.key!r} is no format of the package"
-        return "" if self.runner in suite.runners else f".runner: {self.runner!r} is no runner of the package"
+        if self.runner not in suite.runners:
+            return f".runner: {self.runner!r} is no runner of the package"
+        return _time_problem("time", self.time, self.duration)
+
+
+def _time_problem(name: str, text: str, duration: float) -> str:
+    """Return why something did not begin at a time and last for so many seconds; a time may not be known."""
+    if not duration <= LONGEST_STEP:
+        return f".duration: {duration} s is none"
+    try:
+        known = datetime.fromisoformat(text) if text else datetime(2000, 1, 1)
+    except ValueError:
+        known = datetime(1, 1, 1)
+    return "" if 1970 < known.year < 9000 else f".{name}: {text!r} is no time"
 
 
 @dataclass

@@ -75,7 +75,7 @@ class Results:
 
     def unverified(self, key: str, runner: str) -> list[str]:
         """Return the verify tests of one runner that were collected and did not run."""
-        return [nodeid for nodeid in self.missing if self.suite.verify.get(nodeid) == (key, runner)]
+        return self._unverified.get((key, runner), [])
 
     def variant(self, key: str) -> Variant:
         """Return the variant with this key; PackageError if there is none."""
@@ -95,7 +95,7 @@ class Results:
         """Return the export or convert step of a variant; the source step of one that comes with the source."""
         if key in self.suite.provided:
             return self.source
-        return next((outcome for outcome in self.outcomes if outcome.step in MADE and outcome.key == key), None)
+        return self._made.get(key)
 
     def correctness(self, key: str, runner: str) -> Outcome | None:
         """Return the correctness step of one runner."""
@@ -138,6 +138,19 @@ class Results:
         found: dict[tuple[str, str, str], list[Outcome]] = {}
         for outcome in self.outcomes:
             found.setdefault((outcome.step, outcome.key, outcome.runner), []).append(outcome)
+        return found
+
+    @cached_property
+    def _made(self) -> dict[str, Outcome]:
+        """The first step that made each variant."""
+        return {outcome.key: outcome for outcome in reversed(self.outcomes) if outcome.step in MADE}
+
+    @cached_property
+    def _unverified(self) -> dict[tuple[str, str], list[str]]:
+        found: dict[tuple[str, str], list[str]] = {}
+        for nodeid in self.missing:
+            if nodeid in self.suite.verify:
+                found.setdefault(self.suite.verify[nodeid], []).append(nodeid)
         return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import zipfile
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +14,6 @@ from pytest_navigator.package.portable import colliding
 from pytest_navigator.package.portable import name_problem
 
 if TYPE_CHECKING:
-    import zipfile
     from collections.abc import Iterable
     from collections.abc import Mapping
     from collections.abc import Sequence
@@ -24,6 +24,10 @@ SMALL = 64 * 2**20
 FILES = "NAV_PACKAGE_MAX_FILES"
 RATIO = "NAV_PACKAGE_MAX_RATIO"
 """Environment variables that raise the limits."""
+
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How files may be compressed: what others unpack to, and in how much memory, no size tells."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ def _parents(name: str) -> Iterable[str]:
 
 
 def _entry_problem(info: zipfile.ZipInfo) -> str:
+    if info.compress_type not in METHODS:
+        return f"compressed by method {info.compress_type}, which no package uses"
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "a link or a device"

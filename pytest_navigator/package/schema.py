@@ -10,15 +10,15 @@ from dataclasses import field
 from dataclasses import is_dataclass
 from functools import cache
 from functools import partial
-from types import GenericAlias
 from typing import TYPE_CHECKING
 from typing import get_args
 from typing import get_origin
 
 from cattrs import BaseValidationError
 from cattrs import Converter
+from cattrs import IterableValidationError
+from cattrs import IterableValidationNote
 from cattrs import transform_error
-from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn
 from cattrs.v import format_exception
 
@@ -231,6 +231,7 @@ def _converter() -> Converter:
     converter.register_structure_hook(Measure, _measure)
     converter.register_structure_hook(Status, _status)
     converter.register_structure_hook_factory(_is_list, partial(_listed, converter, list))
+    converter.register_structure_hook_factory(_is_dict, partial(_named, converter))
     converter.register_structure_hook_factory(_is_tuple, partial(_listed, converter, tuple))
     return converter
 
@@ -261,17 +262,44 @@ def _is_tuple(kind: Plain) -> bool:
     return origin is tuple and get_args(kind)[-1] is Ellipsis
 
 
+def _is_dict(kind: Plain) -> bool:
+    origin: Plain = get_origin(kind)
+    return origin is dict
+
+
 def _listed(converter: Converter, made: type, kind: Plain) -> Callable[[Plain, type], Plain]:
     """Return how a list is read; cattrs would take the letters of a text, or the keys of a mapping."""
-    of_list: Plain = GenericAlias(list, get_args(kind)[:1])
-    read = list_structure_factory(of_list, converter)
+    inner = get_args(kind)[0]
+    read = converter.get_structure_hook(inner)
 
     def structure(value: Plain, _: type) -> Plain:
         if not isinstance(value, list | tuple):
             raise ValueError(value)
-        return made(read(value, of_list))
+        return made([_read(each, read, inner, position) for position, each in enumerate(value)])
 
     return structure
+
+
+def _named(converter: Converter, kind: Plain) -> Callable[[Plain, type], Plain]:
+    """Return how a mapping is read."""
+    name_kind, inner = get_args(kind)
+    read_name, read = converter.get_structure_hook(name_kind), converter.get_structure_hook(inner)
+
+    def structure(value: Plain, _: type) -> Plain:
+        items = value.items()
+        return {_read(name, read_name, name_kind, name): _read(each, read, inner, name) for name, each in items}
+
+    return structure
+
+
+def _read(value: Plain, read: Callable[[Plain, type], Plain], kind: type, place: str | int) -> Plain:
+    """Read one of several values; the first wrong one is the last: cattrs would gather the errors of all."""
+    try:
+        return read(value, kind)
+    except Exception as error:
+        note = IterableValidationNote("of several", place, kind)
+        error.__notes__ = [*getattr(error, "__notes__", []), note]
+        raise IterableValidationError("one of several", [error], kind) from None
 
 
 def _status(value: Plain, _: type) -> Status:

@@ -50,7 +50,8 @@ FORMS = (
     re.compile(r"\bAIza[\w-]{20,}|\bya29\.[\w.-]{10,}|\bGOCSPX-[\w-]{10,}"),
     re.compile(r"\bhf_[A-Za-z0-9]{10,}|\bnpm_[A-Za-z0-9]{20,}|\bpypi-[\w-]{16,}|\bdop_v1_[a-f0-9]{20,}"),
     re.compile(r"\bSG\.[\w-]{10,}\.[\w-]{10,}|\bkey-[0-9a-f]{32}\b|\bnvapi-[\w-]{16,}|\bdckr_pat_[\w-]{10,}"),
-    re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"),
+    # At the start of a word with hyphens alone: of the many that one word may hold, each would be followed to its end.
+    re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"),
 )
 """Well-known tokens, and private keys."""
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from pytest_navigator.records import JSON
 
+Place = tuple[str | int, ...]
+"""Of a node: the part of the call, and the keys that lead there. Its text is made where it is said alone: a key may be
+longer than all the rest."""
+
 SCALARS = (bool, int, float, str, type(None))
 
 
@@ -22,15 +26,15 @@ def tree_problem(tree: JSON, names: Sequence[str]) -> str:
     Args:
         names: of its arrays: each is there once.
     """
-    return _problem(list(_walk(tree, "")), names)
+    return _problem(list(_walk(tree, ("",))), names)
 
 
 def call_problem(tree: JSON, names: Sequence[str]) -> str:
     """Return the same of the arguments of a call."""
     if not isinstance(tree, dict) or tree.keys() != {"args", "kwargs"} or not isinstance(tree["args"], list):
         return ": it is no call with args and kwargs"
-    positional = [each for i, item in enumerate(tree["args"]) for each in _walk(item, f".args[{i}]")]
-    return _problem([*positional, *_pairs(tree["kwargs"], ".kwargs", _is_text)], names)
+    positional = [each for i, item in enumerate(tree["args"]) for each in _walk(item, (".args", i))]
+    return _problem([*positional, *_pairs(tree["kwargs"], (".kwargs",), _is_text)], names)
 
 
 def _problem(found: Sequence[tuple[str, str]], names: Sequence[str]) -> str:
@@ -40,7 +44,7 @@ def _problem(found: Sequence[tuple[str, str]], names: Sequence[str]) -> str:
     return "" if Counter(name for _, name in found) == Counter(names) else f": its arrays are not {list(names)}"
 
 
-def _walk(tree: JSON, place: str) -> Iterator[tuple[str, str]]:
+def _walk(tree: JSON, place: Place) -> Iterator[tuple[str, str]]:
     """Yield the name of every array, or what is wrong with a node; see `pytest_navigator.samples.structure`."""
     match tree:
         case {"leaf": str(name), **more} if not more:
@@ -49,22 +53,26 @@ def _walk(tree: JSON, place: str) -> Iterator[tuple[str, str]]:
             return
         case {"list": list(items), **more} | {"tuple": list(items), **more} if not more:
             for position, item in enumerate(items):
-                yield from _walk(item, f"{place}[{position}]")
+                yield from _walk(item, (*place, position))
         case {"dict": items, **more} if not more:
             yield from _pairs(items, place, _is_key)
         case {"object": {"type": str(kind), "fields": items}, **more} if not more and _is_path(kind):
             yield from _pairs(items, place, _is_name)
         case _:
-            yield f"{place}: it is no node of a structure", ""
+            yield f"{_text(place)}: it is no node of a structure", ""
 
 
-def _pairs(items: JSON, place: str, is_key: Callable[[JSON], bool]) -> Iterator[tuple[str, str]]:
+def _pairs(items: JSON, place: Place, is_key: Callable[[JSON], bool]) -> Iterator[tuple[str, str]]:
     for position, item in enumerate(items if isinstance(items, list) else [items]):
         match item:
             case [key, inner] if is_key(key):
-                yield from _walk(inner, f"{place}[{key!r}]")
+                yield from _walk(inner, (*place, key))
             case _:
-                yield f"{place}[{position}]: it is no name with a node", ""
+                yield f"{_text((*place, position))}: it is no name with a node", ""
+
+
+def _text(place: Place) -> str:
+    return f"{place[0]}{''.join(f'[{key!r}]' for key in place[1:])}"
 
 
 def _is_path(kind: str) -> bool:

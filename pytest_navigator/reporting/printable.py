@@ -8,6 +8,12 @@ STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u20
 """Control characters but for the tab and the end of a line; what ends a line or turns its direction in Unicode; halves
 of a pair of surrogates, which stand for the bytes of a file name that is not UTF-8 and cannot be written."""
 
+ESCAPES = {
+    code: chr(code).encode("unicode_escape").decode("ascii")
+    for code in (*range(0xA0), *range(0x2000, 0x2070), *range(0xD800, 0xE000))
+    if STEERING.match(chr(code))
+}
+
 LINE = 4 * 1024
 """Characters of a one-line reason, which stands in every report that follows from it, and of a text on a terminal."""
 
@@ -41,13 +47,9 @@ def text_of(error: BaseException) -> str:
 
 def printable(text: str) -> str:
     r"""Return a text of several lines with its control characters as escapes: "\x1b[2J" is seen, and clears nothing."""
-    return STEERING.sub(_escape, text)
+    return text.translate(ESCAPES) if STEERING.search(text) else text
 
 
 def one_line(text: str) -> str:
     r"""Return a text that stays in its line: its ends of lines are escapes too, so that nobody forges another line."""
-    return printable(text).replace("\n", "\\n")
-
-
-def _escape(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
+    return printable(bounded(text, RECORD)).replace("\n", "\\n")

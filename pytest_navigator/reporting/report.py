@@ -20,11 +20,10 @@ from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.printable import printable
 from pytest_navigator.reporting.summary_figures import CAVEAT
-from pytest_navigator.reporting.summary_figures import best_figure
+from pytest_navigator.reporting.summary_figures import Measured
 from pytest_navigator.reporting.summary_figures import caveats
 from pytest_navigator.reporting.summary_figures import columns
 from pytest_navigator.reporting.summary_figures import p50
-from pytest_navigator.reporting.summary_figures import speed_up
 from pytest_navigator.reporting.summary_figures import strategies
 from pytest_navigator.reporting.summary_figures import throughput
 
@@ -96,7 +95,8 @@ def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
 
 def summary(results: Results) -> list[str]:
     """Return the summary of one suite: a row per format and runner, the best, the folded skips and caveats."""
-    rows = [_row(results, key, runner) for key, runner in results.cells() if _shown(results, key, runner)]
+    figures = Measured(results)
+    rows = [_row(results, figures, key, runner) for key, runner in results.cells() if _shown(results, key, runner)]
     lines = [
         title(results),
         *(columns([HEADINGS, *rows]) if rows else []),
@@ -145,9 +145,9 @@ def cell_ids(results: Results, cells: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{key}-{results.suite.runners[runner].runtime}" if runner else key for key, runner in cells]
 
 
-def _row(results: Results, key: str, runner: str) -> tuple[str, ...]:
+def _row(results: Results, figures: Measured, key: str, runner: str) -> tuple[str, ...]:
     made, checked = results.made(key), results.correctness(key, runner)
-    figure = best_figure(results, key, runner)
+    figure = figures.best(key, runner)
     tolerance = (
         max((r["atol"] for r in checked.data["outputs"]), default=None)
         if checked and checked.data.get("outputs")
@@ -161,7 +161,7 @@ def _row(results: Results, key: str, runner: str) -> tuple[str, ...]:
         "-" if tolerance is None else number(tolerance),
         p50(figure) if figure else "-",
         throughput(figure) if figure else "-",
-        speed_up(results, figure),
+        figures.speed_up(figure),
         _verified(results, key, runner),
     )
 

@@ -11,6 +11,8 @@ from pytest_navigator.package.strategies import best
 from pytest_navigator.package.strategies import candidates
 from pytest_navigator.profiling.figures import rounded
 from pytest_navigator.records import earlier_text
+from pytest_navigator.reporting.printable import LINE
+from pytest_navigator.reporting.printable import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,15 +35,40 @@ COARSE = 0.005
 
 def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
     """Return rows with aligned columns."""
+    rows = [[bounded(cell, LINE) for cell in row] for row in rows]  # one long name makes every row as long
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
     return [f"{indent}{line}".rstrip() for line in lines]
 
 
-def best_figure(results: Results, key: str, runner: str) -> Figure | None:
-    """Return the figure at the smallest batch that was measured: the latency that people compare."""
-    mine = [f for f in candidates(results) if (f.key, f.runner) == (key, runner)]
-    return min(mine, key=lambda f: f.batch_size or 0, default=None)
+class Measured:
+    """The figures of the rows of a summary; each record is read once, however many rows there are."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        self._cells: dict[tuple[str, str], list[Figure]] = {}
+        self._sources: dict[tuple[JSON, ...], Figure] = {}
+        for figure in candidates(results):
+            self._cells.setdefault((figure.key, figure.runner), []).append(figure)
+            runner = results.suite.runners[figure.runner]
+            if figure.key == results.suite.framework and runner.runtime == runner.device:
+                self._sources.setdefault(self._alike(figure), figure)
+
+    def best(self, key: str, runner: str) -> Figure | None:
+        """Return the figure at the smallest batch that was measured: the latency that people compare."""
+        return min(self._cells.get((key, runner), ()), key=lambda f: f.batch_size or 0, default=None)
+
+    def speed_up(self, figure: Figure | None) -> str:
+        """Compare with the source on the same device of the same machine at the same batch size."""
+        if figure is None:
+            return "-"
+        source = self._sources.get(self._alike(figure))
+        return _ratio(source, figure) if source and figure.p50_latency else "-"
+
+    def _alike(self, figure: Figure) -> tuple[JSON, ...]:
+        """Return what two figures must share to be compared; a machine has a name in a merged package."""
+        machine = self._results.profiles(figure.key, figure.runner)[0].data.get(MACHINE)
+        return figure.batch_size, self._results.suite.runners[figure.runner].device, machine
 
 
 def p50(figure: Figure) -> str:
@@ -58,30 +85,10 @@ def _mark(*figures: Figure) -> str:
     return CAVEAT if any(figure.caveat for figure in figures) else ""
 
 
-def speed_up(results: Results, figure: Figure | None) -> str:
-    """Compare with the source on the same device of the same machine at the same batch size."""
-    if figure is None:
-        return "-"
-    device = results.suite.runners[figure.runner].device
-    source = [
-        f
-        for f in candidates(results)
-        if f.key == results.suite.framework and f.batch_size == figure.batch_size
-        if results.suite.runners[f.runner].device == device and results.suite.runners[f.runner].runtime == device
-        if _measured_on(results, f) == _measured_on(results, figure)
-    ]
-    return _ratio(source[0], figure) if source and figure.p50_latency else "-"
-
-
 def _ratio(source: Figure, figure: Figure) -> str:
     """Return a speed-up, which is as uncertain as its two figures together, and has the caveat of either."""
     spread = 0.0 if source == figure else hypot(source.spread, figure.spread)
     return f"{rounded(source.p50_latency / figure.p50_latency, max(spread, COARSE))}x{_mark(source, figure)}"
-
-
-def _measured_on(results: Results, figure: Figure) -> JSON:
-    """Return the name of the machine, of a merged package."""
-    return results.profiles(figure.key, figure.runner)[0].data.get(MACHINE)
 
 
 def strategies(results: Results) -> list[str]:

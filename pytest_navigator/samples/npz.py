@@ -119,6 +119,9 @@ def read_npz(file: BinaryIO, size: int) -> dict[str, np.ndarray]:
 
 def check_size(archive: zipfile.ZipFile, size: int) -> None:
     """Raise ValueError if a file of arrays unpacks to more than its size lets expect; nothing is unpacked for that."""
+    for info in archive.infolist():
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{info.filename} is compressed by method {info.compress_type}, which numpy does not use")
     unpacked = sum(info.file_size for info in archive.infolist())
     if unpacked > max(SMALL, MOST_RATIO * size):
         raise ValueError(f"it unpacks to {unpacked} B, more than {MOST_RATIO} times its {size} B")
@@ -161,7 +164,10 @@ def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     with archive.open(name) as file:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
+        try:
+            shape, _, dtype = read(file)
+        except MemoryError:  # Python's own, of an expression in too many brackets or signs
+            raise ValueError(f"the header of {name} is nested too deep") from None
         said = math.prod(shape) * max(dtype.itemsize, 1)
         if any(size < 0 for size in (*shape, dtype.itemsize)) or said > held:  # before numpy 2, a size may overflow
             raise ValueError(f"{name} says that it has {shape} of {dtype}, which are not in its {held} B")

@@ -8,6 +8,7 @@ import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from commands import command
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
+from tampered import put
+from tampered import tampered
 
 from pytest_navigator import bounded_yaml
 from pytest_navigator.errors import ConfigError
@@ -22,6 +25,7 @@ from pytest_navigator.errors import PackageError
 from pytest_navigator.files.yaml_file import read_mapping
 from pytest_navigator.package import open_package
 from pytest_navigator.package import pack
+from pytest_navigator.package.secrets import hidden
 from pytest_navigator.samples.npz import read_npz
 
 if TYPE_CHECKING:
@@ -50,6 +54,9 @@ COSTLY = {
     "many": (f"x: [{'1,' * 10**6}1]", "it has more than 1"),
     "documents": ("---\n" * 10**5, "more than one document"),
     "anchors": (f"x: [{', '.join(f'&a{i} 1' for i in range(20_000))}]", "more than 10000 anchors"),
+    "directives": ("".join(f"%TAG !{i}! x\n" for i in range(10**5)) + "---\nx: 1", "lines start with %"),
+    "keys of one hash": (f"x: {{{', '.join(f'{(2**61 - 1) * i}: 1' for i in range(1, 10**4))}}}", "a key, is 19 char"),
+    "repeated text": (f"x: &x {'a' * 10**6}\ny: [{', '.join(['*x'] * 9)}]", "repeat more than 1048576 characters"),
     "itself": ("x: &x [*x]", "holds itself"),
     "itself by a merge": ("x: &x {<<: *x}", "holds itself"),
     "set": ("x: !!set {a, b}", "could not determine a constructor"),
@@ -61,7 +68,7 @@ COSTLY = {
 def test_yaml_that_costs_much_is_refused_where_it_is_read(tmp_path: Path, text: str, problem: str) -> None:
     (tmp_path / "nav.yaml").write_text(text)
     with zipfile.ZipFile(tmp_path / "out.nav", "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("status.yaml", text if text.startswith("---") else f"{STATUS}{text}")
+        file.writestr("status.yaml", text if text.startswith(("---", "%")) else f"{STATUS}{text}")
 
     tracemalloc.start()
     with pytest.raises(ConfigError, match=problem):
@@ -129,6 +136,90 @@ def test_an_array_that_says_more_than_its_bytes_is_refused(shape: str, dtype: st
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10 * 2**20
+
+
+def test_signs_before_a_size_are_no_matter_for_the_memory() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x.npy", npy(f"({'-' * 9000}1,)"))
+
+    with pytest.raises(ValueError, match=r"[Hh]eader"):
+        read_npz(file, file.tell())
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_what_packages_are_not_compressed_by_is_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "out.nav", "w", method) as file:
+        file.writestr("status.yaml", STATUS)
+    arrays = io.BytesIO()
+    with zipfile.ZipFile(arrays, "w", method) as file:
+        file.writestr("x.npy", npy("(4,)"))
+
+    with pytest.raises(PackageError, match=rf"'status\.yaml' is compressed by method {method}, which no package uses"):
+        open_package(tmp_path / "out.nav")
+    with pytest.raises(ValueError, match=rf"x\.npy is compressed by method {method}"):
+        read_npz(arrays, arrays.tell())
+
+
+def long_name(status: dict[str, Any]) -> None:
+    """One runner with a name of a million characters beside 200 rows, and a name of the suite that turns every line."""
+    own, name = status["pytest_navigator"], "R" * 10**6
+    own["suite"]["name"] = "\u202e" * 10**6
+    own["suite"]["runners"][name] = {**own["suite"]["runners"]["TorchCPU"], "name": name}
+    for key, runner in (("wide", name), *((f"v{i}", "TorchCPU") for i in range(200))):
+        new = {"key": key, "format": "onnx", "parent": None, "file": "", "parameters": {}, "runners": [runner]}
+        own["suite"]["variants"].append(new)
+        step = {"step": "correctness", "status": "passed", "key": key, "runner": runner}
+        own["steps"][f"correctness.{key}.{runner}"] = step
+
+
+def test_one_long_name_makes_no_gigabyte_of_a_summary(workspace: Callable[..., Path], tmp_path: Path) -> None:
+    package = tampered(pack(workspace(), tmp_path / "a.nav", environment={}), long_name)
+
+    ran = command("show", package)
+    assert (ran.code, ran.err) == (0, "")
+    assert "v199" in ran.out
+    assert "characters left out" in ran.out
+    assert len(ran.out) < 2**21
+
+
+def test_the_first_of_many_wrong_values_is_named_and_the_others_cost_nothing(
+    workspace: Callable[..., Path], tmp_path: Path
+) -> None:
+    package = pack(workspace(), tmp_path / "a.nav", environment={})
+    evil = tampered(package, put("others", value=[{} for _ in range(20_000)]))
+
+    tracemalloc.start()
+    ran = command("show", evil)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert ran.code == 2
+    assert "$.pytest_navigator.others[0].step: required field missing" in ran.err
+    assert peak < 60 * 2**20
+
+
+def test_keys_as_long_as_a_package_are_not_written_once_for_each_value_below_them(
+    workspace: Callable[..., Path], tmp_path: Path
+) -> None:
+    """That would be some 100 GB of text here."""
+
+    def change(status: dict[str, Any]) -> None:
+        own, long = status["pytest_navigator"], "k" * 10**6
+        inner = [*({"value": 1} for _ in range(15_000)), {"leaf": "output__0"}, {"wrong": 1}]
+        own["signature"]["output_tree"] = {"dict": [[long, {"list": inner}]]}
+        step = own["steps"].pop("profile.onnx.OnnxCPU.batch1")
+        step |= {"batch": long, "data": {"cases": [{"input": "model_input/x"} for _ in range(15_000)]}}
+        own["steps"][f"profile.onnx.OnnxCPU.{long}"] = step
+
+    ran = command("show", tampered(pack(workspace(), tmp_path / "a.nav", environment={}), change))
+    assert ran.code == 2
+    assert "[15001]: it is no node of a structure" in ran.err
+
+
+def test_a_word_that_could_begin_a_token_many_times_is_read_once() -> None:
+    text = "eyJaaaaaaaa-" * 50_000
+
+    assert hidden(f"{text} eyJhbGciOiJI.eyJzdWIiOiIx.c2ln") == f"{text} ***"
 
 
 def replaced(package: Path, target: Path, name: str, content: bytes, method: int) -> Path:

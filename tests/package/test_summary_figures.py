@@ -17,8 +17,7 @@ from pytest_navigator.records import Outcome
 from pytest_navigator.records import plain
 from pytest_navigator.reporting.report import properties
 from pytest_navigator.reporting.report import summary
-from pytest_navigator.reporting.summary_figures import best_figure
-from pytest_navigator.reporting.summary_figures import speed_up
+from pytest_navigator.reporting.summary_figures import Measured
 from pytest_navigator.reporting.summary_figures import strategies
 
 TRACE = ("torchscript-trace", "TorchScriptCPU")
@@ -51,7 +50,8 @@ def test_a_speed_up_is_never_shown_as_nothing(latency: float, text: str) -> None
     steps += [profile("torch", "TorchCPU", "batch1", 1.0, 1.0), profile(*TRACE, "batch1", latency, 1.0)]
     found = results(steps)
 
-    assert speed_up(found, best_figure(found, *TRACE)) == text
+    figures = Measured(found)
+    assert figures.speed_up(figures.best(*TRACE)) == text
 
 
 def measured(key: str, runner: str, p50: float = 1.0, **more: object) -> Outcome:

@@ -191,6 +191,24 @@ def test_a_wrong_value_in_our_own_records_is_named_with_its_path(
     assert problem in command("show", tmp_path / "out.nav").err
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("started", "soon", "'soon' is no time"),
+        ("started", "9999-12-31T23:59:59", "'9999-12-31T23:59:59' is no time"),
+        ("duration", 1e300, "1e+300 s is none"),
+        ("duration", float("nan"), "nan s is none"),
+    ],
+)
+def test_a_time_that_merge_could_not_calculate_with_is_a_wrong_value(
+    workspace: Callable[..., Path], tmp_path: Path, name: str, value: object, problem: str
+) -> None:
+    package = pack(workspace(), tmp_path / "whole.nav", environment={})
+    evil = tampered(package, put("steps", "source", name, value=value))
+
+    assert f"$.pytest_navigator.steps['source'].{name}: {problem}" in command("show", evil).err
+
+
 def test_what_we_write_is_what_the_schema_says(workspace: Callable[..., Path], tmp_path: Path) -> None:
     with open_package(pack(workspace(), tmp_path / "out.nav")) as package:
         assert parse(package.read("status.yaml")) == package.status
