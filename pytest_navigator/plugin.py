@@ -12,6 +12,8 @@ from pytest_navigator.configuration import options
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_navigator.collecting.proxies import RunnerProxy
+    from pytest_navigator.collecting.proxies import SourceProxy
     from pytest_navigator.formats.base import Format
     from pytest_navigator.frameworks.base import Framework
 
@@ -63,7 +65,19 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def nav_package() -> Path:
     """Skip a test of a package where no model is checked; a run that checks models has another one."""
-    pytest.skip("no model is checked without --nav, --nav-package=PATH or --nav-model=SPEC")
+    pytest.skip(options.UNCHECKED)
+
+
+@pytest.fixture
+def nav_runner() -> RunnerProxy:
+    """Skip a test of a format where no model is checked; a run that checks models has another one."""
+    pytest.skip(options.UNCHECKED)
+
+
+@pytest.fixture
+def nav_source_runner() -> SourceProxy:
+    """Skip a test of a live model where no model is checked; a run that checks models has another one."""
+    pytest.skip(options.UNCHECKED)
 
 
 @pytest.hookimpl(trylast=True)

@@ -27,6 +27,7 @@ from pytest_navigator.collecting.last_failed import runs_last_failed
 from pytest_navigator.collecting.last_failed import tell_last_failed
 from pytest_navigator.collecting.verification import collected
 from pytest_navigator.configuration.options import suite_settings
+from pytest_navigator.configuration.options import unmeasured
 from pytest_navigator.configuration.settings import filters
 from pytest_navigator.configuration.settings import too_short
 from pytest_navigator.errors import ConfigError
@@ -135,6 +136,7 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         _check_cells(run)
         run.hints = _hints(run, {place_of(item) for item in ours if item.getparent(SuiteNode) is not None})
         run.hints += run.named.notes(run.config) if run.named else []
+        run.hints += unmeasured(run.config)
         run.hints += dict.fromkeys(filter(None, (too_short(suite.settings) for suite in run.suites.values())))
         if not ours and not session.testsfailed:  # pytest tells what could not be collected
             _tell_nothing_collected(run, items)

@@ -33,8 +33,13 @@ A_FOLDER = 'a text like "folder"'
 PATHS = ("--nav-package", "--nav-workspace", "--nav-model", "--nav-config", "--nav-cache")
 """Flags whose value pytest can take for an argument."""
 
+UNCHECKED = "no model is checked without --nav, --nav-package=PATH or --nav-model=SPEC"
+
 CACHED_STEPS = ("convert", "correctness")
 """A measurement is cached for who asks for it only: it says how fast this machine was then."""
+
+OF_PROFILES = ("batch_sizes", "profile_seconds")
+"""Options that say how to measure."""
 
 MARKERS = {
     "nav": "a test that pytest-navigator generated",
@@ -128,9 +133,7 @@ def check_needless(config: pytest.Config) -> None:
 
     given = (str(word) for word in config.invocation_params.args)
     if needless := next((word for word in given if word.startswith("--nav-")), None):
-        raise pytest.UsageError(
-            f"{needless}: no model is checked without --nav, --nav-package=PATH or --nav-model=SPEC"
-        )
+        raise pytest.UsageError(f"{needless}: {UNCHECKED}")
 
 
 @dataclass(frozen=True)
@@ -247,6 +250,18 @@ def _check_form(config: pytest.Config) -> None:
                 f"{flag} {value}: pytest takes a path that exists for an argument, and so looks for its configuration "
                 f"there (rootdir: {config.rootpath}); write {flag}={value}"
             )
+
+
+def unmeasured(config: pytest.Config) -> list[str]:
+    """Return a note for each flag that says how to measure beside `--nav-no-profile`.
+
+    They are no error, since engines are made for the batch sizes; flags in `addopts` say what holds if one measures.
+    """
+    given = {str(word).partition("=")[0] for word in config.invocation_params.args}
+    if "--nav-no-profile" not in given:
+        return []
+    flags = [o.flag for o in OPTIONS if o.name in OF_PROFILES and o.flag in given and config.getoption(o.dest)]
+    return [f"note: {flag} measures nothing beside --nav-no-profile" for flag in flags]
 
 
 def suite_settings(config: pytest.Config, nav_config: NavConfig | None) -> Settings:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FLAGS = {
     "--nav-formats=onx": "unknown format of a torch model 'onx'; did you mean 'onnx'? (valid: onnx, torch, *)",
     "--nav-formats=,": "*--nav-formats*',' names nothing; separate several with commas: onnx,torchscript-trace",
-    "--nav-runtimes=gpu": "unknown runtime 'gpu'* (valid: *cuda*)",
+    "--nav-runtimes=gpu": "unknown runtime 'gpu'; did you mean 'cuda'? (valid: *cuda*)",
     "--nav-runtimes=OnxCPU": "unknown runtime 'OnxCPU'; did you mean 'OnnxCPU'? (valid: *)",
     "--nav-precisions=fp17": "unknown precision 'fp17'; did you mean 'fp16'? (valid: *)",
     "--nav-require=onx": "unknown required format 'onx'; did you mean 'onnx'? (valid: *)",
@@ -201,3 +201,16 @@ def test_what_a_project_says_of_its_checks_in_addopts_does_not_hinder_other_runs
     linear.makeini("[pytest]\naddopts = --nav-require=onnx")
 
     linear.runpytest_subprocess(own).assert_outcomes(passed=1)
+
+
+def test_flags_of_measurements_beside_the_one_that_switches_them_off_are_told(
+    linear: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ("--nav-batch-sizes=3", "--nav-profile-seconds=3")
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(flags))
+    silent = nav("-k", "source")
+    monkeypatch.delenv("PYTEST_ADDOPTS")
+    told = nav("-k", "source", *flags)
+
+    silent.stdout.no_fnmatch_line("*measures nothing*")
+    told.stdout.fnmatch_lines([f"note: {flag.partition('=')[0]} measures nothing beside --nav-*" for flag in flags])

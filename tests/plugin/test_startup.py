@@ -71,6 +71,14 @@ def test_an_inactive_plugin_leaves_the_users_fixtures_alone(linear: pytest.Pytes
     linear.runpytest_inprocess(*STRANGERS).assert_outcomes(passed=1)
 
 
+def test_a_test_of_a_model_is_skipped_where_none_is_checked(pytester: pytest.Pytester) -> None:
+    fixtures = ("nav_runner", "nav_source_runner", "nav_package")
+    pytester.makepyfile("\n".join(f"def test_{name}({name}): pass" for name in fixtures))
+    result = pytester.runpytest_inprocess("-rs", *STRANGERS)
+    result.assert_outcomes(skipped=len(fixtures))
+    result.stdout.fnmatch_lines(["SKIPPED * no model is checked without --nav, *"] * 3)
+
+
 def test_the_marks_are_known_to_strict_markers(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("import pytest\npytestmark = pytest.mark.nav_profile\ndef test_mine(): pass")
     arguments = ("--strict-markers", *STRANGERS)
