@@ -95,6 +95,31 @@ def unknown(what: str, value: str, valid: Iterable[str]) -> ConfigError:
 def unknown_text(what: str, value: str, valid: Iterable[str]) -> str:
     """Return what is said of a name that does not exist."""
     names = sorted(valid)
-    near = get_close_matches(value, names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = _nearest(value, names)
+    hint = f"; did you mean {near!r}?" if near else ""
     return f"unknown {what} {value!r}{hint} (valid: {', '.join(names)})"
+
+
+SYNONYMS = (
+    {"gpu", "nvidia", "cuda"},
+    {"trt", "tensorrt"},
+    {"trt-rtx", "tensorrt-rtx"},
+    {"pt", "pytorch", "torch"},
+    {"tf", "tensorflow"},
+    {"pt2", "exportedprogram", "torch-exportedprogram"},
+    {"jit", "torchscript"},
+    {"savedmodel", "tf-savedmodel"},
+    {"half", "float16", "fp16"},
+    {"bfloat16", "bf16"},
+    {"single", "float32", "fp32"},
+)
+"""What others call what we have: their letters are nearer to something else ("gpu" to "cpu"), or to nothing."""
+
+
+def _nearest(value: str, names: list[str]) -> str | None:
+    """Return the name that is meant: by another word for it or in other letters, else the most similar one."""
+    word = value.casefold()
+    same = next((group for group in SYNONYMS if word in group), {word})
+    if found := [name for name in names if name.casefold() in same]:
+        return found[0]
+    return None if len(same) > 1 else next(iter(get_close_matches(value, names, n=1)), None)

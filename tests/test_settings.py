@@ -9,6 +9,7 @@ from pytest_navigator.configuration import settings
 from pytest_navigator.configuration.settings import config_lines
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import unknown_text
 
 
 def test_a_flag_wins_over_nav_config_and_that_over_the_ini_file():
@@ -73,6 +74,23 @@ def test_a_string_where_a_list_belongs_is_refused():
 def test_an_unknown_field_is_named_with_the_nearest_one():
     with pytest.raises(ConfigError, match="unknown field of NavConfig 'format'; did you mean 'formats'"):
         NavConfig(format=["onnx"])
+
+
+@pytest.mark.parametrize(
+    ("value", "valid", "meant"),
+    [
+        ("gpu", ["cpu", "cuda"], "'cuda'"),
+        ("GPU", ["cpu", "cuda"], "'cuda'"),
+        ("trt", ["cpu", "tensorrt", "trtexec"], "'tensorrt'"),
+        ("tensorrt", ["onnx", "trt"], "'trt'"),
+        ("pytorch", ["jax", "torch"], "'torch'"),
+        ("ONNX", ["onnx", "torch"], "'onnx'"),
+        ("onx", ["onnx", "torch"], "'onnx'"),
+    ],
+)
+def test_another_word_for_a_name_goes_before_a_similar_one(value, valid, meant):
+    assert f"; did you mean {meant}? (valid: " in unknown_text("name", value, valid)
+    assert unknown_text("name", "gpu", ["cpu"]) == "unknown name 'gpu' (valid: cpu)"
 
 
 def test_a_configuration_is_adapted_with_replace():

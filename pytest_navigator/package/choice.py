@@ -13,6 +13,7 @@ from pytest_navigator.planning.matrix import covers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from collections.abc import Iterable
     from collections.abc import Sequence
 
     from pytest_navigator.package.results import Results
@@ -81,11 +82,13 @@ class Wanted:
         own = results.suite.variants
         named = [v for v in own if self.format is None or covers(self.format, v)]
         if not named:
-            raise PackageError(self._absence(own))
+            raise PackageError(f"{self._absence(own)}{_for_runtime([self.format], results)}")
         found = [variant for variant in named if self._fits(variant)]
         if not found:
-            asked = ", ".join(f"{name}={value}" for name, value in self._parameters().items())
-            raise PackageError(f"there is no {self.format} with {asked} (there are: {_keys(named)})")
+            given = self._parameters()
+            asked = ", ".join(f"{name}={value}" for name, value in given.items())
+            hint = _for_runtime(given.values(), results)
+            raise PackageError(f"there is no {self.format} with {asked} (there are: {_keys(named)}){hint}")
         return found
 
     def one_variant(self, results: Results, among: Collection[str]) -> Variant:
@@ -145,6 +148,13 @@ def runs(runtime: str, runner: RunnerRecord) -> bool:
     if runtime in FAMILIES:
         return runner.format in FAMILIES[RuntimeProvider(runtime)]
     return runtime in (runner.name, runner.runtime) or RUNTIMES.get(runtime) == runner.runtime  # type: ignore[call-overload]
+
+
+def _for_runtime(values: Iterable[JSON], results: Results) -> str:
+    """Return what to write where a runtime was given in the place of something else, as the end of a sentence."""
+    own = {name for runner in results.suite.runners.values() for name in (runner.name, runner.runtime)}
+    known = {*own, *RUNTIMES, *RUNTIMES.values()}
+    return next((f"; did you mean runtime={str(value)!r}?" for value in values if str(value) in known), "")
 
 
 def _same(name: str, own: JSON, asked: JSON) -> bool:

@@ -118,6 +118,19 @@ def test_an_unknown_runtime_is_told_with_those_there_are(package: nav.Package) -
             ask("onnx", runtime="cqu")
 
 
+def test_a_runtime_in_the_place_of_another_parameter_is_told_its_keyword(package: nav.Package) -> None:
+    for arguments in (("onnx", "cpu"), ("onnx", "OnnxCPU"), ("onnx", None, "cuda"), ("cpu",)):
+        with pytest.raises(PackageError, match=rf"; did you mean runtime='{arguments[-1]}'\?$"):
+            package.get_runner(*arguments)
+    with pytest.raises(PackageError, match=r"there is no onnx with jit_type=cqu \(there are: onnx\)$"):
+        package.get_runner("onnx", "cqu")
+
+
+def test_a_runtime_that_is_not_in_the_package_is_not_taken_for_another(package: nav.Package) -> None:
+    with pytest.raises(PackageError, match=r"unknown runtime 'gpu' \(valid: OnnxCPU, cpu\)"):
+        package.get_runner("onnx", runtime="gpu")
+
+
 def test_the_two_spellings_of_runtime_must_agree(package: nav.Package) -> None:
     assert package.get_status("onnx", runtime="cpu", runtime_provider="cpu")
     with pytest.raises(PackageError, match="are the same keyword"):
