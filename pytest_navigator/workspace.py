@@ -121,8 +121,10 @@ class Workspace:
         """Hold the folder as the last run left it.
 
         Raises:
-            ConfigError: it is no workspace, or a run uses it.
+            ConfigError: it is not there, is no workspace, or a run uses it.
         """
+        if not self.root.is_dir():
+            raise ConfigError(f"there is no folder {self.root}: name the workspace of a run (pytest --nav-workspace)")
         if not (self.root / MARKER).is_file():
             raise ConfigError(f"{self.root} is no workspace of pytest-navigator: it has no {MARKER}")
         lock = self._locked()

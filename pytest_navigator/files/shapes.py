@@ -176,7 +176,7 @@ class _Axes:
     def untried(self, symbol: str) -> str:
         """Return the note of an axis of which one size is tried only."""
         size = self.said["max"][symbol]
-        return f"{_axis(self.first[symbol])} is tried with the size {size} only: min_shapes says a smaller one"
+        return f"{_axis(self.first[symbol])} is tried with the size {size} only: write a smaller one into min_shapes"
 
     def check_order(self, symbol: str, found: Range) -> None:
         """Raise ConfigError unless smallest, optimal and largest size are in order."""

@@ -156,7 +156,7 @@ def test_a_package_says_what_the_random_data_does_not_try(pytester: pytest.Pytes
 
     configured("max_shapes: {ids: [4, 9]}", "--nav-package=out.nav", model="product.onnx")
 
-    said = "axis 1 of input 'ids' is tried with the size 9 only: min_shapes says a smaller one"
+    said = "axis 1 of input 'ids' is tried with the size 9 only: write a smaller one into min_shapes"
     assert said in member(pytester.path / "out.nav", "status.yaml").replace("\n", " ").replace("''", "'")
 
 
