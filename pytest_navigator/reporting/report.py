@@ -101,6 +101,7 @@ def summary(results: Results) -> list[str]:
         title(results),
         *(columns([HEADINGS, *rows]) if rows else []),
         *_not_made(results),
+        *_declined(results),
         *strategies(results),
         *_unchecked_lines(results),
         *caveats(results),
@@ -182,6 +183,13 @@ def _not_made(results: Results) -> list[str]:
     """Return a line for the source that is not fit and for every format that could not be made, with the reason."""
     made = [o for o in results.outcomes if o.step in ("source", "export", "convert") and o.status in NOT_MADE]
     return [f"{WORDS[o.status]}: {f'{o.step} {o.key}'.strip()}: {o.message}" for o in made]
+
+
+def _declined(results: Results) -> list[str]:
+    """Return a line for every runner that could not, or was expected to fail: no test that failed says why."""
+    found = [o for o in results.outcomes if o.status is Status.XFAILED and o.step in ("correctness", "profile")]
+    lines = [f"{WORDS[o.status]}: {o.step} {o.key} {o.runner}: {o.message}" for o in found]
+    return list(dict.fromkeys(lines))  # a profile item for each batch size
 
 
 def _earlier(outcomes: Sequence[Outcome]) -> list[str]:
