@@ -129,7 +129,7 @@ def test_a_model_that_never_settles_is_recorded_as_unstable() -> None:
     assert result.stability == "unstable"
     assert result.window_means == (20.0, 10.0, 20.0)
     assert restless.calls == 10 + 10 * 25
-    assert caveat(result) == "unstable: last windows 20, 10, 20 ms"
+    assert caveat(result) == "unstable: the means of the last windows are 20, 10, 20 ms"
 
 
 @pytest.mark.parametrize(("last", "stability"), [(11.0, "unstable"), (10.999, "stable")])

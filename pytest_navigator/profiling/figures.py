@@ -24,8 +24,9 @@ MEDIAN = 1.25
 
 def caveat(result: ProfileResult) -> str:
     """Return what a reader of the figures must know, one line; "" when there is nothing."""
+    means = ", ".join(f"{mean:.3g}" for mean in result.window_means)
     notes = {
-        "unstable": f"unstable: last windows {', '.join(f'{mean:.3g}' for mean in result.window_means)} ms",
+        "unstable": f"unstable: the means of the last windows are {means} ms",
         "short": f"short: the time limit left room for {_inferences(result.request_count)}",
     }
     lines = [notes[result.stability]] if result.stability in notes else []

@@ -91,7 +91,7 @@ def test_the_log_has_the_caveat_beside_both_figures() -> None:
 
     lines = [line.strip() for line in navlog.render(results(steps)).splitlines() if line.startswith("  ")]
 
-    note = "* (unstable: last windows 1, 1.5, 0.9 ms)"
+    note = "* (unstable: the means of the last windows are 1, 1.5, 0.9 ms)"
     assert lines[:2] == [f"Latency: 1.0000 [ms] {note}", f"Throughput: 1000.0000 [infer/sec] {note}"]
 
 

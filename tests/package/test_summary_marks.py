@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Outcome
 
 CAVEATS: dict[str, dict[str, Any]] = {
-    "unstable: last windows 20, 10, 20 ms": {"stability": "unstable", "window_means": [20, 10, 20]},
+    "unstable: the means of the last windows are 20, 10, 20 ms": {
+        "stability": "unstable",
+        "window_means": [20, 10, 20],
+    },
     "short: the time limit left room for 5 inferences": {"stability": "short", "request_count": 5},
     "measured while others used 40 % of the processors": {"contention": 0.4},
 }
