@@ -57,13 +57,17 @@ def scrubber() -> Callable[[str], str]:
 
     def scrub(text: str) -> str:
         for value in values:
-            text = value.sub(secrets.OPAQUE, text)
+            text = value.sub(_opaque, text)
         text = home.sub("~", text) if home else text
         for pattern, replacement in PATTERNS:
             text = pattern.sub(replacement, text)
         return user.sub("user", secrets.hidden(text)) if user else secrets.hidden(text)
 
     return scrub
+
+
+def _opaque(found: re.Match[str]) -> str:
+    return secrets.OPAQUE if found[0] else ""  # a place between two letters is nothing that can be taken out
 
 
 def scrubbed(value: JSON, scrub: Callable[[str], str]) -> JSON:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.devices.kinds import KINDS
+from pytest_navigator.errors import PackageError
 from pytest_navigator.package import compatible
+from pytest_navigator.package import schema
 from pytest_navigator.package.config_yaml import usable
 from pytest_navigator.package.details import details
 from pytest_navigator.package.names import SOURCE_COMMANDS
 from pytest_navigator.package.names import command
+from pytest_navigator.package.privacy import REDACT
 from pytest_navigator.package.privacy import scrubbed
 from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.results import combined
@@ -94,9 +97,20 @@ def build(
         },
     }
     public: dict[str, JSON] = scrubbed(status, scrubber())
+    _check(status, public)
     # Names of files are looked up in the archive: they stay as they are.
     public["pytest_navigator"] |= {"left_out": dict(left_out or {}), "files": dict(files or {})}
     return public
+
+
+def _check(status: dict[str, JSON], public: dict[str, JSON]) -> None:
+    """Raise PackageError if what was taken out is what a package is read by: the name of a format, of a step, a key."""
+    problem = "" if public == status else schema.problem(public)
+    if problem and not schema.problem(status):
+        raise PackageError(
+            f"no package can be written: --nav-redact, {REDACT} or a secret of the environment takes out a word that "
+            f"packages are read by ({problem}); let the pattern find less, or give the variable another name"
+        )
 
 
 def _head(uuid: str, environment: Mapping[str, JSON]) -> dict[str, JSON]:
