@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from pytest_navigator.frameworks.state import Undo
 
+ROUTINES = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools._lru_cache_wrapper)
+"""Functions. Types are compared, and no attribute is asked for: that of a lazy object may load it, or raise."""
+
 
 @contextmanager
 def restored(
@@ -99,9 +102,13 @@ class Surroundings:
 
 def _is_holder(value: Any) -> bool:
     """Whether a value is an object that holds something for the user: one of its classes, or a namespace."""
-    if isinstance(value, CLOSED) or inspect.isroutine(value) or not isinstance(getattr(value, "__dict__", None), dict):
+    kind = type(value)
+    if issubclass(kind, (*CLOSED, *ROUTINES)) or not (issubclass(kind, HOLDERS) or _is_own(kind)):
         return False
-    return isinstance(value, HOLDERS) or _is_own(type(value))
+    try:
+        return isinstance(vars(value), dict)
+    except Exception:  # without attributes, or one that stands for another, which is not there yet
+        return False
 
 
 def _used(known: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -110,7 +117,7 @@ def _used(known: list[dict[str, Any]]) -> list[dict[str, Any]]:
     pending = list(found.values())
     while pending:
         for value in list(pending.pop().values()):
-            module = value if isinstance(value, types.ModuleType) else sys.modules.get(_home(value))
+            module = value if issubclass(type(value), types.ModuleType) else sys.modules.get(_home(value))
             names = {} if module is None else vars(module)
             if id(names) not in found and _is_the_users(names):
                 found[id(names)] = names
@@ -120,7 +127,7 @@ def _used(known: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _home(value: Any) -> str:
     """Return the name of the module that a function or class is from."""
-    return str(value.__module__) if isinstance(value, type) or inspect.isroutine(value) else ""
+    return str(value.__module__) if issubclass(type(value), (type, *ROUTINES)) else ""
 
 
 def _is_the_users(names: dict[str, Any]) -> bool:
@@ -141,8 +148,8 @@ def _is_own(value: Any) -> bool:
     return str(value.__module__).partition(".")[0] not in FOREIGN | {"builtins"}
 
 
-def _caches(held: Iterable[object]) -> Iterator[Any]:
+def _caches(held: Iterable[Any]) -> Iterator[Any]:
     for value in held:
-        inner = getattr(value, "__func__", value)
-        if isinstance(inner, functools._lru_cache_wrapper):
+        inner = value.__func__ if issubclass(type(value), (staticmethod, classmethod)) else value
+        if issubclass(type(inner), functools._lru_cache_wrapper):
             yield inner

@@ -250,6 +250,21 @@ def test_arrays_that_a_helper_module_and_its_objects_keep_are_taken_away_too(hel
     assert helper.KEPT == {"name": "mine", "other": "no array"}
 
 
+class Lazy:
+    """What stands for something that cannot be had yet."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise RuntimeError(f"not configured: {name}")
+
+
+def test_what_stands_for_something_else_is_not_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "SETTINGS", Lazy())
+    model = Model()
+    with preserved(model):
+        model.number = 2
+    assert model.number == 1
+
+
 def test_weights_are_not_copied() -> None:
     """What is as large as this is no counter: a copy would double the memory that a profile measures."""
     large = np.zeros(LARGEST + 1, "uint8")
