@@ -111,6 +111,10 @@ def flatten_call(
     kwargs = [
         [key, flattener.node(value, Place(f"kwargs[{quoted(key)}]", path=(key,)))] for key, value in call.kwargs.items()
     ]
+    if not (call.args or call.kwargs):
+        raise SourceError(
+            "there is no array in the sample: it is empty, and a model without inputs has nothing to check it on"
+        )
     if not flattener.leaves:
         raise SourceError(f"there is no array in the sample: {_shortened(call)}")
     return {"args": args, "kwargs": kwargs}, flattener.named("input", configured_names)

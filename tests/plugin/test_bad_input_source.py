@@ -57,6 +57,7 @@ LOADERS = {
         "[torch.randn(3, 5), torch.tensor([[0, 1, 2, 3, float('nan')]])]",
         "sample 1: input 'input' is nan at [0, 4]",
     ),
+    "no inputs": ("[(), ()]", "sample 0: there is no array in the sample: it is empty, and a model without inputs*"),
     "text": ("['a sentence']", "sample 0: there is no array in the sample: Call('a sentence')"),
 }
 
