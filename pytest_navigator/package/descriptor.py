@@ -77,7 +77,7 @@ class Package:
     def get_formats_performance(self) -> dict[str, float]:
         """Return folder name of a format -> median latency in ms of its fastest runner, at the smallest batch size.
 
-        Formats without figures are not in it.
+        Formats without figures are not in it; it is empty where nothing was measured (`--nav-no-profile`).
         """
         return verdict.latencies(self.results)
 

@@ -8,6 +8,8 @@ import pytest
 from blackbox import calls
 from blackbox import outcomes
 from blackbox import words
+from documents import ROOT
+from documents import blocks
 
 if TYPE_CHECKING:
     from blackbox import Fake
@@ -48,6 +50,21 @@ def test_a_budget_holds_or_fails_the_run(dense: Fake, nav: Nav, limit: str, word
     result = nav("-v", formats="", profile=True)
     assert {name: words(result)[name] for name in TESTS} == dict.fromkeys(TESTS, word) | {"test_size": "PASSED"}
     assert (result.ret == 0) == (word == "PASSED")
+
+
+@pytest.mark.parametrize("profile", [True, False])
+def test_the_budgets_of_the_document_hold_and_skip_where_nothing_was_measured(
+    dense: Fake, nav: Nav, profile: bool
+) -> None:
+    (recipe,) = blocks((ROOT / "docs" / "verify.md").read_text(encoding="utf-8").partition("## Budgets")[2], "python")
+    text = recipe.text.replace('"onnx"', '"fake"').replace('"cpu"', '"FakeCPU"').replace("< 5.0", "< 1e9")
+    dense(profile_seconds="0.05").makepyfile(test_budget=text)
+
+    found = nav("-v", "-rs", formats="", profile=profile)
+
+    assert words(found)["test_the_model_is_fast_enough"] == ("PASSED" if profile else "SKIPPED")
+    assert words(found)["test_the_file_is_small_enough"] == "PASSED"
+    assert profile or "nothing was measured: the run has --nav-no-profile" in str(found.stdout)
 
 
 def test_it_is_of_each_model_in_any_order_and_in_any_distribution(dense: Fake, nav: Nav) -> None:
