@@ -64,6 +64,16 @@ def samples(inputs: Sequence[TensorSpec], config: FileConfig, seed: int) -> list
     return [{name: draw(generator, getattr(shapes, kind)[name]) for name, draw in draws.items()} for kind in KINDS]
 
 
+def untried(inputs: Sequence[TensorSpec], config: FileConfig) -> list[str]:
+    """Return a note of the inputs of whole numbers that have no range: a table of 30000 words is read at two places."""
+    ranged = {*config.value_ranges}
+    names = [spec.name for spec in inputs if "int" in dtype_of(spec.dtype).name and not ranged & {spec.name, NAMELESS}]
+    if not names:
+        return []
+    who = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return [f"{who}: only 0 and 1 were tried: write what the model takes into value_ranges of --nav-config"]
+
+
 def _check_names(inputs: Sequence[TensorSpec], config: FileConfig) -> None:
     names = [spec.name for spec in inputs]
     for key, settings in (("value_ranges", config.value_ranges), ("dtypes", config.dtypes)):

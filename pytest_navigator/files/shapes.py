@@ -211,7 +211,7 @@ class _Axes:
             [
                 f"{axes} can have any size, and {self.config.where}max_shapes does not say which one to try: write it "
                 f"into --nav-config, with sizes that the model takes in place of {GUESS} (smaller ones into "
-                "min_shapes), or give the run a nav_dataloader:",
+                "min_shapes), or give the run a nav_dataloader",
                 "max_shapes:",
                 *(f"  {_key(name)}: {shape}" for name, shape in shapes.items()),
             ]

@@ -198,7 +198,11 @@ def _failure_of(context: Context, error: Exception) -> Outcome:
 
 
 def _advised(context: Context, message: str) -> str:
-    """Say where advice is to be followed: `--nav-config` takes the place of a nav_config."""
+    """Say where advice is to be followed: `--nav-config` takes the place of a nav_config.
+
+    A message stands in lines of its own too (summary, skips), where nothing follows on its colon.
+    """
+    message = message.rstrip().removesuffix(":")
     if not context.run.file_config.path or "NavConfig(" not in message:
         return message
     return f"{message} (in a nav_config, which is read where there is no --nav-config)"

@@ -148,6 +148,7 @@ def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tu
     if not own.inputs:
         raise SourceError("the model has no inputs: there is nothing to check it on")
     from pytest_navigator.files.random_data import samples
+    from pytest_navigator.files.random_data import untried
     from pytest_navigator.files.shapes import plan
 
     config = context.suite.settings.config
@@ -155,7 +156,8 @@ def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tu
     unbatched = tuple(theirs.get(name, name) for name in config.unbatched)
     said = replace(context.run.file_config, batch_dim=config.batch_dim, unbatched=unbatched)
     try:
-        return samples(own.inputs, said, context.suite.settings.seed), plan(own.inputs, said).notes
+        notes = (*plan(own.inputs, said).notes, *untried(own.inputs, said))
+        return samples(own.inputs, said, context.suite.settings.seed), notes
     except ConfigError as error:
         raise SourceError(str(error)) from None
 

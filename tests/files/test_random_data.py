@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.files.config import FileConfig
 from pytest_navigator.files.random_data import samples
+from pytest_navigator.files.random_data import untried
 from pytest_navigator.files.shapes import plan
 from pytest_navigator.files.signature_text import specs
 from pytest_navigator.records import TensorSpec
@@ -217,6 +218,14 @@ def test_the_default_batch_is_limited_by_its_bytes_and_says_so() -> None:
     assert "max_batch_size" in found.notes[0]
     assert asked.max == {"image": (128, 3, 224, 224)}
     assert asked.notes == ()
+
+
+def test_whole_numbers_without_a_range_are_told_once() -> None:
+    inputs = specs("a:4:int64 b:4:int32 c:4:uint8 d:4:int4 mask:4:bool x:4:float32", "here")
+
+    assert [note.partition(":")[0] for note in untried(inputs, FileConfig())] == ["a, b, c and 1 more"]
+    assert [note.partition(":")[0] for note in untried(inputs, config(value_ranges={"a": (0, 9)}))] == ["b, c, d"]
+    assert untried(inputs, config(value_ranges={"": (0, 9)})) == untried(IMAGE, FileConfig()) == []
 
 
 def test_shapes_that_no_memory_holds_are_refused() -> None:

@@ -136,6 +136,9 @@ def test_what_the_random_data_lacks_is_named(
 
     assert words(result)["test_source"] == "FAILED"
     result.stdout.fnmatch_lines([message])
+    told = [line for line in result.outlines if line.startswith("FAILED: source: ") or "SKIPPED [" in line]
+    assert told
+    assert not [line for line in told if line.endswith(":")]
 
 
 def test_sizes_that_are_one_in_the_model_are_said_once(pytester: pytest.Pytester, configured: Configured) -> None:
@@ -154,9 +157,14 @@ def test_sizes_that_are_one_in_the_model_are_said_once(pytester: pytest.Pytester
 def test_a_package_says_what_the_random_data_does_not_try(pytester: pytest.Pytester, configured: Configured) -> None:
     product(pytester.path / "product.onnx")
 
-    configured("max_shapes: {ids: [4, 9]}", "--nav-package=out.nav", model="product.onnx")
+    result = configured("max_shapes: {ids: [4, 9]}", "--nav-package=out.nav", model="product.onnx")
 
-    said = "axis 1 of input 'ids' is tried with the size 9 only: write a smaller one into min_shapes"
+    said = (
+        "source: axis 1 of input 'ids' is tried with the size 9 only: write a smaller one into min_shapes; "
+        "ids: only 0 and 1 were tried: write what the model takes into value_ranges of --nav-config"
+    )
+    result.stdout.fnmatch_lines([f"note: {said}"])
+    said = said.removeprefix("source: ").partition(";")[0]
     assert said in member(pytester.path / "out.nav", "status.yaml").replace("\n", " ").replace("''", "'")
 
 
