@@ -150,7 +150,7 @@ class PackageRunner:
             return self._inferred(ways.arrays.run, feed, check_inputs)
         if check_inputs:
             check_feed(feed_dict, self.signature)
-            check_arrays(feed_dict, self.signature)
+            check_arrays(feed_dict, self.signature, self._framework.name)
             feed_dict = native(feed_dict)
         return self._inferred(self._runner.infer, feed_dict, check_inputs)
 

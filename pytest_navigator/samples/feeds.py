@@ -10,6 +10,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import InputError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import unknown_text
+from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.samples.differences import paired
 from pytest_navigator.samples.structure import Call
 from pytest_navigator.samples.structure import call_of
@@ -45,14 +46,24 @@ def feed_of(call: Call, signature: Signature, framework: Framework) -> dict[str,
     """
     names = [i.name for i in signature.inputs]
     call = _in_order(call, names, {key for key, _ in signature.input_tree.get("kwargs", ())})
+    if not (call.args or call.kwargs):
+        raise InputError(_other_count(call, (), names))
     try:
         tree, found = flatten_call(call_of(call, framework.name), (), None, framework)
     except (SourceError, ConfigError) as error:  # of a value that is no array, nor a structure of such
         raise InputError(str(error)) from None
     if len(found) != len(names):
-        raise InputError(f"the call has {_arrays(len(found))}, the model takes {len(names)}: {', '.join(names)}")
+        raise InputError(_other_count(call, found, names))
     places = _places(tree, found, signature)
     return {name: found[places[name]] for name in names}
+
+
+def _other_count(call: Call, found: Collection[str], names: Sequence[str]) -> str:
+    """Return how many arrays a call has, and which are missing, where each argument is one of them."""
+    said = f"the call has {_arrays(len(found))}, the model takes {len(names)}: {', '.join(names)}"
+    if len(found) > len(names) or len(found) != len(call.args) + len(call.kwargs) or not set(call.kwargs) <= set(names):
+        return said
+    return f"{said}; missing: {', '.join(name for name in names[len(call.args) :] if name not in call.kwargs)}"
 
 
 def _places(tree: Tree, found: Collection[str], signature: Signature) -> dict[str, str]:
@@ -89,8 +100,16 @@ def check_feed(feed: Mapping[str, object], signature: Signature) -> None:
         raise InputError(f"input {absent[0]!r} is missing (the model's inputs: {', '.join(names)})")
 
 
-def check_arrays(feed: Mapping[str, object], signature: Signature) -> None:
-    """Raise InputError for what is no numpy array, or one of another type or number of axes than the model's input."""
+CASTS = {"torch": ", or a tensor with .to(torch.{0})", "tensorflow": ", or a tensor with tf.cast(x, tf.{0})"}
+"""How a framework converts what is no array of numpy's."""
+
+
+def check_arrays(feed: Mapping[str, object], signature: Signature, framework: str = "") -> None:
+    """Raise InputError for what is no numpy array, or one of another type or number of axes than the model's input.
+
+    Args:
+        framework: of the tensors that the model's own call takes.
+    """
     import numpy as np
 
     from pytest_navigator.samples.npz import dtype_name
@@ -100,7 +119,9 @@ def check_arrays(feed: Mapping[str, object], signature: Signature) -> None:
         if not isinstance(array, np.ndarray):
             raise InputError(f"input {spec.name!r} is a {type(array).__name__}: infer takes numpy arrays by name")
         if (found := dtype_name(array.dtype)) != spec.dtype:
-            raise InputError(f"input {spec.name!r} is {found}, the model takes {spec.dtype}: convert it with astype")
+            cast = "" if spec.dtype in TEXT_TYPES.values() else CASTS.get(framework, "").format(spec.dtype)
+            said = f"input {spec.name!r} is {found}, the model takes {spec.dtype}"
+            raise InputError(f"{said}: convert it with astype{cast}")
         if array.ndim != len(spec.shape):
             raise InputError(_of_shape(spec, array.shape))
 

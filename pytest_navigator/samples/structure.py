@@ -116,7 +116,7 @@ def flatten_call(
             "there is no array in the sample: it is empty, and a model without inputs has nothing to check it on"
         )
     if not flattener.leaves:
-        raise SourceError(f"there is no array in the sample: {_shortened(call)}")
+        raise SourceError(f"there is no array in {_shortened(call)}: numbers, lists of them and texts are none")
     return {"args": args, "kwargs": kwargs}, flattener.named("input", configured_names)
 
 

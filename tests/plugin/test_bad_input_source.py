@@ -58,7 +58,7 @@ LOADERS = {
         "sample 1: input 'input' is nan at [0, 4]",
     ),
     "no inputs": ("[(), ()]", "sample 0: there is no array in the sample: it is empty, and a model without inputs*"),
-    "text": ("['a sentence']", "sample 0: there is no array in the sample: Call('a sentence')"),
+    "text": ("['a sentence']", "sample 0: there is no array in Call('a sentence')*"),
 }
 
 MODELS = {
