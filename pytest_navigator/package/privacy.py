@@ -11,6 +11,7 @@ from urllib.parse import urlunsplit
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.package import secrets
+from pytest_navigator.package.own_words import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ REDACT = "NAV_REDACT"
 
 USERS = ("USER", "LOGNAME", "USERNAME", "SUDO_USER")
 SHORTEST_USER = 3
-NOBODY = frozenset(("root", "user", "admin", "runner", "ubuntu", "jenkins", "nobody", "test", "model", "torch", "onnx"))
+NOBODY = frozenset(("root", "user", "admin", "runner", "ubuntu", "jenkins", "nobody", "test", "model"))
 """Names of accounts that are nobody's."""
 
 PATTERNS = (
@@ -103,8 +104,12 @@ def _compiled(pattern: str, where: str) -> re.Pattern[str]:
 def _user_pattern() -> re.Pattern[str] | None:
     """Match the name of this user where it is a word of its own."""
     names = {os.environ.get(name, "") for name in USERS}
-    found = sorted(re.escape(n) for n in names if len(n) >= SHORTEST_USER and n.lower() not in NOBODY)
+    found = sorted(re.escape(n) for n in names if len(n) >= SHORTEST_USER and not _is_nobody(n))
     return re.compile(rf"(?<![\w-])(?:{'|'.join(found)})(?![\w-])") if found else None
+
+
+def _is_nobody(name: str) -> bool:
+    return name.lower() in NOBODY or is_own(name)
 
 
 def _home_pattern() -> re.Pattern[str] | None:

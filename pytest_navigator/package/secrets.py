@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_navigator.package.own_words import is_own
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -81,7 +83,7 @@ def secrets(variables: Mapping[str, str]) -> set[str]:
     chance = {value for name, value in variables.items() if not NO_CHANCE.search(name) and _random(value)}
     lines = {line.strip() for value in named for line in value.splitlines() if "\n" in value and len(line) >= 2 * SURE}
     found = {value.strip() for value in named | chance} | lines
-    return {value for value in found if len(value) >= SHORTEST and value.lower() not in WORDS}
+    return {v for v in found if len(v) >= SHORTEST and v.lower() not in WORDS and not is_own(v)}
 
 
 def pattern(values: set[str]) -> re.Pattern[str] | None:
