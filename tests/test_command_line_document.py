@@ -11,6 +11,7 @@ import pytest
 from documents import ROOT
 from documents import Block
 from documents import blocks
+from documents import copy_of
 from documents import not_seen
 from documents import run
 
@@ -39,10 +40,11 @@ def marked(name: str) -> Block:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which the page's two runs have been."""
-    folder = tmp_path_factory.mktemp("page") / "linear"
-    folder.mkdir()
-    shutil.copy(ROOT / "example_projects" / "torch_linear" / "conftest.py", folder)
+    """The example's folder in a checkout, in which the page's two runs have been."""
+    checkout = tmp_path_factory.mktemp("page")
+    for name in ("pyproject.toml", "conftest.py"):
+        shutil.copy(ROOT / name, checkout)
+    folder = copy_of(ROOT / "example_projects" / "torch_linear", checkout / "example_projects" / "torch_linear")
     for command in commands(marked("matrix")):
         ran = run(command, folder)
         assert ran.returncode == 0, ran.stdout
