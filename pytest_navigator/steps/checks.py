@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from statistics import median
@@ -24,6 +25,7 @@ from pytest_navigator.samples.signatures import resized
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Iterator
     from collections.abc import Mapping
     from collections.abc import Sequence
     from pathlib import Path
@@ -103,6 +105,18 @@ def profile(
     feed = load_npz(folder / sample, runner.signature.inputs)
     if batch_size is not None:
         feed = resized(feed, runner.signature.inputs, runner.signature.batch_dim, batch_size)
+    with _calling():
+        return _timed(runner, feed, batch_size, windows, seconds, memory)
+
+
+def _timed(
+    runner: Runner,
+    feed: Mapping[str, np.ndarray],
+    batch_size: int | None,
+    windows: Windows,
+    seconds: float,
+    memory: PeakMemory,
+) -> ProfileResult:
     if runner.device != "cuda":
         return measure(runner.bind(feed), windows, batch_size=batch_size, seconds=seconds)
 
@@ -130,13 +144,19 @@ def copy_latency(copies: Callable[[], object] | None) -> float | None:
 
 def _infer(runner: Runner, case: Case, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Run a case; what the runtime raises says on which sample."""
-    try:
+    with _calling(where((case.sample, case.kind, ()))):
         return runner.infer(feed)
+
+
+@contextmanager
+def _calling(place: str = "") -> Iterator[None]:
+    """Say of what a runtime raises where it was, and what to do about a size of 0."""
+    try:
+        yield
     except NavigatorError:
         raise
     except Exception as error:
-        hint = empty_axis_hint(str(error))
-        text = f"{one_line(error)}{where((case.sample, case.kind, ()))}{hint}"
+        text = f"{one_line(error)}{place}{empty_axis_hint(str(error))}"
         raise StepFailed(text, users_traceback(error), type(error).__name__) from error
 
 

@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from pytest_navigator.configuration.profile_config import OptimizationProfile
+from pytest_navigator.devices.memory import PeakMemory
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.stablehlo import StableHLOConfig
 from pytest_navigator.formats.stablehlo import StableHLOFormat
 from pytest_navigator.runners.empty_axes import empty_axis_hint
 from pytest_navigator.runners.stablehlo import StableHLOCPU
+from pytest_navigator.samples.npz import save_npz
+from pytest_navigator.steps.checks import profile
 
 pytest.importorskip("jax")
 pytest.importorskip("flax")
@@ -46,6 +50,10 @@ def test_an_empty_axis_that_jax_refuses_is_told_with_what_to_do(tmp_path: Path) 
     hint = empty_axis_hint(str(caught.value))
     assert "sizes from 1 on in a dynamic axis, which batch is, and this sample is empty there" in hint
     assert empty_axis_hint("ValueError: another one") == ""
+    (spec,) = subject.signature.inputs
+    save_npz(tmp_path / "sample.npz", {spec.name: np.asarray(subject.sample(0))})
+    with exported(subject, tmp_path) as runner, pytest.raises(StepFailed, match="and this sample is empty there"):
+        profile(runner, tmp_path, "sample.npz", None, OptimizationProfile().windows(), 0.1, PeakMemory())
 
 
 def test_a_file_is_for_both_platforms_and_holds_no_path_of_this_machine(tmp_path: Path) -> None:
