@@ -137,7 +137,7 @@ def test_what_does_not_fit_is_converted_as_before(array: np.ndarray) -> None:
         ((A[0], B), r"input 'a' has the shape \(3,\)"),
         ((A,), "the call has 1 array, the model takes 2"),
         ((A, B, B), "the call has 3 arrays"),
-        ((), "no array"),
+        ((), "the call has 0 arrays, the model takes 2: a, b; missing: a, b"),
     ],
 )
 def test_what_is_wrong_is_told_as_before(args: tuple[Any, ...], message: str) -> None:
