@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 FIXTURE = type(pytest.fixture(lambda: None))
 
 
-@cache
 def fixture_called(holder: object, name: str) -> Any:
     """Return the fixture that a module or class defines as `name`, by its own name or the decorator's; else None.
 

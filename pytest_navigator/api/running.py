@@ -160,6 +160,11 @@ class _Caller:
         """Go back there: pytest has just returned to where it started."""
         os.chdir(self.folder)
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """Let go of the caller's model: modules that pytest has loaded keep its configuration, and that its plugins."""
+        del self.subject
+
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         if file_path.resolve() != self.suite.resolve():
             return None

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pytest_navigator._compat import FIXTURE
 from pytest_navigator._compat import ConftestModule
 from pytest_navigator._compat import PlantedClass
 from pytest_navigator._compat import fixture_called
@@ -244,7 +245,7 @@ def planted_in_conftest(module: pytest.Module) -> list[pytest.Item | pytest.Coll
 
 def planted(collector: pytest.Module | pytest.Class, name: str, obj: object) -> SuiteNode | None:
     """Return the suite for a module's or class's own `nav_model`; tell pytest of `verify_` functions that are ours."""
-    if obj is not None and obj is fixture_called(collector.obj, MODEL):
+    if isinstance(obj, FIXTURE) and obj is fixture_called(collector.obj, MODEL):
         return SuiteNode.from_parent(collector, name=MODEL) if _is_tested(collector) else None
     if name.startswith(VERIFY) and place_of(collector) is not None:
         if _is_ours(name, obj, collector):
