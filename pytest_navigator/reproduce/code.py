@@ -50,11 +50,15 @@ def literal(value: object, name: str = "") -> str:
     return f"{name} = {text}" if name else text
 
 
-def own_names(signature: Signature) -> str:
-    """Return what gives arrays a model file's own names, in the same order; "" if it has no others."""
+def own_names(signature: Signature, names: str) -> str:
+    """Return what gives arrays an artifact's own names, in the same order; "" if it has no others.
+
+    Args:
+        names: the expression that tells them; a file that was converted may have others than the model's.
+    """
     own = [theirs for theirs, _ in signature.input_tree.get("kwargs", ())]
     renamed = has_own_names(signature) and own != [spec.name for spec in signature.inputs]
-    return f"feed = dict(zip({literal(own)}, feed.values()))" if renamed else ""
+    return f"feed = dict(zip({names}, feed.values()))" if renamed else ""
 
 
 def keywords(options: Mapping[str, object]) -> str:

@@ -60,6 +60,7 @@ for output in model.get_outputs():
     x.bind_output(output.name, {device!r})"""
 
 NAMES = "[output.name for output in model.get_outputs()]"
+INPUTS_HERE = "[value.name for value in model.get_inputs()]"
 
 AS_TEXT = "(value.astype(str) if value.dtype == object else value for value in y)"
 """Outputs of `run`, which gives text as Python objects."""
@@ -146,7 +147,11 @@ def runner_code(
         text = any(spec.dtype in TEXT_TYPES.values() for spec in signature.outputs)
         outputs = f"dict(zip({_outputs(signature)}, {AS_TEXT if text else 'y'}))"
         return RunnerCode(
-            load, own_names(signature), "y = model.run(None, feed)", outputs, imports=("import onnxruntime",)
+            load,
+            own_names(signature, INPUTS_HERE),
+            "y = model.run(None, feed)",
+            outputs,
+            imports=("import onnxruntime",),
         )
     return _bound(load, device, signature)
 
@@ -159,7 +164,7 @@ def _bound(load: str, device: str, signature: Signature) -> RunnerCode:
     """Return the code for values that are on a device, or of types that `run` cannot take."""
     return RunnerCode(
         load=load,
-        prepare="\n".join(filter(None, [own_names(signature), BINDING.format(device=device)])),
+        prepare="\n".join(filter(None, [own_names(signature, INPUTS_HERE), BINDING.format(device=device)])),
         call="model.run_with_iobinding(x)\nx.synchronize_outputs()",
         outputs=f"dict(zip({_outputs(signature)}, map(array_of, x.get_outputs())))",
         imports=("import sys", "from typing import Any", "import onnxruntime"),

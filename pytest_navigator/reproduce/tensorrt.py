@@ -64,7 +64,7 @@ def runner_code(subject: Subject, backend: str) -> RunnerCode:
     load = LOAD.format(environment=environment)
     views = "zip(OUTPUTS, y.values())" if has_own_names(subject.signature) else "y.items()"
     outputs = f"{{name: np.array(view.numpy()) for name, view in {views}}}"
-    prepare = "\n".join(filter(None, (own_names(subject.signature), PREPARE)))
+    prepare = "\n".join(filter(None, (own_names(subject.signature, "model.get_input_metadata()"), PREPARE)))
     return RunnerCode(load, prepare, CALL, outputs, imports=("import os",))
 
 

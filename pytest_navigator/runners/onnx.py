@@ -24,7 +24,7 @@ from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.onnx_errors import cause
 from pytest_navigator.runners.onnx_remedies import remedy
 from pytest_navigator.runners.outputs import given_names
-from pytest_navigator.runners.outputs import named_by_file
+from pytest_navigator.runners.outputs import outputs_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,8 @@ class OnnxRunner(Runner):
         self._inputs = {node.name: _numpy_name(node.type) for node in self.session.get_inputs()}
         self._names = given_names(self.signature, list(self._inputs))
         outputs = {node.name: _numpy_name(node.type) for node in self.session.get_outputs()}
-        self._outputs, self._results = self._outputs_here()
+        own = [node.name for node in self.session.get_outputs()]
+        self._outputs, self._results = outputs_asked(self.signature, own)
         types = {*self._inputs.values(), *outputs.values()}
         self._plain = not any(FOREIGN.fullmatch(kind) for kind in types)
         self._has_text = "str" in outputs.values()
@@ -188,11 +189,6 @@ class OnnxRunner(Runner):
         options = self._options()
         options.log_severity_level = FATAL
         return onnxruntime.InferenceSession(content, options, providers=[self.provider])
-
-    def _outputs_here(self) -> tuple[list[str], list[str]]:
-        """Return the names of the file's outputs, in the signature's order if they have its names, and what is what."""
-        found = named_by_file(self.signature, {node.name: node.name for node in self.session.get_outputs()})
-        return list(found.values()), list(found)
 
     def _binding(self, feed: Mapping[str, np.ndarray], device: str) -> Any:
         binding = self.session.io_binding()

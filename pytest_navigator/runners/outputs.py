@@ -74,12 +74,12 @@ def given_names(signature: Signature, own: Sequence[str]) -> dict[str, str]:
     return dict(zip(own, given if has_own_names(signature) and len(given) == len(own) else own, strict=True))
 
 
-def named_by_file(signature: Signature, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an artifact's outputs by the signature's names, in its order."""
+def outputs_asked(signature: Signature, own: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return which of an artifact's outputs to ask for, and what each is called; it may have one name twice."""
     names = [output.name for output in signature.outputs]
-    if has_own_names(signature) or set(names) != set(found):
-        return in_order(signature, list(found.values()))
-    return {name: found[name] for name in names}
+    if has_own_names(signature) or set(names) != set(own):
+        return list(own), list(in_order(signature, own))
+    return names, names
 
 
 def numbered(values: Sequence[object]) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pytest_navigator.reproduce import tensorrt as text
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import given_names
-from pytest_navigator.runners.outputs import named_by_file
+from pytest_navigator.runners.outputs import outputs_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,9 @@ class EngineRunner(Runner):
             StepFailed: an array is missing, or has a type or shape that the engine does not take.
         """
         self._bound(feed)()
-        return named_by_file(self.signature, self.execution.results())
+        found = self.execution.results()
+        asked, names = outputs_asked(self.signature, list(found))
+        return {name: found[own] for own, name in zip(asked, names, strict=True)}
 
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return the inference on inputs that are on the GPU, until the GPU is done."""

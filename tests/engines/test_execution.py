@@ -80,7 +80,7 @@ def test_an_engine_of_a_file_whose_names_are_others_goes_by_their_order(machine,
 def test_the_script_of_such_an_engine_goes_by_their_order_too():
     subject = SimpleNamespace(signature=RENAMED)
     code = TensorRT.script(subject)
-    assert code.prepare.startswith("feed = dict(zip(['x'], feed.values()))\n")
+    assert code.prepare.startswith("feed = dict(zip(model.get_input_metadata(), feed.values()))\n")
     assert "zip(OUTPUTS, y.values())" in code.outputs
     plain = TensorRT.script(SimpleNamespace(signature=SIGNATURE))
     assert "feed = " not in plain.prepare
