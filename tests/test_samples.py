@@ -288,7 +288,7 @@ def test_a_callable_that_raises_is_an_error():
         (ones(2, 3, 4), r"sample 2: input 'x' has shape \(2, 3, 4\), sample 0 has \(2, 3\): not as many axes"),
         (np.ones((2, 3)), "sample 2: input 'x' is float64, sample 0 has float32"),
         (np.array([[0, 1], [np.nan, 1]], "float32"), r"sample 2: input 'x' is nan at \[1, 0\]"),
-        ("text", r"sample 2: there is no array in the sample"),
+        ("text", r"sample 2: there is no array in Call\('text'\): numbers"),
         ({"x": {1}}, r'sample 2: kwargs\["x"\] is a set'),
     ],
 )

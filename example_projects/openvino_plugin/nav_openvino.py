@@ -7,7 +7,6 @@ from pytest_navigator import FormatConfig
 from pytest_navigator import Runner
 from pytest_navigator import Variant
 from pytest_navigator.formats.base import Format
-from pytest_navigator.runners.outputs import given_names
 from pytest_navigator.runners.outputs import in_order
 
 
@@ -33,20 +32,16 @@ class OpenVINO(Runner):
         settings = {"INFERENCE_PRECISION_HINT": "f32"}
         self.model = openvino.Core().compile_model(self.artifact / "model.xml", "CPU", settings)
         self.request = self.model.create_infer_request()
-        self.names = given_names(self.signature, [port.any_name for port in self.model.inputs])
 
     def deactivate(self):
         del self.model, self.request
 
     def infer(self, feed):
-        outputs = self.request.infer(self.named(feed))
-        return in_order(self.signature, [outputs[port] for port in self.model.outputs])
+        return in_order(self.signature, [array.copy() for array in self.bind(feed)().values()])
 
     def bind(self, feed):
-        return partial(self.request.infer, self.named(feed), share_inputs=True, share_outputs=True)
-
-    def named(self, feed):
-        return {own: feed[name] for own, name in self.names.items()}
+        arrays = [feed[spec.name] for spec in self.signature.inputs]
+        return partial(self.request.infer, arrays, share_inputs=True, share_outputs=True)
 
     def settings(self):
         return {"INFERENCE_NUM_THREADS": self.model.get_property("INFERENCE_NUM_THREADS")}
