@@ -1,6 +1,6 @@
 """No test skips itself unseen: CI holds the list of those that may, and what is installed must be importable.
 
-And with `-n`, the tests of a file that share what is expensive share a worker too (`--dist=loadgroup`).
+And with `-n`, the tests of a file that share what is expensive share a worker too.
 """
 
 from __future__ import annotations
@@ -59,13 +59,20 @@ def fault(line: str, allowed: list[str] | None) -> str:
     return ""
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Group the tests that share a fixture, for pytest-xdist."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        if item.path.as_posix().endswith(SHARING):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a worker whole files where their tests share a fixture, else one test after the other.
+
+    The groups of pytest-xdist 3.8 (`--dist=loadgroup`) are part of the node id, where pytest 9.2 does not read them.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Sharing(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file.endswith(SHARING) else nodeid
+
+    return Sharing(config, log)
 
 
 def _note(report: pytest.CollectReport | pytest.TestReport) -> None:

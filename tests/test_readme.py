@@ -49,7 +49,7 @@ def test_the_second_command_runs_the_tests_and_is_what_ci_runs() -> None:
     )
 
     assert found.stdout == marked("tests")
-    command = r"\.venv/bin/python -m pytest -n 2 --dist=loadgroup --durations=25"
+    command = r"\.venv/bin/python -m pytest -n 2 --durations=25"
     assert re.fullmatch(INSTALL.pattern + command, marked("tests"))
 
 
