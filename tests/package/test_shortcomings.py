@@ -213,6 +213,15 @@ def test_of_several_formats_of_one_setting_each_key_and_reason_is_told_once():
     ]
 
 
+def test_a_format_that_a_setting_has_as_an_object_is_called_by_its_name():
+    found = of(
+        SOURCE, replace(ONNX, status=Status.SKIPPED), NO_CUDA, chosen={"formats": ([{"opset": 17}], "nav_config")}
+    )
+    named = replace(found, suite=replace(found.suite, named=("onnx",)))
+    (line,) = untried(named)
+    assert line.startswith("nothing that formats = onnx (nav_config) asks for was checked: onnx skipped")
+
+
 def test_every_setting_of_which_nothing_was_checked_has_a_line():
     chosen = {"formats": (["onnx"], "pytest.ini"), "runtimes": (["cuda"], "--nav-runtimes")}
     lines = untried(of(SOURCE, replace(ONNX, status=Status.SKIPPED), NO_CUDA, chosen=chosen))
