@@ -75,7 +75,8 @@ class Model(torch.nn.Module):
 
     def forward(self, x):
         self.calls += 1
-        time.sleep(0.004 * (self.calls // 5 % 2))
+        # Each window of 5 is over half as slow again as the one before: no load of the machine evens that out.
+        time.sleep(min(0.3, 0.0005 * 1.1**self.calls))
         return x * 2
 """
 
