@@ -13,6 +13,7 @@ from dataclasses import field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 from typing import Any
 from typing import TypeVar
 
@@ -21,6 +22,9 @@ from pytest_navigator.samples.described import described
 
 JSON = Any
 T = TypeVar("T")
+
+Measure = Annotated[float, "not negative"]
+"""A latency, a throughput, a duration, a size of memory; whoever reads what others wrote checks that it is one."""
 
 CACHED = "cached"
 """In the data of an outcome that `--nav-cache` answered: when the step ran."""
@@ -287,22 +291,22 @@ class ProfileResult:
     """
 
     batch_size: int | None
-    avg_latency: float
-    std_latency: float
-    p50_latency: float
-    p90_latency: float
-    p95_latency: float
-    p99_latency: float
-    throughput: float
+    avg_latency: Measure
+    std_latency: Measure
+    p50_latency: Measure
+    p90_latency: Measure
+    p95_latency: Measure
+    p99_latency: Measure
+    throughput: Measure
     request_count: int
     sample_id: int = 0
     avg_gpu_clock: float | None = None
     stability: str = "stable"
     windows: int = 0
     contention: float | None = None
-    peak_memory: float | None = None
-    peak_gpu_memory: float | None = None
-    copy_latency: float | None = None
+    peak_memory: Measure | None = None
+    peak_gpu_memory: Measure | None = None
+    copy_latency: Measure | None = None
     latencies: tuple[float, ...] = ()
     window_means: tuple[float, ...] = ()
 
@@ -338,7 +342,7 @@ class Outcome:
     requirement: str = ""
     cause: str = ""
     error: str = ""
-    duration: float = 0.0
+    duration: Measure = 0.0
     started: str = ""
     identity: str = ""
     digest: str = ""

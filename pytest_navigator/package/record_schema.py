@@ -1,4 +1,4 @@
-"""What our own records in status.yaml must be, before anything is asked of them (pure).
+"""What our own records in status.yaml must be beyond their types, before anything is asked of them (pure).
 
 Keys that are not here may be there: what nobody calculates with, and what later versions add.
 """
@@ -11,26 +11,29 @@ from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import NewType
 
+from pytest_navigator.comparison.tolerances import Rule  # noqa: TC001 (cattrs reads the annotation)
 from pytest_navigator.configuration.profile_config import ProfilerConfig
+from pytest_navigator.devices.bound import BuiltWith  # noqa: TC001 (cattrs reads the annotation)
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.package.trees import call_problem
 from pytest_navigator.package.trees import tree_problem
-from pytest_navigator.records import RunnerRecord
+from pytest_navigator.records import OutputReport
+from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
-from pytest_navigator.records import TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
     from collections.abc import Mapping
 
+    from pytest_navigator.records import Outcome
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import SuiteRecord
+    from pytest_navigator.records import TensorSpec
+
 Plain = Any
 OptionalText = str | None
-Measure = NewType("Measure", float)
-"""A latency, a throughput, a size of memory: not negative."""
-
 MOST_FORMATS = 256
 MOST_CELLS = 512
 MOST_STEPS = 10_000
@@ -40,7 +43,7 @@ MOST_AXES = 64
 LARGEST_SIZE = 2**48
 LONGEST_STEP = 1e9
 STEPS = ("source", "export", "convert", "correctness", "profile")
-WITH_RUNNER = ("correctness", "profile")
+WITH_RUNNER = ("correctness", "profile", "verify")
 RULES = ("close", "scaled", "equal", "share", "cosine", "function", "unchecked")
 DTYPE = re.compile(r"[a-z][a-z0-9_]{0,24}(\[\w{1,5}\])?")
 
@@ -92,73 +95,6 @@ def in_circle(key: str, parents: Mapping[str, str | None]) -> bool:
 
 
 @dataclass
-class Figures:
-    """Our figures of one batch size."""
-
-    batch_size: int | None
-    avg_latency: Measure
-    std_latency: Measure
-    p50_latency: Measure
-    p90_latency: Measure
-    p95_latency: Measure
-    p99_latency: Measure
-    throughput: Measure
-    request_count: int
-    sample_id: int = 0
-    avg_gpu_clock: float | None = None
-    stability: str = "stable"
-    windows: int = 0
-    contention: float | None = None
-    peak_memory: Measure | None = None
-    peak_gpu_memory: Measure | None = None
-    copy_latency: Measure | None = None
-    latencies: list[float] = field(default_factory=list)
-    window_means: list[float] = field(default_factory=list)
-
-
-@dataclass
-class Compared:
-    """How far one output is off."""
-
-    name: str
-    atol: float
-    rtol: float
-
-
-@dataclass
-class Judged:
-    """By what one output was judged."""
-
-    kind: str
-    atol: float = 0.0
-    rtol: float = 0.0
-    minimum: float = 0.0
-    note: str = ""
-
-
-@dataclass
-class Library:
-    """What built an engine."""
-
-    name: str
-    version: str
-    parts: int | None = 2
-    later: bool = False
-
-
-@dataclass
-class BuiltWith:
-    """Where an engine was built."""
-
-    gpu: str
-    compute_capability: str
-    driver: str
-    cuda: str
-    library: Library
-    capabilities: list[str] = field(default_factory=list)
-
-
-@dataclass
 class Shapes:
     """Of one input, over the samples."""
 
@@ -168,14 +104,14 @@ class Shapes:
 
 
 @dataclass
-class Found:
-    """What a step found out."""
+class Facts:
+    """What is in the data of an outcome, of whatever step, and is calculated with."""
 
-    result: Figures | None = None
-    outputs: list[Compared] = field(default_factory=list)
-    rules: dict[str, Judged] = field(default_factory=dict)
+    result: ProfileResult | None = None
+    outputs: list[OutputReport] = field(default_factory=list)
+    rules: dict[str, Rule] = field(default_factory=dict)
     built_with: BuiltWith | None = None
-    brought: dict[str, BuiltWith] = field(default_factory=dict)
+    brought_built_with: dict[str, BuiltWith] = field(default_factory=dict)
     artifacts: dict[str, str] = field(default_factory=dict)
     profile: dict[str, Shapes] | None = None
     max_batch_size: int | None = None
@@ -191,72 +127,65 @@ class Found:
     timed_batch: OptionalText = None
 
 
-@dataclass
-class Step:
-    """How one of our steps ended."""
-
-    step: str
-    status: Status
-    key: str = ""
-    runner: str = ""
-    batch: str = ""
-    message: str = ""
-    detail: str = ""
-    requirement: str = ""
-    cause: str = ""
-    error: str = ""
-    duration: Measure = Measure(0.0)
-    started: str = ""
-    identity: str = ""
-    digest: str = ""
-    data: Found = field(default_factory=Found)
-
-    @property
-    def id(self) -> str:
-        """As `records.step_id` writes it."""
-        return ".".join(part for part in (self.step, self.key, self.runner, self.batch) if part)
-
-    def wrong(self, suite: Suite) -> str:
-        """Return what it says of a suite that is not in it, "" if nothing is."""
-        if self.step not in STEPS:
-            return f".step: {self.step!r} is no step"
-        if problem := _time_problem("started", self.started, self.duration):
-            return problem
-        if self.step != "source" and self.key not in suite.keys:
-            return f".key: {self.key!r} is no format of the package"
-        if self.step in WITH_RUNNER and self.runner not in suite.runners:
-            return f".runner: {self.runner!r} is no runner of the package"
-        if (self.step, self.status) == ("profile", Status.PASSED) and not self.data.result:
-            return ".data.result: required field missing"
-        rules = (name for name, rule in self.data.rules.items() if rule.kind not in RULES)
-        return next((f".data.rules[{name!r}].kind: no rule is called that" for name in rules), "")
+def suite_problem(suite: SuiteRecord) -> str:
+    """Return the place of the first thing that is wrong in a suite, with why; "" if nothing is."""
+    return next(iter((*_too_many(suite), *_variants(suite), *_runners(suite))), "")
 
 
-@dataclass
-class Verification:
-    """What a user's test, or `set_verified`, said of a format."""
-
-    nodeid: str
-    key: str
-    runner: str
-    status: Status
-    message: str
-    digest: str
-    time: str
-    duration: Measure = Measure(0.0)
-    error: str = ""
-    data: Found = field(default_factory=Found)
-
-    def wrong(self, suite: Suite) -> str:
-        """Return what it says of a suite that is not in it, "" if nothing is."""
-        if self.key not in suite.keys:
-            return f".key: {self.key!r} is no format of the package"
-        if self.runner not in suite.runners:
-            return f".runner: {self.runner!r} is no runner of the package"
-        return _time_problem("time", self.time, self.duration)
+def _too_many(suite: SuiteRecord) -> Iterator[str]:
+    cells = sum(len(variant.runners) for variant in suite.variants)
+    counts = (("variants", len(suite.variants), MOST_FORMATS), ("variants", cells, MOST_CELLS))
+    more = (("runners", len(suite.runners), MOST_FORMATS), ("steps", len(suite.steps), MOST_STEPS))
+    for name, count, most in (*counts, *more):
+        if count > most:
+            yield f".{name}: {count} are more than {most}"
 
 
-def _time_problem(name: str, text: str, duration: float) -> str:
+def _variants(suite: SuiteRecord) -> Iterator[str]:
+    parents = {variant.key: variant.parent for variant in suite.variants}
+    if len(parents) < len(suite.variants):
+        yield ".variants: two of them have one key"
+    if suite.framework not in parents:
+        yield f".framework: {suite.framework!r} is no format of the package"
+    for position, variant in enumerate(suite.variants):
+        place = f".variants[{position}]"
+        if variant.parent is not None and variant.parent not in parents:
+            yield f"{place}.parent: {variant.parent!r} is no format of the package"
+        if in_circle(variant.key, parents):
+            yield f"{place}.parent: {variant.parent!r} is made from {variant.key!r} itself"
+        yield from (f"{place}.runners: {name!r} is none" for name in variant.runners if name not in suite.runners)
+
+
+def _runners(suite: SuiteRecord) -> Iterator[str]:
+    for name, runner in suite.runners.items():
+        if runner.name != name:
+            yield f".runners[{name!r}].name: it is {runner.name!r}"
+
+
+def step_problem(outcome: Outcome, suite: SuiteRecord) -> str:
+    """Return what a step says of a suite that is not in it, "" if nothing is."""
+    if outcome.step not in STEPS:
+        return f".step: {outcome.step!r} is no step"
+    if problem := time_problem("started", outcome.started, outcome.duration):
+        return problem
+    if outcome.step != "source" and (problem := cell_problem(outcome, suite)):
+        return problem
+    if (outcome.step, outcome.status) == ("profile", Status.PASSED) and not outcome.data.get("result"):
+        return ".data.result: required field missing"
+    rules = (name for name, rule in outcome.data.get("rules", {}).items() if rule["kind"] not in RULES)
+    return next((f".data.rules[{name!r}].kind: no rule is called that" for name in rules), "")
+
+
+def cell_problem(outcome: Outcome, suite: SuiteRecord) -> str:
+    """Return that an outcome is of a format or a runner that the suite does not have, "" if it has them."""
+    if all(variant.key != outcome.key for variant in suite.variants):
+        return f".key: {outcome.key!r} is no format of the package"
+    if outcome.step in WITH_RUNNER and outcome.runner not in suite.runners:
+        return f".runner: {outcome.runner!r} is no runner of the package"
+    return ""
+
+
+def time_problem(name: str, text: str, duration: float) -> str:
     """Return why something did not begin at a time and last for so many seconds; a time may not be known."""
     if not duration <= LONGEST_STEP:
         return f".duration: {duration} s is none"
@@ -267,94 +196,19 @@ def _time_problem(name: str, text: str, duration: float) -> str:
     return "" if 1970 < known.year < 9000 else f".{name}: {text!r} is no time"
 
 
-@dataclass
-class Variant:
-    """One format of ours."""
-
-    key: str
-    format: str
-    file: str
-    parent: OptionalText = None
-    parameters: dict[str, Plain] = field(default_factory=dict)
-    runners: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Suite:
-    """Ours: formats, runners and steps."""
-
-    name: str
-    nodeid: str
-    framework: str
-    variants: list[Variant]
-    runners: dict[str, RunnerRecord]
-    steps: list[str] = field(default_factory=list)
-    implied: list[str] = field(default_factory=list)
-    named: list[str] = field(default_factory=list)
-    provided: list[str] = field(default_factory=list)
-    verify: dict[str, tuple[str, str]] = field(default_factory=dict)
-
-    @property
-    def keys(self) -> set[str]:
-        """Of the formats."""
-        return {variant.key for variant in self.variants}
-
-    def wrong(self) -> str:
-        """Return the place of the first thing that is wrong, with why; "" if nothing is."""
-        return next(iter((*self._too_many(), *self._variants(), *self._runners())), "")
-
-    def _too_many(self) -> Iterator[str]:
-        cells = sum(len(variant.runners) for variant in self.variants)
-        counts = (("variants", len(self.variants), MOST_FORMATS), ("variants", cells, MOST_CELLS))
-        more = (("runners", len(self.runners), MOST_FORMATS), ("steps", len(self.steps), MOST_STEPS))
-        for name, count, most in (*counts, *more):
-            if count > most:
-                yield f".{name}: {count} are more than {most}"
-
-    def _variants(self) -> Iterator[str]:
-        parents = {variant.key: variant.parent for variant in self.variants}
-        if len(parents) < len(self.variants):
-            yield ".variants: two of them have one key"
-        if self.framework not in parents:
-            yield f".framework: {self.framework!r} is no format of the package"
-        for position, variant in enumerate(self.variants):
-            place = f".variants[{position}]"
-            if variant.parent is not None and variant.parent not in parents:
-                yield f"{place}.parent: {variant.parent!r} is no format of the package"
-            if in_circle(variant.key, parents):
-                yield f"{place}.parent: {variant.parent!r} is made from {variant.key!r} itself"
-            yield from (f"{place}.runners: {name!r} is none" for name in variant.runners if name not in self.runners)
-
-    def _runners(self) -> Iterator[str]:
-        for name, runner in self.runners.items():
-            if runner.name != name:
-                yield f".runners[{name!r}].name: it is {runner.name!r}"
-
-
-@dataclass
-class Signature:
-    """What goes into the model and what comes out."""
-
-    inputs: list[TensorSpec]
-    outputs: list[TensorSpec]
-    input_tree: Plain
-    output_tree: Plain
-    batch_dim: int | None
-    array_type: str
-
-    def wrong(self) -> str:
-        """Return the place of the first thing that is wrong, with why; "" if nothing is."""
-        sides = (("inputs", self.inputs), ("outputs", self.outputs))
-        for side, specs in sides:
-            for position, spec in enumerate(specs):
-                if problem := _tensor_problem(spec):
-                    return f".{side}[{position}]{problem}"
-        if self.batch_dim is not None and not 0 <= self.batch_dim < MOST_AXES:
-            return f".batch_dim: {self.batch_dim} is no axis"
-        if problem := call_problem(self.input_tree, [spec.name for spec in self.inputs]):
-            return f".input_tree{problem}"
-        problem = tree_problem(self.output_tree, [spec.name for spec in self.outputs])
-        return f".output_tree{problem}" if problem else ""
+def signature_problem(signature: Signature) -> str:
+    """Return the place of the first thing that is wrong in a signature, with why; "" if nothing is."""
+    sides = (("inputs", signature.inputs), ("outputs", signature.outputs))
+    for side, specs in sides:
+        for position, spec in enumerate(specs):
+            if problem := _tensor_problem(spec):
+                return f".{side}[{position}]{problem}"
+    if signature.batch_dim is not None and not 0 <= signature.batch_dim < MOST_AXES:
+        return f".batch_dim: {signature.batch_dim} is no axis"
+    if problem := call_problem(signature.input_tree, [spec.name for spec in signature.inputs]):
+        return f".input_tree{problem}"
+    problem = tree_problem(signature.output_tree, [spec.name for spec in signature.outputs])
+    return f".output_tree{problem}" if problem else ""
 
 
 def _tensor_problem(spec: TensorSpec) -> str:

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from cattrs import BaseValidationError
 
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import foreign
-from pytest_navigator.package.results import Results
 from pytest_navigator.package.schema import first_problem
-from pytest_navigator.records import JSON
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Signature
-from pytest_navigator.records import Status
-from pytest_navigator.records import SuiteRecord
-from pytest_navigator.records import structured
+from pytest_navigator.package.schema import own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_navigator.package.reader import PackageFile
+    from pytest_navigator.package.results import Results
 
 REPACK = "make it again from the model"
 
@@ -40,7 +33,8 @@ def recorded(package: PackageFile) -> Results:
     with records_of(package):
         if "suite" not in package.details:
             return foreign.results(package.status, package.path.stem)
-        return _results(package.details)
+        details = package.details
+        return own(details).results(details["settings"], details.get("machines", {}))
 
 
 @contextmanager
@@ -56,44 +50,3 @@ def records_of(package: PackageFile) -> Iterator[None]:
         raise PackageError(
             f"{package.path}: its records, written by {version}, are not those of this version: {reason}; {REPACK}"
         ) from error
-
-
-@dataclass
-class _Details:
-    """The records among what status.yaml has of ours; their paths are what an error names."""
-
-    suite: SuiteRecord
-    steps: dict[str, Outcome]
-    verification: list[dict[str, JSON]]
-    signature: Signature | None = None
-    unfinished: tuple[str, ...] = ()
-    machines: dict[str, JSON] = field(default_factory=dict)
-    others: tuple[Outcome, ...] = ()
-
-
-def _results(details: dict[str, JSON]) -> Results:
-    suite = {**details["suite"], "package": "", "settings": details["settings"]}
-    found = structured({**details, "suite": suite}, _Details)
-    return Results(
-        suite=found.suite,
-        outcomes=(*found.steps.values(), *map(_verification, found.verification)),
-        signature=found.signature,
-        unfinished=found.unfinished,
-        machines=found.machines,
-        others=found.others,
-    )
-
-
-def _verification(record: dict[str, JSON]) -> Outcome:
-    return Outcome(
-        step="verify",
-        status=Status(record["status"]),
-        key=record["key"],
-        runner=record["runner"],
-        message=record["message"],
-        error=record.get("error", ""),
-        duration=record.get("duration", 0.0),
-        started=record["time"],
-        digest=record["digest"],
-        data={"nodeid": record["nodeid"], **record.get("data", {})},
-    )

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from typing import get_args
 from typing import get_origin
+from typing import get_type_hints
 
 from cattrs import BaseValidationError
 from cattrs import Converter
@@ -20,20 +21,32 @@ from cattrs import IterableValidationError
 from cattrs import IterableValidationNote
 from cattrs import transform_error
 from cattrs.gen import make_dict_structure_fn
+from cattrs.gen import override
 from cattrs.v import format_exception
 
 from pytest_navigator.package import paths
-from pytest_navigator.package.own_schema import Own  # noqa: TC001 (cattrs reads the annotation)
+from pytest_navigator.package.own_schema import Recorded
+from pytest_navigator.package.own_schema import Saved
+from pytest_navigator.package.own_schema import Verification
 from pytest_navigator.package.record_schema import MOST_FORMATS
-from pytest_navigator.package.record_schema import Measure
+from pytest_navigator.package.record_schema import Facts
 from pytest_navigator.package.record_schema import OptionalText
 from pytest_navigator.package.record_schema import Plain
 from pytest_navigator.package.record_schema import Shapes
 from pytest_navigator.package.record_schema import in_circle
+from pytest_navigator.records import Measure
+from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
+from pytest_navigator.records import SuiteRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+ELSEWHERE: dict[str, Plain] = {"package": "", "settings": {}}
+"""What the record of a suite in a package does not have: it lies anywhere, and its settings stand beside it."""
+
+WITH_FACTS = (Outcome, Verification)
 
 
 @dataclass
@@ -168,7 +181,7 @@ class StatusFile:
     dataloader_trt_profile: dict[str, Shapes] = field(default_factory=dict)
     dataloader_max_batch_size: int = 0
     status: dict[str, str] = field(default_factory=dict)
-    pytest_navigator: Own | None = None
+    pytest_navigator: Saved | None = None
 
 
 def problem(status: dict[str, Plain]) -> str:
@@ -181,6 +194,12 @@ def problem(status: dict[str, Plain]) -> str:
         return problem
     wrong = found.pytest_navigator.problem() if found.pytest_navigator else ""
     return f"$.pytest_navigator.{wrong}" if wrong else _models_problem(found.models_status, _others(status))
+
+
+def own(details: dict[str, Plain]) -> Recorded:
+    """Return our part of a status in which there is no `problem`."""
+    found: Recorded = _converter().structure(details, Recorded)
+    return found
 
 
 def _others(status: dict[str, Plain]) -> set[str]:
@@ -218,7 +237,11 @@ def first_problem(error: BaseValidationError) -> str:
 
 
 def _text(error: BaseException, kind: type | None) -> str:
-    return str(error) if isinstance(error, _MeasureError) else format_exception(error, kind)
+    if isinstance(error, _MeasureError):
+        return str(error)
+    text = format_exception(error, kind)
+    # The file has steps and a suite; that they are outcomes and a record is a name of this code.
+    return text.replace(Outcome.__name__, "Step").replace(SuiteRecord.__name__, "Suite")
 
 
 @cache
@@ -226,9 +249,9 @@ def _converter() -> Converter:
     """Return a converter that takes no value for another one: "3" is no number, and True is none either."""
     converter = Converter()
     converter.register_structure_hook_factory(is_dataclass, partial(_mapping, converter))
+    converter.register_structure_hook_factory(lambda kind: kind is Saved, partial(_own, converter))
     for kind, accepted in ((str, (str,)), (int, (int,)), (float, (float, int)), (bool, (bool,))):
         converter.register_structure_hook(kind, partial(_strict, accepted))
-    converter.register_structure_hook(Measure, _measure)
     converter.register_structure_hook(Status, _status)
     converter.register_structure_hook_factory(_is_list, partial(_listed, converter, list))
     converter.register_structure_hook_factory(_is_dict, partial(_named, converter))
@@ -242,14 +265,41 @@ class _MeasureError(ValueError):
 
 def _mapping(converter: Converter, kind: type) -> Callable[[Plain, type], Plain]:
     """Return how a class is read; cattrs would take a text for one that has none of the fields."""
-    read: Callable[[Plain, type], Plain] = make_dict_structure_fn(kind, converter)
+    read: Callable[[Plain, type], Plain] = make_dict_structure_fn(kind, converter, **_ranges(converter, kind))
+    also = ELSEWHERE if kind is SuiteRecord else {}
 
     def structure(value: Plain, of: type) -> Plain:
         if not isinstance(value, dict):
             raise TypeError(value)
-        return read(value, of)
+        return read(value | also, of)
 
     return structure
+
+
+def _ranges(converter: Converter, kind: type) -> dict[str, Plain]:
+    """Return how those fields of a class are read of which more is asked than a type; cattrs drops `Annotated`."""
+    hints = get_type_hints(kind, include_extras=True)
+    measures = (name for name, hint in hints.items() if Measure in (hint, *get_args(hint)))
+    facts = ("data",) if kind in WITH_FACTS else ()
+    return {name: override(struct_hook=_measure) for name in measures} | {
+        name: override(struct_hook=partial(_facts, converter)) for name in facts
+    }
+
+
+def _own(converter: Converter, kind: type) -> Callable[[Plain, type], Plain]:
+    """Return how our part is read: what a run has recorded is more than what every package has."""
+    saved, recorded = _mapping(converter, kind), converter.get_structure_hook(Recorded)
+
+    def structure(value: Plain, of: type) -> Plain:
+        return recorded(value, Recorded) if isinstance(value, dict) and "suite" in value else saved(value, of)
+
+    return structure
+
+
+def _facts(converter: Converter, value: Plain, _: type) -> Plain:
+    """Return what a step found out as it is: the rest of it is nobody's to calculate with."""
+    converter.structure(value, Facts)
+    return value
 
 
 def _is_list(kind: Plain) -> bool:
@@ -308,7 +358,9 @@ def _status(value: Plain, _: type) -> Status:
     return Status(value)
 
 
-def _measure(value: Plain, _: type) -> Plain:
+def _measure(value: Plain, kind: type) -> Plain:
+    if value is None and kind is not float:
+        return value
     if not isinstance(value, float | int) or isinstance(value, bool):
         raise _MeasureError("expected a number")
     if value < 0:

@@ -50,6 +50,15 @@ def test_a_figure_that_is_none_is_named(package: Path, name: str, value: Any, pr
         ((*STEP, "duration"), -3.0, "['profile.torch.TorchCPU.batch1'].duration: -3.0 is negative"),
         ((*CHECKED, "data", "outputs", 0, "atol"), "x", ".data.outputs[0].atol: expected float"),
         ((*CHECKED, "data", "rules"), {"output__0": {}}, ".data.rules['output__0'].kind: required field missing"),
+        ((*CHECKED, "data", "rules"), {"a": {"kind": "close", "axis": "x"}}, ".data.rules['a'].axis: expected tuple"),
+        ((*STEP, "data", "result", "latencies"), [1, "x"], "].data.result.latencies[1]: expected float"),
+        (
+            ("steps", "source", "data", "brought_built_with"),
+            {"trt-fp16": {"gpu": "A"}},
+            "steps['source'].data.brought_built_with['trt-fp16'].compute_capability: required field missing",
+        ),
+        (("suite", "steps"), None, "$.pytest_navigator.suite.steps: expected tuple"),
+        (("suite",), None, "$.pytest_navigator.suite: expected Suite"),
         ((*CHECKED,), "passed", "$.pytest_navigator.steps['correctness.torch.TorchCPU']: expected Step"),
     ],
 )
