@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 from functools import cache
 from importlib.metadata import distributions
@@ -40,6 +41,9 @@ LIBRARIES = {
 Model Navigator takes these from environment variables of NVIDIA's containers, which need not be what is loaded.
 """
 
+NAMED = re.compile(r"^(Name|Version):[ \t]*(\S+)", re.MULTILINE)
+"""What identifies a distribution, in the head of its metadata."""
+
 TENSORRT = {"TRT_VERSION": "tensorrt", "TRT_RTX_VERSION": "tensorrt_rtx"}
 """The same for TensorRT -> its flavour; the second name is ours."""
 
@@ -65,10 +69,12 @@ def python_packages() -> dict[str, str]:
     """Return name -> version of every distribution that the running interpreter can import."""
     found: dict[str, str] = {}
     for distribution in distributions():
-        name: str | None = distribution.metadata["Name"]
+        # Its own parser reads the whole description of hundreds of packages for these two lines: 0.3 s a package.
+        head = (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "").partition("\n\n")[0]
+        fields = dict(NAMED.findall(head))
         # The first one on sys.path is the one that is imported.
-        if name:
-            found.setdefault(name, distribution.version)
+        if "Name" in fields:
+            found.setdefault(fields["Name"], fields.get("Version", ""))
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -103,6 +104,7 @@ def required(context: Context) -> tuple[str, ...]:
     return context.run.registry.format(context.variant.format).requires_for(context.suite.matrix.framework)
 
 
+@cache
 def _version(name: str) -> str | None:
     try:
         return version(name)
