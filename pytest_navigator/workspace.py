@@ -287,9 +287,13 @@ class SuiteFolder:
 
     def bury(self, step: str) -> Outcome:
         """Record the failure of a step whose process died in it, and so could not write it itself."""
-        outcome = self.write(self.record(step) or with_script(self.noted(step), self.path))
+        outcome = self.write(self.record(step) or self._scripted(self.noted(step)))
         self.finish(step)
         return outcome
+
+    def _scripted(self, noted: Outcome) -> Outcome:
+        runner = load(self.path / "suite.json", SuiteRecord).runners.get(noted.runner) if noted.runner else None
+        return with_script(noted, self.path, live=runner is not None and runner.live)
 
     @property
     def signature(self) -> Signature:

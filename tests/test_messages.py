@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.exporting import failure
+from pytest_navigator.formats.onnx_names import rename
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.formats.ways import first_that_makes
@@ -24,7 +25,6 @@ from pytest_navigator.isolation.messages import decode
 from pytest_navigator.isolation.messages import encode
 from pytest_navigator.isolation.messages import error_fields
 from pytest_navigator.isolation.messages import error_from
-from pytest_navigator.reproduce.onnx_names import rename
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -13,12 +13,12 @@ from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.jax_flat import abstract_inputs
 from pytest_navigator.formats.jax_flat import closed_function
 from pytest_navigator.formats.jax_flat import narrowed
+from pytest_navigator.formats.onnx_names import name_outputs
 from pytest_navigator.formats.tf2onnx import savedmodel_script
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.reproduce import jax as text
-from pytest_navigator.reproduce.onnx_names import name_outputs
 from pytest_navigator.runners.onnx import SESSION_OPTIONS
 
 if TYPE_CHECKING:

@@ -90,7 +90,7 @@ class TensorFlowTensorRTFormat(TensorRTInsideFormat):
             StepFailed: a profile does not fit the model or its samples, there is no sample for int8, TF-TRT raised, or
                 TensorRT runs no part of the model.
         """
-        from pytest_navigator.reproduce import tf_tensorrt_model as model
+        from pytest_navigator.formats import tf_tensorrt_model as model
 
         names, batch = text.names(signature), dict(data.example)
         calibration = self._calibration(data, variant, names)
@@ -115,7 +115,7 @@ class TensorFlowTensorRTFormat(TensorRTInsideFormat):
         return Library("TensorFlow", installed_version(*DISTRIBUTIONS))
 
     def _calibration(self, data: LoaderData, variant: Variant, names: dict[str, str]) -> list[dict[str, Any]]:
-        from pytest_navigator.reproduce.tf_tensorrt_model import of_one_shape
+        from pytest_navigator.formats.tf_tensorrt_model import of_one_shape
 
         if variant.parameters["precision"] != "int8":
             return []

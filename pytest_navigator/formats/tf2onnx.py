@@ -43,8 +43,8 @@ def convert_savedmodel(
     import onnx
     import tensorflow as tf
 
-    from pytest_navigator.reproduce.tf2onnx_model import converted
-    from pytest_navigator.reproduce.tf2onnx_model import converted_by_command
+    from pytest_navigator.formats.tf2onnx_model import converted
+    from pytest_navigator.formats.tf2onnx_model import converted_by_command
 
     opset = variant.parameters["opset"]
     if opset not in OPSETS:

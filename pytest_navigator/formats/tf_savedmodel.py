@@ -11,8 +11,8 @@ from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.frameworks.tensorflow import placed
+from pytest_navigator.frameworks.tensorflow_model import captured_state
 from pytest_navigator.reproduce import tensorflow as text
-from pytest_navigator.reproduce.tensorflow_model import captured_state
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.runners.tensorflow import SIGNATURE
 

@@ -105,7 +105,7 @@ class TorchTensorRTFormat(TensorRTInsideFormat):
         """
 
         def make(shapes: list[Profile]) -> dict[str, JSON]:
-            from pytest_navigator.reproduce.torch_tensorrt_model import compile_program
+            from pytest_navigator.formats.torch_tensorrt_model import compile_program
 
             arguments = inputs(signature, shapes[0]), options(variant.parameters), variant.parameters["pickle_protocol"]
             with exporter("torch_tensorrt") as lines:

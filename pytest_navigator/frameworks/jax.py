@@ -16,15 +16,15 @@ from pytest_navigator.comparison.tolerances import PRECISIONS
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
+from pytest_navigator.frameworks.jax_model import arrays
+from pytest_navigator.frameworks.jax_model import filled
+from pytest_navigator.frameworks.jax_model import parameter_of
+from pytest_navigator.frameworks.jax_model import parts
 from pytest_navigator.frameworks.state import numpy_array
 from pytest_navigator.frameworks.state import unchanged
 from pytest_navigator.frameworks.surroundings import restored
 from pytest_navigator.isolation.causes import one_line
 from pytest_navigator.reporting.printable import text_of
-from pytest_navigator.reproduce.jax_model import arrays
-from pytest_navigator.reproduce.jax_model import filled
-from pytest_navigator.reproduce.jax_model import parameter_of
-from pytest_navigator.reproduce.jax_model import parts
 from pytest_navigator.samples import feeds
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from pytest_navigator.frameworks.state import LARGEST
 from pytest_navigator.frameworks.state import numpy_array
 from pytest_navigator.frameworks.state import unchanged
 from pytest_navigator.frameworks.surroundings import restored
-from pytest_navigator.reproduce.tensorflow_model import callable_of
-from pytest_navigator.reproduce.tensorflow_model import is_keras
+from pytest_navigator.frameworks.tensorflow_model import callable_of
+from pytest_navigator.frameworks.tensorflow_model import is_keras
 from pytest_navigator.samples import feeds
 from pytest_navigator.samples.structure import Call
 from pytest_navigator.samples.structure import call_of

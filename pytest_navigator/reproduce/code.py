@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import keyword
 import math
 import pprint
@@ -19,9 +18,7 @@ from pytest_navigator.samples.structure import record_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from collections.abc import Iterable
     from collections.abc import Mapping
-    from types import ModuleType
 
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
@@ -165,8 +162,3 @@ def _cache(kind: str, values: dict[str, str]) -> str:
         window = f", torch.tensor({values['sliding_window']})" if "sliding_window" in values else ""
         return f"({values['keys']}, {values['values']}{window})"
     return f"{kind.replace(':', '.')}({values['layers'] if kind == DYNAMIC else ', '.join(values.values())})"
-
-
-def sources(module: ModuleType, names: Iterable[str]) -> str:
-    """Return the source text of functions of a module."""
-    return "\n\n\n".join(inspect.getsource(getattr(module, name)).strip() for name in names)

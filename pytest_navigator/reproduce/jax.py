@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.reproduce import jax_model
-from pytest_navigator.reproduce import onnx_names
+from pytest_navigator.formats.onnx_names import name_outputs
+from pytest_navigator.frameworks.jax_model import arrays
+from pytest_navigator.frameworks.jax_model import filled
+from pytest_navigator.frameworks.jax_model import parts
 from pytest_navigator.reproduce.code import call_arguments
 from pytest_navigator.reproduce.code import identifiers
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.code import paths
-from pytest_navigator.reproduce.code import sources
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
 from pytest_navigator.reproduce.tensorflow import argument_names
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
     from collections.abc import Sequence
 
@@ -26,11 +28,8 @@ if TYPE_CHECKING:
     from pytest_navigator.records import TensorSpec
     from pytest_navigator.reproduce.parts import Subject
 
-MODEL = ("parts", "with_parameters", "parameter_of", "arrays", "filled", "is_parameter")
-"""What a script needs of `jax_model` for a live model."""
-
-NAMING = ("name_outputs", "rename", "nodes")
-"""What an export by jax2onnx needs of `onnx_names`."""
+MODEL = (parts, arrays, filled)
+"""What a script needs for a live model."""
 
 MODEL_IMPORTS = (
     "import functools",
@@ -103,7 +102,7 @@ def onnx(subject: Subject, options: Mapping[str, JSON]) -> MakingCode:
     names = literal([spec.name for spec in subject.signature.outputs])
     body = ONNX.format(inputs=_inputs(subject.signature), options=lines, names=names)
     imports = ("import onnx", "import onnxruntime", "from jax import export", "from jax2onnx import to_onnx")
-    return _making(subject, body, imports, sources(onnx_names, NAMING))
+    return _making(subject, body, imports, name_outputs)
 
 
 def savedmodel(
@@ -133,6 +132,7 @@ def onnx_through_savedmodel(export: MakingCode, conversion: MakingCode) -> Makin
         body="\n".join((made, *steps)),
         imports=tuple(dict.fromkeys(("import os", "import tempfile", *export.imports, *conversion.imports))),
         helpers="\n\n\n".join((export.helpers, conversion.helpers)),
+        functions=(*export.functions, *conversion.functions),
     )
 
 
@@ -148,7 +148,7 @@ def live_code(subject: Subject, device: str) -> RunnerCode:
         call=f"y = jax.block_until_ready(model({call_arguments(signature.input_tree, lambda name: f'x[{name!r}]')}))",
         outputs=_outputs(paths(signature.output_tree, "y")),
         imports=(*MODEL_IMPORTS, *imports_of(signature.input_tree)),
-        helpers=_sources(),
+        functions=MODEL,
     )
 
 
@@ -163,7 +163,8 @@ def jit_code(subject: Subject, device: str, options: Mapping[str, JSON]) -> Runn
         load,
         device,
         (*MODEL_IMPORTS, *imports_of(subject.signature.input_tree)),
-        f"{_sources()}\n\n\n{_flat(subject.signature)}",
+        _flat(subject.signature),
+        MODEL,
     )
 
 
@@ -173,18 +174,26 @@ def stablehlo_code(subject: Subject, device: str) -> RunnerCode:
         f'{_settings(subject)}with open(args.artifact, "rb") as file:\n'
         "    model = jax.jit(export.deserialize(bytearray(file.read())).call)"
     )
-    return _by_position(subject, load, device, ("import jax", "from jax import export"), "")
+    return _by_position(subject, load, device, ("import jax", "from jax import export"))
 
 
-def _making(subject: Subject, body: str, imports: tuple[str, ...], *helpers: str) -> MakingCode:
+def _making(subject: Subject, body: str, imports: tuple[str, ...], *functions: Callable[..., object]) -> MakingCode:
     return MakingCode(
         body=f"{_settings(subject)}{body}",
         imports=(*MODEL_IMPORTS, *imports, *imports_of(subject.signature.input_tree)),
-        helpers="\n\n\n".join((_sources(), _flat(subject.signature), *helpers)),
+        helpers=_flat(subject.signature),
+        functions=(*MODEL, *functions),
     )
 
 
-def _by_position(subject: Subject, load: str, device: str, imports: tuple[str, ...], helpers: str) -> RunnerCode:
+def _by_position(
+    subject: Subject,
+    load: str,
+    device: str,
+    imports: tuple[str, ...],
+    helpers: str = "",
+    functions: tuple[Callable[..., object], ...] = (),
+) -> RunnerCode:
     names = [spec.name for spec in subject.signature.outputs]
     return RunnerCode(
         load=load,
@@ -193,11 +202,8 @@ def _by_position(subject: Subject, load: str, device: str, imports: tuple[str, .
         outputs=_outputs({name: f"y[{i}]" for i, name in enumerate(names)}),
         imports=imports,
         helpers=helpers,
+        functions=functions,
     )
-
-
-def _sources() -> str:
-    return sources(jax_model, MODEL)
 
 
 def _flat(signature: Signature) -> str:

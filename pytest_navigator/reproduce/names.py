@@ -23,16 +23,16 @@ def script_name(step: str, key: str, runner: str = "") -> str:
     return f"{key}/reproduce_{WORDS[step]}{f'-{slug}' if slug else ''}"
 
 
-def with_script(outcome: Outcome, folder: Path) -> Outcome:
+def with_script(outcome: Outcome, folder: Path, *, live: bool = False) -> Outcome:
     """Return an outcome with the command that reproduces it under `script` in its data, if its script exists.
 
     Args:
         folder: of the suite: the package's root.
+        live: whether its runner runs the live model, as an export does: the script is told where that is.
     """
     name = script_name(outcome.step, outcome.key, outcome.runner)
     if not name or not (folder / f"{name}.sh").is_file():
         return outcome
-    batch, script = outcome.batch.removeprefix("batch"), folder / f"{name}.py"
-    live = script.is_file() and "--model" in script.read_text(encoding="utf-8")
+    batch, live = outcome.batch.removeprefix("batch"), live or outcome.step == "export"
     options = [*(["--model MODULE:FUNCTION"] if live else []), *([f"--batch-size {batch}"] if batch.isdigit() else [])]
     return replace(outcome, data={**outcome.data, "script": " ".join([f"{name}.sh", *options])})

@@ -6,16 +6,16 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from pytest_navigator.records import TEXT_TYPES
-from pytest_navigator.reproduce import ort_values
 from pytest_navigator.reproduce import torch
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.code import own_names
-from pytest_navigator.reproduce.code import sources
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
 from pytest_navigator.reproduce.scripts import is_foreign
+from pytest_navigator.runners.ort_values import array_of
+from pytest_navigator.runners.ort_values import ort_value
 from pytest_navigator.runners.outputs import has_own_names
 
 if TYPE_CHECKING:
@@ -48,10 +48,6 @@ def check(path: str) -> None:
 '''
 
 CHECKED = "check(args.output)"
-
-TAKING = ("ort_value", "packed", "bits")
-GIVING = ("array_of", "unpacked", "numpy_name")
-"""What a script needs of `ort_values` for inputs, and for outputs."""
 
 BINDING = """x = model.io_binding()
 for name, value in feed.items():
@@ -167,9 +163,9 @@ def _bound(load: str, device: str, signature: Signature) -> RunnerCode:
         prepare="\n".join(filter(None, [own_names(signature, INPUTS_HERE), BINDING.format(device=device)])),
         call="model.run_with_iobinding(x)\nx.synchronize_outputs()",
         outputs=f"dict(zip({_outputs(signature)}, map(array_of, x.get_outputs())))",
-        imports=("import sys", "from typing import Any", "import onnxruntime"),
-        helpers=sources(ort_values, TAKING),
-        output_helpers=sources(ort_values, GIVING),
+        imports=("import sys", "import onnxruntime"),
+        functions=(ort_value,),
+        output_functions=(array_of,),
     )
 
 

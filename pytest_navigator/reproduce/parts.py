@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from pytest_navigator.records import LoaderRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
     from pytest_navigator.records import Variant
@@ -56,7 +58,8 @@ class MakingCode:
     Attributes:
         body: statements that write `args.output`. An export has `model`, the live object, and `batch`, arrays by input
             name; a conversion has `args.artifact`, the path of the parent's artifact, and `batch`.
-        imports: lines. helpers: functions and classes that the body uses.
+        imports: lines. helpers: source text of functions and classes that the body uses.
+        functions: others that it uses, see `sources`: the script has their own source text.
         seeding: statements that seed what the live object may draw from, beside Python's and numpy's own generators.
     """
 
@@ -64,6 +67,7 @@ class MakingCode:
     imports: tuple[str, ...] = ()
     helpers: str = ""
     seeding: str = ""
+    functions: tuple[Callable[..., object], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,8 @@ class RunnerCode:
         call: statements that give `y`; they are what is timed.
         outputs: an expression of a dict of numpy arrays by output name, from `y`.
         context: an expression of the context of the calls ("torch.inference_mode()"), "" for none.
-        imports, helpers, seeding: as in MakingCode. output_helpers: functions that only `outputs` uses.
+        imports, helpers, seeding, functions: as in MakingCode. output_helpers, output_functions: those that only
+            `outputs` uses.
     """
 
     load: str
@@ -105,3 +110,5 @@ class RunnerCode:
     helpers: str = ""
     output_helpers: str = ""
     seeding: str = ""
+    functions: tuple[Callable[..., object], ...] = ()
+    output_functions: tuple[Callable[..., object], ...] = ()

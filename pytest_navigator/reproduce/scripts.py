@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import platform
 import re
 import sys
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.reproduce.code import NoScript
 from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.sources import sources
 from pytest_navigator.reproduce.templates import COMPARE
 from pytest_navigator.reproduce.templates import INFER
 from pytest_navigator.reproduce.templates import LIVE
@@ -115,8 +115,9 @@ def correctness_script(
     ]
     title = f"Compare what {subject.runner} gives for {what} with what the source model gave."
     notes = "Exits with 0 if every output is within its tolerance, else with 1." + _own(rules)
-    body = [*_comparison(rules), code.helpers, code.output_helpers, READ, *([READ_ROW] if rows else []), *functions]
-    imports = ["import sys", *_live_imports(live), *code.imports]
+    used = sources([*_judges(rules), *code.functions, *code.output_functions])
+    body = [used.text, code.helpers, code.output_helpers, READ, *([READ_ROW] if rows else []), *functions]
+    imports = ["import sys", *_live_imports(live), *code.imports, *used.imports]
     return _script(title, notes, name, live, imports, constants, body, signature)
 
 
@@ -139,8 +140,9 @@ def profiling_script(subject: Subject, code: RunnerCode, name: str, seconds: flo
     )
     what = "the live model" if live else subject.artifact
     title = f"Time {subject.runner} on {what}: the bare call, on inputs that are where it wants them."
-    imports = ["import time", *_live_imports(live), *code.imports]
-    body = [code.helpers, READ, *_live(subject, code, live), _arguments(subject, live, options), main]
+    used = sources(code.functions)
+    imports = ["import time", *_live_imports(live), *code.imports, *used.imports]
+    body = [used.text, code.helpers, READ, *_live(subject, code, live), _arguments(subject, live, options), main]
     return _script(title, "", name, live, imports, [types("INPUTS", signature.inputs)], body, signature)
 
 
@@ -166,8 +168,9 @@ def _make(subject: Subject, code: MakingCode, title: str, name: str, *, live: bo
     output = f'default="{subject.variant.key}/reproduced{suffix}"'
     load = "model = load_model(args.model)" if live else ""
     main = _filled(MAKE, title=title, batch=subject.batch, load=_indented(load), body=_indented(code.body))
-    body = [code.helpers, READ, *_live(subject, code, live), _arguments(subject, live, {"output": output}), main]
-    imports = [*_live_imports(live), *code.imports]
+    used, options = sources(code.functions), {"output": output}
+    body = [used.text, code.helpers, READ, *_live(subject, code, live), _arguments(subject, live, options), main]
+    imports = [*_live_imports(live), *code.imports, *used.imports]
     return _script(title, "", name, live, imports, [types("INPUTS", signature.inputs)], body, signature)
 
 
@@ -228,14 +231,11 @@ def _versions(imports: Sequence[str]) -> list[str]:
     return found
 
 
-def _comparison(rules: Mapping[str, Rule]) -> list[str]:
-    """Return the source text of the classes that the rules need, and what these need."""
+def _judges(rules: Mapping[str, Rule]) -> list[Callable[..., object]]:
+    """Return the classes that judge by these rules."""
     from pytest_navigator.reproduce import comparison
 
-    kinds = sorted({RULES[rule.kind](rule).partition("(")[0] for rule in rules.values()})
-    scaled = ["Slice", "sampled", "lost_digits", "shortened"] if "Scaled" in kinds else []
-    needed = ["Output", *kinds, *scaled, "distance", "difference_in_kind", "comparable", "wide"]
-    return [inspect.getsource(getattr(comparison, name)) for name in needed]
+    return [getattr(comparison, RULES[rule.kind](rule).partition("(")[0]) for rule in rules.values()]
 
 
 def _further(rule: Rule) -> str:

@@ -6,15 +6,15 @@ import keyword
 import re
 from typing import TYPE_CHECKING
 
-from pytest_navigator.reproduce import onnx_names
-from pytest_navigator.reproduce import tensorflow_model
-from pytest_navigator.reproduce import tf2onnx_model
+from pytest_navigator.formats.tf2onnx_model import converted
+from pytest_navigator.formats.tf2onnx_model import converted_by_command
+from pytest_navigator.frameworks.tensorflow_model import callable_of
+from pytest_navigator.frameworks.tensorflow_model import captured_state
 from pytest_navigator.reproduce.code import call_arguments
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.code import paths
-from pytest_navigator.reproduce.code import sources
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
 
@@ -27,24 +27,6 @@ if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import Subject
 
 SEEDING = "tf.random.set_seed({seed})"
-
-LIVE = ("callable_of", "is_keras", "is_function", "functions_of")
-"""What a script needs of `tensorflow_model` for a live model."""
-
-EXPORTING = (*LIVE, "captured_state", "owners_of")
-"""What a script needs of it for a SavedModel."""
-
-LIVE_IMPORTS = (
-    "import functools",
-    "import gc",
-    "import sys",
-    "import tensorflow as tf",
-    "from typing import Any",
-)
-
-CONVERTING = ("converted", "without_constants", "erfc", "unknown_operators")
-CONVERTING_BY_COMMAND = ("converted_by_command", "unknown_operators")
-"""What a script needs of `tf2onnx_model`."""
 
 EXPORT = '''call = callable_of(model)
 
@@ -76,9 +58,6 @@ CONVERT_BY_COMMAND = """made = converted_by_command(
 )
 onnx.save(made, args.output)
 onnxruntime.InferenceSession(args.output, providers=["CPUExecutionProvider"])"""
-
-NAMING = ("rename", "nodes")
-"""What it needs of `onnx_names`."""
 
 LOAD = """loaded = tf.saved_model.load(args.artifact)
 model = loaded.signatures[{signature!r}]"""
@@ -134,8 +113,8 @@ def export_code(subject: Subject) -> MakingCode:
             autograph=(subject.data.get("engine") or parameters.get("engine")) == "autograph",
             options=keywords(parameters["custom_args"]),
         ),
-        imports=(*LIVE_IMPORTS, *imports_of(signature.input_tree)),
-        helpers=sources(tensorflow_model, EXPORTING),
+        imports=("import tensorflow as tf", *imports_of(signature.input_tree)),
+        functions=(callable_of, captured_state),
         seeding=SEEDING.format(seed=subject.seed),
     )
 
@@ -157,9 +136,8 @@ def conversion_code(
         opset=subject.variant.parameters["opset"],
         options=literal(dict(options)),
     )
-    imports = ("import onnx", "import onnxruntime", "import tensorflow as tf", "from typing import Any")
-    own = sources(tf2onnx_model, CONVERTING_BY_COMMAND if command else CONVERTING)
-    return MakingCode(body, imports, f"{own}\n\n\n{sources(onnx_names, NAMING)}")
+    imports = ("import onnx", "import onnxruntime", "import tensorflow as tf")
+    return MakingCode(body, imports, functions=(converted_by_command if command else converted,))
 
 
 def live_code(subject: Subject, device: str) -> RunnerCode:
@@ -173,8 +151,8 @@ def live_code(subject: Subject, device: str) -> RunnerCode:
         call=_synchronized(f"y = model({arguments})", device),
         outputs=_outputs(paths(signature.output_tree, "y")),
         context=_scope(device),
-        imports=(*LIVE_IMPORTS, *imports_of(signature.input_tree)),
-        helpers=sources(tensorflow_model, LIVE),
+        imports=("import tensorflow as tf", *imports_of(signature.input_tree)),
+        functions=(callable_of,),
         output_helpers=ARRAY,
         seeding=SEEDING.format(seed=subject.seed),
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.reproduce import tf_tensorrt_model
+from pytest_navigator.formats.tf_tensorrt_model import convert_savedmodel
+from pytest_navigator.formats.tf_tensorrt_model import filled
+from pytest_navigator.formats.tf_tensorrt_model import of_one_shape
 from pytest_navigator.reproduce.code import literal
-from pytest_navigator.reproduce.code import sources
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.tensorflow import argument_names
 from pytest_navigator.reproduce.torch_tensorrt import profile_of
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     from pytest_navigator.records import Signature
     from pytest_navigator.reproduce.parts import Subject
-
-FUNCTIONS = ("convert_savedmodel", "filled")
-CALIBRATING = "of_one_shape"
 
 CONVERT = """{names}
 {profile}
@@ -39,11 +37,9 @@ def conversion_code(subject: Subject, options: Mapping[str, Any]) -> MakingCode:
         names=literal(names(subject.signature), "names"),
         profile=literal(profile_of(subject), "profile"),
         options=literal(dict(options), "options"),
-        calibration=f"{CALIBRATING}([read(path, INPUTS) for path in {paths}], names)" if calibrated else "[]",
+        calibration=f"of_one_shape([read(path, INPUTS) for path in {paths}], names)" if calibrated else "[]",
     )
-    functions = (*FUNCTIONS, *([CALIBRATING] if calibrated else []))
-    imports = ("from typing import Any", "import tensorflow as tf")
-    return MakingCode(body, imports, sources(tf_tensorrt_model, functions))
+    return MakingCode(body, functions=(convert_savedmodel, filled, *([of_one_shape] if calibrated else [])))
 
 
 def names(signature: Signature) -> dict[str, str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from pytest_navigator.reproduce import onnx_precision
 from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.code import own_names
 from pytest_navigator.reproduce.parts import CommandLine
@@ -16,6 +14,7 @@ from pytest_navigator.runners.outputs import has_own_names
 from pytest_navigator.tensorrt import command
 from pytest_navigator.tensorrt import network
 from pytest_navigator.tensorrt import profiles
+from pytest_navigator.tensorrt.onnx_precision import write_network
 
 if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import Subject
@@ -75,7 +74,4 @@ def _write_network(subject: Subject) -> MakingCode:
     samples = f"[read(path, INPUTS) for path in {paths}]" if calibrated else "[]"
     hierarchy = parameters["precision_mode"] == "hierarchy"
     body = WRITE.format(samples=samples, precision=parameters["precision"], hierarchy=hierarchy)
-    imports = ("from pathlib import Path", "from typing import Any")
-    source = inspect.getsource(onnx_precision)
-    helpers = source[source.index("LARGE =") :]
-    return MakingCode(body, imports, helpers)
+    return MakingCode(body, functions=(write_network,))

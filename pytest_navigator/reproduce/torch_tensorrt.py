@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.formats.torch_tensorrt_model import compile_program
 from pytest_navigator.reproduce import torch as text
-from pytest_navigator.reproduce import torch_tensorrt_model
 from pytest_navigator.reproduce.code import literal
-from pytest_navigator.reproduce.code import sources
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.tensorrt import profiles
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
     from pytest_navigator.reproduce.parts import RunnerCode
     from pytest_navigator.reproduce.parts import Subject
-
-FUNCTIONS = ("compile_program", "example", "dynamic_axes")
 
 COMPILE = """{inputs}
 {options}
@@ -46,8 +43,7 @@ def conversion_code(
         options=literal(dict(options), "options"),
         protocol=subject.variant.parameters["pickle_protocol"],
     )
-    imports = ("from typing import Any", "import torch", "import torch_tensorrt")
-    return MakingCode(body, imports, sources(torch_tensorrt_model, FUNCTIONS))
+    return MakingCode(body, functions=(compile_program,))
 
 
 def profile_of(subject: Subject) -> profiles.Profile:

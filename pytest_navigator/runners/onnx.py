@@ -17,12 +17,12 @@ from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import unknown
 from pytest_navigator.reproduce.onnx import ENUMERATIONS
 from pytest_navigator.reproduce.onnx import runner_code
-from pytest_navigator.reproduce.ort_values import array_of
-from pytest_navigator.reproduce.ort_values import numpy_name
-from pytest_navigator.reproduce.ort_values import ort_value
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.onnx_errors import cause
 from pytest_navigator.runners.onnx_remedies import remedy
+from pytest_navigator.runners.ort_values import array_of
+from pytest_navigator.runners.ort_values import numpy_name
+from pytest_navigator.runners.ort_values import ort_value
 from pytest_navigator.runners.outputs import given_names
 from pytest_navigator.runners.outputs import outputs_asked
 

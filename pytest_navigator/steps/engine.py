@@ -125,7 +125,8 @@ def _run(context: Context, *, again: bool) -> Attempt:
     finally:
         context.folder.finish(context.step.id)
         free()
-    found = with_script(found, context.folder.path)
+    live = bool(context.step.runner) and context.runner.live
+    found = with_script(found, context.folder.path, live=live)
     told = {REPORTED: True} if error is not None and debugging() else {}
     return replace(found, data={**found.data, **own, **told}), error
 

@@ -48,7 +48,7 @@ def write(
     Raises:
         StepFailed: it cannot be converted; with the converter's reason.
     """
-    from pytest_navigator.reproduce.onnx_precision import write_network
+    from pytest_navigator.tensorrt.onnx_precision import write_network
 
     precision, hierarchy = parameters["precision"], parameters["precision_mode"] == "hierarchy"
     feeds = [dict(sample) for sample in samples] if precision in CALIBRATED else []

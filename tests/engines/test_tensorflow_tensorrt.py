@@ -21,12 +21,12 @@ from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig  # no
 from pytest_navigator.formats.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
 from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTFormat  # noqa: E402
 from pytest_navigator.formats.tensorflow_tensorrt import options  # noqa: E402
+from pytest_navigator.formats.tf_tensorrt_model import filled  # noqa: E402
+from pytest_navigator.formats.tf_tensorrt_model import of_one_shape  # noqa: E402
 from pytest_navigator.records import LoaderRecord  # noqa: E402
 from pytest_navigator.records import Variant  # noqa: E402
 from pytest_navigator.reproduce.parts import Subject  # noqa: E402
 from pytest_navigator.reproduce.scripts import convert_script  # noqa: E402
-from pytest_navigator.reproduce.tf_tensorrt_model import filled  # noqa: E402
-from pytest_navigator.reproduce.tf_tensorrt_model import of_one_shape  # noqa: E402
 from pytest_navigator.runners.tensorflow import TensorFlowSavedModelCPU  # noqa: E402
 
 if TYPE_CHECKING:

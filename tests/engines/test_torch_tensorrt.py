@@ -23,13 +23,13 @@ from pytest_navigator.formats.exportedprogram import TorchExportedProgramFormat
 from pytest_navigator.formats.torch_tensorrt import TorchTensorRTFormat
 from pytest_navigator.formats.torch_tensorrt import inputs
 from pytest_navigator.formats.torch_tensorrt import options
+from pytest_navigator.formats.torch_tensorrt_model import compile_program
 from pytest_navigator.records import LoaderRecord
 from pytest_navigator.records import Signature
 from pytest_navigator.records import TensorSpec
 from pytest_navigator.records import Variant
 from pytest_navigator.reproduce.parts import Subject
 from pytest_navigator.reproduce.scripts import convert_script
-from pytest_navigator.reproduce.torch_tensorrt_model import compile_program
 from pytest_navigator.runners.torch_tensorrt import TorchTensorRT
 
 if TYPE_CHECKING:

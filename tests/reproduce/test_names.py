@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.records import Outcome
+from pytest_navigator.records import RunnerRecord
 from pytest_navigator.records import Status
+from pytest_navigator.records import SuiteRecord
+from pytest_navigator.records import save
 from pytest_navigator.reproduce.names import script_name
 from pytest_navigator.reproduce.names import with_script
 from pytest_navigator.workspace import SuiteFolder
@@ -43,3 +46,16 @@ def test_the_failure_of_a_step_whose_process_died_names_the_script_that_was_writ
     found = folder.bury("export.onnx")
     assert found.data["script"] == "onnx/reproduce_export.sh --model MODULE:FUNCTION"
     assert folder.record("export.onnx") == found
+
+
+@pytest.mark.parametrize(("runner", "option"), [("TorchCPU", " --model MODULE:FUNCTION"), ("OnnxCPU", "")])
+def test_only_the_script_of_a_runner_of_the_live_model_is_told_where_that_is(tmp_path: Path, runner: str, option: str):
+    (tmp_path / "onnx").mkdir()
+    for suffix in ("py", "sh"):  # what is in them says nothing: a model's own names may be anything
+        (tmp_path / "onnx" / f"reproduce_correctness-{runner.lower()}.{suffix}").write_text('{"--model": 1}')
+    known = RunnerRecord(runner, "cpu", "onnx", "cpu", live=bool(option), path="")
+    save(tmp_path / "suite.json", SuiteRecord("m", "m", "torch", "", (), {runner: known}, (), {}))
+    folder = SuiteFolder(tmp_path, tmp_path)
+    folder.start(Outcome("correctness", Status.FAILED, "onnx", runner, error="crash"))
+    found = folder.bury(f"correctness.onnx.{runner}")
+    assert found.data["script"] == f"onnx/reproduce_correctness-{runner.lower()}.sh{option}"

@@ -15,7 +15,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.records import Signature
 from pytest_navigator.records import TensorSpec
-from pytest_navigator.reproduce import ort_values
+from pytest_navigator.runners import ort_values
 from pytest_navigator.runners.onnx import OnnxCPU
 from pytest_navigator.runners.onnx import OnnxCUDA
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_navigator.reproduce.onnx_names import nodes
-from pytest_navigator.reproduce.onnx_names import rename
+from pytest_navigator.formats.onnx_names import nodes
+from pytest_navigator.formats.onnx_names import rename
 
 
 def converted(

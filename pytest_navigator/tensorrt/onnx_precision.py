@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pytest_navigator.formats.onnx_names import nodes
+
 LARGE = 1_500_000_000
 """Bytes above which weights go to a file beside the network: one protobuf message holds less than 2 GiB."""
 
@@ -200,12 +202,6 @@ def in_fp8(model: Any, weights: dict[str, Any]) -> None:
 def has_quantization(model: Any) -> bool:
     """Whether the model was trained or exported with Q/DQ nodes: it is left as it is."""
     return any(node.op_type in PAIR for node in nodes(model.graph))
-
-
-def nodes(graph: Any) -> list[Any]:
-    """Return the nodes of a graph and of the graphs in them (the bodies of loops and branches)."""
-    inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
-    return [*graph.node, *(node for body in inner for node in nodes(body))]
 
 
 def graphs(graph: Any) -> list[Any]:
