@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -10,15 +11,16 @@ from typing import Any
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.formats import jax2tf
 from pytest_navigator.formats.exporting import exporter
-from pytest_navigator.formats.jax_flat import abstract_inputs
-from pytest_navigator.formats.jax_flat import closed_function
-from pytest_navigator.formats.jax_flat import narrowed
-from pytest_navigator.formats.onnx_names import name_outputs
+from pytest_navigator.formats.jax_exports import narrowed
+from pytest_navigator.formats.jax_exports import write_onnx
+from pytest_navigator.formats.jax_flat import described
+from pytest_navigator.formats.jax_flat import flat_function
 from pytest_navigator.formats.tf2onnx import savedmodel_script
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.reproduce import jax as text
+from pytest_navigator.reproduce.onnx import LOADS
 from pytest_navigator.runners.onnx import SESSION_OPTIONS
 
 if TYPE_CHECKING:
@@ -65,23 +67,15 @@ def export_script(subject: Subject) -> MakingCode:
     """Return the export by the way that was taken, before the export by the one that will be."""
     engine = subject.data.get("engine") or _engine(subject.variant.parameters)
     if engine == JAX2ONNX.engine:
-        return text.onnx(subject, _options(subject.signature, subject.variant.parameters))
-    shapes = [None, *jax2tf.polymorphic_shapes(subject.signature)]
-    return text.onnx_through_savedmodel(
-        text.savedmodel(subject, shapes, jax2tf.NO_XLA, None), savedmodel_script(subject)
-    )
+        return text.export_code(subject, _writing(subject.signature, subject.variant.parameters)).then(LOADS)
+    savedmodel = text.export_code(subject, jax2tf.writing(subject.signature, jax2tf.NO_XLA, None))
+    return text.onnx_through_savedmodel(savedmodel, savedmodel_script(subject))
 
 
 def _direct(source: Source, signature: Signature, variant: Variant, path: Path) -> dict[str, JSON]:
     with exporter("jax2onnx") as lines:
-        import onnx
-        from jax2onnx import to_onnx
-
-        options = _options(signature, variant.parameters)
-        model = to_onnx(closed_function(source, signature), abstract_inputs(signature), **options)
-        name_outputs(model, [spec.name for spec in signature.outputs])
-        _cast_inputs(model, signature)
-        onnx.save(model, path)
+        flat, parameters = flat_function(source, signature)
+        _writing(signature, variant.parameters)(flat, parameters, str(path))
     return {"engine": "jax2onnx", "route": DIRECT, "warnings": lines}
 
 
@@ -110,6 +104,12 @@ def _unreadable() -> str | None:
     return f"JAX {jax.__version__} writes a program of XLA into it instead of operators, which tf2onnx cannot read"
 
 
+def _writing(signature: Signature, parameters: Mapping[str, JSON]) -> partial[None]:
+    inputs = described(signature, [spec.name for spec in signature.inputs])
+    outputs = [spec.name for spec in signature.outputs]
+    return partial(write_onnx, inputs=inputs, outputs=outputs, options=_options(signature, parameters))
+
+
 def _options(signature: Signature, parameters: Mapping[str, JSON]) -> dict[str, Any]:
     # The names of the outputs are given later: jax2onnx has no second name for a value.
     names = {"input_names": [spec.name for spec in signature.inputs]}
@@ -121,19 +121,3 @@ def _options(signature: Signature, parameters: Mapping[str, JSON]) -> dict[str, 
 def _double(signature: Signature) -> bool:
     """Whether an input or output is computed in a 64-bit type."""
     return any(str(narrowed(s.dtype)) in ("float64", "complex128") for s in (*signature.inputs, *signature.outputs))
-
-
-def _cast_inputs(model: Any, signature: Signature) -> None:
-    """Let the file take the types of the samples where JAX makes 32-bit types of them."""
-    import numpy as np
-    import onnx
-
-    values = {value.name: value for value in model.graph.input}
-    for spec in signature.inputs:
-        if spec.name not in values or str(narrowed(spec.dtype)) == spec.dtype:
-            continue
-        kind, inner = values[spec.name].type.tensor_type, f"{spec.name}__narrowed"
-        for node in model.graph.node:
-            node.input[:] = [inner if name == spec.name else name for name in node.input]
-        model.graph.node.insert(0, onnx.helper.make_node("Cast", [spec.name], [inner], to=kind.elem_type))
-        kind.elem_type = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))

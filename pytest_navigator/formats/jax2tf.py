@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import cast
 
 from pytest_navigator.errors import NotApplicable
-from pytest_navigator.formats.jax_flat import axis_names
+from pytest_navigator.formats.jax_exports import write_savedmodel
+from pytest_navigator.formats.jax_flat import described
 from pytest_navigator.formats.jax_flat import flat_function
 from pytest_navigator.formats.jax_flat import jax_exporter
-from pytest_navigator.formats.jax_flat import narrowed
+from pytest_navigator.frameworks.tensorflow_names import argument_names
 from pytest_navigator.reproduce import jax as text
-from pytest_navigator.reproduce.tensorflow import argument_names
+from pytest_navigator.reproduce.tensorflow import LOADS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,14 +23,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.frameworks.jax import JaxSource
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
     from pytest_navigator.records import Variant
     from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
-
-SIGNATURE = "serving_default"
 
 
 def export_savedmodel(
@@ -57,32 +55,22 @@ def write(
 ) -> dict[str, JSON]:
     """Write the SavedModel; `options` go to `jax2tf.convert`."""
     with jax_exporter("jax2tf") as lines:
-        import tensorflow as tf
-
-        module = _module(source, signature, options, jit_compile)
-        specs = [
-            tf.TensorSpec([None if axis in spec.axes else n for axis, n in enumerate(spec.shape)], spec.dtype, name)
-            for spec, name in zip(signature.inputs, argument_names(signature), strict=True)
-        ]
-        concrete = module.run.get_concrete_function(*specs)
-        tf.saved_model.save(module, str(path), signatures={SIGNATURE: concrete})
+        flat, parameters = flat_function(source, signature)
+        writing(signature, options, jit_compile)(flat, parameters, str(path))
     return {"engine": "jax2tf", "warnings": lines}
 
 
 def export_script(subject: Subject) -> MakingCode:
     """Return the export by jax2tf."""
     parameters = subject.variant.parameters
-    shapes = [None, *polymorphic_shapes(subject.signature)]
-    return text.savedmodel(subject, shapes, _options(parameters), parameters.get("jit_compile"))
+    made = writing(subject.signature, _options(parameters), parameters.get("jit_compile"))
+    return text.export_code(subject, made).then(LOADS)
 
 
-def polymorphic_shapes(signature: Signature) -> list[str]:
-    """Return the shape of each input as jax2tf reads it: "(batch, 3)"."""
-    names = axis_names(signature)
-    return [
-        f"({', '.join(names[spec.axes[axis]] if axis in spec.axes else str(n) for axis, n in enumerate(spec.shape))})"
-        for spec in signature.inputs
-    ]
+def writing(signature: Signature, options: Mapping[str, Any], jit_compile: bool | None) -> partial[None]:
+    """Return what writes the SavedModel of a function and its parameters."""
+    inputs, outputs = described(signature, argument_names(signature)), [spec.name for spec in signature.outputs]
+    return partial(write_savedmodel, inputs=inputs, outputs=outputs, options=dict(options), jit_compile=jit_compile)
 
 
 @cache
@@ -106,26 +94,3 @@ def _options(parameters: Mapping[str, JSON]) -> dict[str, Any]:
     asked = parameters.get("enable_xla")
     chosen = NO_XLA if asked is False else {"with_gradient": False, **({"enable_xla": True} if asked else {})}
     return {**chosen, **parameters.get("custom_args", {})}
-
-
-def _module(source: Source, signature: Signature, options: Mapping[str, Any], jit_compile: bool | None) -> Any:
-    """Return a `tf.Module` that holds the parameters, with the model as its function `run`."""
-    import numpy as np
-    import tensorflow as tf
-    from jax.experimental import jax2tf
-
-    parameters = cast("JaxSource", source).arrays
-    shapes = [None, *polymorphic_shapes(signature)]
-    converted = jax2tf.convert(flat_function(source, signature), polymorphic_shapes=shapes, **options)
-    module = tf.Module()
-    module.parameters = [tf.Variable(np.asarray(value), trainable=False) for value in parameters.values()]
-    kinds = [narrowed(spec.dtype) for spec in signature.inputs]
-    names = [spec.name for spec in signature.outputs]
-
-    def run(*inputs: Any) -> dict[str, Any]:
-        held = dict(zip(parameters, module.parameters, strict=True))
-        found = converted(held, *(tf.cast(x, kind) for x, kind in zip(inputs, kinds, strict=True)))
-        return dict(zip(names, found, strict=True))
-
-    module.run = tf.function(run, autograph=False, jit_compile=jit_compile)
-    return module

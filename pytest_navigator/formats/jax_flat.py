@@ -15,12 +15,15 @@ from pytest_navigator.samples.structure import unflatten_call
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
+    from collections.abc import Sequence
 
     import jax
 
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.frameworks.jax import JaxSource
     from pytest_navigator.records import Signature
+
+    Inputs = dict[str, tuple[list[Any], str]]
 
 
 FOLDERS = "jax_hlo_source_file_canonicalization_regex"
@@ -41,8 +44,8 @@ def jax_exporter(what: str) -> Iterator[list[str]]:
         jax.config.update(FOLDERS, before)
 
 
-def flat_function(source: Source, signature: Signature) -> Callable[..., tuple[jax.Array, ...]]:
-    """Return a function of the parameters (by place) and the inputs (by position) that returns a tuple of arrays."""
+def flat_function(source: Source, signature: Signature) -> tuple[Callable[..., tuple[jax.Array, ...]], dict[str, Any]]:
+    """Return the model as a function of its parameters and of the inputs by position, and the parameters."""
     import jax
 
     names = [spec.name for spec in signature.inputs]
@@ -52,48 +55,14 @@ def flat_function(source: Source, signature: Signature) -> Callable[..., tuple[j
         found = by_name(signature, cast("JaxSource", source).function(parameters)(*call.args, **call.kwargs))
         return tuple(jax.numpy.asarray(value) for value in found.values())
 
-    return flat
+    return flat, cast("JaxSource", source).arrays
 
 
-def closed_function(source: Source, signature: Signature) -> Callable[..., tuple[jax.Array, ...]]:
-    """Return the same function with the model's own parameters in it, as constants."""
-    flat, parameters = flat_function(source, signature), cast("JaxSource", source).arrays
-
-    def closed(*inputs: Any) -> tuple[jax.Array, ...]:
-        return flat(parameters, *inputs)
-
-    return closed
-
-
-def abstract_inputs(signature: Signature) -> list[jax.ShapeDtypeStruct]:
-    """Return shapes and types of the inputs, with a symbol for every dynamic axis.
-
-    64-bit types are 32-bit ones unless jax_enable_x64 is set, as everywhere in JAX.
-    """
-    import jax
-    from jax import export
-
-    names = axis_names(signature)
-    sizes = dict(zip(names, export.symbolic_shape(", ".join(names.values())), strict=True)) if names else {}
-    return [
-        jax.ShapeDtypeStruct(
-            tuple(sizes[spec.axes[axis]] if axis in spec.axes else size for axis, size in enumerate(spec.shape)),
-            narrowed(spec.dtype),
-        )
-        for spec in signature.inputs
-    ]
-
-
-def axis_names(signature: Signature) -> dict[str, str]:
-    """Return the name that JAX knows each symbol of a dynamic axis by."""
+def described(signature: Signature, names: Sequence[str]) -> Inputs:
+    """Return the inputs as `jax_exports` takes them, by these names."""
     symbols = list(dict.fromkeys(symbol for spec in signature.inputs for symbol in spec.axes.values()))
-    return dict(zip(symbols, identifiers(symbols), strict=True))
-
-
-def narrowed(dtype: str) -> Any:
-    """Return the type that JAX computes in where an array of this type comes in."""
-    import jax
-
-    from pytest_navigator.samples.npz import dtype_of
-
-    return jax.dtypes.canonicalize_dtype(dtype_of(dtype))
+    known = dict(zip(symbols, identifiers(symbols), strict=True))
+    return {
+        name: ([known[spec.axes[axis]] if axis in spec.axes else n for axis, n in enumerate(spec.shape)], spec.dtype)
+        for name, spec in zip(names, signature.inputs, strict=True)
+    }

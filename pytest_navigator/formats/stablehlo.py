@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.base import FormatConfig
-from pytest_navigator.formats.jax_flat import abstract_inputs
-from pytest_navigator.formats.jax_flat import closed_function
+from pytest_navigator.formats.jax_exports import read_stablehlo
+from pytest_navigator.formats.jax_exports import write_stablehlo
+from pytest_navigator.formats.jax_flat import described
+from pytest_navigator.formats.jax_flat import flat_function
 from pytest_navigator.formats.jax_flat import jax_exporter
 from pytest_navigator.formats.torch import invalid
 from pytest_navigator.records import Variant
 from pytest_navigator.reproduce import jax as text
+from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.stablehlo import StableHLOCPU
 from pytest_navigator.runners.stablehlo import StableHLOCUDA
 
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
-    from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
 
@@ -66,9 +69,7 @@ class StableHLOFormat(Format):
 
     def load(self, path: Path) -> Any:
         """Return the `jax.export.Exported`."""
-        from jax import export
-
-        return export.deserialize(bytearray(path.read_bytes()))
+        return read_stablehlo(str(path))
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant."""
@@ -79,18 +80,19 @@ class StableHLOFormat(Format):
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
         """Export the model with the dynamic axes of the signature, its parameters as constants."""
-        import jax
-        from jax import export
-
-        options = {"platforms": list(variant.parameters["platforms"]), **variant.parameters["custom_args"]}
         with jax_exporter("jax.export") as lines:
-            function = jax.jit(closed_function(source, signature))
-            exported = export.export(function, **options)(*abstract_inputs(signature))
-            path.write_bytes(exported.serialize())
+            flat, parameters = flat_function(source, signature)
+            exported = _writing(signature, variant)(flat, parameters, str(path))
         version = exported.calling_convention_version
         return {"platforms": list(exported.platforms), "calling_convention_version": version, "warnings": lines}
 
     def export_script(self, subject: Subject) -> MakingCode:
         """Return the export by `jax.export`."""
-        parameters = subject.variant.parameters
-        return text.stablehlo(subject, {"platforms": list(parameters["platforms"]), **parameters["custom_args"]})
+        code = text.export_code(subject, _writing(subject.signature, subject.variant))
+        return code.then(MakingCode("read_stablehlo(args.output)", functions=(read_stablehlo,)))
+
+
+def _writing(signature: Signature, variant: Variant) -> partial[Any]:
+    options = {"platforms": list(variant.parameters["platforms"]), **variant.parameters["custom_args"]}
+    inputs = described(signature, [spec.name for spec in signature.inputs])
+    return partial(write_stablehlo, inputs=inputs, options=options)

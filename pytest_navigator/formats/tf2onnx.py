@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import exporter
-from pytest_navigator.reproduce import tensorflow as text
+from pytest_navigator.formats.tf2onnx_model import converted
+from pytest_navigator.formats.tf2onnx_model import converted_by_command
+from pytest_navigator.frameworks.tensorflow_names import names_in_file
+from pytest_navigator.reproduce.code import call_of
+from pytest_navigator.reproduce.onnx import LOADS
+from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.onnx import SESSION_OPTIONS
 from pytest_navigator.runners.tensorflow import SIGNATURE
 from pytest_navigator.runners.tensorflow import signature_name
@@ -22,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
     from pytest_navigator.records import Variant
-    from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
 
 COMMAND = "tf2onnx-command"
@@ -43,33 +48,37 @@ def convert_savedmodel(
     import onnx
     import tensorflow as tf
 
-    from pytest_navigator.formats.tf2onnx_model import converted
-    from pytest_navigator.formats.tf2onnx_model import converted_by_command
-
-    opset = variant.parameters["opset"]
-    if opset not in OPSETS:
+    if (opset := variant.parameters["opset"]) not in OPSETS:
         raise StepFailed(f"tf2onnx writes the opsets {OPSETS[0]} to {OPSETS[-1]}: {opset} is not possible")
-    inputs, outputs = text.names_in_file(signature)
     engine = variant.parameters.get("engine") or "tf2onnx"
     with exporter("tf2onnx") as lines, tempfile.TemporaryDirectory(dir=path.parent) as folder:
         loaded = tf.saved_model.load(str(parent))
         chosen = signature_name(list(loaded.signatures), variant.parameters)
-        if engine == COMMAND:
-            made = converted_by_command(str(parent), chosen, inputs, outputs, opset, str(Path(folder, path.name)))
-        else:
-            made = converted(loaded, chosen, inputs, outputs, opset, _options(variant.parameters))
-        onnx.save(made, str(path))
+        files = (str(parent), str(Path(folder, path.name)))
+        converting = _converting(signature, variant.parameters, engine, chosen)
+        onnx.save(converting(*(files if engine == COMMAND else (loaded,))), str(path))
     return {"engine": engine, "signature": chosen, "warnings": lines}
 
 
 def savedmodel_script(subject: Subject) -> MakingCode:
     """Return the same as source text, by the way that was taken."""
-    return text.conversion_code(
-        subject,
-        subject.data.get("signature") or subject.variant.parameters["signature"] or SIGNATURE,
-        _options(subject.variant.parameters),
-        command=(subject.data.get("engine") or subject.variant.parameters.get("engine")) == COMMAND,
-    )
+    parameters = subject.variant.parameters
+    chosen = subject.data.get("signature") or parameters["signature"] or SIGNATURE
+    engine = subject.data.get("engine") or parameters.get("engine") or "tf2onnx"
+    converting = _converting(subject.signature, parameters, engine, chosen)
+    files = ("args.artifact", "args.output")
+    call = call_of(converting, *(files if engine == COMMAND else ("tf.saved_model.load(args.artifact)",)))
+    imports = ("import onnx", "import tensorflow as tf")
+    made = MakingCode(f"made = {call}\nonnx.save(made, args.output)", imports, functions=(converting.func,))
+    return made.then(LOADS)
+
+
+def _converting(signature: Signature, parameters: Mapping[str, JSON], engine: str, chosen: str) -> partial[Any]:
+    inputs, outputs = names_in_file(signature)
+    given = {"signature": chosen, "inputs": inputs, "outputs": outputs, "opset": parameters["opset"]}
+    if engine == COMMAND:
+        return partial(converted_by_command, **given)
+    return partial(converted, **given, options=_options(parameters))
 
 
 def _options(parameters: Mapping[str, JSON]) -> dict[str, Any]:

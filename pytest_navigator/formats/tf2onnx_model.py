@@ -13,7 +13,7 @@ from pytest_navigator.formats.onnx_names import rename
 
 
 def converted(
-    loaded: Any, signature: str, inputs: dict[str, str], outputs: dict[str, str], opset: int, options: Any
+    loaded: Any, *, signature: str, inputs: dict[str, str], outputs: dict[str, str], opset: int, options: Any
 ) -> Any:
     """Return the ONNX model of one signature of a loaded SavedModel.
 
@@ -48,7 +48,7 @@ def converted(
 
 
 def converted_by_command(
-    path: str, signature: str, inputs: dict[str, str], outputs: dict[str, str], opset: int, made: str
+    path: str, made: str, *, signature: str, inputs: dict[str, str], outputs: dict[str, str], opset: int
 ) -> Any:
     """Return the same by tf2onnx's command, which reads the file itself.
 

@@ -6,7 +6,6 @@ Scripts contain the source text of this, so nothing here may use anything but Te
 from __future__ import annotations
 
 import functools
-import gc
 import sys
 from typing import Any
 
@@ -51,24 +50,3 @@ def functions_of(module: object) -> dict[str, Any]:
     names = [name for kind in type(module).__mro__ for name, value in vars(kind).items() if is_function(value)]
     names += [name for name, value in vars(module).items() if is_function(value)]
     return {name: getattr(module, name) for name in names}
-
-
-def captured_state(traced: Any) -> list[Any]:
-    """Return the variables and tables that a traced function uses: TensorFlow saves what hangs on the saved object.
-
-    A model would do as well, but with it the functions that it has beside this one, whose state need not hang on it.
-    """
-    import tensorflow as tf
-
-    kinds = (tf.Variable, tf.saved_model.experimental.TrackableResource)
-    handles = [tensor for tensor in traced.captured_inputs if tensor.dtype == tf.resource]
-    known = {id(variable.handle) for variable in traced.variables}
-    # A variable that is only assigned, and a table, are in no list of the function: who refers to the handle has it.
-    missing = [handle for handle in handles if id(handle) not in known]
-    owners = [owner for handle in missing for part in gc.get_referrers(handle) for owner in (part, *owners_of(part))]
-    return [*traced.variables, *{id(owner): owner for owner in owners if isinstance(owner, kinds)}.values()]
-
-
-def owners_of(part: Any) -> list[Any]:
-    """Return the objects that a dict holds the attributes of."""
-    return gc.get_referrers(part) if isinstance(part, dict) else []

@@ -7,6 +7,7 @@ import keyword
 import math
 import pprint
 import re
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from pytest_navigator.runners.outputs import has_own_names
@@ -19,6 +20,8 @@ from pytest_navigator.samples.structure import record_class
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping
+    from functools import partial
+    from typing import Any
 
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
@@ -63,6 +66,20 @@ def keywords(options: Mapping[str, object]) -> str:
     if all(map(is_name, options)):
         return "".join(f", {name}={literal(value)}" for name, value in options.items())
     return f", **{literal(dict(options))}"
+
+
+def call_of(work: partial[Any], *live: str) -> str:
+    """Return the call of a function, which the script has the source of, with the plain arguments that are given here.
+
+    Args:
+        live: expressions of the arguments that come first.
+    """
+    given = [literal(value) for value in work.args]
+    named = [literal(value, name).replace(" = ", "=", 1) for name, value in work.keywords.items()]
+    line = f"{work.func.__name__}({', '.join([*given, *live, *named])})"
+    if len(line) <= WIDTH and "\n" not in line:
+        return line
+    return f"{work.func.__name__}(\n{indent(''.join(f'{one},{chr(10)}' for one in [*given, *live, *named]), '    ')})"
 
 
 def call_arguments(tree: JSON, leaf: Callable[[str], str]) -> str:

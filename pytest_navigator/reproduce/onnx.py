@@ -49,6 +49,11 @@ def check(path: str) -> None:
 
 CHECKED = "check(args.output)"
 
+LOADS = MakingCode(
+    'onnxruntime.InferenceSession(args.output, providers=["CPUExecutionProvider"])', imports=("import onnxruntime",)
+)
+"""See that what was made loads."""
+
 BINDING = """x = model.io_binding()
 for name, value in feed.items():
     x.bind_ortvalue_input(name, ort_value(value, {device!r}))

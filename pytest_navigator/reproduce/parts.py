@@ -69,6 +69,16 @@ class MakingCode:
     seeding: str = ""
     functions: tuple[Callable[..., object], ...] = ()
 
+    def then(self, after: MakingCode) -> MakingCode:
+        """Return this and what comes after it."""
+        return MakingCode(
+            body=f"{self.body}\n{after.body}",
+            imports=(*self.imports, *after.imports),
+            helpers="\n\n\n".join(part.strip() for part in (self.helpers, after.helpers) if part),
+            seeding=self.seeding or after.seeding,
+            functions=(*self.functions, *after.functions),
+        )
+
 
 @dataclass(frozen=True)
 class CommandLine:

@@ -8,9 +8,9 @@ from typing import Any
 from pytest_navigator.formats.tf_tensorrt_model import convert_savedmodel
 from pytest_navigator.formats.tf_tensorrt_model import filled
 from pytest_navigator.formats.tf_tensorrt_model import of_one_shape
+from pytest_navigator.frameworks.tensorflow_names import argument_names
 from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.parts import MakingCode
-from pytest_navigator.reproduce.tensorflow import argument_names
 from pytest_navigator.reproduce.torch_tensorrt import profile_of
 
 if TYPE_CHECKING:

@@ -164,7 +164,7 @@ class JAXJitRunner(LiveJaxRunner):
 
         from pytest_navigator.formats.jax_flat import flat_function
 
-        flat = flat_function(cast("JaxSource", self.artifact), self.signature)
+        flat, _ = flat_function(cast("JaxSource", self.artifact), self.signature)
         return partial(jax.jit(flat, **self.parameters.get("custom_args", {})), self.parameters_here())
 
     def arguments(self, arrays: dict[str, jax.Array]) -> Arguments:

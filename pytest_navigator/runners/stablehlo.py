@@ -13,7 +13,6 @@ from pytest_navigator.runners.jax import JaxRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pytest_navigator.reproduce.parts import RunnerCode
     from pytest_navigator.reproduce.parts import Subject
@@ -33,10 +32,11 @@ class StableHLORunner(JaxRunner):
             StepFailed: the file cannot be read, or is not for this runner's platform.
         """
         import jax
-        from jax import export
+
+        from pytest_navigator.formats.jax_exports import read_stablehlo
 
         try:
-            exported = export.deserialize(bytearray(cast("Path", self.artifact).read_bytes()))
+            exported = read_stablehlo(str(self.artifact))
         except Exception as error:
             raise StepFailed(f"jax.export cannot read the file: {error}", kind=type(error).__name__) from error
         if self.device not in exported.platforms:
@@ -63,7 +63,11 @@ class StableHLORunner(JaxRunner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the loaded file."""
-        return text.stablehlo_code(subject, cls.device)
+        from pytest_navigator.formats.jax_exports import read_stablehlo
+
+        return text.by_position(
+            subject, "model = jax.jit(read_stablehlo(args.artifact).call)", cls.device, read_stablehlo
+        )
 
 
 class StableHLOCPU(StableHLORunner):

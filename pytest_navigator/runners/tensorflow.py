@@ -11,6 +11,7 @@ from typing import cast
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.frameworks.tensorflow import TensorFlowFramework
 from pytest_navigator.frameworks.tensorflow import placed
+from pytest_navigator.frameworks.tensorflow_names import names_in_file
 from pytest_navigator.reproduce import tensorflow as text
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
@@ -164,7 +165,7 @@ class SavedModelRunner(TensorFlowRunner):
         name = signature_name(list(self._loaded.signatures), self.parameters)
         self.function = self._loaded.signatures[name]
         found = sorted(self.function.structured_input_signature[1])
-        self._names, self._results = text.names_in_file(self.signature)
+        self._names, self._results = names_in_file(self.signature)
         if unknown := set(found) ^ set(self._names):
             names = sorted(self._names)
             raise StepFailed(f"the SavedModel takes the inputs {found}, the model {names}: {sorted(unknown)} differ")
