@@ -25,13 +25,13 @@ from typing import TYPE_CHECKING
 import models
 from costs import table
 
+from pytest_navigator.builtin import known
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.records import one_line
 from pytest_navigator.package.results import profile_result
 from pytest_navigator.package.results import read_results
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.profiling.measuring import batch_of
-from pytest_navigator.registry import builtin
 from pytest_navigator.runners.torch import TorchRunner
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.signatures import resized
@@ -86,7 +86,7 @@ def versions() -> str:
 
 def formats() -> tuple[str, ...]:
     """Return what can be made here; says why TensorRT cannot."""
-    form = builtin().formats.get(TENSORRT)
+    form = known().formats.get(TENSORRT)
     why = missing(form.requires_for("torch")) if form else "this version does not make it"
     if why:
         print(f"{TENSORRT}: not measured: {why}")
@@ -148,7 +148,7 @@ def timed_again(folder: SuiteFolder, results: Results, outcome: Outcome, example
 
 def runner_class(name: str) -> type[Runner]:
     """Return a built-in runner by its name."""
-    return next(kind for form in builtin().formats.values() for kind in form.runners if kind.name == name)
+    return next(kind for form in known().formats.values() for kind in form.runners if kind.name == name)
 
 
 def live(example: str) -> object:

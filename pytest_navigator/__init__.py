@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from pytest_navigator._version import __version__
+
 if TYPE_CHECKING:
     from pytest_navigator.api import jax as jax
     from pytest_navigator.api import onnx as onnx
@@ -59,8 +61,6 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Variant as Variant
     from pytest_navigator.runners.base import Runner as Runner
     from pytest_navigator.samples.structure import Call as Call
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "NavConfig": "configuration.config",

@@ -13,6 +13,7 @@ import pytest
 from _pytest.python import PyCollector  # what a Module does, without the fixtures
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Iterable
     from collections.abc import Iterator
     from typing import Self
@@ -71,6 +72,9 @@ class ConftestModule(pytest.Module):
     register the fixtures a second time: a model of session scope would be built twice.
     """
 
+    planted: Callable[[pytest.Module], Iterable[pytest.Item | pytest.Collector]]
+    """Returns what is collected of a file whose tests are not."""
+
     with_tests = False
     """Whether pytest would collect the file's tests: it was named outright, or `python_files` matches it."""
 
@@ -79,11 +83,7 @@ class ConftestModule(pytest.Module):
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
         """Return what the plugin plants here, and the file's tests."""
-        from pytest_navigator.collecting.collection import planted_in_conftest
-
-        if self.with_tests:
-            return PyCollector.collect(self)
-        return planted_in_conftest(self)
+        return PyCollector.collect(self) if self.with_tests else self.planted(self)
 
     def _genfunctions(self, name: str, funcobj: object) -> Iterator[pytest.Function]:
         with _hook_once(self):

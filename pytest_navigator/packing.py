@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_navigator.package import Results
-    from pytest_navigator.run import Run
+    from pytest_navigator.steps.host import Host
     from pytest_navigator.workspace import SuiteFolder
 
 
@@ -58,7 +58,7 @@ def check_target(pattern: str | None, workspace: Path) -> None:
     check_writable(partial_path(target))
 
 
-def write_all(run: Run, *, complete: bool) -> list[Written]:
+def write_all(host: Host, *, complete: bool) -> list[Written]:
     """Write the package of every suite of which anything has run, and return what to print.
 
     Args:
@@ -66,18 +66,18 @@ def write_all(run: Run, *, complete: bool) -> list[Written]:
     """
     from pytest_navigator.reporting.conversions import write_results
 
-    recorded, others = _recorded(run)
-    write_results(run, recorded)
-    return [*(_write(run, folder, results, complete) for folder, results in recorded), *others]
+    recorded, others = _recorded(host)
+    write_results(host, recorded)
+    return [*(_write(host, folder, results, complete) for folder, results in recorded), *others]
 
 
-def _recorded(run: Run) -> tuple[list[tuple[SuiteFolder, Results]], list[Written]]:
+def _recorded(host: Host) -> tuple[list[tuple[SuiteFolder, Results]], list[Written]]:
     """Read the suites of which anything has run, and what there is to say of the others.
 
     One that cannot be read does not let the others suffer; one of which nothing has run may have been required.
     """
     readable, others = [], []
-    for folder in run.workspace.suites():
+    for folder in host.workspace.suites():
         try:
             for step in folder.unfinished():
                 folder.bury(step)
@@ -87,7 +87,7 @@ def _recorded(run: Run) -> tuple[list[tuple[SuiteFolder, Results]], list[Written
             continue
         if results.outcomes:
             readable.append((folder, results))
-        elif lines := unmet(results, run.id):
+        elif lines := unmet(results, host.id):
             others.append(Written([title(results), *_failed(lines)], fails=True))
     return readable, others
 
@@ -96,28 +96,28 @@ def _failed(reasons: Iterable[str]) -> list[str]:
     return [one_line(f"FAILED: {reason}") for reason in reasons]
 
 
-def _write(run: Run, folder: SuiteFolder, results: Results, complete: bool) -> Written:
+def _write(host: Host, folder: SuiteFolder, results: Results, complete: bool) -> Written:
     from pytest_navigator.reporting.conversions import deliver
 
     try:
-        saved = _pack(run, results, folder.path, complete)
+        saved = _pack(host, results, folder.path, complete)
     except PackageError as error:
         return Written([*summary(results), f"ERROR: no package was written: {error}"], fails=True)
-    delivered, undelivered = deliver(run, folder, results)
-    reasons = [*unmet(results, run.id), *unchecked_at_all(results, other_runners(results, run.registry))]
-    reasons += [*unverified(results), *unreported(results, run.id), *undelivered]
+    delivered, undelivered = deliver(host, folder, results)
+    reasons = [*unmet(results, host.id), *unchecked_at_all(results, other_runners(results, host.registry))]
+    reasons += [*unverified(results), *unreported(results, host.id), *undelivered]
     saved = [*delivered, *saved]
-    lines = [*summary(results), *instead(results, run.registry), *_failed(reasons), *saved]
+    lines = [*summary(results), *instead(results, host.registry), *_failed(reasons), *saved]
     return Written(lines, fails=bool(reasons))
 
 
-def _pack(run: Run, results: Results, folder: Path, complete: bool) -> list[str]:
+def _pack(host: Host, results: Results, folder: Path, complete: bool) -> list[str]:
     """Write the package; returns the line that says where it is and what is missing from it."""
     from pytest_navigator.package import environment
     from pytest_navigator.package import git_state
     from pytest_navigator.package import pack
 
-    start = run.config.invocation_params.dir
+    start = host.start
     if not results.suite.package:
         return [f"results: {short_path(folder, start)}"]
     target = Path(start, results.suite.package)
@@ -129,12 +129,12 @@ def _pack(run: Run, results: Results, folder: Path, complete: bool) -> list[str]
         save_data=settings["save_data"]["value"],
         complete=complete,
         required=settings["require"]["value"],
-        free=not run.caller and not run.file_config.output_path,  # those take models from the workspace
+        free=not host.hands_over and not host.file_config.output_path,  # those take models from the workspace
         environment=environment(),
-        git=None if run.options.no_git else git_state(run.project),
+        git=None if host.options.no_git else git_state(host.project),
     )
     note = _kept_nothing(results)
-    if run.caller:  # the caller gets the package as an object; the file goes with it
+    if host.hands_over:  # the caller gets the package as an object; the file goes with it
         return [*note, f"results: {folder}"]
     if path == target:
         return [*note, f"package: {short_path(path, start)}"]

@@ -12,10 +12,10 @@ from pytest_navigator.configuration import options
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_navigator.collecting.proxies import RunnerProxy
-    from pytest_navigator.collecting.proxies import SourceProxy
     from pytest_navigator.formats.base import Format
     from pytest_navigator.frameworks.base import Framework
+    from pytest_navigator.steps.proxies import RunnerProxy
+    from pytest_navigator.steps.proxies import SourceProxy
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -83,44 +83,14 @@ def nav_source_runner() -> SourceProxy:
 @pytest.hookimpl(trylast=True)
 def pytest_nav_formats() -> list[type[Format]]:
     """Add the built-in formats."""
-    from pytest_navigator.formats.exportedprogram import TorchExportedProgramFormat
-    from pytest_navigator.formats.jax import JaxFormat
-    from pytest_navigator.formats.onnx import OnnxFormat
-    from pytest_navigator.formats.python import PythonFormat
-    from pytest_navigator.formats.savedmodel import TensorFlowSavedModelFormat
-    from pytest_navigator.formats.stablehlo import StableHLOFormat
-    from pytest_navigator.formats.tensorflow import TensorFlowFormat
-    from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTFormat
-    from pytest_navigator.formats.tensorrt import TensorRTFormat
-    from pytest_navigator.formats.tensorrt import TensorRTRTXFormat
-    from pytest_navigator.formats.torch import TorchFormat
-    from pytest_navigator.formats.torch_tensorrt import TorchTensorRTFormat
-    from pytest_navigator.formats.torchscript import TorchScriptFormat
+    from pytest_navigator import builtin
 
-    return [
-        TorchFormat,
-        TorchScriptFormat,
-        TorchExportedProgramFormat,
-        TorchTensorRTFormat,
-        TensorFlowFormat,
-        JaxFormat,
-        TensorFlowSavedModelFormat,
-        TensorFlowTensorRTFormat,
-        StableHLOFormat,
-        OnnxFormat,
-        TensorRTFormat,
-        TensorRTRTXFormat,
-        PythonFormat,
-    ]
+    return builtin.formats()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_nav_frameworks() -> list[type[Framework]]:
     """Add the built-in frameworks."""
-    from pytest_navigator.frameworks.files import FILES
-    from pytest_navigator.frameworks.jax import JaxFramework
-    from pytest_navigator.frameworks.python import PythonFramework
-    from pytest_navigator.frameworks.tensorflow import TensorFlowFramework
-    from pytest_navigator.frameworks.torch import TorchFramework
+    from pytest_navigator import builtin
 
-    return [TorchFramework, JaxFramework, TensorFlowFramework, PythonFramework, *FILES]
+    return builtin.frameworks()

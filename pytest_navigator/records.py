@@ -29,6 +29,9 @@ Measure = Annotated[float, "not negative"]
 CACHED = "cached"
 """In the data of an outcome that `--nav-cache` answered: when the step ran."""
 
+REPORTED = "reported"
+"""In the data of a failed outcome: somebody has told of it. What nobody tells of is what the end of the run says."""
+
 REUSED = "reused"
 """In the data of an outcome that `--nav-resume` took over from an earlier run: when the step ran."""
 

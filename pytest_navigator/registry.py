@@ -1,7 +1,8 @@
-"""Which formats, runners and frameworks there are: asked of every plugin, the built-in one first."""
+"""Which formats, runners and frameworks there are, the built-in ones first."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import TypeVar
@@ -13,13 +14,15 @@ from pytest_navigator.records import RunnerRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import pytest
+    from collections.abc import Iterator
 
     from pytest_navigator.formats.base import Format
     from pytest_navigator.formats.base import FormatConfig
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.runners.base import Runner
+
+_RUNS: list[Registry] = []
+"""The registries of the runs of this process, the innermost last: a test may run pytest."""
 
 T = TypeVar("T", bound="Format | Framework")
 
@@ -59,30 +62,39 @@ class Registry:
         return runners[name]
 
 
-def builtin() -> Registry:
-    """Return what comes with this project, for use outside of a run."""
-    from pytest_navigator import plugin
-
-    formats, frameworks = plugin.pytest_nav_formats(), plugin.pytest_nav_frameworks()
-    return Registry(_named("formats", [formats]), _named("frameworks", [frameworks]))
-
-
-def registry_of(config: pytest.Config) -> Registry:
-    """Ask the plugins; what comes first (the built-in ones) is listed first.
+def built(
+    formats: Iterable[list[type[Format]]],
+    runners: Iterable[list[type[Runner]]],
+    frameworks: Iterable[list[type[Framework]]],
+) -> Registry:
+    """Return what everybody has named, each answer a list; what comes first is listed first.
 
     Raises:
         ConfigError: two of them cannot be told apart, or a runner runs a format that there is not.
     """
-    formats: dict[str, Format] = _named("formats", reversed(config.hook.pytest_nav_formats()))
-    for runner in (runner for answer in reversed(config.hook.pytest_nav_runners()) for runner in answer):
-        if runner.format not in formats:
-            raise unknown(f"format of the runner {runner.__qualname__}", runner.format, formats)
-        form = formats[runner.format]
-        # Of this instance: the class may be another run's of this process too.
-        vars(form)["runners"] = (*form.runners, runner)
-    _check(formats.values())
-    frameworks: dict[str, Framework] = _named("frameworks", reversed(config.hook.pytest_nav_frameworks()))
-    return Registry(formats, frameworks)
+    known: dict[str, Format] = _named("formats", formats)
+    for runner in (runner for answer in runners for runner in answer):
+        if runner.format not in known:
+            raise unknown(f"format of the runner {runner.__qualname__}", runner.format, known)
+        form = known[runner.format]
+        form.runners = (*form.runners, runner)  # of this object: the class may be another run's of this process too
+    _check(known.values())
+    return Registry(known, _named("frameworks", frameworks))
+
+
+@contextmanager
+def using(registry: Registry) -> Iterator[None]:
+    """Let all of this process know what a run's plugins have added, as long as the run lasts."""
+    _RUNS.append(registry)
+    try:
+        yield
+    finally:
+        _RUNS.remove(registry)
+
+
+def current() -> Registry | None:
+    """Return what the innermost run has; None outside of one."""
+    return _RUNS[-1] if _RUNS else None
 
 
 def runner_record(runner: type[Runner]) -> RunnerRecord:
@@ -93,6 +105,7 @@ def runner_record(runner: type[Runner]) -> RunnerRecord:
 
 
 def _named(what: str, answers: Iterable[list[type[T]]]) -> dict[str, T]:
+    """Return one object of each class, by name; ConfigError where two have the same."""
     found: dict[str, T] = {}
     for kind in (kind for answer in answers for kind in answer):
         if kind.name in found:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from pytest_navigator import __version__
 from pytest_navigator import packing
 from pytest_navigator._compat import allow_crashes
 from pytest_navigator._compat import item_of
 from pytest_navigator._compat import worker_pid
+from pytest_navigator._version import __version__
 from pytest_navigator.cache import store
 from pytest_navigator.collecting import collection
 from pytest_navigator.collecting import crashes
@@ -37,6 +37,7 @@ from pytest_navigator.package.privacy import redact
 from pytest_navigator.records import CACHED
 from pytest_navigator.records import REUSED
 from pytest_navigator.records import earlier_text
+from pytest_navigator.registry import using
 from pytest_navigator.reporting.printable import LINE
 from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.printable import printable
@@ -65,7 +66,10 @@ def start(config: pytest.Config) -> None:
         options = run_options(config)
         before = redact(options.redact)
         config.add_cleanup(lambda: [redact(before)].clear())
-        run = Run.start(config, options)
+        run = Run.begun(config, options)
+        knowing = ExitStack()
+        knowing.enter_context(using(run.registry))
+        config.add_cleanup(knowing.close)
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(Controller(config, run), "navigator-controller")
             config.pluginmanager.register(LastFailed(), "navigator-lastfailed")
@@ -75,7 +79,7 @@ def start(config: pytest.Config) -> None:
             run.named.start(config)
     except (ConfigError, PackageError) as error:
         raise pytest.UsageError(bounded(str(error), LINE)) from None
-    config.stash[RUN] = run
+    config.stash[RUN] = config.stash[collection.NOTES] = run
     config.pluginmanager.register(Session(run), "navigator-session")
     config.pluginmanager.register(verification.Fixtures(), "navigator-fixtures")
     if not config.pluginmanager.hasplugin("benchmark"):
@@ -90,8 +94,7 @@ class Session:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.known = run.config.pluginmanager.get_plugins()
-        if not run.caller:  # the process of who called a function is theirs
-            run.termination.listen()
+        run.termination.listen()
 
     def pytest_plugin_registered(self, plugin: object) -> None:
         """Refuse formats that come while tests are collected: suites before them would not have them."""
@@ -183,7 +186,7 @@ class Session:
         """Seed the setup of `nav_model` and `nav_dataloader`."""
         if fixturedef.argname not in (collection.MODEL, collection.LOADER):
             return (yield)
-        with self.run.building(collection.place_of(item_of(request))):
+        with self.run.building_at(collection.place_of(item_of(request))):
             return (yield)
 
     @pytest.hookimpl(tryfirst=True)
@@ -235,7 +238,7 @@ class Controller:
         if run.file_config.output_path:
             from pytest_navigator.reporting import conversions
 
-            conversions.check(run)
+            conversions.check(run, [spec.text for spec in run.named.specs] if run.named else [])
         lock = run.workspace.claim(resume=run.options.resume)
         self._ending.callback(lock.release)
         self._ending.enter_context(sharing(run.workspace.devices))
@@ -243,10 +246,10 @@ class Controller:
     def pytest_report_header(self) -> list[str]:
         """Say what this run will leave behind, and what became of the one before."""
         package = self.run.options.package or "none (--nav-package=PATH writes one)"
-        workspace = short_path(self.run.options.workspace, self.run.config.invocation_params.dir)
+        workspace = short_path(self.run.options.workspace, self.run.start)
         first = f"navigator: {__version__}, workspace: {workspace}, package: {package}"
         if cache := self.run.options.cache:
-            first += f", cache: {short_path(cache, self.run.config.invocation_params.dir)}"
+            first += f", cache: {short_path(cache, self.run.start)}"
         crashed = ", ".join(self.run.workspace.crashed)
         return [
             first,

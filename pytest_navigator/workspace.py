@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from filelock import Timeout
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.received import received
+from pytest_navigator.records import REPORTED
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Signature
 from pytest_navigator.records import SuiteRecord
@@ -250,6 +252,10 @@ class SuiteFolder:
         outcome = received(outcome)
         save(self._step(outcome.id + suffix), outcome)
         return outcome
+
+    def mark_reported(self, outcome: Outcome) -> None:
+        """Note that somebody has told of a failure."""
+        self.write(replace(outcome, data={**outcome.data, REPORTED: True}))
 
     def write_verification(self, outcome: Outcome) -> Outcome:
         """Record what one `verify_` test found; its node id tells it from the others of the runner."""

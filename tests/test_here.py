@@ -16,11 +16,12 @@ from pytest_navigator.planning.here import Here
 from pytest_navigator.planning.here import at_home
 from pytest_navigator.planning.matrix import Matrix
 from pytest_navigator.planning.matrix import build
-from pytest_navigator.registry import Registry
-from pytest_navigator.registry import registry_of
+from pytest_navigator.run import registry_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pytest_navigator.registry import Registry
 
     Left = Callable[..., Matrix]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,8 +15,10 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.planning.matrix import Matrix
 from pytest_navigator.planning.matrix import Step
 from pytest_navigator.planning.matrix import build
-from pytest_navigator.registry import Registry
-from pytest_navigator.registry import registry_of
+from pytest_navigator.run import registry_of
+
+if TYPE_CHECKING:
+    from pytest_navigator.registry import Registry
 
 FORMATS = "formats = torchscript (--nav-formats) leave it out; write --nav-formats=torchscript,onnx"
 ON_REQUEST = (

@@ -20,7 +20,7 @@ from pytest_navigator.planning.required import stops
 from pytest_navigator.planning.required import unmet
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
-from pytest_navigator.registry import registry_of
+from pytest_navigator.run import registry_of
 
 if TYPE_CHECKING:
     from pytest_navigator.planning.matrix import Matrix

@@ -1,25 +1,26 @@
-"""What a function of the API was given, as the suite that pytest collects."""
+"""What a function of the API was given."""
 
 from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.samples.reading import NO_LOADER
+from pytest_navigator.steps.checks import read_input
+from pytest_navigator.steps.checks import read_output
+from pytest_navigator.steps.correctness import cases_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterable
-    from pathlib import Path
 
     import numpy as np
 
-    from pytest_navigator.collecting.proxies import RunnerProxy
     from pytest_navigator.configuration.config import NavConfig
+    from pytest_navigator.steps.proxies import RunnerProxy
+    from pytest_navigator.workspace import SuiteFolder
 
     Sample = dict[str, np.ndarray]
     VerifyFunction = Callable[[Iterable[Sample], Iterable[Sample]], bool]
@@ -45,21 +46,27 @@ class Given:
     verify_func: VerifyFunction | None = None
     unasked: frozenset[str] = frozenset()
 
-    def verify(self, runner: RunnerProxy, folder: Path) -> None:
-        """Fail unless `verify_func` returns True for what a runner makes of all batches that the suite has kept."""
-        __tracebackhide__ = True
-        from pytest_navigator.steps.checks import read_input
-        from pytest_navigator.steps.checks import read_output
-        from pytest_navigator.steps.correctness import cases_of
-        from pytest_navigator.workspace import SuiteFolder
+    @property
+    def says_framework(self) -> str:
+        """How to say what a model is: by the function that one calls."""
+        return "nav.{}.optimize"
 
-        suite = SuiteFolder(folder, folder.parent)
-        cases, signature = [case for case in cases_of(suite) if case.kind == "batch"], suite.signature
-        found = (runner.infer(read_input(folder, case, signature)) for case in cases)
-        expected = (read_output(folder, case, signature) for case in cases)
+    def get_model(self) -> object:
+        """Return the model: it is built already."""
+        return self.model
+
+    def get_loader(self) -> object:
+        """Return the loader, `NO_LOADER` if there is none."""
+        return NO_LOADER if self.dataloader is None else self.dataloader
+
+    def verify(self, runner: RunnerProxy, folder: SuiteFolder) -> str:
+        """Return why `verify_func` does not take what a runner makes of all batches that are kept; "" if it does."""
+        cases, signature = [case for case in cases_of(folder) if case.kind == "batch"], folder.signature
+        found = (runner.infer(read_input(folder.path, case, signature)) for case in cases)
+        expected = (read_output(folder.path, case, signature) for case in cases)
         assert self.verify_func is not None
-        if not is_true(answer := self.verify_func(found, expected)):
-            _refuse(answer)
+        answer = self.verify_func(found, expected)
+        return "" if is_true(answer) else f"verify_func returned {answer!r}, not True"
 
 
 def check_verify_func(function: object) -> None:
@@ -91,32 +98,3 @@ def is_true(answer: object) -> bool:
     """Whether this is True, or what `(difference < 1e-3).all()` is: a boolean scalar of an array library."""
     scalar = getattr(answer, "shape", None) == () and "bool" in str(getattr(answer, "dtype", ""))
     return answer is True or (scalar and bool(answer))
-
-
-def _refuse(answer: object) -> None:
-    # A frame that is not hidden: of a failure with hidden ones only, pytest says that they are.
-    pytest.fail(f"verify_func returned {answer!r}, not True", pytrace=False)
-
-
-def content(subject: Given) -> ModuleType:
-    """Return the module of a subject's suite: configuration, fixtures, the test of `verify_func`."""
-
-    def nav_model() -> object:
-        return subject.model
-
-    def nav_dataloader() -> object:
-        return subject.dataloader
-
-    def verify_func(nav_runner: RunnerProxy, nav_package: Path) -> None:
-        __tracebackhide__ = True
-        subject.verify(nav_runner, nav_package)
-
-    fixture = pytest.fixture(scope="session")
-    module = ModuleType("nav_suite")
-    found: dict[str, object] = {"nav_config": subject.config, "nav_model": fixture(nav_model)}
-    if subject.dataloader is not None:
-        found["nav_dataloader"] = fixture(nav_dataloader)
-    if subject.verify_func is not None:
-        found["verify_func"] = verify_func
-    vars(module).update(found)
-    return module

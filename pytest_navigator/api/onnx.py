@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.api.keywords import OptimizeOptions
 from pytest_navigator.api.keywords import optimized
 from pytest_navigator.api.keywords import signed
-from pytest_navigator.api.turns import here
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Unpack
 
     from pytest_navigator.package.descriptor import Package
@@ -32,4 +31,4 @@ def optimize(model: str | Path, dataloader: object = None, **options: Unpack[Opt
         SourceError: the model or its loader does not keep its contract.
         PackageError: the results cannot be written.
     """
-    return optimized("onnx", here() / model, dataloader, options)
+    return optimized("onnx", Path.cwd() / model, dataloader, options)

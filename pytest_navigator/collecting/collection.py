@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Protocol
 
 import pytest
 
@@ -39,10 +40,18 @@ VERIFY = "verify_"
 RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
 OF_TESTS = ("tests", "test", "testing")
 """Folders that say nothing of whose model is in them: a package `tests.nav` is nobody's."""
-NO_LOADER = object()
-"""What `nav_dataloader` gives where the user has written none."""
 NAMED = pytest.StashKey["NamedModels"]()
 """What `--nav-model` named; not there without it."""
+
+
+class Notes(Protocol):
+    """Who keeps what is wrong until the collection is over."""
+
+    def note(self, problem: str) -> None:
+        """Keep a usage error."""
+
+
+NOTES = pytest.StashKey[Notes]()
 
 
 class SuiteNode(PlantedClass):
@@ -225,6 +234,7 @@ def _collect_conftest(path: Path, parent: pytest.Collector, collectors: list[pyt
     if path.name != "conftest.py" or parent.config.pluginmanager.get_plugin(str(path)) is None:
         return
     module = ConftestModule.from_parent(parent, path=path)
+    module.planted = planted_in_conftest
     module.with_tests = any(type(collector) is pytest.Module for collector in collectors)
     collectors[:] = [*(c for c in collectors if type(c) is not pytest.Module), module]
 
@@ -288,9 +298,7 @@ def _is_ours(name: str, function: object, node: pytest.Collector) -> bool:
     asked = _arguments(function)
     near = [each for each in asked if each.startswith("nav_") or get_close_matches(each, RUNNER_FIXTURES, cutoff=0.8)]
     if near and not RUNNER_FIXTURES.intersection(asked):
-        from pytest_navigator.run import RUN
-
-        node.config.stash[RUN].note(
+        node.config.stash[NOTES].note(
             f"{node.nodeid}::{name} asks for {near[0]!r} and would never run: a function verify_* is a test of a model "
             f"if it asks for one of {', '.join(sorted(RUNNER_FIXTURES))}"
         )

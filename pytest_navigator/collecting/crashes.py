@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.collecting.last_failed import tell_last_failed
@@ -12,7 +11,6 @@ from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 from pytest_navigator.records import structured
 from pytest_navigator.reporting.printable import one_line
-from pytest_navigator.reporting.report import REPORTED
 from pytest_navigator.reporting.report import cell_ids
 from pytest_navigator.reporting.report import failure_text
 from pytest_navigator.reporting.report import short_path
@@ -51,8 +49,8 @@ def _tell(report: pytest.TestReport, found: Outcome, asked: JSON, folder: SuiteF
             follows = Outcome(step.step, Status.SKIPPED, step.key, step.runner, step.batch, why, cause=found.id)
             folder.write(follows)
         return
-    folder.write(replace(found, data={**found.data, REPORTED: True}))
-    path = short_path(folder.path, run.config.invocation_params.dir)
+    folder.mark_reported(found)
+    path = short_path(folder.path, run.start)
     report.longrepr = failure_text(found, path)
     results = read_results(folder.path)
     (name,) = cell_ids(results, [(found.key, found.runner)])

@@ -28,16 +28,16 @@ from pytest_navigator.collecting.last_failed import tell_last_failed
 from pytest_navigator.collecting.verification import collected
 from pytest_navigator.configuration.options import suite_settings
 from pytest_navigator.configuration.options import unmeasured
-from pytest_navigator.configuration.settings import filters
 from pytest_navigator.configuration.settings import too_short
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
-from pytest_navigator.planning.filtered import needless
+from pytest_navigator.packing import check_target
+from pytest_navigator.planning.filtered import check_cells
 from pytest_navigator.planning.matrix import Step
 from pytest_navigator.profiling.benchmark import prepare as prepare_benchmark
 from pytest_navigator.reporting.report import properties
 from pytest_navigator.reporting.report import short_path
-from pytest_navigator.run import UNASKED
+from pytest_navigator.steps.manifest import package_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from pytest_navigator.collecting.named import NamedModels
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.records import Outcome
+    from pytest_navigator.run import CollectedSuite
     from pytest_navigator.run import Run
-    from pytest_navigator.run import Suite
 
 PARAMETERS: dict[str, tuple[tuple[str, ...], Callable[[Matrix], Iterable[tuple[str, ...]]]]] = {
     "test_export": (("nav_format",), lambda m: ((key,) for key in m.made("export"))),
@@ -116,9 +116,8 @@ def _cells_of(place: Place | None, run: Run) -> list[tuple[str, str]]:
 
 
 def _runner_cells(matrix: Matrix) -> list[tuple[str, str]]:
-    """Return the cells that run from a file, which can be deployed; of a source without any, its live ones."""
-    files = [(key, runner) for key, runner in matrix.cells if not matrix.runners[runner].live]
-    return [(key, matrix.runners[runner].runtime) for key, runner in files or matrix.cells]
+    """Return key and runtime of what a `verify_` test can be of."""
+    return [(key, matrix.runners[runner].runtime) for key, runner in matrix.verifiable]
 
 
 def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
@@ -133,7 +132,7 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
             _expect_failure(item, suite_of(item, run).matrix)
             _locate(item)
         _check_parameters(run)
-        _check_cells(run)
+        check_cells([(s.nodeid, s.settings, s.matrix) for s in run.suites.values()], run.registry)
         run.hints = _hints(run, {place_of(item) for item in ours if item.getparent(SuiteNode) is not None})
         run.hints += run.named.notes(run.config) if run.named else []
         run.hints += unmeasured(run.config)
@@ -141,7 +140,15 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         if not ours and not session.testsfailed:  # pytest tells what could not be collected
             _tell_nothing_collected(run, items)
         if ours and not run.config.option.collectonly:
+            _check_packages(run)
             run.write_manifests(collected(ours, run))
+
+
+def _check_packages(run: Run) -> None:
+    """Find a package path that cannot be before the run, not after an hour."""
+    for suite in run.suites.values() if run.options.package else ():
+        target = run.start / package_path(run.options.package, suite.name)
+        check_target(str(target), run.options.workspace)
 
 
 def selected(run: Run, items: Iterable[pytest.Item]) -> dict[str, set[str]]:
@@ -189,7 +196,7 @@ def _hints(run: Run, collected: set[Place | None]) -> list[str]:
     ]
 
 
-def _belongs(item: pytest.Function, suite: Suite) -> bool:
+def _belongs(item: pytest.Function, suite: CollectedSuite) -> bool:
     """Whether the item's cell is one of its own model's (the models of one fixture may differ in configuration)."""
     if _is_cell(item):
         return _cell_of(item) in set(PARAMETERS[item.originalname][1](suite.matrix))
@@ -210,25 +217,6 @@ def _expect_failure(item: pytest.Function, matrix: Matrix) -> None:
     name = "-".join(_cell_of(item)) if _is_cell(item) and item.originalname != "test_profile" else ""
     if name in matrix.xfail:
         item.add_marker(pytest.mark.xfail(strict=True, reason=matrix.xfail[name]))
-
-
-def _check_cells(run: Run) -> None:
-    """Find settings that leave nothing to check, or a part of which asks for nothing: a green run would not say so."""
-    suites = list(run.suites.values())
-    if suites and not any(suite.matrix.cells for suite in suites):
-        text = f"there is no runner left to check {suites[0].nodeid} with: {filters(suites[0].settings)}"
-        raise ConfigError(text + _not_made(suites[0], run))
-    unasked = run.config.stash.get(UNASKED, frozenset())
-    if problem := needless([(suite.settings, suite.matrix) for suite in suites], run.registry, unasked):
-        raise ConfigError(problem)
-
-
-def _not_made(suite: Suite, run: Run) -> str:
-    """Return what would have to be made for a runner that is asked for."""
-    made = {variant.format for variant in suite.matrix.variants.values()}
-    asked, formats = suite.settings.runtimes or (), run.registry.formats.values()
-    lacking = [r for form in formats for r in form.runners if r.name in asked and form.name not in made]
-    return "".join(f"; {r.name} runs {r.format}, which is not made: name it in --nav-formats" for r in lacking)
 
 
 def _check_parameters(run: Run) -> None:
@@ -315,7 +303,7 @@ def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome 
         report.location = (place.relative_path(item.config), place.line, report.location[2])
         _point_skip_to(report, str(place.source), place.line + 1)
     if outcome is not None and outcome.key and report.skipped and hasattr(report, "wasxfail"):
-        folder = short_path(suite_of(item, run).folder.path, run.config.invocation_params.dir)
+        folder = short_path(suite_of(item, run).folder.path, run.start)
         report.wasxfail += f" (log: {folder / outcome.key / 'format.log'})"
     if outcome is not None and report.when == "call":
         # junit reads them from the report of the teardown, which gets the item's; a retry replaces its own.

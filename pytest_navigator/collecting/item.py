@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -14,7 +13,7 @@ from pytest_navigator._compat import ids_of
 from pytest_navigator.collecting.collection import MODEL
 from pytest_navigator.collecting.collection import named_of
 from pytest_navigator.collecting.collection import place_of
-from pytest_navigator.collecting.live import Live
+from pytest_navigator.collecting.fixtures import Fixtures
 from pytest_navigator.errors import PackageError
 from pytest_navigator.planning.matrix import Step
 from pytest_navigator.planning.required import stops
@@ -23,14 +22,13 @@ from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
 from pytest_navigator.records import structured
 from pytest_navigator.reporting.printable import one_line
-from pytest_navigator.reporting.report import REPORTED
 from pytest_navigator.reporting.report import failure_text
 from pytest_navigator.reporting.report import short_path
 from pytest_navigator.run import RUN
 
 if TYPE_CHECKING:
+    from pytest_navigator.run import CollectedSuite
     from pytest_navigator.run import Run
-    from pytest_navigator.run import Suite
 
 OURS = ("nav_format", "nav_runtime", "nav_batch", "nav_runner")
 REPETITION = "__pytest_repeat_step_number"
@@ -42,11 +40,13 @@ OUTCOME = pytest.StashKey[Outcome]()
 class SuiteItem:
     """A suite, seen from one of its items (or from a `verify_` test)."""
 
-    def __init__(self, request: pytest.FixtureRequest, run: Run, suite: Suite) -> None:
+    def __init__(self, request: pytest.FixtureRequest, run: Run, suite: CollectedSuite) -> None:
         self.request = request
         self.run = run
         self.suite = suite
-        self.live = Live(request, run, suite)
+        from pytest_navigator.steps.live import Live
+
+        self.live = Live(run, suite, Fixtures(request, suite.place, run.building_at))
 
     def outcome(self, step: Step, *, again: bool = False) -> Outcome:
         """Return the outcome of a step; it runs if it has not."""
@@ -92,10 +92,10 @@ class SuiteItem:
 
     def _raise(self, found: Outcome) -> None:
         if found.status is Status.FAILED:
-            self.suite.folder.write(replace(found, data={**found.data, REPORTED: True}))
+            self.suite.folder.mark_reported(found)
             if error := self.run.raised.pop((self.suite.nodeid, found.id), None):
                 raise error
-            folder = short_path(self.suite.folder.path, self.run.config.invocation_params.dir)
+            folder = short_path(self.suite.folder.path, self.run.start)
             pytest.fail(failure_text(found, folder), pytrace=False)
         if found.status is Status.XFAILED:
             pytest.xfail(one_line(found.message))
@@ -123,7 +123,7 @@ def suite_item(request: pytest.FixtureRequest) -> SuiteItem:
     return SuiteItem(request, run, suite_of(request.node, run))
 
 
-def suite_of(item: pytest.Function, run: Run) -> Suite:
+def suite_of(item: pytest.Function, run: Run) -> CollectedSuite:
     """Return the suite of an item: of its own node, or of the `nav_model` that a `verify_` test sees."""
     place = place_of(item)
     if place is None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.collecting.collection import NO_LOADER
 from pytest_navigator.collecting.item import OUTCOME
 from pytest_navigator.collecting.item import suite_item
 from pytest_navigator.collecting.item import suite_of
 from pytest_navigator.planning.matrix import Step
-from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.printable import one_line
+from pytest_navigator.samples.reading import NO_LOADER
+from pytest_navigator.steps.verification import record_verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,10 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.collecting.collection import Place
-    from pytest_navigator.collecting.proxies import RunnerProxy
-    from pytest_navigator.collecting.proxies import SourceProxy
+    from pytest_navigator.collecting.item import SuiteItem
     from pytest_navigator.run import Run
-    from pytest_navigator.run import Suite
+    from pytest_navigator.steps.proxies import RunnerProxy
+    from pytest_navigator.steps.proxies import SourceProxy
 
 
 OF_ONE_RUNNER = {"nav_runner", "nav_source_runner"}
@@ -38,13 +36,18 @@ class Fixtures:
     """The plugin's fixtures; `nav_model` is not among them."""
 
     @pytest.fixture
+    def navigator(self, request: pytest.FixtureRequest) -> SuiteItem:
+        """The suite, seen from one of its items."""
+        return suite_item(request)
+
+    @pytest.fixture
     def nav_runner(self, request: pytest.FixtureRequest) -> Iterator[RunnerProxy]:
         """A format in a runtime, called like the model; parametrized over all that run from a file.
 
         It lives in the child and is activated once per test: for checking results, not for timing. A source that
         nothing is exported from runs itself, in this process.
         """
-        from pytest_navigator.collecting.proxies import RunnerProxy
+        from pytest_navigator.steps.proxies import RunnerProxy
 
         item = suite_item(request)
         key, runtime = request.param
@@ -54,20 +57,20 @@ class Fixtures:
             pytest.skip(one_line(found.message))
         if not found.passed:
             pytest.skip(f"{found.id} {found.status.value}: {one_line(found.message)}")
-        proxy = RunnerProxy(item, key, runner)
+        proxy = RunnerProxy(item.run, item.suite, item.live, key, runner)
         with proxy:
             yield proxy
 
     @pytest.fixture
     def nav_source_runner(self, request: pytest.FixtureRequest) -> Iterator[SourceProxy]:
         """The user's own model, called in the same way as `nav_runner`."""
-        from pytest_navigator.collecting.proxies import SourceProxy
+        from pytest_navigator.steps.proxies import SourceProxy
 
         item = suite_item(request)
         found = request.node.stash[OUTCOME] = item.outcome(Step("source"))
         if not found.passed:
             pytest.skip(f"source {found.status.value}: {one_line(found.message)}")
-        if package := item.suite.place.package:
+        if package := item.suite.package:
             pytest.skip(f"{package.path.name} is the source, and a package holds no live model")
         source = item.live.source()
         with source.preserved():
@@ -113,20 +116,10 @@ def record(item: pytest.Function, report: pytest.TestReport, run: Run) -> None:
     cell, status = _cell(item), _status(report)
     if not cell or not status:
         return
-    suite, nodeid = suite_of(item, run), item.stash[NODEID]
+    suite = suite_of(item, run)
     key, runner = cell[0], suite.matrix.runner_of(*cell)
-    outcome = Outcome(
-        step="verify",
-        status=status,
-        key=key,
-        runner=runner,
-        message="" if status is Status.PASSED else _reason(report),
-        duration=report.duration,
-        started=datetime.now(UTC).isoformat(),
-        digest=_digest(suite, key, runner),
-        data={"nodeid": nodeid},
-    )
-    suite.folder.write_verification(outcome)
+    message = "" if status is Status.PASSED else _reason(report)
+    record_verification(suite, key, runner, status, message, report.duration, item.stash[NODEID])
 
 
 def _cell(item: pytest.Function) -> tuple[str, str] | None:
@@ -158,12 +151,3 @@ def _reason(report: pytest.TestReport) -> str:
     else:  # a fixture that does not exist
         text = getattr(report.longrepr, "errorstring", report.longreprtext)
     return next(iter(text.strip().splitlines()), "")
-
-
-def _digest(suite: Suite, key: str, runner: str) -> str:
-    """Return what tells the artifact that was verified from another one; of the live source, its fingerprint."""
-    if suite.matrix.runners[runner].live:
-        source = suite.folder.record("source")
-        return str(source.data.get("fingerprint", "")) if source else ""
-    checked = suite.folder.record(Step("correctness", key, runner).id)
-    return checked.digest if checked else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from dataclasses import dataclass
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 
 from pytest_navigator._compat import ini_value
 from pytest_navigator.configuration.ini_file import parsed
+from pytest_navigator.configuration.run_options import CACHED_STEPS
+from pytest_navigator.configuration.run_options import RunOptions
 from pytest_navigator.configuration.settings import OPTIONS
 from pytest_navigator.configuration.settings import PROFILE
 from pytest_navigator.configuration.settings import Settings
@@ -34,9 +35,6 @@ PATHS = ("--nav-package", "--nav-workspace", "--nav-model", "--nav-config", "--n
 """Flags whose value pytest can take for an argument."""
 
 UNCHECKED = "no model is checked without --nav, --nav-package=PATH or --nav-model=SPEC"
-
-CACHED_STEPS = ("convert", "correctness")
-"""A measurement is cached for who asks for it only: it says how fast this machine was then."""
 
 OF_PROFILES = ("batch_sizes", "profile_seconds")
 """Options that say how to measure."""
@@ -134,22 +132,6 @@ def check_needless(config: pytest.Config) -> None:
     given = (str(word) for word in config.invocation_params.args)
     if needless := next((word for word in given if word.startswith("--nav-")), None):
         raise pytest.UsageError(f"{needless}: {UNCHECKED}")
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What holds for the whole run."""
-
-    package: str | None
-    workspace: Path
-    resume: bool
-    in_process: bool
-    no_git: bool
-    show_config: bool
-    file_config: FileConfig
-    cache: Path | None
-    cache_steps: tuple[str, ...]
-    redact: tuple[str, ...] = ()
 
 
 def active(config: pytest.Config) -> bool:

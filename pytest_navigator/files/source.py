@@ -16,7 +16,6 @@ from pytest_navigator.errors import Unavailable
 from pytest_navigator.errors import unknown
 from pytest_navigator.files.description import distinct
 from pytest_navigator.frameworks.base import Source
-from pytest_navigator.isolation.importing import path_of
 from pytest_navigator.records import Description
 from pytest_navigator.records import Signature
 from pytest_navigator.records import structured
@@ -34,12 +33,12 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.frameworks.base import Connection
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.files import FileFramework
     from pytest_navigator.records import JSON
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import TensorSpec
-    from pytest_navigator.steps.context import Context
 
 
 class FileSource(Source):
@@ -57,9 +56,9 @@ class FileSource(Source):
         self.model: Path = path
         self._handle = ""
 
-    def connect(self, context: Context) -> None:
+    def connect(self, connection: Connection) -> None:
         """Take the way to the child."""
-        self._context = context
+        self._connection = connection
 
     def describe(self) -> Description:
         """Return what the file says of itself.
@@ -77,10 +76,10 @@ class FileSource(Source):
             StepFailed: the runtime cannot load it.
         """
         runner = self.runner
-        self._context.isolated(
+        self._connection.isolated(
             "take",
             path=self.model,
-            target=self._context.artifact(),
+            target=self._connection.artifact(),
             parts=self._description.parts,
         )
         self._open(runner)
@@ -119,7 +118,7 @@ class FileSource(Source):
         arrays = self._arrays(Call(*args, **kwargs))
         for spec in self._description.inputs:
             _check_fitting(spec, arrays[spec.name])
-        return unflatten(*self._context.observe(self._handle, arrays))
+        return unflatten(*self._connection.observe(self._handle, arrays))
 
     def device(self) -> str:
         """Arrays go in and come out on the CPU, whatever the runner uses."""
@@ -131,7 +130,7 @@ class FileSource(Source):
 
     def watched(self, args: Sequence[object], kwargs: dict[str, Any]) -> Watched | None:
         """Follow one inference, or the graph, in the child."""
-        found = self._context.watch(self._handle, self._arrays(Call(*args, **kwargs)))
+        found = self._connection.watch(self._handle, self._arrays(Call(*args, **kwargs)))
         return (unflatten(*found), lambda array: read(str(array))) if found[1] else None
 
     def title(self) -> str:
@@ -153,13 +152,11 @@ class FileSource(Source):
         Raises:
             SourceError: there is none.
         """
-        from pytest_navigator.registry import runner_record
-
         missing: list[str] = []
-        for kind in self._context.run.registry.format(self.framework.name).runners:
-            text = self._context.missing(kind.requires)
+        for runner in self._connection.runners():
+            text = self._connection.missing(runner.requires)
             if text is None:
-                return runner_record(kind)
+                return runner
             missing.append(text)
         raise SourceError(f"{self.model.name} cannot be run: {missing[0] if missing else 'nothing runs this format'}")
 
@@ -167,28 +164,27 @@ class FileSource(Source):
     def _description(self) -> Description:
         from pytest_navigator.files.sniff import format_of
 
-        context, form = self._context, self._context.run.registry.format(self.framework.name)
         try:
-            context.require(*form.reads_with)
+            self._connection.require(*self._connection.reads_with)
         except Unavailable as error:
             raise SourceError(f"{self.model.name} cannot be read: {error}") from None
         format_of(self.model, self.framework.name)
-        found = context.isolated(
+        found = self._connection.isolated(
             "describe",
             path=self.model,
-            format=path_of(type(form)),
-            parameters=context.variant.parameters,
-            inputs=context.run.file_config.inputs,
-            outputs=context.run.file_config.outputs,
+            format=self._connection.format_path,
+            parameters=self._connection.variant.parameters,
+            inputs=self._connection.inputs,
+            outputs=self._connection.outputs,
         )
         return structured(found, Description)
 
     def _open(self, runner: RunnerRecord) -> None:
         handle = uuid.uuid4().hex
-        self._context.isolated(
+        self._connection.isolated(
             "open_runner",
-            folder=self._context.folder.path,
-            variant=self._context.variant,
+            folder=self._connection.place,
+            variant=self._connection.variant,
             runner=runner.path,
             handle=handle,
             signature=self._signature(),
@@ -198,7 +194,7 @@ class FileSource(Source):
     def _close(self) -> None:
         handle, self._handle = self._handle, ""
         if handle:
-            self._context.isolated("close_runner", handle=handle)
+            self._connection.isolated("close_runner", handle=handle)
 
     def _signature(self) -> Signature:
         """Return what a runner needs to know before anything has been seen."""

@@ -105,7 +105,7 @@ class Format(ABC):
     bound: ClassVar[bool] = False
     """Whether an artifact runs only where it was built: on such a GPU, with such a version of its library."""
 
-    runners: ClassVar[tuple[type[Runner], ...]] = ()
+    runners: tuple[type[Runner], ...] = ()
     """Its runners, in order of preference; the first available one proves that the artifact loads."""
 
     def parent_for(self, source: str) -> str | None:

@@ -50,7 +50,7 @@ class TorchExportedProgramFormat(Format):
     frameworks: ClassVar[tuple[str, ...]] = ("torch", "torch-exportedprogram")
     file: ClassVar[str] = "model.pt2"
     requires: ClassVar[tuple[str, ...]] = ("torch",)
-    runners: ClassVar[tuple[type[Runner], ...]] = (TorchExportedProgramCPU, TorchExportedProgramCUDA)
+    runners: tuple[type[Runner], ...] = (TorchExportedProgramCPU, TorchExportedProgramCUDA)
 
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a file, which has the structure of the model that it was exported from."""

@@ -40,7 +40,7 @@ class JaxFormat(Format):
     config: ClassVar[type[FormatConfig]] = JaxConfig
     frameworks: ClassVar[tuple[str, ...]] = ("jax",)
     requires: ClassVar[tuple[str, ...]] = ("jax",)
-    runners: ClassVar[tuple[type[Runner], ...]] = (JAX, JAXJit, JAXCUDA, JAXJitCUDA)
+    runners: tuple[type[Runner], ...] = (JAX, JAXJit, JAXCUDA, JAXJitCUDA)
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant `jax`."""

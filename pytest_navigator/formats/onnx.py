@@ -114,7 +114,7 @@ class OnnxFormat(Format):
     }
     file: ClassVar[str] = "model.onnx"
     reads_with: ClassVar[tuple[str, ...]] = ("onnx",)
-    runners: ClassVar[tuple[type[Runner], ...]] = (OnnxCPU, OnnxCUDA, OnnxTensorRT)
+    runners: tuple[type[Runner], ...] = (OnnxCPU, OnnxCUDA, OnnxTensorRT)
 
     def describe(
         self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]

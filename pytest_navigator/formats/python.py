@@ -38,7 +38,7 @@ class PythonFormat(Format):
     name: ClassVar[str] = "python"
     config: ClassVar[type[FormatConfig]] = PythonConfig
     frameworks: ClassVar[tuple[str, ...]] = ("python",)
-    runners: ClassVar[tuple[type[Runner], ...]] = (PythonRunner,)
+    runners: tuple[type[Runner], ...] = (PythonRunner,)
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant `python`."""

@@ -80,7 +80,7 @@ class TensorFlowSavedModelFormat(Format):
     config: ClassVar[type[FormatConfig]] = TensorFlowSavedModelConfig
     frameworks: ClassVar[tuple[str, ...]] = ("tensorflow", "jax", "tf-savedmodel")
     file: ClassVar[str] = "model.savedmodel"
-    runners: ClassVar[tuple[type[Runner], ...]] = (TensorFlowSavedModelCPU, TensorFlowSavedModelCUDA)
+    runners: tuple[type[Runner], ...] = (TensorFlowSavedModelCPU, TensorFlowSavedModelCUDA)
 
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a folder, with the signature that runs."""

@@ -65,7 +65,7 @@ class StableHLOFormat(Format):
     config: ClassVar[type[FormatConfig]] = StableHLOConfig
     frameworks: ClassVar[tuple[str, ...]] = ("jax",)
     requires: ClassVar[tuple[str, ...]] = ("jax",)
-    runners: ClassVar[tuple[type[Runner], ...]] = (StableHLOCPU, StableHLOCUDA)
+    runners: tuple[type[Runner], ...] = (StableHLOCPU, StableHLOCUDA)
 
     def load(self, path: Path) -> Any:
         """Return the `jax.export.Exported`."""

@@ -52,7 +52,7 @@ class TensorFlowFormat(Format):
     config: ClassVar[type[FormatConfig]] = TensorFlowConfig
     frameworks: ClassVar[tuple[str, ...]] = ("tensorflow",)
     requires: ClassVar[tuple[str, ...]] = ("tensorflow",)
-    runners: ClassVar[tuple[type[Runner], ...]] = (TensorFlowCPU, TensorFlowCUDA)
+    runners: tuple[type[Runner], ...] = (TensorFlowCPU, TensorFlowCUDA)
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant `tensorflow`."""

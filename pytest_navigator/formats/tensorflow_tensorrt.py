@@ -78,7 +78,7 @@ class TensorFlowTensorRTFormat(TensorRTInsideFormat):
     parent: ClassVar[str | None] = "tf-savedmodel"
     default: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ("cuda", "tf-trt", "tensorflow")
-    runners: ClassVar[tuple[type[Runner], ...]] = (TensorFlowTensorRT,)
+    runners: tuple[type[Runner], ...] = (TensorFlowTensorRT,)
     artifact: ClassVar[str] = "model.savedmodel"
 
     def convert(

@@ -58,7 +58,7 @@ class TensorRTFormat(Format):
     requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt", "onnx", "onnxruntime", "polygraphy")
     reads_with: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt")
     bound: ClassVar[bool] = True
-    runners: ClassVar[tuple[type[Runner], ...]] = (TensorRT, TensorRTCUDAGraph)
+    runners: tuple[type[Runner], ...] = (TensorRT, TensorRTCUDAGraph)
 
     backend: ClassVar[str] = "tensorrt"
     """Python's name of the library."""
@@ -188,7 +188,7 @@ class TensorRTRTXFormat(TensorRTFormat):
     default: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ("tensorrt-rtx", "onnx", "onnxruntime", "polygraphy")
     reads_with: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt-rtx", "tensorrt-rtx-cuda")
-    runners: ClassVar[tuple[type[Runner], ...]] = (TensorRTRTX,)
+    runners: tuple[type[Runner], ...] = (TensorRTRTX,)
     backend: ClassVar[str] = "tensorrt_rtx"
     library: ClassVar[str] = "TensorRT-RTX"
 

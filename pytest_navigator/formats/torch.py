@@ -64,7 +64,7 @@ class TorchFormat(Format):
     config: ClassVar[type[FormatConfig]] = TorchConfig
     frameworks: ClassVar[tuple[str, ...]] = ("torch",)
     requires: ClassVar[tuple[str, ...]] = ("torch",)
-    runners: ClassVar[tuple[type[Runner], ...]] = (TorchCPU, TorchCompileCPU, TorchCUDA, TorchCompileCUDA)
+    runners: tuple[type[Runner], ...] = (TorchCPU, TorchCompileCPU, TorchCUDA, TorchCompileCUDA)
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant `torch`."""

@@ -77,7 +77,7 @@ class TorchTensorRTFormat(TensorRTInsideFormat):
     frameworks: ClassVar[tuple[str, ...]] = ("torch",)
     parent: ClassVar[str | None] = "torch-exportedprogram"
     requires: ClassVar[tuple[str, ...]] = ("cuda", "torch-tensorrt", "torch")
-    runners: ClassVar[tuple[type[Runner], ...]] = (TorchTensorRT,)
+    runners: tuple[type[Runner], ...] = (TorchTensorRT,)
     artifact: ClassVar[str] = "model.ep"
 
     def named(self, key: str) -> FormatConfig | None:

@@ -96,7 +96,7 @@ class TorchScriptFormat(Format):
     frameworks: ClassVar[tuple[str, ...]] = ("torch", "torchscript")
     file: ClassVar[str] = "model.pt"
     requires: ClassVar[tuple[str, ...]] = ("torch",)
-    runners: ClassVar[tuple[type[Runner], ...]] = (TorchScriptCPU, TorchScriptCUDA)
+    runners: tuple[type[Runner], ...] = (TorchScriptCPU, TorchScriptCUDA)
 
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a file."""

@@ -8,24 +8,76 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
+from typing import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     import numpy as np
 
     from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Description
+    from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import TensorSpec
+    from pytest_navigator.records import Variant
     from pytest_navigator.samples.structure import Call
-    from pytest_navigator.steps.context import Context
 
     Watched = tuple[object, Callable[[Any], Computed]]
     """What a call gives, in the model's own structure, and what tells of each leaf in it what it was computed in."""
+
+
+class Connection(Protocol):
+    """What a source that does not run in this process has of the step: the child, and what it is told there."""
+
+    @property
+    def variant(self) -> Variant:
+        """The source's own."""
+
+    @property
+    def place(self) -> Path:
+        """The folder of everything that is kept of the model."""
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...] | None:
+        """What the user says of the inputs of a file that does not; None: nothing."""
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...] | None:
+        """The same of the outputs."""
+
+    @property
+    def format_path(self) -> str:
+        """Where the child imports the format of the variant from."""
+
+    @property
+    def reads_with(self) -> tuple[str, ...]:
+        """What reading a file of this format needs."""
+
+    def runners(self) -> Sequence[RunnerRecord]:
+        """Return what can run the variant, the preferred one first."""
+
+    def artifact(self) -> Path:
+        """Return where the artifact of the variant is, or will be."""
+
+    def isolated(self, function: str, **kwargs: Any) -> JSON:
+        """Run a function of the child's."""
+
+    def observe(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
+        """Run one inference of an open runner; returns the structure of its outputs too."""
+
+    def watch(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
+        """Do the same with what the outputs are computed in, as text, in their places; nothing where nothing tells."""
+
+    def missing(self, names: Sequence[str]) -> str | None:
+        """Return what this machine lacks of what is named."""
+
+    def require(self, *names: str) -> None:
+        """Raise Unavailable unless this machine has what is named."""
 
 
 class Framework(ABC):
@@ -101,7 +153,7 @@ class Source(ABC):
     is_whole: ClassVar[bool] = False
     """Whether its fingerprint is of all that it is (a file's); of others, outputs tell what parameters do not."""
 
-    def connect(self, context: Context) -> None:
+    def connect(self, connection: Connection) -> None:
         """Take what a source needs that does not run in this process; called once, before anything else."""
         return
 

@@ -55,6 +55,7 @@ class Child:
     Args:
         python_path: folders in front of this process's `sys.path`, which the child gets in any case.
         cwd: working directory of the child; None: this process's.
+        environment: variables that the child has unless this process has others.
         settings: as `parent_settings` returns them. The attribute can be replaced at any time, each call applies it.
 
     Raises:
@@ -66,10 +67,12 @@ class Child:
         *,
         python_path: Sequence[str] | None = None,
         cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
         settings: dict[str, JSON] | None = None,
     ) -> None:
         self.python_path = list(python_path or ())
         self.cwd = cwd
+        self.environment = dict(environment or {})
         self.settings = settings or {}
         check_settings(self.settings)
         self._imports: list[str] = []
@@ -86,7 +89,7 @@ class Child:
         new = [name for name in dict.fromkeys(imports) if name not in known]
         self._imports += new
         if self._process is None:
-            self._process = Process(self.python_path, self.cwd, self.settings)
+            self._process = Process(self.python_path, self.cwd, self.settings, self.environment)
             self._process.warm_up(self._imports)
         elif new:
             self._process.warm_up(new)

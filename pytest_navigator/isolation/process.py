@@ -23,6 +23,7 @@ from pytest_navigator.isolation.messages import error_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Mapping
     from collections.abc import Sequence
 
     import numpy as np
@@ -47,7 +48,9 @@ class Process:
         failed: what it could not import, and why.
     """
 
-    def __init__(self, python_path: Sequence[str], cwd: Path | None, settings: dict[str, JSON]) -> None:
+    def __init__(
+        self, python_path: Sequence[str], cwd: Path | None, settings: dict[str, JSON], environment: Mapping[str, str]
+    ) -> None:
         self.importing = ""
         self.failed: dict[str, str] = {}
         self._started = False
@@ -60,13 +63,13 @@ class Process:
             lifeline, ours = os.pipe()
             stack.callback(os.close, ours)
             try:
-                self._popen = _start(path, cwd, self._output.fileno(), (socket.fileno(), lifeline))
+                self._popen = _start(path, cwd, self._output.fileno(), (socket.fileno(), lifeline), environment)
             finally:
                 os.close(lifeline)
                 socket.close()
             self._resources = stack.pop_all()
-        environment = {"PYTHONPATH": os.environ.get("PYTHONPATH")}
-        self._send(encode({"path": path, "environment": environment, "settings": settings}))
+        inherited = {"PYTHONPATH": os.environ.get("PYTHONPATH")}
+        self._send(encode({"path": path, "environment": inherited, "settings": settings}))
 
     def warm_up(self, names: list[str]) -> None:
         """Ask for imports; the answers are read before the next request."""
@@ -189,7 +192,9 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _start(path: list[str], cwd: Path | None, output: int, inherited: tuple[int, int]) -> subprocess.Popen[bytes]:
+def _start(
+    path: list[str], cwd: Path | None, output: int, inherited: tuple[int, int], environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     # -P: without it, a json.py in the working directory would be imported instead of the standard library's.
     command = [sys.executable, "-P", "-u", "-X", "faulthandler", "-m", "pytest_navigator.isolation.worker"]
     return subprocess.Popen(
@@ -200,7 +205,7 @@ def _start(path: list[str], cwd: Path | None, output: int, inherited: tuple[int,
         cwd=cwd,
         # The whole path, in the same order: only so nothing of it can hide the standard library. And exporters open
         # files without an encoding: what a model is called must not fail in the C locale of a container.
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUTF8": "1"},
+        env={**environment, **os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUTF8": "1"},
         pass_fds=inherited,
         start_new_session=True,
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.builtin import known
 from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
@@ -20,7 +20,6 @@ from pytest_navigator.package.runner import PackageRunner
 from pytest_navigator.package.selection import artifact_names
 from pytest_navigator.package.selection import holds
 from pytest_navigator.planning import requirements
-from pytest_navigator.registry import builtin
 from pytest_navigator.runners.base import Runner
 
 if TYPE_CHECKING:
@@ -35,18 +34,12 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import Variant
-    from pytest_navigator.registry import Registry
 
 
 NOT_GIVEN = (
     "{key} is the live model, which no package holds: give it to {package} first, with package.load_source(model); "
     "or leave it out of what strategies choose from, with include_source=False"
 )
-
-
-@cache
-def _registry() -> Registry:
-    return builtin()
 
 
 def names(package: PackageFile, results: Results, variant: Variant) -> tuple[str, list[str]]:
@@ -57,7 +50,7 @@ def names(package: PackageFile, results: Results, variant: Variant) -> tuple[str
     """
     if not variant.file:
         raise PackageError(f"{variant.key} is the live model, which has no file")
-    folder = engines.folder(results, variant, _registry().formats.get(variant.format))
+    folder = engines.folder(results, variant, known().formats.get(variant.format))
     found = artifact_names(package.files(), folder)
     if not holds(found, f"{folder}/{variant.file}"):
         raise PackageError(f"{package.path}: {_absence(package, results, variant)}")
@@ -106,7 +99,7 @@ class Given(dict[str, "JSON"]):
 
 def runtimes() -> set[str]:
     """Return every name of a runtime or of a runner that is known here, in a package or not."""
-    runners = [runner for form in _registry().formats.values() for runner in form.runners]
+    runners = [runner for form in known().formats.values() for runner in form.runners]
     return {*RuntimeProvider, "tensorrt", *(r.name for r in runners), *(r.runtime for r in runners)}
 
 
@@ -116,7 +109,7 @@ def model(variant: Variant, path: Path) -> Any:
     Raises:
         PackageError: the library is not installed.
     """
-    form = _registry().formats.get(variant.format)
+    form = known().formats.get(variant.format)
     try:
         return form.load(path) if form else path
     except ModuleNotFoundError as error:
@@ -137,7 +130,7 @@ def check_runs_here(results: Results, key: str, runner: str) -> None:
 def obstacle(results: Results, key: str, runner: str) -> str | None:
     """Return why a format cannot run on a runner here, None if it can."""
     variant, kind = results.variant(key), _known_class(results.suite.runners[runner])
-    form = _registry().formats.get(variant.format)
+    form = known().formats.get(variant.format)
     # What a package says that a runner requires is not asked for: to find a module can be to run the code around it.
     return engines.mismatch(results, variant, form) or requirements.missing(kind.requires if kind else ())
 
@@ -160,7 +153,7 @@ def runner_class(record: RunnerRecord) -> type[Runner]:
 
 
 def _known_class(record: RunnerRecord) -> type[Runner] | None:
-    own = {runner.name: runner for form in _registry().formats.values() for runner in form.runners}
+    own = {runner.name: runner for form in known().formats.values() for runner in form.runners}
     found = own.get(record.name) or loaded(record.path)
     return found if isinstance(found, type) and issubclass(found, Runner) else None
 
@@ -189,9 +182,9 @@ def source_of(results: Results, model: object) -> Source:
         PackageError: it is another one, or of a framework that is not known here.
         SourceError: it is no model of the package's framework, or not ready for inference.
     """
-    from pytest_navigator.collecting.live import fingerprint
+    from pytest_navigator.samples.digests import fingerprint
 
-    framework = _registry().frameworks.get(results.suite.framework)
+    framework = known().frameworks.get(results.suite.framework)
     if framework is None:
         raise PackageError(f"the framework {results.suite.framework} is not one of pytest-navigator's")
     own = results.variant(results.suite.framework)
@@ -210,7 +203,7 @@ def _framework(name: str) -> Framework:
     """Return whose arrays a call takes and gives: numpy's where the source's framework is not installed."""
     from pytest_navigator.frameworks.files import FileFramework
 
-    found = _registry().frameworks.get(name)
+    found = known().frameworks.get(name)
     if found is None or (found.package and requirements.missing([found.package])):
         return FileFramework()
     return found

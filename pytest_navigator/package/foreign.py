@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from pytest_navigator.builtin import known
 from pytest_navigator.package.names import SOURCE_COMMANDS
 from pytest_navigator.package.results import Results
 from pytest_navigator.records import Outcome
@@ -17,7 +18,6 @@ from pytest_navigator.records import SuiteRecord
 from pytest_navigator.records import TensorSpec
 from pytest_navigator.records import Variant
 from pytest_navigator.records import plain
-from pytest_navigator.registry import builtin
 from pytest_navigator.registry import runner_record
 
 if TYPE_CHECKING:
@@ -125,9 +125,9 @@ def _runners(model: JSON) -> dict[str, RunnerRecord]:
 
 def _runner(name: str, form: str) -> RunnerRecord:
     """Return a runner of ours that has this name; one that we have not is known by what the name says."""
-    known = {kind.name: kind for each in builtin().formats.values() for kind in each.runners}
-    if name in known:
-        return runner_record(known[name])
+    ours = {kind.name: kind for each in known().formats.values() for kind in each.runners}
+    if name in ours:
+        return runner_record(ours[name])
     device = "cuda" if name.endswith(("CUDA", "CUDAGraph", "TensorRT")) else "cpu"
     runtime = "tensorrt" if "TensorRT" in name else device
     return RunnerRecord(name, runtime, form, device, form in SOURCES, "")

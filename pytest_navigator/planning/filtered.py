@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_navigator.configuration.settings import filters
 from pytest_navigator.configuration.settings import with_origin
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.planning.matrix import covers
 from pytest_navigator.planning.matrix import format_names
 
@@ -45,6 +47,34 @@ CHOOSES: dict[str, Callable[..., bool]] = {
 
 NARROWED = dict.fromkeys(("formats", "runtimes", "precisions"), ("formats", "runtimes", "precisions", "device"))
 """Setting -> which may leave out what its values would choose."""
+
+
+def check_cells(
+    suites: Sequence[tuple[str, Settings, Matrix]], registry: Registry, unasked: Collection[str] = frozenset()
+) -> None:
+    """Find settings that leave nothing to check, or a part of which asks for nothing: a green run would not say so.
+
+    Args:
+        suites: what each is called, and what is to be checked of it.
+        unasked: names of formats in the settings that nobody has asked for by name.
+
+    Raises:
+        ConfigError: with the setting, and where it comes from.
+    """
+    if suites and not any(matrix.cells for _, _, matrix in suites):
+        name, settings, matrix = suites[0]
+        text = f"there is no runner left to check {name} with: {filters(settings)}"
+        raise ConfigError(text + _not_made(settings, matrix, registry))
+    if problem := needless([(settings, matrix) for _, settings, matrix in suites], registry, unasked):
+        raise ConfigError(problem)
+
+
+def _not_made(settings: Settings, matrix: Matrix, registry: Registry) -> str:
+    """Return what would have to be made for a runner that is asked for."""
+    made = {variant.format for variant in matrix.variants.values()}
+    asked, formats = settings.runtimes or (), registry.formats.values()
+    lacking = [r for form in formats for r in form.runners if r.name in asked and form.name not in made]
+    return "".join(f"; {r.name} runs {r.format}, which is not made: name it in --nav-formats" for r in lacking)
 
 
 def needless(

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.devices.kinds import AUTO
 from pytest_navigator.planning.matrix import covers
 from pytest_navigator.planning.matrix import format_names
 from pytest_navigator.planning.matrix import with_line
 from pytest_navigator.planning.required import required_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Collection
 
     from pytest_navigator.configuration.settings import Settings
@@ -38,6 +40,24 @@ class Here:
     def points_at(self, name: str) -> bool:
         """Whether somebody has named this format or cell in the id of an item."""
         return any(f"-{name}-" in f"-{each}-" for each in self.pointed)
+
+
+def on_this_machine(
+    matrix: Matrix,
+    here: Callable[[], Here],
+    settings: Settings,
+    registry: Registry,
+    unasked: Collection[str] = frozenset(),
+) -> Matrix:
+    """Leave out what this machine cannot run, unless somebody has said on which devices to run.
+
+    Args:
+        here: asked only where it matters, since finding devices takes time.
+        unasked: names of formats in the settings that nobody has asked for by name.
+    """
+    if settings.device != AUTO or all(runner.device == "cpu" for runner in matrix.runners.values()):
+        return matrix
+    return at_home(matrix, here(), settings, registry, unasked)
 
 
 def at_home(

@@ -92,6 +92,11 @@ class Matrix:
         """Return what an item's id says of a cell: `onnx-cpu`."""
         return f"{key}-{self.runners[runner].runtime}"
 
+    @property
+    def verifiable(self) -> list[tuple[str, str]]:
+        """The cells that run from a file, which can be deployed; of a source without any, its live ones."""
+        return [(key, runner) for key, runner in self.cells if not self.runners[runner].live] or list(self.cells)
+
     def made(self, step: str) -> list[str]:
         """Return the keys of the variants that `step` ("export" or "convert") makes."""
         return [v.key for v in self.variants.values() if self.making(v.key).step == step]

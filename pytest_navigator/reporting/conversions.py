@@ -20,28 +20,31 @@ from pytest_navigator.workspace import CONVERT_RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from pytest_navigator.package import Results
-    from pytest_navigator.run import Run
+    from pytest_navigator.steps.host import Host
     from pytest_navigator.workspace import SuiteFolder
 
 
-def check(run: Run) -> None:
+def check(host: Host, models: Sequence[str]) -> None:
     """Find an `output_path` that cannot be before the run.
+
+    Args:
+        models: as the user has named them.
 
     Raises:
         ConfigError: with the reason.
     """
-    target = _target(run)
+    target = _target(host)
     if target is None:
         return
-    models = [spec.text for spec in run.named.specs] if run.named else []
     if len(models) > 1:
         raise ConfigError(f"output_path: {target}: several models ({', '.join(models)}) cannot be written to one path")
-    delivery.check(target, run.options.workspace)
+    delivery.check(target, host.options.workspace)
 
 
-def write_results(run: Run, suites: Iterable[tuple[SuiteFolder, Results]]) -> None:
+def write_results(host: Host, suites: Iterable[tuple[SuiteFolder, Results]]) -> None:
     """Write what became of every conversion of the run's model files into the workspace."""
     entries = [
         entry
@@ -52,20 +55,20 @@ def write_results(run: Run, suites: Iterable[tuple[SuiteFolder, Results]]) -> No
         )
     ]
     if entries:
-        write_atomically(run.workspace.root / CONVERT_RESULTS, dump(scrubbed(entries, scrubber())))
+        write_atomically(host.workspace.root / CONVERT_RESULTS, dump(scrubbed(entries, scrubber())))
 
 
-def deliver(run: Run, folder: SuiteFolder, results: Results) -> tuple[list[str], list[str]]:
+def deliver(host: Host, folder: SuiteFolder, results: Results) -> tuple[list[str], list[str]]:
     """Copy the first successful model to `output_path`.
 
     Returns:
         What to print, and why the run must not exit with 0: a model was asked for, and there is none although
         nothing failed.
     """
-    target = _target(run)
+    target = _target(host)
     if target is None or not _is_file(results):
         return [], []
-    shown = short_path(target, run.config.invocation_params.dir)
+    shown = short_path(target, host.start)
     variant = convert_results.first_successful(results)
     if variant is None:
         line = f"output_path: {shown} was not written: {_why_none(results)}"
@@ -78,9 +81,9 @@ def deliver(run: Run, folder: SuiteFolder, results: Results) -> tuple[list[str],
     return [f"output: {shown} ({variant.key})"], []
 
 
-def _target(run: Run) -> Path | None:
-    path = run.file_config.output_path
-    return Path(run.config.invocation_params.dir, path) if path else None
+def _target(host: Host) -> Path | None:
+    path = host.file_config.output_path
+    return Path(host.start, path) if path else None
 
 
 def _is_file(results: Results) -> bool:

@@ -44,9 +44,6 @@ DETAIL = 32
 NOT_MADE = (Status.FAILED, Status.XFAILED)
 WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped", Status.XFAILED: "xfailed"}
 
-REPORTED = "reported"
-"""In the data of a failed outcome: a test has failed with it."""
-
 
 def short_path(path: Path, start: Path) -> Path:
     """Return a path as people read it: relative if it is below `start`."""

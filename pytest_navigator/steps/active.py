@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.collecting.live import live_section
+from pytest_navigator.isolation.live_section import live_section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ def subject(context: Context) -> dict[str, Any]:
 def live_runner(context: Context) -> Iterator[Runner]:
     """Load the step's runner of the live model; what it prints goes to the log, its time is limited."""
     source = context.live.source()
-    kind = context.run.registry.runner(context.runner.name)
+    kind = context.host.registry.runner(context.runner.name)
     active = kind(source, context.folder.signature, context.variant.parameters)
     with live_section(context.log, context.limit), source.preserved(), active as runner:
         yield runner

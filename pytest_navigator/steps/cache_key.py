@@ -47,7 +47,7 @@ def name_of(context: Context) -> str:
     The live model's own steps are not: nothing but running it tells what it does.
     """
     step = context.step
-    if context.run.cache is None or step.step not in context.run.options.cache_steps:
+    if context.host.cache is None or step.step not in context.host.options.cache_steps:
         return ""
     if step.runner and context.runner.live:
         return ""
@@ -79,7 +79,7 @@ def _common(context: Context) -> dict[str, JSON]:
 
 def _converting(context: Context) -> dict[str, JSON]:
     """Return what a conversion reads; the device too, if its artifact runs on no other."""
-    form, loader = context.run.registry.format(context.variant.format), loader_record(context)
+    form, loader = context.host.registry.format(context.variant.format), loader_record(context)
     parent = context.suite.matrix.variants[context.variant.parent or ""]
     devices = {runner.device for runner in form.runners}
     bound = devices == {"cuda"} or any("cuda" in name for name in required(context))
@@ -97,7 +97,7 @@ def _comparing(context: Context) -> dict[str, JSON] | None:
     """Return what a comparison reads; None for one that a function of the user's judges, or that leaves its arrays."""
     cases = correctness.cases_of(context.folder)
     rules = correctness.rules_of_step(context)
-    if context.run.file_config.verbose or any(rule.kind == "function" for rule in rules.values()):
+    if context.host.file_config.verbose or any(rule.kind == "function" for rule in rules.values()):
         return None
     files = [(case.input, case.output) for case in cases]
     digests = [[digest_of(context.folder.path / name) for name in names] for names in files]

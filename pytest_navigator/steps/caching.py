@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def recalled(context: Context, name: str) -> Outcome | None:
     """Return the outcome that an entry has for the step, with its files and scripts in place; None without one."""
-    cache = context.run.cache
+    cache = context.host.cache
     entry = cache.read(name) if cache else None
     if cache is None or entry is None or not _possible(context):
         return None
@@ -48,7 +48,7 @@ def recalled(context: Context, name: str) -> Outcome | None:
                 return None
             KINDS[context.step.step].restore(context, Path(folder))
     except OSError as error:
-        context.run.warn(f"{entry.folder} could not be used ({error.strerror})")
+        context.host.warn(f"{entry.folder} could not be used ({error.strerror})")
         return None
     said = earlier_text(CACHED, found.started)
     with context.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
@@ -68,8 +68,8 @@ def remember(context: Context, name: str, found: Outcome, logged: int) -> None:
         text = log.read().decode(errors="replace")
     paths = KINDS[context.step.step].files(context)
     record = _portable(context, {"outcome": plain(replace(found, identity="")), "log": text})
-    assert context.run.cache is not None
-    context.run.cache.add(name, record, paths)
+    assert context.host.cache is not None
+    context.host.cache.add(name, record, paths)
 
 
 def log_size(context: Context) -> int:
@@ -91,7 +91,7 @@ def _possible(context: Context) -> bool:
 
 def _portable(context: Context, value: JSON) -> JSON:
     """Return plain data without secrets, home folders and the paths of this run."""
-    scrub, own = scrubber(), [str(context.folder.path), str(context.run.project)]
+    scrub, own = scrubber(), [str(context.folder.path), str(context.host.project)]
 
     def portable(text: str) -> str:
         for path in own:

@@ -11,6 +11,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Protocol
 
 from pytest_navigator.configuration.settings import with_origin
 from pytest_navigator.errors import SourceError
@@ -18,12 +19,14 @@ from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import chosen
 from pytest_navigator.isolation.causes import NOT_REGISTERED
+from pytest_navigator.isolation.importing import path_of
 from pytest_navigator.isolation.importing import registered
 from pytest_navigator.planning import requirements
 from pytest_navigator.records import JSON
 from pytest_navigator.records import Signature
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
+from pytest_navigator.registry import runner_record
 
 LEAST = 0.1
 """s that a step has at least: nothing can be called with less."""
@@ -35,13 +38,15 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.collecting.live import Live
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.frameworks.base import Source
     from pytest_navigator.isolation.child import Reply
     from pytest_navigator.planning.matrix import Step
     from pytest_navigator.records import RunnerRecord
+    from pytest_navigator.records import TensorSpec
     from pytest_navigator.records import Variant
-    from pytest_navigator.run import Run
-    from pytest_navigator.run import Suite
+    from pytest_navigator.steps.host import Host
+    from pytest_navigator.steps.host import Suite
     from pytest_navigator.workspace import SuiteFolder
 
 
@@ -64,6 +69,25 @@ class Result:
     digest: str = ""
 
 
+class LiveObjects(Protocol):
+    """The user's model and loader.
+
+    Attributes:
+        asked: the step that is reported while others run because of it; None for none.
+    """
+
+    asked: Step | None
+
+    def source(self) -> Source:
+        """Return the model, wrapped."""
+
+    def loader(self) -> object:
+        """Return the loader, `NO_LOADER` if there is none."""
+
+    def remember(self) -> None:
+        """Note that the source step has seen this very model."""
+
+
 @dataclass(frozen=True)
 class Context:
     """One step of one suite, about to run in this process.
@@ -73,10 +97,10 @@ class Context:
         spent: s of the step's time limit that other ways have taken.
     """
 
-    run: Run
+    host: Host
     suite: Suite
     step: Step
-    live: Live
+    live: LiveObjects
     way: Way = field(default_factory=lambda: Way(""))
     spent: float = 0.0
 
@@ -106,6 +130,39 @@ class Context:
         limit: float = self.suite.settings.timeout
         return max(limit - self.spent, LEAST)
 
+    @property
+    def place(self) -> Path:
+        """The folder of everything that is kept of the model."""
+        return self.folder.path
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...] | None:
+        """What the user says of the inputs of a file that does not; None: nothing."""
+        return self.host.file_config.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...] | None:
+        """The same of the outputs."""
+        return self.host.file_config.outputs
+
+    @property
+    def format_path(self) -> str:
+        """Where the child imports the format of the variant from."""
+        return path_of(type(self._format))
+
+    @property
+    def reads_with(self) -> tuple[str, ...]:
+        """What reading a file of this format needs."""
+        return self._format.reads_with
+
+    @property
+    def _format(self) -> Format:
+        return self.host.registry.format(self.variant.format)
+
+    def runners(self) -> list[RunnerRecord]:
+        """Return what can run the variant, the preferred one first."""
+        return [runner_record(kind) for kind in self._format.runners]
+
     def artifact(self, variant: Variant | None = None) -> Path:
         """Return where the artifact of a variant is, or will be."""
         of = variant or self.variant
@@ -114,14 +171,14 @@ class Context:
     def isolated(self, function: str, **kwargs: Any) -> JSON:
         """Run a function of `steps/isolated.py` in the child (in this process with `--nav-in-process`)."""
         arguments = json.loads(json.dumps(plain(kwargs)))
-        if self.run.options.in_process:
-            from pytest_navigator.collecting.live import live_section
+        if self.host.options.in_process:
+            from pytest_navigator.isolation.live_section import live_section
             from pytest_navigator.steps import isolated
 
             with live_section(self.log, self.limit):
                 registered(self._needs)
                 return getattr(isolated, function)(**arguments)
-        self.run.child.start(imports=self._record_modules(arguments.get("signature")))
+        self.host.child.start(imports=self._record_modules(arguments.get("signature")))
         return self._called(function, arguments).result
 
     def import_records(self) -> None:
@@ -139,7 +196,7 @@ class Context:
 
         known = structured(signature, Signature) if signature else self.folder.known_signature()
         found = record_modules(known.input_tree, known.output_tree) if known else []
-        return [name for name in found if self.suite.place.package is None or name in sys.modules]
+        return [name for name in found if self.suite.package is None or name in sys.modules]
 
     def infer(self, handle: str, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one inference of a runner that `open_runner` of `steps/isolated.py` has loaded."""
@@ -156,7 +213,7 @@ class Context:
     def _with_arrays(
         self, function: str, handle: str, feed: Mapping[str, np.ndarray]
     ) -> tuple[JSON, dict[str, np.ndarray]]:
-        if self.run.options.in_process:
+        if self.host.options.in_process:
             from pytest_navigator.steps import isolated
 
             found: tuple[JSON, dict[str, np.ndarray]] = getattr(isolated, function)(feed, handle=handle)
@@ -172,7 +229,7 @@ class Context:
     def _called(self, function: str, arguments: dict[str, JSON], feed: Mapping[str, np.ndarray] | None = None) -> Reply:
         """Run a function in the child; of what is not registered there, say how it is."""
         path = f"pytest_navigator.steps.isolated:{function}"
-        call = partial(self.run.child.call, path, arguments, arrays=feed, log=self.log, timeout=self.limit)
+        call = partial(self.host.child.call, path, arguments, arrays=feed, log=self.log, timeout=self.limit)
         try:
             return call(needs=() if function in LOADING_NOTHING else self._needs)
         except (StepFailed, SourceError) as error:

@@ -61,7 +61,7 @@ def run(context: Context) -> Result:
         shutil.rmtree(keep, ignore_errors=True)
     data = {"outputs": plain(reports), "cases": len(cases), "rules": plain(rules)}
     failed = any(report.problem for report in reports)
-    kept = evidence.keep(context, reports, cases) if failed or context.run.file_config.verbose else ""
+    kept = evidence.keep(context, reports, cases) if failed or context.host.file_config.verbose else ""
     if failed:
         raise StepFailed(one_line(reports), f"{table(reports)}\n{kept}", "mismatch", data)
     made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
@@ -140,10 +140,10 @@ def computed_in(source: Computed, place: str, parameters: Mapping[str, JSON], de
 
 def _names(context: Context) -> set[str]:
     """Return every name of a format that a tolerance may mention."""
-    package = context.suite.place.package
+    package = context.suite.package
     # A package keeps tolerances for formats that it has lost.
     variants = [*context.suite.matrix.variants.values(), *(package.suite.variants if package else ())]
-    return {v.key for v in variants} | {v.format for v in variants} | set(context.run.registry.formats)
+    return {v.key for v in variants} | {v.format for v in variants} | set(context.host.registry.formats)
 
 
 def _compared(context: Context, cases: list[Case], rules: dict[str, Rule], keep: Path) -> list[OutputReport]:

@@ -9,7 +9,6 @@ from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pytest_navigator.collecting.live import recordable
 from pytest_navigator.devices.memory import free
 from pytest_navigator.errors import EAGER
 from pytest_navigator.errors import NavigatorError
@@ -20,13 +19,12 @@ from pytest_navigator.isolation import causes
 from pytest_navigator.isolation.breakdowns import broke_down
 from pytest_navigator.isolation.capture import holds
 from pytest_navigator.planning.required import asked_for
+from pytest_navigator.records import REPORTED
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 from pytest_navigator.records import plain
 from pytest_navigator.reporting.printable import LOG
 from pytest_navigator.reporting.printable import bounded
-from pytest_navigator.reporting.report import REPORTED
-from pytest_navigator.reporting.tracebacks import debugging
 from pytest_navigator.reporting.tracebacks import users_traceback
 from pytest_navigator.reproduce.names import with_script
 from pytest_navigator.steps import caching
@@ -43,11 +41,11 @@ from pytest_navigator.steps.resuming import take_over
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.collecting.live import Live
     from pytest_navigator.planning.matrix import Step
-    from pytest_navigator.run import Run
-    from pytest_navigator.run import Suite
+    from pytest_navigator.steps.context import LiveObjects
     from pytest_navigator.steps.context import Result
+    from pytest_navigator.steps.host import Host
+    from pytest_navigator.steps.host import Suite
 
     Attempt = tuple[Outcome, BaseException | None]
     """The outcome, and the exception that goes through to who debugs."""
@@ -66,7 +64,7 @@ CRASHED = "the pytest process ended while this step ran in it; -n 1 keeps such a
 WORKER_CRASHED = "the worker process ended while this step ran in it"
 
 
-def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = False) -> Outcome:
+def outcome(host: Host, suite: Suite, step: Step, live: LiveObjects, *, again: bool = False) -> Outcome:
     """Return the outcome of a step, running it (and what it needs) unless this run already has.
 
     Args:
@@ -77,13 +75,13 @@ def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = Fal
     """
     folder = suite.folder
     recorded = folder.record(step.id)
-    if recorded is not None and not again and not run.options.resume:
+    if recorded is not None and not again and not host.options.resume:
         return recorded  # with it, who has run the source step may still be taking over what goes with it
-    blocked = _blocked(run, suite, step, live)
+    blocked = _blocked(host, suite, step, live)
     if blocked is not None:
         return folder.write(blocked)
-    context = Context(run, suite, step, live)
-    machine, device = run.workspace.machine(exclusive=step.step in MEASURING), gpu.held_by(context)
+    context = Context(host, suite, step, live)
+    machine, device = host.workspace.machine(exclusive=step.step in MEASURING), gpu.held_by(context)
     with machine, device, folder.lock(step.id):
         recorded = folder.record(step.id)
         if recorded is not None and not again:
@@ -92,22 +90,22 @@ def outcome(run: Run, suite: Suite, step: Step, live: Live, *, again: bool = Fal
             return folder.bury(step.id)  # we hold its lock, so nobody runs it: whoever started it is dead
         found, error = _run(context, again=again)
         found = folder.write(found)
-        if run.options.resume and step.step == "source" and found.passed:
+        if host.options.resume and step.step == "source" and found.passed:
             take_over(context)
-    if error is not None and debugging():
+    if error is not None and context.host.debug:
         raise error  # not where it was caught: its own cause and context would be others
     if error is not None:
-        run.raised[suite.nodeid, step.id] = error  # for the step's own test, whichever test has made it run
+        host.raised[suite.nodeid, step.id] = error  # for the step's own test, whichever test has made it run
     if again and found.passed:
         for skipped in [o for o in folder.outcomes() if o.cause == step.id]:
             folder.forget(skipped.id)
     return found
 
 
-def _blocked(run: Run, suite: Suite, step: Step, live: Live) -> Outcome | None:
+def _blocked(host: Host, suite: Suite, step: Step, live: LiveObjects) -> Outcome | None:
     """Return the skip of a step whose prerequisite did not pass, None when all have."""
     for needed in suite.matrix.needs(step):
-        before = outcome(run, suite, needed, live)
+        before = outcome(host, suite, needed, live)
         if not before.passed:
             # All that follows from one cause says the same, so that pytest folds it into one line.
             own = before.message if before.cause else f"{needed.id} {before.status.value}: {before.message}"
@@ -117,23 +115,23 @@ def _blocked(run: Run, suite: Suite, step: Step, live: Live) -> Outcome | None:
 
 
 def _run(context: Context, *, again: bool) -> Attempt:
-    own = {"run": context.run.id}
+    own = {"run": context.host.id}
     context.folder.start(_died(context, own))
     try:
-        with context.run.progress.of(context.step.id):
+        with context.host.progress.of(context.step.id):
             found, error = _cached_or_made(context, again=again)
     finally:
         context.folder.finish(context.step.id)
         free()
     live = bool(context.step.runner) and context.runner.live
     found = with_script(found, context.folder.path, live=live)
-    told = {REPORTED: True} if error is not None and debugging() else {}
+    told = {REPORTED: True} if error is not None and context.host.debug else {}
     return replace(found, data={**found.data, **own, **told}), error
 
 
 def _died(context: Context, own: dict[str, str]) -> Outcome:
     """Return what is recorded should this process end in the step."""
-    worker, asked = context.run.worker, context.live.asked
+    worker, asked = context.host.worker, context.live.asked
     if not worker:
         return _empty(context.step, Status.FAILED, message=CRASHED, error="crash", data=own)
     data = own | {"worker": worker, "asked": plain(asked)}
@@ -159,7 +157,7 @@ def _attempt(context: Context) -> Attempt:
     """Run the step; what it raises becomes its outcome."""
     step = context.step
     try:
-        with recordable("the step"):
+        with context.host.recordable("the step"):
             result = STEPS[step.step](context)
     except Exception as error:
         found = _outcome_of(context, error)
@@ -204,7 +202,7 @@ def _advised(context: Context, message: str) -> str:
     A message stands in lines of its own too (summary, skips), where nothing follows on its colon.
     """
     message = message.rstrip().removesuffix(":")
-    if not context.run.file_config.path or "NavConfig(" not in message:
+    if not context.host.file_config.path or "NavConfig(" not in message:
         return message
     return f"{message} (in a nav_config, which is read where there is no --nav-config)"
 
@@ -213,9 +211,9 @@ def _through(context: Context, found: Outcome, error: Exception) -> BaseExceptio
     """Return the user's or a library's own exception for who debugs, None for what is an outcome and nothing else."""
     if isinstance(error, Unavailable | NotApplicable):
         return None
-    if debugging():
+    if context.host.debug:
         return _raised(error)
-    if context.run.config.getoption("usepdb", False) and found.status is Status.FAILED:
+    if context.host.debugger and found.status is Status.FAILED:
         root = causes.innermost(error)  # an exporter's own error leads away from the line of the model
         return None if isinstance(root, NavigatorError) else root
     return None

@@ -31,7 +31,7 @@ def _uses(context: Context) -> bool:
     live_on_cpu = source is not None and str(source.data.get("device", "")).startswith("cpu")
     if context.step.runner:
         return context.runner.device == "cuda" or (context.runner.live and not live_on_cpu)
-    form = context.run.registry.formats.get(context.variant.format)
+    form = context.host.registry.formats.get(context.variant.format)
     if context.step.step == "convert" and form is not None:
         return any("cuda" in name for name in form.requires_for(context.suite.matrix.framework))
     return not live_on_cpu
@@ -39,7 +39,7 @@ def _uses(context: Context) -> bool:
 
 def built_with(context: Context) -> dict[str, JSON]:
     """Return what is to be recorded of a step that makes a bound artifact, and what its outcome depends on."""
-    form = context.run.registry.formats.get(context.variant.format)
+    form = context.host.registry.formats.get(context.variant.format)
     if context.step.runner or form is None or not form.bound or context.variant.parameters.get("model_path"):
         return {}  # nobody knows where a ready file was built
     return {bound.BUILT_WITH: plain(bound.here(form, context.variant.parameters))}
@@ -59,7 +59,7 @@ def require_same(context: Context) -> None:
     Raises:
         Unavailable: "built with ...; found ...".
     """
-    form = context.run.registry.formats.get(context.variant.format)
+    form = context.host.registry.formats.get(context.variant.format)
     if form is None or not form.bound or context.runner.live:
         return
     made = context.folder.record(context.suite.matrix.making(context.variant.key).id)

@@ -85,8 +85,8 @@ def libraries(context: Context) -> dict[str, str | None]:
 def classes(context: Context) -> list[type]:
     """Return the classes that a step runs: its runner, or its format and the runners that may prove the artifact."""
     if context.step.runner:
-        return [context.run.registry.runner(context.runner.name)]
-    form = context.run.registry.format(context.variant.format)
+        return [context.host.registry.runner(context.runner.name)]
+    form = context.host.registry.format(context.variant.format)
     return [type(form), *form.runners]
 
 
@@ -94,14 +94,14 @@ def more(context: Context) -> JSON:
     """Return what the format says that its artifact depends on beside everything else."""
     if context.step.runner:
         return None  # the artifact is there, and its digest is known
-    return context.run.registry.format(context.variant.format).depends_on(context.variant)
+    return context.host.registry.format(context.variant.format).depends_on(context.variant)
 
 
 def required(context: Context) -> tuple[str, ...]:
     """Return what a step needs of a machine, names of packages among it."""
     if context.step.runner:
         return context.runner.requires
-    return context.run.registry.format(context.variant.format).requires_for(context.suite.matrix.framework)
+    return context.host.registry.format(context.variant.format).requires_for(context.suite.matrix.framework)
 
 
 @cache

@@ -20,7 +20,7 @@ def loader_record(context: Context) -> LoaderRecord:
     assert source is not None
     largest = source.data["max_batch_size"]
     return LoaderRecord(
-        profile=_tuned(source.data["profile"], context.run.file_config.opt_shapes),
+        profile=_tuned(source.data["profile"], context.host.file_config.opt_shapes),
         max_batch_size=largest,
         asked_batch=None if largest is None else max(largest, *_asked(context)),
         batches=tuple(dict.fromkeys(case["input"] for case in source.data["cases"] if case["kind"] == "batch")),

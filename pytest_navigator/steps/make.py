@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.collecting.live import live_section
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import frozen
 from pytest_navigator.formats.ways import first_that_makes
 from pytest_navigator.isolation.importing import path_of
+from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.samples.described import foreign
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.steps import gpu
@@ -40,9 +40,9 @@ DECLINED = "declined"
 
 def export(context: Context) -> Result:
     """Export the live model, from one of the user's own batches."""
-    form = context.run.registry.format(context.variant.format)
+    form = context.host.registry.format(context.variant.format)
     context.require(*form.requires_for(context.suite.matrix.framework))
-    context.run.warm_up(module for runner in form.runners for module in runner.imports)
+    context.host.warm_up(module for runner in form.runners for module in runner.imports)
     source, signature = context.live.source(), context.folder.signature
     example = load_npz(context.folder.path / profiling_batch(context.folder), signature.inputs)
 
@@ -55,7 +55,7 @@ def export(context: Context) -> Result:
 
 def convert(context: Context) -> Result:
     """Convert the parent's artifact, in the child."""
-    form = context.run.registry.format(context.variant.format)
+    form = context.host.registry.format(context.variant.format)
     context.require(*form.requires_for(context.suite.matrix.framework))
     assert context.variant.parent is not None
     _check_sendable(context.variant)
@@ -77,7 +77,7 @@ def convert(context: Context) -> Result:
 
 def _made(context: Context, make: Callable[[Context], dict[str, JSON]]) -> Result:
     """Make the artifact by the first way that can, and see that it loads; the limit of the step is one for all."""
-    form = context.run.registry.format(context.variant.format)
+    form = context.host.registry.format(context.variant.format)
     ways, begin = form.ways(context.variant, context.suite.matrix.framework), time.monotonic()
 
     def attempt(way: Way) -> Result:
@@ -129,7 +129,7 @@ def _check_sendable(variant: Variant) -> None:
 def _proven(context: Context, data: JSON) -> Result:
     """Load the artifact in the first runner that this machine has; without any it is not proven, and says so."""
     artifact = context.artifact()
-    form = context.run.registry.format(context.variant.format)
+    form = context.host.registry.format(context.variant.format)
     recorded = {**data, **gpu.built_with(context), "bytes": sum(path.stat().st_size for path in files_of(artifact))}
     caveat = frozen(data.get("warnings", ()))
     elsewhere, lacking = gpu.why_elsewhere(form, context.variant), ""

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_navigator.collecting.live import digest_of_arrays
-from pytest_navigator.collecting.live import seeded
 from pytest_navigator.comparison.computed import moved
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.description import misdeclared
 from pytest_navigator.files.description import named
 from pytest_navigator.files.description import widened
 from pytest_navigator.files.source import FileSource
+from pytest_navigator.frameworks.seeding import seeded
 from pytest_navigator.records import Case
 from pytest_navigator.records import Signature
+from pytest_navigator.samples.digests import digest_of_arrays
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.npz import npz_name
 from pytest_navigator.samples.npz import save_npz
@@ -87,7 +87,7 @@ class Observation:
         self._root = context.folder.path
         self._inputs = infer_inputs(samples, config.batch_dim, config.dynamic_axes, config.unbatched)
         given = any(self._batch_size(arrays) == 1 for arrays in samples.kept.values())
-        hint = row_hint(len(self._inputs), given, in_file=bool(context.run.file_config.path))
+        hint = row_hint(len(self._inputs), given, in_file=bool(context.host.file_config.path))
         self._model = SourceModel(source, samples.tree, config.output_names, config.comparisons, hint)
         self._count = max(samples.kept) + 1
         self._digests: dict[int, str] = {}

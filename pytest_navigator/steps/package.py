@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.collecting.live import live_section
 from pytest_navigator.devices.bound import BROUGHT
+from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.package.results import CARRIED
 from pytest_navigator.records import save
 from pytest_navigator.steps.context import Result

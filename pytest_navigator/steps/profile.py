@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.collecting.live import live_section
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.devices.memory import PeakMemory
 from pytest_navigator.errors import NotApplicable
+from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.package.results import profile_result
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.profiling.machine import peak
@@ -85,7 +85,7 @@ def _measured(context: Context, batch_size: int | None) -> JSON:
 def _live(context: Context, sample: str, batch_size: int | None, seconds: float) -> JSON:
     from pytest_navigator.steps import checks
 
-    source, kind = context.live.source(), context.run.registry.runner(context.runner.name)
+    source, kind = context.live.source(), context.host.registry.runner(context.runner.name)
     reset_peak()
     memory = PeakMemory()
     active = kind(source, context.folder.signature, context.variant.parameters)

@@ -40,7 +40,7 @@ def write_making(context: Context, data: dict[str, JSON] | None = None) -> None:
     Args:
         data: what it has recorded; None before it has run.
     """
-    form = context.run.registry.format(context.variant.format)
+    form = context.host.registry.format(context.variant.format)
     exports = context.step.step == "export"
 
     def texts(name: str) -> Texts:
@@ -56,7 +56,7 @@ def write_making(context: Context, data: dict[str, JSON] | None = None) -> None:
 
 def write_correctness(context: Context, cases: Sequence[Case], rules: dict[str, Rule]) -> None:
     """Write the script of a comparison."""
-    runner = context.run.registry.runner(context.runner.name)
+    runner = context.host.registry.runner(context.runner.name)
 
     def texts(name: str) -> Texts:
         subject = _subject(context, _made(context))
@@ -68,7 +68,7 @@ def write_correctness(context: Context, cases: Sequence[Case], rules: dict[str, 
 
 def write_profiling(context: Context) -> None:
     """Write the script that times a runner."""
-    runner = context.run.registry.runner(context.runner.name)
+    runner = context.host.registry.runner(context.runner.name)
 
     def texts(name: str) -> Texts:
         subject = _subject(context, _made(context), timed_batch(context.folder))
@@ -111,7 +111,7 @@ def _subject(context: Context, data: dict[str, JSON], sample: str = "") -> Subje
         batch=batch,
         shapes={name: array.shape for name, array in arrays.items()},
         runner=context.step.runner,
-        seed=context.run.seed,
+        seed=context.host.seed,
         settings=current_settings(),
         data=data,
     )

@@ -6,12 +6,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.collecting.collection import NO_LOADER
-from pytest_navigator.collecting.live import changed
-from pytest_navigator.collecting.live import digest_of_arrays
-from pytest_navigator.collecting.live import fingerprint
-from pytest_navigator.collecting.live import live_section
-from pytest_navigator.collecting.live import seeded
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.tolerances import default
 from pytest_navigator.errors import ConfigError
@@ -20,12 +14,18 @@ from pytest_navigator.errors import SourceError
 from pytest_navigator.files.description import configured
 from pytest_navigator.files.description import facts
 from pytest_navigator.files.description import named
+from pytest_navigator.frameworks.seeding import seeded
 from pytest_navigator.isolation.causes import NOT_REGISTERED
+from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.records import JSON
 from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.records import plain
 from pytest_navigator.records import save
+from pytest_navigator.samples.digests import changed
+from pytest_navigator.samples.digests import digest_of_arrays
+from pytest_navigator.samples.digests import fingerprint
 from pytest_navigator.samples.npz import load_npz
+from pytest_navigator.samples.reading import NO_LOADER
 from pytest_navigator.samples.reading import Limits
 from pytest_navigator.samples.reading import read_loader
 from pytest_navigator.samples.signatures import trt_profile
@@ -67,8 +67,8 @@ def run(context: Context) -> Result:
     Raises:
         SourceError: the model or the loader does not keep its contract.
     """
-    if context.suite.place.package:
-        return provide(context, context.suite.place.package)
+    if context.suite.package:
+        return provide(context, context.suite.package)
     source = context.live.source()
     loader = context.live.loader()
     with live_section(context.log, context.limit), source.preserved():
@@ -154,7 +154,7 @@ def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tu
     config = context.suite.settings.config
     theirs = dict(zip((spec.name for spec in named(own, config).inputs), (s.name for s in own.inputs), strict=True))
     unbatched = tuple(theirs.get(name, name) for name in config.unbatched)
-    said = replace(context.run.file_config, batch_dim=config.batch_dim, unbatched=unbatched)
+    said = replace(context.host.file_config, batch_dim=config.batch_dim, unbatched=unbatched)
     try:
         notes = (*plan(own.inputs, said).notes, *untried(own.inputs, said))
         return samples(own.inputs, said, context.suite.settings.seed), notes

@@ -1,76 +1,116 @@
-"""Calls of several threads: one run at a time, and each finds its own files."""
+"""Calls from anywhere: several threads at once, a running event loop; nothing of the caller's process is changed."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.api.turns import elsewhere
-from pytest_navigator.api.turns import here
 from tests.api.scripts import output
 
 if TYPE_CHECKING:
-    import pytest
+    from pathlib import Path
 
-THREADS = """
+BEGIN = """
+import asyncio
+import os
+import sys
 import threading
 from pathlib import Path
 import numpy as np
 import pytest_navigator as nav
 
+batches = [np.ones((2, 3), np.float32)]
 profile = nav.OptimizationProfile(batch_sizes=[2], window_size=5)
-ran, packages, threads = [], {}, []
 
-def start(name):
-    threads.append(threading.Thread(target=run, args=(name,)))
-    threads[-1].start()
+def double(x):
+    return x * 2
+"""
+
+THREADS = """
+packages = {}
+together = threading.Barrier(3)
 
 def run(name):
-    def model(x):
-        if not ran:
-            start("second")
-            start("third")
-            threads[1].join(0.5)  # as long as it takes to come in between
-        ran.append(name)
-        return x * 2
-
+    together.wait()
     packages[name] = nav.python.optimize(
-        model, [np.ones((2, 3), np.float32)], model_name=name, workspace=f"of_{name}", optimization_profile=profile
+        double, batches, model_name=name, workspace=f"of_{name}", optimization_profile=profile
     )
 
-start("first")
+threads = [threading.Thread(target=run, args=(name,)) for name in ("first", "second", "third")]
+for thread in threads:
+    thread.start()
 for thread in threads:
     thread.join()
-print([name for name, before in zip(ran, ["", *ran]) if name != before][0])
-print(sum(name != before for name, before in zip(ran, ["", *ran])))
+print("still the caller's terminal")
 print({name: packages[name].get_formats_status() for name in sorted(packages)})
 print(sorted(str(path.parent.relative_to(Path.cwd())).partition("-")[0] for path in Path.cwd().glob("*/*/python")))
 """
 
+MEETING = """
+import time
 
-def test_calls_of_several_threads_run_one_after_the_other(tmp_path: Path) -> None:
-    lines = output(THREADS, tmp_path)
+class Slow:
+    def __init__(self, name):
+        self.name = name
 
-    assert lines[-4:] == [
-        "first",
-        "3",
+    def __call__(self, x):
+        print(self.name, "was called")
+        time.sleep(0.05)
+        return x * 2
+
+def run(name):
+    nav.python.optimize(Slow(name), batches, workspace=f"of_{name}", optimization_profile=profile)
+
+threads = [threading.Thread(target=run, args=(name,)) for name in ("first", "second")]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+for name in ("first", "second"):
+    logs = "".join(path.read_text() for path in Path.cwd().glob(f"of_{name}/*/**/format.log"))
+    print(sorted({line for line in logs.splitlines() if line.endswith("was called")}))
+"""
+
+LOOP = """
+async def optimized():
+    return nav.python.optimize(double, batches, optimization_profile=profile).get_formats_status()
+
+print(asyncio.run(optimized()))
+"""
+
+UNCHANGED = """
+def process():
+    return Path.cwd(), dict(os.environ), sys.stdout, sys.stderr, list(sys.path), set(threading.enumerate())
+
+before, seen = process(), []
+
+def model(x):
+    seen.append((Path.cwd() == before[0], dict(os.environ) == before[1]))
+    return x * 2
+
+nav.python.optimize(model, batches, optimization_profile=profile)
+print(set(seen), process() == before, "pytest" in sys.modules)
+"""
+
+
+def test_calls_of_several_threads_run_beside_each_other_and_each_finds_its_own_files(tmp_path: Path) -> None:
+    lines = output(BEGIN + THREADS, tmp_path)
+
+    assert lines[-3:] == [
+        "still the caller's terminal",
         "{'first': {'python': True}, 'second': {'python': True}, 'third': {'python': True}}",
         "['of_first/first', 'of_second/second', 'of_third/third']",
     ]
+    for name in ("first", "second", "third"):
+        assert sum(line.startswith(f"{name}::nav_model::test_") and " PASSED " in line for line in lines) == 3
 
 
-def test_a_relative_path_starts_from_the_caller_while_another_run_is_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own, others = tmp_path / "own", tmp_path / "others"
-    own.mkdir()
-    others.mkdir()
-    monkeypatch.chdir(own)
+def test_what_the_models_of_two_threads_print_is_each_in_its_own_log(tmp_path: Path) -> None:
+    assert output(BEGIN + MEETING, tmp_path)[-2:] == ["['first was called']", "['second was called']"]
 
-    with elsewhere(others) as caller, ThreadPoolExecutor(1) as thread:
-        assert Path.cwd() == others
-        assert thread.submit(here).result() == caller == own
-        with elsewhere(tmp_path) as outer:
-            assert outer == own
-    assert Path.cwd() == here() == own
+
+def test_a_running_event_loop_may_call_it(tmp_path: Path) -> None:
+    assert output(BEGIN + LOOP, tmp_path)[-1] == "{'python': True}"
+
+
+def test_working_directory_environment_and_streams_stay_the_callers_and_pytest_is_not_imported(tmp_path: Path) -> None:
+    assert output(BEGIN + UNCHANGED, tmp_path)[-1] == "{(True, True)} True False"

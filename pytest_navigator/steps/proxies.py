@@ -5,13 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from pytest_navigator.collecting.live import live_section
+from pytest_navigator.isolation.live_section import live_section
+from pytest_navigator.planning.matrix import Step
 from pytest_navigator.samples.feeds import called
 from pytest_navigator.samples.feeds import check_feed
 from pytest_navigator.samples.feeds import native
 from pytest_navigator.samples.structure import Call
 from pytest_navigator.samples.structure import flatten_output
 from pytest_navigator.samples.structure import unflatten_call
+from pytest_navigator.steps.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,11 +22,12 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.collecting.item import SuiteItem
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import Signature
     from pytest_navigator.runners.base import Runner
-    from pytest_navigator.steps.context import Context
+    from pytest_navigator.steps.context import LiveObjects
+    from pytest_navigator.steps.host import Host
+    from pytest_navigator.steps.host import Suite
     from pytest_navigator.workspace import Workspace
 
 
@@ -35,18 +38,23 @@ class RunnerProxy:
         format: folder name of the format; name: Model Navigator's name of the runner.
     """
 
-    def __init__(self, item: SuiteItem, key: str, runner: str) -> None:
+    def __init__(self, host: Host, suite: Suite, live: LiveObjects, key: str, runner: str) -> None:
         self.format = key
         self.name = runner
-        self._item = item
+        self._host, self._suite, self._objects = host, suite, live
         self._handle = uuid.uuid4().hex
-        self._signature = item.suite.folder.signature
+        self._signature = suite.folder.signature
         self._live: Runner | None = None
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run one inference on the model's own arguments."""
         __tracebackhide__ = True
-        return called(Call(*args, **kwargs), self._signature, self._item.live.framework, self.infer)
+        return called(
+            Call(*args, **kwargs),
+            self._signature,
+            self._host.registry.framework(self._suite.matrix.framework),
+            self.infer,
+        )
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one inference on numpy arrays by input name; returns numpy arrays by output name.
@@ -86,18 +94,15 @@ class RunnerProxy:
 
     def _machine(self) -> AbstractContextManager[None]:
         """Wait until nobody measures, and keep others from it: each call for itself, since a test may do more."""
-        return self._item.run.workspace.machine(exclusive=False)
+        return self._host.workspace.machine(exclusive=False)
 
     def _context(self) -> Context:
-        from pytest_navigator.planning.matrix import Step
-        from pytest_navigator.steps.context import Context
-
         step = Step("verify", self.format, self.name)
-        return Context(self._item.run, self._item.suite, step, self._item.live)
+        return Context(self._host, self._suite, step, self._objects)
 
     def _live_runner(self, context: Context) -> Runner:
         """Return the runner of a source that nothing is exported from."""
-        kind = context.run.registry.runner(self.name)
+        kind = context.host.registry.runner(self.name)
         return kind(context.live.source(), self._signature, context.variant.parameters)
 
 

@@ -1,0 +1,169 @@
+"""The steps of one model, one after the other, told on the terminal as pytest tells them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator import packing
+from pytest_navigator.builtin import known
+from pytest_navigator.configuration.run_options import RunOptions
+from pytest_navigator.configuration.settings import resolve
+from pytest_navigator.isolation.live_section import outside
+from pytest_navigator.planning import matrix as matrices
+from pytest_navigator.planning.filtered import check_cells
+from pytest_navigator.planning.here import Here
+from pytest_navigator.planning.here import on_this_machine
+from pytest_navigator.planning.matrix import Step
+from pytest_navigator.records import Status
+from pytest_navigator.reporting.printable import printable
+from pytest_navigator.reporting.progress import Progress
+from pytest_navigator.reporting.report import failure_text
+from pytest_navigator.reporting.report import short_path
+from pytest_navigator.reporting.steps import failures
+from pytest_navigator.reporting.steps import rule
+from pytest_navigator.reporting.steps import step_line
+from pytest_navigator.reporting.steps import test_name
+from pytest_navigator.reporting.tracebacks import debugging
+from pytest_navigator.reporting.tracebacks import users_traceback
+from pytest_navigator.steps import engine
+from pytest_navigator.steps.host import Host
+from pytest_navigator.steps.host import Suite
+from pytest_navigator.steps.live import Live
+from pytest_navigator.steps.proxies import RunnerProxy
+from pytest_navigator.steps.verification import record_verification
+from pytest_navigator.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pytest_navigator.api.given import Given
+
+
+@dataclass
+class Session:
+    """One call of the API.
+
+    Attributes:
+        failed: test -> what there is to say of its failure.
+    """
+
+    given: Given
+    host: Host
+    suite: Suite
+    live: Live
+    failed: dict[str, str] = field(default_factory=dict)
+    _done: int = 0
+
+    @classmethod
+    def of(cls, given: Given, name: str, target: Path, workdir: Path, *, no_git: bool, debug: bool) -> Session:
+        """Plan what is checked; nothing is written yet.
+
+        Raises:
+            ConfigError: the configuration leaves nothing to check, or asks for what there is not.
+        """
+        packing.check_target(str(target), workdir)
+        here = Path.cwd()
+        host = Host(
+            options=RunOptions(str(target), workdir, no_git=no_git),
+            registry=known(),
+            workspace=Workspace(workdir),
+            start=here,
+            project=here,
+            hands_over=True,
+            debug=debug or debugging(),
+        )
+        settings, framework = resolve({}, {}, given.config), given.config.framework or ""
+        matrix = matrices.build(settings, host.registry, framework, given.unasked)
+        matrix = on_this_machine(matrix, lambda: Here(host.lacking), settings, host.registry, given.unasked)
+        check_cells([(name, settings, matrix)], host.registry, given.unasked)
+        nodeid = f"{name}::nav_model"
+        suite = Suite(nodeid, name, settings, matrix, host.workspace.suite(name, f"{nodeid}[]"), None)
+        host.suites = {nodeid: suite}
+        return cls(given, host, suite, Live(host, suite, given))
+
+    def run(self) -> None:
+        """Run every step and `verify_func`, write the package, and say what came of it.
+
+        Raises:
+            ConfigError: the workspace cannot be used. Nothing has run then.
+            BaseException: what goes through to who debugs, or an interruption; what ran before is recorded.
+        """
+        lock = self.host.workspace.claim()
+        self.host.progress = Progress(shown=True)
+        complete = False
+        try:
+            self.host.write_manifests({self.suite.nodeid: self._tests()})
+            self.host.warm_up()
+            for step in self.suite.matrix.steps():
+                self._check(step)
+            for key, runner in self._verified():
+                self._verify(key, runner)
+            complete = True
+        finally:
+            self._end(complete=complete)
+            self.host.close()
+            lock.release()
+
+    def _check(self, step: Step) -> None:
+        found = engine.outcome(self.host, self.suite, step, self.live)
+        name = test_name(step, self.suite.matrix)
+        if found.status is Status.FAILED:
+            self.suite.folder.mark_reported(found)
+            self.failed[name] = failure_text(found, short_path(self.suite.folder.path, self.host.start))
+        self._tell(f"{self.suite.nodeid}::{name}", found.status, found.message)
+
+    def _verify(self, key: str, runner: str) -> None:
+        """Ask `verify_func` about one runner, if that has passed."""
+        checked = self.suite.folder.record(Step("correctness", key, runner).id)
+        nodeid, begin = self._nodeid(key, runner), time.perf_counter()
+        error: BaseException | None = None
+        if checked is None or not checked.passed:
+            status, message = Status.SKIPPED, f"{checked.id} {checked.status.value}" if checked else "not checked"
+        else:
+            status, message, error = self._verdict(key, runner)
+        took = time.perf_counter() - begin
+        record_verification(self.suite, key, runner, status, message, took, nodeid)
+        self._tell(nodeid, status, message)
+        if error is not None and self.host.debug:
+            raise error
+        if status is Status.FAILED:
+            text = users_traceback(error) if error is not None else message
+            self.failed[nodeid.rpartition("::")[2]] = text
+
+    def _verdict(self, key: str, runner: str) -> tuple[Status, str, BaseException | None]:
+        try:
+            with RunnerProxy(self.host, self.suite, self.live, key, runner) as proxy:
+                problem = self.given.verify(proxy, self.suite.folder)
+        except Exception as error:
+            return Status.FAILED, f"{type(error).__name__}: {error}", error
+        return (Status.FAILED if problem else Status.PASSED), problem, None
+
+    def _verified(self) -> list[tuple[str, str]]:
+        return self.suite.matrix.verifiable if self.given.verify_func is not None else []
+
+    def _tests(self) -> dict[str, tuple[str, str]]:
+        return {self._nodeid(*cell): cell for cell in self._verified()}
+
+    def _nodeid(self, key: str, runner: str) -> str:
+        return f"{self.suite.name}::verify_func[{self.suite.matrix.cell_id(key, runner)}]"
+
+    def _tell(self, nodeid: str, status: Status, message: str) -> None:
+        self._done += 1
+        total = len(self.suite.matrix.steps()) + len(self._verified())
+        _print([step_line(nodeid, status, message, self._done, total)])
+
+    def _end(self, *, complete: bool) -> None:
+        """Write what there is, and say what came of it."""
+        written = packing.write_all(self.host, complete=complete)
+        lines = [line for each in written for line in each.lines]
+        _print([*failures(self.failed), rule("navigator", "="), *lines, *self.host.hints])
+
+
+def _print(lines: list[str]) -> None:
+    """Write to the caller's terminal, while no step of another thread has its output in a log."""
+    with outside():
+        sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+        sys.stdout.flush()

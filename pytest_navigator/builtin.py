@@ -1,0 +1,102 @@
+"""What comes with this project, and with the plugins that are installed beside it.
+
+A new format or framework of our own has one line here.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from pytest_navigator.registry import built
+from pytest_navigator.registry import current
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterator
+    from types import ModuleType
+
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.frameworks.base import Framework
+    from pytest_navigator.registry import Registry
+
+OURS = "pytest-navigator"
+
+
+def known() -> Registry:
+    """Return what the run has that this is asked in; outside of one, what is installed."""
+    return current() or _installed()
+
+
+@cache
+def _installed() -> Registry:
+    """Return the built-in ones, and those of the plugins that are installed for everybody.
+
+    Raises:
+        ConfigError: two of them cannot be told apart.
+    """
+    plugins = list(_plugins())
+
+    def answers(hook: str) -> list[list[type]]:
+        found: list[Callable[[], list[type]]] = [vars(plugin)[hook] for plugin in plugins if hook in vars(plugin)]
+        return [ask() for ask in found]
+
+    return built(
+        [formats(), *answers("pytest_nav_formats")],
+        answers("pytest_nav_runners"),
+        [frameworks(), *answers("pytest_nav_frameworks")],
+    )
+
+
+def _plugins() -> Iterator[ModuleType]:
+    """Import the plugins of pytest whose distributions need this one: no others can have its hooks."""
+    for entry in entry_points(group="pytest11"):
+        needed = (re.match(r"[\w.-]+", text) for text in (entry.dist.requires if entry.dist else None) or ())
+        if any(name and re.sub(r"[-_.]+", "-", name[0]).lower() == OURS for name in needed):
+            yield entry.load()
+
+
+def formats() -> list[type[Format]]:
+    """Return the built-in formats."""
+    from pytest_navigator.formats.exportedprogram import TorchExportedProgramFormat
+    from pytest_navigator.formats.jax import JaxFormat
+    from pytest_navigator.formats.onnx import OnnxFormat
+    from pytest_navigator.formats.python import PythonFormat
+    from pytest_navigator.formats.savedmodel import TensorFlowSavedModelFormat
+    from pytest_navigator.formats.stablehlo import StableHLOFormat
+    from pytest_navigator.formats.tensorflow import TensorFlowFormat
+    from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTFormat
+    from pytest_navigator.formats.tensorrt import TensorRTFormat
+    from pytest_navigator.formats.tensorrt import TensorRTRTXFormat
+    from pytest_navigator.formats.torch import TorchFormat
+    from pytest_navigator.formats.torch_tensorrt import TorchTensorRTFormat
+    from pytest_navigator.formats.torchscript import TorchScriptFormat
+
+    return [
+        TorchFormat,
+        TorchScriptFormat,
+        TorchExportedProgramFormat,
+        TorchTensorRTFormat,
+        TensorFlowFormat,
+        JaxFormat,
+        TensorFlowSavedModelFormat,
+        TensorFlowTensorRTFormat,
+        StableHLOFormat,
+        OnnxFormat,
+        TensorRTFormat,
+        TensorRTRTXFormat,
+        PythonFormat,
+    ]
+
+
+def frameworks() -> list[type[Framework]]:
+    """Return the built-in frameworks."""
+    from pytest_navigator.frameworks.files import FILES
+    from pytest_navigator.frameworks.jax import JaxFramework
+    from pytest_navigator.frameworks.python import PythonFramework
+    from pytest_navigator.frameworks.tensorflow import TensorFlowFramework
+    from pytest_navigator.frameworks.torch import TorchFramework
+
+    return [TorchFramework, JaxFramework, TensorFlowFramework, PythonFramework, *FILES]

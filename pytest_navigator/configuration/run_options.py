@@ -1,0 +1,38 @@
+"""What holds for a whole run, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from typing import TYPE_CHECKING
+
+from pytest_navigator.files.config import FileConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CACHED_STEPS = ("convert", "correctness")
+"""A measurement is cached for who asks for it only: it says how fast this machine was then."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What holds for the whole run.
+
+    Attributes:
+        package: where the packages go, `{model}` in it is a model's name; None: none is written.
+        in_process: run in this process what a child would run.
+        cache: the folder of `--nav-cache`; None without it.
+        redact: regular expressions of what no package may have.
+    """
+
+    package: str | None
+    workspace: Path
+    resume: bool = False
+    in_process: bool = False
+    no_git: bool = False
+    show_config: bool = False
+    file_config: FileConfig = field(default_factory=FileConfig)
+    cache: Path | None = None
+    cache_steps: tuple[str, ...] = CACHED_STEPS
+    redact: tuple[str, ...] = ()
