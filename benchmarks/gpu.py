@@ -28,10 +28,10 @@ from costs import table
 from pytest_navigator.builtin import known
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.records import one_line
-from pytest_navigator.package.results import profile_result
 from pytest_navigator.package.results import read_results
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.profiling.measuring import batch_of
+from pytest_navigator.records import profile_result
 from pytest_navigator.runners.torch import TorchRunner
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.signatures import resized

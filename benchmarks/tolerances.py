@@ -25,7 +25,7 @@ import torch
 from torch import nn
 
 from pytest_navigator.comparison import measures
-from pytest_navigator.comparison.tolerances import DEFAULTS
+from pytest_navigator.comparison.precisions import DEFAULTS
 from pytest_navigator.comparison.tolerances import number
 
 Infer = Callable[[torch.Tensor], torch.Tensor]

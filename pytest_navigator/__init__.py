@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from pytest_navigator.comparison.tolerances import share as share
     from pytest_navigator.comparison.tolerances import unchecked as unchecked
     from pytest_navigator.configuration.config import NavConfig as NavConfig
+    from pytest_navigator.configuration.format_config import FormatConfig as FormatConfig
+    from pytest_navigator.configuration.onnx_config import OnnxConfig as OnnxConfig
+    from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig as OnnxDynamoExportConfig
+    from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig as OnnxTraceExportConfig
     from pytest_navigator.configuration.profile_config import MeasurementMode as MeasurementMode
     from pytest_navigator.configuration.profile_config import OptimizationProfile as OptimizationProfile
     from pytest_navigator.configuration.profile_config import ProfilerConfig as ProfilerConfig
+    from pytest_navigator.configuration.tensorrt_config import TensorRTConfig as TensorRTConfig
+    from pytest_navigator.configuration.tensorrt_config import TensorRTProfile as TensorRTProfile
+    from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig as TensorRTRTXConfig
     from pytest_navigator.enums import Format as Format
     from pytest_navigator.enums import RuntimeProvider as RuntimeProvider
     from pytest_navigator.enums import TensorRTPrecision as TensorRTPrecision
     from pytest_navigator.enums import TensorRTPrecisionMode as TensorRTPrecisionMode
-    from pytest_navigator.formats.base import FormatConfig as FormatConfig
     from pytest_navigator.formats.exportedprogram import TorchExportConfig as TorchExportConfig
     from pytest_navigator.formats.jax import JaxConfig as JaxConfig
-    from pytest_navigator.formats.onnx_config import OnnxConfig as OnnxConfig
-    from pytest_navigator.formats.onnx_config import OnnxDynamoExportConfig as OnnxDynamoExportConfig
-    from pytest_navigator.formats.onnx_config import OnnxTraceExportConfig as OnnxTraceExportConfig
     from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
     from pytest_navigator.formats.stablehlo import StableHLOConfig as StableHLOConfig
     from pytest_navigator.formats.tensorflow import TensorFlowConfig as TensorFlowConfig
     from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig as TensorFlowTensorRTConfig
-    from pytest_navigator.formats.tensorrt_config import TensorRTConfig as TensorRTConfig
-    from pytest_navigator.formats.tensorrt_config import TensorRTProfile as TensorRTProfile
-    from pytest_navigator.formats.tensorrt_config import TensorRTRTXConfig as TensorRTRTXConfig
     from pytest_navigator.formats.torch import TorchConfig as TorchConfig
     from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig as TorchTensorRTConfig
     from pytest_navigator.formats.torchscript import JitType as JitType
@@ -68,19 +68,19 @@ _HOMES = {
     "RuntimeProvider": "enums",
     "TensorRTPrecision": "enums",
     "TensorRTPrecisionMode": "enums",
-    "FormatConfig": "formats.base",
+    "FormatConfig": "configuration.format_config",
     "TorchExportConfig": "formats.exportedprogram",
     "JaxConfig": "formats.jax",
-    "OnnxConfig": "formats.onnx_config",
-    "OnnxDynamoExportConfig": "formats.onnx_config",
-    "OnnxTraceExportConfig": "formats.onnx_config",
+    "OnnxConfig": "configuration.onnx_config",
+    "OnnxDynamoExportConfig": "configuration.onnx_config",
+    "OnnxTraceExportConfig": "configuration.onnx_config",
     "TensorFlowSavedModelConfig": "formats.savedmodel",
     "TensorFlowConfig": "formats.tensorflow",
     "TensorFlowTensorRTConfig": "formats.tensorflow_tensorrt",
     "StableHLOConfig": "formats.stablehlo",
-    "TensorRTConfig": "formats.tensorrt_config",
-    "TensorRTProfile": "formats.tensorrt_config",
-    "TensorRTRTXConfig": "formats.tensorrt_config",
+    "TensorRTConfig": "configuration.tensorrt_config",
+    "TensorRTProfile": "configuration.tensorrt_config",
+    "TensorRTRTXConfig": "configuration.tensorrt_config",
     "TorchConfig": "formats.torch",
     "TorchTensorRTConfig": "formats.torch_tensorrt",
     "JitType": "formats.torchscript",

@@ -29,6 +29,9 @@ Measure = Annotated[float, "not negative"]
 CACHED = "cached"
 """In the data of an outcome that `--nav-cache` answered: when the step ran."""
 
+CARRIED = "carried"
+"""In the data of a verification that a package brought: the name of the package."""
+
 REPORTED = "reported"
 """In the data of a failed outcome: somebody has told of it. What nobody tells of is what the end of the run says."""
 
@@ -461,3 +464,8 @@ def _converter() -> Any:
     from cattrs.preconf.json import make_converter
 
     return make_converter()
+
+
+def profile_result(outcome: Outcome) -> ProfileResult:
+    """Return the figures of a profile step that passed."""
+    return structured(outcome.data["result"], ProfileResult)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Iterator
 
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.formats.base import Format
-    from pytest_navigator.formats.base import FormatConfig
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.runners.base import Runner
 

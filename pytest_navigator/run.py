@@ -20,13 +20,13 @@ from pytest_navigator.collecting.named import named_models
 from pytest_navigator.configuration.options import suite_settings
 from pytest_navigator.devices.found import lacking
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.files.package_matrix import package_matrix
-from pytest_navigator.planning import matrix as matrices
+from pytest_navigator.isolation.progress import Progress
+from pytest_navigator.package.planned import package_matrix
+from pytest_navigator.planning import building
 from pytest_navigator.planning.here import Here
 from pytest_navigator.planning.here import on_this_machine
 from pytest_navigator.registry import Registry
 from pytest_navigator.registry import built
-from pytest_navigator.reporting.progress import Progress
 from pytest_navigator.steps.host import Host
 from pytest_navigator.steps.host import Suite
 from pytest_navigator.termination import Termination
@@ -194,7 +194,7 @@ class Run(Host):
             if place.package:
                 matrix = package_matrix(place.package, settings, self.registry)
             else:
-                matrix = matrices.build(settings, self.registry, framework)
+                matrix = building.build(settings, self.registry, framework)
             matrix = on_this_machine(matrix, self._here, settings, self.registry)
             self._matrices[key] = matrix, settings
         return self._matrices[key]

@@ -25,6 +25,7 @@ from pytest_navigator.collecting.item import OUTCOME
 from pytest_navigator.collecting.last_failed import LastFailed
 from pytest_navigator.configuration.options import run_options
 from pytest_navigator.configuration.settings import config_lines
+from pytest_navigator.core.privacy import redact
 from pytest_navigator.devices.assignment import release
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.libraries import tensorrt_title
@@ -33,7 +34,6 @@ from pytest_navigator.devices.records import one_line
 from pytest_navigator.devices.shared import sharing
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.privacy import redact
 from pytest_navigator.records import CACHED
 from pytest_navigator.records import REUSED
 from pytest_navigator.records import earlier_text

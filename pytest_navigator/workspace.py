@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from filelock import FileLock
 from filelock import ReadWriteLock
 from filelock import Timeout
 
+from pytest_navigator.core.digests import text_digest
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.received import received
 from pytest_navigator.records import REPORTED
@@ -347,31 +347,3 @@ def slug(text: str) -> str:
     """Return `text` as a file name; what had to be changed is told apart by a digest."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:80] or "model"
     return safe if safe == text else f"{safe}-{text_digest(text)[:6]}"
-
-
-def text_digest(text: str) -> str:
-    """Return the SHA-256 of a text, also of the name of a file that is not UTF-8."""
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-
-
-def files_of(path: Path) -> list[Path]:
-    """Return the files of an artifact: a folder's, or the file and the weights of a large ONNX model beside it."""
-    if path.is_dir():
-        return sorted(inner for inner in path.rglob("*") if inner.is_file())
-    weights = path.with_name(f"{path.name}.data")
-    return [path, weights] if weights.is_file() else [path]
-
-
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of an artifact; of one that has several files, of their names and contents."""
-    files = files_of(path)
-    if files == [path]:
-        return _sha256(path)
-    root = path if path.is_dir() else path.parent
-    text = "".join(f"{inner.relative_to(root).as_posix()}\0{_sha256(inner)}\n" for inner in files)
-    return text_digest(text)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

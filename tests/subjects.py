@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.formats.base import Format
-    from pytest_navigator.formats.base import FormatConfig
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.records import Variant
     from pytest_navigator.runners.base import Runner

@@ -17,9 +17,9 @@ from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.computed import result
 from pytest_navigator.comparison.computed import settled
 from pytest_navigator.comparison.correctness import Comparison
-from pytest_navigator.comparison.tolerances import DEFAULTS
+from pytest_navigator.comparison.precisions import DEFAULTS
+from pytest_navigator.comparison.precisions import coarsest
 from pytest_navigator.comparison.tolerances import ROUNDED
-from pytest_navigator.comparison.tolerances import coarsest
 from pytest_navigator.comparison.tolerances import default
 
 PRECISIONS = ["", "fp64", "fp32", "fp16", "bf16", "fp8"]

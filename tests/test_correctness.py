@@ -18,8 +18,8 @@ from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.correctness import judge
 from pytest_navigator.comparison.correctness import one_line
 from pytest_navigator.comparison.correctness import table
+from pytest_navigator.comparison.precisions import DEFAULTS
 from pytest_navigator.comparison.suggestions import round_up
-from pytest_navigator.comparison.tolerances import DEFAULTS
 from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.comparison.tolerances import cosine
 from pytest_navigator.comparison.tolerances import default

@@ -125,7 +125,7 @@ def test_the_table_of_options_is_complete(pytester: pytest.Pytester) -> None:
 
 def test_the_table_of_formats_names_every_field() -> None:
     import pytest_navigator as nav
-    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.configuration.format_config import FormatConfig
 
     text = CONFIGURATION.partition("## Options")[0]
     classes = [getattr(nav, name) for name in nav.__all__ if name.endswith("Config") and name != "NavConfig"]

@@ -12,15 +12,15 @@ from pytest_navigator import OnnxConfig
 from pytest_navigator import TensorRTConfig
 from pytest_navigator import plugin
 from pytest_navigator.configuration.settings import resolve
+from pytest_navigator.planning.building import build
 from pytest_navigator.planning.here import Here
 from pytest_navigator.planning.here import at_home
-from pytest_navigator.planning.matrix import Matrix
-from pytest_navigator.planning.matrix import build
 from pytest_navigator.run import registry_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.registry import Registry
 
     Left = Callable[..., Matrix]

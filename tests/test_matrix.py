@@ -12,12 +12,12 @@ from pytest_navigator import TorchScriptConfig
 from pytest_navigator import plugin
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.planning.matrix import Matrix
-from pytest_navigator.planning.matrix import Step
-from pytest_navigator.planning.matrix import build
+from pytest_navigator.planning.building import build
+from pytest_navigator.planning.step import Step
 from pytest_navigator.run import registry_of
 
 if TYPE_CHECKING:
+    from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.registry import Registry
 
 FORMATS = "formats = torchscript (--nav-formats) leave it out; write --nav-formats=torchscript,onnx"

@@ -14,7 +14,7 @@ from pytest_navigator import NavConfig
 from pytest_navigator import plugin
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.planning.matrix import build
+from pytest_navigator.planning.building import build
 from pytest_navigator.planning.required import asked_for
 from pytest_navigator.planning.required import stops
 from pytest_navigator.planning.required import unmet

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_navigator.comparison.computed import Computed
-from pytest_navigator.comparison.tolerances import DEFAULTS
+from pytest_navigator.comparison.precisions import DEFAULTS
 from pytest_navigator.comparison.tolerances import ROUNDED
 from pytest_navigator.comparison.tolerances import TEXTS
 from pytest_navigator.comparison.tolerances import Rule

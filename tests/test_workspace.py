@@ -8,13 +8,13 @@ import pytest
 from filelock import ReadWriteLock
 from filelock import Timeout
 
+from pytest_navigator.core.digests import digest_of
+from pytest_navigator.core.digests import files_of
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 from pytest_navigator.workspace import MACHINE
 from pytest_navigator.workspace import Workspace
-from pytest_navigator.workspace import digest_of
-from pytest_navigator.workspace import files_of
 from pytest_navigator.workspace import slug
 
 if TYPE_CHECKING:

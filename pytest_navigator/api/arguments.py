@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.configuration.config import NavConfig
+from pytest_navigator.configuration.format_config import FormatConfig
+from pytest_navigator.configuration.onnx_config import OnnxConfig
+from pytest_navigator.configuration.tensorrt_config import TensorRTConfig
+from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig
 from pytest_navigator.enums import Format
 from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
-from pytest_navigator.formats.base import FormatConfig
 from pytest_navigator.formats.exportedprogram import TorchExportConfig
-from pytest_navigator.formats.onnx_config import OnnxConfig
 from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig
 from pytest_navigator.formats.stablehlo import StableHLOConfig
 from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig
-from pytest_navigator.formats.tensorrt_config import TensorRTConfig
-from pytest_navigator.formats.tensorrt_config import TensorRTRTXConfig
 from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig
 from pytest_navigator.formats.torchscript import TorchScriptConfig
 

@@ -10,14 +10,14 @@ from pytest_navigator.api.keywords import OptimizeOptions
 from pytest_navigator.api.keywords import exported
 from pytest_navigator.api.keywords import optimized
 from pytest_navigator.api.keywords import signed
-from pytest_navigator.formats.onnx_config import OnnxConfig
+from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Unpack
 
-    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.package.descriptor import Package
 
 __all__ = ["export", "optimize"]

@@ -17,12 +17,12 @@ from pytest_navigator.api.arguments import words
 from pytest_navigator.api.given import Given
 from pytest_navigator.api.given import check_verify_func
 from pytest_navigator.api.running import check
+from pytest_navigator.configuration.tensorrt_config import TensorRTConfig
+from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig
 from pytest_navigator.devices.kinds import kind_of
 from pytest_navigator.enums import Format
 from pytest_navigator.errors import unknown
 from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig
-from pytest_navigator.formats.tensorrt_config import TensorRTConfig
-from pytest_navigator.formats.tensorrt_config import TensorRTRTXConfig
 from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from pytest_navigator.api.arguments import Names
     from pytest_navigator.api.given import VerifyFunction
     from pytest_navigator.comparison.tolerances import Tolerance
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.profile_config import OptimizationProfile
     from pytest_navigator.configuration.profile_config import ProfilerConfig
-    from pytest_navigator.formats.base import FormatConfig
     from pytest_navigator.package.descriptor import Package
 
 P = ParamSpec("P")

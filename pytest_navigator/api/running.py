@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.api.session import Session
+from pytest_navigator.core.tracebacks import users_frames
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import SourceError
-from pytest_navigator.reporting.tracebacks import users_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

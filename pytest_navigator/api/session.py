@@ -13,23 +13,23 @@ from pytest_navigator import packing
 from pytest_navigator.builtin import known
 from pytest_navigator.configuration.run_options import RunOptions
 from pytest_navigator.configuration.settings import resolve
+from pytest_navigator.core.tracebacks import debugging
+from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.isolation.live_section import outside
-from pytest_navigator.planning import matrix as matrices
+from pytest_navigator.isolation.progress import Progress
+from pytest_navigator.planning import building
 from pytest_navigator.planning.filtered import check_cells
 from pytest_navigator.planning.here import Here
 from pytest_navigator.planning.here import on_this_machine
-from pytest_navigator.planning.matrix import Step
+from pytest_navigator.planning.step import Step
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.printable import printable
-from pytest_navigator.reporting.progress import Progress
 from pytest_navigator.reporting.report import failure_text
 from pytest_navigator.reporting.report import short_path
 from pytest_navigator.reporting.steps import failures
 from pytest_navigator.reporting.steps import rule
 from pytest_navigator.reporting.steps import step_line
 from pytest_navigator.reporting.steps import test_name
-from pytest_navigator.reporting.tracebacks import debugging
-from pytest_navigator.reporting.tracebacks import users_traceback
 from pytest_navigator.steps import engine
 from pytest_navigator.steps.host import Host
 from pytest_navigator.steps.host import Suite
@@ -76,7 +76,7 @@ class Session:
             debug=debug or debugging(),
         )
         settings, framework = resolve({}, {}, given.config), given.config.framework or ""
-        matrix = matrices.build(settings, host.registry, framework, given.unasked)
+        matrix = building.build(settings, host.registry, framework, given.unasked)
         matrix = on_this_machine(matrix, lambda: Here(host.lacking), settings, host.registry, given.unasked)
         check_cells([(name, settings, matrix)], host.registry, given.unasked)
         nodeid = f"{name}::nav_model"

@@ -9,7 +9,7 @@ from pytest_navigator.api.keywords import OptimizeOptions
 from pytest_navigator.api.keywords import exported
 from pytest_navigator.api.keywords import optimized
 from pytest_navigator.api.keywords import signed
-from pytest_navigator.formats.onnx_config import OnnxConfig
+from pytest_navigator.configuration.onnx_config import OnnxConfig
 
 if TYPE_CHECKING:
     from typing import Unpack

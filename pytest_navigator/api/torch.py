@@ -10,7 +10,7 @@ from pytest_navigator.api.keywords import OptimizeOptions
 from pytest_navigator.api.keywords import exported
 from pytest_navigator.api.keywords import optimized
 from pytest_navigator.api.keywords import signed
-from pytest_navigator.formats.onnx_config import OnnxConfig
+from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.formats.torchscript import TorchScriptConfig
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_navigator.api.arguments import Names
-    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.package.descriptor import Package
 
 __all__ = ["export", "optimize"]

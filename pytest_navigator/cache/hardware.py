@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.devices import environment as fingerprint
 from pytest_navigator.devices.assignment import own_gpu
 from pytest_navigator.devices.found import devices
-from pytest_navigator.package import fingerprint
 from pytest_navigator.records import plain
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.collecting.last_failed import tell_last_failed
 from pytest_navigator.package import read_results
-from pytest_navigator.planning.matrix import Step
+from pytest_navigator.planning.step import Step
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 from pytest_navigator.records import structured

@@ -33,7 +33,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.packing import check_target
 from pytest_navigator.planning.filtered import check_cells
-from pytest_navigator.planning.matrix import Step
+from pytest_navigator.planning.step import Step
 from pytest_navigator.profiling.benchmark import prepare as prepare_benchmark
 from pytest_navigator.reporting.report import properties
 from pytest_navigator.reporting.report import short_path

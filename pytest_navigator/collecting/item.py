@@ -15,8 +15,8 @@ from pytest_navigator.collecting.collection import named_of
 from pytest_navigator.collecting.collection import place_of
 from pytest_navigator.collecting.fixtures import Fixtures
 from pytest_navigator.errors import PackageError
-from pytest_navigator.planning.matrix import Step
 from pytest_navigator.planning.required import stops
+from pytest_navigator.planning.step import Step
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status

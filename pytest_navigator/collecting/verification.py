@@ -9,7 +9,7 @@ import pytest
 from pytest_navigator.collecting.item import OUTCOME
 from pytest_navigator.collecting.item import suite_item
 from pytest_navigator.collecting.item import suite_of
-from pytest_navigator.planning.matrix import Step
+from pytest_navigator.planning.step import Step
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.samples.reading import NO_LOADER

@@ -7,8 +7,8 @@ from functools import reduce
 from typing import TYPE_CHECKING
 from typing import TypeVar
 
-from pytest_navigator.comparison.tolerances import PRECISIONS
-from pytest_navigator.comparison.tolerances import coarsest
+from pytest_navigator.comparison.precisions import PRECISIONS
+from pytest_navigator.comparison.precisions import coarsest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

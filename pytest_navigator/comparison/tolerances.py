@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeAlias
 
+from pytest_navigator.comparison.precisions import DEFAULTS
+from pytest_navigator.comparison.precisions import PRECISIONS
+from pytest_navigator.comparison.precisions import coarsest
 from pytest_navigator.configuration import scopes
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,32 +35,6 @@ Tolerance: TypeAlias = "float | str | Mapping[str, float | Mapping[str, float]] 
 
 Comparisons: TypeAlias = "Mapping[str, Any] | None"
 """Comparisons as they are configured: output -> rule or function, or format -> output -> rule or function."""
-
-DEFAULTS: dict[str, tuple[float, float]] = {
-    "fp64": (1e-9, 1e-300),
-    "fp32": (1e-4, 1e-37),
-    "tf32": (1e-2, 1e-37),
-    "fp16": (2e-2, 1.2e-7),
-    "bf16": (1.2e-1, 1e-37),
-    "int8": (3e-1, 1.2e-7),
-    "fp8": (3e-1, 1.2e-7),
-}
-"""Precision -> (tolerance relative to the output's scale, smallest difference that counts at all).
-
-The first comes from `benchmarks/tolerances.py`; docs/tolerances.md has the figures. The second is where the type's
-subnormal numbers have lost their digits; runtimes flush them to zero.
-"""
-
-PRECISIONS = {
-    "float64": "fp64",
-    "complex128": "fp64",
-    "float32": "fp32",
-    "complex64": "fp32",
-    "float16": "fp16",
-    "bfloat16": "bf16",
-}
-"""Type of an output -> its precision. Floating types that are not here have 8 bits or fewer."""
-
 
 ROUNDED: dict[str, float] = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 2**-10, "bf16": 2**-7, "int8": 3e-1, "fp8": 2**-2}
 """Precision -> what a result may change by, relative to its scale, when it is converted to it: one digit."""
@@ -205,19 +181,6 @@ def _scaled(base: str, rounded: str = "") -> Rule:
     explained = max(rtol, min(EXPLAINED * rtol, LARGEST_EXPLAINED))
     note = f"{base} rounded to {rounded}" if rounded else base
     return Rule("scaled", atol=atol, rtol=rtol, note=note, explained=explained)
-
-
-def coarsest(*precisions: str) -> str:
-    """Return the precision with the loosest default among those that are not ""; "" if all are.
-
-    Raises:
-        ConfigError: one of them is no key of `DEFAULTS`.
-    """
-    said = [precision for precision in precisions if precision]
-    for precision in said:
-        if precision not in DEFAULTS:
-            raise unknown("precision", precision, DEFAULTS)
-    return max(said, key=DEFAULTS.__getitem__, default="")
 
 
 def resolve(

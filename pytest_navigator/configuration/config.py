@@ -4,35 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field
-from dataclasses import fields
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.errors import unknown
+from pytest_navigator.configuration.known_fields import KnownFields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
-    from typing import Self
 
     from pytest_navigator.comparison.tolerances import Comparisons
     from pytest_navigator.comparison.tolerances import Tolerance
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.profile_config import OptimizationProfile
     from pytest_navigator.configuration.profile_config import ProfilerConfig
-    from pytest_navigator.formats.base import FormatConfig
-
-
-class KnownFields:
-    """Mixin of the configuration dataclasses: a field that does not exist is named with the nearest one that does."""
-
-    def __new__(cls, *args: object, **kwargs: object) -> Self:
-        """Check the names before the dataclass's own `__init__` raises a TypeError without a hint."""
-        valid = [f.name for f in fields(cls)]  # type: ignore[arg-type]
-        for name in kwargs:
-            if name not in valid:
-                raise unknown(f"field of {cls.__name__}", name, valid)
-        return super().__new__(cls)
 
 
 @dataclass(frozen=True)

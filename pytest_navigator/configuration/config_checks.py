@@ -12,10 +12,8 @@ from pytest_navigator.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.configuration.config import NavConfig
 
-
-def check(config: NavConfig) -> None:
+def check(config: Any) -> None:
     """Check every field that has a value, whether or not a flag will win over it.
 
     Raises:

@@ -9,7 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.configuration.config import KnownFields
+from pytest_navigator.configuration.known_fields import KnownFields
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 

@@ -13,9 +13,6 @@ from pytest_navigator.devices.records import NONE
 from pytest_navigator.records import structured
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pytest_navigator.formats.base import Format
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Outcome
 
@@ -70,11 +67,6 @@ class BuiltWith:
     cuda: str
     library: Library
     capabilities: tuple[str, ...] = ()
-
-
-def here(form: Format, parameters: Mapping[str, JSON]) -> BuiltWith:
-    """Return what an artifact of a bound format would be built with by this process."""
-    return of_this_process(form.built_by(parameters), form.capabilities(parameters))
 
 
 def of_this_process(library: Library, capabilities: tuple[str, ...] | None = None) -> BuiltWith:

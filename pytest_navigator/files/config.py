@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.configuration.config import NavConfig
+from pytest_navigator.configuration.foreign_arguments import PARAMETERS
+from pytest_navigator.configuration.foreign_arguments import check_arguments
+from pytest_navigator.configuration.foreign_arguments import check_parameters
+from pytest_navigator.configuration.tensorrt_config import MODES
+from pytest_navigator.configuration.tensorrt_config import PRECISIONS
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import unknown
 from pytest_navigator.files import values
-from pytest_navigator.formats.tensorrt_config import MODES
-from pytest_navigator.formats.tensorrt_config import PRECISIONS
-from pytest_navigator.package.arguments import PARAMETERS
-from pytest_navigator.package.arguments import check_arguments
-from pytest_navigator.package.arguments import check_parameters
 from pytest_navigator.records import Variant
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_navigator.formats.base import Format
-    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.configuration.format_config import Configured
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.records import JSON
     from pytest_navigator.records import TensorSpec
 
@@ -110,7 +110,7 @@ class FileConfig:
         found: Shapes = getattr(self, f"{kind}_shapes")
         return found
 
-    def nav_config(self, possible: Iterable[Format] = ()) -> NavConfig:
+    def nav_config(self, possible: Iterable[Configured] = ()) -> NavConfig:
         """Return what holds for the suite.
 
         Args:
@@ -129,7 +129,7 @@ class FileConfig:
             unbatched=self.unbatched,
         )
 
-    def _formats(self, possible: Mapping[str, Format]) -> tuple[FormatConfig | str, ...] | None:
+    def _formats(self, possible: Mapping[str, Configured]) -> tuple[FormatConfig | str, ...] | None:
         names = self.target_formats
         if names is None:
             if not any(self.given & set(keys) and name in possible for name, keys in SAYING.items()):
@@ -137,7 +137,7 @@ class FileConfig:
             names = tuple(name for name, form in possible.items() if form.default)
         return tuple(self._format(name, possible) for name in names)
 
-    def _format(self, name: str, possible: Mapping[str, Format]) -> FormatConfig | str:
+    def _format(self, name: str, possible: Mapping[str, Configured]) -> FormatConfig | str:
         """Return the configuration of one format; its name, if there is nothing to say about it or nobody makes it."""
         chosen = self._repeated(possible[name]) if name in possible else {}
         if name == "onnx" and self.onnx_opsets is not None:
@@ -151,7 +151,7 @@ class FileConfig:
         except (ConfigError, TypeError, ValueError) as error:
             raise ConfigError(f"{self.where}{REPEAT}: parameters: {error}") from None
 
-    def _repeated(self, form: Format) -> dict[str, Any]:
+    def _repeated(self, form: Configured) -> dict[str, Any]:
         """Return the fields of a format's configuration that a package's config.yaml has said."""
         parameters = self.pytest_navigator.get("parameters") or {}
         if not parameters or self.target_formats != (form.name,):
@@ -200,8 +200,8 @@ def _says(key: str, value: object) -> bool:
 
 def _onnx(parameters: Mapping[str, JSON]) -> dict[str, Any]:
     """Return the fields of OnnxConfig that have another form among a variant's parameters."""
-    from pytest_navigator.formats.onnx_config import OnnxDynamoExportConfig
-    from pytest_navigator.formats.onnx_config import OnnxTraceExportConfig
+    from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig
+    from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig
 
     engines = {"dynamo": OnnxDynamoExportConfig, "trace": OnnxTraceExportConfig}
     engine = parameters.get("engine")

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.cloning import copy_file
 from pytest_navigator.cloning import copy_folder
+from pytest_navigator.core.digests import digest_of
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.formats.onnx_file import relocate
 from pytest_navigator.records import write_atomically
-from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.comparison.tolerances import PRECISIONS
+from pytest_navigator.comparison.precisions import lowest
 from pytest_navigator.errors import SourceError
 from pytest_navigator.records import Description
 from pytest_navigator.records import TensorSpec
@@ -163,7 +163,7 @@ def _check_part(path: Path, part: Path, location: str) -> None:
 
 def _precision(model: Any) -> str:
     names = {_dtype(tensor.data_type) for tensor in model.graph.initializer}
-    return next((PRECISIONS[name] for name in ("bfloat16", "float16", "float32", "float64") if name in names), "")
+    return lowest(names)
 
 
 def _facts(model: Any) -> dict[str, Any]:

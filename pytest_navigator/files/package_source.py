@@ -10,13 +10,13 @@ from typing import Any
 
 from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.configuration.config import NavConfig
+from pytest_navigator.configuration.foreign_arguments import check_arguments
+from pytest_navigator.configuration.foreign_arguments import check_parameters
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.devices.bound import recorded as built_with
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.arguments import check_arguments
-from pytest_navigator.package.arguments import check_parameters
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import REPACK
 from pytest_navigator.package.recorded import records_of

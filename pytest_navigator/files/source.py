@@ -11,6 +11,7 @@ from typing import Any
 from typing import ClassVar
 
 from pytest_navigator.comparison.computed import read
+from pytest_navigator.core.digests import digest_of
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.errors import unknown
@@ -24,7 +25,6 @@ from pytest_navigator.samples.structure import Call
 from pytest_navigator.samples.structure import flatten_call
 from pytest_navigator.samples.structure import unflatten
 from pytest_navigator.samples.structure import unflatten_call
-from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_navigator.comparison.tolerances import PRECISIONS
+from pytest_navigator.comparison.precisions import lowest
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.given import signature_of
 from pytest_navigator.isolation.causes import one_line
@@ -116,7 +116,7 @@ def _precision(tensors: Iterable[Any]) -> str:
     import torch
 
     found = {str(tensor.dtype).removeprefix("torch.") for tensor in tensors if isinstance(tensor, torch.Tensor)}
-    return next((PRECISIONS[name] for name in ("bfloat16", "float16", "float32", "float64") if name in found), "")
+    return lowest(found)
 
 
 def _indexed(name: str, index: int) -> str:

@@ -10,12 +10,10 @@ from abc import ABC
 from abc import abstractmethod
 from dataclasses import dataclass
 from dataclasses import field
-from dataclasses import fields
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
-from pytest_navigator.configuration.config import KnownFields
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.records import LoaderRecord
 from pytest_navigator.records import Variant
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.devices.bound import Library
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
@@ -38,23 +37,6 @@ if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
-
-
-@dataclass(frozen=True)
-class FormatConfig(KnownFields):
-    """What every format's configuration has.
-
-    Attributes:
-        custom_args: passed on to the exporter or converter as they are.
-        device: where to export or convert ("cpu", "cuda"); None: where the model is.
-    """
-
-    custom_args: dict[str, Any] = field(default_factory=dict)
-    device: str | None = None
-
-    def parameters(self) -> dict[str, Any]:
-        """Return every field by its name, as it is: an exporter gets the user's own objects, not copies."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 @dataclass(frozen=True)

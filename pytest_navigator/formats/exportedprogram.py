@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Description

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest_navigator
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.traces import public_name
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("torch", "tensorflow", "keras", "tf2onnx", "jax", "jaxlib", "flax", "equinox", "jax2onnx", "onnx")
 """Whose lines in a traceback are not the user's."""
 
-OWN_FOLDER = f"{Path(pytest_navigator.__file__).parent}{os.sep}"
+OWN_FOLDER = f"{Path(__file__).parents[1]}{os.sep}"
 
 MISTAKES = (AssertionError, AttributeError, IndexError, KeyError, NameError, UnboundLocalError)
 """Types, exactly, of what a line of ours raises where it is wrong about what a library gives."""
@@ -153,8 +152,8 @@ def _ours(error: BaseException) -> str:
 def _place(error: BaseException | None) -> str:
     """Return the innermost line of the traceback that is the user's, neither a framework's nor ours."""
     packages = [sys.modules[name].__file__ for name in LIBRARIES if name in sys.modules]
-    files = [file for file in (*packages, pytest_navigator.__file__, os.__file__) if file]
-    others = tuple(f"{Path(file).parent}{os.sep}" for file in files)
+    files = [file for file in (*packages, os.__file__) if file]
+    others = (OWN_FOLDER, *(f"{Path(file).parent}{os.sep}" for file in files))
     while error is not None:
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
             if Path(frame.filename).is_file() and not _in(frame.filename, others):

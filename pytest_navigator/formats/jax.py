@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import ClassVar
 
+from pytest_navigator.configuration.format_config import FormatConfig
+from pytest_navigator.configuration.format_config import check_device
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.base import FormatConfig
-from pytest_navigator.formats.torch import check_device
 from pytest_navigator.records import Variant
 from pytest_navigator.runners.jax import JAX
 from pytest_navigator.runners.jax import JAXCUDA

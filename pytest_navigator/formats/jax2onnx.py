@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.formats import jax2tf
 from pytest_navigator.formats.exporting import exporter
@@ -22,6 +23,7 @@ from pytest_navigator.planning.requirements import missing
 from pytest_navigator.reproduce import jax as text
 from pytest_navigator.reproduce.onnx import LOADS
 from pytest_navigator.runners.onnx import SESSION_OPTIONS
+from pytest_navigator.reproduce.onnx_names import name_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
+from pytest_navigator.configuration.onnx_config import OnnxConfig
+from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig
+from pytest_navigator.configuration.onnx_config import plain_axes
+from pytest_navigator.core.digests import digest_of
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats import jax2onnx
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.onnx_config import OnnxConfig
-from pytest_navigator.formats.onnx_config import OnnxDynamoExportConfig
-from pytest_navigator.formats.onnx_config import plain_axes
 from pytest_navigator.formats.onnx_file import conform
 from pytest_navigator.formats.onnx_file import opset_of
 from pytest_navigator.formats.onnx_file import store
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.records import Variant
-from pytest_navigator.runners.onnx import SESSION_OPTIONS
 from pytest_navigator.runners.onnx import OnnxCPU
 from pytest_navigator.runners.onnx import OnnxCUDA
 from pytest_navigator.runners.onnx import OnnxTensorRT
-from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.configuration.format_config import FormatConfig
+    from pytest_navigator.configuration.onnx_config import Axes
     from pytest_navigator.formats.base import LoaderData
-    from pytest_navigator.formats.onnx_config import Axes
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Description

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.configuration.format_config import FormatConfig
+from pytest_navigator.configuration.format_config import check_device
+from pytest_navigator.configuration.format_config import invalid
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.base import FormatConfig
-from pytest_navigator.formats.torch import check_device
-from pytest_navigator.formats.torch import invalid
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.records import Variant
 from pytest_navigator.runners.tensorflow import TensorFlowSavedModelCPU

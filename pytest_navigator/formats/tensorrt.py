@@ -8,13 +8,14 @@ from typing import Any
 from typing import ClassVar
 
 from pytest_navigator.cloning import copy_file
+from pytest_navigator.configuration.tensorrt_config import PRECISIONS
+from pytest_navigator.configuration.tensorrt_config import TensorRTConfig
+from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig
+from pytest_navigator.core.digests import digest_of
 from pytest_navigator.devices.bound import Library
 from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.formats.tensorrt_config import PRECISIONS
-from pytest_navigator.formats.tensorrt_config import TensorRTConfig
-from pytest_navigator.formats.tensorrt_config import TensorRTRTXConfig
 from pytest_navigator.records import Variant
 from pytest_navigator.reproduce import tensorrt as text
 from pytest_navigator.runners.tensorrt import TensorRT
@@ -26,13 +27,12 @@ from pytest_navigator.tensorrt import command
 from pytest_navigator.tensorrt import network
 from pytest_navigator.tensorrt import profiles
 from pytest_navigator.tensorrt.engine import check_flavour
-from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
 
-    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.formats.base import LoaderData
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Description

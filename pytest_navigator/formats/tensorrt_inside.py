@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.configuration.tensorrt_config import CustomConfigForTensorRT
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.tensorrt_config import CustomConfigForTensorRT
 from pytest_navigator.records import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
 
-    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.configuration.format_config import FormatConfig
 
 NOT_PARAMETERS = ("precision", "precision_mode", "trt_profile")
 """Fields of the configuration that its variants do not take as they are."""

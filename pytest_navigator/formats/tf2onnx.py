@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.tf2onnx_model import converted
@@ -17,6 +18,7 @@ from pytest_navigator.reproduce.code import call_of
 from pytest_navigator.reproduce.onnx import LOADS
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.onnx import SESSION_OPTIONS
+from pytest_navigator.reproduce import tensorflow as text
 from pytest_navigator.runners.tensorflow import SIGNATURE
 from pytest_navigator.runners.tensorflow import signature_name
 

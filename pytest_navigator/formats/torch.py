@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import ClassVar
 
+from pytest_navigator.configuration.format_config import FormatConfig
+from pytest_navigator.configuration.format_config import check_device
+from pytest_navigator.configuration.format_config import invalid
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.base import FormatConfig
 from pytest_navigator.records import Variant
 from pytest_navigator.runners.torch import TorchCompileCPU
 from pytest_navigator.runners.torch import TorchCompileCUDA
@@ -69,16 +71,3 @@ class TorchFormat(Format):
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant `torch`."""
         return [Variant(self.name, self.name, None, "", config.parameters(), tuple(r.name for r in self.runners))]
-
-
-def invalid(config: FormatConfig, field: str, valid: Sequence[object]) -> ConfigError:
-    """Return the error for an impossible value of a field."""
-    value = getattr(config, field)
-    options = ", ".join(repr(option) for option in valid)
-    return ConfigError(f"{type(config).__name__}.{field}={value!r} is not possible (valid: {options})")
-
-
-def check_device(config: FormatConfig) -> None:
-    """Raise ConfigError for a device that is none."""
-    if config.device is not None and config.device.partition(":")[0] not in ("cpu", "cuda"):
-        raise invalid(config, "device", (None, "cpu", "cuda"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.flat import example_tensors
@@ -19,7 +20,6 @@ from pytest_navigator.formats.onnx_file import opset_of
 from pytest_navigator.formats.onnx_file import store
 from pytest_navigator.frameworks.torch import preserving
 from pytest_navigator.reproduce.onnx import export_code
-from pytest_navigator.runners.onnx import SESSION_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

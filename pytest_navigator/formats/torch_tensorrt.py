@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.configuration.tensorrt_config import check_whole
 from pytest_navigator.devices.bound import Library
 from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.exporting import exporter
-from pytest_navigator.formats.tensorrt_config import check_whole
 from pytest_navigator.formats.tensorrt_inside import InsideConfig
 from pytest_navigator.formats.tensorrt_inside import TensorRTInsideFormat
 from pytest_navigator.formats.tensorrt_inside import installed_version
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.formats.base import LoaderData
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.configuration.format_config import invalid
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.exporting import exporter
@@ -21,7 +22,6 @@ from pytest_navigator.formats.flat import flat_module
 from pytest_navigator.formats.flat import on_device
 from pytest_navigator.formats.flat import scripted
 from pytest_navigator.formats.torch import AutocastConfig
-from pytest_navigator.formats.torch import invalid
 from pytest_navigator.frameworks.torch import calling
 from pytest_navigator.frameworks.torch import preserving
 from pytest_navigator.records import Variant
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from pytest_navigator.formats.base import FormatConfig
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.formats.flat import Example
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.records import JSON

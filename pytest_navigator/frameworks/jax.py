@@ -12,7 +12,7 @@ from typing import Any
 from typing import ClassVar
 
 from pytest_navigator.comparison.computed import itself
-from pytest_navigator.comparison.tolerances import PRECISIONS
+from pytest_navigator.comparison.precisions import lowest
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
@@ -210,7 +210,7 @@ class JaxSource(Source):
     def precision(self) -> str:
         """The lowest precision of the parameters; "" for a model without any."""
         names = {str(array.dtype) for array in self.arrays.values()}
-        return next((PRECISIONS[name] for name in ("bfloat16", "float16", "float32", "float64") if name in names), "")
+        return lowest(names)
 
     def watched(self, args: Sequence[object], kwargs: dict[str, object]) -> Watched:
         """Trace the model and follow its program."""

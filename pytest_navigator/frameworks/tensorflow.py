@@ -14,7 +14,7 @@ from typing import Any
 from typing import ClassVar
 
 from pytest_navigator.comparison.computed import itself
-from pytest_navigator.comparison.tolerances import PRECISIONS
+from pytest_navigator.comparison.precisions import lowest
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
@@ -205,7 +205,7 @@ class TensorFlowSource(Source):
         names = {tf.as_dtype(variable.dtype).name for variable in _variables(self.model)}
         layers = [self.model, *getattr(self.model, "layers", ())] if is_keras(self.model) else []
         names |= {str(layer.compute_dtype) for layer in layers if names}
-        return next((PRECISIONS[name] for name in ("bfloat16", "float16", "float32", "float64") if name in names), "")
+        return lowest(names)
 
     def watched(self, args: Sequence[object], kwargs: dict[str, object]) -> Watched:
         """Trace the model and follow its graph."""

@@ -14,7 +14,7 @@ from typing import Any
 from typing import ClassVar
 from typing import cast
 
-from pytest_navigator.comparison.tolerances import PRECISIONS
+from pytest_navigator.comparison.precisions import lowest
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
@@ -249,7 +249,7 @@ class TorchSource(Source):
             default = torch.get_autocast_dtype(torch.device(self.device()).type)
             types.add(getattr(torch, self.parameters.get("autocast_dtype") or "", default))
         names = {str(dtype).removeprefix("torch.") for dtype in types}
-        return next((PRECISIONS[name] for name in ("bfloat16", "float16", "float32", "float64") if name in names), "")
+        return lowest(names)
 
     def watched(self, args: Sequence[object], kwargs: dict[str, object]) -> Watched:
         """Run one inference and follow its operations."""

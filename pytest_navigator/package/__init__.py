@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_navigator.devices.environment import environment as environment
+    from pytest_navigator.devices.environment import git_state as git_state
     from pytest_navigator.package.archive import check_writable as check_writable
     from pytest_navigator.package.archive import partial_path as partial_path
-    from pytest_navigator.package.fingerprint import environment as environment
-    from pytest_navigator.package.fingerprint import git_state as git_state
     from pytest_navigator.package.loading import load as load
     from pytest_navigator.package.loading import profile as profile
     from pytest_navigator.package.loading import save as save

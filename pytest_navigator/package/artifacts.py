@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.builtin import known
+from pytest_navigator.configuration.foreign_arguments import check_arguments
+from pytest_navigator.configuration.foreign_arguments import check_parameters
+from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.loaded import loaded
 from pytest_navigator.package import engines
-from pytest_navigator.package.arguments import SESSION_OPTIONS
-from pytest_navigator.package.arguments import check_arguments
-from pytest_navigator.package.arguments import check_parameters
 from pytest_navigator.package.runner import PackageRunner
 from pytest_navigator.package.selection import artifact_names
 from pytest_navigator.package.selection import holds
@@ -182,7 +182,7 @@ def source_of(results: Results, model: object) -> Source:
         PackageError: it is another one, or of a framework that is not known here.
         SourceError: it is no model of the package's framework, or not ready for inference.
     """
-    from pytest_navigator.samples.digests import fingerprint
+    from pytest_navigator.core.digests import fingerprint
 
     framework = known().frameworks.get(results.suite.framework)
     if framework is None:

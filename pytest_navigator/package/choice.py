@@ -9,7 +9,7 @@ from pytest_navigator.enums import Format
 from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import unknown_text
-from pytest_navigator.planning.matrix import covers
+from pytest_navigator.planning.choosing import covers
 
 if TYPE_CHECKING:
     from collections.abc import Collection

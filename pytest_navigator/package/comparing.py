@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.package.results import profile_result
 from pytest_navigator.package.sameness import other_outputs
 from pytest_navigator.package.selection import artifact_names
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.records import Status
+from pytest_navigator.records import profile_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable

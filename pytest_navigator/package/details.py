@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest_navigator
+from pytest_navigator._version import __version__
 from pytest_navigator.package.strategies import best
 from pytest_navigator.records import plain
 
@@ -29,7 +29,7 @@ def details(results: Results, *, git: Mapping[str, JSON] | None, complete: bool)
     suite, source, winners = results.suite, results.source_data, best(results)
     settings = plain(suite.settings)
     return {
-        "version": pytest_navigator.__version__,
+        "version": __version__,
         "complete": complete and not results.missing,
         "missing": list(results.missing),
         "unfinished": list(results.unfinished),

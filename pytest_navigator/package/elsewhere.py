@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.package import fingerprint
+from pytest_navigator.devices import environment as fingerprint
 from pytest_navigator.package.results import MACHINE
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.devices import bound
-from pytest_navigator.package.results import CARRIED
 from pytest_navigator.package.results import MACHINE
 from pytest_navigator.package.results import MADE
 from pytest_navigator.package.results import Results
 from pytest_navigator.package.results import combined
+from pytest_navigator.records import CARRIED
 from pytest_navigator.records import Status
 
 if TYPE_CHECKING:

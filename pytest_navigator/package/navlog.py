@@ -9,9 +9,9 @@ from datetime import datetime
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.privacy import scrubber
 from pytest_navigator.package.names import names_of
 from pytest_navigator.package.names import titles
-from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.strategies import best
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.printable import printable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator import records
 from pytest_navigator.errors import PackageError
+from pytest_navigator.records import CARRIED
 from pytest_navigator.records import Outcome
-from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Signature
 from pytest_navigator.records import Status
 from pytest_navigator.records import SuiteRecord
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 MACHINE = "machine"
 """In the data of an outcome in a merged package: the name of the machine that it is from."""
-
-CARRIED = "carried"
-"""In the data of a verification that a package brought: the name of the package."""
 
 MADE = ("export", "convert")
 
@@ -152,11 +149,6 @@ class Results:
             if nodeid in self.suite.verify:
                 found.setdefault(self.suite.verify[nodeid], []).append(nodeid)
         return found
-
-
-def profile_result(outcome: Outcome) -> ProfileResult:
-    """Return the figures of a profile step that passed."""
-    return records.structured(outcome.data["result"], ProfileResult)
 
 
 def combined(outcomes: Iterable[Outcome]) -> Status | None:

@@ -10,13 +10,13 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.package.polygraphy_json import INPUTS
-from pytest_navigator.package.polygraphy_json import OUTPUTS
 from pytest_navigator.package.portable import colliding
 from pytest_navigator.package.portable import name_problem
 from pytest_navigator.package.strategies import best
 from pytest_navigator.records import Status
 from pytest_navigator.records import write_atomically
+from pytest_navigator.samples.polygraphy_json import INPUTS
+from pytest_navigator.samples.polygraphy_json import OUTPUTS
 from pytest_navigator.workspace import RELEASED
 
 if TYPE_CHECKING:

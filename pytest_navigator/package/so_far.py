@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_navigator.devices.environment import environment
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import status
-from pytest_navigator.package.fingerprint import environment
 from pytest_navigator.package.reader import CHUNK
 from pytest_navigator.package.reader import STATUS
 from pytest_navigator.package.reader import PackageFile

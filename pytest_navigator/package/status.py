@@ -8,6 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import ProfilerConfig
+from pytest_navigator.core.privacy import REDACT
+from pytest_navigator.core.privacy import scrubbed
+from pytest_navigator.core.privacy import scrubber
 from pytest_navigator.devices.kinds import KINDS
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import compatible
@@ -16,13 +19,10 @@ from pytest_navigator.package.config_yaml import usable
 from pytest_navigator.package.details import details
 from pytest_navigator.package.names import SOURCE_COMMANDS
 from pytest_navigator.package.names import command
-from pytest_navigator.package.privacy import REDACT
-from pytest_navigator.package.privacy import scrubbed
-from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.results import combined
-from pytest_navigator.package.results import profile_result
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
+from pytest_navigator.records import profile_result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

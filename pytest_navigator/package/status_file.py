@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-import pytest_navigator
 from pytest_navigator import bounded_yaml
+from pytest_navigator._version import __version__
 from pytest_navigator.package import migration
 from pytest_navigator.package import schema
 
@@ -53,4 +53,4 @@ def _loaded(content: bytes, most: int) -> JSON:
 def _version(status: dict[str, JSON]) -> str:
     own = status.get("pytest_navigator")
     version = own.get("version") if isinstance(own, dict) else None
-    return "" if version in (None, pytest_navigator.__version__) else f" (it was written by version {version})"
+    return "" if version in (None, __version__) else f" (it was written by version {version})"

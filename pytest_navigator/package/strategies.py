@@ -15,12 +15,12 @@ from typing import Any
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StrategyError
 from pytest_navigator.package.results import combined
-from pytest_navigator.package.results import profile_result
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.profiling.figures import rate
 from pytest_navigator.profiling.figures import spread
 from pytest_navigator.records import Status
 from pytest_navigator.records import earlier_text
+from pytest_navigator.records import profile_result
 
 if TYPE_CHECKING:
     from collections.abc import Collection

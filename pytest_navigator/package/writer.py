@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from pytest_navigator.core.privacy import scrubbed
+from pytest_navigator.core.privacy import scrubber
+from pytest_navigator.devices.environment import environment as this_environment
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import unknown
 from pytest_navigator.package import config_yaml
@@ -22,9 +25,6 @@ from pytest_navigator.package.archive import Member
 from pytest_navigator.package.archive import member
 from pytest_navigator.package.archive import partial_path
 from pytest_navigator.package.archive import write_archive
-from pytest_navigator.package.fingerprint import environment as this_environment
-from pytest_navigator.package.privacy import scrubbed
-from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.results import read_results
 from pytest_navigator.package.selection import KEPT
 from pytest_navigator.package.selection import release

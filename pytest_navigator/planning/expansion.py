@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Mapping
 
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.formats.base import Format
-    from pytest_navigator.formats.base import FormatConfig
     from pytest_navigator.records import Variant
     from pytest_navigator.registry import Registry
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pytest_navigator.configuration.settings import filters
 from pytest_navigator.configuration.settings import with_origin
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.planning.matrix import covers
-from pytest_navigator.planning.matrix import format_names
+from pytest_navigator.planning.choosing import covers
+from pytest_navigator.planning.choosing import format_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.devices.kinds import AUTO
-from pytest_navigator.planning.matrix import covers
-from pytest_navigator.planning.matrix import format_names
+from pytest_navigator.planning.choosing import covers
+from pytest_navigator.planning.choosing import format_names
 from pytest_navigator.planning.matrix import with_line
 from pytest_navigator.planning.required import required_of
 

@@ -8,19 +8,19 @@ from pytest_navigator.configuration.settings import with_origin
 from pytest_navigator.devices.kinds import KINDS
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
+from pytest_navigator.planning.choosing import covers
+from pytest_navigator.planning.choosing import format_names
+from pytest_navigator.planning.choosing import precise
+from pytest_navigator.planning.choosing import runs
 from pytest_navigator.planning.expansion import defaults
 from pytest_navigator.planning.expansion import meant
-from pytest_navigator.planning.matrix import covers
-from pytest_navigator.planning.matrix import format_names
-from pytest_navigator.planning.matrix import precise
-from pytest_navigator.planning.matrix import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Sequence
 
     from pytest_navigator.formats.base import Format
-    from pytest_navigator.planning.matrix import Choice
+    from pytest_navigator.planning.choosing import Choice
     from pytest_navigator.records import Variant
     from pytest_navigator.registry import Registry
     from pytest_navigator.runners.base import Runner

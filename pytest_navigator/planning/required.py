@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_navigator.planning.matrix import Matrix
-    from pytest_navigator.planning.matrix import Step
+    from pytest_navigator.planning.step import Step
     from pytest_navigator.records import Outcome
 
 WORST_FIRST = (Status.FAILED, Status.XFAILED, Status.SKIPPED)
@@ -25,12 +25,6 @@ def required_of(matrix: Matrix, names: Iterable[str]) -> tuple[Required, ...]:
     """Return what the names ask of a suite; a name that means nothing in it asks for nothing."""
     found = ((name, *_meant(name, matrix)) for name in dict.fromkeys(names))
     return tuple(Required(name, needs, checks) for name, needs, checks in found if needs or checks)
-
-
-def keys_of(required: Iterable[Required], steps: Iterable[Step]) -> set[str]:
-    """Return the keys of the variants that requirements make or check."""
-    ids = {step for each in required for group in (each.needs, *each.checks) for step in group}
-    return {step.key for step in steps if step.id in ids and step.key}
 
 
 def asked_for(required: Iterable[Required], step: str) -> bool:

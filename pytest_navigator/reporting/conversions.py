@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.privacy import scrubbed
+from pytest_navigator.core.privacy import scrubber
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.files import delivery
 from pytest_navigator.package import config_yaml
 from pytest_navigator.package import convert_results
-from pytest_navigator.package.privacy import scrubbed
-from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.package.writer import dump
 from pytest_navigator.records import Status
 from pytest_navigator.records import write_atomically

@@ -10,8 +10,8 @@ from pytest_navigator.configuration.settings import listed
 from pytest_navigator.devices.kinds import ALL
 from pytest_navigator.devices.kinds import AUTO
 from pytest_navigator.planning import required
+from pytest_navigator.planning.choosing import covers
 from pytest_navigator.planning.filtered import of_precision
-from pytest_navigator.planning.matrix import covers
 from pytest_navigator.records import REPORTED
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.report import cell_ids

@@ -10,7 +10,7 @@ from pytest_navigator.reporting.printable import printable
 
 if TYPE_CHECKING:
     from pytest_navigator.planning.matrix import Matrix
-    from pytest_navigator.planning.matrix import Step
+    from pytest_navigator.planning.step import Step
 
 WORDS = {Status.PASSED: "PASSED", Status.FAILED: "FAILED", Status.SKIPPED: "SKIPPED", Status.XFAILED: "XFAIL"}
 """As pytest writes them."""

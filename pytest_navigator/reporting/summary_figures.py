@@ -6,11 +6,11 @@ from math import hypot
 from typing import TYPE_CHECKING
 
 from pytest_navigator.package.results import MACHINE
-from pytest_navigator.package.results import profile_result
 from pytest_navigator.package.strategies import best
 from pytest_navigator.package.strategies import candidates
 from pytest_navigator.profiling.figures import rounded
 from pytest_navigator.records import earlier_text
+from pytest_navigator.records import profile_result
 from pytest_navigator.reporting.printable import LINE
 from pytest_navigator.reporting.printable import bounded
 

@@ -12,6 +12,7 @@ from typing import Any
 from typing import ClassVar
 from typing import cast
 
+from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import unknown
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Direct
 
-SESSION_OPTIONS = "session_options"
-"""Key in `OnnxConfig.custom_args`: attributes of onnxruntime.SessionOptions, and methods with their argument."""
 
 FOREIGN = re.compile(r"bfloat16|float[48]_\w+|u?int[24]")
 """What numpy knows only through ml_dtypes: ONNX Runtime takes and gives it as OrtValue alone, never through `run`."""

@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.records import Signature
     from pytest_navigator.records import TensorSpec
     from pytest_navigator.samples.flattening import Tree
+    from pytest_navigator.samples.libraries import ArrayLibrary
 
     Infer = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
 
-def called(call: Call, signature: Signature, framework: Framework, infer: Infer) -> object:
+def called(call: Call, signature: Signature, framework: ArrayLibrary, infer: Infer) -> object:
     """Run one inference on the model's own arguments; returns the source's structure, with its framework's arrays."""
     outputs = {name: framework.from_numpy(array) for name, array in infer(feed_of(call, signature, framework)).items()}
     return unflatten(signature.output_tree, outputs)
 
 
-def feed_of(call: Call, signature: Signature, framework: Framework) -> dict[str, np.ndarray]:
+def feed_of(call: Call, signature: Signature, framework: ArrayLibrary) -> dict[str, np.ndarray]:
     """Return the arrays of a call by the signature's input names.
 
     Raises:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.frameworks.base import Framework
+    from pytest_navigator.samples.libraries import ArrayLibrary
 
 Tree = dict[str, Any]
 Arrays = dict[str, "np.ndarray"]
@@ -86,7 +86,7 @@ class Flattener:
         outputs: whether numbers and strings are leaves; in inputs they are constants.
     """
 
-    def __init__(self, framework: Framework, outputs: bool) -> None:
+    def __init__(self, framework: ArrayLibrary, outputs: bool) -> None:
         self.framework = framework
         self.outputs = outputs
         self.leaves: list[_Leaf] = []

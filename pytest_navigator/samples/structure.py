@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Sequence
 
-    from pytest_navigator.frameworks.base import Framework
+    from pytest_navigator.samples.libraries import ArrayLibrary
 
     Leaves = Mapping[str, object]
     Builder = Callable[[Leaves], Any]
@@ -88,7 +88,7 @@ def call_of(sample: object, framework: str) -> Call:
 
 
 def flatten_call(
-    call: Call, parameter_names: Sequence[str], configured_names: Sequence[str] | None, framework: Framework
+    call: Call, parameter_names: Sequence[str], configured_names: Sequence[str] | None, framework: ArrayLibrary
 ) -> tuple[Tree, Arrays]:
     """Return the structure of a call and its arrays by name, in the order of insertion.
 
@@ -121,7 +121,7 @@ def flatten_call(
 
 
 def flatten_output(
-    value: object, configured_names: Sequence[str] | None, framework: Framework, taken: Collection[str] = ()
+    value: object, configured_names: Sequence[str] | None, framework: ArrayLibrary, taken: Collection[str] = ()
 ) -> tuple[Tree, Arrays]:
     """Return the structure of a return value and its arrays by name; numbers and strings are arrays without axes.
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from pytest_navigator.cache import hardware
 from pytest_navigator.cache.code import code_of
 from pytest_navigator.cache.libraries import versions
+from pytest_navigator.core.digests import digest_of
+from pytest_navigator.core.digests import files_of
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.isolation.numerics import current_settings
 from pytest_navigator.planning.requirements import CHECKS
@@ -27,8 +29,6 @@ from pytest_navigator.steps.identity import required
 from pytest_navigator.steps.loader import loader_record
 from pytest_navigator.steps.source import profiling_batch
 from pytest_navigator.steps.timing_sample import timed_batch
-from pytest_navigator.workspace import digest_of
-from pytest_navigator.workspace import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

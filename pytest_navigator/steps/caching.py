@@ -14,9 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.privacy import scrubbed
+from pytest_navigator.core.privacy import scrubber
 from pytest_navigator.errors import NavigatorError
-from pytest_navigator.package.privacy import scrubbed
-from pytest_navigator.package.privacy import scrubber
 from pytest_navigator.records import CACHED
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import earlier_text

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.verdicts import where
+from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.isolation.causes import one_line
-from pytest_navigator.package import polygraphy_json
 from pytest_navigator.profiling import machine
 from pytest_navigator.profiling.measuring import measure
-from pytest_navigator.reporting.tracebacks import users_traceback
 from pytest_navigator.runners.empty_axes import empty_axis_hint
+from pytest_navigator.samples import polygraphy_json
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.npz import save_npz
 from pytest_navigator.samples.signatures import resized

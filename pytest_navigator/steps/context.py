@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.base import Format
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.isolation.child import Reply
-    from pytest_navigator.planning.matrix import Step
+    from pytest_navigator.planning.step import Step
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import TensorSpec
     from pytest_navigator.records import Variant

@@ -10,17 +10,17 @@ from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.correctness import judge
 from pytest_navigator.comparison.correctness import one_line
 from pytest_navigator.comparison.correctness import table
-from pytest_navigator.comparison.tolerances import coarsest
+from pytest_navigator.comparison.precisions import coarsest
 from pytest_navigator.comparison.tolerances import functions
 from pytest_navigator.comparison.tolerances import resolve
 from pytest_navigator.comparison.verdicts import where
+from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.isolation.causes import one_line as one_line_of
 from pytest_navigator.records import Case
 from pytest_navigator.records import OutputReport
 from pytest_navigator.records import plain
 from pytest_navigator.records import structured
-from pytest_navigator.reporting.tracebacks import users_traceback
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.steps import evidence
 from pytest_navigator.steps import gpu

@@ -9,6 +9,7 @@ from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.devices.memory import free
 from pytest_navigator.errors import EAGER
 from pytest_navigator.errors import NavigatorError
@@ -25,7 +26,6 @@ from pytest_navigator.records import Status
 from pytest_navigator.records import plain
 from pytest_navigator.reporting.printable import LOG
 from pytest_navigator.reporting.printable import bounded
-from pytest_navigator.reporting.tracebacks import users_traceback
 from pytest_navigator.reproduce.names import with_script
 from pytest_navigator.steps import caching
 from pytest_navigator.steps import correctness
@@ -41,7 +41,7 @@ from pytest_navigator.steps.resuming import take_over
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.planning.matrix import Step
+    from pytest_navigator.planning.step import Step
     from pytest_navigator.steps.context import LiveObjects
     from pytest_navigator.steps.context import Result
     from pytest_navigator.steps.host import Host

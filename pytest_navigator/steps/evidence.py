@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import NavigatorError
-from pytest_navigator.package.polygraphy_json import INPUTS
-from pytest_navigator.package.polygraphy_json import OUTPUTS
+from pytest_navigator.samples.polygraphy_json import INPUTS
+from pytest_navigator.samples.polygraphy_json import OUTPUTS
 from pytest_navigator.steps.active import live_runner
 from pytest_navigator.steps.active import subject
 

@@ -42,14 +42,14 @@ def built_with(context: Context) -> dict[str, JSON]:
     form = context.host.registry.formats.get(context.variant.format)
     if context.step.runner or form is None or not form.bound or context.variant.parameters.get("model_path"):
         return {}  # nobody knows where a ready file was built
-    return {bound.BUILT_WITH: plain(bound.here(form, context.variant.parameters))}
+    return {bound.BUILT_WITH: plain(_here(form, context.variant))}
 
 
 def why_elsewhere(form: Format, variant: Variant) -> str:
     """Return why what this process builds of a format does not run on its own GPU; "" if it does."""
     if not form.bound or not devices().gpus:
         return ""
-    built = bound.here(form, variant.parameters)
+    built = _here(form, variant)
     return bound.mismatch(built, built) or ""
 
 
@@ -64,6 +64,11 @@ def require_same(context: Context) -> None:
         return
     made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
     built = bound.recorded(made, context.variant.key) if made else None
-    text = bound.mismatch(built, bound.here(form, context.variant.parameters)) if built else None
+    text = bound.mismatch(built, _here(form, context.variant)) if built else None
     if text:
         raise Unavailable(text)
+
+
+def _here(form: Format, variant: Variant) -> bound.BuiltWith:
+    """Return what an artifact of a bound format would be built with by this process."""
+    return bound.of_this_process(form.built_by(variant.parameters), form.capabilities(variant.parameters))

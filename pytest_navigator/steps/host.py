@@ -14,13 +14,13 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pytest_navigator.cache.store import Store
+from pytest_navigator.core.tracebacks import debugging
 from pytest_navigator.devices.found import lacking
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.seeding import seeded
 from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.isolation.progress import Progress
 from pytest_navigator.records import save
-from pytest_navigator.reporting.progress import Progress
-from pytest_navigator.reporting.tracebacks import debugging
 from pytest_navigator.steps.manifest import check_names
 from pytest_navigator.steps.manifest import manifest
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.run_options import RunOptions
     from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.files.config import FileConfig
-    from pytest_navigator.files.package_source import PackageSource
     from pytest_navigator.isolation.child import Child
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.registry import Registry
+    from pytest_navigator.steps.recorded import RecordedModel
     from pytest_navigator.workspace import SuiteFolder
     from pytest_navigator.workspace import Workspace
 
@@ -57,7 +57,7 @@ class Suite:
     settings: Settings
     matrix: Matrix
     folder: SuiteFolder
-    package: PackageSource | None
+    package: RecordedModel | None
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.correctness import judge
 from pytest_navigator.comparison.correctness import one_line
-from pytest_navigator.comparison.tolerances import coarsest
+from pytest_navigator.comparison.precisions import coarsest
 from pytest_navigator.comparison.tolerances import judged_by_user
 from pytest_navigator.errors import InferenceError
 from pytest_navigator.errors import NavigatorError

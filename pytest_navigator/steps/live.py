@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Protocol
 
+from pytest_navigator.core.digests import fingerprint
 from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation.live_section import live_section
-from pytest_navigator.planning.matrix import Step
-from pytest_navigator.samples.digests import fingerprint
+from pytest_navigator.planning.step import Step
 from pytest_navigator.steps.context import Context
 from pytest_navigator.steps.source import other_outputs
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.digests import digest_of
+from pytest_navigator.core.digests import files_of
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import frozen
 from pytest_navigator.formats.ways import first_that_makes
@@ -20,8 +22,6 @@ from pytest_navigator.steps.context import Result
 from pytest_navigator.steps.loader import loader_record
 from pytest_navigator.steps.scripts import write_making
 from pytest_navigator.steps.source import profiling_batch
-from pytest_navigator.workspace import digest_of
-from pytest_navigator.workspace import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_navigator.comparison.computed import moved
+from pytest_navigator.core.digests import digest_of_arrays
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.description import misdeclared
 from pytest_navigator.files.description import named
@@ -18,7 +19,6 @@ from pytest_navigator.files.source import FileSource
 from pytest_navigator.frameworks.seeding import seeded
 from pytest_navigator.records import Case
 from pytest_navigator.records import Signature
-from pytest_navigator.samples.digests import digest_of_arrays
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.npz import npz_name
 from pytest_navigator.samples.npz import save_npz

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.digests import digest_of
 from pytest_navigator.devices.bound import BROUGHT
 from pytest_navigator.isolation.live_section import live_section
-from pytest_navigator.package.results import CARRIED
+from pytest_navigator.records import CARRIED
 from pytest_navigator.records import save
 from pytest_navigator.steps.context import Result
-from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
-    from pytest_navigator.files.package_source import PackageSource
     from pytest_navigator.steps.context import Context
+    from pytest_navigator.steps.recorded import RecordedModel
 
 
-def provide(context: Context, package: PackageSource) -> Result:
+def provide(context: Context, package: RecordedModel) -> Result:
     """Write what the package holds into the suite's folder.
 
     Raises:
@@ -36,7 +36,7 @@ def provide(context: Context, package: PackageSource) -> Result:
     return Result(data, _note(package), digest_of(package.path))
 
 
-def _note(package: PackageSource) -> str:
+def _note(package: RecordedModel) -> str:
     note = f"the outputs that {package.path.name} recorded stand for the live model"
     if any(runner.live for runner in package.suite.runners.values()):
         note += ", which no package holds: it has no figures here, and no format a speed-up"

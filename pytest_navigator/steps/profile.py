@@ -9,13 +9,13 @@ from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.devices.memory import PeakMemory
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.isolation.live_section import live_section
-from pytest_navigator.package.results import profile_result
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.profiling.machine import peak
 from pytest_navigator.profiling.machine import reset_peak
 from pytest_navigator.profiling.measuring import batch_of
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import plain
+from pytest_navigator.records import profile_result
 from pytest_navigator.records import structured
 from pytest_navigator.steps import gpu
 from pytest_navigator.steps.context import Result

@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from pytest_navigator.isolation.live_section import live_section
-from pytest_navigator.planning.matrix import Step
+from pytest_navigator.planning.step import Step
 from pytest_navigator.samples.feeds import called
 from pytest_navigator.samples.feeds import check_feed
 from pytest_navigator.samples.feeds import native

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.digests import digest_of
 from pytest_navigator.errors import PackageError
 from pytest_navigator.records import REUSED
 from pytest_navigator.reproduce.names import script_name
 from pytest_navigator.steps.evidence import evidence_files
 from pytest_navigator.steps.identity import identity_of
-from pytest_navigator.workspace import digest_of
 from pytest_navigator.workspace import remove
 from pytest_navigator.workspace import replace_with
 

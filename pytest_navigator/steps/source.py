@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.tolerances import default
+from pytest_navigator.core.digests import changed
+from pytest_navigator.core.digests import digest_of
+from pytest_navigator.core.digests import digest_of_arrays
+from pytest_navigator.core.digests import fingerprint
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import InferenceError
 from pytest_navigator.errors import SourceError
@@ -21,9 +25,6 @@ from pytest_navigator.records import JSON
 from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.records import plain
 from pytest_navigator.records import save
-from pytest_navigator.samples.digests import changed
-from pytest_navigator.samples.digests import digest_of_arrays
-from pytest_navigator.samples.digests import fingerprint
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.reading import NO_LOADER
 from pytest_navigator.samples.reading import Limits
@@ -40,7 +41,6 @@ from pytest_navigator.steps.observation import FOLDERS
 from pytest_navigator.steps.observation import Observation
 from pytest_navigator.steps.package import provide
 from pytest_navigator.steps.timing_sample import write_timing_sample
-from pytest_navigator.workspace import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

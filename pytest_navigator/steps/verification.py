@@ -6,7 +6,7 @@ from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pytest_navigator.planning.matrix import Step
+from pytest_navigator.planning.step import Step
 from pytest_navigator.records import Outcome
 
 if TYPE_CHECKING:

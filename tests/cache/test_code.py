@@ -8,8 +8,8 @@ import pytest
 
 from pytest_navigator.cache.code import code_of
 from pytest_navigator.cache.libraries import versions
+from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.formats.onnx_config import OnnxConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

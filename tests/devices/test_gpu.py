@@ -138,7 +138,7 @@ def figures(path: Path) -> dict[str, ProfileResult]:
     """Return the last figures of each runner of a package."""
     from pytest_navigator.package import open_package
     from pytest_navigator.package.recorded import recorded
-    from pytest_navigator.package.results import profile_result
+    from pytest_navigator.records import profile_result
 
     with open_package(path) as package:
         profiles = [o for o in recorded(package).outcomes if o.step == "profile" and o.passed]

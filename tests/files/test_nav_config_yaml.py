@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
+from pytest_navigator.configuration.onnx_config import OnnxConfig
+from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.files.config import KEYS
 from pytest_navigator.files.config import FileConfig
 from pytest_navigator.files.config import read
 from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.formats.onnx_config import OnnxConfig
-from pytest_navigator.formats.onnx_config import OnnxTraceExportConfig
 from pytest_navigator.formats.torchscript import TorchScriptConfig
 from pytest_navigator.formats.torchscript import TorchScriptFormat
 

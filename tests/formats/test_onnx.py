@@ -9,13 +9,13 @@ import torch
 import torch_models
 from torch_models import Subject
 
+from pytest_navigator.configuration.onnx_config import OnnxConfig
+from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig
+from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats import onnx_file
 from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.formats.onnx_config import OnnxConfig
-from pytest_navigator.formats.onnx_config import OnnxDynamoExportConfig
-from pytest_navigator.formats.onnx_config import OnnxTraceExportConfig
 from pytest_navigator.runners.onnx import OnnxCPU
 
 if TYPE_CHECKING:

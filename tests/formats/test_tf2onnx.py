@@ -10,12 +10,12 @@ tf = pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")
 models = pytest.importorskip("tensorflow_models")
 
+from pytest_navigator.configuration.onnx_config import OnnxConfig  # noqa: E402
+from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig  # noqa: E402
 from pytest_navigator.errors import ConfigError  # noqa: E402
 from pytest_navigator.errors import StepFailed  # noqa: E402
 from pytest_navigator.formats.base import LoaderData  # noqa: E402
 from pytest_navigator.formats.onnx import OnnxFormat  # noqa: E402
-from pytest_navigator.formats.onnx_config import OnnxConfig  # noqa: E402
-from pytest_navigator.formats.onnx_config import OnnxTraceExportConfig  # noqa: E402
 from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
 from pytest_navigator.formats.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
 from pytest_navigator.runners.onnx import OnnxCPU  # noqa: E402

@@ -30,7 +30,7 @@ from pytest_navigator.formats.onnx import OnnxFormat
 from pytest_navigator.package import open_package
 from pytest_navigator.package import pack
 from pytest_navigator.package.recorded import recorded
-from pytest_navigator.package.results import CARRIED
+from pytest_navigator.records import CARRIED
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 from pytest_navigator.records import plain

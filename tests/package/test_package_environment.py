@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.devices.environment import python_packages
 from pytest_navigator.package import environment
 from pytest_navigator.package import git_state
-from pytest_navigator.package.fingerprint import python_packages
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_navigator.core.privacy import public_url
+from pytest_navigator.core.privacy import redact
+from pytest_navigator.core.privacy import scrubbed
+from pytest_navigator.core.privacy import scrubber
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.package.privacy import public_url
-from pytest_navigator.package.privacy import redact
-from pytest_navigator.package.privacy import scrubbed
-from pytest_navigator.package.privacy import scrubber
 
 
 @pytest.fixture(autouse=True)

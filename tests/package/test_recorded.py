@@ -15,7 +15,7 @@ from pytest_navigator.package import open_package
 from pytest_navigator.package import pack
 from pytest_navigator.package import read_results
 from pytest_navigator.package.recorded import recorded
-from pytest_navigator.package.results import CARRIED
+from pytest_navigator.records import CARRIED
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.report import summary
 

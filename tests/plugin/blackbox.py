@@ -48,7 +48,7 @@ import numpy as np
 
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.base import FormatConfig
+from pytest_navigator.configuration.format_config import FormatConfig
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.samples.npz import save_npz

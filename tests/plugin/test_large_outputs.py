@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_navigator.workspace import digest_of
+from pytest_navigator.core.digests import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

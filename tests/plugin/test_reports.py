@@ -164,7 +164,7 @@ def test_the_elapsed_time_of_a_long_step_is_shown_while_it_runs(
     path = pytester.path / "fake_format.py"
     path.write_text(path.read_text().replace('        call("export"', '        time.sleep(0.5)\n        call("export"'))
     conftest = pytester.path / "conftest.py"
-    quick = "\nfrom pytest_navigator.reporting.progress import Progress"
+    quick = "\nfrom pytest_navigator.isolation.progress import Progress"
     quick += "\nProgress.of.__wrapped__.__defaults__ = (0.1,)\n"
     conftest.write_text(conftest.read_text() + quick)
     verbose, quiet = (nav(*v, formats="", subprocess=True).stdout.str() for v in (("-v",), ()))

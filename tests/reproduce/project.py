@@ -194,7 +194,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.base import FormatConfig
+from pytest_navigator.configuration.format_config import FormatConfig
 from pytest_navigator.records import Variant
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.torchscript import TorchScriptCPU

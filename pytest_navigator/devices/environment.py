@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from pytest_navigator.core.privacy import public_url
 from pytest_navigator.devices.assignment import own_gpu
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.libraries import tensorrt_version
-from pytest_navigator.package.privacy import public_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

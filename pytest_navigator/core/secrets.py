@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_navigator.package.own_words import is_own
+from pytest_navigator.core.own_words import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

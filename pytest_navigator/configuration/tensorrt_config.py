@@ -11,12 +11,12 @@ from typing import Any
 from typing import ClassVar
 from typing import NamedTuple
 
+from pytest_navigator.configuration.format_config import FormatConfig
+from pytest_navigator.configuration.format_config import check_device
+from pytest_navigator.configuration.format_config import invalid
 from pytest_navigator.enums import TensorRTPrecision
 from pytest_navigator.enums import TensorRTPrecisionMode
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.formats.base import FormatConfig
-from pytest_navigator.formats.torch import check_device
-from pytest_navigator.formats.torch import invalid
 from pytest_navigator.samples.described import foreign
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "fp8")

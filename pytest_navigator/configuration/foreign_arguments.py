@@ -6,20 +6,21 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from pytest_navigator.configuration.foreign_options import ATTRIBUTES
+from pytest_navigator.configuration.foreign_options import CONFIG_ENTRY
+from pytest_navigator.configuration.foreign_options import MAKING
+from pytest_navigator.configuration.foreign_options import RUNNING
+from pytest_navigator.configuration.foreign_options import SESSION
+from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
+from pytest_navigator.configuration.foreign_options import file
+from pytest_navigator.configuration.foreign_options import plain
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.options import ATTRIBUTES
-from pytest_navigator.package.options import CONFIG_ENTRY
-from pytest_navigator.package.options import MAKING
-from pytest_navigator.package.options import RUNNING
-from pytest_navigator.package.options import SESSION
-from pytest_navigator.package.options import file
-from pytest_navigator.package.options import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Mapping
 
-    from pytest_navigator.package.options import Accepts
+    from pytest_navigator.configuration.foreign_options import Accepts
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Variant
 
@@ -28,9 +29,6 @@ PARAMETERS = ("model_path", "timing_cache_dir")
 
 ALLOWED = "NAV_PACKAGE_FILES"
 """Environment variable: files that the `custom_args` of a package may name, as PATH lists folders."""
-
-SESSION_OPTIONS = "session_options"
-"""The one of the `custom_args` that a runtime takes, ONNX Runtime's; the others are of what makes an artifact."""
 
 FILE_ARGUMENT = re.compile(r"path|file|dir|librar|plugin|script|cache", re.IGNORECASE)
 FILE_NAME = re.compile(r"[/\\]|\.[A-Za-z_]\w*$")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 CONFIG_ENTRY = "add_session_config_entry"
 """The method of ONNX Runtime's options that takes a name with dots in it, and its value."""
 
+SESSION_OPTIONS = "session_options"
+"""The one of the `custom_args` that a runtime takes, ONNX Runtime's; the others are of what makes an artifact."""
+
 MOST = 2**40
 MOST_THREADS = 1024
 LONGEST = 128

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.configuration.foreign_arguments import without_files
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.package.arguments import without_files
-from pytest_navigator.planning.matrix import assemble
-from pytest_navigator.planning.matrix import covers
+from pytest_navigator.planning.building import assemble
+from pytest_navigator.planning.choosing import covers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
 
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.files.package_source import PackageSource
     from pytest_navigator.formats.base import Format
-    from pytest_navigator.formats.base import FormatConfig
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.records import Variant
     from pytest_navigator.registry import Registry

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.parse import urlunsplit
 
+from pytest_navigator.core import secrets
+from pytest_navigator.core.own_words import is_own
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.package import secrets
-from pytest_navigator.package.own_words import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
+from pytest_navigator.configuration.format_config import FormatConfig
+from pytest_navigator.configuration.format_config import check_device
+from pytest_navigator.configuration.format_config import invalid
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.formats.base import FormatConfig
-from pytest_navigator.formats.torch import check_device
-from pytest_navigator.formats.torch import invalid
-from pytest_navigator.runners.onnx import SESSION_OPTIONS
 from pytest_navigator.samples.described import foreign
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What tells models and arrays apart: digests of parameters by name, and of arrays."""
+"""What tells models, arrays, texts and artifacts apart: SHA-256 of each."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
     from collections.abc import Mapping
+    from pathlib import Path
 
     import numpy as np
 
@@ -30,3 +31,31 @@ def digest_of_arrays(arrays: dict[str, np.ndarray]) -> str:
         total.update(f"{name}\0{array.dtype}\0{array.shape}\0".encode(errors="surrogatepass"))
         total.update(array.tobytes())
     return total.hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """Return the SHA-256 of a text, also of the name of a file that is not UTF-8."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files of an artifact: a folder's, or the file and the weights of a large ONNX model beside it."""
+    if path.is_dir():
+        return sorted(inner for inner in path.rglob("*") if inner.is_file())
+    weights = path.with_name(f"{path.name}.data")
+    return [path, weights] if weights.is_file() else [path]
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of an artifact; of one that has several files, of their names and contents."""
+    files = files_of(path)
+    if files == [path]:
+        return _sha256(path)
+    root = path if path.is_dir() else path.parent
+    text = "".join(f"{inner.relative_to(root).as_posix()}\0{_sha256(inner)}\n" for inner in files)
+    return text_digest(text)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

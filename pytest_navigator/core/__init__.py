@@ -1,0 +1,1 @@
+"""What everything rests on, and what knows of nothing else."""

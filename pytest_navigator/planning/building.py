@@ -1,0 +1,154 @@
+"""Settings and registry -> the formats, runners and steps of one suite (pure; no framework, no machine)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_navigator.devices.kinds import KINDS
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import unknown
+from pytest_navigator.planning.choosing import Choice
+from pytest_navigator.planning.choosing import covers
+from pytest_navigator.planning.choosing import format_names
+from pytest_navigator.planning.choosing import precise
+from pytest_navigator.planning.choosing import runs
+from pytest_navigator.planning.expansion import expand
+from pytest_navigator.planning.expansion import wanted
+from pytest_navigator.planning.expansion import with_parents
+from pytest_navigator.planning.left_out import check
+from pytest_navigator.planning.matrix import Matrix
+from pytest_navigator.planning.matrix import with_line
+from pytest_navigator.planning.required import required_of
+from pytest_navigator.registry import runner_record
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from collections.abc import Iterable
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.records import Variant
+    from pytest_navigator.registry import Registry
+
+
+def build(settings: Settings, registry: Registry, framework: str, unasked: Collection[str] = frozenset()) -> Matrix:
+    """Expand the settings.
+
+    Args:
+        unasked: names of formats in the settings that nobody has asked for by name.
+
+    Raises:
+        ConfigError: an unknown format, runtime, precision, required or xfail name; a format configured twice.
+    """
+    configs = wanted(settings, registry, framework)
+    everything = expand(with_parents(configs, registry, framework), registry, framework)
+    provided = (framework,) if everything[framework].file else ()
+    return assemble(everything, list(configs), settings, registry, framework, provided, unasked=unasked)
+
+
+def assemble(
+    everything: Mapping[str, Variant],
+    usual: Sequence[str],
+    settings: Settings,
+    registry: Registry,
+    framework: str,
+    provided: tuple[str, ...],
+    *,
+    live: bool = True,
+    unasked: Collection[str] = frozenset(),
+) -> Matrix:
+    """Return what the settings leave of the variants that there can be.
+
+    Args:
+        everything: by key, the source's own first, parents before what is made from them.
+        usual: names of the formats that are there unless the settings name others.
+        provided: keys of the variants whose artifact comes with the source.
+        live: whether there is a live source for its runners to run.
+        unasked: names of formats in the settings that nobody has asked for by name.
+    """
+    names = format_names(settings, registry)
+    asked = [*(name for name in names if name not in unasked), *settings.require]
+    kept = _kept(everything, names or usual, settings, framework)
+    if not names:
+        kept = _runnable(kept, _cells(kept, settings, registry, live=live), settings, (framework, *provided))
+    cells = _cells(kept, settings, registry, live=live)
+    matrix = Matrix(
+        framework=framework,
+        variants=kept,
+        runners={name: runner_record(registry.runner(name)) for name in dict.fromkeys(r for _, r in cells)},
+        cells=cells,
+        batches=_batches(settings),
+        named=tuple(v.key for v in kept.values() if any(covers(name, v) for name in asked)),
+        implied=tuple(v.key for v in kept.values() if v.format not in usual),
+        xfail=settings.config.xfail,
+        provided=tuple(key for key in provided if key in kept),
+    )
+    matrix = replace(matrix, required=required_of(matrix, settings.require))
+    check(Choice(settings, registry, everything, matrix, live))
+    return matrix
+
+
+def _kept(
+    variants: Mapping[str, Variant], names: Sequence[str], settings: Settings, framework: str
+) -> dict[str, Variant]:
+    """Drop the variants that nobody asked for, unless they are the source or a parent of one that stays."""
+    _check_precisions(settings.precisions, variants)
+    asked = [v for v in variants.values() if any(covers(name, v) for name in names)]
+    kept = {v.key for v in asked if precise(v, settings.precisions)}
+    for precision in (settings.precisions or ()) if settings.formats else ():
+        if not any(variants[key].parameters.get("precision") == precision for key in kept):
+            there = sorted({str(v.parameters["precision"]) for v in asked if v.parameters.get("precision")})
+            raise ConfigError(
+                f"no format that is made has the precision {precision!r} (there are: {', '.join(there) or 'none'}): "
+                f"name one that has, --nav-formats=trt-{precision}, or configure it"
+            )
+    return with_line(variants, {framework} | kept)
+
+
+def _runnable(
+    variants: Mapping[str, Variant], cells: Iterable[tuple[str, str]], settings: Settings, ready: Sequence[str]
+) -> dict[str, Variant]:
+    """Drop what nobody named and none of the chosen runtimes runs: an engine where only processors are asked for."""
+    if not settings.runtimes and settings.device not in KINDS:
+        return dict(variants)
+    required = {v.key for v in variants.values() if any(covers(name, v) for name in settings.require)}
+    return with_line(variants, {*ready, *required, *(key for key, _ in cells)})
+
+
+def _check_precisions(precisions: Sequence[str] | None, variants: Mapping[str, Variant]) -> None:
+    valid = {"fp32", "fp16", "bf16", "int8", "fp8"} | {
+        str(v.parameters.get("precision", "fp32")) for v in variants.values()
+    }
+    for precision in precisions or ():
+        if precision not in valid:
+            raise unknown("precision", precision, valid)
+
+
+def _cells(
+    variants: Mapping[str, Variant], settings: Settings, registry: Registry, *, live: bool
+) -> tuple[tuple[str, str], ...]:
+    """Return the variant × runner pairs that the settings leave."""
+    runners = [r for f in registry.formats.values() for r in f.runners]
+    valid = {r.name for r in runners} | {r.runtime for r in runners}
+    for name in settings.runtimes or ():
+        if name not in valid:
+            raise unknown("runtime", name, valid)
+    return tuple(
+        (variant.key, runner.name)
+        for variant in variants.values()
+        for runner in registry.format(variant.format).runners
+        if runs(runner, settings.runtimes)
+        if (settings.device not in KINDS or settings.device == runner.device) and (live or not runner.live)
+    )
+
+
+def _batches(settings: Settings) -> tuple[str, ...]:
+    from pytest_navigator.profiling.measuring import batch_ids
+
+    if not settings.profile:
+        return ()
+    profile = settings.config.optimization_profile
+    sizes = settings.batch_sizes or (profile.sizes() if profile else None)
+    return batch_ids(sizes, settings.config.batch_dim)

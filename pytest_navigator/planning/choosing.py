@@ -1,0 +1,53 @@
+"""What a name that a user wrote means, and what the settings leave (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.planning.matrix import Matrix
+    from pytest_navigator.records import Variant
+    from pytest_navigator.registry import Registry
+    from pytest_navigator.runners.base import Runner
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the settings were chosen from, and what they leave.
+
+    Attributes:
+        everything: by key, the variants that there can be.
+        live: whether there is a live source for its runners to run.
+    """
+
+    settings: Settings
+    registry: Registry
+    everything: Mapping[str, Variant]
+    matrix: Matrix
+    live: bool
+
+
+def covers(name: str, variant: Variant, cell: str = "") -> bool:
+    """Whether a name that a user wrote means this variant (its key, its format) or this cell of it."""
+    return name in (variant.key, variant.format, cell)
+
+
+def precise(variant: Variant, precisions: Sequence[str] | None) -> bool:
+    """Whether a variant has one of the precisions that are asked for, or none of its own."""
+    own = variant.parameters.get("precision")
+    return not precisions or own is None or own in precisions
+
+
+def runs(runner: type[Runner], asked: Sequence[str] | None) -> bool:
+    """Whether a runner is one of those that are asked for; of those that run by default, if none is."""
+    return runner.name in asked or runner.runtime in asked if asked else runner.default
+
+
+def format_names(settings: Settings, registry: Registry) -> list[str]:
+    """Return the names of the formats that somebody asked for outright."""
+    return [e if isinstance(e, str) else registry.format_of(e).name for e in settings.formats or ()]

@@ -1,0 +1,49 @@
+"""A model that somebody has recorded: what stands for the live one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Outcome
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import SuiteRecord
+
+
+class RecordedModel(Protocol):
+    """A package whose samples, outputs and artifacts are checked again."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def suite(self) -> SuiteRecord:
+        """What was checked of it."""
+
+    @property
+    def signature(self) -> Signature:
+        """Its inputs and outputs."""
+
+    @property
+    def source(self) -> Outcome:
+        """What the source step found."""
+
+    @property
+    def verifications(self) -> tuple[Outcome, ...]:
+        """What `verify_` tests found."""
+
+    @property
+    def built_with(self) -> Mapping[str, JSON]:
+        """Key of each bound artifact -> what it was built with."""
+
+    def extract(self, target: Path) -> None:
+        """Write the samples, the recorded outputs and the exported artifacts below `target`."""
+
+    def lost(self) -> list[str]:
+        """Return the user's own comparisons, which nothing can record."""
