@@ -14,6 +14,7 @@ import pytest
 
 from pytest_navigator.collecting.collection import pointed_at
 from pytest_navigator.collecting.detection import framework_of
+from pytest_navigator.collecting.fixtures import Fixtures
 from pytest_navigator.collecting.fixtures import recordable
 from pytest_navigator.collecting.named import NamedModels
 from pytest_navigator.collecting.named import named_models
@@ -28,7 +29,7 @@ from pytest_navigator.planning.here import on_this_machine
 from pytest_navigator.registry import Registry
 from pytest_navigator.registry import built
 from pytest_navigator.steps.host import Host
-from pytest_navigator.steps.host import Suite
+from pytest_navigator.steps.suite import Suite
 from pytest_navigator.termination import Termination
 from pytest_navigator.workspace import Workspace
 
@@ -149,6 +150,10 @@ class Run(Host):
             yield
         except ConfigError as error:
             self.note(str(error))
+
+    def given(self, request: pytest.FixtureRequest, place: Place) -> Fixtures:
+        """Return the user's own objects, as an item asks for them."""
+        return Fixtures(request, place, self.building_at, self.named.loader if self.named else None)
 
     @contextmanager
     def building_at(self, place: Place | None) -> Iterator[None]:

@@ -19,7 +19,7 @@ from pytest_navigator.api.given import check_verify_func
 from pytest_navigator.api.running import check
 from pytest_navigator.configuration.tensorrt_config import TensorRTConfig
 from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig
-from pytest_navigator.devices.kinds import kind_of
+from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.enums import Format
 from pytest_navigator.errors import unknown
 from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig

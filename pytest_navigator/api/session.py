@@ -32,9 +32,9 @@ from pytest_navigator.reporting.steps import step_line
 from pytest_navigator.reporting.steps import test_name
 from pytest_navigator.steps import engine
 from pytest_navigator.steps.host import Host
-from pytest_navigator.steps.host import Suite
 from pytest_navigator.steps.live import Live
 from pytest_navigator.steps.proxies import RunnerProxy
+from pytest_navigator.steps.suite import Suite
 from pytest_navigator.steps.verification import record_verification
 from pytest_navigator.workspace import Workspace
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from collections.abc import Iterable
     from collections.abc import Iterator
+    from collections.abc import Sequence
 
-    from pytest_navigator.collecting.named import NamedModels
     from pytest_navigator.files.package_source import PackageSource
 
 MODEL = "nav_model"
@@ -40,8 +40,6 @@ VERIFY = "verify_"
 RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
 OF_TESTS = ("tests", "test", "testing")
 """Folders that say nothing of whose model is in them: a package `tests.nav` is nobody's."""
-NAMED = pytest.StashKey["NamedModels"]()
-"""What `--nav-model` named; not there without it."""
 
 
 class Notes(Protocol):
@@ -52,6 +50,27 @@ class Notes(Protocol):
 
 
 NOTES = pytest.StashKey[Notes]()
+
+
+class Named(Protocol):
+    """What `--nav-model` named."""
+
+    @property
+    def places(self) -> Sequence[Place]:
+        """The places of the models, in their order."""
+
+    def place_of(self, node: pytest.Item | pytest.Collector) -> Place | None:
+        """Return the place of the model that a node is of."""
+
+    def collect(self, path: Path, parent: pytest.Collector) -> pytest.Module | None:
+        """Return the node of a file that is named; None for any other."""
+
+    def check_loader(self, item: pytest.Item) -> None:
+        """Find a `verify_` test that sees another loader than its model's file."""
+
+
+NAMED = pytest.StashKey[Named]()
+"""Not there without `--nav-model`."""
 
 
 class SuiteNode(PlantedClass):
@@ -209,7 +228,7 @@ def pointed_at(config: pytest.Config) -> tuple[str, ...]:
     return tuple(name.removesuffix("]").partition("[")[2] for name in ids if "[" in name)
 
 
-def named_of(config: pytest.Config) -> NamedModels | None:
+def named_of(config: pytest.Config) -> Named | None:
     """Return what `--nav-model` named, None without it."""
     return config.stash.get(NAMED, None)
 

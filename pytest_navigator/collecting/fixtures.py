@@ -12,7 +12,6 @@ from pytest_navigator._compat import fixture_called
 from pytest_navigator.collecting.collection import LOADER
 from pytest_navigator.collecting.collection import MODEL
 from pytest_navigator.collecting.collection import function_of
-from pytest_navigator.collecting.collection import named_of
 from pytest_navigator.collecting.named import NamedPlace
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import SourceError
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_navigator.collecting.collection import Place
+    from pytest_navigator.files.spec import FunctionSpec
 
     Building = Callable[[Place], AbstractContextManager[None]]
     """Seeds what the user's code draws from while it builds the model of a place, or its loader."""
@@ -52,30 +52,31 @@ def recordable(what: str) -> Iterator[None]:
 class Fixtures:
     """The fixtures of one item, or what stands for them on the command line."""
 
-    def __init__(self, request: pytest.FixtureRequest, place: Place, building: Building) -> None:
+    def __init__(
+        self, request: pytest.FixtureRequest, place: Place, building: Building, loader: FunctionSpec | None
+    ) -> None:
         self.request = request
         self.place = place
         self._building = building
-        self._named = named_of(request.config)
+        self._named_loader = loader
 
     @property
     def says_framework(self) -> str:
         """How to say what a model is: by a flag of one that is named on the command line."""
-        return "--nav-framework={}" if self._named else 'nav_config = NavConfig(framework="{}")'
+        return "--nav-framework={}" if isinstance(self.place, NamedPlace) else 'nav_config = NavConfig(framework="{}")'
 
     def get_model(self) -> object:
         """Return the user's model: a `verify_` test need not see the fixture of one that is named."""
-        if self._named is None:
+        if not isinstance(self.place, NamedPlace):
             return self._fixture(MODEL)
-        assert isinstance(self.place, NamedPlace)
         with self._building(self.place):
             return self.place.spec.model()
 
     def get_loader(self) -> object:
         """Return the user's loader, NO_LOADER if there is none."""
-        if self._named is not None and self._named.loader is not None:
+        if self._named_loader is not None:
             with self._building(self.place):
-                return self._named.loader.loaded()
+                return self._named_loader.loaded()
         loader = self._fixture(LOADER)
         self._check_yielded(loader)
         return loader

@@ -13,7 +13,6 @@ from pytest_navigator._compat import ids_of
 from pytest_navigator.collecting.collection import MODEL
 from pytest_navigator.collecting.collection import named_of
 from pytest_navigator.collecting.collection import place_of
-from pytest_navigator.collecting.fixtures import Fixtures
 from pytest_navigator.errors import PackageError
 from pytest_navigator.planning.required import stops
 from pytest_navigator.planning.step import Step
@@ -46,7 +45,7 @@ class SuiteItem:
         self.suite = suite
         from pytest_navigator.steps.live import Live
 
-        self.live = Live(run, suite, Fixtures(request, suite.place, run.building_at))
+        self.live = Live(run, suite, run.given(request, suite.place))
 
     def outcome(self, step: Step, *, again: bool = False) -> Outcome:
         """Return the outcome of a step; it runs if it has not."""

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import TypeAlias
 
+from pytest_navigator.comparison import scopes
 from pytest_navigator.comparison.precisions import DEFAULTS
 from pytest_navigator.comparison.precisions import PRECISIONS
 from pytest_navigator.comparison.precisions import coarsest
-from pytest_navigator.configuration import scopes
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_navigator.comparison.computed import Computed
-    from pytest_navigator.configuration.scopes import Found
-    from pytest_navigator.configuration.scopes import Levels
+    from pytest_navigator.comparison.scopes import Found
+    from pytest_navigator.comparison.scopes import Levels
     from pytest_navigator.records import TensorSpec
 
 Function: TypeAlias = Callable[..., object]

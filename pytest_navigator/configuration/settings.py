@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.configuration.config import NavConfig
-from pytest_navigator.devices.kinds import ALL
-from pytest_navigator.devices.kinds import AUTO
-from pytest_navigator.devices.kinds import KINDS
+from pytest_navigator.core.kinds import ALL
+from pytest_navigator.core.kinds import AUTO
+from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:

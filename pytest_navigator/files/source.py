@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.frameworks.base import Connection
+    from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.frameworks.base import Watched
-    from pytest_navigator.frameworks.files import FileFramework
     from pytest_navigator.records import JSON
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import TensorSpec
@@ -51,8 +51,8 @@ class FileSource(Source):
 
     is_whole: ClassVar[bool] = True
 
-    def __init__(self, framework: FileFramework, path: Path) -> None:
-        self.framework: FileFramework = framework
+    def __init__(self, framework: Framework, path: Path) -> None:
+        self.framework: Framework = framework
         self.model: Path = path
         self._handle = ""
 

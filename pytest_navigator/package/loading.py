@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import check_profile
-from pytest_navigator.devices.kinds import kind_of
+from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.package.descriptor import Package
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.so_far import FolderFile

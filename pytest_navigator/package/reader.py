@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import paths
 from pytest_navigator.package.archive import partial_path
+from pytest_navigator.package.recorded import recorded
 from pytest_navigator.package.safety import Limits
 from pytest_navigator.package.safety import archive_problem
 from pytest_navigator.package.status_file import parse
@@ -62,8 +63,6 @@ class PackageFile:
     @cached_property
     def results(self) -> Results:
         """What the package records, see `recorded`."""
-        from pytest_navigator.package.recorded import recorded  # which asks what formats there are
-
         return recorded(self)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cattrs import BaseValidationError
 
@@ -14,14 +15,31 @@ from pytest_navigator.package.schema import own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from pytest_navigator.package.reader import PackageFile
     from pytest_navigator.package.results import Results
+    from pytest_navigator.records import JSON
 
 REPACK = "make it again from the model"
 
 
-def recorded(package: PackageFile) -> Results:
+class Packaged(Protocol):
+    """An open package, as far as its status.yaml goes."""
+
+    @property
+    def path(self) -> Path:
+        """Of the package."""
+
+    @property
+    def status(self) -> dict[str, JSON]:
+        """Content of status.yaml."""
+
+    @property
+    def details(self) -> dict[str, JSON]:
+        """What is in it under `pytest_navigator`."""
+
+
+def recorded(package: Packaged) -> Results:
     """Return the results that a package holds.
 
     They are those of the run but for what only its workspace has: the details of failures, the identities of steps and
@@ -38,7 +56,7 @@ def recorded(package: PackageFile) -> Results:
 
 
 @contextmanager
-def records_of(package: PackageFile) -> Iterator[None]:
+def records_of(package: Packaged) -> Iterator[None]:
     """Say of whatever goes wrong with the records of a package that they are those of another version."""
     try:
         yield

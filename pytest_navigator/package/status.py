@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import ProfilerConfig
+from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.core.privacy import REDACT
 from pytest_navigator.core.privacy import scrubbed
 from pytest_navigator.core.privacy import scrubber
-from pytest_navigator.devices.kinds import KINDS
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import compatible
 from pytest_navigator.package import schema

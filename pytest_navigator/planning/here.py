@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.devices.kinds import AUTO
+from pytest_navigator.core.kinds import AUTO
 from pytest_navigator.planning.choosing import covers
 from pytest_navigator.planning.choosing import format_names
 from pytest_navigator.planning.matrix import with_line

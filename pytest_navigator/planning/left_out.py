@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.settings import with_origin
-from pytest_navigator.devices.kinds import KINDS
+from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 from pytest_navigator.planning.choosing import covers

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.devices.kinds import TITLES
+from pytest_navigator.core.kinds import TITLES
 from pytest_navigator.package.results import MACHINE
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.records import ProfileResult

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.configuration.settings import listed
-from pytest_navigator.devices.kinds import ALL
-from pytest_navigator.devices.kinds import AUTO
+from pytest_navigator.core.kinds import ALL
+from pytest_navigator.core.kinds import AUTO
 from pytest_navigator.planning import required
 from pytest_navigator.planning.choosing import covers
 from pytest_navigator.planning.filtered import of_precision

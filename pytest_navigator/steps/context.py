@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pytest_navigator.records import TensorSpec
     from pytest_navigator.records import Variant
     from pytest_navigator.steps.host import Host
-    from pytest_navigator.steps.host import Suite
+    from pytest_navigator.steps.suite import Suite
     from pytest_navigator.workspace import SuiteFolder
 
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pytest_navigator.steps.context import LiveObjects
     from pytest_navigator.steps.context import Result
     from pytest_navigator.steps.host import Host
-    from pytest_navigator.steps.host import Suite
+    from pytest_navigator.steps.suite import Suite
 
     Attempt = tuple[Outcome, BaseException | None]
     """The outcome, and the exception that goes through to who debugs."""

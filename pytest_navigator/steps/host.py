@@ -33,31 +33,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.run_options import RunOptions
-    from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.files.config import FileConfig
     from pytest_navigator.isolation.child import Child
-    from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.registry import Registry
-    from pytest_navigator.steps.recorded import RecordedModel
-    from pytest_navigator.workspace import SuiteFolder
+    from pytest_navigator.steps.suite import Suite
     from pytest_navigator.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class Suite:
-    """One model and everything that is checked of it.
-
-    Attributes:
-        nodeid: what tells it from the others of its run.
-        package: the package that is the source; None for a model.
-    """
-
-    nodeid: str
-    name: str
-    settings: Settings
-    matrix: Matrix
-    folder: SuiteFolder
-    package: RecordedModel | None
 
 
 @contextmanager

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.steps.host import Host
-    from pytest_navigator.steps.host import Suite
+    from pytest_navigator.steps.suite import Suite
 
 ANOTHER = (
     "nav_model is another model here than the one that the source step has checked (its {}): seed everything that "

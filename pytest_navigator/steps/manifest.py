@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_navigator.configuration.settings import Settings
-    from pytest_navigator.steps.host import Suite
+    from pytest_navigator.steps.suite import Suite
 
 
 def package_path(pattern: str | None, name: str) -> str:

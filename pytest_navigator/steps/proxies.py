@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_navigator.runners.base import Runner
     from pytest_navigator.steps.context import LiveObjects
     from pytest_navigator.steps.host import Host
-    from pytest_navigator.steps.host import Suite
+    from pytest_navigator.steps.suite import Suite
     from pytest_navigator.workspace import Workspace
 
 

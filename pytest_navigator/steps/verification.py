@@ -11,7 +11,7 @@ from pytest_navigator.records import Outcome
 
 if TYPE_CHECKING:
     from pytest_navigator.records import Status
-    from pytest_navigator.steps.host import Suite
+    from pytest_navigator.steps.suite import Suite
 
 
 def record_verification(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_navigator.devices.kinds import kind_of
+from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.errors import ConfigError
 
 

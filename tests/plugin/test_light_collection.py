@@ -61,5 +61,5 @@ def test_without_an_option_of_ours_only_the_options_are_imported(imported: dict[
     assert imported["inactive, ours"] == {
         *(f"pytest_navigator.{name}" for name in ("plugin", "errors", "hookspec", "_compat", "configuration")),
         *(f"pytest_navigator.configuration.{name}" for name in ("options", "ini_file", "settings", "config")),
-        *("pytest_navigator.devices", "pytest_navigator.devices.kinds"),  # what `--nav-device` takes
+        *("pytest_navigator.devices", "pytest_navigator.core.kinds"),  # what `--nav-device` takes
     }
