@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package import open_package
+from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import recorded
 
 EXAMPLE = Path(__file__).parents[1] / "example_projects" / "torch_linear"

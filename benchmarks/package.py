@@ -38,7 +38,9 @@ wall = time.perf_counter() - begin
 print(wall, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text(encoding="utf-8"))[1]) / 1024)
 """
 COPY = "import shutil"
-OPEN = "from pytest_navigator.package import open_package\nfrom pytest_navigator.package.recorded import recorded"
+OPEN = (
+    "from pytest_navigator.package.reader import open_package\nfrom pytest_navigator.package.recorded import recorded"
+)
 WORK = {
     "cp and sync": (
         COPY,
@@ -50,7 +52,7 @@ WORK = {
         'with (folder / "out.nav").open("rb") as file:\n    hashlib.file_digest(file, "sha256")',
     ),
     "pack": (
-        "from pytest_navigator.package import pack",
+        "from pytest_navigator.package.writer import pack",
         'pack(folder / "workspace" / "linear", folder / "again.nav")',
     ),
     "open": (OPEN, 'open_package(folder / "out.nav").close()'),

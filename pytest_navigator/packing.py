@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package import check_writable
-from pytest_navigator.package import partial_path
-from pytest_navigator.package import read_results
+from pytest_navigator.package.archive import check_writable
+from pytest_navigator.package.archive import partial_path
+from pytest_navigator.package.results import read_results
 from pytest_navigator.planning.instead import instead
 from pytest_navigator.planning.instead import other_runners
 from pytest_navigator.reporting.printable import one_line
@@ -25,7 +25,7 @@ from pytest_navigator.reporting.shortcomings import unverified
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_navigator.package import Results
+    from pytest_navigator.package.results import Results
     from pytest_navigator.steps.host import Host
     from pytest_navigator.workspace import SuiteFolder
 
@@ -113,9 +113,9 @@ def _write(host: Host, folder: SuiteFolder, results: Results, complete: bool) ->
 
 def _pack(host: Host, results: Results, folder: Path, complete: bool) -> list[str]:
     """Write the package; returns the line that says where it is and what is missing from it."""
-    from pytest_navigator.package import environment
-    from pytest_navigator.package import git_state
-    from pytest_navigator.package import pack
+    from pytest_navigator.devices.environment import environment
+    from pytest_navigator.devices.environment import git_state
+    from pytest_navigator.package.writer import pack
 
     start = host.start
     if not results.suite.package:
@@ -144,7 +144,7 @@ def _pack(host: Host, results: Results, folder: Path, complete: bool) -> list[st
 
 def _kept_nothing(results: Results) -> list[str]:
     """Say that the best one of no formats is in the package."""
-    from pytest_navigator.package import best
+    from pytest_navigator.package.strategies import best
 
     if results.suite.settings["keep"]["value"] != "best" or best(results, files_only=True).keys:
         return []

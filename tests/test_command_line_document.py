@@ -16,7 +16,7 @@ from documents import not_seen
 from documents import run
 
 from pytest_navigator.cli import COMMANDS
-from pytest_navigator.package import open_package
+from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import recorded
 
 if TYPE_CHECKING:

@@ -9,18 +9,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.devices.environment import git_state
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package import git_state
-from pytest_navigator.package import pack
-from pytest_navigator.package import read_results
+from pytest_navigator.package.results import read_results
+from pytest_navigator.package.writer import pack
 from pytest_navigator.reporting.report import summary
 from pytest_navigator.workspace import Workspace
 
 if TYPE_CHECKING:
     import argparse
 
-    from pytest_navigator.package import Results
+    from pytest_navigator.package.results import Results
     from pytest_navigator.workspace import SuiteFolder
 
 MODEL = "{model}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.collecting.last_failed import tell_last_failed
-from pytest_navigator.package import read_results
+from pytest_navigator.package.results import read_results
 from pytest_navigator.planning.step import Step
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status

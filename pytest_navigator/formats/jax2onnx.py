@@ -22,8 +22,6 @@ from pytest_navigator.formats.ways import Ways
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.reproduce import jax as text
 from pytest_navigator.reproduce.onnx import LOADS
-from pytest_navigator.runners.onnx import SESSION_OPTIONS
-from pytest_navigator.reproduce.onnx_names import name_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

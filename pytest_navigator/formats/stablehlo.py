@@ -11,13 +11,10 @@ from typing import ClassVar
 from pytest_navigator.configuration.format_config import FormatConfig
 from pytest_navigator.configuration.format_config import invalid
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.base import FormatConfig
 from pytest_navigator.formats.jax_exports import read_stablehlo
 from pytest_navigator.formats.jax_exports import write_stablehlo
 from pytest_navigator.formats.jax_flat import described
 from pytest_navigator.formats.jax_flat import flat_function
-from pytest_navigator.formats.jax_flat import abstract_inputs
-from pytest_navigator.formats.jax_flat import closed_function
 from pytest_navigator.formats.jax_flat import jax_exporter
 from pytest_navigator.records import Variant
 from pytest_navigator.reproduce import jax as text

@@ -17,8 +17,6 @@ from pytest_navigator.frameworks.tensorflow_names import names_in_file
 from pytest_navigator.reproduce.code import call_of
 from pytest_navigator.reproduce.onnx import LOADS
 from pytest_navigator.reproduce.parts import MakingCode
-from pytest_navigator.runners.onnx import SESSION_OPTIONS
-from pytest_navigator.reproduce import tensorflow as text
 from pytest_navigator.runners.tensorflow import SIGNATURE
 from pytest_navigator.runners.tensorflow import signature_name
 

@@ -12,7 +12,7 @@ from pytest_navigator.records import Status
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_navigator.package import Results
+    from pytest_navigator.package.results import Results
     from pytest_navigator.registry import Registry
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Sequence
 
-    from pytest_navigator.package import Results
+    from pytest_navigator.package.results import Results
     from pytest_navigator.steps.host import Host
     from pytest_navigator.workspace import SuiteFolder
 

@@ -8,12 +8,12 @@ import pytest
 
 from pytest_navigator.devices import found
 from pytest_navigator.devices import shared
+from pytest_navigator.devices.environment import environment
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.found import has_driver
 from pytest_navigator.devices.records import Devices
 from pytest_navigator.devices.records import Gpu
 from pytest_navigator.devices.records import one_line
-from pytest_navigator.package import environment
 from pytest_navigator.planning.requirements import _check
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.records import load

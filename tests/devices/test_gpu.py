@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from pytest_navigator.devices.environment import environment
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.memory import PeakMemory
 from pytest_navigator.devices.memory import free
-from pytest_navigator.package import environment
 from pytest_navigator.profiling.machine import gpu_clock
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def test_engines_of_tensorrt_rtx_give_the_sources_numbers(pytester: pytest.Pytes
 
 def figures(path: Path) -> dict[str, ProfileResult]:
     """Return the last figures of each runner of a package."""
-    from pytest_navigator.package import open_package
+    from pytest_navigator.package.reader import open_package
     from pytest_navigator.package.recorded import recorded
     from pytest_navigator.records import profile_result
 

@@ -8,7 +8,7 @@ from recorded import outcomes
 from recorded import profile
 from recorded import results
 
-from pytest_navigator.package import best
+from pytest_navigator.package.strategies import best
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 

@@ -24,8 +24,8 @@ from pytest_navigator.core.secrets import hidden
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.files.yaml_file import read_mapping
-from pytest_navigator.package import open_package
-from pytest_navigator.package import pack
+from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.writer import pack
 from pytest_navigator.samples.npz import read_npz
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from recorded import correctness
 from recorded import outcomes
 from recorded import profile
 
-from pytest_navigator.package import pack
+from pytest_navigator.package.writer import pack
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
 from pytest_navigator.records import save

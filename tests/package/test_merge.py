@@ -27,9 +27,9 @@ from pytest_navigator.devices.bound import Library
 from pytest_navigator.devices.records import Gpu
 from pytest_navigator.errors import PackageError
 from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.package import open_package
-from pytest_navigator.package import pack
+from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import recorded
+from pytest_navigator.package.writer import pack
 from pytest_navigator.records import CARRIED
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_navigator.package import Results
+    from pytest_navigator.package.results import Results
 
 Part = "Callable[..., Path]"
 EXPORT = Outcome("export", Status.PASSED, "onnx", digest=DIGEST, data={"opset": 18})

@@ -14,13 +14,13 @@ from tampered import tampered
 
 import pytest_navigator as nav
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package import open_package
-from pytest_navigator.package import pack
 from pytest_navigator.package.archive import Member
 from pytest_navigator.package.archive import write_archive
 from pytest_navigator.package.portable import colliding
 from pytest_navigator.package.portable import name_problem
 from pytest_navigator.package.portable import portable
+from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.writer import pack
 from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.printable import printable
 

@@ -11,12 +11,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package import open_package
-from pytest_navigator.package import pack
 from pytest_navigator.package.archive import Member
 from pytest_navigator.package.archive import write_archive
 from pytest_navigator.package.portable import colliding
 from pytest_navigator.package.portable import name_problem
+from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.writer import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,11 +14,11 @@ from recorded import ONNX_BYTES
 from recorded import outcomes
 from recorded import verify
 
+from pytest_navigator.devices.environment import git_state
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package import git_state
-from pytest_navigator.package import open_package
-from pytest_navigator.package import pack
+from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.writer import pack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -283,7 +283,7 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package import pack
+from pytest_navigator.package.writer import pack
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 try:
     pack(Path(sys.argv[1]), Path(sys.argv[2]), environment={})

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.devices.environment import environment
+from pytest_navigator.devices.environment import git_state
 from pytest_navigator.devices.environment import python_packages
-from pytest_navigator.package import environment
-from pytest_navigator.package import git_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ def test_the_first_distribution_on_the_path_counts(tmp_path: Path, monkeypatch: 
 
 def test_no_framework_is_imported_for_it() -> None:
     script = (
-        "import sys; from pytest_navigator.package import environment; environment();"
+        "import sys; from pytest_navigator.devices.environment import environment; environment();"
         "print([m for m in ('torch', 'onnx', 'onnxruntime', 'tensorflow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)

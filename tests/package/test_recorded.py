@@ -11,10 +11,10 @@ from recorded import outcomes
 from recorded import verify
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package import open_package
-from pytest_navigator.package import pack
-from pytest_navigator.package import read_results
+from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.recorded import recorded
+from pytest_navigator.package.results import read_results
+from pytest_navigator.package.writer import pack
 from pytest_navigator.records import CARRIED
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.report import summary
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_navigator.package import Results
+    from pytest_navigator.package.results import Results
     from pytest_navigator.records import Outcome
 
 VERIFIED = [

@@ -12,7 +12,7 @@ import pytest
 import pytest_navigator as nav
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package import archive
-from pytest_navigator.package import open_package
+from pytest_navigator.package.reader import open_package
 
 if TYPE_CHECKING:
     from pathlib import Path

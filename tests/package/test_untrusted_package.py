@@ -16,10 +16,10 @@ from tampered import tampered
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package import open_package
-from pytest_navigator.package import pack
+from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.safety import Limits
 from pytest_navigator.package.status_file import parse
+from pytest_navigator.package.writer import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
