@@ -30,7 +30,7 @@ from pytest_navigator.devices.assignment import release
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.libraries import tensorrt_title
 from pytest_navigator.devices.records import NONE
-from pytest_navigator.devices.records import one_line
+from pytest_navigator.devices.records import devices_line
 from pytest_navigator.devices.shared import sharing
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
@@ -269,7 +269,7 @@ class Controller:
         asked = f"{option.nav_formats} {option.nav_runtimes} {option.nav_require}"
         if devices().missing == NONE and not re.search("trt|tensorrt", asked):
             return ""
-        return ", ".join(filter(None, (one_line(devices()), tensorrt_title())))
+        return ", ".join(filter(None, (devices_line(devices()), tensorrt_title())))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as npst
 
 from pytest_navigator.comparison import measures
 from pytest_navigator.comparison.correctness import Comparison
+from pytest_navigator.comparison.correctness import failure_line
 from pytest_navigator.comparison.correctness import judge
-from pytest_navigator.comparison.correctness import one_line
 from pytest_navigator.comparison.correctness import table
 from pytest_navigator.comparison.precisions import DEFAULTS
 from pytest_navigator.comparison.suggestions import round_up
@@ -142,7 +142,7 @@ def test_an_empty_tensor_equals_an_empty_tensor(rule):
 def test_a_scalar_has_a_sample_but_no_index():
     report = compare(close(1e-3), (np.float32(1.0), np.float32(1.5)))
     assert report.index == ()
-    assert one_line([report]).startswith("y: max abs 0.5 (sample 0) > atol 1e-3; 100 % of elements")
+    assert failure_line([report]).startswith("y: max abs 0.5 (sample 0) > atol 1e-3; 100 % of elements")
 
 
 def test_arrays_larger_than_a_block_keep_their_indices():
@@ -223,11 +223,11 @@ def test_another_floating_type_is_measured_all_the_same():
 def test_another_number_of_outputs_fails(actual, line):
     comparison = Comparison({"y": unchecked("x"), "z": unchecked("x")})
     comparison.add(0, "batch", {"y": np.ones(2), "z": np.ones(2)}, actual)
-    assert one_line(comparison.reports()).startswith(line)
+    assert failure_line(comparison.reports()).startswith(line)
 
 
 def test_nothing_compared_is_a_failure():
-    assert one_line(Comparison({"y": close(1)}).reports()) == "y: no case was compared"
+    assert failure_line(Comparison({"y": close(1)}).reports()) == "y: no case was compared"
 
 
 # The measured tolerance
@@ -380,7 +380,7 @@ def test_a_share_is_of_all_cases_together():
     actual[0] = 99
     assert compare(share(0.95), (expected, actual), (expected, expected)).problem == ""
     report = compare(share(0.96), (expected, actual), (expected, expected))
-    assert one_line([report]) == ("y: share of equal elements 0.95 < 0.96; largest difference 99 (sample 0, [0])")
+    assert failure_line([report]) == ("y: share of equal elements 0.95 < 0.96; largest difference 99 (sample 0, [0])")
 
 
 def test_a_cosine_is_of_each_case():
@@ -497,7 +497,7 @@ def test_model_navigators_search_is_used_where_it_is_tighter():
 
 def test_a_wrong_result_gets_no_suggestion_but_the_size_of_the_output():
     report = compare(close(1e-3), ([1.0, 2.0], [1000.0, 2000.0]))
-    assert one_line([report]) == (
+    assert failure_line([report]) == (
         "y: max abs 2e3 (sample 0, [1]) > atol 1e-3; 100 % of elements; the source's largest value is 2"
     )
 
@@ -515,7 +515,7 @@ def failing():
 
 
 def test_a_failure_is_one_line():
-    assert one_line(failing().reports()) == (
+    assert failure_line(failing().reports()) == (
         "logits: max abs 3.1e-3 (sample 4, [2,17]) > atol 1e-3; 6.2 % of elements; 4e-3 would pass"
     )
 
@@ -524,14 +524,14 @@ def test_a_row_is_named_as_such_and_other_outputs_are_counted():
     comparison = Comparison({name: close(1e-3, 1e-3) for name in "abc"})
     ones = {name: np.ones((1, 4)) for name in "abc"}
     comparison.add(4, "row", ones, {"a": ones["a"] + 0.01, "b": ones["b"] + [0, 0, 0, 0.01], "c": ones["c"] + 0.02})
-    line = one_line(comparison.reports())
+    line = failure_line(comparison.reports())
     assert "(sample 4 at batch 1, [0,0]), max rel" in line
     assert "outside atol 1e-3, rtol 1e-3; 100 % of elements" in line
     assert line.endswith("; and 2 more outputs")
 
 
 def test_no_failure_is_no_line():
-    assert one_line([compare(close(1), ([1.0], [1.0]))]) == ""
+    assert failure_line([compare(close(1), ([1.0], [1.0]))]) == ""
 
 
 def test_the_table_has_a_line_per_output():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pytest_navigator.comparison.correctness import failure_line
 from pytest_navigator.comparison.correctness import judge
-from pytest_navigator.comparison.correctness import one_line
 from pytest_navigator.comparison.correctness import table
 from pytest_navigator.comparison.verdicts import percent
 from pytest_navigator.comparison.verdicts import where
@@ -31,7 +31,7 @@ def test_the_worst_output_of_each_reason_is_told_and_the_others_are_counted():
         report("fine"),
         report("share", problem="share of equal elements 0.5 < 0.9", mismatched=2),
     ]
-    assert one_line(reports) == (
+    assert failure_line(reports) == (
         "many: max abs 0.2 (sample 0) > atol 1e-3; share: share of equal elements 0.5 < 0.9; and 1 more output"
     )
 
@@ -41,7 +41,7 @@ def test_an_output_that_is_not_finite_is_worse_than_any_other():
         report("all", problem="max abs 9 > atol 1", mismatched=4),
         report("nan", INF, problem="nan where the source has 1 (sample 0)", mismatched=1),
     ]
-    assert one_line(reports) == "nan: nan where the source has 1 (sample 0); all: max abs 9 > atol 1"
+    assert failure_line(reports) == "nan: nan where the source has 1 (sample 0); all: max abs 9 > atol 1"
 
 
 def test_how_bad_an_output_is_is_the_part_of_its_elements_that_is_wrong():
@@ -49,7 +49,7 @@ def test_how_bad_an_output_is_is_the_part_of_its_elements_that_is_wrong():
         report("large", problem="max abs 1 > atol 0", mismatched=10, total=1000),
         report("small", problem="max abs 2 > atol 0", mismatched=2, total=4),
     ]
-    assert one_line(reports) == "small: max abs 2 > atol 0; and 1 more output"
+    assert failure_line(reports) == "small: max abs 2 > atol 0; and 1 more output"
 
 
 def test_an_output_of_one_element_is_as_bad_as_it_is():
@@ -57,7 +57,7 @@ def test_an_output_of_one_element_is_as_bad_as_it_is():
         report("most", problem="max abs 1 > atol 0", mismatched=3, total=4),
         report("one", problem="max abs 2 > atol 0", mismatched=1, total=1),
     ]
-    assert one_line(reports).startswith("one: ")
+    assert failure_line(reports).startswith("one: ")
 
 
 def test_an_output_without_elements_is_not_counted_as_bad():
@@ -65,13 +65,13 @@ def test_an_output_without_elements_is_not_counted_as_bad():
         report("first", problem="max abs 1 > atol 0", mismatched=0, total=0),
         report("wrong", problem="max abs 2 > atol 0", mismatched=1, total=4),
     ]
-    assert one_line(reports).startswith("wrong: ")
+    assert failure_line(reports).startswith("wrong: ")
 
 
 @pytest.mark.parametrize("kind", ["max abs", "share", "cosine", "slice"])
 def test_outputs_with_another_figure_have_the_same_reason(kind):
     reports = [report("a", problem=f"{kind} 0.1 < 3"), report("b", problem=f"{kind} 0.2 < 3")]
-    assert one_line(reports) == f"a: {kind} 0.1 < 3; and 1 more output"
+    assert failure_line(reports) == f"a: {kind} 0.1 < 3; and 1 more output"
 
 
 def test_outputs_that_are_wrong_elsewhere_have_the_same_reason():
@@ -80,7 +80,7 @@ def test_outputs_that_are_wrong_elsewhere_have_the_same_reason():
         report("b", problem="int32 where the source has int64"),
         report("c", problem="int32 where the source has int64 (sample 0) "),
     ]
-    assert one_line(reports) == (
+    assert failure_line(reports) == (
         "a: int32 where the source has int64 (sample 4 at batch 1, [2,17]); "
         "c: int32 where the source has int64 (sample 0) ; and 1 more output"
     )
@@ -88,24 +88,25 @@ def test_outputs_that_are_wrong_elsewhere_have_the_same_reason():
 
 def test_other_reasons_stand_beside_it_three_at_most():
     reports = [report(name, problem=f"reason {name}") for name in "abcde"]
-    assert one_line(reports) == "a: reason a; b: reason b; c: reason c; and 2 more outputs"
+    assert failure_line(reports) == "a: reason a; b: reason b; c: reason c; and 2 more outputs"
 
 
 def test_a_tolerance_that_would_pass_is_named_without_repeating_what_kind_it_is():
     wrong = report(problem="max abs 0.5 > atol 1e-3", suggestion="atol 0.6")
-    assert one_line([wrong]) == "y: max abs 0.5 > atol 1e-3; 0.6 would pass"
+    assert failure_line([wrong]) == "y: max abs 0.5 > atol 1e-3; 0.6 would pass"
 
 
 def test_a_pair_that_would_pass_is_named_in_full():
     wrong = report(problem="max abs 0.5 > atol 1e-3", suggestion="atol 0.6 and rtol 1e-2")
-    assert one_line([wrong]) == "y: max abs 0.5 > atol 1e-3; atol 0.6 and rtol 1e-2 would pass"
+    assert failure_line([wrong]) == "y: max abs 0.5 > atol 1e-3; atol 0.6 and rtol 1e-2 would pass"
 
 
 @pytest.mark.parametrize(
     ("suggestion", "used"), [("atol 0.6", "equal"), ("share(0.9)", "share of equal elements >= 1")]
 )
 def test_another_rule_that_would_pass_is_named_in_full(suggestion, used):
-    assert one_line([report(problem="wrong", used=used, suggestion=suggestion)]) == f"y: wrong; {suggestion} would pass"
+    line = failure_line([report(problem="wrong", used=used, suggestion=suggestion)])
+    assert line == f"y: wrong; {suggestion} would pass"
 
 
 # The table

@@ -20,7 +20,7 @@ from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.formats.ways import first_that_makes
 from pytest_navigator.isolation.breakdowns import broke_down
-from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.isolation.messages import decode
 from pytest_navigator.isolation.messages import encode
 from pytest_navigator.isolation.messages import error_fields
@@ -121,12 +121,12 @@ def test_an_error_whose_text_ends_like_a_traceback_is_told_by_its_last_line():
 
 def test_an_error_of_a_keras_layer_is_its_cause_and_the_layer() -> None:
     text = "Exception encountered when calling Dense.call().\n\n\x1b[1mwrong\nshape\x1b[0m\n\nArguments received by ..."
-    assert one_line(ValueError(text)) == "ValueError: wrong shape (in Dense.call())"
+    assert error_line(ValueError(text)) == "ValueError: wrong shape (in Dense.call())"
 
 
 def test_an_error_in_a_tf_function_is_the_end_of_its_traceback() -> None:
     text = 'in user code:\n\n    File "model.py", line 3, in call  *\n        x @ w\n\n    ValueError: no such shape\n'
-    assert one_line(ValueError(text)) == "ValueError: no such shape"
+    assert error_line(ValueError(text)) == "ValueError: no such shape"
 
 
 def chained(*errors: Exception) -> Exception:
@@ -170,7 +170,7 @@ def chained(*errors: Exception) -> Exception:
     ],
 )  # fmt: skip
 def test_the_innermost_cause_is_told(error: Exception, line: str) -> None:
-    assert one_line(error) == line
+    assert error_line(error) == line
 
 
 def test_what_fails_in_a_graph_is_told_with_the_line_of_the_model() -> None:

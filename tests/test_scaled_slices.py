@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_navigator.comparison.correctness import Comparison
-from pytest_navigator.comparison.correctness import one_line
+from pytest_navigator.comparison.correctness import failure_line
 from pytest_navigator.comparison.slices import MOST
 from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.comparison.tolerances import resolve
@@ -139,7 +139,7 @@ def test_another_shape_or_type_fails_as_ever(actual, problem):
 def test_nan_in_a_slice_fails_with_its_place():
     wrong = BOXES.copy()
     wrong[1, 2, 3] = np.nan
-    assert one_line([report_of(scaled(-1), (BOXES, wrong))]).startswith("y: nan where the source has")
+    assert failure_line([report_of(scaled(-1), (BOXES, wrong))]).startswith("y: nan where the source has")
 
 
 def test_an_output_without_elements_passes():

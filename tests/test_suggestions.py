@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_navigator.comparison import measures
 from pytest_navigator.comparison.computed import Computed
 from pytest_navigator.comparison.correctness import Comparison
-from pytest_navigator.comparison.correctness import one_line
+from pytest_navigator.comparison.correctness import failure_line
 from pytest_navigator.comparison.measures import Measure
 from pytest_navigator.comparison.measures import Spread
 from pytest_navigator.comparison.suggestions import Suggester
@@ -356,12 +356,12 @@ def test_a_case_that_is_infinitely_far_off_is_not_looked_at():
 def test_every_reason_is_in_the_line_and_repeated_ones_are_counted():
     expected = {"a": SCORES, "b": np.arange(3), "c": SCORES, "d": SCORES[0]}
     actual = {"a": SCORES * 2, "b": np.arange(3, dtype=np.int32), "c": SCORES * 3, "d": SCORES[0]}
-    line = one_line(list(reports(expected, actual).values()))
+    line = failure_line(list(reports(expected, actual).values()))
     assert line.count("max abs") == 1
     assert "b: int32 where the source has int64 (sample 0)" in line
     assert line.endswith("; and 1 more output")
 
 
 def test_another_type_does_not_hide_wrong_values():
-    line = one_line(list(reports({"y": SCORES}, {"y": SCORES.astype(np.float64) * 2}).values()))
+    line = failure_line(list(reports({"y": SCORES}, {"y": SCORES.astype(np.float64) * 2}).values()))
     assert line.startswith("y: float64 where the source has float32 (sample 0); max abs")

@@ -15,6 +15,8 @@ from pytest_navigator.errors import PackageError
 from pytest_navigator.package.results import read_results
 from pytest_navigator.package.writer import pack
 from pytest_navigator.reporting.report import summary
+from pytest_navigator.steps.manifest import MODEL
+from pytest_navigator.steps.manifest import package_path
 from pytest_navigator.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
     from pytest_navigator.package.results import Results
     from pytest_navigator.workspace import SuiteFolder
-
-MODEL = "{model}"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +71,7 @@ def _targets(pattern: str, names: list[str]) -> list[Path]:
     """
     if not names:
         raise PackageError("nothing has run in this workspace")
-    targets = [Path(pattern.replace(MODEL, name.replace("/", "-"))) for name in names]
+    targets = [Path(package_path(pattern, name)) for name in names]
     if len(set(targets)) < len(names):
         raise ConfigError(f"-o {pattern}: the workspace has {len(names)} models ({', '.join(names)}); use {MODEL}")
     return targets

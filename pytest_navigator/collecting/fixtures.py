@@ -16,7 +16,7 @@ from pytest_navigator.collecting.named import NamedPlace
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import Unavailable
-from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.samples.reading import one_sample
 from pytest_navigator.steps import host
 
@@ -100,4 +100,4 @@ class Fixtures:
         except pytest.FixtureLookupError as error:  # its own text is for pytest's report
             raise SourceError(f"{name} needs the fixture {error.argname!r}, which is not found") from None
         except Exception as error:
-            raise SourceError(f"{name} raised {one_line(error)}") from error
+            raise SourceError(f"{name} raised {error_line(error)}") from error

@@ -15,6 +15,7 @@ from pytest_navigator.comparison.verdicts import Tally
 from pytest_navigator.comparison.verdicts import percent
 from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.records import OutputReport
+from pytest_navigator.reporting.printable import columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +101,7 @@ def judge(function: Function, expected: Array, actual: Array) -> str:
     return f"{_name(function)} returned {verdict!r}; a comparison returns a bool, None or the reason of the failure"
 
 
-def one_line(reports: Sequence[OutputReport]) -> str:
+def failure_line(reports: Sequence[OutputReport]) -> str:
     """Return the failure in one line, the worst output first; "" if none failed."""
     failed = sorted((report for report in reports if report.problem), key=_severity)
     if not failed:
@@ -116,9 +117,7 @@ def one_line(reports: Sequence[OutputReport]) -> str:
 
 def table(reports: Sequence[OutputReport]) -> str:
     """Return a line per output, in columns; then, where several failed, why each did."""
-    rows = [COLUMNS, *(_row(report) for report in reports)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = columns([COLUMNS, *(_row(report) for report in reports)], indent="")
     failed = [f"{report.name}: {report.problem}" for report in reports if report.problem]
     return "\n".join([*lines, *(failed if len(failed) > 1 else ())])
 

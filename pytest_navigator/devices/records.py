@@ -67,7 +67,7 @@ def unusable(why: str) -> str:
     return f"CUDA is visible but unusable ({why})"
 
 
-def one_line(devices: Devices) -> str:
+def devices_line(devices: Devices) -> str:
     """Return all GPUs, driver and CUDA for a header: "2 x NVIDIA H200 (sm_90, 143771 MiB), driver 570.1, CUDA 12.8"."""
     if devices.missing:
         return devices.missing

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.errors import SourceError
-from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.records import Description
 from pytest_navigator.records import TensorSpec
 
@@ -33,7 +33,7 @@ def describe(path: Path, parameters: Mapping[str, JSON]) -> Description:
         with placed("cpu"):
             loaded = tf.saved_model.load(str(path))
     except Exception as error:
-        raise SourceError(f"{path.name} cannot be read as a SavedModel: {one_line(error)}") from error
+        raise SourceError(f"{path.name} cannot be read as a SavedModel: {error_line(error)}") from error
     name = signature_name(sorted(loaded.signatures), parameters)
     function = loaded.signatures[name]
     taken, given = function.structured_input_signature[1], function.structured_outputs

@@ -19,7 +19,7 @@ from pytest_navigator.files.sniff import PACKAGE
 from pytest_navigator.files.sniff import SAVED_MODEL
 from pytest_navigator.files.sniff import format_of
 from pytest_navigator.files.sniff import title
-from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.isolation.causes import error_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,7 +179,7 @@ class FunctionSpec(Spec):
         try:
             model = function()
         except Exception as error:
-            raise SourceError(f"{self.option}={self.text} raised {one_line(error)}") from error
+            raise SourceError(f"{self.option}={self.text} raised {error_line(error)}") from error
         if model is None:
             raise SourceError(f"{self.option}={self.text} returned None: return the model")
         return model
@@ -193,7 +193,8 @@ class FunctionSpec(Spec):
         try:
             found: object = importlib.import_module(self.module)
         except Exception as error:
-            raise SourceError(f"{self.option}={self.text}: importing {self.module} raised {one_line(error)}") from error
+            raised = f"importing {self.module} raised {error_line(error)}"
+            raise SourceError(f"{self.option}={self.text}: {raised}") from error
         for part in self.function.split("."):
             if not hasattr(found, part):
                 raise SourceError(f"{self.option}={self.text}: {unknown('name', part, _public(found))}")
@@ -283,7 +284,7 @@ def _check_syntax(text: str, origin: Path, option: str) -> None:
     try:
         ast.parse(origin.read_text(encoding="utf-8"))
     except (SyntaxError, ValueError) as error:
-        raise ConfigError(f"{option}={text}: {origin} is no Python: {one_line(error)}") from None
+        raise ConfigError(f"{option}={text}: {origin} is no Python: {error_line(error)}") from None
 
 
 def _places(python_path: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from pytest_navigator.comparison.precisions import lowest
 from pytest_navigator.errors import SourceError
 from pytest_navigator.files.given import signature_of
-from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.records import Description
 from pytest_navigator.records import TensorSpec
 from pytest_navigator.runners.programs import load_program
@@ -40,7 +40,7 @@ def describe_torchscript(path: Path, inputs: Sequence[TensorSpec], outputs: Sequ
         try:
             module = torch.jit.load(str(path), map_location="cpu")
         except Exception as error:
-            raise SourceError(f"{path.name} cannot be loaded: {one_line(error)}") from error
+            raise SourceError(f"{path.name} cannot be loaded: {error_line(error)}") from error
     arguments = module.forward.schema.arguments[1:]  # without self, whatever it is called
     needed = [argument.name for argument in arguments if not argument.has_default_value()]
     found, given = signature_of(path, inputs, outputs, [_indexed(name, i) for i, name in enumerate(needed)])
@@ -62,7 +62,7 @@ def describe_program(path: Path) -> Description:
     try:
         program = load_program(path)
     except Exception as error:
-        raise SourceError(f"{path.name} cannot be loaded: {one_line(error)}") from error
+        raise SourceError(f"{path.name} cannot be loaded: {error_line(error)}") from error
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
     symbols: dict[str, str] = {}
     inputs = [_spec("input", name, values.get(str(name)), str(name), symbols) for name in _user_inputs(program)]

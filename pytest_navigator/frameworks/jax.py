@@ -23,7 +23,7 @@ from pytest_navigator.frameworks.jax_model import parts
 from pytest_navigator.frameworks.state import numpy_array
 from pytest_navigator.frameworks.state import unchanged
 from pytest_navigator.frameworks.surroundings import restored
-from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.reporting.printable import text_of
 from pytest_navigator.samples import feeds
 
@@ -196,7 +196,7 @@ class JaxSource(Source):
             return self.function()(*args, **kwargs)
         except ValueError as error:
             if hint := _vmap_hint(self.model, text_of(error), kwargs):
-                raise SourceError(f"{one_line(error)}; {hint}") from error
+                raise SourceError(f"{error_line(error)}; {hint}") from error
             raise
 
     def device(self) -> str:

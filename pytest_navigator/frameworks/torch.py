@@ -22,7 +22,7 @@ from pytest_navigator.frameworks.state import LARGEST
 from pytest_navigator.frameworks.state import numpy_array
 from pytest_navigator.frameworks.state import unchanged
 from pytest_navigator.frameworks.surroundings import restored
-from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.samples import caches
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class TorchSource(Source):
             return self._called(args, kwargs, calling(self.parameters, self.device()))
         except Exception as error:
             if hint := self._gradients_needed(args, kwargs):
-                raise SourceError(f"{one_line(error)}; {hint}") from error
+                raise SourceError(f"{error_line(error)}; {hint}") from error
             raise
 
     def _called(self, args: Sequence[object], kwargs: dict[str, object], *modes: AbstractContextManager[Any]) -> object:

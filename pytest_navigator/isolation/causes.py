@@ -39,7 +39,7 @@ UNREGISTERED = (
 NOT_REGISTERED = "is not registered in the process that runs the model"
 
 
-def one_line(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """Return the type of an error and what it says, in one line, with its innermost cause if that says more."""
     chain = list(_chain(error))
     if missing := next(filter(None, (_unregistered(_said(each)) for each in reversed(chain))), ""):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.isolation.causes import error_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +67,7 @@ def registered(modules: Iterable[str]) -> None:
         try:
             import_module(name)
         except Exception as error:
-            raise ConfigError(f"child_imports: {name!r} cannot be imported: {one_line(error)}") from error
+            raise ConfigError(f"child_imports: {name!r} cannot be imported: {error_line(error)}") from error
 
 
 def _file_of(kind: type) -> str:

@@ -12,7 +12,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
-from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.reporting.printable import LOG
 from pytest_navigator.reporting.printable import bounded
 
@@ -77,7 +77,7 @@ def error_fields(error: BaseException, frames_of: str = "") -> dict[str, JSON]:
         if isinstance(error, kind):
             return {"type": kind.__name__, "message": str(error)}
     name, detail = type(error).__name__, bounded(_traceback(error, frames_of), LOG)
-    return {"type": "StepFailed", "message": one_line(error), "detail": detail, "kind": name}
+    return {"type": "StepFailed", "message": error_line(error), "detail": detail, "kind": name}
 
 
 def error_from(fields: Mapping[str, JSON]) -> Exception:

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_navigator.errors import InputError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.isolation.causes import NOT_REGISTERED
-from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.package.direct import Ways
 from pytest_navigator.samples.feeds import called
 from pytest_navigator.samples.feeds import check_arrays
@@ -103,7 +103,7 @@ class PackageRunner:
         try:
             self._runner.activate()
         except Exception as error:
-            if NOT_REGISTERED not in (text := one_line(error)):
+            if NOT_REGISTERED not in (text := error_line(error)):
                 raise
             raise StepFailed(f"{self.name}: {text}; {IMPORT_IT}", str(error), type(error).__name__) from error
 

@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.correctness import Comparison
-from pytest_navigator.comparison.correctness import one_line
+from pytest_navigator.comparison.correctness import failure_line
 from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.comparison.tolerances import default
 from pytest_navigator.errors import PackageError
@@ -103,7 +103,7 @@ def _inputs(a: PackageFile, b: PackageFile, mine: Results, theirs: Results) -> s
 
 
 def _outputs(a: PackageFile, b: PackageFile, results: Results) -> str:
-    problem = one_line(_reports(a, b, results, sorted(_samples(a, OUTPUTS))))
+    problem = failure_line(_reports(a, b, results, sorted(_samples(a, OUTPUTS))))
     return f"the recorded outputs differ: {problem}" if problem else ""
 
 

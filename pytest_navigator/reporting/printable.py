@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters but for the tab and the end of a line; what ends a line or turns its direction in Unicode; halves
@@ -53,3 +57,11 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     r"""Return a text that stays in its line: its ends of lines are escapes too, so that nobody forges another line."""
     return printable(bounded(text, RECORD)).replace("\n", "\\n")
+
+
+def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
+    """Return rows with aligned columns."""
+    rows = [[bounded(cell, LINE) for cell in row] for row in rows]  # one long name makes every row as long
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return [f"{indent}{line}".rstrip() for line in lines]

@@ -17,12 +17,12 @@ from pytest_navigator.records import earlier_text
 from pytest_navigator.records import structured
 from pytest_navigator.reporting.printable import LINE
 from pytest_navigator.reporting.printable import bounded
+from pytest_navigator.reporting.printable import columns
 from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.printable import printable
 from pytest_navigator.reporting.summary_figures import CAVEAT
 from pytest_navigator.reporting.summary_figures import Measured
 from pytest_navigator.reporting.summary_figures import caveats
-from pytest_navigator.reporting.summary_figures import columns
 from pytest_navigator.reporting.summary_figures import p50
 from pytest_navigator.reporting.summary_figures import strategies
 from pytest_navigator.reporting.summary_figures import throughput

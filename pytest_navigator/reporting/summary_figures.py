@@ -11,8 +11,7 @@ from pytest_navigator.package.strategies import candidates
 from pytest_navigator.profiling.figures import rounded
 from pytest_navigator.records import earlier_text
 from pytest_navigator.records import profile_result
-from pytest_navigator.reporting.printable import LINE
-from pytest_navigator.reporting.printable import bounded
+from pytest_navigator.reporting.printable import columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,14 +30,6 @@ STRATEGIES = ("Strategy", "p50 latency [ms]", "Throughput at p50 [infer/sec]", "
 
 COARSE = 0.005
 """Spread of a speed-up, at least: nobody reads four digits of it."""
-
-
-def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
-    """Return rows with aligned columns."""
-    rows = [[bounded(cell, LINE) for cell in row] for row in rows]  # one long name makes every row as long
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return [f"{indent}{line}".rstrip() for line in lines]
 
 
 class Measured:

@@ -14,7 +14,7 @@ from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.profiling import machine
 from pytest_navigator.profiling.measuring import measure
 from pytest_navigator.runners.empty_axes import empty_axis_hint
@@ -156,7 +156,7 @@ def _calling(place: str = "") -> Iterator[None]:
     except NavigatorError:
         raise
     except Exception as error:
-        text = f"{one_line(error)}{place}{empty_axis_hint(str(error))}"
+        text = f"{error_line(error)}{place}{empty_axis_hint(str(error))}"
         raise StepFailed(text, users_traceback(error), type(error).__name__) from error
 
 

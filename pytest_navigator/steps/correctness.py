@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.computed import read
+from pytest_navigator.comparison.correctness import failure_line
 from pytest_navigator.comparison.correctness import judge
-from pytest_navigator.comparison.correctness import one_line
 from pytest_navigator.comparison.correctness import table
 from pytest_navigator.comparison.precisions import coarsest
 from pytest_navigator.comparison.tolerances import functions
@@ -16,7 +16,7 @@ from pytest_navigator.comparison.tolerances import resolve
 from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.isolation.causes import one_line as one_line_of
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.records import Case
 from pytest_navigator.records import OutputReport
 from pytest_navigator.records import plain
@@ -63,7 +63,7 @@ def run(context: Context) -> Result:
     failed = any(report.problem for report in reports)
     kept = evidence.keep(context, reports, cases) if failed or context.host.file_config.verbose else ""
     if failed:
-        raise StepFailed(one_line(reports), f"{table(reports)}\n{kept}", "mismatch", data)
+        raise StepFailed(failure_line(reports), f"{table(reports)}\n{kept}", "mismatch", data)
     made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
     return Result(data, digest=made.digest_of(context.variant.key) if made else "")
 
@@ -175,7 +175,7 @@ def _asked(context: Context, report: OutputReport, function: Function, cases: li
         try:
             problem = judge(function, expected, actual)
         except Exception as error:
-            text = f"{report.name}: {report.used} raised {one_line_of(error)}{place}"
+            text = f"{report.name}: {report.used} raised {error_line(error)}{place}"
             raise StepFailed(text, users_traceback(error), type(error).__name__) from error
         if problem:
             return replace(report, problem=problem + place, sample=case.sample, case=case.kind, index=())

@@ -191,7 +191,7 @@ def _failure_of(context: Context, error: Exception) -> Outcome:
         message, _, more = str(error).partition("\n")
         detail = users_traceback(cause) if cause and not isinstance(cause, NavigatorError) else more
         return _empty(step, Status.FAILED, message=message, detail=detail, error=kind)
-    message, trace = causes.one_line(error), "".join(traceback.format_exception(error))
+    message, trace = causes.error_line(error), "".join(traceback.format_exception(error))
     status = Status.XFAILED if _declined(context, kind, message, trace) else Status.FAILED
     return _empty(step, status, message=message, detail=trace, error=kind)
 

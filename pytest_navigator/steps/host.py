@@ -18,7 +18,7 @@ from pytest_navigator.core.tracebacks import debugging
 from pytest_navigator.devices.found import lacking
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.seeding import seeded
-from pytest_navigator.isolation.causes import one_line
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.isolation.progress import Progress
 from pytest_navigator.records import save
 from pytest_navigator.steps.manifest import check_names
@@ -50,7 +50,7 @@ def recordable(what: str) -> Iterator[None]:
     try:
         yield
     except SystemExit as error:
-        raise SourceError(f"{what} raised {one_line(error)}") from error
+        raise SourceError(f"{what} raised {error_line(error)}") from error
 
 
 @dataclass

@@ -18,8 +18,8 @@ from pytest_navigator.comparison.computed import is_written
 from pytest_navigator.comparison.computed import precision_of
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.correctness import Comparison
+from pytest_navigator.comparison.correctness import failure_line
 from pytest_navigator.comparison.correctness import judge
-from pytest_navigator.comparison.correctness import one_line
 from pytest_navigator.comparison.precisions import coarsest
 from pytest_navigator.comparison.tolerances import judged_by_user
 from pytest_navigator.errors import InferenceError
@@ -132,7 +132,7 @@ class SourceModel:
         except SourceError as error:
             raise SourceError(f"{place}: {error}") from None
         except Exception as error:
-            text = str(error) if isinstance(error, NavigatorError) else causes.one_line(error)
+            text = str(error) if isinstance(error, NavigatorError) else causes.error_line(error)
             hint = self._hint(error, call, text) or (self.row_hint if place.endswith(AT_BATCH_1) else "")
             raise InferenceError(f"the model raised on {place}: {text}{hint}") from error
         tree, outputs = flatten_output(raw, self.names, framework, taken=arrays.keys())
@@ -234,7 +234,7 @@ class Repetition:
         self.bitwise &= all(
             np.array_equal(first[name], array, equal_nan=array.dtype.kind in "fc") for name, array in second.items()
         )
-        return one_line(self.comparison.reports()) or self._judged(sample, first, second)
+        return failure_line(self.comparison.reports()) or self._judged(sample, first, second)
 
     def _judged(self, sample: int, first: Arrays, second: Arrays) -> str:
         verdicts = ((name, judge(function, first[name], second[name])) for name, function in self.functions.items())

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from pytest_navigator.steps.suite import Suite
 
 
+MODEL = "{model}"
+"""What stands for the model's name where the user writes the path of a package."""
+
+
 def package_path(pattern: str | None, name: str) -> str:
-    """Return the package of one model: `{model}` in the pattern is its name."""
-    return (pattern or "").replace("{model}", name.replace("/", "-"))
+    """Return the package of one model: `MODEL` in the pattern is its name."""
+    return (pattern or "").replace(MODEL, name.replace("/", "-"))
 
 
 def check_names(suites: Iterable[Suite], pattern: str | None) -> None:
@@ -34,14 +38,10 @@ def check_names(suites: Iterable[Suite], pattern: str | None) -> None:
     for suite in suites:
         path = package_path(pattern, suite.name)
         if pattern and path in packages:
-            what = "models are called " + repr(suite.name) if "{model}" in pattern else "models would be written to it"
+            what = "models are called " + repr(suite.name) if MODEL in pattern else "models would be written to it"
             raise ConfigError(
                 f"--nav-package={pattern}: two {what}: {packages[path]} and {suite.nodeid}. "
-                + (
-                    "Give them names: NavConfig(name=...)"
-                    if "{model}" in pattern
-                    else "Write {model} in it: {model}.nav"
-                )
+                + ("Give them names: NavConfig(name=...)" if MODEL in pattern else f"Write {MODEL} in it: {MODEL}.nav")
             )
         packages[path] = suite.nodeid
 

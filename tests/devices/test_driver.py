@@ -13,7 +13,7 @@ from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.found import has_driver
 from pytest_navigator.devices.records import Devices
 from pytest_navigator.devices.records import Gpu
-from pytest_navigator.devices.records import one_line
+from pytest_navigator.devices.records import devices_line
 from pytest_navigator.planning.requirements import _check
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.records import load
@@ -68,11 +68,11 @@ def test_two_gpus_are_described_with_driver_and_cuda(use: Use) -> None:
     assert devices().missing is None
     assert missing(["cuda"]) is None
     text = "NVIDIA H200 (sm_90, 143771 MiB), NVIDIA A100 (sm_80, 143771 MiB), driver 570.1, CUDA 12.8"
-    assert one_line(devices()) == text
+    assert devices_line(devices()) == text
 
 
 def test_equal_gpus_are_counted() -> None:
-    assert one_line(Devices((H200, H200), "", "13.0")) == "2 x NVIDIA H200 (sm_90, 143771 MiB), CUDA 13.0"
+    assert devices_line(Devices((H200, H200), "", "13.0")) == "2 x NVIDIA H200 (sm_90, 143771 MiB), CUDA 13.0"
 
 
 @needs_gcc
@@ -104,7 +104,7 @@ def test_a_driver_in_trouble_is_a_reason_and_nothing_more(use: Use, monkeypatch:
     use(driver)
 
     assert missing(["cuda"]) == f"CUDA is visible but unusable ({why})"
-    assert one_line(devices()) == missing(["cuda"])
+    assert devices_line(devices()) == missing(["cuda"])
     assert devices().gpus == ()
     assert environment()["gpu"] is None
 
