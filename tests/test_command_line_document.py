@@ -57,6 +57,7 @@ def shown() -> list[tuple[Block, Block]]:
     return [(Block("shell", command), Block("text", output)) for command, output in pairs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "output"), shown(), ids=[command.text.split()[1] for command, _ in shown()])
 def test_each_command_prints_what_stands_below_it(project: Path, command: Block, output: Block) -> None:
     (line,) = commands(command)
@@ -73,6 +74,7 @@ def test_the_page_shows_every_command() -> None:
     assert re.findall(r"^\| `(\w+) ", PAGE, re.MULTILINE) == names
 
 
+@pytest.mark.slow
 def test_a_second_job_from_the_package_of_the_first_is_merged_with_it(tmp_path: Path) -> None:
     shutil.copy(ROOT / "example_projects" / "torch_linear" / "conftest.py", tmp_path)
     first, second, merge = commands(marked("machines"))

@@ -53,6 +53,7 @@ def test_the_model_of_the_documentation_is_the_readmes() -> None:
     assert blocks(page("models"), "python")[0] == blocks(readme, "python")[0]
 
 
+@pytest.mark.slow
 def test_the_command_for_ci_works_on_the_code_as_it_stands(project: Path) -> None:
     (command,) = blocks(page("ci"), "shell")
 

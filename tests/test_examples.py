@@ -42,6 +42,7 @@ def test_every_example_is_tested_and_has_a_readme() -> None:
     assert all((EXAMPLES / name / "README.md").is_file() for name in folders)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PACKAGES)
 def test_the_commands_of_an_example_do_what_its_readme_shows(name: str, tmp_path: Path) -> None:
     if (package := NEEDS.get(name)) and find_spec(package) is None:  # not imported: the example runs elsewhere

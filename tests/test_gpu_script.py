@@ -28,6 +28,7 @@ def test_without_a_gpu_it_says_why_and_measures_nothing(monkeypatch: pytest.Monk
     assert (done.returncode, done.stdout) == (2, "nothing was measured: no CUDA device\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_on_the_processor_it_prints_a_row_for_each_runner_and_batch() -> None:
     formats = ",".join(key for key, _ in CELLS)
 

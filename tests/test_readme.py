@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
 from documents import ROOT
 from documents import blocks
 from documents import copy_of
@@ -25,6 +26,7 @@ def marked(name: str) -> str:
     return blocks(README.partition(f"<!-- {name} -->")[2], "shell")[0].text.strip()
 
 
+@pytest.mark.slow
 def test_the_first_command_shows_what_stands_below_it_and_leaves_a_package(tmp_path: Path) -> None:
     for name in ("pyproject.toml", "conftest.py"):
         shutil.copy(ROOT / name, tmp_path)
@@ -49,8 +51,16 @@ def test_the_second_command_runs_the_tests_and_is_what_ci_runs() -> None:
     )
 
     assert found.stdout == marked("tests")
-    command = r"\.venv/bin/python -m pytest -n 2 --durations=25"
+    command = r"\.venv/bin/python -m pytest -n 2 --durations=25 -m \"not slow\""
     assert re.fullmatch(INSTALL.pattern + command, marked("tests"))
+
+
+def test_ci_runs_what_the_second_command_leaves_out() -> None:
+    """Each test is run by one of both: the one has the mark of the other, and nothing else differs."""
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    _, _, command = marked("tests").rpartition("&& ")
+
+    assert command.replace('-m "not slow"', "-m slow") in lines
 
 
 def test_it_is_a_first_page() -> None:

@@ -11,6 +11,8 @@ from tests.api.scripts import output
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 EXPORT = """
 import torch
 import pytest_navigator as nav

@@ -14,6 +14,8 @@ from planted import defects_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 TORCH = """
 import sys
 import pytest, torch

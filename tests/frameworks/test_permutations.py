@@ -118,6 +118,7 @@ def alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return request.param, {step: outcome(subject_of(request.param), step, folder / step) for step in STEPS}
 
 
+@pytest.mark.slow
 def test_every_order_of_the_steps_gives_the_same_outcomes(alone: tuple[Any, dict[str, str]], tmp_path: Path) -> None:
     """Each of them leaves the model as it was, so that every pair shows what every permutation would."""
     model, expected = alone

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.package.reader import PackageFile
 
+pytestmark = pytest.mark.slow
+
 COUNT = int(os.environ.get("NAV_FUZZ", 1000))
 WRITTEN = 8
 """Every how many of those that can be opened are saved and merged, too."""

@@ -18,6 +18,7 @@ from pytest_navigator.errors import PackageError
 PAGE = (Path(__file__).parents[2] / "docs" / "package.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_code_runs_as_it_stands(pair: Path, tmp_path: Path) -> None:
     shutil.copy(pair, tmp_path / "out.nav")
     (tmp_path / "model.py").write_text(PROJECT)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from blackbox import Nav
 
+pytestmark = pytest.mark.slow
+
 CAPTURING = """
 import keras, numpy as np, pytest
 

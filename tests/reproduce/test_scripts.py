@@ -15,11 +15,19 @@ from tests.reproduce.others import OTHERS
 from tests.reproduce.project import TESTS
 
 if TYPE_CHECKING:
+    from _pytest.mark.structures import ParameterSet
+
     from pytest_navigator.records import Outcome
     from tests.reproduce.project import Project
     from tests.reproduce.project import Ran
 
-ALL = [*TESTS, *OTHERS]
+
+def about(model: str, *more: object) -> ParameterSet:
+    """Return the parameters of a test of a model; those of TensorFlow, JAX and files take longest."""
+    return pytest.param(model, *more, marks=[pytest.mark.slow] if model in OTHERS else [])
+
+
+ALL = [about(model) for model in (*TESTS, *OTHERS)]
 
 
 def of_step(project: Project, model: str, step: str) -> list[Outcome]:
@@ -105,16 +113,19 @@ def test_the_script_of_a_good_export_writes_an_artifact_that_its_runtime_loads(
 
 @pytest.mark.parametrize(
     ("model", "steps"),
-    {
-        "branching": ["export.onnx", "export.torch-exportedprogram"],
-        "limited": ["profile.torch.TorchCPU.batch7", "profile.torchscript-script.TorchScriptCPU.batch7"],
-        "eager": ["export.tf-savedmodel"],
-        "uncommon": ["convert.onnx"],
-        "values": ["export.onnx", "export.stablehlo", "export.tf-savedmodel"],
-        "function": ["profile.python.PythonRunner.batch7"],
-        "saved": ["convert.onnx"],
-        "program": ["convert.onnx"],
-    }.items(),
+    [
+        about(model, steps)
+        for model, steps in {
+            "branching": ["export.onnx", "export.torch-exportedprogram"],
+            "limited": ["profile.torch.TorchCPU.batch7", "profile.torchscript-script.TorchScriptCPU.batch7"],
+            "eager": ["export.tf-savedmodel"],
+            "uncommon": ["convert.onnx"],
+            "values": ["export.onnx", "export.stablehlo", "export.tf-savedmodel"],
+            "function": ["profile.python.PythonRunner.batch7"],
+            "saved": ["convert.onnx"],
+            "program": ["convert.onnx"],
+        }.items()
+    ],
 )
 def test_the_script_of_a_failed_step_raises_the_same_error(
     home: Project, scripts: dict[tuple[str, str], Ran], model: str, steps: list[str]
@@ -128,6 +139,7 @@ def test_the_script_of_a_failed_step_raises_the_same_error(
         assert outcome.error in raised(script.text)
 
 
+@pytest.mark.slow
 def test_wrong_numbers_are_wrong_in_the_script_too(others: Project, others_ran: dict[tuple[str, str], Ran]):
     for model, keys in {"leaning": ["onnx", "tf-savedmodel"], "traced": ["jax", "stablehlo"]}.items():
         failed = [o for o in of_step(others, model, "correctness") if not o.passed]
@@ -151,7 +163,7 @@ def test_a_script_exports_by_the_way_that_succeeded(project: Project):
 
 @pytest.mark.parametrize(
     ("model", "count", "size"),
-    [("linear", 6, 5), ("keras", 3, 2), ("flat", 5, 2), ("function", 1, 2), ("script", 2, 2)],
+    [about("linear", 6, 5), about("keras", 3, 2), about("flat", 5, 2), about("function", 1, 2), about("script", 2, 2)],
 )
 def test_a_profiling_script_prints_the_latency_of_the_bare_call(
     home: Project, scripts: dict[tuple[str, str], Ran], model: str, count: int, size: int
