@@ -28,6 +28,8 @@ from costs import table
 from pytest_navigator.builtin import known
 from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.records import one_line
+from pytest_navigator.engine.timing_sample import timed_batch
+from pytest_navigator.engine.workspace import Workspace
 from pytest_navigator.package.results import read_results
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.profiling.measuring import batch_of
@@ -35,14 +37,12 @@ from pytest_navigator.records import profile_result
 from pytest_navigator.runners.torch import TorchRunner
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.signatures import resized
-from pytest_navigator.steps.timing_sample import timed_batch
-from pytest_navigator.workspace import Workspace
 
 if TYPE_CHECKING:
+    from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.package.results import Results
     from pytest_navigator.records import Outcome
     from pytest_navigator.runners.base import Runner
-    from pytest_navigator.workspace import SuiteFolder
 
 ROOT = Path(__file__).parents[1]
 MODELS = {"torch_cnn": models.cnn, "torch_transformer": models.transformer, "torch_linear": models.linear}

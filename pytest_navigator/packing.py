@@ -25,9 +25,9 @@ from pytest_navigator.reporting.shortcomings import unverified
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_navigator.engine.host import Host
+    from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.package.results import Results
-    from pytest_navigator.steps.host import Host
-    from pytest_navigator.workspace import SuiteFolder
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ LATENCIES = [1_250_000, 1_750_000, 9_000_001, 1_333_333, 77]
 RESULT = summary([LATENCIES], 4, stability="unstable", contention=0.25)
 CONFTEST = """
 import pytest
-from pytest_navigator.profiling.benchmark import NullBenchmark, prepare
+from pytest_navigator.plugin.benchmark import NullBenchmark, prepare
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
@@ -35,7 +35,7 @@ def pytest_configure(config):
 """
 TEST = f"""
 import pytest
-from pytest_navigator.profiling.benchmark import measured, replay_item
+from pytest_navigator.plugin.benchmark import measured, replay_item
 from pytest_navigator.profiling.measuring import summary
 from pytest_navigator.records import Outcome, Status
 
@@ -48,7 +48,7 @@ def test_replays(request, benchmark):
 """
 FAILING = """
 import pytest
-from pytest_navigator.profiling.benchmark import measured
+from pytest_navigator.plugin.benchmark import measured
 
 def test_replays(benchmark):
     with measured(benchmark):
@@ -205,7 +205,7 @@ def test_its_table_is_for_who_asks_for_a_view_of_it(
 
 def test_preparing_an_item_again_keeps_its_clock(replays: pytest.Pytester) -> None:
     replays.makepyfile(
-        TEST + "\nfrom pytest_navigator.profiling.benchmark import prepare\n"
+        TEST + "\nfrom pytest_navigator.plugin.benchmark import prepare\n"
         "@pytest.fixture(autouse=True)\ndef again(request, benchmark):\n    prepare(request.node)\n"
     )
 

@@ -15,7 +15,7 @@ from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.planning.building import build
 from pytest_navigator.planning.here import Here
 from pytest_navigator.planning.here import at_home
-from pytest_navigator.run import registry_of
+from pytest_navigator.plugin.run import registry_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.planning.building import build
 from pytest_navigator.planning.step import Step
-from pytest_navigator.run import registry_of
+from pytest_navigator.plugin.run import registry_of
 
 if TYPE_CHECKING:
     from pytest_navigator.planning.matrix import Matrix

@@ -18,9 +18,9 @@ from pytest_navigator.planning.building import build
 from pytest_navigator.planning.required import asked_for
 from pytest_navigator.planning.required import stops
 from pytest_navigator.planning.required import unmet
+from pytest_navigator.plugin.run import registry_of
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
-from pytest_navigator.run import registry_of
 
 if TYPE_CHECKING:
     from pytest_navigator.planning.matrix import Matrix

@@ -10,12 +10,12 @@ from filelock import Timeout
 
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.digests import files_of
+from pytest_navigator.engine.workspace import MACHINE
+from pytest_navigator.engine.workspace import Workspace
+from pytest_navigator.engine.workspace import slug
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Status
-from pytest_navigator.workspace import MACHINE
-from pytest_navigator.workspace import Workspace
-from pytest_navigator.workspace import slug
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,7 +137,7 @@ def test_the_folder_keeps_itself_out_of_the_users_repository(workspace):
 
 def test_two_runs_cannot_have_one_workspace(workspace):
     lock = workspace.claim()
-    code = "import sys, pathlib, pytest_navigator.workspace as w; w.Workspace(pathlib.Path(sys.argv[1])).claim()"
+    code = "import sys, pathlib, pytest_navigator.engine.workspace as w; w.Workspace(pathlib.Path(sys.argv[1])).claim()"
     other = subprocess.run([sys.executable, "-c", code, workspace.root], capture_output=True, text=True, check=False)
     lock.release()
     assert "is in use by another run" in other.stderr

@@ -6,11 +6,11 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.engine.checks import read_input
+from pytest_navigator.engine.checks import read_output
+from pytest_navigator.engine.correctness import cases_of
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.samples.reading import NO_LOADER
-from pytest_navigator.steps.checks import read_input
-from pytest_navigator.steps.checks import read_output
-from pytest_navigator.steps.correctness import cases_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.configuration.config import NavConfig
-    from pytest_navigator.steps.proxies import RunnerProxy
-    from pytest_navigator.workspace import SuiteFolder
+    from pytest_navigator.engine.proxies import RunnerProxy
+    from pytest_navigator.engine.workspace import SuiteFolder
 
     Sample = dict[str, np.ndarray]
     VerifyFunction = Callable[[Iterable[Sample], Iterable[Sample]], bool]

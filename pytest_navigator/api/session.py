@@ -15,6 +15,13 @@ from pytest_navigator.configuration.run_options import RunOptions
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.core.tracebacks import debugging
 from pytest_navigator.core.tracebacks import users_traceback
+from pytest_navigator.engine import engine
+from pytest_navigator.engine.host import Host
+from pytest_navigator.engine.live import Live
+from pytest_navigator.engine.proxies import RunnerProxy
+from pytest_navigator.engine.suite import Suite
+from pytest_navigator.engine.verification import record_verification
+from pytest_navigator.engine.workspace import Workspace
 from pytest_navigator.isolation.live_section import outside
 from pytest_navigator.isolation.progress import Progress
 from pytest_navigator.planning import building
@@ -30,13 +37,6 @@ from pytest_navigator.reporting.steps import failures
 from pytest_navigator.reporting.steps import rule
 from pytest_navigator.reporting.steps import step_line
 from pytest_navigator.reporting.steps import test_name
-from pytest_navigator.steps import engine
-from pytest_navigator.steps.host import Host
-from pytest_navigator.steps.live import Live
-from pytest_navigator.steps.proxies import RunnerProxy
-from pytest_navigator.steps.suite import Suite
-from pytest_navigator.steps.verification import record_verification
-from pytest_navigator.workspace import Workspace
 
 if TYPE_CHECKING:
     from pytest_navigator.api.given import Given

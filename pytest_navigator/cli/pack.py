@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.devices.environment import git_state
+from pytest_navigator.engine.manifest import MODEL
+from pytest_navigator.engine.manifest import package_path
+from pytest_navigator.engine.workspace import Workspace
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.results import read_results
 from pytest_navigator.package.writer import pack
 from pytest_navigator.reporting.report import summary
-from pytest_navigator.steps.manifest import MODEL
-from pytest_navigator.steps.manifest import package_path
-from pytest_navigator.workspace import Workspace
 
 if TYPE_CHECKING:
     import argparse
 
+    from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.package.results import Results
-    from pytest_navigator.workspace import SuiteFolder
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.engine.workspace import RELEASED
 from pytest_navigator.package.portable import colliding
 from pytest_navigator.package.portable import name_problem
 from pytest_navigator.package.strategies import best
@@ -17,7 +18,6 @@ from pytest_navigator.records import Status
 from pytest_navigator.records import write_atomically
 from pytest_navigator.samples.polygraphy_json import INPUTS
 from pytest_navigator.samples.polygraphy_json import OUTPUTS
-from pytest_navigator.workspace import RELEASED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

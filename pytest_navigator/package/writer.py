@@ -16,6 +16,7 @@ import yaml
 from pytest_navigator.core.privacy import scrubbed
 from pytest_navigator.core.privacy import scrubber
 from pytest_navigator.devices.environment import environment as this_environment
+from pytest_navigator.engine.workspace import RELEASED
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import unknown
 from pytest_navigator.package import config_yaml
@@ -32,7 +33,6 @@ from pytest_navigator.package.selection import select
 from pytest_navigator.records import plain
 from pytest_navigator.records import write_atomically
 from pytest_navigator.reporting.printable import writable
-from pytest_navigator.workspace import RELEASED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

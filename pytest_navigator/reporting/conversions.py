@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.privacy import scrubbed
 from pytest_navigator.core.privacy import scrubber
+from pytest_navigator.engine.workspace import CONVERT_RESULTS
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.files import delivery
@@ -16,15 +17,14 @@ from pytest_navigator.package.writer import dump
 from pytest_navigator.records import Status
 from pytest_navigator.records import write_atomically
 from pytest_navigator.reporting.report import short_path
-from pytest_navigator.workspace import CONVERT_RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Sequence
 
+    from pytest_navigator.engine.host import Host
+    from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.package.results import Results
-    from pytest_navigator.steps.host import Host
-    from pytest_navigator.workspace import SuiteFolder
 
 
 def check(host: Host, models: Sequence[str]) -> None:

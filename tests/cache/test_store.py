@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.cache.store import Store
-from pytest_navigator.cache.store import prepare
+from pytest_navigator.engine.cache.store import Store
+from pytest_navigator.engine.cache.store import prepare
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:

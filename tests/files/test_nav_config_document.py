@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from documents import ROOT
 from documents import blocks
 
+from pytest_navigator.engine.evidence import LARGEST_BYTES
+from pytest_navigator.engine.random_shapes import LARGEST_BATCH_BYTES
+from pytest_navigator.engine.random_shapes import plan
 from pytest_navigator.files.config import KEYS
 from pytest_navigator.files.config import read
-from pytest_navigator.files.shapes import LARGEST_BATCH_BYTES
-from pytest_navigator.files.shapes import plan
-from pytest_navigator.steps.evidence import LARGEST_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path

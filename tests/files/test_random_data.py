@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_navigator.engine.random_samples import samples
+from pytest_navigator.engine.random_samples import untried
+from pytest_navigator.engine.random_shapes import plan
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.files.config import FileConfig
-from pytest_navigator.files.random_data import samples
-from pytest_navigator.files.random_data import untried
-from pytest_navigator.files.shapes import plan
 from pytest_navigator.files.signature_text import specs
 from pytest_navigator.records import TensorSpec
 from pytest_navigator.samples.npz import dtype_name

@@ -9,10 +9,10 @@ import pytest
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
-from pytest_navigator.files.spec import FunctionSpec
-from pytest_navigator.files.spec import function_spec
-from pytest_navigator.files.spec import model_spec
-from pytest_navigator.files.spec import module_file
+from pytest_navigator.plugin.spec import FunctionSpec
+from pytest_navigator.plugin.spec import function_spec
+from pytest_navigator.plugin.spec import model_spec
+from pytest_navigator.plugin.spec import module_file
 
 if TYPE_CHECKING:
     from pathlib import Path

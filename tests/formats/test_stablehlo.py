@@ -7,6 +7,7 @@ import pytest
 
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.devices.memory import PeakMemory
+from pytest_navigator.engine.checks import profile
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.stablehlo import StableHLOConfig
@@ -14,7 +15,6 @@ from pytest_navigator.formats.stablehlo import StableHLOFormat
 from pytest_navigator.runners.empty_axes import empty_axis_hint
 from pytest_navigator.runners.stablehlo import StableHLOCPU
 from pytest_navigator.samples.npz import save_npz
-from pytest_navigator.steps.checks import profile
 
 pytest.importorskip("jax")
 pytest.importorskip("flax")

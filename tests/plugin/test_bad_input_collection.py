@@ -158,7 +158,7 @@ def test_a_model_whose_framework_cannot_be_told_is_refused(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytester.makeconftest(UNTOLD)
-    monkeypatch.setattr("pytest_navigator.collecting.detection.find_spec", lambda name: None)
+    monkeypatch.setattr("pytest_navigator.plugin.detection.find_spec", lambda name: None)
 
     refused(
         pytester.runpytest("--nav"),

@@ -15,8 +15,8 @@ from turned import edit
 from turned import entry
 from turned import run
 
-from pytest_navigator.cache import hardware
-from pytest_navigator.steps import cache_key
+from pytest_navigator.engine import cache_key
+from pytest_navigator.engine.cache import hardware
 
 if TYPE_CHECKING:
     from blackbox import Nav

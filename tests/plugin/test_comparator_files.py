@@ -96,7 +96,7 @@ def test_the_largest_difference_is_among_them_where_there_is_no_room_for_all(
     dense: Fake, nav: Nav, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     comparator = pytest.importorskip("polygraphy.comparator")
-    monkeypatch.setattr("pytest_navigator.steps.evidence.LARGEST_BYTES", 1)
+    monkeypatch.setattr("pytest_navigator.engine.evidence.LARGEST_BYTES", 1)
     pytester = dense("scale=2.0")
 
     result = nav(formats="fake")

@@ -54,7 +54,7 @@ def _collected(pytester: pytest.Pytester, arguments: Sequence[str]) -> dict[str,
 
 def test_collection_imports_no_framework_and_nothing_else_that_is_heavy(imported: dict[str, set[str]]) -> None:
     assert HEAVY & imported["active, imported"] == set()
-    assert "pytest_navigator.session" in imported["active, ours"]
+    assert "pytest_navigator.plugin.session" in imported["active, ours"]
 
 
 def test_without_an_option_of_ours_only_the_options_are_imported(imported: dict[str, set[str]]) -> None:

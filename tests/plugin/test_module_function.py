@@ -88,7 +88,7 @@ def test_collecting_imports_neither_the_module_nor_a_framework(
     result = pytester.runpytest_subprocess("-p", "pytest_navigator.plugin", "--collect-only", "-q", *BOTH)
     assert "my_pkg/models.py::build::nav_model::test_source" in collected(result)
     (line,) = (line for line in result.outlines if line.startswith("imported: "))
-    assert "pytest_navigator.collecting.named" in line.split()
+    assert "pytest_navigator.plugin.named" in line.split()
     assert {"my_pkg", "my_pkg.models", "my_pkg.data", "torch", "tensorflow", "jax", "onnx"} & set(line.split()) == set()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.configuration import settings
-from pytest_navigator.configuration.ini_file import parsed
+from pytest_navigator.plugin.ini_file import parsed
 
 if TYPE_CHECKING:
     from blackbox import Fake

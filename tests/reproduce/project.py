@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.workspace import Workspace
+from pytest_navigator.engine.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.records import Outcome
-    from pytest_navigator.workspace import SuiteFolder
 
 MODELS = '''
 from dataclasses import dataclass

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.engine.workspace import SuiteFolder
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import RunnerRecord
 from pytest_navigator.records import Status
@@ -11,7 +12,6 @@ from pytest_navigator.records import SuiteRecord
 from pytest_navigator.records import save
 from pytest_navigator.reproduce.names import script_name
 from pytest_navigator.reproduce.names import with_script
-from pytest_navigator.workspace import SuiteFolder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,30 @@
+"""The runner of a step: what the child needs to load it, and one of the live model, loaded here."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.isolation.live_section import live_section
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_navigator.engine.context import Context
+    from pytest_navigator.runners.base import Runner
+
+
+def subject(context: Context) -> dict[str, Any]:
+    """Return the arguments with which a function of `steps/isolated.py` finds the step's runner."""
+    return {"folder": context.folder.path, "variant": context.variant, "runner": context.runner.path}
+
+
+@contextmanager
+def live_runner(context: Context) -> Iterator[Runner]:
+    """Load the step's runner of the live model; what it prints goes to the log, its time is limited."""
+    source = context.live.source()
+    kind = context.host.registry.runner(context.runner.name)
+    active = kind(source, context.folder.signature, context.variant.parameters)
+    with live_section(context.log, context.limit), source.preserved(), active as runner:
+        yield runner

@@ -1,0 +1,158 @@
+"""What a step's entry in `--nav-cache` is called: a digest over all that its outcome depends on.
+
+By content, where `identity.py` goes by the records of one workspace: the bytes of an artifact count, not their origin.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_navigator.core.digests import digest_of
+from pytest_navigator.core.digests import files_of
+from pytest_navigator.engine import correctness
+from pytest_navigator.engine import gpu
+from pytest_navigator.engine import profile
+from pytest_navigator.engine.cache import hardware
+from pytest_navigator.engine.cache.code import code_of
+from pytest_navigator.engine.cache.libraries import versions
+from pytest_navigator.engine.identity import classes
+from pytest_navigator.engine.identity import libraries
+from pytest_navigator.engine.identity import more
+from pytest_navigator.engine.identity import required
+from pytest_navigator.engine.loader import loader_record
+from pytest_navigator.engine.source import profiling_batch
+from pytest_navigator.engine.timing_sample import timed_batch
+from pytest_navigator.errors import NavigatorError
+from pytest_navigator.isolation.numerics import current_settings
+from pytest_navigator.planning.requirements import CHECKS
+from pytest_navigator.records import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_navigator.engine.context import Context
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Variant
+
+RANDOM = "fingerprint.pb"
+"""TensorFlow writes a new random number into it with every SavedModel; nothing reads it."""
+
+
+def name_of(context: Context) -> str:
+    """Return the name of the step's entry, a digest of all that it depends on; "" if the step is not cached.
+
+    The live model's own steps are not: nothing but running it tells what it does.
+    """
+    step = context.step
+    if context.host.cache is None or step.step not in context.host.options.cache_steps:
+        return ""
+    if step.runner and context.runner.live:
+        return ""
+    try:
+        facts = FACTS[step.step](context)
+    except NavigatorError:
+        return ""  # the step itself says what is wrong
+    if facts is None:
+        return ""
+    text = json.dumps({**_common(context), **facts}, sort_keys=True)
+    return f"{step.step}-{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _common(context: Context) -> dict[str, JSON]:
+    used = classes(context)
+    requires = [*required(context), *(name for kind in used for name in getattr(kind, "requires", ()))]
+    modules = [*(name for name in requires if name not in CHECKS), *(kind.__module__ for kind in used)]
+    return {
+        "step": context.step.id,
+        "variant": plain(context.variant),
+        "signature": plain(context.folder.signature),
+        "python": sys.version,
+        "libraries": libraries(context) | versions(modules),
+        "code": code_of(used),
+        "classes": [kind.__qualname__ for kind in used],
+        "more": more(context),
+    }
+
+
+def _converting(context: Context) -> dict[str, JSON]:
+    """Return what a conversion reads; the device too, if its artifact runs on no other."""
+    form, loader = context.host.registry.format(context.variant.format), loader_record(context)
+    parent = context.suite.matrix.variants[context.variant.parent or ""]
+    devices = {runner.device for runner in form.runners}
+    bound = devices == {"cuda"} or any("cuda" in name for name in required(context))
+    return {
+        "parent": [plain(parent), _content(context, parent)],
+        "example": digest_of(context.folder.path / profiling_batch(context.folder)),
+        "samples": [plain(loader), [digest_of(context.folder.path / batch) for batch in loader.batches]],
+        "numerics": {name: _without_threads(values) for name, values in _settings(context).items()},
+        "device": hardware.gpu() if bound else None,
+        **gpu.built_with(context),
+    }
+
+
+def _comparing(context: Context) -> dict[str, JSON] | None:
+    """Return what a comparison reads; None for one that a function of the user's judges, or that leaves its arrays."""
+    cases = correctness.cases_of(context.folder)
+    rules = correctness.rules_of_step(context)
+    if context.host.file_config.verbose or any(rule.kind == "function" for rule in rules.values()):
+        return None
+    files = [(case.input, case.output) for case in cases]
+    digests = [[digest_of(context.folder.path / name) for name in names] for names in files]
+    return {**_running(context), "cases": [plain(cases), digests], "rules": plain(rules)}
+
+
+def _timing(context: Context) -> dict[str, JSON]:
+    """Return what a measurement depends on."""
+    data = _source(context)
+    return {
+        **_running(context),
+        "sample": digest_of(context.folder.path / timed_batch(context.folder)),
+        "batches": [context.step.batch, data.get("max_batch_size"), data.get("fixed_batch"), data["device"]],
+        "windows": [plain(profile.windows(context)), context.suite.settings.profile_seconds],
+    }
+
+
+def _running(context: Context) -> dict[str, JSON]:
+    runner = context.runner
+    return {
+        "artifact": _content(context, context.variant),
+        "runner": [runner.name, runner.runtime, runner.device],
+        "settings": _settings(context),
+        "processor": hardware.processor(),
+        "device": hardware.gpu() if runner.device == "cuda" else None,
+    }
+
+
+def _source(context: Context) -> dict[str, JSON]:
+    source = context.folder.record("source")
+    assert source is not None
+    return source.data
+
+
+def _content(context: Context, variant: Variant) -> str:
+    """Return the digest of an artifact, without what is random in it."""
+    artifact = context.artifact(variant)
+    files = [path for path in files_of(artifact) if path.name != RANDOM]
+    if len(files) == len(files_of(artifact)):
+        made = context.folder.record(context.suite.matrix.making(variant.key).id)
+        return made.digest_of(variant.key) if made else ""
+    return json.dumps([(path.relative_to(artifact).as_posix(), digest_of(path)) for path in files])
+
+
+def _settings(context: Context) -> dict[str, dict[str, JSON]]:
+    """Return the thread and numeric settings that the child takes over, of the frameworks that the step needs."""
+    return {name: values for name, values in current_settings().items() if name in required(context)}
+
+
+def _without_threads(values: dict[str, JSON]) -> dict[str, JSON]:
+    return {name: value for name, value in values.items() if "threads" not in name}
+
+
+FACTS: dict[str, Callable[[Context], dict[str, JSON] | None]] = {
+    "convert": _converting,
+    "correctness": _comparing,
+    "profile": _timing,
+}

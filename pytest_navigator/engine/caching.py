@@ -1,0 +1,158 @@
+"""A step's entry in `--nav-cache`: what it holds, and what becomes of it in this run.
+
+Only what passed is kept. A failure (or an expected one) may be the moment's: too little memory, a full disk, a time
+limit; it must be looked at and tried again, and no key can know what has been done about it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.core.privacy import scrubbed
+from pytest_navigator.core.privacy import scrubber
+from pytest_navigator.engine import correctness
+from pytest_navigator.engine import evidence
+from pytest_navigator.engine import make
+from pytest_navigator.engine import scripts
+from pytest_navigator.engine.identity import required
+from pytest_navigator.errors import NavigatorError
+from pytest_navigator.records import CACHED
+from pytest_navigator.records import Outcome
+from pytest_navigator.records import earlier_text
+from pytest_navigator.records import plain
+from pytest_navigator.records import structured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_navigator.engine.context import Context
+    from pytest_navigator.records import JSON
+
+
+def recalled(context: Context, name: str) -> Outcome | None:
+    """Return the outcome that an entry has for the step, with its files and scripts in place; None without one."""
+    cache = context.host.cache
+    entry = cache.read(name) if cache else None
+    if cache is None or entry is None or not _possible(context):
+        return None
+    found = structured(entry.record["outcome"], Outcome)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".cached-", dir=context.folder.path) as folder:
+            if not cache.take(entry, Path(folder)):
+                return None
+            KINDS[context.step.step].restore(context, Path(folder))
+    except OSError as error:
+        context.host.warn(f"{entry.folder} could not be used ({error.strerror})")
+        return None
+    said = earlier_text(CACHED, found.started)
+    with context.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
+        log.write(f"{context.step.id}: {said}, with this log:\n{entry.record['log']}")
+    message, data = "; ".join(filter(None, (said, found.message))), {**found.data, CACHED: found.started}
+    return replace(found, message=message, digest=_digest(context, found), started=_now(), data=data)
+
+
+def remember(context: Context, name: str, found: Outcome, logged: int) -> None:
+    """Add what a step that passed has left.
+
+    Args:
+        logged: size of the log before it.
+    """
+    with context.log.open("rb") as log:
+        log.seek(logged)
+        text = log.read().decode(errors="replace")
+    paths = KINDS[context.step.step].files(context)
+    record = _portable(context, {"outcome": plain(replace(found, identity="")), "log": text})
+    assert context.host.cache is not None
+    context.host.cache.add(name, record, paths)
+
+
+def log_size(context: Context) -> int:
+    """Return how much of the variant's log was there before the step."""
+    return context.log.stat().st_size if context.log.exists() else 0
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _possible(context: Context) -> bool:
+    """Whether this machine has what the step needs: where it lacks that, the step is skipped as without a cache."""
+    try:
+        return context.missing(required(context)) is None
+    except NavigatorError:
+        return False
+
+
+def _portable(context: Context, value: JSON) -> JSON:
+    """Return plain data without secrets, home folders and the paths of this run."""
+    scrub, own = scrubber(), [str(context.folder.path), str(context.host.project)]
+
+    def portable(text: str) -> str:
+        for path in own:
+            text = text.replace(path, ".")
+        return scrub(text)
+
+    return scrubbed(value, portable)
+
+
+def _digest(context: Context, found: Outcome) -> str:
+    """Return the digest of the artifact of this run: a SavedModel of the same content has another one each time."""
+    if not context.step.runner:
+        return found.digest
+    made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
+    return made.digest_of(context.variant.key) if made and found.digest else found.digest
+
+
+def _made_files(context: Context) -> dict[str, Path]:
+    """Return what a conversion has written, by its path below the variant's folder."""
+    root = context.artifact().parent
+    inner = (file for path in make.made(context) for file in (path.rglob("*") if path.is_dir() else [path]))
+    return {file.relative_to(root).as_posix(): file for file in inner if file.is_file()}
+
+
+def _restore_made(context: Context, folder: Path) -> None:
+    make.clear(context)
+    own = context.artifact().parent
+    own.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        path.rename(own / path.name)
+    scripts.write_making(context)
+
+
+def _restore_compared(context: Context, folder: Path) -> None:
+    evidence.forget(context)
+    scripts.write_correctness(context, correctness.cases_of(context.folder), correctness.rules_of_step(context))
+
+
+def _restore_timed(context: Context, folder: Path) -> None:
+    scripts.write_profiling(context)
+
+
+def _no_files(context: Context) -> dict[str, Path]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of step that can be cached.
+
+    Attributes:
+        files: what it leaves, by name.
+        restore: puts those files, which are in a folder, to their places, and writes its scripts.
+    """
+
+    files: Callable[[Context], dict[str, Path]]
+    restore: Callable[[Context, Path], None]
+
+
+KINDS = {
+    "convert": Kind(_made_files, _restore_made),
+    "correctness": Kind(_no_files, _restore_compared),
+    "profile": Kind(_no_files, _restore_timed),
+}

@@ -1,0 +1,260 @@
+"""What a step gets: its suite, the live objects, the child, and where its log is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from dataclasses import field
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Protocol
+
+from pytest_navigator.configuration.settings import with_origin
+from pytest_navigator.errors import SourceError
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.ways import Way
+from pytest_navigator.formats.ways import chosen
+from pytest_navigator.isolation.causes import NOT_REGISTERED
+from pytest_navigator.isolation.importing import path_of
+from pytest_navigator.isolation.importing import registered
+from pytest_navigator.planning import requirements
+from pytest_navigator.records import JSON
+from pytest_navigator.records import Signature
+from pytest_navigator.records import plain
+from pytest_navigator.records import structured
+from pytest_navigator.registry import runner_record
+
+LEAST = 0.1
+"""s that a step has at least: nothing can be called with less."""
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from pytest_navigator.engine.host import Host
+    from pytest_navigator.engine.suite import Suite
+    from pytest_navigator.engine.workspace import SuiteFolder
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.isolation.child import Reply
+    from pytest_navigator.planning.step import Step
+    from pytest_navigator.records import RunnerRecord
+    from pytest_navigator.records import TensorSpec
+    from pytest_navigator.records import Variant
+
+
+REGISTER = (
+    "it imports no conftest.py: put what registers it into a module of its own, which conftest.py imports, and name "
+    "that module: NavConfig(child_imports=['package.module']), --nav-child-imports=package.module"
+)
+"""What to do about an operator or a class that the child does not know."""
+
+LOADING_NOTHING = ("missing", "take", "close_runner")
+"""What runs in the child and needs nothing of the model's."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a step that passed leaves: its data, a caveat, the digest of the artifact that it made or used."""
+
+    data: dict[str, JSON] = field(default_factory=dict)
+    message: str = ""
+    digest: str = ""
+
+
+class LiveObjects(Protocol):
+    """The user's model and loader.
+
+    Attributes:
+        asked: the step that is reported while others run because of it; None for none.
+    """
+
+    asked: Step | None
+
+    def source(self) -> Source:
+        """Return the model, wrapped."""
+
+    def loader(self) -> object:
+        """Return the loader, `NO_LOADER` if there is none."""
+
+    def remember(self) -> None:
+        """Note that the source step has seen this very model."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """One step of one suite, about to run in this process.
+
+    Attributes:
+        way: by which the variant is made, where there are several.
+        spent: s of the step's time limit that other ways have taken.
+    """
+
+    host: Host
+    suite: Suite
+    step: Step
+    live: LiveObjects
+    way: Way = field(default_factory=lambda: Way(""))
+    spent: float = 0.0
+
+    @property
+    def folder(self) -> SuiteFolder:
+        """Where the suite keeps everything."""
+        return self.suite.folder
+
+    @property
+    def variant(self) -> Variant:
+        """The variant that the step makes or checks; the source's own for the source step."""
+        return chosen(self.suite.matrix.variants[self.step.key or self.suite.matrix.framework], self.way)
+
+    @property
+    def runner(self) -> RunnerRecord:
+        """The runner that the step uses."""
+        return self.suite.matrix.runners[self.step.runner]
+
+    @property
+    def log(self) -> Path:
+        """The log of the variant."""
+        return self.folder.log(self.variant.key)
+
+    @property
+    def limit(self) -> float:
+        """What is left of the time limit of the step, in s."""
+        limit: float = self.suite.settings.timeout
+        return max(limit - self.spent, LEAST)
+
+    @property
+    def place(self) -> Path:
+        """The folder of everything that is kept of the model."""
+        return self.folder.path
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...] | None:
+        """What the user says of the inputs of a file that does not; None: nothing."""
+        return self.host.file_config.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...] | None:
+        """The same of the outputs."""
+        return self.host.file_config.outputs
+
+    @property
+    def format_path(self) -> str:
+        """Where the child imports the format of the variant from."""
+        return path_of(type(self._format))
+
+    @property
+    def reads_with(self) -> tuple[str, ...]:
+        """What reading a file of this format needs."""
+        return self._format.reads_with
+
+    @property
+    def _format(self) -> Format:
+        return self.host.registry.format(self.variant.format)
+
+    def runners(self) -> list[RunnerRecord]:
+        """Return what can run the variant, the preferred one first."""
+        return [runner_record(kind) for kind in self._format.runners]
+
+    def artifact(self, variant: Variant | None = None) -> Path:
+        """Return where the artifact of a variant is, or will be."""
+        of = variant or self.variant
+        return self.folder.path / of.key / of.file
+
+    def isolated(self, function: str, **kwargs: Any) -> JSON:
+        """Run a function of `steps/isolated.py` in the child (in this process with `--nav-in-process`)."""
+        arguments = json.loads(json.dumps(plain(kwargs)))
+        if self.host.options.in_process:
+            from pytest_navigator.engine import isolated
+            from pytest_navigator.isolation.live_section import live_section
+
+            with live_section(self.log, self.limit):
+                registered(self._needs)
+                return getattr(isolated, function)(**arguments)
+        self.host.child.start(imports=self._record_modules(arguments.get("signature")))
+        return self._called(function, arguments).result
+
+    def import_records(self) -> None:
+        """Import what the structures of the model need, in this process; it is the user's own code, or none at all."""
+        for name in self._record_modules():
+            with suppress(Exception):  # what is not there stays a dict
+                import_module(name)
+
+    def _record_modules(self, signature: JSON = None) -> list[str]:
+        """Return the modules of the classes in the structures of the model, which a call of it needs.
+
+        Those of a package are names that somebody else chose: what is not imported here already is left out.
+        """
+        from pytest_navigator.samples.structure import record_modules
+
+        known = structured(signature, Signature) if signature else self.folder.known_signature()
+        found = record_modules(known.input_tree, known.output_tree) if known else []
+        return [name for name in found if self.suite.package is None or name in sys.modules]
+
+    def infer(self, handle: str, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run one inference of a runner that `open_runner` of `steps/isolated.py` has loaded."""
+        return self._with_arrays("infer", handle, feed)[1]
+
+    def observe(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
+        """Do the same with a runner whose outputs are not known yet; returns their structure too."""
+        return self._with_arrays("observe", handle, feed)
+
+    def watch(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
+        """Do the same with what the outputs are computed in, as text, in their places; nothing where nothing tells."""
+        return self._with_arrays("watch", handle, feed)
+
+    def _with_arrays(
+        self, function: str, handle: str, feed: Mapping[str, np.ndarray]
+    ) -> tuple[JSON, dict[str, np.ndarray]]:
+        if self.host.options.in_process:
+            from pytest_navigator.engine import isolated
+
+            found: tuple[JSON, dict[str, np.ndarray]] = getattr(isolated, function)(feed, handle=handle)
+            return found
+        reply = self._called(function, {"handle": handle}, feed)
+        return reply.result, reply.arrays
+
+    @property
+    def _needs(self) -> tuple[str, ...]:
+        """The modules that register what the model's files need."""
+        return tuple(self.suite.settings.child_imports)
+
+    def _called(self, function: str, arguments: dict[str, JSON], feed: Mapping[str, np.ndarray] | None = None) -> Reply:
+        """Run a function in the child; of what is not registered there, say how it is."""
+        path = f"pytest_navigator.engine.isolated:{function}"
+        call = partial(self.host.child.call, path, arguments, arrays=feed, log=self.log, timeout=self.limit)
+        try:
+            return call(needs=() if function in LOADING_NOTHING else self._needs)
+        except (StepFailed, SourceError) as error:
+            if NOT_REGISTERED not in str(error):
+                raise
+            given = with_origin(self.suite.settings, "child_imports") if self._needs else ""
+            text = f"{error}; {f'{given} does not register it there' if given else REGISTER}"
+            if isinstance(error, SourceError):
+                raise SourceError(text) from error
+            raise StepFailed(text, error.detail, error.kind, error.data) from error
+
+    def require(self, *names: str) -> None:
+        """Raise Unavailable unless this machine has what is named."""
+        from pytest_navigator.errors import Unavailable
+
+        text = self.missing(names)
+        if text:
+            raise Unavailable(text)
+
+    def missing(self, names: Sequence[str]) -> str | None:
+        """Return what this machine lacks of what is named; the child asks, so that no probe can hurt us.
+
+        Whether a package is installed can be told here: the child may still be busy with its imports.
+        """
+        if all(name in requirements.MODULES for name in names):
+            return requirements.missing(names)
+        text: str | None = self.isolated("missing", names=names)
+        return text

@@ -1,0 +1,182 @@
+"""The correctness step: a runner gives the source's numbers on the user's own batches and at batch 1."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_navigator.comparison.computed import read
+from pytest_navigator.comparison.correctness import failure_line
+from pytest_navigator.comparison.correctness import judge
+from pytest_navigator.comparison.correctness import table
+from pytest_navigator.comparison.precisions import coarsest
+from pytest_navigator.comparison.tolerances import functions
+from pytest_navigator.comparison.tolerances import resolve
+from pytest_navigator.comparison.verdicts import where
+from pytest_navigator.core.tracebacks import users_traceback
+from pytest_navigator.engine import evidence
+from pytest_navigator.engine import gpu
+from pytest_navigator.engine.active import live_runner
+from pytest_navigator.engine.active import subject
+from pytest_navigator.engine.context import Result
+from pytest_navigator.engine.scripts import write_correctness
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.isolation.causes import error_line
+from pytest_navigator.records import Case
+from pytest_navigator.records import OutputReport
+from pytest_navigator.records import plain
+from pytest_navigator.records import structured
+from pytest_navigator.samples.npz import load_npz
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_navigator.comparison.computed import Computed
+    from pytest_navigator.comparison.tolerances import Function
+    from pytest_navigator.comparison.tolerances import Rule
+    from pytest_navigator.engine.context import Context
+    from pytest_navigator.engine.workspace import SuiteFolder
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Signature
+    from pytest_navigator.records import Variant
+
+
+def run(context: Context) -> Result:
+    """Compare, judge, and tell what a failure needs to be understood.
+
+    Raises:
+        StepFailed: an output is outside of its tolerance; `data` holds the reports all the same.
+    """
+    context.require(*context.runner.requires)
+    gpu.require_same(context)
+    cases, rules = cases_of(context.folder), rules_of_step(context)
+    write_correctness(context, cases, rules)
+    evidence.forget(context)
+    keep = context.folder.path / ".outputs" / context.step.id
+    try:
+        reports = _judged(context, _compared(context, cases, rules, keep), cases, keep)
+    finally:
+        shutil.rmtree(keep, ignore_errors=True)
+    data = {"outputs": plain(reports), "cases": len(cases), "rules": plain(rules)}
+    failed = any(report.problem for report in reports)
+    kept = evidence.keep(context, reports, cases) if failed or context.host.file_config.verbose else ""
+    if failed:
+        raise StepFailed(failure_line(reports), f"{table(reports)}\n{kept}", "mismatch", data)
+    made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
+    return Result(data, digest=made.digest_of(context.variant.key) if made else "")
+
+
+def cases_of(folder: SuiteFolder) -> list[Case]:
+    """Return the comparisons that the source step has prepared."""
+    source = folder.record("source")
+    assert source is not None
+    return structured(source.data["cases"], list[Case])
+
+
+def rules_of_step(context: Context) -> dict[str, Rule]:
+    """Return the rule of every output for the step's own variant and runner."""
+    source = context.folder.record("source")
+    assert source is not None
+    place, parameters, device = str(source.data["device"]), context.variant.parameters, context.runner.device
+    told = {name: read(text) for name, text in source.data.get("computed_in", {}).items()}
+    computed = {name: computed_in(found, place, parameters, device) for name, found in told.items()}
+    return rules_of(context, context.variant, context.folder.signature, computed)
+
+
+def rules_of(
+    context: Context, variant: Variant, signature: Signature, computed: Mapping[str, Computed] | None = None
+) -> dict[str, Rule]:
+    """Return the rule of every output for a variant.
+
+    Args:
+        computed: what source and runner compute each output in; the variant may compute in something coarser.
+
+    Raises:
+        ConfigError: a tolerance for an output or a format that does not exist.
+    """
+    settings = context.suite.settings
+    return resolve(
+        signature.outputs,
+        atol=settings.atol,
+        rtol=settings.rtol,
+        comparisons=settings.config.comparisons,
+        precision=str(variant.parameters.get("precision", "")),
+        computed=computed,
+        variant_key=variant.key,
+        format_name=variant.format,
+        formats=_names(context),
+    )
+
+
+def functions_of(context: Context, variant: Variant, signature: Signature) -> dict[str, Function]:
+    """Return the user's own comparison of every output that has one, for a variant."""
+    return functions(
+        context.suite.settings.config.comparisons,
+        signature.outputs,
+        variant_key=variant.key,
+        format_name=variant.format,
+        formats=_names(context),
+    )
+
+
+def computed_in(source: Computed, place: str, parameters: Mapping[str, JSON], device: str) -> Computed:
+    """Return what an output is computed in by the coarser of source and runner (pure).
+
+    A GPU rounds float32 products to tf32, unless an engine was told not to and the source did not run there either.
+
+    Args:
+        source: what the source computes it in.
+        place: the source's device.
+        parameters: of the variant.
+        device: of its runner.
+    """
+    said = coarsest(source.precision, str(parameters.get("precision", "")))
+    exact = parameters.get("precision_mode") == "single" and not place.startswith("cuda")
+    rounded = device == "cuda" and not exact and said == "fp32"
+    return replace(source, precision="tf32" if rounded else said)
+
+
+def _names(context: Context) -> set[str]:
+    """Return every name of a format that a tolerance may mention."""
+    package = context.suite.package
+    # A package keeps tolerances for formats that it has lost.
+    variants = [*context.suite.matrix.variants.values(), *(package.suite.variants if package else ())]
+    return {v.key for v in variants} | {v.format for v in variants} | set(context.host.registry.formats)
+
+
+def _compared(context: Context, cases: list[Case], rules: dict[str, Rule], keep: Path) -> list[OutputReport]:
+    if not context.runner.live:
+        found = context.isolated("correctness", **subject(context), cases=cases, rules=rules, keep=keep)
+        return structured(found, list[OutputReport])
+    from pytest_navigator.engine.checks import compare
+
+    with live_runner(context) as runner:
+        return compare(runner, context.folder.path, cases, rules, keep)
+
+
+def _judged(context: Context, reports: list[OutputReport], cases: list[Case], keep: Path) -> list[OutputReport]:
+    """Ask the user's own functions, in this process: they cannot be sent to another."""
+    own = functions_of(context, context.variant, context.folder.signature)
+    return [_asked(context, r, own[r.name], cases, keep) if r.name in own else r for r in reports]
+
+
+def _asked(context: Context, report: OutputReport, function: Function, cases: list[Case], keep: Path) -> OutputReport:
+    """Ask one function about every case until it finds fault with one."""
+    from pytest_navigator.engine.checks import read_output
+
+    if report.problem:  # an output that is missing or of another shape is nothing to ask about
+        return report
+    spec = [o for o in context.folder.signature.outputs if o.name == report.name]
+    for i, case in enumerate(cases):
+        expected = read_output(context.folder.path, case, context.folder.signature)[report.name]
+        actual, place = load_npz(keep / f"{i}.npz", spec)[report.name], where((case.sample, case.kind, ()))
+        try:
+            problem = judge(function, expected, actual)
+        except Exception as error:
+            text = f"{report.name}: {report.used} raised {error_line(error)}{place}"
+            raise StepFailed(text, users_traceback(error), type(error).__name__) from error
+        if problem:
+            return replace(report, problem=problem + place, sample=case.sample, case=case.kind, index=())
+    return report

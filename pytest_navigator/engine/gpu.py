@@ -1,0 +1,74 @@
+"""What a step has to do with the GPU: whether it uses one, and whether an artifact was built for this one."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from pytest_navigator.devices import bound
+from pytest_navigator.devices.assignment import held
+from pytest_navigator.devices.found import devices
+from pytest_navigator.errors import Unavailable
+from pytest_navigator.records import plain
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from pytest_navigator.engine.context import Context
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Variant
+
+
+def held_by(context: Context) -> AbstractContextManager[None]:
+    """Hold this process's GPU during a step that uses it: two at once would disturb each other, or find no memory."""
+    return held() if _uses(context) else nullcontext()
+
+
+def _uses(context: Context) -> bool:
+    """Whether a step may run on the GPU; nobody knows where the model lies before the source step has run."""
+    source = context.folder.record("source")
+    live_on_cpu = source is not None and str(source.data.get("device", "")).startswith("cpu")
+    if context.step.runner:
+        return context.runner.device == "cuda" or (context.runner.live and not live_on_cpu)
+    form = context.host.registry.formats.get(context.variant.format)
+    if context.step.step == "convert" and form is not None:
+        return any("cuda" in name for name in form.requires_for(context.suite.matrix.framework))
+    return not live_on_cpu
+
+
+def built_with(context: Context) -> dict[str, JSON]:
+    """Return what is to be recorded of a step that makes a bound artifact, and what its outcome depends on."""
+    form = context.host.registry.formats.get(context.variant.format)
+    if context.step.runner or form is None or not form.bound or context.variant.parameters.get("model_path"):
+        return {}  # nobody knows where a ready file was built
+    return {bound.BUILT_WITH: plain(_here(form, context.variant))}
+
+
+def why_elsewhere(form: Format, variant: Variant) -> str:
+    """Return why what this process builds of a format does not run on its own GPU; "" if it does."""
+    if not form.bound or not devices().gpus:
+        return ""
+    built = _here(form, variant)
+    return bound.mismatch(built, built) or ""
+
+
+def require_same(context: Context) -> None:
+    """Skip a step whose artifact was built for another GPU or by another version than this process has.
+
+    Raises:
+        Unavailable: "built with ...; found ...".
+    """
+    form = context.host.registry.formats.get(context.variant.format)
+    if form is None or not form.bound or context.runner.live:
+        return
+    made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
+    built = bound.recorded(made, context.variant.key) if made else None
+    text = bound.mismatch(built, _here(form, context.variant)) if built else None
+    if text:
+        raise Unavailable(text)
+
+
+def _here(form: Format, variant: Variant) -> bound.BuiltWith:
+    """Return what an artifact of a bound format would be built with by this process."""
+    return bound.of_this_process(form.built_by(variant.parameters), form.capabilities(variant.parameters))

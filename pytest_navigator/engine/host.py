@@ -1,0 +1,177 @@
+"""What the steps have of the run that they are in, whoever started it: pytest, or a function of the API."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from contextlib import suppress
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from pytest_navigator.core.tracebacks import debugging
+from pytest_navigator.devices.found import lacking
+from pytest_navigator.engine.cache.store import Store
+from pytest_navigator.engine.manifest import check_names
+from pytest_navigator.engine.manifest import manifest
+from pytest_navigator.errors import SourceError
+from pytest_navigator.frameworks.seeding import seeded
+from pytest_navigator.isolation.causes import error_line
+from pytest_navigator.isolation.progress import Progress
+from pytest_navigator.records import save
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
+    from collections.abc import Iterator
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from pytest_navigator.configuration.run_options import RunOptions
+    from pytest_navigator.engine.suite import Suite
+    from pytest_navigator.engine.workspace import Workspace
+    from pytest_navigator.files.config import FileConfig
+    from pytest_navigator.isolation.child import Child
+    from pytest_navigator.registry import Registry
+
+
+@contextmanager
+def recordable(what: str) -> Iterator[None]:
+    """Turn what would end the process into an error that a step can record: the steps after it hear of it too.
+
+    Raises:
+        SourceError: the user's code called `sys.exit`.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        raise SourceError(f"{what} raised {error_line(error)}") from error
+
+
+@dataclass
+class Host:
+    """One process of one run.
+
+    Attributes:
+        start: the folder that the user started in: paths in the options are below it.
+        project: the folder of the user's code: where the child works, and whose git commit is recorded.
+        worker: the name of this process among several that share the run ("gw0"); "" in a process of its own.
+        debug: whether what a step raises goes through to who called it, as it is.
+        debugger: whether one stops where a step raises.
+        hands_over: whether the package goes to who called a function, as an object.
+        recordable: what turns the ways in which user code can end a test or the process into errors.
+        suites: by what tells them apart, as far as this process knows them.
+        seen: a suite -> its model that this process last knew for the source step's.
+        raised: a suite and a step's id -> what the step raised, for who debugs.
+        hints: what the end of the run says.
+    """
+
+    options: RunOptions
+    registry: Registry
+    workspace: Workspace
+    start: Path
+    project: Path
+    worker: str = ""
+    debugger: bool = False
+    debug: bool = field(default_factory=debugging)
+    hands_over: bool = False
+    recordable: Callable[[str], AbstractContextManager[None]] = recordable
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    progress: Progress = field(default_factory=lambda: Progress(shown=False))
+    suites: Mapping[str, Suite] = field(default_factory=dict)
+    seen: dict[str, Callable[[], object]] = field(default_factory=dict)
+    raised: dict[tuple[str, str], BaseException] = field(default_factory=dict)
+    hints: list[str] = field(default_factory=list)
+    _child: Child | None = None
+
+    @property
+    def file_config(self) -> FileConfig:
+        """What `--nav-config` says."""
+        return self.options.file_config
+
+    @cached_property
+    def lacking(self) -> tuple[str, ...]:
+        """The kinds of devices that this machine does not have."""
+        return lacking()
+
+    @cached_property
+    def cache(self) -> Store | None:
+        """What `--nav-cache` has of earlier runs; None without it."""
+        return Store(self.options.cache, self.warn) if self.options.cache else None
+
+    @property
+    def seed(self) -> int:
+        """Of the setup of models and loaders: suites that disagree have the first one's."""
+        return next((int(suite.settings.seed) for suite in self.suites.values()), 0)
+
+    @contextmanager
+    def building(self, frameworks: Iterable[str] = ()) -> Iterator[None]:
+        """Seed what the user's code draws from while it builds a model or a loader.
+
+        Args:
+            frameworks: of the model; they are imported first, since nothing can be seeded that is not there yet.
+        """
+        packages = {self.registry.framework(name).package for name in frameworks} - {""}
+        for name in {"numpy", *packages} if packages else ():
+            with suppress(Exception):  # the user's own import of it raises that again, where it is seen
+                import_module(name)
+        with seeded(self.seed, self.registry.frameworks.values()):
+            yield
+
+    def warm_up(self, more: Iterable[str] = ()) -> None:
+        """Start the child and have it import what the runners of this run need, and `more` modules."""
+        runners = [r for suite in self.suites.values() for r in suite.matrix.runners.values() if not r.live]
+        if self.options.in_process or not runners:
+            return
+        modules = [name for r in runners for name in r.requires if r.device == "cpu" and find_spec(name) is not None]
+        self.child.start(imports=list(dict.fromkeys([*modules, *more])))
+
+    @property
+    def child(self) -> Child:
+        """The child of this process; its imports overlap what this process does."""
+        from pytest_navigator.isolation.child import Child
+        from pytest_navigator.isolation.child import parent_settings
+
+        if self._child is None:
+            self._child = Child(cwd=self.project, environment=self.environment)
+        self._child.settings = parent_settings()
+        return self._child
+
+    def write_manifests(self, verify: Mapping[str, dict[str, tuple[str, str]]]) -> None:
+        """Record what there is to check: the package's status and a later `pack` start from it.
+
+        Args:
+            verify: the `verify_` tests of each suite, see `SuiteRecord`.
+
+        Raises:
+            ConfigError: two models would be written to one package.
+        """
+        check_names(self.suites.values(), self.options.package)
+        for suite in self.suites.values():
+            tests = verify.get(suite.nodeid, {})
+            record = replace(manifest(suite, self.options.package), verify=tests, run=self.id)
+            with self.workspace.writing(suite.folder.path):
+                save(suite.folder.path / "suite.json", record)
+
+    def warn(self, text: str) -> None:
+        """Have the end of the run say, once, what went wrong without failing anything."""
+        line = f"WARNING: {text}"
+        if line not in self.hints:
+            self.hints.append(line)
+
+    def close(self) -> None:
+        """End what this process started."""
+        self.progress.close()
+        if self._child is not None:
+            self._child.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that the frameworks of the models ask for; a user's value stays."""
+        known = [self.registry.frameworks.get(suite.matrix.framework) for suite in self.suites.values()]
+        return {name: value for framework in known if framework for name, value in framework.environment.items()}

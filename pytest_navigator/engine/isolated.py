@@ -1,0 +1,153 @@
+"""What runs in the child: functions of plain data, each starting from files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.cloning import copy_file
+from pytest_navigator.cloning import copy_folder
+from pytest_navigator.comparison.tolerances import Rule
+from pytest_navigator.configuration.profile_config import Windows
+from pytest_navigator.devices.memory import PeakMemory
+from pytest_navigator.engine import checks
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.base import LoaderData
+from pytest_navigator.isolation.importing import imported
+from pytest_navigator.planning import requirements
+from pytest_navigator.profiling.machine import peak
+from pytest_navigator.profiling.machine import reset_peak
+from pytest_navigator.records import JSON
+from pytest_navigator.records import Case
+from pytest_navigator.records import LoaderRecord
+from pytest_navigator.records import Signature
+from pytest_navigator.records import TensorSpec
+from pytest_navigator.records import Variant
+from pytest_navigator.records import load
+from pytest_navigator.records import plain
+from pytest_navigator.records import structured
+from pytest_navigator.samples.npz import load_npz
+from pytest_navigator.samples.structure import flatten_output
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from pytest_navigator.runners.base import Runner
+
+
+def missing(names: list[str]) -> str | None:
+    """Return the text of the first requirement that is not met."""
+    return requirements.missing(names)
+
+
+def loads(folder: str, variant: JSON, runner: str) -> JSON:
+    """Load an artifact and free it again; returns the settings that its figures would depend on."""
+    with _runner(folder, variant, runner) as active:
+        return active.settings()
+
+
+def convert(folder: str, variant: JSON, parent: JSON, format: str, example: str, loader: JSON) -> JSON:
+    """Make a variant from its parent's artifact; returns what is worth recording."""
+    root, made, origin = Path(folder), structured(variant, Variant), structured(parent, Variant)
+    signature, record = load(root / "signature.json", Signature), structured(loader, LoaderRecord)
+    batches = (load_npz(root / batch, signature.inputs) for batch in record.batches)
+    data = LoaderData(load_npz(root / example, signature.inputs), batches, record)
+    source = root / origin.key / origin.file
+    return imported(format)().convert(source, data, signature, made, root / made.key / made.file)
+
+
+def correctness(folder: str, variant: JSON, runner: str, cases: JSON, rules: JSON, keep: str) -> JSON:
+    """Compare a runner with the source on every case; returns the reports, as plain data."""
+    with _runner(folder, variant, runner) as active:
+        reports = checks.compare(
+            active, Path(folder), structured(cases, list[Case]), structured(rules, dict[str, Rule]), Path(keep)
+        )
+        return plain(reports)
+
+
+def dump(folder: str, variant: JSON, runner: str, cases: JSON, stem: str) -> None:
+    """Write what goes into a runner and what comes out of it for Polygraphy."""
+    with _runner(folder, variant, runner) as active:
+        checks.dump(active, Path(folder), structured(cases, list[Case]), stem)
+
+
+def profile(
+    folder: str, variant: JSON, runner: str, sample: str, batch_size: int | None, windows: JSON, seconds: float
+) -> JSON:
+    """Time a runner; returns a ProfileResult and the runner's settings, as plain data."""
+    reset_peak()
+    memory, of = PeakMemory(), structured(windows, Windows)
+    with _runner(folder, variant, runner) as active:
+        result = checks.profile(active, Path(folder), sample, batch_size, of, seconds, memory)
+        return {"result": plain(replace(result, peak_memory=peak())), "settings": active.settings()}
+
+
+_OPEN: dict[str, Runner] = {}
+"""Runners that a `verify_` test holds open, by handle."""
+
+
+def open_runner(folder: str, variant: JSON, runner: str, handle: str, signature: JSON = None) -> None:
+    """Load a runner and keep it until `close_runner`; without a signature, with that of the source step."""
+    active = _runner(folder, variant, runner, signature)
+    active.activate()
+    _OPEN[handle] = active
+
+
+def infer(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[None, dict[str, np.ndarray]]:
+    """Run one inference of an open runner."""
+    if handle not in _OPEN:
+        raise StepFailed("the runner is gone: the process that held it has ended during this test")
+    return None, _OPEN[handle].infer(arrays)
+
+
+def observe(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[JSON, dict[str, np.ndarray]]:
+    """Run one inference of an open runner whose outputs are not known yet; returns their structure too."""
+    from pytest_navigator.frameworks.files import FileFramework
+
+    if handle not in _OPEN:
+        raise StepFailed("the runner is gone: the process that held it has ended during this step")
+    return flatten_output(_OPEN[handle].structured(arrays), None, FileFramework())
+
+
+def watch(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[JSON, dict[str, np.ndarray]]:
+    """Tell what the outputs of an open runner are computed in, as text, in their places; nothing where it cannot."""
+    from pytest_navigator.frameworks.files import FileFramework
+
+    found = _OPEN[handle].watched(arrays) if handle in _OPEN else None
+    return (None, {}) if found is None else flatten_output(found, None, FileFramework())
+
+
+def close_runner(handle: str) -> None:
+    """Free a runner that `open_runner` holds, unless it went with its process."""
+    if handle in _OPEN:
+        _OPEN.pop(handle).deactivate()
+
+
+def describe(path: str, format: str, parameters: JSON, inputs: JSON, outputs: JSON) -> JSON:
+    """Return what a model file says of itself, as plain data; inputs and outputs are what the user says of it."""
+    given = [structured(specs, tuple[TensorSpec, ...]) if specs else () for specs in (inputs, outputs)]
+    return plain(imported(format)().describe(Path(path), parameters, *given))
+
+
+def take(path: str, target: str, parts: list[str]) -> None:
+    """Copy a model file or folder, and the files beside it that it needs, without loading anything."""
+    origin, copy = Path(path), Path(target)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    if origin.is_dir():
+        copy_folder(origin, copy)
+        return
+    copy_file(origin, copy)
+    for part in parts:
+        beside = copy.parent / part
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        copy_file(origin.parent / part, beside)
+
+
+def _runner(folder: str, variant: JSON, path: str, signature: JSON = None) -> Runner:
+    root, of = Path(folder), structured(variant, Variant)
+    known = structured(signature, Signature) if signature else load(root / "signature.json", Signature)
+    runner: Runner = imported(path)(root / of.key / of.file, known, of.parameters)
+    return runner

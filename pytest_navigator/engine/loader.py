@@ -1,0 +1,38 @@
+"""What a conversion may need to know of the user's loader, from the source step's record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.records import LoaderRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from pytest_navigator.engine.context import Context
+    from pytest_navigator.tensorrt.profiles import Profile
+
+
+def loader_record(context: Context) -> LoaderRecord:
+    """Return shapes and sizes of the samples, and the largest batch that this run asks for."""
+    source = context.folder.record("source")
+    assert source is not None
+    largest = source.data["max_batch_size"]
+    return LoaderRecord(
+        profile=_tuned(source.data["profile"], context.host.file_config.opt_shapes),
+        max_batch_size=largest,
+        asked_batch=None if largest is None else max(largest, *_asked(context)),
+        batches=tuple(dict.fromkeys(case["input"] for case in source.data["cases"] if case["kind"] == "batch")),
+    )
+
+
+def _tuned(profile: Profile, usual: Mapping[str, Sequence[int]]) -> Profile:
+    """Return the profile with the usual shapes that --nav-config says."""
+    return {name: {**shapes, "opt": list(usual.get(name, shapes["opt"]))} for name, shapes in profile.items()}
+
+
+def _asked(context: Context) -> tuple[int, ...]:
+    """Return the batch sizes that are to be profiled: an engine must take them."""
+    profile, sizes = context.suite.settings.config.optimization_profile, context.suite.settings.batch_sizes
+    return tuple(sizes or (profile.sizes() if profile else None) or (1,))

@@ -1,0 +1,158 @@
+"""The export and the convert step: an artifact that a runtime loads."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_navigator.core.digests import digest_of
+from pytest_navigator.core.digests import files_of
+from pytest_navigator.engine import gpu
+from pytest_navigator.engine.context import Result
+from pytest_navigator.engine.loader import loader_record
+from pytest_navigator.engine.scripts import write_making
+from pytest_navigator.engine.source import profiling_batch
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.exporting import frozen
+from pytest_navigator.formats.ways import first_that_makes
+from pytest_navigator.isolation.importing import path_of
+from pytest_navigator.isolation.live_section import live_section
+from pytest_navigator.samples.described import foreign
+from pytest_navigator.samples.npz import load_npz
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_navigator.engine.context import Context
+    from pytest_navigator.formats.ways import Way
+    from pytest_navigator.formats.ways import Ways
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Variant
+
+DECLINED = "declined"
+"""In the data of an artifact that another way than the first one made: why those before it did not, by engine."""
+
+
+def export(context: Context) -> Result:
+    """Export the live model, from one of the user's own batches."""
+    form = context.host.registry.format(context.variant.format)
+    context.require(*form.requires_for(context.suite.matrix.framework))
+    context.host.warm_up(module for runner in form.runners for module in runner.imports)
+    source, signature = context.live.source(), context.folder.signature
+    example = load_npz(context.folder.path / profiling_batch(context.folder), signature.inputs)
+
+    def make(way: Context) -> dict[str, JSON]:
+        with live_section(way.log, way.limit), source.preserved():
+            return form.export(source, example, signature, way.variant, way.artifact())
+
+    return _made(context, make)
+
+
+def convert(context: Context) -> Result:
+    """Convert the parent's artifact, in the child."""
+    form = context.host.registry.format(context.variant.format)
+    context.require(*form.requires_for(context.suite.matrix.framework))
+    assert context.variant.parent is not None
+    _check_sendable(context.variant)
+
+    def make(way: Context) -> dict[str, JSON]:
+        data: dict[str, JSON] = way.isolated(
+            "convert",
+            folder=way.folder.path,
+            variant=way.variant,
+            parent=way.suite.matrix.variants[way.variant.parent or ""],
+            format=path_of(type(form)),
+            example=profiling_batch(way.folder),
+            loader=loader_record(way),
+        )
+        return data
+
+    return _made(context, make)
+
+
+def _made(context: Context, make: Callable[[Context], dict[str, JSON]]) -> Result:
+    """Make the artifact by the first way that can, and see that it loads; the limit of the step is one for all."""
+    form = context.host.registry.format(context.variant.format)
+    ways, begin = form.ways(context.variant, context.suite.matrix.framework), time.monotonic()
+
+    def attempt(way: Way) -> Result:
+        own = replace(context, way=way, spent=time.monotonic() - begin)
+        clear(own)
+        write_making(own)
+        with _logged(own, ways):
+            data = make(own)
+            write_making(own, data)
+            return _proven(own, data)
+
+    try:
+        made = first_that_makes(ways, attempt)
+    except StepFailed:
+        write_making(replace(context, way=ways.tried[0]))
+        raise
+    if not made.declined:
+        return made.value
+    data = {**made.value.data, "engine": made.engine, DECLINED: made.declined}
+    return replace(made.value, data=data, message="; ".join(filter(None, (made.note, made.value.message))))
+
+
+@contextmanager
+def _logged(context: Context, ways: Ways) -> Iterator[None]:
+    """Write into the log why a way did not make the artifact, before the next one begins."""
+    try:
+        yield
+    except StepFailed as error:
+        if context.way != ways.tried[-1]:
+            with context.log.open("a") as log:
+                log.write(f"{context.step.id} by {context.way.engine}: {error.message}\n{error.detail}\n")
+        raise
+
+
+def _check_sendable(variant: Variant) -> None:
+    """Refuse to convert with the text of an object in place of the object.
+
+    Raises:
+        StepFailed: the configuration has what cannot go to another process.
+    """
+    found = list(foreign(variant.parameters))
+    if found:
+        raise StepFailed(
+            f"{variant.key} is converted in another process, to which {', '.join(found)} of its configuration cannot "
+            "go; use numbers, texts, lists and dicts there"
+        )
+
+
+def _proven(context: Context, data: JSON) -> Result:
+    """Load the artifact in the first runner that this machine has; without any it is not proven, and says so."""
+    artifact = context.artifact()
+    form = context.host.registry.format(context.variant.format)
+    recorded = {**data, **gpu.built_with(context), "bytes": sum(path.stat().st_size for path in files_of(artifact))}
+    caveat = frozen(data.get("warnings", ()))
+    elsewhere, lacking = gpu.why_elsewhere(form, context.variant), ""
+    for runner in () if elsewhere else form.runners:
+        missing = context.missing(runner.requires)
+        lacking = lacking or missing or ""
+        if missing is None:
+            settings = context.isolated(
+                "loads", folder=context.folder.path, variant=context.variant, runner=path_of(runner)
+            )
+            loaded = {"loaded": runner.name, "settings": settings}
+            return Result({**recorded, **loaded}, message=caveat, digest=digest_of(artifact))
+    message = "; ".join(filter(None, (f"not loaded: {elsewhere or lacking or 'it has no runner'}", caveat)))
+    return Result(recorded, message=message, digest=digest_of(artifact))
+
+
+def made(context: Context) -> list[Path]:
+    """Return what an export or a conversion has written beside the log and the scripts."""
+    inner = context.artifact().parent.glob("*")
+    return [path for path in inner if path.name != "format.log" and not path.name.startswith("reproduce_")]
+
+
+def clear(context: Context) -> None:
+    """Remove what an earlier attempt left."""
+    for path in made(context):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,44 @@
+"""The source step of a package: its artifacts, samples and recorded outputs stand for the live model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_navigator.core.digests import digest_of
+from pytest_navigator.devices.bound import BROUGHT
+from pytest_navigator.engine.context import Result
+from pytest_navigator.isolation.live_section import live_section
+from pytest_navigator.records import CARRIED
+from pytest_navigator.records import save
+
+if TYPE_CHECKING:
+    from pytest_navigator.engine.context import Context
+    from pytest_navigator.engine.recorded import RecordedModel
+
+
+def provide(context: Context, package: RecordedModel) -> Result:
+    """Write what the package holds into the suite's folder.
+
+    Raises:
+        PackageError: a file of it is damaged.
+    """
+    folder, matrix = context.folder, context.suite.matrix
+    with live_section(context.log, context.limit):
+        package.extract(folder.path)
+        save(folder.path / "signature.json", package.signature)
+        artifacts = {key: digest_of(context.artifact(matrix.variants[key])) for key in matrix.provided}
+    for outcome in package.verifications:
+        if (outcome.key, outcome.runner) in matrix.cells:
+            folder.write_verification(replace(outcome, data={**outcome.data, CARRIED: package.path.name}))
+    built_with = {key: found for key, found in package.built_with.items() if key in artifacts}
+    data = {**package.source.data, "artifacts": artifacts, **({BROUGHT: built_with} if built_with else {})}
+    return Result(data, _note(package), digest_of(package.path))
+
+
+def _note(package: RecordedModel) -> str:
+    note = f"the outputs that {package.path.name} recorded stand for the live model"
+    if any(runner.live for runner in package.suite.runners.values()):
+        note += ", which no package holds: it has no figures here, and no format a speed-up"
+    lost = ", ".join(package.lost())
+    return f"{note}; compared by default tolerances here: {lost}" if lost else note

@@ -1,0 +1,100 @@
+"""The profile step: the bare call of a runner, timed in windows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_navigator.configuration.profile_config import OptimizationProfile
+from pytest_navigator.devices.memory import PeakMemory
+from pytest_navigator.engine import gpu
+from pytest_navigator.engine.context import Result
+from pytest_navigator.engine.scripts import write_profiling
+from pytest_navigator.engine.timing_sample import timed_batch
+from pytest_navigator.errors import NotApplicable
+from pytest_navigator.isolation.live_section import live_section
+from pytest_navigator.profiling.figures import caveat
+from pytest_navigator.profiling.machine import peak
+from pytest_navigator.profiling.machine import reset_peak
+from pytest_navigator.profiling.measuring import batch_of
+from pytest_navigator.records import ProfileResult
+from pytest_navigator.records import plain
+from pytest_navigator.records import profile_result
+from pytest_navigator.records import structured
+
+if TYPE_CHECKING:
+    from pytest_navigator.configuration.profile_config import Windows
+    from pytest_navigator.engine.context import Context
+    from pytest_navigator.records import JSON
+
+
+def run(context: Context) -> Result:
+    """Measure; noise is recorded, never judged."""
+    context.require(*context.runner.requires)
+    gpu.require_same(context)
+    source = context.folder.record("source")
+    assert source is not None
+    largest = source.data["max_batch_size"]
+    if context.step.batch == "batchmax" and largest in (0, 1):
+        raise NotApplicable(f"the loader's largest batch is {largest}; batch1 measures one")
+    if largest is None and batch_of(context.step.batch, largest) is not None:
+        raise NotApplicable("the inputs cannot be cut into rows of a batch; batchmax times the largest sample as it is")
+    _check_fixed(context, source.data.get("fixed_batch"))
+    _check_saturated(context)
+    write_profiling(context)
+    found = _measured(context, batch_of(context.step.batch, largest))
+    result = structured(found["result"], ProfileResult)
+    return Result({**found, "source_device": source.data["device"]}, message=caveat(result))
+
+
+def _check_fixed(context: Context, fixed: int | None) -> None:
+    """Skip every size but the one of a model file that takes no other."""
+    if fixed is not None and batch_of(context.step.batch, fixed) != fixed:
+        raise NotApplicable(f"the file takes batches of {fixed} only")
+
+
+def _check_saturated(context: Context) -> None:
+    """Skip a size of a search up to `max_batch_size` once larger batches have stopped to raise the throughput."""
+    profile = context.suite.settings.config.optimization_profile
+    if not isinstance(profile, OptimizationProfile) or not profile.max_batch_size or context.suite.settings.batch_sizes:
+        return
+    batches = context.suite.matrix.batches
+    smaller = [replace(context.step, batch=batch) for batch in batches[: batches.index(context.step.batch)]]
+    outcomes = [context.folder.record(step.id) for step in smaller]
+    figures = [profile_result(o).throughput for o in outcomes if o is not None and o.passed]
+    if profile.saturated(figures):
+        raise NotApplicable(f"the throughput was saturated at {smaller[len(figures) - 1].batch}")
+
+
+def _measured(context: Context, batch_size: int | None) -> JSON:
+    sample, seconds = timed_batch(context.folder), context.suite.settings.profile_seconds
+    if not context.runner.live:
+        return context.isolated(
+            "profile",
+            folder=context.folder.path,
+            variant=context.variant,
+            runner=context.runner.path,
+            sample=sample,
+            batch_size=batch_size,
+            windows=windows(context),
+            seconds=seconds,
+        )
+    return _live(context, sample, batch_size, seconds)
+
+
+def _live(context: Context, sample: str, batch_size: int | None, seconds: float) -> JSON:
+    from pytest_navigator.engine import checks
+
+    source, kind = context.live.source(), context.host.registry.runner(context.runner.name)
+    reset_peak()
+    memory = PeakMemory()
+    active = kind(source, context.folder.signature, context.variant.parameters)
+    with live_section(context.log, context.limit), source.preserved(), active as runner:
+        result = checks.profile(runner, context.folder.path, sample, batch_size, windows(context), seconds, memory)
+        return {"result": plain(replace(result, peak_memory=peak())), "settings": runner.settings()}
+
+
+def windows(context: Context) -> Windows:
+    """Return how the measurement is made up."""
+    configured = context.suite.settings.config.optimization_profile or OptimizationProfile()
+    return configured.windows()

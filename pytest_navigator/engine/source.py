@@ -1,0 +1,244 @@
+"""The source step: the model and its loader keep their contract; everything later starts from what it writes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_navigator.comparison.computed import read
+from pytest_navigator.comparison.tolerances import default
+from pytest_navigator.core.digests import changed
+from pytest_navigator.core.digests import digest_of
+from pytest_navigator.core.digests import digest_of_arrays
+from pytest_navigator.core.digests import fingerprint
+from pytest_navigator.engine.context import Context
+from pytest_navigator.engine.context import Result
+from pytest_navigator.engine.correctness import functions_of
+from pytest_navigator.engine.correctness import rules_of
+from pytest_navigator.engine.inference import Repetition
+from pytest_navigator.engine.inference import SourceModel
+from pytest_navigator.engine.observation import FOLDERS
+from pytest_navigator.engine.observation import Observation
+from pytest_navigator.engine.package import provide
+from pytest_navigator.engine.timing_sample import write_timing_sample
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import InferenceError
+from pytest_navigator.errors import SourceError
+from pytest_navigator.files.description import configured
+from pytest_navigator.files.description import facts
+from pytest_navigator.files.description import named
+from pytest_navigator.frameworks.seeding import seeded
+from pytest_navigator.isolation.causes import NOT_REGISTERED
+from pytest_navigator.isolation.live_section import live_section
+from pytest_navigator.records import JSON
+from pytest_navigator.records import TEXT_TYPES
+from pytest_navigator.records import plain
+from pytest_navigator.records import save
+from pytest_navigator.samples.npz import load_npz
+from pytest_navigator.samples.reading import NO_LOADER
+from pytest_navigator.samples.reading import Limits
+from pytest_navigator.samples.reading import read_loader
+from pytest_navigator.samples.signatures import trt_profile
+from pytest_navigator.samples.structure import flatten_call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_navigator.comparison.tolerances import Rule
+    from pytest_navigator.configuration.config import NavConfig
+    from pytest_navigator.engine.inference import Arrays
+    from pytest_navigator.engine.workspace import SuiteFolder
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.records import Description
+    from pytest_navigator.samples.reading import Flatten
+    from pytest_navigator.samples.reading import Samples
+
+
+NOT_OF_VALUES = ("type", "not implemented", "NOT_IMPLEMENTED", NOT_REGISTERED)
+"""What errors say that no other sizes or values of the samples mend."""
+ROOM = 10
+"""How much further apart than two calls of one process may be, those of two may."""
+
+
+def run(context: Context) -> Result:
+    """Read the loader once, run the model on what is kept, and write samples, outputs and signature.
+
+    Raises:
+        SourceError: the model or the loader does not keep its contract.
+    """
+    if context.suite.package:
+        return provide(context, context.suite.package)
+    source = context.live.source()
+    loader = context.live.loader()
+    with live_section(context.log, context.limit), source.preserved():
+        source.check()
+        before = source.digests()
+        own = source.describe()
+        config = configured(context.suite.settings.config, own)
+        chosen, notes = _random(context, own) if loader is NO_LOADER else (loader, ())
+        flatten = _flatten(source, config)
+        samples = _samples(context, source, chosen, config, flatten)
+        observation = Observation(context, source, samples, config, own)
+        with _explained(loader, own):
+            cases = observation.run()
+        signature = observation.signature
+        timed = write_timing_sample(context.folder.path, source, config, flatten, samples, signature)
+        save(context.folder.path / "signature.json", signature)
+        after = source.digests()  # before the model is put back
+    changing = changed(before, after)
+    digest = fingerprint(after, changing) or digest_of_arrays(_profiled(context.folder, observation))
+    data = {"fingerprint": digest, "changing": changing, "cases": plain(cases), **_facts(observation, source), **timed}
+    data |= facts(context.suite.settings.config, named(own, config)) if own else {}
+    artifact = context.artifact()
+    context.live.remember()
+    message = "; ".join((*notes, *observation.misdeclared, *_caveats(observation, changing)))
+    return Result(data, message, digest_of(artifact) if context.variant.file else "")
+
+
+def other_outputs(context: Context, source: Source) -> str:
+    """Return how a live model differs from what the source step has seen on one sample; "" if it does not.
+
+    Processes may differ in the last bits (threads, alignment), so that the default tolerances judge. Outputs that
+    differed between two calls of one process are judged by the suite's own rules, with room for a third call.
+    """
+    folder, signature = context.folder, context.folder.signature
+    record = folder.record("source")
+    assert record is not None
+    batch = profiling_batch(folder)
+    feed = load_npz(folder.path / batch, signature.inputs)
+    expected = load_npz(folder.path / FOLDERS[1] / batch.partition("/")[2], signature.outputs)
+    names, comparisons = [o.name for o in signature.outputs], context.suite.settings.config.comparisons
+    with source.preserved():
+        actual = SourceModel(source, signature.input_tree, names, comparisons)(feed, "the profiling sample")
+    told = {name: read(text) for name, text in record.data["computed_in"].items()}
+    own = rules_of(context, context.variant, signature, told)
+    functions = {} if record.data["bitwise"] else functions_of(context, context.variant, signature)
+    tight = {spec.name: default(spec.dtype, computed=told.get(spec.name)) for spec in signature.outputs}
+    rules = {n: _roomy(r) if not record.data["bitwise"] or r.kind == "unchecked" else tight[n] for n, r in own.items()}
+    return Repetition(rules, functions).problem(record.data["selection"]["profiling"], expected, actual)
+
+
+def _roomy(rule: Rule) -> Rule:
+    return replace(rule, atol=ROOM * rule.atol, rtol=ROOM * rule.rtol)
+
+
+def _profiled(folder: SuiteFolder, observation: Observation) -> Arrays:
+    """Return the same from what has just been written."""
+    specs = [spec for spec in observation.signature.outputs if spec.name not in observation.repetition.unchecked]
+    return load_npz(folder.path / "model_output" / observation.file(observation.samples.profiling), specs)
+
+
+def profiling_batch(folder: SuiteFolder) -> str:
+    """Return the file of the user's own batch that exports and profiles start from, below the suite's folder."""
+    source = folder.record("source")
+    assert source is not None
+    name: str = source.data["profiling_batch"]
+    return name
+
+
+def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tuple[str, ...]]:
+    """Return random data that fits a model which says what it takes, and what a user should know of it.
+
+    Raises:
+        SourceError: it does not, or a size is not known.
+    """
+    if own is None:
+        raise SourceError("there is no nav_dataloader beside nav_model; write a fixture that returns a list of samples")
+    if not own.inputs:
+        raise SourceError("the model has no inputs: there is nothing to check it on")
+    from pytest_navigator.engine.random_samples import samples
+    from pytest_navigator.engine.random_samples import untried
+    from pytest_navigator.engine.random_shapes import plan
+
+    config = context.suite.settings.config
+    theirs = dict(zip((spec.name for spec in named(own, config).inputs), (s.name for s in own.inputs), strict=True))
+    unbatched = tuple(theirs.get(name, name) for name in config.unbatched)
+    said = replace(context.host.file_config, batch_dim=config.batch_dim, unbatched=unbatched)
+    try:
+        notes = (*plan(own.inputs, said).notes, *untried(own.inputs, said))
+        return samples(own.inputs, said, context.suite.settings.seed), notes
+    except ConfigError as error:
+        raise SourceError(str(error)) from None
+
+
+@contextmanager
+def _explained(loader: object, own: Description | None) -> Iterator[None]:
+    """Say what the samples are that a model does not take, if they are not the user's."""
+    try:
+        yield
+    except InferenceError as error:
+        if loader is not NO_LOADER or own is None or any(word in str(error) for word in NOT_OF_VALUES):
+            raise
+        raise SourceError(f"{error}; {_of_random_samples(own)}") from error.__cause__
+
+
+def _of_random_samples(own: Description) -> str:
+    """Return what can be said of random samples: ranges of numbers, and sizes that the file leaves open."""
+    numbers = any(spec.dtype not in TEXT_TYPES.values() for spec in own.inputs)
+    inner = any(axis for spec in own.inputs for axis in spec.axes)
+    keys = " and ".join([*["value_ranges"] * numbers, *["max_shapes"] * inner])
+    say = f"say what the model takes in {keys} of --nav-config, or " if keys else ""
+    return f"the samples are random: {say}give the run a nav_dataloader"
+
+
+def _flatten(source: Source, config: NavConfig) -> Flatten:
+    """Return what turns a sample into the structure of the call and arrays by name."""
+    names = source.parameter_names()
+
+    def flatten(sample: object) -> tuple[JSON, Arrays]:
+        call = source.call_of(sample)
+        return flatten_call(call, names, config.input_names or source.input_names(call), source.framework)
+
+    return flatten
+
+
+def _samples(context: Context, source: Source, loader: object, config: NavConfig, flatten: Flatten) -> Samples:
+    settings, framework = context.suite.settings, source.framework
+    limits = Limits(settings.sample_count, settings.max_sample_bytes)
+    with seeded(settings.seed, [framework]):
+        return read_loader(loader, flatten, limits, settings.seed, config.batch_dim, config.unbatched)
+
+
+def _facts(observation: Observation, source: Source) -> dict[str, JSON]:
+    samples, signature = observation.samples, observation.signature
+    return {
+        "model": source.title(),
+        "device": source.device(),
+        "computed_in": {name: computed.text for name, computed in observation.computed.items()},
+        "observed": observation.digest,
+        "bitwise": observation.repetition.bitwise,
+        "unchecked": observation.repetition.unchecked,
+        "samples": {
+            "read": samples.read,
+            "kept": len(samples.kept),
+            "left_out": samples.left_out,
+            "complete": samples.complete,
+            "bytes": sum(observation.bytes.values()),
+        },
+        "selection": {
+            "correctness": list(samples.correctness),
+            "conversion": list(samples.conversion),
+            "profiling": samples.profiling,
+        },
+        "profiling_batch": f"model_input/{observation.file(samples.profiling)}",
+        "max_batch_size": max((size for size in observation.sizes.values() if size is not None), default=None),
+        "profile": trt_profile(samples, signature.inputs, signature.batch_dim),
+    }
+
+
+def _caveats(observation: Observation, changing: list[str]) -> list[str]:
+    samples = observation.samples
+    notes = [] if observation.repetition.bitwise else ["two runs differ in their last bits"]
+    if changing:
+        names = ", ".join(changing[:3]) + (f" and {len(changing) - 3} more" if len(changing) > 3 else "")
+        notes.append(f"{names} changed when the model was called: not part of its fingerprint")
+    if observation.only_batch_1:
+        notes.append(f"{observation.only_batch_1}; so the batch axis is 1 in every export")
+    if len(samples.kept) < samples.read:
+        notes.append(f"{len(samples.kept)} of {samples.read} samples are checked")
+    if samples.left_out:
+        notes.append(f"{samples.left_out} more would not fit into --nav-max-sample-bytes")
+    if not samples.complete:
+        notes.append(f"the loader goes on after sample {samples.read - 1}, where reading stopped")
+    return notes

@@ -1,0 +1,66 @@
+"""What profiles are made on where `OptimizationProfile` has a loader of its own: its first sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.configuration.profile_config import OptimizationProfile
+from pytest_navigator.engine.inference import SourceModel
+from pytest_navigator.errors import SourceError
+from pytest_navigator.samples.npz import save_npz
+from pytest_navigator.samples.reading import first_sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_navigator.configuration.config import NavConfig
+    from pytest_navigator.engine.inference import Arrays
+    from pytest_navigator.engine.workspace import SuiteFolder
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.records import JSON
+    from pytest_navigator.records import Signature
+    from pytest_navigator.samples.reading import Flatten
+    from pytest_navigator.samples.reading import Samples
+
+FILE = "model_input/profiling_batch.npz"
+TIMED = "timed_batch"
+"""In the data of the source step: the file, below the suite's folder."""
+
+
+def write_timing_sample(
+    root: Path, source: Source, config: NavConfig, flatten: Flatten, samples: Samples, signature: Signature
+) -> dict[str, JSON]:
+    """Write the sample, once the model has taken it; return what to record, nothing where there is no such loader.
+
+    Raises:
+        SourceError: it is no sample of the model's, or has a size that the exports will not take.
+    """
+    profile = config.optimization_profile
+    if not isinstance(profile, OptimizationProfile) or profile.dataloader is None:
+        return {}
+    try:
+        arrays = first_sample(profile.dataloader, flatten, samples)
+        _check_sizes(arrays, signature)
+    except SourceError as error:
+        raise SourceError(f"OptimizationProfile.dataloader: {error}") from error.__cause__
+    model = SourceModel(source, signature.input_tree, config.output_names, config.comparisons)
+    model(arrays, "the first sample of OptimizationProfile.dataloader")
+    save_npz(root / FILE, arrays)
+    return {TIMED: FILE}
+
+
+def timed_batch(folder: SuiteFolder) -> str:
+    """Return the file of the sample that is timed, below the suite's folder."""
+    source = folder.record("source")
+    assert source is not None
+    return str(source.data.get(TIMED) or source.data["profiling_batch"])
+
+
+def _check_sizes(arrays: Arrays, signature: Signature) -> None:
+    for spec in signature.inputs:
+        for axis, (size, found) in enumerate(zip(spec.shape, arrays[spec.name].shape, strict=True)):
+            if size not in (-1, found):
+                raise SourceError(
+                    f"sample 0: input {spec.name} has {found} on axis {axis}, where every sample of nav_dataloader has "
+                    f"{size}, so that the exports take nothing else; let nav_dataloader give a sample of that size too"
+                )

@@ -1,0 +1,46 @@
+"""What a user's own test of a runner found, as an outcome."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pytest_navigator.planning.step import Step
+from pytest_navigator.records import Outcome
+
+if TYPE_CHECKING:
+    from pytest_navigator.engine.suite import Suite
+    from pytest_navigator.records import Status
+
+
+def record_verification(
+    suite: Suite, key: str, runner: str, status: Status, message: str, duration: float, nodeid: str
+) -> None:
+    """Write what one test found of one runner.
+
+    Args:
+        duration: in s.
+        nodeid: of the test.
+    """
+    outcome = Outcome(
+        step="verify",
+        status=status,
+        key=key,
+        runner=runner,
+        message=message,
+        duration=duration,
+        started=datetime.now(UTC).isoformat(),
+        digest=_digest(suite, key, runner),
+        data={"nodeid": nodeid},
+    )
+    suite.folder.write_verification(outcome)
+
+
+def _digest(suite: Suite, key: str, runner: str) -> str:
+    """Return what tells the artifact that was verified from another one; of the live source, its fingerprint."""
+    if suite.matrix.runners[runner].live:
+        source = suite.folder.record("source")
+        return str(source.data.get("fingerprint", "")) if source else ""
+    checked = suite.folder.record(Step("correctness", key, runner).id)
+    return checked.digest if checked else ""

@@ -1,0 +1,96 @@
+"""The pytest plugin: the hooks, in the order in which pytest calls them. Nothing outside of here needs pytest."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_navigator.plugin import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_navigator.engine.proxies import RunnerProxy
+    from pytest_navigator.engine.proxies import SourceProxy
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.frameworks.base import Framework
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let others add formats and frameworks."""
+    from pytest_navigator.plugin import hookspec
+
+    pluginmanager.add_hookspecs(hookspec)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the flags and ini options."""
+    options.add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)  # before a conftest.py can use CUDA
+def pytest_load_initial_conftests() -> None:
+    """Let an xdist worker of a run that checks models see its own GPU only."""
+    if "NAV_PROBES" in os.environ:
+        from pytest_navigator.devices.assignment import assign
+
+        assign()
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist starts workers
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run no test, neither ours nor the user's, for who asks how models would be checked."""
+    if options.active(config) and not options.checking(config):
+        config.option.collectonly = True
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what does the work, if this run checks models."""
+    for name, text in options.MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {text}.")
+    if options.active(config):
+        from pytest_navigator.plugin._compat import import_as_installed
+
+        import_as_installed(config)
+        from pytest_navigator.plugin.session import start
+
+        start(config)
+    else:
+        options.check_needless(config)
+
+
+@pytest.fixture
+def nav_package() -> Path:
+    """Skip a test of a package where no model is checked; a run that checks models has another one."""
+    pytest.skip(options.UNCHECKED)
+
+
+@pytest.fixture
+def nav_runner() -> RunnerProxy:
+    """Skip a test of a format where no model is checked; a run that checks models has another one."""
+    pytest.skip(options.UNCHECKED)
+
+
+@pytest.fixture
+def nav_source_runner() -> SourceProxy:
+    """Skip a test of a live model where no model is checked; a run that checks models has another one."""
+    pytest.skip(options.UNCHECKED)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_nav_formats() -> list[type[Format]]:
+    """Add the built-in formats."""
+    from pytest_navigator import builtin
+
+    return builtin.formats()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_nav_frameworks() -> list[type[Framework]]:
+    """Add the built-in frameworks."""
+    from pytest_navigator import builtin
+
+    return builtin.frameworks()

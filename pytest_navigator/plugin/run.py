@@ -1,0 +1,210 @@
+"""One process of a run of pytest: what the steps have of it, and the suites that are met while tests are collected."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import field
+from functools import cached_property
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+
+from pytest_navigator.devices.found import lacking
+from pytest_navigator.engine.host import Host
+from pytest_navigator.engine.suite import Suite
+from pytest_navigator.engine.workspace import Workspace
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.isolation.progress import Progress
+from pytest_navigator.package.planned import package_matrix
+from pytest_navigator.planning import building
+from pytest_navigator.planning.here import Here
+from pytest_navigator.planning.here import on_this_machine
+from pytest_navigator.plugin.collection import pointed_at
+from pytest_navigator.plugin.detection import framework_of
+from pytest_navigator.plugin.fixtures import Fixtures
+from pytest_navigator.plugin.fixtures import recordable
+from pytest_navigator.plugin.named import NamedModels
+from pytest_navigator.plugin.named import named_models
+from pytest_navigator.plugin.options import suite_settings
+from pytest_navigator.plugin.termination import Termination
+from pytest_navigator.registry import Registry
+from pytest_navigator.registry import built
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Iterator
+
+    from pytest_navigator.configuration.config import NavConfig
+    from pytest_navigator.configuration.run_options import RunOptions
+    from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.planning.matrix import Matrix
+    from pytest_navigator.plugin.collection import Place
+
+RUN = pytest.StashKey["Run"]()
+LACKING = "nav_lacking"
+"""What an xdist worker is told of `Run.lacking`, so that all of them collect the same."""
+
+
+def registry_of(config: pytest.Config) -> Registry:
+    """Ask the plugins; pytest calls the built-in hooks, which are the last, first.
+
+    Raises:
+        ConfigError: as `built`.
+    """
+    asked = config.hook
+    return built(
+        reversed(asked.pytest_nav_formats()),
+        reversed(asked.pytest_nav_runners()),
+        reversed(asked.pytest_nav_frameworks()),
+    )
+
+
+@dataclass(frozen=True)
+class CollectedSuite(Suite):
+    """The generated tests of one `nav_model`, of one parameter of it.
+
+    Attributes:
+        parameters: the model's own, by fixture name; empty for a model without any.
+        model_id: those parameters as the items' ids write them.
+    """
+
+    place: Place
+    model_id: str
+    parameters: dict[str, Any]
+
+
+@dataclass
+class Run(Host):
+    """One process of one run of pytest.
+
+    Attributes:
+        suites: by the node of their place, with the model's parameters in brackets.
+        selected: a suite -> ids of the steps that tests of this run report.
+    """
+
+    config: pytest.Config = field(kw_only=True)
+    suites: dict[str, CollectedSuite] = field(default_factory=dict)
+    problem: str = ""
+    selected: dict[str, set[str]] = field(default_factory=dict)
+    named: NamedModels | None = None
+    termination: Termination = field(default_factory=Termination)
+    _matrices: dict[tuple[str, int], tuple[Matrix, Settings]] = field(default_factory=dict)
+
+    @classmethod
+    def begun(cls, config: pytest.Config, options: RunOptions) -> Run:
+        """Begin the run in this process."""
+        worker = getattr(config, "workerinput", {})
+        run = cls(
+            config=config,
+            options=options,
+            registry=registry_of(config),
+            workspace=Workspace(options.workspace),
+            start=config.invocation_params.dir,
+            project=config.rootpath,
+            worker=str(worker.get("workerid", "")),
+            debugger=config.getoption("usepdb", False),
+            recordable=recordable,
+            progress=Progress(shown=config.option.verbose > 0 and not worker),
+        )
+        run.named = named_models(config, run.registry, run.file_config)
+        return run
+
+    def suite(self, place: Place, model_id: str, parameters: dict[str, Any]) -> CollectedSuite:
+        """Return the suite of a place and a model's parameters; make it when it is met first.
+
+        Raises:
+            ConfigError: its configuration is wrong.
+        """
+        key = f"{place.nodeid}[{model_id}]"
+        if key not in self.suites:
+            self.suites[key] = self._suite(place, model_id, parameters)
+        return self.suites[key]
+
+    def met(self, place: Place, parameters: dict[str, Any]) -> CollectedSuite | None:
+        """Return the suite of a place whose model has these parameters (the same objects), if it was collected."""
+        for suite in self._at(place):
+            same = suite.parameters.keys() == parameters.keys()
+            if same and all(parameters[n] is v for n, v in suite.parameters.items()):
+                return suite
+        return None
+
+    def parametrized(self, place: Place) -> bool:
+        """Whether the models of a place that were collected are told apart by parameters."""
+        return any(suite.parameters for suite in self._at(place))
+
+    def matrices(self, place: Place | None) -> list[Matrix]:
+        """Return what the models of one place generate: one matrix, or one for each entry of a dict of NavConfigs."""
+        return [self._matrix(place, config)[0] for config in place.configs()] if place else []
+
+    def note(self, problem: str) -> None:
+        """Keep the first usage error; it is raised when the collection is over."""
+        self.problem = self.problem or problem
+
+    @contextmanager
+    def noting_problems(self) -> Iterator[None]:
+        """Note a ConfigError instead of raising it: while pytest collects, it would become a traceback."""
+        try:
+            yield
+        except ConfigError as error:
+            self.note(str(error))
+
+    def given(self, request: pytest.FixtureRequest, place: Place) -> Fixtures:
+        """Return the user's own objects, as an item asks for them."""
+        return Fixtures(request, place, self.building_at, self.named.loader if self.named else None)
+
+    @contextmanager
+    def building_at(self, place: Place | None) -> Iterator[None]:
+        """Seed what the user's code draws from while it builds the model of a place, or its loader."""
+        with self.building({suite.matrix.framework for suite in self._at(place)}):
+            yield
+
+    @cached_property
+    def lacking(self) -> tuple[str, ...]:
+        """The kinds of devices that this machine does not have: what the process that started the run has found."""
+        told: dict[str, Any] = getattr(self.config, "workerinput", {})
+        return tuple(told[LACKING]) if told else lacking()
+
+    def _here(self) -> Here:
+        return Here(self.lacking, pointed_at(self.config))
+
+    def warm_up(self, more: Iterable[str] = ()) -> None:
+        """Do what every run does; set in this process what the frameworks ask for, before a model is built in it."""
+        for name, value in self.environment.items():
+            os.environ.setdefault(name, value)
+        super().warm_up(more)
+
+    def _at(self, place: Place | None) -> list[CollectedSuite]:
+        return [suite for suite in self.suites.values() if place and suite.place.nodeid == place.nodeid]
+
+    def _suite(self, place: Place, model_id: str, parameters: dict[str, Any]) -> CollectedSuite:
+        nav_config = place.config(model_id)
+        matrix, settings = self._matrix(place, nav_config)
+        name = settings.config.name or place.name
+        full = f"{name}-{model_id}" if model_id and not (nav_config and nav_config.name and _own(place)) else name
+        folder = self.workspace.suite(full, f"{place.nodeid}[{model_id}]")
+        nodeid = f"{place.nodeid}[{model_id}]" if model_id else place.nodeid
+        return CollectedSuite(
+            nodeid, full, settings, matrix, folder, place.package, place=place, model_id=model_id, parameters=parameters
+        )
+
+    def _matrix(self, place: Place, nav_config: NavConfig | None) -> tuple[Matrix, Settings]:
+        """Return what a configuration means; every item asks for it, and a NavConfig lives as long as its module."""
+        key = place.nodeid, id(nav_config)
+        if key not in self._matrices:
+            settings = suite_settings(self.config, nav_config)
+            framework = framework_of(place, nav_config, self.registry)
+            if place.package:
+                matrix = package_matrix(place.package, settings, self.registry)
+            else:
+                matrix = building.build(settings, self.registry, framework)
+            matrix = on_this_machine(matrix, self._here, settings, self.registry)
+            self._matrices[key] = matrix, settings
+        return self._matrices[key]
+
+
+def _own(place: Place) -> bool:
+    """Whether nav_config is a dict, so that its name is one parameter's own."""
+    return any(isinstance(vars(h).get("nav_config"), dict) for h in place.holders)

@@ -1,0 +1,328 @@
+"""The hooks of a run that checks models, in the order in which pytest calls them; each asks the module that knows."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+
+from pytest_navigator import packing
+from pytest_navigator._version import __version__
+from pytest_navigator.configuration.settings import config_lines
+from pytest_navigator.core.privacy import redact
+from pytest_navigator.devices.assignment import release
+from pytest_navigator.devices.found import devices
+from pytest_navigator.devices.libraries import tensorrt_title
+from pytest_navigator.devices.records import NONE
+from pytest_navigator.devices.records import devices_line
+from pytest_navigator.devices.shared import sharing
+from pytest_navigator.engine.cache import store
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import PackageError
+from pytest_navigator.plugin import collection
+from pytest_navigator.plugin import crashes
+from pytest_navigator.plugin import foreign_reports
+from pytest_navigator.plugin import generation
+from pytest_navigator.plugin import verification
+from pytest_navigator.plugin._compat import allow_crashes
+from pytest_navigator.plugin._compat import item_of
+from pytest_navigator.plugin._compat import worker_pid
+from pytest_navigator.plugin.item import OUTCOME
+from pytest_navigator.plugin.last_failed import LastFailed
+from pytest_navigator.plugin.options import run_options
+from pytest_navigator.plugin.run import LACKING
+from pytest_navigator.plugin.run import RUN
+from pytest_navigator.plugin.run import Run
+from pytest_navigator.records import CACHED
+from pytest_navigator.records import REUSED
+from pytest_navigator.records import earlier_text
+from pytest_navigator.registry import using
+from pytest_navigator.reporting.printable import LINE
+from pytest_navigator.reporting.printable import bounded
+from pytest_navigator.reporting.printable import printable
+from pytest_navigator.reporting.report import elsewhere
+from pytest_navigator.reporting.report import short_path
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+WORKSPACE = "nav_workspace"
+RUN_ID = "nav_run"
+PROBLEM = "nav_problem"
+HINTS = "nav_hints"
+
+STOPPED = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+"""How a session ends that may not have run what was selected."""
+
+
+def start(config: pytest.Config) -> None:
+    """Begin the run in this process: the controller claims the workspace, its workers are told where it is."""
+    try:
+        options = run_options(config)
+        before = redact(options.redact)
+        config.add_cleanup(lambda: [redact(before)].clear())
+        run = Run.begun(config, options)
+        knowing = ExitStack()
+        knowing.enter_context(using(run.registry))
+        config.add_cleanup(knowing.close)
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(Controller(config, run), "navigator-controller")
+            config.pluginmanager.register(LastFailed(), "navigator-lastfailed")
+        else:
+            run.id = config.workerinput[RUN_ID]
+        if run.named:
+            run.named.start(config)
+    except (ConfigError, PackageError) as error:
+        raise pytest.UsageError(bounded(str(error), LINE)) from None
+    config.stash[RUN] = config.stash[collection.NOTES] = run
+    config.pluginmanager.register(Session(run), "navigator-session")
+    config.pluginmanager.register(verification.Fixtures(), "navigator-fixtures")
+    if not config.pluginmanager.hasplugin("benchmark"):
+        from pytest_navigator.plugin.benchmark import NullBenchmark
+
+        config.pluginmanager.register(NullBenchmark(), "navigator-benchmark")
+
+
+class Session:
+    """What every process does: collect, run, report."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.known = run.config.pluginmanager.get_plugins()
+        run.termination.listen()
+
+    def pytest_plugin_registered(self, plugin: object) -> None:
+        """Refuse formats that come while tests are collected: suites before them would not have them."""
+        late = [name for name in collection.EXTENDING if hasattr(plugin, name)]
+        if late and plugin not in self.known:
+            self.run.note(collection.too_late(late[0], plugin, self.run.config))
+
+    def pytest_ignore_collect(self, collection_path: Path, config: pytest.Config) -> bool | None:
+        """Keep pytest out of workspace and cache: with `python_files = *.py` it would run the scripts in them."""
+        if collection_path in (self.run.options.workspace, self.run.options.cache):
+            return True
+        return self.run.named.ignored(collection_path, config) if self.run.named else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Tell where the named models are; xdist's controller collects nothing."""
+        if self.run.named and not session.config.pluginmanager.hasplugin("dsession"):
+            self.run.named.locate(session.config)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collect_file(
+        self, file_path: Path, parent: pytest.Collector
+    ) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+        """Collect a model file, and a conftest.py for its `nav_model`."""
+        collectors = yield
+        collection.collect_file(file_path, parent, collectors)
+        return collectors
+
+    def pytest_pycollect_makeitem(
+        self, collector: Any, name: str, obj: object
+    ) -> pytest.Collector | list[pytest.Item] | None:
+        """Plant a suite where `nav_model` is; take `verify_` functions in; leave out tests of nothing."""
+        with self.run.noting_problems():
+            if generation.is_empty(collector, name, self.run):
+                return []
+        return collection.planted(collector, name, obj)
+
+    @pytest.hookimpl(trylast=True)  # so that our part of an id comes last
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Parametrize the generated tests and `nav_runner`."""
+        with self.run.noting_problems():
+            generation.parametrize(metafunc, self.run)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Find what is wrong before anything runs; record what was collected."""
+        generation.finish(self.run, session, items)
+        if hasattr(config, "workeroutput"):
+            config.workeroutput[HINTS] = self.run.hints
+        if self.run.problem:
+            if not hasattr(config, "workerinput"):
+                raise pytest.UsageError(bounded(self.run.problem, LINE))
+            config.workeroutput[PROBLEM] = self.run.problem  # type: ignore[attr-defined]
+            items.clear()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note what is selected. Start the child early: its imports overlap the source step and the first export."""
+        if self.run.problem:
+            return  # pytest comes by here on its way out, and what is wrong may be the settings that a suite has
+        self.run.selected = generation.selected(self.run, session.items)
+        if not session.config.option.collectonly and any(generation.is_ours(item) for item in session.items):
+            release(variant.parameters for s in self.run.suites.values() for variant in s.matrix.variants.values())
+            self.run.warm_up()
+
+    def pytest_report_collectionfinish(self, config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+        """Print what holds for each suite, with `--nav-show-config` (an xdist controller collects nothing).
+
+        Where no summary will say what needs another machine, this does.
+        """
+        suites = self.run.suites.values()
+        shown = suites if self.run.options.show_config else ()
+        lines = [line for suite in shown for line in (f"{suite.nodeid}:", *config_lines(suite.settings))]
+        if not items or config.option.collectonly:
+            lines += elsewhere(sum((Counter(suite.matrix.elsewhere) for suite in suites), Counter()))
+        return lines
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Keep `nav_model` from being built by items that work from files."""
+        if isinstance(item, pytest.Function) and generation.is_ours(item):
+            generation.prepare(item)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """Seed the setup of `nav_model` and `nav_dataloader`."""
+        if fixturedef.argname not in (collection.MODEL, collection.LOADER):
+            return (yield)
+        with self.run.building_at(collection.place_of(item_of(request))):
+            return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+        """Let `-v` say that an outcome is an earlier run's, and of when."""
+        if report.when != "call" or not report.passed:
+            return None
+        said = dict(getattr(report, "user_properties", ()))
+        ways = [earlier_text(way, str(said[f"nav_{way}"])) for way in (CACHED, REUSED) if f"nav_{way}" in said]
+        return ("passed", ".", f"PASSED ({ways[0]})") if ways else None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Point at the user's own file, add the figures, and keep what a `verify_` test found."""
+        report = yield
+        if isinstance(item, pytest.Function) and generation.is_ours(item):
+            generation.annotate(item, report, item.stash.get(OUTCOME, None), self.run)
+            foreign_reports.bound(report)
+            verification.record(item, report, self.run)
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """From here on, no signal interrupts what is written of the run."""
+        self.run.termination.finishing = True
+
+    def pytest_unconfigure(self) -> None:
+        """End the child."""
+        self.run.termination.stop()
+        if self.run.named:
+            self.run.named.end()
+        self.run.close()
+
+
+class Controller:
+    """What one process does for all: own the workspace, write the packages, print the summary."""
+
+    def __init__(self, config: pytest.Config, run: Run) -> None:
+        self.run = run
+        self.written: list[packing.Written] = []
+        self._ending = ExitStack()
+        if config.option.collectonly:
+            return
+        packing.check_target(run.options.package, run.options.workspace)
+        if run.options.cache:
+            store.prepare(run.options.cache, run.options.workspace)
+        if run.file_config.output_path:
+            from pytest_navigator.reporting import conversions
+
+            conversions.check(run, [spec.text for spec in run.named.specs] if run.named else [])
+        lock = run.workspace.claim(resume=run.options.resume)
+        self._ending.callback(lock.release)
+        self._ending.enter_context(sharing(run.workspace.devices))
+
+    def pytest_report_header(self) -> list[str]:
+        """Say what this run will leave behind, and what became of the one before."""
+        package = self.run.options.package or "none (--nav-package=PATH writes one)"
+        workspace = short_path(self.run.options.workspace, self.run.start)
+        first = f"navigator: {__version__}, workspace: {workspace}, package: {package}"
+        if cache := self.run.options.cache:
+            first += f", cache: {short_path(cache, self.run.start)}"
+        crashed = ", ".join(self.run.workspace.crashed)
+        return [
+            first,
+            *([f"navigator: device: {device}"] if (device := self._device()) else []),
+            *([f"navigator: the last run's process ended in {crashed}{self._remedy()}"] if crashed else []),
+        ]
+
+    def _remedy(self) -> str:
+        """Return what keeps a crash to one test, in a run that does not have it."""
+        return "" if self.run.config.pluginmanager.hasplugin("dsession") else "; -n 1 isolates it"
+
+    def _device(self) -> str:
+        """Return the GPUs; that there are none, for those who ask for TensorRT alone; "" for all others."""
+        option = self.run.config.option
+        if option.collectonly:
+            return ""
+        asked = f"{option.nav_formats} {option.nav_runtimes} {option.nav_require}"
+        if devices().missing == NONE and not re.search("trt|tensorrt", asked):
+            return ""
+        return ", ".join(filter(None, (devices_line(devices()), tensorrt_title())))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell an xdist worker which run it belongs to."""
+        node.workerinput[RUN_ID] = self.run.id
+        node.workerinput[LACKING] = list(self.run.lacking)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodeready(self, node: Any) -> None:
+        """Keep a worker of this machine: it is told to end when this process is."""
+        if pid := worker_pid(node):
+            self.run.termination.workers.append(pid)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Let every test crash its worker: xdist gives up after a few."""
+        allow_crashes(self.run.config, len(ids))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
+        """Blame the step in which a worker died, not the test that needed it."""
+        crashes.blame(report, report.node.gateway.id, self.run)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Take a worker's usage error and hints for the run's."""
+        output = getattr(node, "workeroutput", {})
+        self.run.problem = self.run.problem or output.get(PROBLEM, "")
+        self.run.hints = list(dict.fromkeys([*self.run.hints, *output.get(HINTS, [])]))
+
+    @pytest.hookimpl(trylast=True)  # after the last step has been recorded, before the terminal's summary
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the packages, whatever happened: also after failures, `-x` and Ctrl-C."""
+        if self.run.problem:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        elif not session.config.option.collectonly:
+            self.written = packing.write_all(self.run, complete=session.exitstatus not in STOPPED)
+            if session.exitstatus == pytest.ExitCode.OK and any(w.fails for w in self.written):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.exitstatus = self.run.termination.exit_code or session.exitstatus
+
+    @pytest.hookimpl(tryfirst=True)  # before the tables of others
+    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+        """Print one section: a row per format and runtime, the best, the skips, the package."""
+        if self.run.problem and config.pluginmanager.hasplugin("dsession"):  # without xdist, pytest says it
+            terminalreporter.write_line(f"ERROR: {bounded(printable(str(self.run.problem)), LINE)}", red=True)
+        if self.written or (self.run.hints and not config.option.collectonly):
+            terminalreporter.write_sep("=", "navigator")
+            blocks = ["\n".join(written.lines) for written in self.written]
+            # One by one: of what the terminal's encoding lacks, pytest escapes the whole text, its ends of lines too.
+            for line in printable("\n\n".join(blocks + self.run.hints)).split("\n"):
+                terminalreporter.write_line(line)
+
+    def pytest_unconfigure(self) -> None:
+        """Let the next run have the workspace."""
+        self._ending.close()

@@ -1,3 +1,0 @@
-"""What a step does: one module per kind of step."""
-
-from __future__ import annotations
