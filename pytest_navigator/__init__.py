@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pytest_navigator.api import python as python
     from pytest_navigator.api import tensorflow as tensorflow
     from pytest_navigator.api import torch as torch
+    from pytest_navigator.api.loading import load as load
+    from pytest_navigator.api.loading import profile as profile
+    from pytest_navigator.api.loading import save as save
+    from pytest_navigator.api.package import Package as Package
     from pytest_navigator.comparison.tolerances import cosine as cosine
     from pytest_navigator.comparison.tolerances import scaled as scaled
     from pytest_navigator.comparison.tolerances import share as share
@@ -45,10 +49,6 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig as TorchTensorRTConfig
     from pytest_navigator.formats.torchscript import JitType as JitType
     from pytest_navigator.formats.torchscript import TorchScriptConfig as TorchScriptConfig
-    from pytest_navigator.package.descriptor import Package as Package
-    from pytest_navigator.package.loading import load as load
-    from pytest_navigator.package.loading import profile as profile
-    from pytest_navigator.package.loading import save as save
     from pytest_navigator.package.strategies import (
         MaxThroughputAndMinLatencyStrategy as MaxThroughputAndMinLatencyStrategy,
     )
@@ -85,10 +85,10 @@ _HOMES = {
     "TorchTensorRTConfig": "formats.torch_tensorrt",
     "JitType": "formats.torchscript",
     "TorchScriptConfig": "formats.torchscript",
-    "Package": "package.descriptor",
-    "load": "package.loading",
-    "profile": "package.loading",
-    "save": "package.loading",
+    "Package": "api.package",
+    "load": "api.loading",
+    "profile": "api.loading",
+    "save": "api.loading",
     "MaxThroughputAndMinLatencyStrategy": "package.strategies",
     "MaxThroughputStrategy": "package.strategies",
     "MaxThroughputWithLatencyBudgetStrategy": "package.strategies",

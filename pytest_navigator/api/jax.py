@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Unpack
 
+    from pytest_navigator.api.package import Package
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.package.descriptor import Package
 
 __all__ = ["export", "optimize"]
 

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
     from pytest_navigator.api.arguments import Names
     from pytest_navigator.api.given import VerifyFunction
+    from pytest_navigator.api.package import Package
     from pytest_navigator.comparison.tolerances import Tolerance
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.profile_config import OptimizationProfile
     from pytest_navigator.configuration.profile_config import ProfilerConfig
-    from pytest_navigator.package.descriptor import Package
 
 P = ParamSpec("P")
 

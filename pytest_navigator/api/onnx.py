@@ -12,7 +12,7 @@ from pytest_navigator.api.keywords import signed
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pytest_navigator.package.descriptor import Package
+    from pytest_navigator.api.package import Package
 
 __all__ = ["optimize"]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Unpack
 
-    from pytest_navigator.package.descriptor import Package
+    from pytest_navigator.api.package import Package
 
 __all__ = ["optimize"]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.api.session import Session
+from pytest_navigator.configuration.run_options import RunOptions
 from pytest_navigator.core.tracebacks import users_frames
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_navigator.api.given import Given
-    from pytest_navigator.package.descriptor import Package
+    from pytest_navigator.api.package import Package
 
 RESULTS = "pytest-navigator: the results up to here are in {workdir}; a package of them: {command}"
 """Of an exception that goes through, which leaves the caller without a package."""
@@ -71,7 +72,8 @@ def _checked(subject: Given, workdir: Path, *, no_git: bool, debug: bool) -> Pac
         folder = tempfile.TemporaryDirectory(prefix="pytest_navigator-")
         stack.callback(folder.cleanup)
         target = Path(folder.name, f"{name}.nav")
-        session = Session.of(subject, name, target, workdir, no_git=no_git, debug=debug)
+        options = RunOptions(str(target), workdir, no_git=no_git)
+        session = Session.planned(subject, name, options, debug=debug)
         with _told_where(workdir, target):
             session.run()
         package = _opened(session, target)
@@ -105,7 +107,7 @@ def _remove(folder: Path) -> None:
 
 def _opened(session: Session, target: Path) -> Package:
     """Return the package of a run that is over."""
-    from pytest_navigator.package.loading import load
+    from pytest_navigator.api.loading import load
 
     source = session.suite.folder.record("source")
     if source is None or not source.passed:

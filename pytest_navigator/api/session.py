@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator import packing
 from pytest_navigator.builtin import known
-from pytest_navigator.configuration.run_options import RunOptions
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.core.tracebacks import debugging
 from pytest_navigator.core.tracebacks import users_traceback
@@ -24,6 +23,7 @@ from pytest_navigator.engine.verification import record_verification
 from pytest_navigator.engine.workspace import Workspace
 from pytest_navigator.isolation.live_section import outside
 from pytest_navigator.isolation.progress import Progress
+from pytest_navigator.package.planned import package_matrix
 from pytest_navigator.planning import building
 from pytest_navigator.planning.filtered import check_cells
 from pytest_navigator.planning.here import Here
@@ -39,7 +39,11 @@ from pytest_navigator.reporting.steps import step_line
 from pytest_navigator.reporting.steps import test_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_navigator.api.given import Given
+    from pytest_navigator.configuration.run_options import RunOptions
+    from pytest_navigator.package.source import PackageSource
 
 
 @dataclass
@@ -58,29 +62,46 @@ class Session:
     _done: int = 0
 
     @classmethod
-    def of(cls, given: Given, name: str, target: Path, workdir: Path, *, no_git: bool, debug: bool) -> Session:
+    def planned(
+        cls,
+        given: Given,
+        title: str,
+        options: RunOptions,
+        *,
+        flags: Mapping[str, object] | None = None,
+        package: PackageSource | None = None,
+        debug: bool = False,
+    ) -> Session:
         """Plan what is checked; nothing is written yet.
+
+        Args:
+            title: what the model is called in the lines of its steps.
+            flags: settings that win over those of `given`, by their name.
+            package: checked again, instead of a live model.
 
         Raises:
             ConfigError: the configuration leaves nothing to check, or asks for what there is not.
         """
-        packing.check_target(str(target), workdir)
+        packing.check_target(options.package, options.workspace)
         here = Path.cwd()
         host = Host(
-            options=RunOptions(str(target), workdir, no_git=no_git),
+            options=options,
             registry=known(),
-            workspace=Workspace(workdir),
+            workspace=Workspace(options.workspace),
             start=here,
             project=here,
             hands_over=True,
             debug=debug or debugging(),
         )
-        settings, framework = resolve({}, {}, given.config), given.config.framework or ""
-        matrix = building.build(settings, host.registry, framework, given.unasked)
+        settings = resolve(flags or {}, {}, given.config)
+        if package is not None:
+            matrix = package_matrix(package, settings, host.registry)
+        else:
+            matrix = building.build(settings, host.registry, given.config.framework or "", given.unasked)
         matrix = on_this_machine(matrix, lambda: Here(host.lacking), settings, host.registry, given.unasked)
-        check_cells([(name, settings, matrix)], host.registry, given.unasked)
-        nodeid = f"{name}::nav_model"
-        suite = Suite(nodeid, name, settings, matrix, host.workspace.suite(name, f"{nodeid}[]"), None)
+        check_cells([(title, settings, matrix)], host.registry, given.unasked)
+        nodeid, name = f"{title}::nav_model", given.config.name or title
+        suite = Suite(nodeid, name, settings, matrix, host.workspace.suite(name, f"{nodeid}[]"), package)
         host.suites = {nodeid: suite}
         return cls(given, host, suite, Live(host, suite, given))
 
@@ -148,7 +169,7 @@ class Session:
         return {self._nodeid(*cell): cell for cell in self._verified()}
 
     def _nodeid(self, key: str, runner: str) -> str:
-        return f"{self.suite.name}::verify_func[{self.suite.matrix.cell_id(key, runner)}]"
+        return f"{self.suite.nodeid.partition('::')[0]}::verify_func[{self.suite.matrix.cell_id(key, runner)}]"
 
     def _tell(self, nodeid: str, status: Status, message: str) -> None:
         self._done += 1

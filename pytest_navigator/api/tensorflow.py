@@ -14,7 +14,7 @@ from pytest_navigator.configuration.onnx_config import OnnxConfig
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pytest_navigator.package.descriptor import Package
+    from pytest_navigator.api.package import Package
 
 __all__ = ["export", "optimize"]
 

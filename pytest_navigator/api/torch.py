@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_navigator.api.arguments import Names
+    from pytest_navigator.api.package import Package
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.package.descriptor import Package
 
 __all__ = ["export", "optimize"]
 

@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_navigator.package.loading import load as load
-    from pytest_navigator.package.loading import profile as profile
-    from pytest_navigator.package.loading import save as save
+    from pytest_navigator.api.loading import load as load
+    from pytest_navigator.api.loading import profile as profile
+    from pytest_navigator.api.loading import save as save
 
 __all__ = ["load", "profile", "save"]
 
@@ -19,4 +19,4 @@ __all__ = ["load", "profile", "save"]
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.loading"), name)
+    return getattr(import_module("pytest_navigator.api.loading"), name)

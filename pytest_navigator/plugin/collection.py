@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Sequence
 
-    from pytest_navigator.files.package_source import PackageSource
+    from pytest_navigator.package.source import PackageSource
 
 MODEL = "nav_model"
 LOADER = "nav_dataloader"

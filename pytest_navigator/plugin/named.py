@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.files.config import FileConfig
-    from pytest_navigator.files.package_source import PackageSource
+    from pytest_navigator.package.source import PackageSource
     from pytest_navigator.registry import Registry
 
 NEEDS_MODEL = ("nav_model_format", "nav_framework", "nav_dataloader", "nav_config")

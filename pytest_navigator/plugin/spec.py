@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
 
-    from pytest_navigator.files.package_source import PackageSource
+    from pytest_navigator.package.source import PackageSource
 
 FUNCTION = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*):(?P<function>[^\W\d]\w*(\.[^\W\d]\w*)*)")
 MODEL_OPTION = "--nav-model"
@@ -127,7 +127,7 @@ class PackageSpec(Spec):
         Raises:
             PackageError: it is truncated, another's, or holds nothing to check.
         """
-        from pytest_navigator.files.package_source import read_package
+        from pytest_navigator.package.source import read_package
 
         return read_package(self.path)
 

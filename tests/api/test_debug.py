@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.__main__ import main
-from pytest_navigator.package.loading import load
+from pytest_navigator.api.loading import load
 from tests.api.scripts import output
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ import pytest
 
 import pytest_navigator as nav
 from pytest_navigator.errors import NavigatorError
-from pytest_navigator.files.package_source import source_of
 from pytest_navigator.package.comparing import differences
 from pytest_navigator.package.copying import write_copy
 from pytest_navigator.package.joining import join
 from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.source import source_of
 from pytest_navigator.package.writer import pack
 from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.report import summary

@@ -25,10 +25,10 @@ from pytest_navigator import plugin
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.files.package_source import read_package
 from pytest_navigator.package.archive import Member
 from pytest_navigator.package.archive import write_archive
 from pytest_navigator.package.planned import package_matrix
+from pytest_navigator.package.source import read_package
 from pytest_navigator.package.writer import pack
 from pytest_navigator.records import Status
 from pytest_navigator.records import plain

@@ -21,9 +21,9 @@ import pytest_navigator as nav
 from pytest_navigator.configuration.foreign_arguments import check_arguments
 from pytest_navigator.configuration.foreign_arguments import without_files
 from pytest_navigator.errors import PackageError
-from pytest_navigator.files.package_source import read_package
 from pytest_navigator.package import paths
 from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.source import read_package
 from pytest_navigator.package.writer import pack
 from pytest_navigator.records import Variant
 

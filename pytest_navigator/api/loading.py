@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.api.package import Package
 from pytest_navigator.configuration.profile_config import check_profile
 from pytest_navigator.core.kinds import kind_of
-from pytest_navigator.package.descriptor import Package
 from pytest_navigator.package.reader import open_package
 from pytest_navigator.package.so_far import FolderFile
 from pytest_navigator.package.so_far import is_suite

@@ -280,7 +280,7 @@ class Package:
             ConfigError: `profiler_config` is something else.
             PackageError: the package holds nothing to check, or the run did not come to its end.
         """
-        from pytest_navigator.package.retest import checked_again
+        from pytest_navigator.api.retest import checked_again
 
         file = checked_again(self._file, self.results, profile=profile, config=profiler_config, device=self._device)
         self._file.close()

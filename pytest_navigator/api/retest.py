@@ -1,0 +1,84 @@
+"""The checks of a package, run again on this machine: what `pytest --nav-model=some.nav` does, for its own formats."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.api.given import Given
+from pytest_navigator.api.session import Session
+from pytest_navigator.configuration.profile_config import check_profile
+from pytest_navigator.configuration.run_options import RunOptions
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package.copying import write_copy
+from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.source import OWN_FORMATS
+from pytest_navigator.package.source import read_package
+from pytest_navigator.package.source import source_of
+from pytest_navigator.records import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_navigator.configuration.profile_config import OptimizationProfile
+    from pytest_navigator.configuration.profile_config import ProfilerConfig
+    from pytest_navigator.package.reader import PackageFile
+    from pytest_navigator.package.results import Results
+
+    Profile = OptimizationProfile | ProfilerConfig
+
+
+def checked_again(
+    package: PackageFile, results: Results, *, profile: bool, config: Profile | None = None, device: str | None = None
+) -> PackageFile:
+    """Run the checks again and return the package that they give, open; progress and summary go to stdout.
+
+    Args:
+        profile: measure as well.
+        config: how; None: as it was measured before.
+        device: "cpu" or "cuda": only runners of this device.
+
+    Raises:
+        ConfigError: `config` is no configuration of the profiler.
+        PackageError: the package holds nothing to check, or the run did not come to its end.
+    """
+    check_profile(config, "profiler_config")
+    source_of(package)  # what the run would refuse is said once, before it starts
+    # The file stays readable for as long as it is open.
+    with tempfile.TemporaryDirectory(prefix="pytest_navigator.") as name:
+        copy, target = Path(name, "checked.nav"), Path(name, "again", "again.nav")
+        write_copy(package, _configured(results, config), copy, override=False, save_data=True)
+        _check(copy, target, package.path, {"device": device, **({} if profile else {"profile": False})})
+        return open_package(target)
+
+
+def _check(copy: Path, target: Path, path: Path, flags: Mapping[str, object]) -> None:
+    """Check a copy of a package, and write the package that this gives.
+
+    Raises:
+        PackageError: there is nothing to check, or nothing that it could be checked with.
+    """
+    source = read_package(copy)
+    options = RunOptions(str(target), target.parent.with_name("workspace"))
+    target.parent.mkdir()
+    try:
+        Session.planned(Given(None, None, source.config()), path.name, options, flags=flags, package=source).run()
+    except ConfigError as error:
+        raise PackageError(f"the checks of {path} could not be run again: {error}") from error
+    if not target.is_file():
+        raise PackageError(f"the checks of {path} could not be run again, see what was printed")
+
+
+def _configured(results: Results, config: Profile | None) -> Results:
+    """Return results whose settings say what to check and how to profile: a run takes them from its package."""
+    said = {OWN_FORMATS: {"value": True, "origin": "nav_config"}}
+    if config is not None:
+        said |= {
+            "optimization_profile": {"value": plain(config), "origin": "nav_config"},
+            "batch_sizes": {"value": None, "origin": "default"},
+            "profile": {"value": True, "origin": "nav_config"},
+        }
+    return replace(results, suite=replace(results.suite, settings={**results.suite.settings, **said}))
