@@ -1,15 +1,19 @@
-"""What comes with this project, and with the plugins that are installed beside it.
+"""What comes with this project, with the plugins that are installed beside it, and with what the caller has imported.
 
 A new format or framework of our own has one line here.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
+from typing import Any
 
+from pytest_navigator.formats.base import Format
+from pytest_navigator.loaded import loaded
 from pytest_navigator.registry import built
 from pytest_navigator.registry import current
 
@@ -18,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-    from pytest_navigator.formats.base import Format
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.registry import Registry
 
@@ -26,8 +29,27 @@ OURS = "pytest-navigator"
 
 
 def known() -> Registry:
-    """Return what the run has that this is asked in; outside of one, what is installed."""
-    return current() or _installed()
+    """Return what the run has that this is asked in; outside of one, what is installed or has been imported.
+
+    Raises:
+        ConfigError: two of them cannot be told apart.
+    """
+    if (run := current()) is not None:
+        return run
+    installed = _installed()
+    return installed.extended(kind for kind in _imported(Format) if kind.name not in installed.formats)
+
+
+def _imported(base: Any) -> Iterator[type[Format]]:
+    """Yield the formats that the caller has imported: a package names classes, and never decides what is imported."""
+    for kind in base.__subclasses__():
+        if (
+            vars(kind).get("name")
+            and not inspect.isabstract(kind)
+            and loaded(f"{kind.__module__}:{kind.__qualname__}") is kind
+        ):
+            yield kind
+        yield from _imported(kind)
 
 
 @cache

@@ -54,6 +54,19 @@ class Registry:
             raise ConfigError(f"{config!r} configures no format that is known here (configurations: {valid})")
         return found
 
+    def extended(self, kinds: Iterable[type[Format]]) -> Registry:
+        """Return the same with more formats; itself if there are none.
+
+        Raises:
+            ConfigError: two of them cannot be told apart.
+        """
+        more = list(kinds)
+        if not more:
+            return self
+        formats = {**self.formats, **_named("formats", [more])}
+        _check(formats.values())
+        return Registry(formats, self.frameworks)
+
     def runner(self, name: str) -> type[Runner]:
         """Return the runner class called `name`."""
         runners = {r.name: r for f in self.formats.values() for r in f.runners}

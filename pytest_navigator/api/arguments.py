@@ -6,44 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.builtin import known
 from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.configuration.format_config import FormatConfig
-from pytest_navigator.configuration.onnx_config import OnnxConfig
-from pytest_navigator.configuration.tensorrt_config import TensorRTConfig
-from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig
-from pytest_navigator.enums import Format
 from pytest_navigator.enums import RuntimeProvider
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
-from pytest_navigator.formats.exportedprogram import TorchExportConfig
-from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig
-from pytest_navigator.formats.stablehlo import StableHLOConfig
-from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig
-from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig
-from pytest_navigator.formats.torchscript import TorchScriptConfig
 
 if TYPE_CHECKING:
+    from pytest_navigator.formats.base import Format
+    from pytest_navigator.registry import Registry
+
     Names = str | Sequence[str] | None
-
-CONFIGS: dict[str, tuple[type[FormatConfig], ...]] = {
-    "torch": (TorchScriptConfig, TorchExportConfig, TorchTensorRTConfig, OnnxConfig, TensorRTConfig),
-    "tensorflow": (TensorFlowSavedModelConfig, OnnxConfig, TensorRTConfig),
-    "jax": (StableHLOConfig, TensorFlowSavedModelConfig, OnnxConfig, TensorRTConfig),
-}
-"""What is made of a framework's models unless `target_formats` says otherwise."""
-
-FORMATS: dict[str, type[FormatConfig]] = {
-    Format.TORCHSCRIPT: TorchScriptConfig,
-    Format.TORCH_EXPORTEDPROGRAM: TorchExportConfig,
-    Format.TORCH_TRT: TorchTensorRTConfig,
-    Format.ONNX: OnnxConfig,
-    Format.TF_SAVEDMODEL: TensorFlowSavedModelConfig,
-    Format.TF_TRT: TensorFlowTensorRTConfig,
-    Format.STABLEHLO: StableHLOConfig,
-    Format.TENSORRT: TensorRTConfig,
-    Format.TENSORRT_RTX: TensorRTRTXConfig,
-}
-"""The configuration of a target format."""
 
 RUNTIMES: dict[str, tuple[str, ...]] = {
     RuntimeProvider.CPU: ("OnnxCPU",),
@@ -78,10 +52,10 @@ def configuration(
     said = {name: value for name, value in said.items() if value is not None}
     if target_formats is None and not configs:
         return NavConfig(framework=framework, **said)
-    names, configs = words(target_formats), configs or ()
-    own = [*CONFIGS.get(framework, ()), *(type(config) for config in configs if type(config) in FORMATS.values())]
+    names, configs, targets = words(target_formats), configs or (), _targets()
+    own = [*_usual(framework), *(type(config) for config in configs if type(config) in targets.values())]
     kinds = list(dict.fromkeys(own)) if names is None else [_kind(name, framework) for name in names]
-    live = [config for config in configs if type(config) not in FORMATS.values()]
+    live = [config for config in configs if type(config) not in targets.values()]
     files = [config for kind in kinds for config in [c for c in configs if type(c) is kind] or [kind()]]
     return NavConfig(framework=framework, formats=[*live, *files], **said)
 
@@ -91,15 +65,34 @@ def unasked(framework: str, target_formats: Names, configs: Sequence[FormatConfi
     if target_formats is not None:
         return frozenset()
     said = {type(config) for config in configs or ()}
-    added = [kind for kind in CONFIGS.get(framework, ()) if kind not in said]
-    return frozenset(str(name) for name, kind in FORMATS.items() if kind in added)
+    added = [kind for kind in _usual(framework) if kind not in said]
+    return frozenset(name for name, kind in _targets().items() if kind in added)
+
+
+def _targets() -> dict[str, type[FormatConfig]]:
+    """Return the configuration of each format that something can be made into."""
+    registry = known()
+    return {form.name: form.config for form in registry.formats.values() if not _is_live(form, registry)}
+
+
+def _usual(framework: str) -> list[type[FormatConfig]]:
+    """Return what is made of a framework's models unless `target_formats` says otherwise."""
+    registry = known()
+    forms = [form for form in registry.formats.values() if framework in form.frameworks and form.default]
+    return [form.config for form in forms if not _is_live(form, registry)]
+
+
+def _is_live(form: Format, registry: Registry) -> bool:
+    """Whether a format is the live model of a framework itself."""
+    return form.name in registry.frameworks and not form.file
 
 
 def _kind(name: str, framework: str) -> type[FormatConfig]:
-    if name not in FORMATS:
-        possible = [str(each) for each, kind in FORMATS.items() if kind in CONFIGS.get(framework, ())]
+    targets = _targets()
+    if name not in targets:
+        possible = [each for each, kind in targets.items() if kind in _usual(framework)]
         raise unknown(f"target format of a {framework} model", name, possible)
-    return FORMATS[name]
+    return targets[name]
 
 
 def checked_configs(value: object) -> Sequence[FormatConfig]:

@@ -113,7 +113,7 @@ class Session:
             BaseException: what goes through to who debugs, or an interruption; what ran before is recorded.
         """
         lock = self.host.workspace.claim()
-        self.host.progress = Progress(shown=True)
+        self.host.progress = Progress(shown=True, within_line=False)
         complete = False
         try:
             self.host.write_manifests({self.suite.nodeid: self._tests()})

@@ -20,9 +20,11 @@ class Progress:
 
     Args:
         shown: whether to write at all (`-v`, and not in an xdist worker).
+        within_line: whether the line of the step has begun, as pytest begins those of its tests.
     """
 
-    def __init__(self, shown: bool) -> None:
+    def __init__(self, shown: bool, *, within_line: bool = True) -> None:
+        self._form = "\n  {step}: {seconds:.0f} s ..." if within_line else "  {step}: {seconds:.0f} s ...\n"
         self._terminal = os.dup(1) if shown else None
 
     @contextmanager
@@ -43,9 +45,8 @@ class Progress:
     def _tell(self, step: str, interval: float, done: threading.Event) -> None:
         begin = time.monotonic()
         while self._terminal is not None and not done.wait(interval):
-            os.write(
-                self._terminal, f"\n  {step}: {time.monotonic() - begin:.0f} s ...".encode(errors="backslashreplace")
-            )
+            text = self._form.format(step=step, seconds=time.monotonic() - begin)
+            os.write(self._terminal, text.encode(errors="backslashreplace"))
 
     def close(self) -> None:
         """Free the terminal."""
