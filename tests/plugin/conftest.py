@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +16,8 @@ from turned import CONFTEST
 from turned import TURNED
 from turned import count
 from turned import run
+
+from tests.forking import Forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,8 +68,10 @@ def dense(pytester: pytest.Pytester) -> Callable[..., pytest.Pytester]:
 
 
 @pytest.fixture
-def nav(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+def nav(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
     """Run pytest in this process with the checks on: one cheap format, no profile, unless the arguments say more."""
+    forking = SimpleNamespace(**{**vars(subprocess), "Popen": Forked})
+    monkeypatch.setattr("pytest_navigator.isolation.process.subprocess", forking)
 
     def run(
         *args: str, formats: str = "torchscript-trace", profile: bool = False, subprocess: bool = False
