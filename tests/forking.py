@@ -59,18 +59,17 @@ class Forked(subprocess.Popen[bytes]):
 
 
 @cache
-def _server() -> socket.socket:
+def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-P", "-u", "-X", "faulthandler", "-X", "utf8", __file__, str(theirs.fileno())]
     paths = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     with theirs:
         quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        subprocess.Popen(command, pass_fds=[theirs.fileno()], env=paths, **quiet)
-    return ours
+        return ours, subprocess.Popen(command, pass_fds=[theirs.fileno()], env=paths, **quiet)
 
 
 def _ask(request: dict[str, Any], descriptors: list[int]) -> int:
-    server = _server()
+    server, _ = _server()
     text = json.dumps({**request, "passed": descriptors[1:]}).encode()
     socket.send_fds(server, [len(text).to_bytes(4, "big")], descriptors)
     server.sendall(text)

@@ -74,8 +74,16 @@ def verify_shape(nav_runner):
 """
 
 
+@pytest.fixture(scope="module")
+def made() -> dict[tuple[str, ...], bytes]:
+    """The packages that were made so far, by what they were made with."""
+    return {}
+
+
 @pytest.fixture
-def dense_package(pytester: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch) -> Package:
+def dense_package(
+    pytester: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch, made: dict[tuple[str, ...], bytes]
+) -> Package:
     """Write a model without torch, and its package; what follows runs from the package alone."""
     monkeypatch.setenv("COLUMNS", "500")
 
@@ -84,11 +92,16 @@ def dense_package(pytester: pytest.Pytester, nav: Nav, monkeypatch: pytest.Monke
         chosen = f"nav_config = NavConfig(framework='dense', formats=[{formats}], name='linear', {config})\n"
         conftest = DENSE.replace("[DenseFormat, Fake, Other]", "[DenseFormat, Fake, Other, Copy]")
         pytester.makeconftest(conftest + chosen)
-        assert nav("--nav-package=linear.nav", *arguments, formats="", subprocess=True).ret == 0
+        package = pytester.path / "linear.nav"
+        key = (*arguments, config, formats, *sorted(path.name for path in pytester.path.glob("test_*.py")))
+        if key not in made:
+            assert nav("--nav-package=linear.nav", *arguments, formats="").ret == 0
+            made[key] = package.read_bytes()
+            (pytester.path / "calls.txt").unlink()
+        package.write_bytes(made[key])
         start = conftest.index("def pytest_nav_formats")
         pytester.makeconftest("from fake_format import *\n" + conftest[start:])
-        (pytester.path / "calls.txt").unlink()
-        return pytester.path / "linear.nav"
+        return package
 
     return write
 
@@ -98,7 +111,8 @@ def again(pytester: pytest.Pytester, nav: Nav) -> Nav:
     """Run the checks of linear.nav again."""
 
     def run(*arguments: str, **options: object) -> pytest.RunResult:
-        return nav("-v", "--nav-model=linear.nav", *arguments, **{"formats": "", "subprocess": True, **options})
+        apart = "-n2" in arguments
+        return nav("-v", "--nav-model=linear.nav", *arguments, **{"formats": "", "subprocess": apart, **options})
 
     return run
 
@@ -257,7 +271,7 @@ def test_what_is_no_package_of_ours_is_refused(
             archive.writestr("status.yaml", yaml.safe_dump(content))
     elif content is not None:
         path.write_bytes(content)
-    result = again(subprocess=False)
+    result = again()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
 
@@ -288,7 +302,7 @@ def test_a_package_without_what_is_needed_is_refused(
 def test_a_package_of_a_function_has_nothing_to_check(pytester: pytest.Pytester, nav: Nav, again: Nav) -> None:
     pytester.makeconftest(FUNCTION)
     assert nav("--nav-package=linear.nav", formats="").ret == 0
-    again(subprocess=False).stderr.fnmatch_lines(["ERROR: *exported from its python source*; check that source itself"])
+    again().stderr.fnmatch_lines(["ERROR: *exported from its python source*; check that source itself"])
 
 
 def test_another_framework_than_the_packages_is_refused(dense_package: Package, again: Nav) -> None:
