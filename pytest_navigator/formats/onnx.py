@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
@@ -46,16 +45,6 @@ if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
-
-EXPORTERS = {"torch": "torch_onnx", "jax": "jax2onnx"}
-"""Framework -> the module here whose `export_onnx` writes its live models (and `export_script`, what repeats that)."""
-
-CONVERTERS = {
-    "tf-savedmodel": ("tf2onnx", "convert_savedmodel", "savedmodel_script"),
-    "torchscript": ("torch_files", "convert_torchscript", "torchscript_script"),
-    "torch-exportedprogram": ("torch_files", "convert_program", "program_script"),
-}
-"""Parent's format -> the module here, what it converts with, and what writes the script of that."""
 
 DYNAMO = Way("dynamo", "OnnxConfig(export_engine=OnnxDynamoExportConfig())")
 ON_VALUES = r"[Dd]ata-?[Dd]ependent|_local_scalar_dense|numpy\(\) is not supported"
@@ -173,26 +162,44 @@ class OnnxFormat(Format):
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
         """Export the model by its framework, or copy the ready file; see that it has the signature's names and axes."""
-        way = _function(EXPORTERS[source.framework.name], "export_onnx")
+        from pytest_navigator.formats import torch_onnx
+
+        way = {"torch": torch_onnx.export_onnx, "jax": jax2onnx.export_onnx}[source.framework.name]
         return _made(signature, variant, path, lambda asked: way(source, example, asked, variant, path))
 
     def convert(
         self, parent: Path, data: LoaderData, signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
         """Convert the parent's artifact, or copy the ready file; see that it has the signature's names and axes."""
-        module, function, _ = CONVERTERS[variant.parameters["from"]]
-        way = _function(module, function)
+        from pytest_navigator.formats import tf2onnx
+        from pytest_navigator.formats import torch_files
+
+        ways = {
+            "tf-savedmodel": tf2onnx.convert_savedmodel,
+            "torchscript": torch_files.convert_torchscript,
+            "torch-exportedprogram": torch_files.convert_program,
+        }
+        way = ways[variant.parameters["from"]]
         return _made(signature, variant, path, lambda asked: way(parent, data.example, asked, variant, path))
 
     def export_script(self, subject: Subject) -> MakingCode | None:
         """Return the export by the framework; None for a ready file."""
-        module = EXPORTERS[subject.signature.array_type]
-        return _script(subject, _function(module, "export_script"))
+        from pytest_navigator.formats import torch_onnx
+
+        scripts = {"torch": torch_onnx.export_script, "jax": jax2onnx.export_script}
+        return _script(subject, scripts[subject.signature.array_type])
 
     def convert_script(self, subject: Subject) -> MakingCode | None:
         """Return the conversion; None for a ready file."""
-        module, _, function = CONVERTERS[subject.variant.parameters["from"]]
-        return _script(subject, _function(module, function))
+        from pytest_navigator.formats import tf2onnx
+        from pytest_navigator.formats import torch_files
+
+        scripts = {
+            "tf-savedmodel": tf2onnx.savedmodel_script,
+            "torchscript": torch_files.torchscript_script,
+            "torch-exportedprogram": torch_files.program_script,
+        }
+        return _script(subject, scripts[subject.variant.parameters["from"]])
 
     def _variant(
         self, config: OnnxConfig, parent: Variant | None, engine: str, axes: Axes | None, opset: int, suffix: str
@@ -235,11 +242,6 @@ def _check_no_engine(config: OnnxConfig, parent: Variant) -> None:
             raise ConfigError(
                 f"OnnxConfig.{field}={value!r} is for live PyTorch models: here ONNX is converted from {parent.key}"
             )
-
-
-def _function(module: str, name: str) -> Callable[..., Any]:
-    function: Callable[..., Any] = resolve_name(f"pytest_navigator.formats.{module}:{name}")
-    return function
 
 
 def _made(

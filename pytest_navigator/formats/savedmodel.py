@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
     from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
-
-EXPORTERS = {"tensorflow": "tf_savedmodel", "jax": "jax2tf"}
-"""Framework -> the module here whose `export_savedmodel` writes its live models, and whose `export_script` says how."""
 
 REQUIRES = {"tensorflow": ("tensorflow",), "jax": ("jax", "tensorflow")}
 
@@ -122,15 +118,19 @@ class TensorFlowSavedModelFormat(Format):
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
         """Export the model by its framework."""
-        data: dict[str, JSON] = _function(source.framework.name, "export_savedmodel")(
-            source, example, signature, variant, path
-        )
-        return data
+        from pytest_navigator.formats import jax2tf
+        from pytest_navigator.formats import tf_savedmodel
+
+        ways = {"tensorflow": tf_savedmodel.export_savedmodel, "jax": jax2tf.export_savedmodel}
+        return ways[source.framework.name](source, example, signature, variant, path)
 
     def export_script(self, subject: Subject) -> MakingCode:
         """Return the export by the framework."""
-        code: MakingCode = _function(subject.signature.array_type, "export_script")(subject)
-        return code
+        from pytest_navigator.formats import jax2tf
+        from pytest_navigator.formats import tf_savedmodel
+
+        scripts = {"tensorflow": tf_savedmodel.export_script, "jax": jax2tf.export_script}
+        return scripts[subject.signature.array_type](subject)
 
     def _variant(self, config: FormatConfig, jit_compile: bool | None, enable_xla: bool | None) -> Variant:
         parameters = {
@@ -141,7 +141,3 @@ class TensorFlowSavedModelFormat(Format):
         }
         key = f"{self.name}{'-jit' if jit_compile else ''}{'-xla' if enable_xla else ''}"
         return Variant(key, self.name, None, self.file, parameters, tuple(runner.name for runner in self.runners))
-
-
-def _function(framework: str, name: str) -> Any:
-    return resolve_name(f"pytest_navigator.formats.{EXPORTERS[framework]}:{name}")
