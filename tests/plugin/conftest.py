@@ -67,11 +67,16 @@ def dense(pytester: pytest.Pytester) -> Callable[..., pytest.Pytester]:
     return write
 
 
-@pytest.fixture
-def nav(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
-    """Run pytest in this process with the checks on: one cheap format, no profile, unless the arguments say more."""
+@pytest.fixture(autouse=True)
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The children of runs in this process are forks."""
     forking = SimpleNamespace(**{**vars(subprocess), "Popen": Forked})
     monkeypatch.setattr("pytest_navigator.isolation.process.subprocess", forking)
+
+
+@pytest.fixture
+def nav(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+    """Run pytest in this process with the checks on: one cheap format, no profile, unless the arguments say more."""
 
     def run(
         *args: str, formats: str = "torchscript-trace", profile: bool = False, subprocess: bool = False

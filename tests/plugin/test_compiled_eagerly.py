@@ -26,7 +26,7 @@ def test_who_asks_for_a_compiler_hears_that_it_compiled_nothing(
     pytester.makeconftest(GRU)
     options = ("-v", "-rxf", "-p", "no:randomly", "--nav", "--nav-no-profile", "--nav-device=cpu")
 
-    result = pytester.runpytest_subprocess(*options, "--nav-formats=torchscript-trace", *arguments)
+    result = pytester.runpytest_inprocess(*options, "--nav-formats=torchscript-trace", *arguments)
 
     assert words(result)[CELL] == word
     result.stdout.fnmatch_lines([f"{line}nothing was compiled, the model ran eagerly: *nn.GRU*"])

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from fake_format import Fake, FakeCPU
 from pytest_navigator import Variant
-from pytest_navigator.formats.base import Format, FormatConfig
+from pytest_navigator.configuration.format_config import FormatConfig
+from pytest_navigator.formats.base import Format
 
 
 def swallowed():

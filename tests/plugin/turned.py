@@ -25,7 +25,8 @@ import numpy as np
 from fake_format import Fake, FakeConfig, FakeCPU, call, note
 from helper import FACTOR
 from pytest_navigator import Variant
-from pytest_navigator.formats.base import Format, FormatConfig
+from pytest_navigator.configuration.format_config import FormatConfig
+from pytest_navigator.formats.base import Format
 from pytest_navigator.samples.npz import save_npz
 
 
