@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import digest_of
+from pytest_navigator.core.ours import remove
+from pytest_navigator.core.ours import replace_with
 from pytest_navigator.engine.evidence import evidence_files
 from pytest_navigator.engine.identity import identity_of
-from pytest_navigator.engine.workspace import remove
-from pytest_navigator.engine.workspace import replace_with
 from pytest_navigator.errors import PackageError
 from pytest_navigator.records import REUSED
 from pytest_navigator.reproduce.names import script_name

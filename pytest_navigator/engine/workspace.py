@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -19,6 +18,13 @@ from filelock import ReadWriteLock
 from filelock import Timeout
 
 from pytest_navigator.core.digests import text_digest
+from pytest_navigator.core.ours import IGNORED
+from pytest_navigator.core.ours import foreign
+from pytest_navigator.core.ours import ignore
+from pytest_navigator.core.ours import ignores
+from pytest_navigator.core.ours import remove
+from pytest_navigator.core.ours import replace_with
+from pytest_navigator.core.ours import write_note
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.received import received
 from pytest_navigator.records import REPORTED
@@ -27,7 +33,6 @@ from pytest_navigator.records import Signature
 from pytest_navigator.records import SuiteRecord
 from pytest_navigator.records import load
 from pytest_navigator.records import save
-from pytest_navigator.records import write_atomically
 from pytest_navigator.reproduce.names import with_script
 
 if TYPE_CHECKING:
@@ -36,9 +41,6 @@ if TYPE_CHECKING:
 
 MARKER = ".pytest_navigator.json"
 """Tells that a folder is a workspace of ours, and so may be replaced."""
-IGNORED = ".gitignore"
-IGNORES_ALL = b"# Written by pytest-navigator.\n*\n"
-"""Keeps a folder of ours out of the user's repository, as pytest's own cache does."""
 LOCK = ".pytest_navigator.lock"
 CONVERT_RESULTS = "convert_results.yaml"
 """What became of the run's conversions of model files, beside the suites' folders."""
@@ -84,9 +86,9 @@ class Workspace:
                 self._set_aside()
             else:
                 self._empty()
-            marker = {"pid": os.getpid(), "purpose": "workspace of pytest-navigator; replaced by its next run"}
-            write_atomically(self.root / MARKER, json.dumps(marker).encode())
-            write_atomically(self.root / IGNORED, IGNORES_ALL)
+            purpose = "workspace of pytest-navigator; replaced by its next run"
+            write_note(self.root / MARKER, pid=os.getpid(), purpose=purpose)
+            ignore(self.root)
             shutil.rmtree(self.devices, ignore_errors=True)  # another driver may be loaded since the run before
             self.devices.mkdir()
         return lock
@@ -166,14 +168,14 @@ class Workspace:
             )
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            foreign = sorted(path.name for path in self.root.iterdir() if not self._owns(path))
+            others = foreign(self.root, self._owns)
         except OSError as error:
             raise ConfigError(
                 f"the workspace {self.root} cannot be used ({error.strerror}); choose another folder with "
                 "--nav-workspace=DIR"
             ) from None
-        if foreign:
-            names = ", ".join(foreign[:3]) + (" and more" if len(foreign) > 3 else "")
+        if others:
+            names = ", ".join(others[:3]) + (" and more" if len(others) > 3 else "")
             raise ConfigError(
                 f"the workspace {self.root} holds something that pytest-navigator did not write ({names}); nothing was "
                 f"deleted. Choose another folder with --nav-workspace=DIR, or empty this one yourself"
@@ -184,8 +186,8 @@ class Workspace:
         if path.name == LOCK or not (self.root / MARKER).is_file():
             return path.name == LOCK
         ours = tuple(name.lstrip(".") for name in (MARKER, MACHINE, IGNORED))
-        if path.name == IGNORED:  # one of somebody's own stays
-            return path.read_bytes() == IGNORES_ALL
+        if path.name == IGNORED:
+            return ignores(path)
         if path.name in (CONVERT_RESULTS, DEVICES) or path.name.lstrip(".").startswith(ours):
             return True
         return (path / STEPS).is_dir() or any(path.glob("*suite.json*"))
@@ -326,21 +328,6 @@ class SuiteFolder:
 
     def _started(self, step: str) -> Path:
         return self.path / STEPS / f"{slug(step)}.started"
-
-
-def remove(path: Path) -> None:
-    """Delete a file, or a folder with all that is in it."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def replace_with(target: Path, path: Path) -> None:
-    """Move a file or a folder to where another one may be."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    remove(target)
-    path.rename(target)
 
 
 def slug(text: str) -> str:

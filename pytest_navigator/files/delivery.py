@@ -6,22 +6,18 @@ note says, byte for byte; anything else stays as it is.
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_navigator.cloning import copy_file
 from pytest_navigator.cloning import copy_folder
 from pytest_navigator.core.digests import digest_of
+from pytest_navigator.core.ours import read_note
+from pytest_navigator.core.ours import write_note
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.formats.onnx_file import relocate
-from pytest_navigator.records import write_atomically
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 NOTE = ".pytest_navigator.json"
 """How the name of the note ends."""
@@ -64,10 +60,12 @@ def deliver(artifact: Path, target: Path) -> None:
             if foreign := [path for path in _parts(target) if not _replaceable(path, target)]:
                 raise PackageError(f"output_path: {foreign[0]} is not what an earlier run wrote, and stays as it is")
             digests = {path.name: digest_of(path) for path in made}
-            _remove(path for path in _parts(target) if path.name not in digests)
+            for path in _parts(target):
+                if path.name not in digests:
+                    path.unlink()
             for path in made:
                 _replace(path, target.parent / path.name, Path(folder))
-            write_atomically(_note(target), json.dumps({"written by": "pytest-navigator", "sha256": digests}).encode())
+            write_note(_note(target), **{"written by": "pytest-navigator"}, sha256=digests)
     except OSError as error:
         raise PackageError(f"output_path: cannot write {target}: {error.strerror or error}") from error
 
@@ -95,8 +93,8 @@ def _parts(target: Path) -> list[Path]:
 def _replaceable(path: Path, target: Path) -> bool:
     """Whether something is still what an earlier run has written."""
     try:
-        known = json.loads(_note(target).read_bytes())["sha256"].get(path.name)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        known = (read_note(_note(target)) or {}).get("sha256", {}).get(path.name)
+    except (ValueError, AttributeError, TypeError):
         return False
     return known is not None and not path.is_symlink() and digest_of(path) == known
 
@@ -110,8 +108,3 @@ def _replace(made: Path, target: Path, folder: Path) -> None:
     if target.is_dir() or (made.is_dir() and target.exists()):
         target.rename(folder / f"{target.name}.old")
     made.replace(target)
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in paths:
-        path.unlink()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import threading
@@ -12,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.ours import foreign
+from pytest_navigator.core.ours import read_note
+from pytest_navigator.core.ours import remove
+from pytest_navigator.core.ours import write_note
 from pytest_navigator.errors import PackageError
-from pytest_navigator.records import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,10 +129,9 @@ def _empty(folder: Path, *, override: bool) -> bool:
     if not folder.is_dir():
         raise PackageError(f"workdir {folder} is a file; name a folder")
     own = _marker(folder).names
-    foreign = sorted(entry.name for entry in folder.iterdir() if entry.name not in (*own, MARKER))
-    if foreign:
+    if others := foreign(folder, lambda path: path.name in (*own, MARKER)):
         raise PackageError(
-            f"workdir {folder} holds something that was not extracted from a package ({foreign[0]}); nothing was "
+            f"workdir {folder} holds something that was not extracted from a package ({others[0]}); nothing was "
             "deleted: choose another folder, or empty this one yourself"
         )
     held = any(folder.iterdir())
@@ -143,28 +144,22 @@ def _empty(folder: Path, *, override: bool) -> bool:
 def _clear(folder: Path) -> None:
     """Remove what the marker names, and the marker after it."""
     for name in _marker(folder).names:
-        path = folder / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        remove(folder / name)
     (folder / MARKER).unlink(missing_ok=True)
 
 
 def _note(folder: Path, names: Iterable[str], owner: str) -> None:
     """Write down what is ours before it is there."""
     own = sorted({*_marker(folder).names, *(name.partition("/")[0] for name in names)})
-    content = {"purpose": "files of a package", "owner": owner, "names": own}
-    write_atomically(folder / MARKER, json.dumps(content).encode())
+    write_note(folder / MARKER, purpose="files of a package", owner=owner, names=own)
 
 
 def _marker(folder: Path) -> Marker:
     """Return what is noted in a folder; its names are names alone, whatever somebody wrote into the file."""
     try:
-        said = json.loads((folder / MARKER).read_bytes())
+        if (said := read_note(folder / MARKER)) is None:
+            return Marker()
         names = (name for name in said["names"] if name == Path(name).name and name not in ("", ".."))
         return Marker(str(said["owner"]), tuple(names))
-    except FileNotFoundError:
-        return Marker()
-    except (OSError, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         raise PackageError(f"{folder / MARKER} is damaged; empty {folder} yourself, or choose another one") from None

@@ -19,10 +19,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_navigator.cloning import clone_file
-from pytest_navigator.engine.workspace import IGNORED
-from pytest_navigator.engine.workspace import IGNORES_ALL
+from pytest_navigator.core.ours import ignore
+from pytest_navigator.core.ours import remove
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.records import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,14 +110,9 @@ class Store:
         """Take an entry away that is not what was written; in a read-only cache it stays, and is not used."""
         self.warn(f"{folder} is damaged: it was not used")
         aside = folder.with_name(f"{UNFINISHED}{folder.name}-{os.getpid()}")
-        try:
+        with suppress(OSError):
             folder.rename(aside)
-        except OSError:
-            return
-        if aside.is_dir():
-            shutil.rmtree(aside, ignore_errors=True)
-        else:
-            aside.unlink(missing_ok=True)
+            remove(aside)
 
 
 def prepare(root: Path, workspace: Path) -> None:
@@ -135,7 +129,7 @@ def prepare(root: Path, workspace: Path) -> None:
         )
     try:
         if not os.path.lexists(root):
-            write_atomically(root / IGNORED, IGNORES_ALL)  # only then the folder is nobody else's
+            ignore(root)  # only then the folder is nobody else's
         root.mkdir(parents=True, exist_ok=True)
         unfinished = [path for path in root.iterdir() if path.name.startswith(UNFINISHED)]
     except OSError as error:

@@ -1,0 +1,71 @@
+"""What is ours in a folder, and so may be replaced or removed: a note there says so; all else is somebody's."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+from pytest_navigator.records import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_navigator.records import JSON
+
+IGNORED = ".gitignore"
+IGNORES_ALL = b"# Written by pytest-navigator.\n*\n"
+"""Keeps a folder of ours out of the user's repository, as pytest's own cache does."""
+
+
+def ignore(folder: Path) -> None:
+    """Make a folder that no repository takes in."""
+    write_atomically(folder / IGNORED, IGNORES_ALL)
+
+
+def ignores(path: Path) -> bool:
+    """Whether a file is what `ignore` wrote, not one of somebody's own."""
+    return path.name == IGNORED and path.read_bytes() == IGNORES_ALL
+
+
+def write_note(path: Path, **content: JSON) -> None:
+    """Note what is ours."""
+    write_atomically(path, json.dumps(content).encode())
+
+
+def read_note(path: Path) -> dict[str, JSON] | None:
+    """Return what a note says, None where there is none.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        said = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ValueError(path) from error
+    if not isinstance(said, dict):
+        raise ValueError(path)
+    return said
+
+
+def foreign(folder: Path, owns: Callable[[Path], bool]) -> list[str]:
+    """Return the names of what is in a folder and not ours."""
+    return sorted(path.name for path in folder.iterdir() if not owns(path))
+
+
+def remove(path: Path) -> None:
+    """Delete a file, or a folder with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def replace_with(target: Path, path: Path) -> None:
+    """Move a file or a folder to where another one may be."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    remove(target)
+    path.rename(target)
