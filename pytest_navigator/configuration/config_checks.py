@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.configuration.rules import FROM_ZERO
+from pytest_navigator.configuration.rules import LIST
+from pytest_navigator.configuration.rules import NAMES
+from pytest_navigator.configuration.rules import TEXTS
+from pytest_navigator.configuration.rules import Rule
+from pytest_navigator.configuration.rules import is_list
+from pytest_navigator.configuration.rules import is_text
+from pytest_navigator.configuration.rules import mapping_of
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,10 +28,10 @@ def check(config: Any) -> None:
     """
     from pytest_navigator.comparison import tolerances
 
-    for name, (fits, what) in FIELDS.items():
+    for name, rule in FIELDS.items():
         value = getattr(config, name)
-        if value is not None and not fits(value):
-            raise ConfigError(f"NavConfig({name}={value!r}): {what}")
+        if value is not None and not rule.fits(value):
+            raise ConfigError(f"NavConfig({name}={value!r}): {rule.text}")
     for option in ("atol", "rtol"):
         if isinstance(setting := getattr(config, option), str):
             tolerances.parse(setting, option)
@@ -42,31 +49,11 @@ def _check_leaves(setting: Any, where: str, check: Callable[[Any, str], object])
         _check_leaves(value, f"{where}[{name!r}]", check)
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_list(value: Any) -> bool:
-    """Whether the order is the user's: a set would collect other tests in another process."""
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
-
-
-def _are_texts(value: Any) -> bool:
-    return _is_list(value) and all(map(_is_text, value))
-
-
-def _are_names(value: Any) -> bool:
-    return _are_texts(value) and len(set(value)) == len(value)
-
-
-def _is_axis(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
 def _are_axes(value: Any) -> bool:
     """Whether this is `{0: "batch"}` or `[0]`."""
     symbols = value.values() if isinstance(value, Mapping) else ()
-    return (isinstance(value, Mapping) or _is_list(value)) and all(map(_is_axis, value)) and all(map(_is_text, symbols))
+    axes = isinstance(value, Mapping) or is_list(value)
+    return axes and all(map(FROM_ZERO.fits, value)) and all(map(is_text, symbols))
 
 
 def _is_profile(value: Any) -> bool:
@@ -76,29 +63,16 @@ def _is_profile(value: Any) -> bool:
     return isinstance(value, OptimizationProfile | ProfilerConfig)
 
 
-def _mapping_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, Mapping) and all(map(_is_text, value)) and all(map(fits, value.values()))
-
-
-LIST = "a list or tuple is needed, not a string or a set"
-NAMES = "a list or tuple of names is needed, each once"
-
-FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "name": (_is_text, "a text is needed"),
-    "framework": (_is_text, "the name of a framework is needed"),
-    "formats": (_is_list, LIST),
-    "runtimes": (_are_texts, f"{LIST}, of names"),
-    "precisions": (_are_texts, f"{LIST}, of names"),
-    "require": (_are_texts, f"{LIST}, of names"),
-    "batch_sizes": (_is_list, LIST),
-    "batch_dim": (_is_axis, "an axis from 0 on is needed, or None for a model without a batch"),
-    "unbatched": (_are_names, NAMES),
-    "input_names": (_are_names, NAMES),
-    "output_names": (_are_names, NAMES),
-    "child_imports": (_are_names, NAMES),
-    "dynamic_axes": (_mapping_of(_are_axes), 'write {"x": {0: "batch"}} or {"x": [0]}, with axes from 0 on'),
-    "optimization_profile": (_is_profile, "OptimizationProfile(...) or ProfilerConfig(...) is needed"),
-    "comparisons": (lambda value: isinstance(value, Mapping), "write {output: nav.share(0.99)}"),
-    "xfail": (_mapping_of(_is_text), 'write {"torchscript-script": "the reason"}'),
+FIELDS: dict[str, Rule] = {
+    "name": Rule("a text is needed", is_text),
+    "framework": Rule("the name of a framework is needed", is_text),
+    **dict.fromkeys(("runtimes", "precisions", "require"), TEXTS),
+    **dict.fromkeys(("formats", "batch_sizes"), LIST),
+    **dict.fromkeys(("unbatched", "input_names", "output_names", "child_imports"), NAMES),
+    "batch_dim": Rule("an axis from 0 on is needed, or None for a model without a batch", FROM_ZERO.fits),
+    "dynamic_axes": Rule('write {"x": {0: "batch"}} or {"x": [0]}, with axes from 0 on', mapping_of(_are_axes)),
+    "optimization_profile": Rule("OptimizationProfile(...) or ProfilerConfig(...) is needed", _is_profile),
+    "comparisons": Rule("write {output: nav.share(0.99)}", lambda value: isinstance(value, Mapping)),
+    "xfail": Rule('write {"torchscript-script": "the reason"}', mapping_of(is_text)),
 }
-"""Field -> whether a value fits, and what to write if it does not."""
+"""Field -> what its value must be."""

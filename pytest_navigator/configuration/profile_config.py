@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from math import inf
 from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.configuration.known_fields import KnownFields
+from pytest_navigator.configuration.rules import COUNT
+from pytest_navigator.configuration.rules import FROM_ZERO
+from pytest_navigator.configuration.rules import NOT_NEGATIVE
+from pytest_navigator.configuration.rules import POSITIVE
+from pytest_navigator.configuration.rules import Rule
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from collections.abc import Iterable
     from collections.abc import Sequence
 
@@ -74,12 +77,12 @@ class ProfilerConfig(KnownFields):
         if self.measurement_mode not in modes:
             raise unknown("ProfilerConfig.measurement_mode", str(self.measurement_mode), modes)
         _check_batch_sizes(self, self.batch_sizes)
-        _check(self, _POSITIVE, "stability_percentage")
-        _check(self, _COUNT, "max_trials")
+        _check(self, POSITIVE, "stability_percentage")
+        _check(self, COUNT, "max_trials")
         if self.measurement_mode == MeasurementMode.COUNT_WINDOWS:
-            _check(self, _COUNT, "measurement_request_count")
+            _check(self, COUNT, "measurement_request_count")
         else:
-            _check(self, _POSITIVE, "measurement_interval")
+            _check(self, POSITIVE, "measurement_interval")
 
     def sizes(self) -> tuple[int, ...] | None:
         """Return the batch sizes that were asked for, sorted; None: 1 and the loader's largest."""
@@ -132,13 +135,13 @@ class OptimizationProfile(KnownFields):
 
     def __post_init__(self) -> None:
         _check_batch_sizes(self, self.batch_sizes)
-        _check(self, _POSITIVE, "stability_percentage")
-        _check(self, _COUNT, "window_size", "stabilization_windows", "min_trials", "max_trials")
-        _check(self, _COUNT_OR_ZERO, "throughput_backoff_limit")
+        _check(self, POSITIVE, "stability_percentage")
+        _check(self, COUNT, "window_size", "stabilization_windows", "min_trials", "max_trials")
+        _check(self, FROM_ZERO, "throughput_backoff_limit")
         if self.max_batch_size is not None:
-            _check(self, _COUNT, "max_batch_size")
+            _check(self, COUNT, "max_batch_size")
         if self.throughput_cutoff_threshold is not None:
-            _check(self, _NOT_NEGATIVE, "throughput_cutoff_threshold")
+            _check(self, NOT_NEGATIVE, "throughput_cutoff_threshold")
         _check_order(self, "stabilization_windows", "min_trials", "max_trials")
         if not (self.dataloader is None or callable(self.dataloader) or _iterable(self.dataloader)):
             raise ConfigError(f"OptimizationProfile.dataloader is {self.dataloader!r}: it must be a list of samples")
@@ -184,27 +187,9 @@ def check_profile(value: object, keyword: str) -> None:
         raise ConfigError(f"{keyword}={value!r}: OptimizationProfile(...) or ProfilerConfig(...) is needed")
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """What a value must be, for people and as a check."""
-
-    text: str
-    kinds: tuple[type, ...]
-    holds: Callable[[Any], bool]
-
-    def accepts(self, value: object) -> bool:
-        return isinstance(value, self.kinds) and not isinstance(value, bool) and self.holds(value)
-
-
-_COUNT = _Rule("a whole number, at least 1", (int,), lambda value: value >= 1)
-_COUNT_OR_ZERO = _Rule("a whole number, at least 0", (int,), lambda value: value >= 0)
-_POSITIVE = _Rule("a finite number above 0", (int, float), lambda value: 0 < value < inf)
-_NOT_NEGATIVE = _Rule("a finite number, at least 0", (int, float), lambda value: 0 <= value < inf)
-
-
-def _check(config: object, rule: _Rule, *names: str) -> None:
+def _check(config: object, rule: Rule, *names: str) -> None:
     for name in names:
-        if not rule.accepts(value := getattr(config, name)):
+        if not rule.fits(value := getattr(config, name)):
             raise ConfigError(f"{type(config).__name__}.{name} is {value!r}: it must be {rule.text}")
 
 
@@ -220,7 +205,7 @@ def _check_order(config: object, *names: str) -> None:
 def _check_batch_sizes(config: object, sizes: object) -> None:
     if sizes is None:
         return
-    if not isinstance(sizes, list | tuple) or not sizes or not all(_COUNT.accepts(size) for size in sizes):
+    if not isinstance(sizes, list | tuple) or not sizes or not all(COUNT.fits(size) for size in sizes):
         raise ConfigError(
             f"{type(config).__name__}.batch_sizes is {sizes!r}: it must be a list of whole numbers, each at least 1, "
             "or None for 1 and the loader's largest"

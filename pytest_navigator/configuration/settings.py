@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from argparse import ArgumentTypeError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import TypeVar
 
 from pytest_navigator.configuration.config import NavConfig
+from pytest_navigator.configuration.rules import COUNT
+from pytest_navigator.configuration.rules import FROM_ZERO
+from pytest_navigator.configuration.rules import POSITIVE
 from pytest_navigator.core.kinds import ALL
 from pytest_navigator.core.kinds import AUTO
 from pytest_navigator.core.kinds import KINDS
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping
 
+    from pytest_navigator.configuration.rules import Rule
+
+T = TypeVar("T")
 MEBIBYTE = 2**20
 
 
@@ -38,33 +45,26 @@ def counts(text: str) -> tuple[int, ...]:
 
 def count(text: str | int) -> int:
     """Parse a positive whole number."""
-    return _whole(text, 1, "a positive whole number")
+    return _number(int, text, COUNT, "a positive whole number")
 
 
 def whole(text: str | int) -> int:
     """Parse a whole number that is not negative."""
-    return _whole(text, 0, "a whole number of 0 or more")
-
-
-def _whole(text: str | int, least: int, what: str) -> int:
-    try:
-        number = least - 1 if isinstance(text, bool | float) else int(text)
-    except (TypeError, ValueError):
-        number = least - 1
-    if number < least:
-        raise ArgumentTypeError(f"{text!r} is not {what}")
-    return number
+    return _number(int, text, FROM_ZERO, "a whole number of 0 or more")
 
 
 def seconds(text: str | float) -> float:
     """Parse a positive number of seconds."""
-    try:
-        number = math.nan if isinstance(text, bool) else float(text)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise ArgumentTypeError(f"{text!r} is not a positive number of seconds")
-    return number
+    return _number(float, text, POSITIVE, "a positive number of seconds")
+
+
+def _number(kind: Callable[[Any], T], text: Any, rule: Rule, what: str) -> T:
+    """Parse a number, or take one; what would have to be rounded is none."""
+    if not (isinstance(text, bool) or (kind is int and isinstance(text, float))):
+        with suppress(TypeError, ValueError):
+            if rule.fits(number := kind(text)):
+                return number
+    raise ArgumentTypeError(f"{text!r} is not {what}")
 
 
 def one_of(*valid: str) -> Callable[[str], str]:
