@@ -7,26 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.digests import files_of
 from pytest_navigator.engine import correctness
-from pytest_navigator.engine import gpu
 from pytest_navigator.engine import profile
 from pytest_navigator.engine.cache import hardware
-from pytest_navigator.engine.cache.code import code_of
 from pytest_navigator.engine.cache.libraries import versions
 from pytest_navigator.engine.identity import classes
-from pytest_navigator.engine.identity import libraries
-from pytest_navigator.engine.identity import more
+from pytest_navigator.engine.identity import facts
+from pytest_navigator.engine.identity import numerics
 from pytest_navigator.engine.identity import required
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.engine.source import profiling_batch
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import NavigatorError
-from pytest_navigator.isolation.numerics import current_settings
 from pytest_navigator.planning.requirements import CHECKS
 from pytest_navigator.records import plain
 
@@ -52,12 +48,12 @@ def name_of(context: Context) -> str:
     if step.runner and context.runner.live:
         return ""
     try:
-        facts = FACTS[step.step](context)
+        content = CONTENT[step.step](context)
     except NavigatorError:
         return ""  # the step itself says what is wrong
-    if facts is None:
+    if content is None:
         return ""
-    text = json.dumps({**_common(context), **facts}, sort_keys=True)
+    text = json.dumps({**_common(context), **content}, sort_keys=True)
     return f"{step.step}-{hashlib.sha256(text.encode()).hexdigest()}"
 
 
@@ -65,16 +61,7 @@ def _common(context: Context) -> dict[str, JSON]:
     used = classes(context)
     requires = [*required(context), *(name for kind in used for name in getattr(kind, "requires", ()))]
     modules = [*(name for name in requires if name not in CHECKS), *(kind.__module__ for kind in used)]
-    return {
-        "step": context.step.id,
-        "variant": plain(context.variant),
-        "signature": plain(context.folder.signature),
-        "python": sys.version,
-        "libraries": libraries(context) | versions(modules),
-        "code": code_of(used),
-        "classes": [kind.__qualname__ for kind in used],
-        "more": more(context),
-    }
+    return {**facts(context), "signature": plain(context.folder.signature), "versions": versions(modules)}
 
 
 def _converting(context: Context) -> dict[str, JSON]:
@@ -87,9 +74,8 @@ def _converting(context: Context) -> dict[str, JSON]:
         "parent": [plain(parent), _content(context, parent)],
         "example": digest_of(context.folder.path / profiling_batch(context.folder)),
         "samples": [plain(loader), [digest_of(context.folder.path / batch) for batch in loader.batches]],
-        "numerics": {name: _without_threads(values) for name, values in _settings(context).items()},
+        "numerics": {name: _without_threads(values) for name, values in numerics(context).items()},
         "device": hardware.gpu() if bound else None,
-        **gpu.built_with(context),
     }
 
 
@@ -101,28 +87,18 @@ def _comparing(context: Context) -> dict[str, JSON] | None:
         return None
     files = [(case.input, case.output) for case in cases]
     digests = [[digest_of(context.folder.path / name) for name in names] for names in files]
-    return {**_running(context), "cases": [plain(cases), digests], "rules": plain(rules)}
+    artifact = _content(context, context.variant)
+    return {"artifact": artifact, "cases": [plain(cases), digests], "rules": plain(rules)}
 
 
 def _timing(context: Context) -> dict[str, JSON]:
     """Return what a measurement depends on."""
     data = _source(context)
     return {
-        **_running(context),
+        "artifact": _content(context, context.variant),
         "sample": digest_of(context.folder.path / timed_batch(context.folder)),
         "batches": [context.step.batch, data.get("max_batch_size"), data.get("fixed_batch"), data["device"]],
         "windows": [plain(profile.windows(context)), context.suite.settings.profile_seconds],
-    }
-
-
-def _running(context: Context) -> dict[str, JSON]:
-    runner = context.runner
-    return {
-        "artifact": _content(context, context.variant),
-        "runner": [runner.name, runner.runtime, runner.device],
-        "settings": _settings(context),
-        "processor": hardware.processor(),
-        "device": hardware.gpu() if runner.device == "cuda" else None,
     }
 
 
@@ -142,16 +118,11 @@ def _content(context: Context, variant: Variant) -> str:
     return json.dumps([(path.relative_to(artifact).as_posix(), digest_of(path)) for path in files])
 
 
-def _settings(context: Context) -> dict[str, dict[str, JSON]]:
-    """Return the thread and numeric settings that the child takes over, of the frameworks that the step needs."""
-    return {name: values for name, values in current_settings().items() if name in required(context)}
-
-
 def _without_threads(values: dict[str, JSON]) -> dict[str, JSON]:
     return {name: value for name, value in values.items() if "threads" not in name}
 
 
-FACTS: dict[str, Callable[[Context], dict[str, JSON] | None]] = {
+CONTENT: dict[str, Callable[[Context], dict[str, JSON] | None]] = {
     "convert": _converting,
     "correctness": _comparing,
     "profile": _timing,

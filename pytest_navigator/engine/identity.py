@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
@@ -47,39 +48,55 @@ TIMING = {"profile_seconds"}
 
 
 def identity_of(context: Context) -> str:
-    """Return the digest over the step, its settings, the libraries and the outcomes that it starts from."""
+    """Return the digest over a step's facts, its settings and the outcomes that it starts from."""
     left_out = IRRELEVANT if context.step.step == "profile" else IRRELEVANT | TIMING
-    settings = {n: plain(s.value) for n, s in context.suite.settings.all.items() if n not in left_out}
+    settings = context.suite.settings
     needed = [context.folder.record(step.id) for step in context.suite.matrix.needs(context.step)]
-    facts: JSON = {
-        "step": context.step.id,
-        "variant": plain(context.variant),
-        "settings": settings,
-        "config": plain(context.suite.settings.config),
-        **gpu.built_with(context),
-        **_conditions(context),
-        "libraries": libraries(context),
-        "code": code_of([*classes(context), *code_in(context.suite.settings.config)]),
-        "more": more(context),
+    known: JSON = {
+        **facts(context),
+        "settings": {name: plain(each.value) for name, each in settings.all.items() if name not in left_out},
+        "config": [plain(settings.config), code_of(list(code_in(settings.config)))],
+        "loader": plain(loader_record(context)) if context.step.step == "convert" else None,
         "needs": [
             (n.identity, n.digest, n.data.get("fingerprint"), n.data.get("observed")) for n in needed if n is not None
         ],
     }
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
 
 
-def _conditions(context: Context) -> dict[str, JSON]:
-    """Return what a runner's numbers depend on beside its artifact; what a conversion knows of the samples."""
-    if not context.step.runner:
-        return {"loader": plain(loader_record(context))} if context.step.step == "convert" else {}
-    numerics = {name: found for name, found in current_settings().items() if name in required(context)}
-    card = hardware.gpu() if context.runner.device == "cuda" else None
-    return {"processor": hardware.processor(), "card": card, "numerics": numerics}
+def facts(context: Context) -> dict[str, JSON]:
+    """Return what an outcome depends on whatever the step starts from: the step, its code, its libraries, the machine.
+
+    Whoever remembers outcomes adds what the step starts from: `--nav-resume` the records of one workspace (that of a
+    live model has its fingerprint), `--nav-cache` the content of files.
+    """
+    used = classes(context)
+    return {
+        "step": context.step.id,
+        "variant": plain(context.variant),
+        "python": sys.version,
+        "libraries": {name: _version(name) for name in (*LIBRARIES, *required(context))},
+        "code": code_of(used),
+        "classes": [kind.__qualname__ for kind in used],
+        "more": more(context),
+        **gpu.built_with(context),
+        **(_running(context) if context.step.runner else {}),
+    }
 
 
-def libraries(context: Context) -> dict[str, str | None]:
-    """Return name -> version of the frameworks, and of the packages of a format or runner that others have written."""
-    return {name: _version(name) for name in (*LIBRARIES, *required(context))}
+def _running(context: Context) -> dict[str, JSON]:
+    """Return what a runner's numbers depend on beside its artifact."""
+    return {
+        "runner": [context.runner.name, context.runner.runtime, context.runner.device],
+        "processor": hardware.processor(),
+        "device": hardware.gpu() if context.runner.device == "cuda" else None,
+        "numerics": numerics(context),
+    }
+
+
+def numerics(context: Context) -> dict[str, dict[str, JSON]]:
+    """Return the thread and numeric settings that the child takes over, of the frameworks that the step needs."""
+    return {name: values for name, values in current_settings().items() if name in required(context)}
 
 
 def classes(context: Context) -> list[type]:
