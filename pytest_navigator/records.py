@@ -130,6 +130,38 @@ class Case:
 
 
 @dataclass(frozen=True)
+class SourceFacts:
+    """What the source step found out, as far as the other steps go by it.
+
+    Attributes:
+        cases: what is compared.
+        profiling_batch, timed_batch: npz files below the suite's folder: the user's own batch that exports and profiles
+            start from; what is timed instead, if that is another one.
+        device: of the live model; model: what it is called in texts.
+        selection: which samples of the loader are for what.
+        computed_in: output -> what the source computes it in, as text.
+        bitwise: whether two calls gave the same bits.
+        fingerprint: of the parameters; changing: names of those that change when the model is called.
+        max_batch_size: of the samples; None without a batch axis; fixed_batch: the only one that a model file takes.
+        profile: as in `LoaderRecord`.
+    """
+
+    cases: tuple[Case, ...]
+    profiling_batch: str
+    device: str
+    model: str = ""
+    selection: dict[str, JSON] = field(default_factory=dict)
+    computed_in: dict[str, str] = field(default_factory=dict)
+    bitwise: bool = False
+    fingerprint: str | None = None
+    changing: tuple[str, ...] = ()
+    max_batch_size: int | None = None
+    fixed_batch: int | None = None
+    profile: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    timed_batch: str | None = None
+
+
+@dataclass(frozen=True)
 class Variant:
     """One artifact that a suite makes: a format with every parameter that makes it a different one.
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.engine.checks import read_input
 from pytest_navigator.engine.checks import read_output
-from pytest_navigator.engine.correctness import cases_of
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.samples.reading import NO_LOADER
 
@@ -61,7 +60,7 @@ class Given:
 
     def verify(self, runner: RunnerProxy, folder: SuiteFolder) -> str:
         """Return why `verify_func` does not take what a runner makes of all batches that are kept; "" if it does."""
-        cases, signature = [case for case in cases_of(folder) if case.kind == "batch"], folder.signature
+        cases, signature = [case for case in folder.source.cases if case.kind == "batch"], folder.signature
         found = (runner.infer(read_input(folder.path, case, signature)) for case in cases)
         expected = (read_output(folder.path, case, signature) for case in cases)
         assert self.verify_func is not None

@@ -20,7 +20,6 @@ from pytest_navigator.engine.identity import facts
 from pytest_navigator.engine.identity import numerics
 from pytest_navigator.engine.identity import required
 from pytest_navigator.engine.loader import loader_record
-from pytest_navigator.engine.source import profiling_batch
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.planning.requirements import CHECKS
@@ -72,7 +71,7 @@ def _converting(context: Context) -> dict[str, JSON]:
     bound = devices == {"cuda"} or any("cuda" in name for name in required(context))
     return {
         "parent": [plain(parent), _content(context, parent)],
-        "example": digest_of(context.folder.path / profiling_batch(context.folder)),
+        "example": digest_of(context.folder.path / context.folder.source.profiling_batch),
         "samples": [plain(loader), [digest_of(context.folder.path / batch) for batch in loader.batches]],
         "numerics": {name: _without_threads(values) for name, values in numerics(context).items()},
         "device": hardware.gpu() if bound else None,
@@ -81,7 +80,7 @@ def _converting(context: Context) -> dict[str, JSON]:
 
 def _comparing(context: Context) -> dict[str, JSON] | None:
     """Return what a comparison reads; None for one that a function of the user's judges, or that leaves its arrays."""
-    cases = correctness.cases_of(context.folder)
+    cases = context.folder.source.cases
     rules = correctness.rules_of_step(context)
     if context.host.file_config.verbose or any(rule.kind == "function" for rule in rules.values()):
         return None
@@ -93,19 +92,13 @@ def _comparing(context: Context) -> dict[str, JSON] | None:
 
 def _timing(context: Context) -> dict[str, JSON]:
     """Return what a measurement depends on."""
-    data = _source(context)
+    source = context.folder.source
     return {
         "artifact": _content(context, context.variant),
         "sample": digest_of(context.folder.path / timed_batch(context.folder)),
-        "batches": [context.step.batch, data.get("max_batch_size"), data.get("fixed_batch"), data["device"]],
+        "batches": [context.step.batch, source.max_batch_size, source.fixed_batch, source.device],
         "windows": [plain(profile.windows(context)), context.suite.settings.profile_seconds],
     }
-
-
-def _source(context: Context) -> dict[str, JSON]:
-    source = context.folder.record("source")
-    assert source is not None
-    return source.data
 
 
 def _content(context: Context, variant: Variant) -> str:

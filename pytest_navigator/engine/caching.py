@@ -127,7 +127,7 @@ def _restore_made(context: Context, folder: Path) -> None:
 
 def _restore_compared(context: Context, folder: Path) -> None:
     evidence.forget(context)
-    scripts.write_correctness(context, correctness.cases_of(context.folder), correctness.rules_of_step(context))
+    scripts.write_correctness(context, context.folder.source.cases, correctness.rules_of_step(context))
 
 
 def _restore_timed(context: Context, folder: Path) -> None:

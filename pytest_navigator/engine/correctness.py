@@ -31,13 +31,13 @@ from pytest_navigator.samples.npz import load_npz
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.comparison.tolerances import Function
     from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.engine.context import Context
-    from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
     from pytest_navigator.records import Variant
@@ -51,7 +51,7 @@ def run(context: Context) -> Result:
     """
     context.require(*context.runner.requires)
     gpu.require_same(context)
-    cases, rules = cases_of(context.folder), rules_of_step(context)
+    cases, rules = context.folder.source.cases, rules_of_step(context)
     write_correctness(context, cases, rules)
     evidence.forget(context)
     keep = context.folder.path / ".outputs" / context.step.id
@@ -68,19 +68,11 @@ def run(context: Context) -> Result:
     return Result(data, digest=made.digest_of(context.variant.key) if made else "")
 
 
-def cases_of(folder: SuiteFolder) -> list[Case]:
-    """Return the comparisons that the source step has prepared."""
-    source = folder.record("source")
-    assert source is not None
-    return structured(source.data["cases"], list[Case])
-
-
 def rules_of_step(context: Context) -> dict[str, Rule]:
     """Return the rule of every output for the step's own variant and runner."""
-    source = context.folder.record("source")
-    assert source is not None
-    place, parameters, device = str(source.data["device"]), context.variant.parameters, context.runner.device
-    told = {name: read(text) for name, text in source.data.get("computed_in", {}).items()}
+    source = context.folder.source
+    place, parameters, device = source.device, context.variant.parameters, context.runner.device
+    told = {name: read(text) for name, text in source.computed_in.items()}
     computed = {name: computed_in(found, place, parameters, device) for name, found in told.items()}
     return rules_of(context, context.variant, context.folder.signature, computed)
 
@@ -146,7 +138,7 @@ def _names(context: Context) -> set[str]:
     return {v.key for v in variants} | {v.format for v in variants} | set(context.host.registry.formats)
 
 
-def _compared(context: Context, cases: list[Case], rules: dict[str, Rule], keep: Path) -> list[OutputReport]:
+def _compared(context: Context, cases: Sequence[Case], rules: dict[str, Rule], keep: Path) -> list[OutputReport]:
     if not context.runner.live:
         found = context.isolated("correctness", **subject(context), cases=cases, rules=rules, keep=keep)
         return structured(found, list[OutputReport])
@@ -156,13 +148,15 @@ def _compared(context: Context, cases: list[Case], rules: dict[str, Rule], keep:
         return compare(runner, context.folder.path, cases, rules, keep)
 
 
-def _judged(context: Context, reports: list[OutputReport], cases: list[Case], keep: Path) -> list[OutputReport]:
+def _judged(context: Context, reports: list[OutputReport], cases: Sequence[Case], keep: Path) -> list[OutputReport]:
     """Ask the user's own functions, in this process: they cannot be sent to another."""
     own = functions_of(context, context.variant, context.folder.signature)
     return [_asked(context, r, own[r.name], cases, keep) if r.name in own else r for r in reports]
 
 
-def _asked(context: Context, report: OutputReport, function: Function, cases: list[Case], keep: Path) -> OutputReport:
+def _asked(
+    context: Context, report: OutputReport, function: Function, cases: Sequence[Case], keep: Path
+) -> OutputReport:
     """Ask one function about every case until it finds fault with one."""
     from pytest_navigator.engine.checks import read_output
 

@@ -105,8 +105,9 @@ class Live:
         record = self.suite.folder.record("source")
         if record is None or not record.passed:
             return
-        own = fingerprint(source.digests(), record.data["changing"])
-        if own and own != record.data["fingerprint"]:
+        known = self.suite.folder.source
+        own = fingerprint(source.digests(), known.changing)
+        if own and own != known.fingerprint:
             raise SourceError(ANOTHER.format("parameters differ"))
         seen = self.host.seen.get(self.suite.nodeid)
         if source.is_whole or (seen is not None and seen() is source.model):

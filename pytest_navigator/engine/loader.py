@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 
 def loader_record(context: Context) -> LoaderRecord:
     """Return shapes and sizes of the samples, and the largest batch that this run asks for."""
-    source = context.folder.record("source")
-    assert source is not None
-    largest = source.data["max_batch_size"]
+    source = context.folder.source
+    largest = source.max_batch_size
     return LoaderRecord(
-        profile=_tuned(source.data["profile"], context.host.file_config.opt_shapes),
+        profile=_tuned(source.profile, context.host.file_config.opt_shapes),
         max_batch_size=largest,
         asked_batch=None if largest is None else max(largest, *_asked(context)),
-        batches=tuple(dict.fromkeys(case["input"] for case in source.data["cases"] if case["kind"] == "batch")),
+        batches=tuple(dict.fromkeys(case.input for case in source.cases if case.kind == "batch")),
     )
 
 

@@ -14,7 +14,6 @@ from pytest_navigator.engine import gpu
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.engine.scripts import write_making
-from pytest_navigator.engine.source import profiling_batch
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import frozen
 from pytest_navigator.formats.ways import first_that_makes
@@ -44,7 +43,7 @@ def export(context: Context) -> Result:
     context.require(*form.requires_for(context.suite.matrix.framework))
     context.host.warm_up(module for runner in form.runners for module in runner.imports)
     source, signature = context.live.source(), context.folder.signature
-    example = load_npz(context.folder.path / profiling_batch(context.folder), signature.inputs)
+    example = load_npz(context.folder.path / context.folder.source.profiling_batch, signature.inputs)
 
     def make(way: Context) -> dict[str, JSON]:
         with live_section(way.log, way.limit), source.preserved():
@@ -67,7 +66,7 @@ def convert(context: Context) -> Result:
             variant=way.variant,
             parent=way.suite.matrix.variants[way.variant.parent or ""],
             format=path_of(type(form)),
-            example=profiling_batch(way.folder),
+            example=way.folder.source.profiling_batch,
             loader=loader_record(way),
         )
         return data

@@ -32,19 +32,18 @@ def run(context: Context) -> Result:
     """Measure; noise is recorded, never judged."""
     context.require(*context.runner.requires)
     gpu.require_same(context)
-    source = context.folder.record("source")
-    assert source is not None
-    largest = source.data["max_batch_size"]
+    source = context.folder.source
+    largest = source.max_batch_size
     if context.step.batch == "batchmax" and largest in (0, 1):
         raise NotApplicable(f"the loader's largest batch is {largest}; batch1 measures one")
     if largest is None and batch_of(context.step.batch, largest) is not None:
         raise NotApplicable("the inputs cannot be cut into rows of a batch; batchmax times the largest sample as it is")
-    _check_fixed(context, source.data.get("fixed_batch"))
+    _check_fixed(context, source.fixed_batch)
     _check_saturated(context)
     write_profiling(context)
     found = _measured(context, batch_of(context.step.batch, largest))
     result = structured(found["result"], ProfileResult)
-    return Result({**found, "source_device": source.data["device"]}, message=caveat(result))
+    return Result({**found, "source_device": source.device}, message=caveat(result))
 
 
 def _check_fixed(context: Context, fixed: int | None) -> None:

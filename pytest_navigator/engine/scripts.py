@@ -98,16 +98,15 @@ def _write(context: Context, texts: Callable[[str], Texts]) -> None:
 
 def _subject(context: Context, data: dict[str, JSON], sample: str = "") -> Subject:
     """Return what a script is about; `sample` is the file that it starts from, by default that of the exports."""
-    source, signature = context.folder.record("source"), context.folder.signature
-    assert source is not None
-    batch = sample or str(source.data["profiling_batch"])
+    source, signature = context.folder.source, context.folder.signature
+    batch = sample or source.profiling_batch
     arrays = load_npz(context.folder.path / batch, signature.inputs)
     return Subject(
         variant=context.variant,
         parent=context.suite.matrix.variants.get(context.variant.parent or ""),
         signature=signature,
-        model=str(source.data["model"]),
-        device=str(source.data["device"]),
+        model=source.model,
+        device=source.device,
         batch=batch,
         shapes={name: array.shape for name, array in arrays.items()},
         runner=context.step.runner,

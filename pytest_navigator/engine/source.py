@@ -103,20 +103,19 @@ def other_outputs(context: Context, source: Source) -> str:
     differed between two calls of one process are judged by the suite's own rules, with room for a third call.
     """
     folder, signature = context.folder, context.folder.signature
-    record = folder.record("source")
-    assert record is not None
-    batch = profiling_batch(folder)
+    known = folder.source
+    batch = known.profiling_batch
     feed = load_npz(folder.path / batch, signature.inputs)
     expected = load_npz(folder.path / FOLDERS[1] / batch.partition("/")[2], signature.outputs)
     names, comparisons = [o.name for o in signature.outputs], context.suite.settings.config.comparisons
     with source.preserved():
         actual = SourceModel(source, signature.input_tree, names, comparisons)(feed, "the profiling sample")
-    told = {name: read(text) for name, text in record.data["computed_in"].items()}
+    told = {name: read(text) for name, text in known.computed_in.items()}
     own = rules_of(context, context.variant, signature, told)
-    functions = {} if record.data["bitwise"] else functions_of(context, context.variant, signature)
+    functions = {} if known.bitwise else functions_of(context, context.variant, signature)
     tight = {spec.name: default(spec.dtype, computed=told.get(spec.name)) for spec in signature.outputs}
-    rules = {n: _roomy(r) if not record.data["bitwise"] or r.kind == "unchecked" else tight[n] for n, r in own.items()}
-    return Repetition(rules, functions).problem(record.data["selection"]["profiling"], expected, actual)
+    rules = {n: _roomy(r) if not known.bitwise or r.kind == "unchecked" else tight[n] for n, r in own.items()}
+    return Repetition(rules, functions).problem(known.selection["profiling"], expected, actual)
 
 
 def _roomy(rule: Rule) -> Rule:
@@ -127,14 +126,6 @@ def _profiled(folder: SuiteFolder, observation: Observation) -> Arrays:
     """Return the same from what has just been written."""
     specs = [spec for spec in observation.signature.outputs if spec.name not in observation.repetition.unchecked]
     return load_npz(folder.path / "model_output" / observation.file(observation.samples.profiling), specs)
-
-
-def profiling_batch(folder: SuiteFolder) -> str:
-    """Return the file of the user's own batch that exports and profiles start from, below the suite's folder."""
-    source = folder.record("source")
-    assert source is not None
-    name: str = source.data["profiling_batch"]
-    return name
 
 
 def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tuple[str, ...]]:

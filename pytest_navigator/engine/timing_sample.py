@@ -51,9 +51,7 @@ def write_timing_sample(
 
 def timed_batch(folder: SuiteFolder) -> str:
     """Return the file of the sample that is timed, below the suite's folder."""
-    source = folder.record("source")
-    assert source is not None
-    return str(source.data.get(TIMED) or source.data["profiling_batch"])
+    return folder.source.timed_batch or folder.source.profiling_batch
 
 
 def _check_sizes(arrays: Arrays, signature: Signature) -> None:

@@ -30,9 +30,11 @@ from pytest_navigator.received import received
 from pytest_navigator.records import REPORTED
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import Signature
+from pytest_navigator.records import SourceFacts
 from pytest_navigator.records import SuiteRecord
 from pytest_navigator.records import load
 from pytest_navigator.records import save
+from pytest_navigator.records import structured
 from pytest_navigator.reproduce.names import with_script
 
 if TYPE_CHECKING:
@@ -302,6 +304,13 @@ class SuiteFolder:
     def _scripted(self, noted: Outcome) -> Outcome:
         runner = load(self.path / "suite.json", SuiteRecord).runners.get(noted.runner) if noted.runner else None
         return with_script(noted, self.path, live=runner is not None and runner.live)
+
+    @property
+    def source(self) -> SourceFacts:
+        """What the source step found out, which must have passed."""
+        record = self.record("source")
+        assert record is not None
+        return structured(record.data, SourceFacts)
 
     @property
     def signature(self) -> Signature:
