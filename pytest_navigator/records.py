@@ -501,3 +501,8 @@ def _converter() -> Any:
 def profile_result(outcome: Outcome) -> ProfileResult:
     """Return the figures of a profile step that passed."""
     return structured(outcome.data["result"], ProfileResult)
+
+
+def output_reports(outcome: Outcome) -> tuple[OutputReport, ...]:
+    """Return how the outputs compare that a correctness step compared; none of any other outcome."""
+    return structured(outcome.data.get("outputs", ()), tuple[OutputReport, ...])

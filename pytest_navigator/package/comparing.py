@@ -13,6 +13,7 @@ from pytest_navigator.package.sameness import other_outputs
 from pytest_navigator.package.selection import artifact_names
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.records import Status
+from pytest_navigator.records import output_reports
 from pytest_navigator.records import profile_result
 
 if TYPE_CHECKING:
@@ -139,10 +140,10 @@ def _outcomes(package: PackageFile, results: Results) -> dict[str, JSON]:
 
 def _tolerances(package: PackageFile, results: Results) -> dict[str, JSON]:
     return {
-        f"{_cell(o)} {output['name']}": _significant(output["atol"])
+        f"{_cell(o)} {report.name}": _significant(report.atol)
         for o in results.outcomes
         if o.step == "correctness"
-        for output in o.data.get("outputs", ())
+        for report in output_reports(o)
     }
 
 

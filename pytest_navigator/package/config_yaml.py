@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.comparison import tolerances
 from pytest_navigator.devices import bound
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.records import output_reports
 from pytest_navigator.records import plain
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.package.results import Results
     from pytest_navigator.records import JSON
+    from pytest_navigator.records import OutputReport
     from pytest_navigator.records import TensorSpec
     from pytest_navigator.records import Variant
 
@@ -72,13 +74,13 @@ def tolerance(results: Results, variant: Variant, name: str) -> dict[str, float]
     return {output: asked.get(output, value) for output, value in (passed | asked).items()}
 
 
-def usable(output: Mapping[str, JSON], name: str) -> float:
+def usable(report: OutputReport, name: str) -> float:
     """Return the atol or rtol by which an output passed: what was measured may be 0, which nothing else will meet.
 
     An output that failed, or that Model Navigator has judged, has only what was measured.
     """
-    allowed = output.get(f"allowed_{name}")
-    return float(output[name] if allowed is None else allowed)
+    allowed = getattr(report, f"allowed_{name}")
+    return float(getattr(report, name) if allowed is None else allowed)
 
 
 def ranges(samples: Path) -> dict[str, list[float]]:
@@ -152,9 +154,9 @@ def _asked(results: Results, variant: Variant, name: str) -> dict[str, float]:
 def _passed(results: Results, variant: Variant, name: str) -> dict[str, float]:
     passed = [o for runner in variant.runners if (o := results.correctness(variant.key, runner)) and o.passed]
     found: dict[str, float] = {}
-    for output in (output for outcome in passed for output in outcome.data.get("outputs", ())):
-        if math.isfinite(value := usable(output, name)):
-            found[output["name"]] = max(value, found.get(output["name"], 0.0))
+    for report in (report for outcome in passed for report in output_reports(outcome)):
+        if math.isfinite(value := usable(report, name)):
+            found[report.name] = max(value, found.get(report.name, 0.0))
     return found
 
 

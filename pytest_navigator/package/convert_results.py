@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.package import config_yaml
 from pytest_navigator.records import Status
+from pytest_navigator.records import output_reports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,4 +116,4 @@ def _output(results: Results, variant: Variant, folder: str) -> JSON:
 
 
 def _measured(outcome: Outcome) -> JSON:
-    return {output["name"]: {key: output[key] for key in COMPARATOR} for output in outcome.data.get("outputs", ())}
+    return {report.name: {key: getattr(report, key) for key in COMPARATOR} for report in output_reports(outcome)}

@@ -22,6 +22,7 @@ from pytest_navigator.package.names import command
 from pytest_navigator.package.results import combined
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
+from pytest_navigator.records import output_reports
 from pytest_navigator.records import profile_result
 
 if TYPE_CHECKING:
@@ -264,8 +265,10 @@ def _time(outcomes: Sequence[Outcome]) -> dict[str, JSON]:
 
 
 def _correctness_result(outcome: Outcome) -> dict[str, JSON]:
-    outputs = outcome.data.get("outputs", ())
-    tolerances = [{"output_name": o["name"], **{name: usable(o, name) for name in ("atol", "rtol")}} for o in outputs]
+    tolerances = [
+        {"output_name": report.name, **{name: usable(report, name) for name in ("atol", "rtol")}}
+        for report in output_reports(outcome)
+    ]
     return {**_time([outcome]), "per_output_tolerance": tolerances}
 
 

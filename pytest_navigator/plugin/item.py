@@ -18,9 +18,8 @@ from pytest_navigator.plugin.collection import named_of
 from pytest_navigator.plugin.collection import place_of
 from pytest_navigator.plugin.run import RUN
 from pytest_navigator.records import Outcome
-from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
-from pytest_navigator.records import structured
+from pytest_navigator.records import profile_result
 from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.report import failure_text
 from pytest_navigator.reporting.report import short_path
@@ -82,7 +81,7 @@ class SuiteItem:
 
         with measured(benchmark):
             found = self.report("profile", nav_format, nav_runtime, nav_batch)
-        result = structured(found.data["result"], ProfileResult)
+        result = profile_result(found)
         replay_item(self.request.node, benchmark, result, found, group=self.suite.name, runtime=nav_runtime)
 
     def runner(self, nav_format: str, nav_runtime: str) -> str:

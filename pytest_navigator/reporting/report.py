@@ -11,10 +11,10 @@ from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.kinds import TITLES
 from pytest_navigator.package.results import MACHINE
 from pytest_navigator.profiling.figures import caveat
-from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
 from pytest_navigator.records import earlier_text
-from pytest_navigator.records import structured
+from pytest_navigator.records import output_reports
+from pytest_navigator.records import profile_result
 from pytest_navigator.reporting.printable import LINE
 from pytest_navigator.reporting.printable import bounded
 from pytest_navigator.reporting.printable import columns
@@ -80,12 +80,11 @@ def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
     way, ran = outcome.earlier
     if way:
         found.append((f"nav_{way}", ran))
-    for report in outcome.data.get("outputs", []):
-        found.append((f"nav_atol_{report['name']}", float(report["atol"])))
-    result = outcome.data.get("result")
-    if result:
-        found += [("nav_p50_ms", float(result["p50_latency"])), ("nav_throughput", float(result["throughput"]))]
-        if noted := caveat(structured(result, ProfileResult)):
+    found += [(f"nav_atol_{report.name}", report.atol) for report in output_reports(outcome)]
+    if outcome.data.get("result"):
+        result = profile_result(outcome)
+        found += [("nav_p50_ms", result.p50_latency), ("nav_throughput", result.throughput)]
+        if noted := caveat(result):
             found.append(("nav_caveat", noted))
     return found
 
@@ -146,11 +145,7 @@ def cell_ids(results: Results, cells: Iterable[tuple[str, str]]) -> list[str]:
 def _row(results: Results, figures: Measured, key: str, runner: str) -> tuple[str, ...]:
     made, checked = results.made(key), results.correctness(key, runner)
     figure = figures.best(key, runner)
-    tolerance = (
-        max((r["atol"] for r in checked.data["outputs"]), default=None)
-        if checked and checked.data.get("outputs")
-        else None
-    )
+    tolerance = max((report.atol for report in output_reports(checked)), default=None) if checked else None
     return (
         key,
         runner,
