@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_navigator.records import write_atomically
@@ -54,6 +56,19 @@ def read_note(path: Path) -> dict[str, JSON] | None:
 def foreign(folder: Path, owns: Callable[[Path], bool]) -> list[str]:
     """Return the names of what is in a folder and not ours."""
     return sorted(path.name for path in folder.iterdir() if not owns(path))
+
+
+def sweep(folder: Path, half_written: Callable[[str], object], age: float) -> None:
+    """Remove what was left half-written by processes that were killed: whoever lives writes all the time.
+
+    Args:
+        half_written: whether a name is that of something half-written.
+        age: s since it was changed.
+    """
+    for path in folder.iterdir():
+        with suppress(OSError):  # another process sweeps too
+            if half_written(path.name) and time.time() - path.stat().st_mtime > age:
+                remove(path)
 
 
 def remove(path: Path) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import tempfile
-import time
 import uuid
 import zipfile
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.ours import sweep
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.portable import check_names
@@ -204,7 +204,7 @@ def _replacing(target: Path, *, override: bool) -> Iterator[Path]:
         raise PackageError(f"{target}: {reason}")
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(target)
+    sweep(target.parent, re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{12}}").fullmatch, LEFT)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}")
     try:
         yield temporary
@@ -216,15 +216,6 @@ def _replacing(target: Path, *, override: bool) -> Iterator[Path]:
         raise
     with suppress(OSError):  # some file systems cannot; the file itself is on the disk
         _sync_folder(target.parent)
-
-
-def _sweep(target: Path) -> None:
-    """Remove what processes that were killed while they wrote this package have left beside it."""
-    name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{12}}")
-    for path in target.parent.iterdir():
-        with suppress(OSError):  # another process sweeps too
-            if name.fullmatch(path.name) and time.time() - path.stat().st_mtime > LEFT:
-                path.unlink()
 
 
 def _move(temporary: Path, target: Path, *, override: bool) -> None:

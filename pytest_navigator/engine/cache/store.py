@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.cloning import clone_file
 from pytest_navigator.core.ours import ignore
 from pytest_navigator.core.ours import remove
+from pytest_navigator.core.ours import sweep
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -131,12 +131,9 @@ def prepare(root: Path, workspace: Path) -> None:
         if not os.path.lexists(root):
             ignore(root)  # only then the folder is nobody else's
         root.mkdir(parents=True, exist_ok=True)
-        unfinished = [path for path in root.iterdir() if path.name.startswith(UNFINISHED)]
+        sweep(root, lambda name: name.startswith(UNFINISHED), ABANDONED)
     except OSError as error:
         raise ConfigError(f"--nav-cache={root}: this is no folder that can be used ({error.strerror})") from None
-    for path in unfinished:
-        if path.is_dir() and time.time() - path.stat().st_mtime > ABANDONED:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _parsed(folder: Path, name: str) -> Entry:
