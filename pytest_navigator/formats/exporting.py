@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Sequence
 
+    from pytest_navigator.records import Signature
+
 LIBRARIES = ("torch", "tensorflow", "keras", "tf2onnx", "jax", "jaxlib", "flax", "equinox", "jax2onnx", "onnx")
 """Whose lines in a traceback are not the user's."""
 
@@ -174,3 +176,9 @@ def _in(file: str, folders: tuple[str, ...]) -> bool:
     """Whether a file is in one of the folders; other packages that are installed below the last one are not."""
     *packages, standard = folders
     return file.startswith(tuple(packages)) or (file.startswith(standard) and "site-packages" not in file)
+
+
+def fixed_axis(kind: str, name: str, axis: int, size: int, signature: Signature) -> str:
+    """Say that an exporter made a dynamic axis a constant one."""
+    what = "the batch axis" if axis == signature.batch_dim else f"axis {axis}"
+    return f"{what} of {kind} {name!r} was fixed to {size} by the exporter: the model takes no other size"

@@ -9,6 +9,7 @@ from typing import cast
 
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
+from pytest_navigator.formats.exporting import fixed_axis
 from pytest_navigator.formats.traces import without_folders
 from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.frameworks.torch import calling
@@ -188,12 +189,6 @@ def _derived_dims(flat: torch.nn.Module, tensors: Example, signature: Signature,
             if is_concrete_int(size := nodes[node].meta["val"].shape[axis]):
                 raise StepFailed(fixed_axis("input", spec.name, axis, int(size), signature))
     return program
-
-
-def fixed_axis(kind: str, name: str, axis: int, size: int, signature: Signature) -> str:
-    """Say that an exporter made a dynamic axis a constant one."""
-    what = "the batch axis" if axis == signature.batch_dim else f"axis {axis}"
-    return f"{what} of {kind} {name!r} was fixed to {size} by the exporter: the model takes no other size"
 
 
 def _dim_names(signature: Signature) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.formats.flat import fixed_axis
+from pytest_navigator.formats.exporting import fixed_axis
 from pytest_navigator.formats.traces import without_folders
 
 if TYPE_CHECKING:
