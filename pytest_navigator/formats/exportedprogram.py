@@ -15,6 +15,7 @@ from pytest_navigator.formats.flat import on_device
 from pytest_navigator.formats.torch import AutocastConfig
 from pytest_navigator.records import Variant
 from pytest_navigator.reproduce import torch as text
+from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.exportedprogram import TorchExportedProgramCPU
 from pytest_navigator.runners.exportedprogram import TorchExportedProgramCUDA
 from pytest_navigator.runners.programs import load_program
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Description
     from pytest_navigator.records import Signature
     from pytest_navigator.records import TensorSpec
-    from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
 
@@ -95,4 +95,5 @@ class TorchExportedProgramFormat(Format):
         """Return the export, by the way that succeeded."""
         options = subject.variant.parameters["custom_args"]
         program = text.program(subject.signature, options, derived=bool(subject.data.get("derived_sizes")))
-        return text.making(subject, program, "torch.export.save(program, args.output)\ntorch.export.load(args.output)")
+        saved = MakingCode("torch.export.save(program, args.output)\ntorch.export.load(args.output)")
+        return text.making(subject, program).then(saved)

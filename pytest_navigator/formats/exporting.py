@@ -178,7 +178,11 @@ def _in(file: str, folders: tuple[str, ...]) -> bool:
     return file.startswith(tuple(packages)) or (file.startswith(standard) and "site-packages" not in file)
 
 
-def fixed_axis(kind: str, name: str, axis: int, size: int, signature: Signature) -> str:
+def fixed_axis(what: str, kind: str, name: str, size: int) -> str:
     """Say that an exporter made a dynamic axis a constant one."""
-    what = "the batch axis" if axis == signature.batch_dim else f"axis {axis}"
     return f"{what} of {kind} {name!r} was fixed to {size} by the exporter: the model takes no other size"
+
+
+def axis_name(axis: int, signature: Signature) -> str:
+    """Return what an axis is called."""
+    return "the batch axis" if axis == signature.batch_dim else f"axis {axis}"

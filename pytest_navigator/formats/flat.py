@@ -9,11 +9,13 @@ from typing import cast
 
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
+from pytest_navigator.formats.exporting import axis_name
 from pytest_navigator.formats.exporting import fixed_axis
+from pytest_navigator.formats.torch_exports import enlarged
 from pytest_navigator.formats.traces import without_folders
-from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.frameworks.torch import calling
 from pytest_navigator.frameworks.torch import preserving
+from pytest_navigator.frameworks.torch_arrays import from_numpy
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.reproduce.code import identifiers
@@ -55,18 +57,7 @@ def example_tensors(example: Mapping[str, np.ndarray], signature: Signature, dev
 
     Exporters take these sizes for constants: what they make of them would fail on every other batch.
     """
-    return tuple(TorchFramework().from_numpy(_enlarged(example[spec.name], spec), device) for spec in signature.inputs)
-
-
-def _enlarged(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
-    import numpy as np
-
-    for axis in spec.axes:
-        if array.shape[axis] == 1:
-            array = np.repeat(array, 2, axis)
-        elif array.shape[axis] == 0:
-            array = np.zeros([2 if i == axis else size for i, size in enumerate(array.shape)], array.dtype)
-    return array
+    return tuple(from_numpy(enlarged(example[spec.name], spec.axes), device) for spec in signature.inputs)
 
 
 def flat_module(model: torch.nn.Module, signature: Signature) -> torch.nn.Module:
@@ -187,7 +178,7 @@ def _derived_dims(flat: torch.nn.Module, tensors: Example, signature: Signature,
     for spec, node in zip(signature.inputs, program.graph_signature.user_inputs, strict=True):
         for axis in spec.axes:
             if is_concrete_int(size := nodes[node].meta["val"].shape[axis]):
-                raise StepFailed(fixed_axis("input", spec.name, axis, int(size), signature))
+                raise StepFailed(fixed_axis(axis_name(axis, signature), "input", spec.name, int(size)))
     return program
 
 

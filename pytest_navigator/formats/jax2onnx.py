@@ -21,7 +21,6 @@ from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.reproduce import jax as text
-from pytest_navigator.reproduce.onnx import LOADS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +66,7 @@ def export_script(subject: Subject) -> MakingCode:
     """Return the export by the way that was taken, before the export by the one that will be."""
     engine = subject.data.get("engine") or _engine(subject.variant.parameters)
     if engine == JAX2ONNX.engine:
-        return text.export_code(subject, _writing(subject.signature, subject.variant.parameters)).then(LOADS)
+        return text.export_code(subject, _writing(subject.signature, subject.variant.parameters))
     savedmodel = text.export_code(subject, jax2tf.writing(subject.signature, jax2tf.NO_XLA, None))
     return text.onnx_through_savedmodel(savedmodel, savedmodel_script(subject))
 

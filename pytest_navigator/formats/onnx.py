@@ -17,12 +17,18 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats import jax2onnx
 from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.onnx_file import check_axes
+from pytest_navigator.formats.onnx_file import check_opset
 from pytest_navigator.formats.onnx_file import conform
+from pytest_navigator.formats.onnx_file import dynamic_axes
 from pytest_navigator.formats.onnx_file import opset_of
 from pytest_navigator.formats.onnx_file import store
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.records import Variant
+from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.onnx import LOADS
+from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.onnx import OnnxCPU
 from pytest_navigator.runners.onnx import OnnxCUDA
 from pytest_navigator.runners.onnx import OnnxTensorRT
@@ -42,7 +48,6 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Description
     from pytest_navigator.records import Signature
     from pytest_navigator.records import TensorSpec
-    from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
 
@@ -252,18 +257,30 @@ def _made(
     if ready:
         store(Path(ready), path)
     data = {"engine": "file"} if ready else make(signature)
-    asked, delivered = variant.parameters["opset"], opset_of(path)
-    if delivered != asked and not ready:
-        raise StepFailed(f"opset {asked} was asked for, the converter delivered {delivered}: ask for another opset")
+    try:
+        if not ready:
+            check_opset(str(path), variant.parameters["opset"], "the converter")
+    except ValueError as error:
+        raise StepFailed(f"{error}: ask for another opset") from None
+    try:
+        check_axes(str(path), dynamic_axes(signature))
+    except ValueError as error:
+        raise StepFailed(str(error)) from None
     conform(path, signature)
-    return {**data, "opset": delivered}
+    return {**data, "opset": opset_of(path)}
 
 
 def _script(subject: Subject, write: Callable[[Subject], MakingCode]) -> MakingCode | None:
     parameters = subject.variant.parameters
     if parameters["model_path"]:
         return None
-    return write(replace(subject, signature=_with_axes(subject.signature, parameters["dynamic_axes"])))
+    asked = replace(subject, signature=_with_axes(subject.signature, parameters["dynamic_axes"]))
+    engine = subject.data.get("engine") or parameters["engine"]
+    maker = f"the {engine} engine" if engine else "the converter"
+    opset = f"check_opset(args.output, {parameters['opset']}, {maker!r})"
+    axes = literal(dynamic_axes(asked.signature), "axes")
+    checked = MakingCode(f"{opset}\n{axes}\ncheck_axes(args.output, axes)", functions=(check_opset, check_axes))
+    return write(asked).then(checked).then(LOADS)
 
 
 def _with_axes(signature: Signature, axes: dict[str, dict[str, str]] | None) -> Signature:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.exporting import axis_name
 from pytest_navigator.formats.exporting import fixed_axis
 from pytest_navigator.formats.traces import without_folders
 
@@ -20,12 +21,51 @@ EXTERNAL_DATA_BYTES = 1_500_000_000
 """Weights above this go to `model.onnx.data` beside the file: one protobuf message holds less than 2 GiB."""
 
 
-def opset_of(path: Path) -> int:
+def opset_of(path: Path | str) -> int:
     """Return the opset of the standard operators."""
     import onnx
 
     model = onnx.load(path, load_external_data=False)
     return next(int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+
+
+def check_opset(path: str, opset: int, maker: str) -> None:
+    """See that a file has the opset that was asked for.
+
+    Raises:
+        ValueError: it has another one.
+    """
+    if (delivered := opset_of(path)) != opset:
+        raise ValueError(f"opset {opset} was asked for, {maker} delivered {delivered}")
+
+
+def check_axes(path: str, axes: list[tuple[str, str, int, str]]) -> None:
+    """See that the axes that change in the loader are dynamic in a file.
+
+    Args:
+        axes: "input" or "output", the name of that, the axis and what it is called.
+
+    Raises:
+        ValueError: one is fixed.
+    """
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    values = {value.name: value for value in (*graph.input, *graph.output)}
+    for kind, name, axis, what in axes:
+        dims = values[name].type.tensor_type.shape.dim if name in values else ()
+        if axis < len(dims) and dims[axis].HasField("dim_value"):
+            raise ValueError(fixed_axis(what, kind, name, dims[axis].dim_value))
+
+
+def dynamic_axes(signature: Signature) -> list[tuple[str, str, int, str]]:
+    """Return the dynamic axes as `check_axes` takes them."""
+    return [
+        (kind, spec.name, axis, axis_name(axis, signature))
+        for kind, specs in (("input", signature.inputs), ("output", signature.outputs))
+        for spec in specs
+        for axis in spec.axes
+    ]
 
 
 def store(made: Path, path: Path) -> None:
@@ -65,7 +105,7 @@ def conform(path: Path, signature: Signature) -> None:
     """Give inputs and axes the signature's names, and take the folders of this machine out of stack traces.
 
     Raises:
-        StepFailed: names are other ones, or a dynamic axis is fixed in the file.
+        StepFailed: names are other ones, or a tensor has not as many axes.
     """
     import onnx
 
@@ -76,7 +116,7 @@ def conform(path: Path, signature: Signature) -> None:
     symbols: dict[str, str] = {}
     for kind, specs, values in (("input", signature.inputs, graph.input), ("output", signature.outputs, graph.output)):
         for spec, value in zip(specs, values, strict=True):
-            symbols |= _name_axes(kind, spec, value, signature)
+            symbols |= _name_axes(kind, spec, value)
     for value in (*graph.input, *graph.output, *graph.value_info):
         _rename(value, symbols)
     _hide_folders(model)
@@ -114,16 +154,14 @@ def _check_names(what: str, found: list[str], wanted: list[str]) -> None:
         raise StepFailed(f"the ONNX file has the {what} {found}, the model has {wanted}")
 
 
-def _name_axes(kind: str, spec: TensorSpec, value: Any, signature: Signature) -> dict[str, str]:
-    """Check the dynamic axes of one tensor and return {name in the file: symbol of the signature}."""
+def _name_axes(kind: str, spec: TensorSpec, value: Any) -> dict[str, str]:
+    """Name the dynamic axes of one tensor and return {name in the file: symbol of the signature}."""
     shape = value.type.tensor_type.shape
     if len(shape.dim) != len(spec.shape):
         raise StepFailed(_other_axes(kind, spec, [dim.dim_value for dim in shape.dim]))
     names = {}
     for axis, symbol in spec.axes.items():
         dim = shape.dim[axis]
-        if dim.HasField("dim_value"):
-            raise StepFailed(fixed_axis(kind, spec.name, axis, dim.dim_value, signature))
         if dim.dim_param:
             names[dim.dim_param] = symbol
         dim.dim_param = symbol

@@ -15,7 +15,6 @@ from pytest_navigator.formats.tf2onnx_model import converted
 from pytest_navigator.formats.tf2onnx_model import converted_by_command
 from pytest_navigator.frameworks.tensorflow_names import names_in_file
 from pytest_navigator.reproduce.code import call_of
-from pytest_navigator.reproduce.onnx import LOADS
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.tensorflow import SIGNATURE
 from pytest_navigator.runners.tensorflow import signature_name
@@ -69,8 +68,7 @@ def savedmodel_script(subject: Subject) -> MakingCode:
     files = ("args.artifact", "args.output")
     call = call_of(converting, *(files if engine == COMMAND else ("tf.saved_model.load(args.artifact)",)))
     imports = ("import onnx", "import tensorflow as tf")
-    made = MakingCode(f"made = {call}\nonnx.save(made, args.output)", imports, functions=(converting.func,))
-    return made.then(LOADS)
+    return MakingCode(f"made = {call}\nonnx.save(made, args.output)", imports, functions=(converting.func,))
 
 
 def _converting(signature: Signature, parameters: Mapping[str, JSON], engine: str, chosen: str) -> partial[Any]:

@@ -11,10 +11,12 @@ from typing import Any
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.flat import example_tensors
 from pytest_navigator.formats.onnx_file import store
-from pytest_navigator.formats.torch_onnx import options
 from pytest_navigator.formats.torch_onnx import quietly
 from pytest_navigator.formats.torch_onnx import trace
-from pytest_navigator.reproduce.onnx import conversion_code
+from pytest_navigator.formats.torch_onnx import tracing
+from pytest_navigator.formats.torch_onnx import writing
+from pytest_navigator.reproduce import torch as text
+from pytest_navigator.reproduce.code import call_of
 from pytest_navigator.runners.programs import load_program
 
 if TYPE_CHECKING:
@@ -56,20 +58,23 @@ def convert_program(
 def torchscript_script(subject: Subject) -> MakingCode:
     """Return the conversion of a TorchScript file as source text."""
     load = f"model = torch.jit.load(args.artifact, map_location={subject.variant.parameters['device'] or 'cpu'!r})"
-    return conversion_code(subject, load, options(subject.signature, subject.variant.parameters), "file")
+    return _traced(subject, load, scripted=True)
 
 
 def program_script(subject: Subject) -> MakingCode:
     """Return the conversion of an exported program as source text, by the engine that delivered."""
     parameters = subject.variant.parameters
-    traced = (subject.data.get("engine") or parameters["engine"]) == "trace"
     load = "program = torch.export.load(args.artifact)"
-    return conversion_code(
-        subject,
-        f"{load}\nmodel = program.module()\nmodel.train = lambda mode=True: model" if traced else load,
-        options(subject.signature, parameters),
-        "trace" if traced else "dynamo",
-    )
+    if (subject.data.get("engine") or parameters["engine"]) == "trace":
+        module = "model = program.module()\nmodel.train = lambda mode=True: model"
+        return _traced(subject, f"{load}\n{module}", scripted=False)
+    work = writing(subject.signature, parameters)
+    return text.making(subject, call_of(work, "program", "args.output"), work.func, load=load)
+
+
+def _traced(subject: Subject, load: str, *, scripted: bool) -> MakingCode:
+    work = tracing(subject.signature, subject.variant.parameters, scripted=scripted)
+    return text.making(subject, call_of(work, "Flat(model)", "tensors", "args.output"), work.func, load=load)
 
 
 def _loaded(parent: Path, device: str) -> torch.nn.Module:
@@ -88,13 +93,7 @@ def _dynamo(
     parameters: Mapping[str, JSON],
     path: Path,
 ) -> dict[str, JSON]:
-    import torch
-
-    program = load_program(parent)
-    with torch.no_grad():
-        made = torch.onnx.export(program, (), None, dynamo=True, **options(signature, parameters))
-    assert made is not None
-    made.save(path, external_data=True)
+    writing(signature, parameters)(load_program(parent), str(path))
     return {}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -16,10 +17,13 @@ from pytest_navigator.formats.flat import exported_program
 from pytest_navigator.formats.flat import flat_module
 from pytest_navigator.formats.flat import on_device
 from pytest_navigator.formats.flat import scripted
-from pytest_navigator.formats.onnx_file import opset_of
+from pytest_navigator.formats.onnx_file import check_opset
 from pytest_navigator.formats.onnx_file import store
+from pytest_navigator.formats.torch_exports import write_onnx
+from pytest_navigator.formats.torch_exports import write_onnx_by_trace
 from pytest_navigator.frameworks.torch import preserving
-from pytest_navigator.reproduce.onnx import export_code
+from pytest_navigator.reproduce import torch as text
+from pytest_navigator.reproduce.code import call_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +59,15 @@ def export_onnx(
 
 def export_script(subject: Subject) -> MakingCode:
     """Return the export by the engine that delivered, else by the one that is to be tried."""
-    parameters = subject.variant.parameters
+    signature, parameters = subject.signature, subject.variant.parameters
     engine = subject.data.get("engine") or parameters["engine"]
-    return export_code(subject, engine, options(subject.signature, parameters))
+    if engine == "dynamo":
+        work = writing(signature, parameters)
+        program = text.program(signature, {}, derived=bool(subject.data.get("derived_sizes")))
+        return text.making(subject, f"{program}\n{call_of(work, 'program', 'args.output')}", work.func)
+    work = tracing(signature, parameters, scripted=engine == "script" or subject.model.startswith("torch.jit."))
+    scripted = "model = torch.jit.script(model)\n" if engine == "script" else ""
+    return text.making(subject, f"{scripted}{call_of(work, 'Flat(model)', 'tensors', 'args.output')}", work.func)
 
 
 def _export(
@@ -68,11 +78,10 @@ def _export(
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder, path.name)
         facts = quietly(ENGINES[engine], model, tensors, signature, parameters, made)
-        if (delivered := opset_of(made)) != parameters["opset"]:
-            raise StepFailed(
-                f"opset {parameters['opset']} was asked for, the {engine} engine delivered {delivered}: "
-                "ask for another opset or engine"
-            )
+        try:
+            check_opset(str(made), parameters["opset"], f"the {engine} engine")
+        except ValueError as error:
+            raise StepFailed(f"{error}: ask for another opset or engine") from None
         store(made, path)
     return facts
 
@@ -86,11 +95,7 @@ def _dynamo(
         raise StepFailed("torch.export does not take ScriptModules")
     device = str(tensors[0].device) if tensors else "cpu"
     program, derived = exported_program(model, tensors, signature, {}, device)
-    # With gradients on, the decompositions fail on views that they make of attention (T5).
-    with torch.no_grad():
-        made = torch.onnx.export(program, (), None, dynamo=True, **options(signature, parameters))
-    assert made is not None
-    made.save(path, external_data=True)
+    writing(signature, parameters)(program, str(path))
     return {"derived_sizes": derived}
 
 
@@ -100,14 +105,9 @@ def trace(
     """Export by the TorchScript-based exporter, a ScriptModule too."""
     import torch
 
-    axes = {spec.name: spec.axes for spec in (*signature.inputs, *signature.outputs)}
-    own = {"dynamic_axes": axes, **options(signature, parameters)}
-    with torch.no_grad(), preserving(model):
-        flat = flat_module(model, signature)
-        if isinstance(model, torch.jit.ScriptModule):
-            # The exporter cannot trace through a scripted part; torch.jit can, and keeps its branches and loops.
-            flat = torch.jit.trace(flat, tensors, check_trace=False)
-        torch.onnx.export(flat, tensors, str(path), dynamo=False, **own)
+    scripted = isinstance(model, torch.jit.ScriptModule)
+    with preserving(model):
+        tracing(signature, parameters, scripted=scripted)(flat_module(model, signature), tensors, str(path))
     return {}
 
 
@@ -121,7 +121,19 @@ def _script(
 ENGINES = {"dynamo": _dynamo, "trace": trace, "script": _script}
 
 
-def options(signature: Signature, parameters: Mapping[str, JSON]) -> dict[str, Any]:
+def writing(signature: Signature, parameters: Mapping[str, JSON]) -> partial[None]:
+    """Return what writes an exported program to a path."""
+    return partial(write_onnx, options=_options(signature, parameters))
+
+
+def tracing(signature: Signature, parameters: Mapping[str, JSON], *, scripted: bool) -> partial[None]:
+    """Return what traces a flat module with example tensors and writes it to a path."""
+    axes = {spec.name: spec.axes for spec in (*signature.inputs, *signature.outputs)}
+    options = {"dynamic_axes": axes, **_options(signature, parameters)}
+    return partial(write_onnx_by_trace, scripted=scripted, options=options)
+
+
+def _options(signature: Signature, parameters: Mapping[str, JSON]) -> dict[str, Any]:
     """Return the options of `torch.onnx.export` that both exporters have."""
     names = {"input_names": [s.name for s in signature.inputs], "output_names": [s.name for s in signature.outputs]}
     own = {key: value for key, value in parameters["custom_args"].items() if key != SESSION_OPTIONS}

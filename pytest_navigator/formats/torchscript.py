@@ -6,7 +6,6 @@ import inspect
 import tempfile
 import warnings
 from dataclasses import dataclass
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from pytest_navigator.records import Variant
 from pytest_navigator.reproduce import torch as text
 from pytest_navigator.reproduce.code import call_arguments
 from pytest_navigator.reproduce.code import keywords
+from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.torchscript import INTERFACE
 from pytest_navigator.runners.torchscript import TorchScriptCPU
 from pytest_navigator.runners.torchscript import TorchScriptCUDA
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from pytest_navigator.records import Description
     from pytest_navigator.records import Signature
     from pytest_navigator.records import TensorSpec
-    from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
 
@@ -155,8 +154,9 @@ class TorchScriptFormat(Format):
         options = keywords(subject.variant.parameters["custom_args"])
         scripted = subject.variant.parameters["jit_type"] == JitType.SCRIPT
         made = f"module = torch.jit.script(model{options})" if scripted else _tracing(subject)
-        code = text.making(subject, made, "torch.jit.save(module, args.output)\ntorch.jit.load(args.output)")
-        return replace(code, imports=("import inspect", *code.imports)) if "inspect." in made else code
+        imports = ("import inspect",) if "inspect." in made else ()
+        saved = MakingCode("torch.jit.save(module, args.output)\ntorch.jit.load(args.output)", imports)
+        return text.making(subject, made).then(saved)
 
 
 def _tracing(subject: Subject) -> str:

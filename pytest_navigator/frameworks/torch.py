@@ -7,7 +7,6 @@ import inspect
 from contextlib import ExitStack
 from contextlib import contextmanager
 from contextlib import suppress
-from functools import cache
 from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
@@ -16,6 +15,7 @@ from typing import cast
 
 from pytest_navigator.comparison.precisions import lowest
 from pytest_navigator.errors import SourceError
+from pytest_navigator.frameworks import torch_arrays
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.frameworks.state import LARGEST
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.state import Undo
     from pytest_navigator.records import JSON
     from pytest_navigator.records import TensorSpec
-
-# Types that numpy has only through ml_dtypes and torch only by itself; both sides agree on the bits.
-FOREIGN = ("bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu")
-BITS = {1: "uint8", 2: "int16"}
 
 LARGEST_PARAMETER = 2**16
 """Bytes of a parameter whose values are kept: a call may overwrite a statistic or a scale, weights it does not."""
@@ -73,32 +69,11 @@ class TorchFramework(Framework):
 
     def to_numpy(self, array: object) -> np.ndarray:
         """Copy a tensor (or an array, or a number) to numpy; shape and type stay."""
-        import ml_dtypes
-        import numpy as np
-        import torch
-
-        if not isinstance(array, torch.Tensor):
-            return np.array(array)
-        tensor = array.detach()
-        if tensor.layout is not torch.strided:
-            tensor = tensor.to_dense()
-        tensor = tensor.resolve_conj().resolve_neg().cpu()
-        foreign = _foreign(tensor.dtype)
-        if not foreign:
-            return np.array(tensor.numpy())
-        bits = tensor.contiguous().view(getattr(torch, BITS[tensor.element_size()]))
-        return np.array(bits.numpy()).view(getattr(ml_dtypes, foreign))
+        return torch_arrays.to_numpy(array)
 
     def from_numpy(self, array: np.ndarray, device: str = "cpu") -> torch.Tensor:
         """Copy an array to a tensor on `device`; shape and type stay, the memory is never shared."""
-        import numpy as np
-        import torch
-
-        own = np.array(array, dtype=_native(array.dtype), order="C")
-        if not (foreign := _foreign(own.dtype)):
-            return torch.from_numpy(own) if device == "cpu" else torch.from_numpy(own).to(device)
-        bits = torch.from_numpy(own.view(BITS[own.itemsize]))
-        return bits.view(getattr(torch, foreign)).to(device)
+        return torch_arrays.from_numpy(array, device)
 
     def fits(self, spec: TensorSpec) -> Callable[[Any], bool] | None:
         """Return what tells whether a value is a dense tensor on the CPU; None for text and complex numbers."""
@@ -366,18 +341,6 @@ def contexts(parameters: Mapping[str, JSON], device: str) -> list[AbstractContex
         dtype = getattr(torch, name) if name else None
         found.append(torch.autocast(device.partition(":")[0], dtype=dtype))
     return found
-
-
-@cache
-def _foreign(dtype: Any) -> str:
-    """Return the name of a type, torch's or numpy's, that only ml_dtypes has beside torch; "" for others."""
-    name = str(dtype).removeprefix("torch.")
-    return name if name in FOREIGN else ""
-
-
-@cache
-def _native(dtype: np.dtype) -> np.dtype:
-    return dtype.newbyteorder("=")
 
 
 def _copied(value: Any) -> Any:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from textwrap import indent
 from typing import TYPE_CHECKING
 
+from pytest_navigator.formats.torch_exports import enlarged
+from pytest_navigator.frameworks.torch_arrays import from_numpy
+from pytest_navigator.frameworks.torch_arrays import to_numpy
 from pytest_navigator.reproduce.code import call_arguments
 from pytest_navigator.reproduce.code import has_objects
 from pytest_navigator.reproduce.code import identifiers
@@ -14,9 +17,9 @@ from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.code import paths
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
-from pytest_navigator.reproduce.scripts import is_foreign
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
 
     from pytest_navigator.records import JSON
@@ -33,6 +36,7 @@ class Flat(torch.nn.Module):
     def __init__(self, model: torch.nn.Module) -> None:
         super().__init__()
         self.model = model
+        self.training = False
 
     def forward(self, {parameters}):
         output = self.model({arguments})
@@ -43,23 +47,6 @@ NUMBER = '''
 def tensor(value, dtype: torch.dtype) -> torch.Tensor:
     """Return a number in the output as a tensor."""
     return value if isinstance(value, torch.Tensor) else torch.tensor(value, dtype=dtype)
-'''
-
-ARRAY = '''
-def array(value) -> np.ndarray:
-    """Return a tensor, or a number, as an array."""
-    return value.detach().cpu(){resolved}.numpy() if isinstance(value, torch.Tensor) else np.array(value)
-'''
-
-FOREIGN_ARRAY = '''
-def array(value) -> np.ndarray:
-    """Return a tensor, or a number, as an array; numpy has bfloat16 and the like through ml_dtypes."""
-    if not isinstance(value, torch.Tensor):
-        return np.array(value)
-    name = str(value.dtype).removeprefix("torch.")
-    if hasattr(ml_dtypes, name):
-        return value.detach().cpu().float().numpy().astype(getattr(ml_dtypes, name))
-    return value.detach().cpu(){resolved}.numpy()
 '''
 
 PART = '''
@@ -84,33 +71,20 @@ def flat_module(signature: Signature) -> str:
     return text if all(spec.shape for spec in signature.outputs) else f"{NUMBER.strip()}\n\n\n{text.strip()}"
 
 
-def example_tensors(subject: Subject, device: str) -> str:
+def example_tensors(signature: Signature, device: str) -> str:
     """Return the assignment of `tensors`, as `formats.flat.example_tensors` makes them of `batch`."""
-    lines = []
-    for spec in subject.signature.inputs:
-        text = from_array(f"batch[{spec.name!r}]", spec, device)
-        lines.append(f"    {text}{_enlarging(spec, list(subject.shapes[spec.name]))},\n")
+    lines = (f"    {from_array(_example(spec), device)},\n" for spec in signature.inputs)
     return f"tensors = (\n{''.join(lines)})"
 
 
-def _enlarging(spec: TensorSpec, shape: list[int]) -> str:
-    """Return the calls that make dynamic axes of size 0 or 1 two long."""
-    text = ""
-    for axis in spec.axes:
-        size, shape[axis] = shape[axis], max(shape[axis], 2)
-        if size == 1:
-            text += f".repeat_interleave(2, {axis})"
-        elif size == 0:
-            text += f".new_zeros({shape})"
-    return text
+def _example(spec: TensorSpec) -> str:
+    array = f"batch[{spec.name!r}]"
+    return f"enlarged({array}, {list(spec.axes)})" if spec.axes else array
 
 
-def from_array(text: str, spec: TensorSpec, device: str) -> str:
+def from_array(array: str, device: str) -> str:
     """Return the expression of a tensor, from that of an array."""
-    made = f"torch.from_numpy({text})"
-    if is_foreign(spec):
-        made = f"torch.from_numpy({text}.astype(np.float32)).to(torch.{spec.dtype})"
-    return made if device == "cpu" else f"{made}.to({device!r})"
+    return f"from_numpy({array})" if device == "cpu" else f"from_numpy({array}, {device!r})"
 
 
 def program(signature: Signature, options: Mapping[str, JSON], *, derived: bool) -> str:
@@ -140,22 +114,23 @@ def calling(parameters: Mapping[str, JSON], device: str, *, inference_mode: bool
     return f"{contexts}, torch.autocast({device.partition(':')[0]!r}{f', dtype=torch.{dtype}' if dtype else ''})"
 
 
-def making(subject: Subject, made: str, saved: str) -> MakingCode:
-    """Return the export of a model by torch itself.
+def making(subject: Subject, made: str, *functions: Callable[..., object], load: str | None = None) -> MakingCode:
+    """Return an export or a conversion by torch itself.
 
     Args:
         made: statements that export `model`, in the modes of the variant.
-        saved: statements that write what they have made to `args.output` and load it.
+        functions: what they use, beside `Flat` and `tensors`.
+        load: statements that give `model` from a file; None: it is the live one.
     """
     device, signature = device_of(subject), subject.signature
-    context = calling(subject.variant.parameters, device, inference_mode=False)
-    tensors = example_tensors(subject, device) if "tensors" in made else ""
-    exported = f"with {context}:\n{indent(made, '    ')}"
+    context, given = calling(subject.variant.parameters, device, inference_mode=False), "tensors" in made
+    before = [moved(subject, device) if load is None else load, example_tensors(signature, device) if given else ""]
     return MakingCode(
-        body="\n".join([f"{moved(subject, device)}{tensors}", exported, saved]),
+        body="\n".join([*filter(None, map(str.strip, before)), f"with {context}:\n{indent(made, '    ')}"]),
         imports=("import torch", *imports_of(signature.input_tree)),
         helpers=flat_module(signature) if "Flat(" in made else "",
         seeding=SEEDING.format(seed=subject.seed),
+        functions=(*functions, *((enlarged, from_numpy) if given else ())),
     )
 
 
@@ -186,7 +161,7 @@ def runner_code(
         mark_dynamic: whether to tell the compiler which axes are dynamic.
     """
     signature = subject.signature
-    items = (f"    {s.name!r}: {from_array(f'feed[{s.name!r}]', s, device)},\n" for s in signature.inputs)
+    items = (f"    {s.name!r}: {from_array(f'feed[{s.name!r}]', device)},\n" for s in signature.inputs)
     prepare = f"x = {{\n{''.join(items)}}}"
     if mark_dynamic:
         marks = (
@@ -197,7 +172,7 @@ def runner_code(
     found = {n: f"y[{i}]" for i, n in enumerate(names)} if flat else paths(signature.output_tree, "y", PART_FIELD)
     arguments = "*x.values()" if flat else call_arguments(signature.input_tree, lambda name: f"x[{name!r}]")
     sync = "\ntorch.cuda.synchronize()" if device == "cuda" else ""
-    outputs = "".join(f"    {name!r}: array({found[name]}),\n" for name in names)
+    outputs = "".join(f"    {name!r}: to_numpy({found[name]}),\n" for name in names)
     return RunnerCode(
         load=f"{_settings(subject)}{load}",
         prepare=prepare,
@@ -205,21 +180,14 @@ def runner_code(
         outputs=f"{{\n{outputs}}}",
         context=calling(subject.variant.parameters, device),
         imports=("import torch", *imports_of(signature.input_tree)),
-        output_helpers=_helpers(signature, flat),
+        output_helpers=PART if has_objects(signature.output_tree) and not flat else "",
+        functions=(from_numpy,),
+        output_functions=(to_numpy,),
         seeding=SEEDING.format(seed=subject.seed),
     )
 
 
 PART_FIELD = "part({0}, {1!r}, {2})"
-
-
-def _helpers(signature: Signature, flat: bool) -> str:
-    resolved = ".resolve_conj().resolve_neg()" if any("complex" in s.dtype for s in signature.outputs) else ""
-    template = FOREIGN_ARRAY if any(map(is_foreign, signature.outputs)) else ARRAY
-    parts = [template.format(resolved=resolved)]
-    if has_objects(signature.output_tree) and not flat:
-        parts.append(PART)
-    return "\n\n\n".join(part.strip() for part in parts)
 
 
 def _settings(subject: Subject) -> str:

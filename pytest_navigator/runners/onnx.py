@@ -16,11 +16,13 @@ from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import unknown
-from pytest_navigator.reproduce.onnx import ENUMERATIONS
 from pytest_navigator.reproduce.onnx import runner_code
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.onnx_errors import cause
 from pytest_navigator.runners.onnx_remedies import remedy
+from pytest_navigator.runners.ort_session import ENUMERATIONS
+from pytest_navigator.runners.ort_session import bound
+from pytest_navigator.runners.ort_session import set_option
 from pytest_navigator.runners.ort_values import array_of
 from pytest_navigator.runners.ort_values import numpy_name
 from pytest_navigator.runners.ort_values import ort_value
@@ -164,7 +166,8 @@ class OnnxRunner(Runner):
             if callable(getattr(options, name)):
                 _called(options, name, value)
             else:
-                setattr(options, name, _member(name, value))
+                _check_member(name, value)
+                set_option(options, name, value)
         return options
 
     def _checked(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -190,12 +193,7 @@ class OnnxRunner(Runner):
         return onnxruntime.InferenceSession(content, options, providers=[self.provider])
 
     def _binding(self, feed: Mapping[str, np.ndarray], device: str) -> Any:
-        binding = self.session.io_binding()
-        for name, array in feed.items():
-            binding.bind_ortvalue_input(name, ort_value(array, device))
-        for name in self._outputs:
-            binding.bind_output(name, device)
-        return binding
+        return bound(self.session, feed, self._outputs, device)
 
 
 class OnnxCPU(OnnxRunner):
@@ -265,22 +263,20 @@ class OnnxTensorRT(OnnxCUDA):
         super().activate()
 
 
-def _member(name: str, value: JSON) -> Any:
-    """Return the member of the enumeration that an option takes by its name; the value itself for other options."""
+def _check_member(name: str, value: JSON) -> None:
     if name not in ENUMERATIONS:
-        return value
+        return
     import onnxruntime
 
     members = getattr(onnxruntime, ENUMERATIONS[name]).__members__
     if value not in members:
         raise unknown(f"value of session_options[{name!r}]", str(value), members)
-    return members[value]
 
 
 def _called(options: Any, name: str, value: JSON) -> None:
     """Call a method of the options, like `register_custom_ops_library`, with its argument or list of arguments."""
     try:
-        getattr(options, name)(*(value if isinstance(value, list) else [value]))
+        set_option(options, name, value)
     except Exception as error:
         text = f"session_options: {name}({value!r}) failed: {cause(str(error))}"
         raise StepFailed(text, str(error), type(error).__name__) from error
