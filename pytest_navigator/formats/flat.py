@@ -9,13 +9,12 @@ from typing import cast
 
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
+from pytest_navigator.formats import torch_exports
 from pytest_navigator.formats.exporting import axis_name
 from pytest_navigator.formats.exporting import fixed_axis
-from pytest_navigator.formats.torch_exports import enlarged
 from pytest_navigator.formats.traces import without_folders
 from pytest_navigator.frameworks.torch import calling
 from pytest_navigator.frameworks.torch import preserving
-from pytest_navigator.frameworks.torch_arrays import from_numpy
 from pytest_navigator.planning.requirements import missing
 from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.reproduce.code import identifiers
@@ -53,11 +52,9 @@ def on_device(source: Source, parameters: Mapping[str, JSON]) -> tuple[torch.nn.
 
 
 def example_tensors(example: Mapping[str, np.ndarray], signature: Signature, device: str) -> Example:
-    """Return an example as tensors in the signature's order, with no dynamic axis of size 0 or 1: those become 2.
-
-    Exporters take these sizes for constants: what they make of them would fail on every other batch.
-    """
-    return tuple(from_numpy(enlarged(example[spec.name], spec.axes), device) for spec in signature.inputs)
+    """Return an example as tensors in the signature's order, with no dynamic axis of size 0 or 1."""
+    axes = {spec.name: list(spec.axes) for spec in signature.inputs}
+    return cast("Example", torch_exports.example_tensors(example, axes=axes, device=device))
 
 
 def flat_module(model: torch.nn.Module, signature: Signature) -> torch.nn.Module:

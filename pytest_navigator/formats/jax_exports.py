@@ -16,14 +16,11 @@ from pytest_navigator.formats.onnx_names import name_outputs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+Inputs = dict[str, tuple[list[Any], str]]
+
 
 def write_stablehlo(
-    flat: Callable[..., Any],
-    parameters: dict[str, Any],
-    path: str,
-    *,
-    inputs: dict[str, tuple[list[Any], str]],
-    options: dict[str, Any],
+    flat: Callable[..., Any], parameters: dict[str, Any], path: str, *, inputs: Inputs, options: dict[str, Any]
 ) -> Any:
     """Write the model with its parameters as constants; `options` are those of `jax.export.export`."""
     import functools
@@ -50,7 +47,7 @@ def write_onnx(
     parameters: dict[str, Any],
     path: str,
     *,
-    inputs: dict[str, tuple[list[Any], str]],
+    inputs: Inputs,
     outputs: list[str],
     options: dict[str, Any],
 ) -> None:
@@ -71,7 +68,7 @@ def write_savedmodel(
     parameters: dict[str, Any],
     path: str,
     *,
-    inputs: dict[str, tuple[list[Any], str]],
+    inputs: Inputs,
     outputs: list[str],
     options: dict[str, Any],
     jit_compile: bool | None,
@@ -101,7 +98,7 @@ def write_savedmodel(
     tf.saved_model.save(module, path, signatures={"serving_default": concrete})
 
 
-def abstract(inputs: dict[str, tuple[list[Any], str]]) -> list[Any]:
+def abstract(inputs: Inputs) -> list[Any]:
     """Return the inputs as JAX has them that only knows shapes and types."""
     import jax
     from jax import export

@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
     import jax
 
+    from pytest_navigator.formats.jax_exports import Inputs
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.frameworks.jax import JaxSource
     from pytest_navigator.records import Signature
-
-    Inputs = dict[str, tuple[list[Any], str]]
 
 
 FOLDERS = "jax_hlo_source_file_canonicalization_regex"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
@@ -14,12 +15,20 @@ from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.tensorrt_inside import InsideConfig
 from pytest_navigator.formats.tensorrt_inside import TensorRTInsideFormat
 from pytest_navigator.formats.tensorrt_inside import installed_version
-from pytest_navigator.reproduce import tensorflow_tensorrt as text
+from pytest_navigator.formats.tensorrt_inside import profile_of
+from pytest_navigator.formats.tf_tensorrt_model import convert_savedmodel
+from pytest_navigator.formats.tf_tensorrt_model import filled
+from pytest_navigator.formats.tf_tensorrt_model import of_one_shape
+from pytest_navigator.frameworks.tensorflow_names import argument_names
+from pytest_navigator.reproduce.code import call_of
+from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.tensorflow import SIGNATURE
 from pytest_navigator.runners.tensorflow_tensorrt import TensorFlowTensorRT
 from pytest_navigator.tensorrt import attempts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -28,7 +37,6 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
     from pytest_navigator.records import Variant
-    from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
     from pytest_navigator.tensorrt.profiles import Profile
@@ -90,16 +98,13 @@ class TensorFlowTensorRTFormat(TensorRTInsideFormat):
             StepFailed: a profile does not fit the model or its samples, there is no sample for int8, TF-TRT raised, or
                 TensorRT runs no part of the model.
         """
-        from pytest_navigator.formats import tf_tensorrt_model as model
-
-        names, batch = text.names(signature), dict(data.example)
+        names, batch = argument_of(signature), dict(data.example)
         calibration = self._calibration(data, variant, names)
 
         def make(shapes: list[Profile]) -> dict[str, JSON]:
-            feeds = model.filled(batch, names, shapes[0])
-            arguments = options(variant.parameters), feeds, calibration
+            feeds = filled(batch, names, shapes[0])
             with exporter("TF-TRT") as lines:
-                engines = model.convert_savedmodel(str(parent), str(path), *arguments)
+                engines = _converting(variant.parameters)(str(parent), str(path), feeds, calibration)
             return {"engines": engines, "warnings": lines}
 
         shapes, made = attempts.largest(data.record, variant.parameters, signature, make)
@@ -108,21 +113,37 @@ class TensorFlowTensorRTFormat(TensorRTInsideFormat):
 
     def convert_script(self, subject: Subject) -> MakingCode:
         """Return the same as source text."""
-        return text.conversion_code(subject, options(subject.variant.parameters))
+        names, work = argument_of(subject.signature), _converting(subject.variant.parameters)
+        lines, calibration = [literal(names, "names"), literal(profile_of(subject), "profile")], "[]"
+        functions: list[Callable[..., object]] = [convert_savedmodel, filled]
+        if subject.variant.parameters["precision"] == "int8":
+            paths = literal(list(subject.loader.batches))
+            calibration = f"of_one_shape([read(path, INPUTS) for path in {paths}], names)"
+            functions.append(of_one_shape)
+        live = ("args.artifact", "args.output", "filled(batch, names, profile)", "calibration")
+        lines += [f"calibration = {calibration}", call_of(work, *live)]
+        return MakingCode("\n".join(lines), functions=tuple(functions))
 
     def built_by(self, parameters: Mapping[str, JSON]) -> Library:
         """Return the TensorFlow that is installed, which is linked to one version of TensorRT."""
         return Library("TensorFlow", installed_version(*DISTRIBUTIONS))
 
     def _calibration(self, data: LoaderData, variant: Variant, names: dict[str, str]) -> list[dict[str, Any]]:
-        from pytest_navigator.formats.tf_tensorrt_model import of_one_shape
-
         if variant.parameters["precision"] != "int8":
             return []
         batches = [dict(batch) for batch in data.batches]
         if not batches:
             raise StepFailed("int8 is calibrated with the samples, and there are none")
         return of_one_shape(batches, names)
+
+
+def argument_of(signature: Signature) -> dict[str, str]:
+    """Return the argument of the SavedModel's signature -> the input's name."""
+    return dict(zip(argument_names(signature), (spec.name for spec in signature.inputs), strict=True))
+
+
+def _converting(parameters: Mapping[str, JSON]) -> partial[int]:
+    return partial(convert_savedmodel, options=options(parameters))
 
 
 def options(parameters: Mapping[str, JSON]) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from pytest_navigator.configuration.tensorrt_config import CustomConfigForTensor
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 from pytest_navigator.records import Variant
+from pytest_navigator.tensorrt import profiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
 
     from pytest_navigator.configuration.format_config import FormatConfig
+    from pytest_navigator.reproduce.parts import Subject
 
 NOT_PARAMETERS = ("precision", "precision_mode", "trt_profile")
 """Fields of the configuration that its variants do not take as they are."""
@@ -76,6 +78,14 @@ class TensorRTInsideFormat(Format):
         own = {"signature": parent.parameters["signature"]} if parent.parameters.get("signature") else {}
         runners = tuple(runner.name for runner in self.runners)
         return Variant(key, self.name, parent.key, self.artifact, {**parameters, **own}, runners)
+
+
+def profile_of(subject: Subject) -> profiles.Profile:
+    """Return the profile that an artifact was built with; before it is built, the one of the first attempt."""
+    if found := subject.data.get("profiles"):
+        return dict(found[0])
+    loader, given = subject.loader, subject.variant.parameters["trt_profiles"]
+    return profiles.completed(loader.profile, loader.asked_batch, given, subject.signature)[0]
 
 
 def installed_version(*names: str) -> str:

@@ -9,7 +9,12 @@ from typing import Any
 
 
 def convert_savedmodel(
-    artifact: str, output: str, options: dict[str, Any], feeds: list[dict[str, Any]], calibration: list[dict[str, Any]]
+    artifact: str,
+    output: str,
+    feeds: list[dict[str, Any]],
+    calibration: list[dict[str, Any]],
+    *,
+    options: dict[str, Any],
 ) -> int:
     """Convert a signature of a SavedModel, build its engines and save it; returns how many engines it has.
 

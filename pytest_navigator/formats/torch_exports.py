@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.frameworks.torch_arrays import from_numpy
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Mapping
 
     import numpy as np
 
@@ -24,6 +27,17 @@ def enlarged(array: np.ndarray, axes: Iterable[int]) -> np.ndarray:
         elif array.shape[axis] == 0:
             array = np.zeros([2 if i == axis else size for i, size in enumerate(array.shape)], array.dtype)
     return array
+
+
+def example_tensors(batch: Mapping[str, np.ndarray], *, axes: dict[str, list[int]], device: str) -> Any:
+    """Return the tensors of a batch in the order of `axes`, the dynamic ones of each, as exporters want them."""
+    return tuple(from_numpy(enlarged(batch[name], dynamic), device) for name, dynamic in axes.items())
+
+
+def without_modes(module: Any) -> Any:
+    """Let a program be told its mode, which it refuses, even the one that it has: exporters set it."""
+    module.train = lambda mode=True: module
+    return module
 
 
 def write_onnx(program: Any, path: str, *, options: dict[str, Any]) -> None:

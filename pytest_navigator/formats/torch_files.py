@@ -6,12 +6,12 @@ import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
-from typing import Any
 
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.flat import example_tensors
 from pytest_navigator.formats.onnx_file import store
-from pytest_navigator.formats.torch_onnx import quietly
+from pytest_navigator.formats.torch_exports import without_modes
+from pytest_navigator.formats.torch_onnx import quiet
 from pytest_navigator.formats.torch_onnx import trace
 from pytest_navigator.formats.torch_onnx import tracing
 from pytest_navigator.formats.torch_onnx import writing
@@ -20,6 +20,7 @@ from pytest_navigator.reproduce.code import call_of
 from pytest_navigator.runners.programs import load_program
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
 
     import numpy as np
@@ -37,9 +38,9 @@ def convert_torchscript(
 ) -> dict[str, JSON]:
     """Trace the loaded ScriptModule, which keeps its branches and loops, and export that."""
     device = variant.parameters["device"] or "cpu"
-    with exporter("torch.onnx.export") as lines:
+    with exporter("torch.onnx.export") as lines, quiet():
         module = _loaded(parent, device)
-        quietly(trace, module, example_tensors(example, signature, device), signature, variant.parameters, path)
+        trace(module, example_tensors(example, signature, device), signature, variant.parameters, path)
     return {"engine": "trace", "warnings": lines}
 
 
@@ -48,9 +49,13 @@ def convert_program(
 ) -> dict[str, JSON]:
     """Export the loaded program by the engine that the variant names; dynamo needs no example."""
     engine = variant.parameters["engine"]
-    with exporter("torch.onnx.export") as lines, tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        made = Path(folder, path.name)
-        quietly(PROGRAM_ENGINES[engine], parent, example, signature, variant.parameters, made)
+    with exporter("torch.onnx.export") as lines, quiet(), tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made, program = Path(folder, path.name), load_program(parent)
+        if engine == "dynamo":
+            writing(signature, variant.parameters)(program, str(made))
+        else:
+            tensors = example_tensors(example, signature, "cpu")
+            trace(without_modes(program.module()), tensors, signature, variant.parameters, made)
         store(made, path)
     return {"engine": engine, "warnings": lines}
 
@@ -66,15 +71,16 @@ def program_script(subject: Subject) -> MakingCode:
     parameters = subject.variant.parameters
     load = "program = torch.export.load(args.artifact)"
     if (subject.data.get("engine") or parameters["engine"]) == "trace":
-        module = "model = program.module()\nmodel.train = lambda mode=True: model"
-        return _traced(subject, f"{load}\n{module}", scripted=False)
+        return _traced(subject, f"{load}\nmodel = without_modes(program.module())", without_modes, scripted=False)
     work = writing(subject.signature, parameters)
     return text.making(subject, call_of(work, "program", "args.output"), work.func, load=load)
 
 
-def _traced(subject: Subject, load: str, *, scripted: bool) -> MakingCode:
+def _traced(subject: Subject, load: str, *functions: Callable[..., object], scripted: bool) -> MakingCode:
     work = tracing(subject.signature, subject.variant.parameters, scripted=scripted)
-    return text.making(subject, call_of(work, "Flat(model)", "tensors", "args.output"), work.func, load=load)
+    return text.making(
+        subject, call_of(work, "Flat(model)", "tensors", "args.output"), work.func, *functions, load=load
+    )
 
 
 def _loaded(parent: Path, device: str) -> torch.nn.Module:
@@ -84,30 +90,3 @@ def _loaded(parent: Path, device: str) -> torch.nn.Module:
         warnings.simplefilter("ignore", DeprecationWarning)
         module: torch.nn.Module = torch.jit.load(str(parent), map_location=device)
     return module.eval()
-
-
-def _dynamo(
-    parent: Path,
-    example: Mapping[str, np.ndarray],
-    signature: Signature,
-    parameters: Mapping[str, JSON],
-    path: Path,
-) -> dict[str, JSON]:
-    writing(signature, parameters)(load_program(parent), str(path))
-    return {}
-
-
-def _trace(
-    parent: Path,
-    example: Mapping[str, np.ndarray],
-    signature: Signature,
-    parameters: Mapping[str, JSON],
-    path: Path,
-) -> dict[str, JSON]:
-
-    module: Any = load_program(parent).module()
-    module.train = lambda mode=True: module  # the exporter sets the mode, and programs refuse even the one they have
-    return trace(module, example_tensors(example, signature, "cpu"), signature, parameters, path)
-
-
-PROGRAM_ENGINES = {"dynamo": _dynamo, "trace": _trace}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from pytest_navigator.reproduce import torch as text
 from pytest_navigator.reproduce.code import call_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from collections.abc import Mapping
 
     import numpy as np
@@ -77,7 +78,8 @@ def _export(
     tensors, engine = example_tensors(example, signature, device), parameters["engine"]
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder, path.name)
-        facts = quietly(ENGINES[engine], model, tensors, signature, parameters, made)
+        with quiet():
+            facts = ENGINES[engine](model, tensors, signature, parameters, made)
         try:
             check_opset(str(made), parameters["opset"], f"the {engine} engine")
         except ValueError as error:
@@ -140,14 +142,15 @@ def _options(signature: Signature, parameters: Mapping[str, JSON]) -> dict[str, 
     return {"opset_version": parameters["opset"], "verbose": False, **names, **own}
 
 
-def quietly(engine: Callable[..., dict[str, JSON]], *args: Any) -> dict[str, JSON]:
+@contextmanager
+def quiet() -> Iterator[None]:
     """Silence the exporter's remarks on packages that no model here needs ("torchvision is not installed")."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        return engine(*args)
+        yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -15,7 +15,10 @@ from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.tensorrt_inside import InsideConfig
 from pytest_navigator.formats.tensorrt_inside import TensorRTInsideFormat
 from pytest_navigator.formats.tensorrt_inside import installed_version
-from pytest_navigator.reproduce import torch_tensorrt as text
+from pytest_navigator.formats.tensorrt_inside import profile_of
+from pytest_navigator.formats.torch_tensorrt_model import compile_program
+from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.torch_tensorrt import TorchTensorRT
 from pytest_navigator.tensorrt import attempts
 
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
     from pytest_navigator.records import Variant
-    from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
     from pytest_navigator.tensorrt.profiles import Profile
@@ -105,8 +107,6 @@ class TorchTensorRTFormat(TensorRTInsideFormat):
         """
 
         def make(shapes: list[Profile]) -> dict[str, JSON]:
-            from pytest_navigator.formats.torch_tensorrt_model import compile_program
-
             arguments = inputs(signature, shapes[0]), options(variant.parameters), variant.parameters["pickle_protocol"]
             with exporter("torch_tensorrt") as lines:
                 engines = compile_program(str(parent), str(path), *arguments, "cuda")
@@ -119,7 +119,11 @@ class TorchTensorRTFormat(TensorRTInsideFormat):
     def convert_script(self, subject: Subject) -> MakingCode:
         """Return the same as source text."""
         parameters = subject.variant.parameters
-        return text.conversion_code(subject, lambda profile: inputs(subject.signature, profile), options(parameters))
+        lines = [literal(inputs(subject.signature, profile_of(subject)), "inputs")]
+        lines.append(literal(options(parameters), "options"))
+        protocol = parameters["pickle_protocol"]
+        lines.append(f'compile_program(args.artifact, args.output, inputs, options, {protocol}, "cuda")')
+        return MakingCode("\n".join(lines), functions=(compile_program,))
 
     def built_by(self, parameters: Mapping[str, JSON]) -> Library:
         """Return the Torch-TensorRT that is installed; each of its minor versions is for one of TensorRT's."""

@@ -16,6 +16,7 @@ from typing import ClassVar
 from pytest_navigator.comparison.computed import itself
 from pytest_navigator.comparison.precisions import lowest
 from pytest_navigator.errors import SourceError
+from pytest_navigator.frameworks import tensorflow_model
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.frameworks.state import LARGEST
@@ -66,10 +67,8 @@ class TensorFlowFramework(Framework):
 
     def to_numpy(self, array: object) -> np.ndarray:
         """Copy a tensor (or an array, or a number) to numpy; texts become str."""
-        import numpy as np
-
-        own = np.array(array.numpy() if hasattr(array, "numpy") else array)
-        return np.char.decode(own.astype(np.bytes_), "utf-8") if own.dtype.kind in "OS" else own
+        found: np.ndarray = tensorflow_model.to_numpy(array)
+        return found
 
     def from_numpy(self, array: np.ndarray, device: str = "cpu") -> tf.Tensor:
         """Copy an array to a tensor on `device`; shape and type stay, the memory is never shared."""

@@ -1,6 +1,6 @@
-"""How a TensorFlow model is called.
+"""How a TensorFlow model is called, and what it returns.
 
-Scripts contain the source text of this, so nothing here may use anything but TensorFlow and Keras.
+Scripts contain the source text of this, so nothing here may use anything but numpy, TensorFlow and Keras.
 """
 
 from __future__ import annotations
@@ -50,3 +50,11 @@ def functions_of(module: object) -> dict[str, Any]:
     names = [name for kind in type(module).__mro__ for name, value in vars(kind).items() if is_function(value)]
     names += [name for name, value in vars(module).items() if is_function(value)]
     return {name: getattr(module, name) for name in names}
+
+
+def to_numpy(array: Any) -> Any:
+    """Copy a tensor (or an array, or a number) to numpy; texts become str."""
+    import numpy as np
+
+    own = np.array(array.numpy() if hasattr(array, "numpy") else array)
+    return np.char.decode(own.astype(np.bytes_), "utf-8") if own.dtype.kind in "OS" else own

@@ -82,6 +82,17 @@ def call_of(work: partial[Any], *live: str) -> str:
     return f"{work.func.__name__}(\n{indent(''.join(f'{one},{chr(10)}' for one in [*given, *live, *named]), '    ')})"
 
 
+def model_call(signature: Signature) -> str:
+    """Return the arguments of the call of a model whose inputs are in `x`, by name."""
+    return call_arguments(signature.input_tree, lambda name: f"x[{name!r}]")
+
+
+def converted(values: Mapping[str, str], function: str) -> str:
+    """Return a dict of what a function makes of each of the expressions, by name."""
+    items = "".join(f"    {name!r}: {function}({value}),\n" for name, value in values.items())
+    return f"{{\n{items}}}"
+
+
 def call_arguments(tree: JSON, leaf: Callable[[str], str]) -> str:
     """Return the arguments of a call of the structure `tree`.
 

@@ -10,9 +10,11 @@ from pytest_navigator.frameworks.jax_model import filled
 from pytest_navigator.frameworks.jax_model import parts
 from pytest_navigator.reproduce.code import call_arguments
 from pytest_navigator.reproduce.code import call_of
+from pytest_navigator.reproduce.code import converted
 from pytest_navigator.reproduce.code import identifiers
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
+from pytest_navigator.reproduce.code import model_call
 from pytest_navigator.reproduce.code import paths
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
@@ -75,9 +77,9 @@ def live_code(subject: Subject, device: str) -> RunnerCode:
         tree = f"filled(tree, jax.device_put(arrays(tree), {_device(device)}))"
     return RunnerCode(
         load=f"{_settings(subject)}tree, build = parts(model)\nmodel = build({tree})",
-        prepare=_prepare(signature, device),
-        call=f"y = jax.block_until_ready(model({call_arguments(signature.input_tree, lambda name: f'x[{name!r}]')}))",
-        outputs=_outputs(paths(signature.output_tree, "y")),
+        prepare=_prepare(device),
+        call=f"y = jax.block_until_ready(model({model_call(signature)}))",
+        outputs=converted(paths(signature.output_tree, "y"), "np.asarray"),
         imports=("import jax", *imports_of(signature.input_tree)),
         functions=MODEL,
     )
@@ -100,12 +102,11 @@ def by_position(subject: Subject, load: str, device: str, *functions: Callable[.
     Args:
         load: statements that give it as `model`. functions: what they use.
     """
-    names = [spec.name for spec in subject.signature.outputs]
     return RunnerCode(
         load=f"{_settings(subject)}{load}",
-        prepare=_prepare(subject.signature, device),
+        prepare=_prepare(device),
         call="y = jax.block_until_ready(model(*x.values()))",
-        outputs=_outputs({name: f"y[{i}]" for i, name in enumerate(names)}),
+        outputs="dict(zip(OUTPUTS, map(np.asarray, y)))",
         imports=("import jax",),
         functions=functions,
     )
@@ -122,16 +123,8 @@ def _flat(signature: Signature) -> str:
     ).strip()
 
 
-def _prepare(signature: Signature, device: str) -> str:
-    items = (
-        f"    {spec.name!r}: jax.device_put(feed[{spec.name!r}], {_device(device)}),\n" for spec in signature.inputs
-    )
-    return f"x = {{\n{''.join(items)}}}"
-
-
-def _outputs(found: Mapping[str, str]) -> str:
-    items = "".join(f"    {name!r}: np.asarray({path}),\n" for name, path in found.items())
-    return f"{{\n{items}}}"
+def _prepare(device: str) -> str:
+    return f"x = {{name: jax.device_put(array, {_device(device)}) for name, array in feed.items()}}"
 
 
 def _device(device: str) -> str:

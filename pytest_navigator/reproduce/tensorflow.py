@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.frameworks.tensorflow_model import callable_of
+from pytest_navigator.frameworks.tensorflow_model import to_numpy
 from pytest_navigator.frameworks.tensorflow_names import names_in_file
-from pytest_navigator.reproduce.code import call_arguments
 from pytest_navigator.reproduce.code import call_of
+from pytest_navigator.reproduce.code import converted
 from pytest_navigator.reproduce.code import imports_of
+from pytest_navigator.reproduce.code import model_call
 from pytest_navigator.reproduce.code import paths
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from functools import partial
 
     from pytest_navigator.reproduce.parts import Subject
@@ -40,13 +41,6 @@ LOADS = MakingCode("tf.saved_model.load(args.output)", imports=("import tensorfl
 LOAD = """loaded = tf.saved_model.load(args.artifact)
 model = loaded.signatures[{signature!r}]"""
 
-ARRAY = '''
-def array(value) -> np.ndarray:
-    """Return a tensor, or a number, as an array."""
-    found = np.array(value)
-    return np.char.decode(found.astype(np.bytes_), "utf-8") if found.dtype.kind in "OS" else found
-'''
-
 
 def export_code(subject: Subject, writing: partial[None]) -> MakingCode:
     """Return the export of a live model as a SavedModel.
@@ -57,7 +51,7 @@ def export_code(subject: Subject, writing: partial[None]) -> MakingCode:
     signature = subject.signature
     found = paths(signature.output_tree, "y")
     body = SERVE.format(
-        arguments=call_arguments(signature.input_tree, lambda name: f"x[{name!r}]"),
+        arguments=model_call(signature),
         outputs="".join(f"        {spec.name!r}: {found[spec.name]},\n" for spec in signature.outputs),
         call=call_of(writing, "serve", "args.output"),
     )
@@ -72,17 +66,15 @@ def export_code(subject: Subject, writing: partial[None]) -> MakingCode:
 def live_code(subject: Subject, device: str) -> RunnerCode:
     """Return the call of the live model."""
     signature = subject.signature
-    arguments = call_arguments(signature.input_tree, lambda name: f"x[{name!r}]")
-    names = [spec.name for spec in signature.inputs]
     return RunnerCode(
         load=f"{_settings(subject)}model = callable_of(model)",
-        prepare=_prepare(dict(zip(names, names, strict=True))),
-        call=_synchronized(f"y = model({arguments})", device),
-        outputs=_outputs(paths(signature.output_tree, "y")),
+        prepare="x = {name: tf.constant(array) for name, array in feed.items()}",
+        call=_synchronized(f"y = model({model_call(signature)})", device),
+        outputs=converted(paths(signature.output_tree, "y"), "to_numpy"),
         context=_scope(device),
         imports=("import tensorflow as tf", *imports_of(signature.input_tree)),
         functions=(callable_of,),
-        output_helpers=ARRAY,
+        output_functions=(to_numpy,),
         seeding=SEEDING.format(seed=subject.seed),
     )
 
@@ -93,24 +85,13 @@ def savedmodel_code(subject: Subject, device: str, signature_name: str) -> Runne
     inputs, outputs = names_in_file(signature)
     return RunnerCode(
         load=f"{_settings(subject)}{LOAD.format(signature=signature_name)}",
-        prepare=_prepare(inputs),
+        prepare=f"x = {converted({theirs: f'feed[{ours!r}]' for theirs, ours in inputs.items()}, 'tf.constant')}",
         call=_synchronized("y = model(**x)", device),
-        outputs=_outputs({ours: f"y[{theirs!r}]" for theirs, ours in outputs.items()}),
+        outputs=converted({ours: f"y[{theirs!r}]" for theirs, ours in outputs.items()}, "to_numpy"),
         context=_scope(device),
         imports=("import tensorflow as tf",),
-        output_helpers=ARRAY,
+        output_functions=(to_numpy,),
     )
-
-
-def _prepare(names: Mapping[str, str]) -> str:
-    """Return the assignment of `x`: tensors of `feed` by the names that the call has for them."""
-    items = "".join(f"    {argument!r}: tf.constant(feed[{name!r}]),\n" for argument, name in names.items())
-    return f"x = {{\n{items}}}"
-
-
-def _outputs(found: Mapping[str, str]) -> str:
-    items = "".join(f"    {name!r}: array({path}),\n" for name, path in found.items())
-    return f"{{\n{items}}}"
 
 
 def _synchronized(call: str, device: str) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from textwrap import indent
 from typing import TYPE_CHECKING
 
-from pytest_navigator.formats.torch_exports import enlarged
+from pytest_navigator.formats.torch_exports import example_tensors
 from pytest_navigator.frameworks.torch_arrays import from_numpy
 from pytest_navigator.frameworks.torch_arrays import to_numpy
 from pytest_navigator.reproduce.code import call_arguments
+from pytest_navigator.reproduce.code import call_of
+from pytest_navigator.reproduce.code import converted
 from pytest_navigator.reproduce.code import has_objects
 from pytest_navigator.reproduce.code import identifiers
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.code import model_call
 from pytest_navigator.reproduce.code import paths
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
@@ -71,22 +75,6 @@ def flat_module(signature: Signature) -> str:
     return text if all(spec.shape for spec in signature.outputs) else f"{NUMBER.strip()}\n\n\n{text.strip()}"
 
 
-def example_tensors(signature: Signature, device: str) -> str:
-    """Return the assignment of `tensors`, as `formats.flat.example_tensors` makes them of `batch`."""
-    lines = (f"    {from_array(_example(spec), device)},\n" for spec in signature.inputs)
-    return f"tensors = (\n{''.join(lines)})"
-
-
-def _example(spec: TensorSpec) -> str:
-    array = f"batch[{spec.name!r}]"
-    return f"enlarged({array}, {list(spec.axes)})" if spec.axes else array
-
-
-def from_array(array: str, device: str) -> str:
-    """Return the expression of a tensor, from that of an array."""
-    return f"from_numpy({array})" if device == "cpu" else f"from_numpy({array}, {device!r})"
-
-
 def program(signature: Signature, options: Mapping[str, JSON], *, derived: bool) -> str:
     """Return the assignment of `program`: `torch.export` of the flat module, with the signature's dynamic axes."""
     symbols = list(dict.fromkeys(symbol for spec in signature.inputs for symbol in spec.axes.values()))
@@ -124,13 +112,15 @@ def making(subject: Subject, made: str, *functions: Callable[..., object], load:
     """
     device, signature = device_of(subject), subject.signature
     context, given = calling(subject.variant.parameters, device, inference_mode=False), "tensors" in made
-    before = [moved(subject, device) if load is None else load, example_tensors(signature, device) if given else ""]
+    axes = {spec.name: list(spec.axes) for spec in signature.inputs}
+    tensors = f"tensors = {call_of(partial(example_tensors, axes=axes, device=device), 'batch')}" if given else ""
+    before = [moved(subject, device) if load is None else load, tensors]
     return MakingCode(
         body="\n".join([*filter(None, map(str.strip, before)), f"with {context}:\n{indent(made, '    ')}"]),
         imports=("import torch", *imports_of(signature.input_tree)),
         helpers=flat_module(signature) if "Flat(" in made else "",
         seeding=SEEDING.format(seed=subject.seed),
-        functions=(*functions, *((enlarged, from_numpy) if given else ())),
+        functions=(*functions, *([example_tensors] if given else [])),
     )
 
 
@@ -161,23 +151,21 @@ def runner_code(
         mark_dynamic: whether to tell the compiler which axes are dynamic.
     """
     signature = subject.signature
-    items = (f"    {s.name!r}: {from_array(f'feed[{s.name!r}]', device)},\n" for s in signature.inputs)
-    prepare = f"x = {{\n{''.join(items)}}}"
+    prepare = f"x = {{name: from_numpy(array, {device!r}) for name, array in feed.items()}}"
     if mark_dynamic:
         marks = (
             f"torch._dynamo.maybe_mark_dynamic(x[{s.name!r}], {axis})" for s in signature.inputs for axis in s.axes
         )
         prepare = "\n".join([prepare, *marks])
-    names = [spec.name for spec in signature.outputs]
-    found = {n: f"y[{i}]" for i, n in enumerate(names)} if flat else paths(signature.output_tree, "y", PART_FIELD)
-    arguments = "*x.values()" if flat else call_arguments(signature.input_tree, lambda name: f"x[{name!r}]")
+    found = paths(signature.output_tree, "y", PART_FIELD)
+    named = converted({spec.name: found[spec.name] for spec in signature.outputs}, "to_numpy")
+    arguments = "*x.values()" if flat else model_call(signature)
     sync = "\ntorch.cuda.synchronize()" if device == "cuda" else ""
-    outputs = "".join(f"    {name!r}: to_numpy({found[name]}),\n" for name in names)
     return RunnerCode(
         load=f"{_settings(subject)}{load}",
         prepare=prepare,
         call=f"y = model({arguments}){sync}",
-        outputs=f"{{\n{outputs}}}",
+        outputs="dict(zip(OUTPUTS, map(to_numpy, y)))" if flat else named,
         context=calling(subject.variant.parameters, device),
         imports=("import torch", *imports_of(signature.input_tree)),
         output_helpers=PART if has_objects(signature.output_tree) and not flat else "",

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 from typing import ClassVar
 from typing import cast
 
-from pytest_navigator.reproduce import python as text
+from pytest_navigator.reproduce.code import converted
+from pytest_navigator.reproduce.code import imports_of
+from pytest_navigator.reproduce.code import model_call
+from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.parts import RunnerCode
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.samples.structure import unflatten_call
@@ -19,7 +23,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.frameworks.python import PythonSource
-    from pytest_navigator.reproduce.parts import RunnerCode
     from pytest_navigator.reproduce.parts import Subject
 
 
@@ -55,5 +58,12 @@ class PythonRunner(Runner):
 
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
-        """Return the call of the function."""
-        return text.live_code(subject)
+        """Return the call of the function, on copies: it may write into its arguments."""
+        signature = subject.signature
+        return RunnerCode(
+            load="",
+            prepare="x = {name: np.array(array) for name, array in feed.items()}",
+            call=f"y = model({model_call(signature)})",
+            outputs=converted(paths(signature.output_tree, "y"), "np.array"),
+            imports=tuple(imports_of(signature.input_tree)),
+        )

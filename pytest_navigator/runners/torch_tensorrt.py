@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import ClassVar
 from typing import cast
 
-from pytest_navigator.reproduce import torch_tensorrt as text
+from pytest_navigator.reproduce import torch as text
 from pytest_navigator.runners.outputs import in_order
 from pytest_navigator.runners.torch import TorchRunner
 
@@ -57,4 +58,6 @@ class TorchTensorRT(TorchRunner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the loaded program."""
-        return text.runner_code(subject)
+        load = "model = torch_tensorrt.load(args.artifact).module()"
+        code = text.runner_code(subject, load, cls.device, flat=True)
+        return replace(code, imports=(*code.imports, "import torch_tensorrt"))
