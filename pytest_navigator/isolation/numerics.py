@@ -21,10 +21,18 @@ if TYPE_CHECKING:
 
 
 class Setting(NamedTuple):
-    """One setting of a framework: how it is read from the framework's module and how it is set."""
+    """One setting of a framework.
+
+    Attributes:
+        read, write: how it is read from the framework's module, and how it is set.
+        statement: what sets it in a script, of the values of all; "" for what no script repeats.
+        default: the value that no script sets.
+    """
 
     read: Callable[[Any], JSON]
     write: Callable[[Any, Any], object]
+    statement: str = ""
+    default: JSON = None
 
 
 SETTINGS: dict[str, dict[str, Setting]] = {
@@ -32,25 +40,35 @@ SETTINGS: dict[str, dict[str, Setting]] = {
         "intra_op_threads": Setting(
             lambda tf: tf.config.threading.get_intra_op_parallelism_threads(),
             lambda tf, value: tf.config.threading.set_intra_op_parallelism_threads(value),
+            "tf.config.threading.set_intra_op_parallelism_threads({intra_op_threads})",
+            0,
         ),
         "inter_op_threads": Setting(
             lambda tf: tf.config.threading.get_inter_op_parallelism_threads(),
             lambda tf, value: tf.config.threading.set_inter_op_parallelism_threads(value),
+            "tf.config.threading.set_inter_op_parallelism_threads({inter_op_threads})",
+            0,
         ),
     },
     "torch": {
         "num_threads": Setting(
-            lambda torch: torch.get_num_threads(), lambda torch, value: torch.set_num_threads(value)
+            lambda torch: torch.get_num_threads(),
+            lambda torch, value: torch.set_num_threads(value),
+            "torch.set_num_threads({num_threads})",
         ),
         "float32_matmul_precision": Setting(
             lambda torch: torch.get_float32_matmul_precision(),
             lambda torch, value: torch.set_float32_matmul_precision(value),
+            "torch.set_float32_matmul_precision({float32_matmul_precision!r})",
+            "highest",
         ),
         "deterministic": Setting(
             lambda torch: torch.are_deterministic_algorithms_enabled(),
             lambda torch, value: torch.use_deterministic_algorithms(
                 value, warn_only=torch.is_deterministic_algorithms_warn_only_enabled()
             ),
+            "torch.use_deterministic_algorithms(True, warn_only={deterministic_warn_only})",
+            False,
         ),
         "deterministic_warn_only": Setting(
             lambda torch: torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -65,14 +83,25 @@ SETTINGS: dict[str, dict[str, Setting]] = {
     },
     "jax": {
         "enable_x64": Setting(
-            lambda jax: jax.config.jax_enable_x64, lambda jax, value: jax.config.update("jax_enable_x64", value)
+            lambda jax: jax.config.jax_enable_x64,
+            lambda jax, value: jax.config.update("jax_enable_x64", value),
+            'jax.config.update("jax_enable_x64", {enable_x64})',
+            False,
         ),
         "default_matmul_precision": Setting(
             lambda jax: jax.config.jax_default_matmul_precision,
             lambda jax, value: jax.config.update("jax_default_matmul_precision", value),
+            'jax.config.update("jax_default_matmul_precision", {default_matmul_precision!r})',
         ),
     },
 }
+
+
+def statements(name: str, settings: Mapping[str, JSON]) -> str:
+    """Return what repeats the settings of a framework in a script, a line each."""
+    values = settings.get(name, {})
+    told = [one for key, one in SETTINGS[name].items() if one.statement and values.get(key, one.default) != one.default]
+    return "".join(f"{one.statement.format(**values)}\n" for one in told)
 
 
 def current_settings() -> dict[str, JSON]:

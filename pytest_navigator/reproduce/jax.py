@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.frameworks.jax_model import arrays
 from pytest_navigator.frameworks.jax_model import filled
 from pytest_navigator.frameworks.jax_model import parts
+from pytest_navigator.isolation.numerics import statements
 from pytest_navigator.reproduce.code import call_arguments
 from pytest_navigator.reproduce.code import call_of
 from pytest_navigator.reproduce.code import converted
@@ -52,7 +53,7 @@ def export_code(subject: Subject, writing: partial[Any], *functions: Callable[..
         writing: what writes a function of JAX with its parameters to a path, with all other arguments.
         functions: what comes after it uses.
     """
-    body = f"{_settings(subject)}flat, parameters = flat_function(model)\n"
+    body = f"{statements('jax', subject.settings)}flat, parameters = flat_function(model)\n"
     return MakingCode(
         body=body + call_of(writing, "flat", "parameters", "args.output"),
         imports=("import jax", *imports_of(subject.signature.input_tree)),
@@ -76,7 +77,7 @@ def live_code(subject: Subject, device: str) -> RunnerCode:
     if subject.device.partition(":")[0] != device:
         tree = f"filled(tree, jax.device_put(arrays(tree), {_device(device)}))"
     return RunnerCode(
-        load=f"{_settings(subject)}tree, build = parts(model)\nmodel = build({tree})",
+        load=f"{statements('jax', subject.settings)}tree, build = parts(model)\nmodel = build({tree})",
         prepare=_prepare(device),
         call=f"y = jax.block_until_ready(model({model_call(signature)}))",
         outputs=converted(paths(signature.output_tree, "y"), "np.asarray"),
@@ -103,7 +104,7 @@ def by_position(subject: Subject, load: str, device: str, *functions: Callable[.
         load: statements that give it as `model`. functions: what they use.
     """
     return RunnerCode(
-        load=f"{_settings(subject)}{load}",
+        load=f"{statements('jax', subject.settings)}{load}",
         prepare=_prepare(device),
         call="y = jax.block_until_ready(model(*x.values()))",
         outputs="dict(zip(OUTPUTS, map(np.asarray, y)))",
@@ -129,12 +130,3 @@ def _prepare(device: str) -> str:
 
 def _device(device: str) -> str:
     return f"jax.local_devices(backend={device!r})[0]"
-
-
-def _settings(subject: Subject) -> str:
-    """Return the statements that repeat the settings that results depend on."""
-    found, lines = subject.settings.get("jax", {}), []
-    for name in ("enable_x64", "default_matmul_precision"):
-        if found.get(name):
-            lines.append(f"jax.config.update('jax_{name}', {found[name]!r})\n")
-    return "".join(lines)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.frameworks.tensorflow_model import callable_of
 from pytest_navigator.frameworks.tensorflow_model import to_numpy
 from pytest_navigator.frameworks.tensorflow_names import names_in_file
+from pytest_navigator.isolation.numerics import statements
 from pytest_navigator.reproduce.code import call_of
 from pytest_navigator.reproduce.code import converted
 from pytest_navigator.reproduce.code import imports_of
@@ -67,7 +68,7 @@ def live_code(subject: Subject, device: str) -> RunnerCode:
     """Return the call of the live model."""
     signature = subject.signature
     return RunnerCode(
-        load=f"{_settings(subject)}model = callable_of(model)",
+        load=f"{statements('tensorflow', subject.settings)}model = callable_of(model)",
         prepare="x = {name: tf.constant(array) for name, array in feed.items()}",
         call=_synchronized(f"y = model({model_call(signature)})", device),
         outputs=converted(paths(signature.output_tree, "y"), "to_numpy"),
@@ -84,7 +85,7 @@ def savedmodel_code(subject: Subject, device: str, signature_name: str) -> Runne
     signature = subject.signature
     inputs, outputs = names_in_file(signature)
     return RunnerCode(
-        load=f"{_settings(subject)}{LOAD.format(signature=signature_name)}",
+        load=f"{statements('tensorflow', subject.settings)}{LOAD.format(signature=signature_name)}",
         prepare=f"x = {converted({theirs: f'feed[{ours!r}]' for theirs, ours in inputs.items()}, 'tf.constant')}",
         call=_synchronized("y = model(**x)", device),
         outputs=converted({ours: f"y[{theirs!r}]" for theirs, ours in outputs.items()}, "to_numpy"),
@@ -100,14 +101,3 @@ def _synchronized(call: str, device: str) -> str:
 
 def _scope(device: str) -> str:
     return f"tf.device({'/GPU:0' if device == 'cuda' else '/CPU:0'!r})"
-
-
-def _settings(subject: Subject) -> str:
-    """Return the statements that repeat the threads that results and figures depend on."""
-    found = subject.settings.get("tensorflow", {})
-    kinds = {"intra_op_threads": "intra", "inter_op_threads": "inter"}
-    return "".join(
-        f"tf.config.threading.set_{kind}_op_parallelism_threads({found[name]})\n"
-        for name, kind in kinds.items()
-        if found.get(name)
-    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.formats.torch_exports import example_tensors
 from pytest_navigator.frameworks.torch_arrays import from_numpy
 from pytest_navigator.frameworks.torch_arrays import to_numpy
+from pytest_navigator.isolation.numerics import statements
 from pytest_navigator.reproduce.code import call_arguments
 from pytest_navigator.reproduce.code import call_of
 from pytest_navigator.reproduce.code import converted
@@ -162,7 +163,7 @@ def runner_code(
     arguments = "*x.values()" if flat else model_call(signature)
     sync = "\ntorch.cuda.synchronize()" if device == "cuda" else ""
     return RunnerCode(
-        load=f"{_settings(subject)}{load}",
+        load=f"{statements('torch', subject.settings)}{load}",
         prepare=prepare,
         call=f"y = model({arguments}){sync}",
         outputs="dict(zip(OUTPUTS, map(to_numpy, y)))" if flat else named,
@@ -176,20 +177,6 @@ def runner_code(
 
 
 PART_FIELD = "part({0}, {1!r}, {2})"
-
-
-def _settings(subject: Subject) -> str:
-    """Return the statements that repeat the settings that results depend on in their last bits."""
-    found, lines = subject.settings.get("torch", {}), []
-    if "num_threads" in found:
-        lines.append(f"torch.set_num_threads({found['num_threads']})")
-    if found.get("float32_matmul_precision", "highest") != "highest":
-        lines.append(f"torch.set_float32_matmul_precision({found['float32_matmul_precision']!r})")
-    if found.get("deterministic"):
-        lines.append(
-            f"torch.use_deterministic_algorithms(True, warn_only={found.get('deterministic_warn_only', False)})"
-        )
-    return "".join(f"{line}\n" for line in lines)
 
 
 def _tensor(text: str, spec: TensorSpec) -> str:

@@ -3,19 +3,24 @@ from __future__ import annotations
 import ast
 import sys
 from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_navigator.isolation.numerics import statements
 from pytest_navigator.reproduce.code import NoScript
 from pytest_navigator.reproduce.code import call_arguments
+from pytest_navigator.reproduce.code import call_of
 from pytest_navigator.reproduce.code import expression
 from pytest_navigator.reproduce.code import identifiers
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.samples.structure import unflatten
 from pytest_navigator.samples.structure import unflatten_call
 
@@ -97,3 +102,30 @@ def test_identifiers_are_distinct_names_of_parameters(names: list[str]):
 
 def test_a_keyword_is_no_identifier():
     assert identifiers(["from", "self", "input-ids", "input_ids"]) == ["_from", "_self", "input_ids", "input_ids_"]
+
+
+def made(first: object, *, sizes: list[int], name: str) -> None:
+    """Is called by scripts."""
+
+
+@pytest.mark.parametrize("count", [2, 60])
+def test_the_call_of_a_function_has_the_plain_arguments_and_the_expressions_of_the_others(count: int):
+    work = partial(made, sizes=list(range(count)), name="it's")
+    got = eval(call_of(work, "args.output"), {"made": lambda *a, **k: (a, k), "args": SimpleNamespace(output="x")})
+    assert got == (("x",), {"sizes": [*range(count)], "name": "it's"})
+    assert max(map(len, call_of(work, "args.output").splitlines())) <= 120
+
+
+def test_what_comes_after_a_making_is_written_after_it():
+    first, last = MakingCode("a", ("import a",), "def a(): 1", "seed"), MakingCode("b", helpers="def b(): 2")
+    both = first.then(last)
+    assert (both.body, both.imports, both.seeding) == ("a\nb", ("import a",), "seed")
+    assert both.helpers == "def a(): 1\n\n\ndef b(): 2"
+
+
+def test_a_script_repeats_the_settings_that_are_not_the_defaults():
+    torch = {"num_threads": 2, "float32_matmul_precision": "high", "deterministic": False, "cudnn_benchmark": True}
+    found = {"torch": torch, "jax": {"enable_x64": True, "default_matmul_precision": None}}
+    assert statements("torch", found) == "torch.set_num_threads(2)\ntorch.set_float32_matmul_precision('high')\n"
+    assert statements("jax", found) == 'jax.config.update("jax_enable_x64", True)\n'
+    assert statements("tensorflow", found) == ""

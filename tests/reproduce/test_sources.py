@@ -3,10 +3,13 @@ from __future__ import annotations
 import ast
 import inspect
 from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import pytest_navigator
 from pytest_navigator.formats.tf2onnx_model import converted
 from pytest_navigator.reproduce.code import NoScript
 from pytest_navigator.reproduce.sources import sources
@@ -82,3 +85,19 @@ def test_what_two_functions_use_comes_once():
 def test_what_is_no_function_of_a_module_gives_no_script(function: object):
     with pytest.raises(NoScript, match="cannot be written as source text"):
         sources([function])
+
+
+PROMISE = "Scripts contain the source text of this"
+FILES = [file for file in Path(pytest_navigator.__file__).parent.rglob("*.py") if PROMISE in file.read_text()[:1500]]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_module_that_scripts_contain_uses_upstream_libraries_only(file: Path):
+    parts = file.relative_to(Path(pytest_navigator.__file__).parent.parent).with_suffix("").parts
+    module = import_module(".".join(parts))
+    own = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
+    found = sources(own)
+    assert len(own) > 1
+    compile("\n".join([*sorted(found.imports), found.text]), "script", "exec")
+    assert "pytest_navigator" not in found.text
+    assert not [line for line in found.imports if "pytest_navigator" in line]
