@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import keyword
 import math
-import pprint
 import re
 from textwrap import indent
 from typing import TYPE_CHECKING
+from typing import Any
 
 from pytest_navigator.runners.outputs import has_own_names
 from pytest_navigator.samples.caches import DYNAMIC
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping
     from functools import partial
-    from typing import Any
 
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
 
 WIDTH = 110
+BRACKETS: dict[type, str] = {dict: "{}", list: "[]", tuple: "()", set: "{}"}
 
 
 class NoScript(Exception):
@@ -39,7 +39,7 @@ def literal(value: object, name: str = "") -> str:
     Raises:
         NoScript: there is no literal for it.
     """
-    text = pprint.pformat(value, width=WIDTH - len(name), compact=True, sort_dicts=False)
+    text = repr(value)
     if isinstance(value, float) and not math.isfinite(value):
         text = f'float("{value}")'
     else:
@@ -47,7 +47,24 @@ def literal(value: object, name: str = "") -> str:
             ast.literal_eval(text)
         except (ValueError, SyntaxError):
             raise NoScript(f"{text} cannot be written as source text") from None
+        text = _laid_out(value, WIDTH - len(name))
     return f"{name} = {text}" if name else text
+
+
+def _laid_out(value: Any, width: int) -> str:
+    """Return a literal on several lines if it is longer than one: of a dict a key a line, of others what fits."""
+    text, brackets = repr(value), BRACKETS.get(type(value))
+    if len(text) <= width or brackets is None or not value:
+        return text
+    lines: list[str] = []
+    for one in value:
+        key = f"{one!r}: " if isinstance(value, dict) else ""
+        item = key + _laid_out(value[one] if key else one, WIDTH - 8 - len(key)) + ","
+        if key or not lines or "\n" in lines[-1] + item or len(lines[-1]) + len(item) >= WIDTH - 4:
+            lines.append(item)
+        else:
+            lines[-1] += f" {item}"
+    return f"{brackets[0]}\n{indent(chr(10).join(lines), '    ')}\n{brackets[1]}"
 
 
 def own_names(signature: Signature, names: str) -> str:

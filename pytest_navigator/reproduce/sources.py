@@ -146,5 +146,7 @@ def _text(lines: list[str], node: ast.stmt, dropped: set[int]) -> str:
     decorators = getattr(node, "decorator_list", [])
     first = decorators[0].lineno if decorators else node.lineno
     numbers = range(first, (node.end_lineno or first) + 1)
-    kept = [n for n in numbers if n not in dropped and not (n - 1 in dropped and not lines[n - 1])]
+    # The empty line after imports goes with them, but not the one before a function.
+    blank = {n + 1 for n in dropped if not lines[n] and not lines[n + 1].lstrip().startswith(("def ", "class ", "@"))}
+    kept = [n for n in numbers if n not in dropped | blank]
     return REMARK.sub("", "\n".join(lines[n - 1] for n in kept))

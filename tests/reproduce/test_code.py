@@ -129,3 +129,26 @@ def test_a_script_repeats_the_settings_that_are_not_the_defaults():
     assert statements("torch", found) == "torch.set_num_threads(2)\ntorch.set_float32_matmul_precision('high')\n"
     assert statements("jax", found) == 'jax.config.update("jax_enable_x64", True)\n'
     assert statements("tensorflow", found) == ""
+
+
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.floats(allow_nan=False, allow_infinity=False)),
+    lambda inner: st.one_of(
+        st.lists(inner),
+        st.lists(inner).map(tuple),
+        st.dictionaries(st.text(), inner),
+    ),
+    max_leaves=40,
+)
+
+
+@given(VALUES, st.sampled_from(["", "name"]))
+def test_a_literal_is_the_value_on_however_many_lines(value: object, name: str):
+    assert repr(ast.literal_eval(literal(value, name).removeprefix("name = "))) == repr(value)
+
+
+def test_a_long_literal_has_a_line_for_each_key_and_as_many_items_on_a_line_as_fit():
+    text = literal({"shape": [*range(60)], "name": "x"}, "options")
+    assert text.startswith("options = {\n    'shape': [\n        0, 1, 2,")
+    assert text.endswith("59,\n    ],\n    'name': 'x',\n}")
+    assert len(text.splitlines()) == 8
