@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.formats import torch_code as text
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.flat import example_tensors
@@ -14,7 +15,6 @@ from pytest_navigator.formats.flat import exported_program
 from pytest_navigator.formats.flat import on_device
 from pytest_navigator.formats.torch import AutocastConfig
 from pytest_navigator.records import Variant
-from pytest_navigator.reproduce import torch as text
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.exportedprogram import TorchExportedProgramCPU
 from pytest_navigator.runners.exportedprogram import TorchExportedProgramCUDA

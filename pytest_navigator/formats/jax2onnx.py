@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +16,13 @@ from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.jax_exports import narrowed
 from pytest_navigator.formats.jax_exports import write_onnx
 from pytest_navigator.formats.jax_flat import described
+from pytest_navigator.formats.jax_flat import export_code
 from pytest_navigator.formats.jax_flat import flat_function
 from pytest_navigator.formats.tf2onnx import savedmodel_script
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.planning.requirements import missing
-from pytest_navigator.reproduce import jax as text
+from pytest_navigator.reproduce.parts import MakingCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
     from pytest_navigator.records import Variant
-    from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
 
 DIRECT = "jax2onnx, which is installed and reads what JAX itself traces"
@@ -66,9 +67,9 @@ def export_script(subject: Subject) -> MakingCode:
     """Return the export by the way that was taken, before the export by the one that will be."""
     engine = subject.data.get("engine") or _engine(subject.variant.parameters)
     if engine == JAX2ONNX.engine:
-        return text.export_code(subject, _writing(subject.signature, subject.variant.parameters))
-    savedmodel = text.export_code(subject, jax2tf.writing(subject.signature, jax2tf.NO_XLA, None))
-    return text.onnx_through_savedmodel(savedmodel, savedmodel_script(subject))
+        return export_code(subject, _writing(subject.signature, subject.variant.parameters))
+    savedmodel = export_code(subject, jax2tf.writing(subject.signature, jax2tf.NO_XLA, None))
+    return _both(savedmodel, savedmodel_script(subject))
 
 
 def _direct(source: Source, signature: Signature, variant: Variant, path: Path) -> dict[str, JSON]:
@@ -120,3 +121,11 @@ def _options(signature: Signature, parameters: Mapping[str, JSON]) -> dict[str, 
 def _double(signature: Signature) -> bool:
     """Whether an input or output is computed in a 64-bit type."""
     return any(str(narrowed(s.dtype)) in ("float64", "complex128") for s in (*signature.inputs, *signature.outputs))
+
+
+def _both(export: MakingCode, conversion: MakingCode) -> MakingCode:
+    """Return an export by jax2tf to a SavedModel of its own, and the conversion of that by tf2onnx."""
+    made = 'saved = os.path.join(tempfile.mkdtemp(), "model.savedmodel")'
+    written = replace(export, body=export.body.replace("args.output", "saved"))
+    read = replace(conversion, body=conversion.body.replace("args.artifact", "saved"))
+    return MakingCode(made, ("import os", "import tempfile")).then(written).then(read)

@@ -10,11 +10,11 @@ from typing import Any
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.formats.jax_exports import write_savedmodel
 from pytest_navigator.formats.jax_flat import described
+from pytest_navigator.formats.jax_flat import export_code
 from pytest_navigator.formats.jax_flat import flat_function
 from pytest_navigator.formats.jax_flat import jax_exporter
 from pytest_navigator.frameworks.tensorflow_names import argument_names
-from pytest_navigator.reproduce import jax as text
-from pytest_navigator.reproduce.tensorflow import LOADS
+from pytest_navigator.runners.tensorflow_code import LOADS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,7 @@ def export_script(subject: Subject) -> MakingCode:
     """Return the export by jax2tf."""
     parameters = subject.variant.parameters
     made = writing(subject.signature, _options(parameters), parameters.get("jit_compile"))
-    return text.export_code(subject, made).then(LOADS)
+    return export_code(subject, made).then(LOADS)
 
 
 def writing(signature: Signature, options: Mapping[str, Any], jit_compile: bool | None) -> partial[None]:

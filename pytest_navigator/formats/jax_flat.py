@@ -8,7 +8,13 @@ from typing import Any
 from typing import cast
 
 from pytest_navigator.formats.exporting import exporter
+from pytest_navigator.isolation.numerics import statements
+from pytest_navigator.reproduce.code import call_of
 from pytest_navigator.reproduce.code import identifiers
+from pytest_navigator.reproduce.code import imports_of
+from pytest_navigator.reproduce.parts import MakingCode
+from pytest_navigator.runners.jax_code import MODEL
+from pytest_navigator.runners.jax_code import flat_code
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.samples.structure import unflatten_call
 
@@ -16,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
     from collections.abc import Sequence
+    from functools import partial
 
     import jax
 
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.frameworks.jax import JaxSource
     from pytest_navigator.records import Signature
+    from pytest_navigator.reproduce.parts import Subject
 
 
 FOLDERS = "jax_hlo_source_file_canonicalization_regex"
@@ -65,3 +73,19 @@ def described(signature: Signature, names: Sequence[str]) -> Inputs:
         name: ([known[spec.axes[axis]] if axis in spec.axes else n for axis, n in enumerate(spec.shape)], spec.dtype)
         for name, spec in zip(names, signature.inputs, strict=True)
     }
+
+
+def export_code(subject: Subject, writing: partial[Any], *functions: Callable[..., object]) -> MakingCode:
+    """Return an export of the model.
+
+    Args:
+        writing: what writes a function of JAX with its parameters to a path, with all other arguments.
+        functions: what comes after it uses.
+    """
+    body = f"{statements('jax', subject.settings)}flat, parameters = flat_function(model)\n"
+    return MakingCode(
+        body=body + call_of(writing, "flat", "parameters", "args.output"),
+        imports=("import jax", *imports_of(subject.signature.input_tree)),
+        helpers=flat_code(subject.signature),
+        functions=(*MODEL, writing.func, *functions),
+    )

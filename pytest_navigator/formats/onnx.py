@@ -27,11 +27,11 @@ from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.records import Variant
 from pytest_navigator.reproduce.code import literal
-from pytest_navigator.reproduce.onnx import LOADS
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.onnx import OnnxCPU
 from pytest_navigator.runners.onnx import OnnxCUDA
 from pytest_navigator.runners.onnx import OnnxTensorRT
+from pytest_navigator.runners.onnx_code import LOADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

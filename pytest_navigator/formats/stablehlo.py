@@ -14,10 +14,10 @@ from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.jax_exports import read_stablehlo
 from pytest_navigator.formats.jax_exports import write_stablehlo
 from pytest_navigator.formats.jax_flat import described
+from pytest_navigator.formats.jax_flat import export_code
 from pytest_navigator.formats.jax_flat import flat_function
 from pytest_navigator.formats.jax_flat import jax_exporter
 from pytest_navigator.records import Variant
-from pytest_navigator.reproduce import jax as text
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.stablehlo import StableHLOCPU
 from pytest_navigator.runners.stablehlo import StableHLOCUDA
@@ -88,7 +88,7 @@ class StableHLOFormat(Format):
 
     def export_script(self, subject: Subject) -> MakingCode:
         """Return the export by `jax.export`."""
-        code = text.export_code(subject, _writing(subject.signature, subject.variant))
+        code = export_code(subject, _writing(subject.signature, subject.variant))
         return code.then(MakingCode("read_stablehlo(args.output)", functions=(read_stablehlo,)))
 
 

@@ -14,10 +14,10 @@ from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.devices.bound import Library
 from pytest_navigator.devices.libraries import tensorrt_version
+from pytest_navigator.formats import tensorrt_code as text
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.onnx import OnnxFormat
 from pytest_navigator.records import Variant
-from pytest_navigator.reproduce import tensorrt as text
 from pytest_navigator.runners.tensorrt import TensorRT
 from pytest_navigator.runners.tensorrt import TensorRTCUDAGraph
 from pytest_navigator.runners.tensorrt import TensorRTRTX

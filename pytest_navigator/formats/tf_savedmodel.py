@@ -13,9 +13,16 @@ from pytest_navigator.formats.tensorflow_exports import write_savedmodel
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.frameworks.tensorflow import placed
+from pytest_navigator.frameworks.tensorflow_model import callable_of
 from pytest_navigator.frameworks.tensorflow_names import argument_names
-from pytest_navigator.reproduce import tensorflow as text
+from pytest_navigator.reproduce.code import call_of
+from pytest_navigator.reproduce.code import imports_of
+from pytest_navigator.reproduce.code import model_call
+from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.runners.outputs import by_name
+from pytest_navigator.runners.tensorflow_code import LOADS
+from pytest_navigator.runners.tensorflow_code import SEEDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +37,21 @@ if TYPE_CHECKING:
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
     from pytest_navigator.records import Variant
-    from pytest_navigator.reproduce.parts import MakingCode
     from pytest_navigator.reproduce.parts import Subject
 
+
+SERVE = '''call = callable_of(model)
+
+
+def serve(*tensors):
+    """Return the outputs by name."""
+    x = dict(zip(INPUTS, tensors))
+    y = call({arguments})
+    return {{
+{outputs}    }}
+
+
+{call}'''
 
 GRAPH, AUTOGRAPH = Way("tf.function"), Way("autograph")
 WAYS = Ways((GRAPH, AUTOGRAPH))
@@ -57,9 +76,21 @@ def export_savedmodel(
 
 def export_script(subject: Subject) -> MakingCode:
     """Return the same as source text, by the way that was taken."""
-    parameters = subject.variant.parameters
+    signature, parameters = subject.signature, subject.variant.parameters
     engine = subject.data.get("engine") or parameters.get("engine")
-    return text.export_code(subject, _writing(subject.signature, {**parameters, "engine": engine})).then(text.LOADS)
+    writing, found = _writing(signature, {**parameters, "engine": engine}), paths(signature.output_tree, "y")
+    body = SERVE.format(
+        arguments=model_call(signature),
+        outputs="".join(f"        {spec.name!r}: {found[spec.name]},\n" for spec in signature.outputs),
+        call=call_of(writing, "serve", "args.output"),
+    )
+    code = MakingCode(
+        body,
+        imports=tuple(imports_of(signature.input_tree)),
+        functions=(callable_of, writing.func),
+        seeding=SEEDING.format(seed=subject.seed),
+    )
+    return code.then(LOADS)
 
 
 def _writing(signature: Signature, parameters: Mapping[str, JSON]) -> partial[None]:

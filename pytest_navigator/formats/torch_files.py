@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.formats import torch_code as text
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.flat import example_tensors
 from pytest_navigator.formats.onnx_file import store
@@ -15,7 +16,6 @@ from pytest_navigator.formats.torch_onnx import quiet
 from pytest_navigator.formats.torch_onnx import trace
 from pytest_navigator.formats.torch_onnx import tracing
 from pytest_navigator.formats.torch_onnx import writing
-from pytest_navigator.reproduce import torch as text
 from pytest_navigator.reproduce.code import call_of
 from pytest_navigator.runners.programs import load_program
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats import torch_code as text
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.flat import example_tensors
 from pytest_navigator.formats.flat import exported_program
@@ -23,7 +24,6 @@ from pytest_navigator.formats.onnx_file import store
 from pytest_navigator.formats.torch_exports import write_onnx
 from pytest_navigator.formats.torch_exports import write_onnx_by_trace
 from pytest_navigator.frameworks.torch import preserving
-from pytest_navigator.reproduce import torch as text
 from pytest_navigator.reproduce.code import call_of
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from pytest_navigator.configuration.format_config import invalid
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.formats import torch_code as text
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.flat import example_tensors
@@ -24,7 +25,6 @@ from pytest_navigator.formats.torch import AutocastConfig
 from pytest_navigator.frameworks.torch import calling
 from pytest_navigator.frameworks.torch import preserving
 from pytest_navigator.records import Variant
-from pytest_navigator.reproduce import torch as text
 from pytest_navigator.reproduce.code import call_arguments
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.parts import MakingCode

@@ -10,7 +10,6 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.runners.outputs import has_own_names
 from pytest_navigator.samples.caches import DYNAMIC
 from pytest_navigator.samples.caches import KINDS
 from pytest_navigator.samples.caches import LAYERS
@@ -65,17 +64,6 @@ def _laid_out(value: Any, width: int) -> str:
         else:
             lines[-1] += f" {item}"
     return f"{brackets[0]}\n{indent(chr(10).join(lines), '    ')}\n{brackets[1]}"
-
-
-def own_names(signature: Signature, names: str) -> str:
-    """Return what gives arrays an artifact's own names, in the same order; "" if it has no others.
-
-    Args:
-        names: the expression that tells them; a file that was converted may have others than the model's.
-    """
-    own = [theirs for theirs, _ in signature.input_tree.get("kwargs", ())]
-    renamed = has_own_names(signature) and own != [spec.name for spec in signature.inputs]
-    return f"feed = dict(zip({names}, feed.values()))" if renamed else ""
 
 
 def keywords(options: Mapping[str, object]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from typing import ClassVar
 from typing import cast
 
-from pytest_navigator.reproduce import torch as text
+from pytest_navigator.runners import torch_code as text
 from pytest_navigator.runners.outputs import in_order
 from pytest_navigator.runners.programs import load_program
 from pytest_navigator.runners.torch import TorchRunner

@@ -12,7 +12,7 @@ from typing import cast
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.frameworks.jax import JaxFramework
 from pytest_navigator.frameworks.jax import jax_device
-from pytest_navigator.reproduce import jax as text
+from pytest_navigator.runners import jax_code as text
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.runners.outputs import copying

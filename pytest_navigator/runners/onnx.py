@@ -16,8 +16,8 @@ from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import unknown
-from pytest_navigator.reproduce.onnx import runner_code
 from pytest_navigator.runners.base import Runner
+from pytest_navigator.runners.onnx_code import runner_code
 from pytest_navigator.runners.onnx_errors import cause
 from pytest_navigator.runners.onnx_remedies import remedy
 from pytest_navigator.runners.ort_session import ENUMERATIONS

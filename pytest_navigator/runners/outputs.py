@@ -68,6 +68,17 @@ def has_own_names(signature: Signature) -> bool:
     return signature.array_type == "numpy"
 
 
+def own_names(signature: Signature, names: str) -> str:
+    """Return what gives arrays an artifact's own names in a script, in the same order; "" if it has no others.
+
+    Args:
+        names: the expression that tells them; a file that was converted may have others than the model's.
+    """
+    own = [theirs for theirs, _ in signature.input_tree.get("kwargs", ())]
+    renamed = has_own_names(signature) and own != [spec.name for spec in signature.inputs]
+    return f"feed = dict(zip({names}, feed.values()))" if renamed else ""
+
+
 def given_names(signature: Signature, own: Sequence[str]) -> dict[str, str]:
     """Return the names that an artifact has for its inputs, each with the signature's name of that input."""
     given = [spec.name for spec in signature.inputs]

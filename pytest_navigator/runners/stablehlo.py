@@ -8,7 +8,7 @@ from typing import cast
 
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.frameworks.jax import JaxFramework
-from pytest_navigator.reproduce import jax as text
+from pytest_navigator.runners import jax_code as text
 from pytest_navigator.runners.jax import JaxRunner
 
 if TYPE_CHECKING:

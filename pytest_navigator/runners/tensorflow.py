@@ -12,7 +12,7 @@ from pytest_navigator.errors import StepFailed
 from pytest_navigator.frameworks.tensorflow import TensorFlowFramework
 from pytest_navigator.frameworks.tensorflow import placed
 from pytest_navigator.frameworks.tensorflow_names import names_in_file
-from pytest_navigator.reproduce import tensorflow as text
+from pytest_navigator.runners import tensorflow_code as text
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.runners.outputs import copying

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import ClassVar
 
-from pytest_navigator.reproduce import tensorrt as text
+from pytest_navigator.runners import tensorrt_code as text
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import given_names
 from pytest_navigator.runners.outputs import outputs_asked

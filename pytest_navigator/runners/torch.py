@@ -23,8 +23,8 @@ from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.frameworks.torch import calling
 from pytest_navigator.frameworks.torch import contexts
 from pytest_navigator.frameworks.torch import mode
-from pytest_navigator.reproduce import torch as text
 from pytest_navigator.reproduce.code import keywords
+from pytest_navigator.runners import torch_code as text
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.runners.outputs import copying

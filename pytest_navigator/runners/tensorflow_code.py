@@ -1,4 +1,4 @@
-"""TensorFlow in scripts: the call of a live model, SavedModels, and their conversion to ONNX (pure)."""
+"""The calls of TensorFlow in scripts: source text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pytest_navigator.frameworks.tensorflow_model import callable_of
 from pytest_navigator.frameworks.tensorflow_model import to_numpy
 from pytest_navigator.frameworks.tensorflow_names import names_in_file
 from pytest_navigator.isolation.numerics import statements
-from pytest_navigator.reproduce.code import call_of
 from pytest_navigator.reproduce.code import converted
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import model_call
@@ -17,51 +16,15 @@ from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
 
 if TYPE_CHECKING:
-    from functools import partial
-
     from pytest_navigator.reproduce.parts import Subject
 
 SEEDING = "tf.random.set_seed({seed})"
-
-SERVE = '''call = callable_of(model)
-
-
-def serve(*tensors):
-    """Return the outputs by name."""
-    x = dict(zip(INPUTS, tensors))
-    y = call({arguments})
-    return {{
-{outputs}    }}
-
-
-{call}'''
 
 LOADS = MakingCode("tf.saved_model.load(args.output)", imports=("import tensorflow as tf",))
 """See that what was made loads."""
 
 LOAD = """loaded = tf.saved_model.load(args.artifact)
 model = loaded.signatures[{signature!r}]"""
-
-
-def export_code(subject: Subject, writing: partial[None]) -> MakingCode:
-    """Return the export of a live model as a SavedModel.
-
-    Args:
-        writing: what writes a function of the tensors to a path, with all other arguments.
-    """
-    signature = subject.signature
-    found = paths(signature.output_tree, "y")
-    body = SERVE.format(
-        arguments=model_call(signature),
-        outputs="".join(f"        {spec.name!r}: {found[spec.name]},\n" for spec in signature.outputs),
-        call=call_of(writing, "serve", "args.output"),
-    )
-    return MakingCode(
-        body,
-        imports=tuple(imports_of(signature.input_tree)),
-        functions=(callable_of, writing.func),
-        seeding=SEEDING.format(seed=subject.seed),
-    )
 
 
 def live_code(subject: Subject, device: str) -> RunnerCode:

@@ -1,4 +1,4 @@
-"""ONNX in scripts: torch's two exporters, and ONNX Runtime (pure)."""
+"""The calls of ONNX Runtime in scripts: source text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.reproduce.code import literal
-from pytest_navigator.reproduce.code import own_names
 from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
 from pytest_navigator.reproduce.scripts import is_foreign
@@ -15,6 +14,7 @@ from pytest_navigator.runners.ort_session import bound
 from pytest_navigator.runners.ort_session import session_options
 from pytest_navigator.runners.ort_values import array_of
 from pytest_navigator.runners.outputs import has_own_names
+from pytest_navigator.runners.outputs import own_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""JAX in scripts: the flat function that exporters get, and the calls of its runners (pure)."""
+"""The calls of JAX in scripts: source text."""
 
 from __future__ import annotations
 
@@ -10,21 +10,17 @@ from pytest_navigator.frameworks.jax_model import filled
 from pytest_navigator.frameworks.jax_model import parts
 from pytest_navigator.isolation.numerics import statements
 from pytest_navigator.reproduce.code import call_arguments
-from pytest_navigator.reproduce.code import call_of
 from pytest_navigator.reproduce.code import converted
 from pytest_navigator.reproduce.code import identifiers
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import model_call
 from pytest_navigator.reproduce.code import paths
-from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.reproduce.parts import RunnerCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping
-    from functools import partial
-    from typing import Any
 
     from pytest_navigator.records import JSON
     from pytest_navigator.records import Signature
@@ -44,30 +40,6 @@ def flat_function(model):
 
     return flat, arrays(tree)
 '''
-
-
-def export_code(subject: Subject, writing: partial[Any], *functions: Callable[..., object]) -> MakingCode:
-    """Return an export of the model.
-
-    Args:
-        writing: what writes a function of JAX with its parameters to a path, with all other arguments.
-        functions: what comes after it uses.
-    """
-    body = f"{statements('jax', subject.settings)}flat, parameters = flat_function(model)\n"
-    return MakingCode(
-        body=body + call_of(writing, "flat", "parameters", "args.output"),
-        imports=("import jax", *imports_of(subject.signature.input_tree)),
-        helpers=_flat(subject.signature),
-        functions=(*MODEL, writing.func, *functions),
-    )
-
-
-def onnx_through_savedmodel(export: MakingCode, conversion: MakingCode) -> MakingCode:
-    """Return an export by jax2tf to a SavedModel of its own, and the conversion of that by tf2onnx."""
-    made = 'saved = os.path.join(tempfile.mkdtemp(), "model.savedmodel")'
-    written = replace(export, body=export.body.replace("args.output", "saved"))
-    read = replace(conversion, body=conversion.body.replace("args.artifact", "saved"))
-    return MakingCode(made, ("import os", "import tempfile")).then(written).then(read)
 
 
 def live_code(subject: Subject, device: str) -> RunnerCode:
@@ -94,7 +66,7 @@ def jit_code(subject: Subject, device: str, options: Mapping[str, JSON]) -> Runn
     )
     code = by_position(subject, load, device)
     imports = (*code.imports, "import functools", *imports_of(subject.signature.input_tree))
-    return replace(code, imports=imports, helpers=_flat(subject.signature), functions=MODEL)
+    return replace(code, imports=imports, helpers=flat_code(subject.signature), functions=MODEL)
 
 
 def by_position(subject: Subject, load: str, device: str, *functions: Callable[..., object]) -> RunnerCode:
@@ -113,7 +85,8 @@ def by_position(subject: Subject, load: str, device: str, *functions: Callable[.
     )
 
 
-def _flat(signature: Signature) -> str:
+def flat_code(signature: Signature) -> str:
+    """Return the function `flat_function`, which gives what `formats.jax_flat.flat_function` does."""
     names = [spec.name for spec in signature.inputs]
     local = dict(zip(names, identifiers(["parameters", *names])[1:], strict=True))
     found = paths(signature.output_tree, "output")

@@ -1,4 +1,4 @@
-"""TensorRT in scripts: Polygraphy's command line, what writes the network before it, and its runner (pure)."""
+"""TensorRT in scripts: Polygraphy's command line, and source text of what writes the network before it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_navigator.reproduce.code import literal
-from pytest_navigator.reproduce.code import own_names
 from pytest_navigator.reproduce.parts import CommandLine
 from pytest_navigator.reproduce.parts import MakingCode
-from pytest_navigator.reproduce.parts import RunnerCode
-from pytest_navigator.runners.outputs import has_own_names
 from pytest_navigator.tensorrt import command
 from pytest_navigator.tensorrt import network
 from pytest_navigator.tensorrt import profiles
@@ -23,17 +20,6 @@ REPRODUCED = "reproduced"
 
 WRITE = """samples = {samples}
 write_network(args.artifact, args.output, {precision!r}, samples, hierarchy={hierarchy})"""
-
-LOAD = """{environment}from polygraphy import cuda
-from polygraphy.backend.common import BytesFromPath
-from polygraphy.backend.trt import EngineFromBytes, TrtRunner
-model = TrtRunner(EngineFromBytes(BytesFromPath(args.artifact)))
-model.activate()"""
-
-PREPARE = """from polygraphy import cuda
-x = {name: cuda.DeviceArray(array.shape, array.dtype).copy_from(array) for name, array in feed.items()}"""
-
-CALL = "y = model.infer(x, copy_outputs_to_host=False)"
 
 
 def build(subject: Subject, backend: str) -> CommandLine:
@@ -55,16 +41,6 @@ def build(subject: Subject, backend: str) -> CommandLine:
     plan = folder / f"{REPRODUCED}{PurePosixPath(subject.variant.file).suffix}"
     arguments = ("polygraphy", *command.convert(str(source), str(plan), parameters, shapes))
     return CommandLine(arguments, command.MAIN, command.ENVIRONMENT[backend], before)
-
-
-def runner_code(subject: Subject, backend: str) -> RunnerCode:
-    """Return the run of an engine by Polygraphy, with inputs on the GPU."""
-    environment = "".join(f"os.environ[{key!r}] = {value!r}\n" for key, value in command.ENVIRONMENT[backend].items())
-    load = LOAD.format(environment=environment)
-    views = "zip(OUTPUTS, y.values())" if has_own_names(subject.signature) else "y.items()"
-    outputs = f"{{name: np.array(view.numpy()) for name, view in {views}}}"
-    prepare = "\n".join(filter(None, (own_names(subject.signature, "model.get_input_metadata()"), PREPARE)))
-    return RunnerCode(load, prepare, CALL, outputs, imports=("import os",))
 
 
 def _write_network(subject: Subject) -> MakingCode:
