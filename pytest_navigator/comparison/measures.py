@@ -217,7 +217,6 @@ def blocks(expected: Array, actual: Array) -> Iterator[tuple[int, Floats, Floats
 
     NaN beside NaN and infinity beside the same infinity differ by 0; any other pair with one of them by infinity.
     """
-    distance = _distance(expected.dtype)
     for number, (left, right) in enumerate(zip(_chunks(expected), _chunks(actual), strict=True)):
         difference, magnitude = distance(left, right)
         yield number * BLOCK, difference, magnitude
@@ -228,10 +227,11 @@ def _chunks(array: Array) -> Iterator[Array]:
     return (flat[start : start + BLOCK] for start in range(0, flat.size, BLOCK))
 
 
-def _distance(dtype: np.dtype[Any]) -> Any:
-    if is_text(dtype):
-        return _text_distance
-    return _integer_distance if is_exact(dtype) else _float_distance
+def distance(expected: Array, actual: Array) -> tuple[Floats, Floats]:
+    """Return the absolute differences, and the magnitudes of what is expected; of text 1 for what differs."""
+    if is_text(expected.dtype):
+        return _text_distance(expected, actual)
+    return (_integer_distance if is_exact(expected.dtype) else _float_distance)(expected, actual)
 
 
 def _float_distance(expected: Array, actual: Array) -> tuple[Floats, Floats]:

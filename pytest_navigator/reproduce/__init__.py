@@ -8,8 +8,8 @@ Of a script's text this is no source of the product's, and why:
 
 - how this model is called and what it returns (`Flat`, `serve`, `infer`): the product reads the structures of any model
   while it runs and tells of other ones; a script has those of one model, written as one would write them;
-- the comparison (`comparison`): the product's looks at blocks, for every place and for what would pass, in thousands
-  of lines; tests hold the script's rules against it on arbitrary arrays;
+- the verdicts (`comparison`): they are made of the product's own measures, but the product's also tell places and what
+  would pass, which takes ten times the lines; tests hold the script's verdicts against them on arbitrary arrays;
 - the timing: the product measures windows until they agree, and who else uses the machine; a script times a call;
 - reading samples: the product does not trust the files, a script is run by who made them;
 - the run of an engine: the product runs engines by CUDA itself, a script by Polygraphy.

@@ -1,12 +1,18 @@
-"""How a correctness script compares: the rules of `pytest_navigator.comparison.verdicts` in plain numpy.
+"""How a correctness script compares: the rules of `pytest_navigator.comparison.verdicts`, on its measures.
 
-Scripts contain the source text of what they need from here, so nothing here may use anything but numpy. Tests hold
-these classes against `pytest_navigator.comparison.correctness` on arbitrary arrays.
+Scripts contain the source text of this, so nothing here may use anything but numpy. Tests hold these classes against
+`pytest_navigator.comparison.correctness` on arbitrary arrays.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from pytest_navigator.comparison.measures import cosine
+from pytest_navigator.comparison.measures import distance
+from pytest_navigator.comparison.measures import lost
+from pytest_navigator.comparison.measures import magnitudes
+from pytest_navigator.comparison.measures import scale
 
 
 class Output:
@@ -28,6 +34,7 @@ class Output:
 
     def compare(self, expected: np.ndarray, actual: np.ndarray) -> None:
         """Add the differences of two arrays of one shape and kind."""
+        expected, actual = np.atleast_1d(expected, actual)
         difference, magnitude = distance(expected, actual)
         worst = difference.argmax()
         pair = (expected.flat[worst], actual.flat[worst])
@@ -67,16 +74,16 @@ class Scaled(Output):
         for index in np.ndindex(*(difference.shape[axis] for axis in self.axis)):
             chosen = dict(zip(self.axis, index, strict=True))
             at = tuple(chosen.get(axis, slice(None)) for axis in range(difference.ndim))
-            self.slices.setdefault(index, Slice()).add(difference[at], magnitude[at], self.rtol)
+            self.slices.setdefault(index, Slice()).add(difference[at], magnitude[at], self.rtol, expected[at])
         if difference.any() and expected.dtype == actual.dtype:
-            for dtype, (lost, kept) in self.lost.items():
-                more = lost_digits(expected, actual, dtype)
-                self.lost[dtype] = (lost + more[0], kept + more[1])
+            for dtype, before in self.lost.items():
+                gone, kept = lost(expected, actual, dtype)
+                self.lost[dtype] = (before[0] + gone, before[1] + kept)
 
     def passes(self) -> bool:
         """Whether the excess of each slice is within atol and the share of its scale, and no digits are lost."""
         near = all(part.excess <= self.atol + self.rtol * part.scale() for part in self.slices.values())
-        return near and all(kept or not lost for lost, kept in self.lost.values())
+        return near and all(kept or not gone for gone, kept in self.lost.values())
 
 
 class Slice:
@@ -84,20 +91,17 @@ class Slice:
 
     def __init__(self) -> None:
         self.excess = self.largest = 0.0
-        self.samples = [np.zeros(0)]
+        self.samples: list[np.ndarray] = []
 
-    def add(self, difference: np.ndarray, magnitude: np.ndarray, rtol: float) -> None:
-        """Add up the excess over rtol, and magnitudes (of 4096 elements at random) for the scale."""
-        if difference.size:
-            self.excess = max(self.excess, float((difference - magnitude * rtol).max()))
-            self.largest = max(self.largest, float(magnitude.max()))
-            flat = sampled(magnitude)
-            self.samples.append(np.unique(flat[flat > 0]))
+    def add(self, difference: np.ndarray, magnitude: np.ndarray, rtol: float, expected: np.ndarray) -> None:
+        """Add up the excess over rtol, and what tells the scale."""
+        self.excess = max(self.excess, float((difference - magnitude * rtol).max()))
+        self.largest = max(self.largest, float(magnitude.max()))
+        self.samples.append(magnitudes(expected))
 
     def scale(self) -> float:
         """Return the typical value."""
-        values = np.unique(np.concatenate(self.samples))
-        return max(float(np.median(values)), min(self.largest, 1.0)) if values.size else 1.0
+        return scale(self.samples, self.largest)
 
 
 class Close(Output):
@@ -141,12 +145,8 @@ class Cosine(Output):
         self.minimum, self.smallest = minimum, 1.0
 
     def measure(self, difference: np.ndarray, magnitude: np.ndarray, expected: np.ndarray, actual: np.ndarray) -> None:
-        """Take the cosine of what is finite in both; of two that are 0 everywhere it is 1, of one such 0."""
-        x, y = (wide(array).ravel().view(np.float64) for array in (expected, actual))
-        finite = np.isfinite(x) & np.isfinite(y)
-        dot, left, right = x[finite] @ y[finite], x[finite] @ x[finite], y[finite] @ y[finite]
-        cosine = dot / left**0.5 / right**0.5 if left and right else float(left == right)
-        self.smallest = min(self.smallest, 1.0 if cosine > 1 - 1e-12 else float(cosine))
+        """Take the cosine."""
+        self.smallest = min(self.smallest, cosine(expected, actual))
 
     def passes(self) -> bool:
         """Whether the smallest cosine is large enough."""
@@ -155,45 +155,6 @@ class Cosine(Output):
 
 class Unchecked(Output):
     """Only shape, type, NaN and infinity are judged."""
-
-
-def distance(expected: np.ndarray, actual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return |expected - actual| and |expected|; NaN beside NaN and an infinity beside itself differ by 0."""
-    if expected.dtype.kind in "US":
-        return (expected != actual).astype(np.float64), np.ones(expected.shape)
-    if expected.dtype.kind in "biu":
-        high, low = np.maximum(expected, actual), np.minimum(expected, actual)
-        # Modulo 2**64, which is exact even from the smallest int64 to the largest.
-        return (high.astype(np.uint64) - low.astype(np.uint64)).astype(np.float64), np.abs(wide(expected))
-    left, right = wide(expected), wide(actual)
-    difference, magnitude = np.abs(left - right), np.abs(left)
-    same = (left == right) | (np.isnan(left) & np.isnan(right))
-    difference = np.where(same, 0.0, np.where(np.isfinite(difference), difference, np.inf))
-    return difference, np.where(np.isfinite(magnitude), magnitude, 0.0)
-
-
-def sampled(array: np.ndarray) -> np.ndarray:
-    """Return 4096 elements of a large array at random."""
-    flat = array.reshape(-1)
-    return flat if flat.size <= 4096 else flat[np.random.default_rng(0).integers(0, flat.size, 4096)]
-
-
-def lost_digits(expected: np.ndarray, actual: np.ndarray, dtype: str) -> tuple[int, int]:
-    """Return how many elements have lost the digits that `dtype` does not have, and how many have kept them."""
-    left, right = sampled(expected), sampled(actual)
-    longer = np.isfinite(left) & (left != shortened(left, dtype))
-    longer &= np.abs(left) > 1e-3 * np.abs(left[longer]).max(initial=0.0)
-    short = right == shortened(right, dtype)
-    moved = np.abs(left - right) > 16 * np.finfo(left.dtype).eps * np.abs(left)
-    return int(np.count_nonzero(longer & short & moved)), int(np.count_nonzero(longer & ~(short & moved)))
-
-
-def shortened(array: np.ndarray, dtype: str) -> np.ndarray:
-    """Return the values as `dtype` has them."""
-    if dtype == "bfloat16":  # the upper half of a float32
-        bits = array.astype(np.float32).view(np.uint32)
-        return (bits & np.uint32(0xFFFF0000)).view(np.float32)
-    return array.astype(dtype).astype(array.dtype)
 
 
 def difference_in_kind(expected: np.ndarray, actual: np.ndarray) -> str:
@@ -209,8 +170,3 @@ def comparable(expected: np.ndarray, actual: np.ndarray) -> bool:
     """Whether values can be compared: the shapes are equal, and so are the types, or both are floating."""
     floating = not {expected.dtype.kind, actual.dtype.kind} & set("biuUS")
     return expected.shape == actual.shape and (floating or not difference_in_kind(expected, actual))
-
-
-def wide(array: np.ndarray) -> np.ndarray:
-    """Return the array in the widest type."""
-    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)

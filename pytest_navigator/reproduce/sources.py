@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from functools import cache
 from importlib import import_module
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from pytest_navigator.reproduce.code import NoScript
@@ -100,7 +101,8 @@ def sources(functions: Iterable[Callable[..., object]]) -> Source:
 def _module(name: str) -> _Module:
     text = inspect.getsource(import_module(name))
     found, last = _Module(text.splitlines()), None
-    for node in ast.parse(text).body:
+    top = ast.parse(text).body
+    for node in [inner for one in top for inner in (one.body if isinstance(one, ast.If) else [one])]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             found.parts[node.name] = node
         elif isinstance(node, ast.Assign | ast.AnnAssign):
@@ -109,7 +111,7 @@ def _module(name: str) -> _Module:
                 found.parts[target.id] = node
         elif isinstance(node, ast.Expr) and isinstance(last, ast.Assign | ast.AnnAssign):
             last.end_lineno = node.end_lineno  # what is said of a constant belongs to it
-        _note_imports(node.body if isinstance(node, ast.If) else [node], found)
+        _note_imports([node], found)
         last = node
     return found
 
@@ -149,4 +151,4 @@ def _text(lines: list[str], node: ast.stmt, dropped: set[int]) -> str:
     # The empty line after imports goes with them, but not the one before a function.
     blank = {n + 1 for n in dropped if not lines[n] and not lines[n + 1].lstrip().startswith(("def ", "class ", "@"))}
     kept = [n for n in numbers if n not in dropped | blank]
-    return REMARK.sub("", "\n".join(lines[n - 1] for n in kept))
+    return dedent(REMARK.sub("", "\n".join(lines[n - 1] for n in kept)))

@@ -10,7 +10,10 @@ from onnx import TensorProto as T
 from onnx import helper as h
 
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.onnx_file import check_axes
+from pytest_navigator.formats.onnx_file import check_opset
 from pytest_navigator.formats.onnx_file import conform
+from pytest_navigator.formats.onnx_file import dynamic_axes
 from pytest_navigator.records import Signature
 from pytest_navigator.records import TensorSpec
 
@@ -54,3 +57,25 @@ def test_other_axes_are_only_counted(tmp_path: Path, found: Shape) -> None:
     message = rf"^output 'y' has {len(found)} axes in the ONNX file, 2 in the model$"
     with pytest.raises(StepFailed, match=message):
         conformed(tmp_path / "model.onnx", found, ("float32", "complex64"))
+
+
+def test_an_axis_that_changes_in_the_loader_and_is_fixed_in_the_file_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    values = [h.make_tensor_value_info(name, T.FLOAT, shape) for name, shape in (("x", ["n", 4]), ("y", [2, 4]))]
+    graph = h.make_graph([h.make_node("Neg", ["x"], ["y"])], "graph", values[:1], values[1:])
+    onnx.save(h.make_model(graph, opset_imports=[h.make_opsetid("", 18)]), file)
+    x, y = (TensorSpec(name, (-1, 4), "float32", {0: "batch"}, True) for name in "xy")
+    check_axes(str(file), dynamic_axes(Signature((x,), (), {}, {}, 0, "torch")))
+    check_axes(str(file), [("output", "dropped", 0, "axis 0"), ("input", "x", 7, "axis 7")])
+    told = r"^the batch axis of output 'y' was fixed to 2 by the exporter: the model takes no other size$"
+    with pytest.raises(ValueError, match=told):
+        check_axes(str(file), dynamic_axes(Signature((x,), (y,), {}, {}, 0, "torch")))
+
+
+def test_an_opset_that_was_not_asked_for_is_told_with_who_delivered_it(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    graph = h.make_graph([], "graph", [], [])
+    onnx.save(h.make_model(graph, opset_imports=[h.make_opsetid("", 18)]), file)
+    check_opset(str(file), 18, "the converter")
+    with pytest.raises(ValueError, match=r"^opset 13 was asked for, the dynamo engine delivered 18$"):
+        check_opset(str(file), 13, "the dynamo engine")

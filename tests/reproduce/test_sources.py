@@ -7,9 +7,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 import pytest_navigator
+from pytest_navigator.comparison.measures import distance
 from pytest_navigator.formats.tf2onnx_model import converted
 from pytest_navigator.reproduce.code import NoScript
 from pytest_navigator.reproduce.sources import sources
@@ -101,3 +103,10 @@ def test_a_module_that_scripts_contain_uses_upstream_libraries_only(file: Path):
     compile("\n".join([*sorted(found.imports), found.text]), "script", "exec")
     assert "pytest_navigator" not in found.text
     assert not [line for line in found.imports if "pytest_navigator" in line]
+
+
+def test_a_script_has_the_names_that_a_module_has_for_checkers_only():
+    found, names = sources([distance]), {}
+    exec("\n".join([*found.imports, found.text]), names)
+    assert "Array = NDArray[Any]" in found.text
+    assert names["distance"](np.array([1, 2]), np.array([1, 4]))[0].tolist() == [0, 2]
