@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 PACKAGE = "pytest_navigator"
-LOADING = "package.loading"
+LOADING = "api.loading"
 FORMATS = (
     "torchscript",
     "exportedprogram",
@@ -180,7 +180,7 @@ def main() -> None:
         print(f"circles ({title}): largest {len(found[0]) if found else 1}, {len(found)} in all")
     loading = f"{PACKAGE}.{LOADING}"
     if loading in house.sources:
-        print(f"modules reached by nav.load: {len(reached(loading, running))}")
+        print(f"modules that nav.load imports: {len(reached(loading, house.edges('top')))}")
     print("modules that name a format:", ", ".join(f"{name} {len(naming(house, name))}" for name in FORMATS))
     if arguments.circle and (found := circles(everything)):
         _print_circle(house, found[0])

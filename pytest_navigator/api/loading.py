@@ -9,8 +9,6 @@ from pytest_navigator.api.package import Package
 from pytest_navigator.configuration.profile_config import check_profile
 from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.so_far import FolderFile
-from pytest_navigator.package.so_far import is_suite
 from pytest_navigator.package.workdir import Workdir
 
 if TYPE_CHECKING:
@@ -19,6 +17,10 @@ if TYPE_CHECKING:
     from pytest_navigator.package.reader import PackageFile
 
     Profile = OptimizationProfile | ProfilerConfig
+
+
+SUITE = "suite.json"
+"""What tells the folder of a suite from any other."""
 
 
 def load(
@@ -62,9 +64,11 @@ def load(
 
 
 def _opened(path: Path) -> PackageFile:
-    if is_suite(path):
-        return FolderFile(path)
-    return open_package(path)
+    if not (path / SUITE).is_file():
+        return open_package(path)
+    from pytest_navigator.package.so_far import FolderFile  # which takes all that writes a package
+
+    return FolderFile(path)
 
 
 def save(

@@ -20,6 +20,9 @@ IGNORED = ".gitignore"
 IGNORES_ALL = b"# Written by pytest-navigator.\n*\n"
 """Keeps a folder of ours out of the user's repository, as pytest's own cache does."""
 
+RELEASED = ".released.json"
+"""In the folder of a suite: name -> why of the models that a package left out, and that are not there any more."""
+
 
 def ignore(folder: Path) -> None:
     """Make a folder that no repository takes in."""

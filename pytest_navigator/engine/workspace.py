@@ -19,6 +19,7 @@ from filelock import Timeout
 
 from pytest_navigator.core.digests import text_digest
 from pytest_navigator.core.ours import IGNORED
+from pytest_navigator.core.ours import RELEASED
 from pytest_navigator.core.ours import foreign
 from pytest_navigator.core.ours import ignore
 from pytest_navigator.core.ours import ignores
@@ -56,9 +57,6 @@ EARLIER = ".earlier"
 """In a suite's folder: what the run before left, until it is known to be still true."""
 STEPS = ".steps"
 """In a suite's folder: the outcomes of its steps, in this run."""
-RELEASED = ".released.json"
-"""In the folder of a suite: name -> why of the models that a package left out, and that are not there any more."""
-
 WRITTEN_ANEW = ("model_input", "model_output", "signature.json", "status.yaml", "navigator.log", RELEASED)
 """What the source step or the end of a run writes, whatever the run before left."""
 

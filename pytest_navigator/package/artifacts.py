@@ -16,7 +16,6 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.loaded import loaded
 from pytest_navigator.package import engines
-from pytest_navigator.package.runner import PackageRunner
 from pytest_navigator.package.selection import artifact_names
 from pytest_navigator.package.selection import holds
 from pytest_navigator.planning import requirements
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_navigator.package.choice import Cell
     from pytest_navigator.package.reader import PackageFile
     from pytest_navigator.package.results import Results
+    from pytest_navigator.package.runner import PackageRunner
     from pytest_navigator.records import JSON
     from pytest_navigator.records import RunnerRecord
     from pytest_navigator.records import Variant
@@ -172,6 +172,8 @@ def runner(
         check_arguments(variant, making=False)
     check_parameters(variant)
     made = kind(artifact, results.signature, variant.parameters)
+    from pytest_navigator.package.runner import PackageRunner  # with all that calls need
+
     return PackageRunner(made, variant.key, _framework(results.suite.framework), keep)
 
 

@@ -7,7 +7,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.devices import environment as fingerprint
 from pytest_navigator.package.results import MACHINE
 
 if TYPE_CHECKING:
@@ -53,7 +52,9 @@ def _environment(results: Results, status: Mapping[str, JSON], key: str, runner:
 
 @cache
 def _here() -> dict[str, JSON]:
-    return fingerprint.environment()
+    from pytest_navigator.devices.environment import environment
+
+    return environment()
 
 
 def _version(environment: Mapping[str, Any], module: str) -> str | None:

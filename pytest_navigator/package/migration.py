@@ -10,8 +10,8 @@ from copy import deepcopy
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from pytest_navigator.package.status import FORMAT_VERSION
-from pytest_navigator.package.status import OPTIMIZATION_PROFILE
+from pytest_navigator.package.schema import FORMAT_VERSION
+from pytest_navigator.package.schema import OPTIMIZATION_PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -42,6 +42,25 @@ from pytest_navigator.records import SuiteRecord
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_navigator.records import JSON
+
+
+FORMAT_VERSION = "0.3.2"
+"""Of the schema that is written."""
+
+OPTIMIZATION_PROFILE: dict[str, JSON] = {
+    "max_batch_size": None,
+    "batch_sizes": None,
+    "window_size": 25,
+    "stability_percentage": 10.0,
+    "stabilization_windows": 3,
+    "min_trials": 3,
+    "max_trials": 10,
+    "throughput_cutoff_threshold": 0.05,
+    "throughput_backoff_limit": 2,
+}
+"""The keys of `optimization_profile`, with Model Navigator's defaults."""
+
 
 ELSEWHERE: dict[str, Plain] = {"package": "", "settings": {}}
 """What the record of a suite in a package does not have: it lies anywhere, and its settings stand beside it."""

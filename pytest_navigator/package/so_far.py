@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SUITE = "suite.json"
-"""What tells the folder of a suite from any other."""
-
 
 class FolderFile(PackageFile):
     """What a run has recorded of one model so far, with the files that are there; a later step changes nothing in it.
@@ -65,8 +62,3 @@ class FolderFile(PackageFile):
         if name not in self._paths:
             raise PackageError(f"{self.path}: {name}: no such file so far")
         return self._paths[name]
-
-
-def is_suite(path: Path) -> bool:
-    """Whether this is what `nav_package` gives: the folder of a suite in the workspace of a run."""
-    return (path / SUITE).is_file()

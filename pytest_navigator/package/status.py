@@ -20,6 +20,8 @@ from pytest_navigator.package.details import details
 from pytest_navigator.package.names import SOURCE_COMMANDS
 from pytest_navigator.package.names import command
 from pytest_navigator.package.results import combined
+from pytest_navigator.package.schema import FORMAT_VERSION
+from pytest_navigator.package.schema import OPTIMIZATION_PROFILE
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import Status
 from pytest_navigator.records import output_reports
@@ -36,24 +38,11 @@ if TYPE_CHECKING:
     from pytest_navigator.records import TensorSpec
     from pytest_navigator.records import Variant
 
-FORMAT_VERSION = "0.3.2"
 MODEL_NAVIGATOR_VERSION = "0.14.0"
 """The generation whose schema this is, for its own loader."""
 
 STATUSES = {Status.PASSED: "OK", Status.FAILED: "FAIL", Status.XFAILED: "FAIL", Status.SKIPPED: "SKIPPED"}
 
-OPTIMIZATION_PROFILE: dict[str, JSON] = {
-    "max_batch_size": None,
-    "batch_sizes": None,
-    "window_size": 25,
-    "stability_percentage": 10.0,
-    "stabilization_windows": 3,
-    "min_trials": 3,
-    "max_trials": 10,
-    "throughput_cutoff_threshold": 0.05,
-    "throughput_backoff_limit": 2,
-}
-"""The keys of `optimization_profile`, with Model Navigator's defaults."""
 
 PROFILING_KEYS = (
     "sample_id",

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from pytest_navigator.core.ours import RELEASED
 from pytest_navigator.core.privacy import scrubbed
 from pytest_navigator.core.privacy import scrubber
 from pytest_navigator.devices.environment import environment as this_environment
-from pytest_navigator.engine.workspace import RELEASED
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import unknown
 from pytest_navigator.package import config_yaml
