@@ -181,6 +181,7 @@ def test_what_is_no_configuration_is_named(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_code_of_the_document_runs(tmp_path: Path) -> None:
     first, _ = blocks(DOCUMENT, "python")
 
@@ -188,6 +189,7 @@ def test_the_code_of_the_document_runs(tmp_path: Path) -> None:
     assert (tmp_path / "double.nav").is_file()
 
 
+@pytest.mark.slow
 def test_the_documents_engine_is_built_here(tmp_path: Path) -> None:
     for module in ("torch", "onnxruntime", "tensorrt_rtx", "polygraphy"):
         pytest.importorskip(module)

@@ -54,6 +54,7 @@ def test_a_program_agrees_at_every_batch_size(make: Callable[[], Subject], tmp_p
     subject.check(exported(subject, tmp_path))
 
 
+@pytest.mark.slow
 def test_a_transformers_program_loads_without_transformers_at_other_sizes(tmp_path: Path) -> None:
     subject = torch_models.bert()
     exported(subject, tmp_path)

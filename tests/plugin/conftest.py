@@ -33,6 +33,15 @@ Hypothesis is imported by its plugin's summary, anew in every run in this proces
 """
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is shown in one process is shown again in several workers by a slow test."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is not None and not {"n2", "workers"}.isdisjoint(callspec.id.split("-")):
+            item.add_marker("slow")
+
+
 @pytest.fixture
 def linear(pytester: pytest.Pytester) -> pytest.Pytester:
     """A folder with the mission's linear model in its conftest.py."""

@@ -6,13 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 
 import onnx
+import pytest
 from onnx import TensorProto as T
 from onnx import helper as h
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
     from blackbox import Nav
 
     Failed = Callable[[pytest.RunResult], dict[str, str]]
@@ -81,6 +81,7 @@ class Model(torch.nn.Module):
 """
 
 
+@pytest.mark.slow
 def test_an_operator_of_the_projects_own_is_named_and_known_once_its_module_is(
     project: Project, pytester: pytest.Pytester, nav: Nav, failed: Failed
 ) -> None:

@@ -269,6 +269,7 @@ def test_torchscript_with_another_number_of_inputs(pytester: pytest.Pytester, so
     assert message == "two.pt takes 2 inputs (x, mask), 1 are described: x__0"
 
 
+@pytest.mark.slow
 def test_a_saved_model_without_a_signature_or_with_several(
     pytester: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_file_is_converted_once_and_its_package_is_the_same(pytester: pytest.P
         assert b"convert.onnx: cached 20" in archive.read("onnx/format.log")
 
 
+@pytest.mark.slow
 def test_a_saved_model_that_is_written_anew_is_the_same_parent(pytester: pytest.Pytester, nav: Nav) -> None:
     pytest.importorskip("tf2onnx")
     pytester.makeconftest(KERAS)

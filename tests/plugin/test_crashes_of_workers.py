@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from blackbox import Fake
     from blackbox import Nav
 
+pytestmark = pytest.mark.slow
+
 SEVERAL = """
 @pytest.fixture(scope="session", params=range(6))
 def nav_model(request):

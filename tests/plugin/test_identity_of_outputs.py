@@ -202,6 +202,7 @@ def nav_dataloader():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("package", "conftest"), [("jax", JAX), ("tensorflow", KERAS)], ids=["jax", "keras"])
 def test_other_frameworks_notice_it_too(pytester: pytest.Pytester, nav: Nav, package: str, conftest: str) -> None:
     if find_spec(package) is None:  # not imported here: TensorFlow beside torch can end the process

@@ -70,6 +70,7 @@ def verify_tags(nav_runner, nav_source_runner):
 """
 
 
+@pytest.mark.slow
 def test_a_flax_model_runs_through_every_format(pytester: pytest.Pytester, nav: Nav) -> None:
     pytester.makepyfile(model=MODEL)
     pytester.makeconftest(CONFTEST)

@@ -326,6 +326,7 @@ def test_an_exported_program_is_converted_and_compared(pytester: pytest.Pytester
     assert set(said["models_status"]) == {"torch-exportedprogram", "onnx"}
 
 
+@pytest.mark.slow
 def test_the_folder_of_a_saved_model_is_a_file_too(pytester: pytest.Pytester, nav: Nav) -> None:
     saved_linear(pytester)
     args = "--nav-model=saved", "saved/saved_model.pb::nav_model", "--nav-package=out.nav"

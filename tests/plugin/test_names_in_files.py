@@ -114,6 +114,7 @@ for form in ("tf-savedmodel", "onnx"):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "names"),
     [

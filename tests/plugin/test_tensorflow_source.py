@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")
 
+pytestmark = pytest.mark.slow
+
 MODELS = """
 import keras, numpy as np
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from blackbox import Nav
 
+pytestmark = pytest.mark.slow
+
 JAX = """
 import numpy as np, pytest
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from blackbox import Fake
     from blackbox import Nav
 
+pytestmark = pytest.mark.slow
+
 EXPECTED = {"test_source", "test_export[fake]", "test_correctness[dense-cpu]", "test_correctness[fake-cpu]"}
 EXPECTED |= {f"test_profile[{cell}-{batch}]" for cell in ("dense-cpu", "fake-cpu") for batch in ("batch1", "batchmax")}
 EXPECTED |= {"verify_shape[fake-cpu]"}
