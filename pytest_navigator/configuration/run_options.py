@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
 
-from pytest_navigator.files.config import FileConfig
-
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_navigator.files.config import FileConfig
+
 CACHED_STEPS = ("convert", "correctness")
 """A measurement is cached for who asks for it only: it says how fast this machine was then."""
+
+
+def _no_file() -> FileConfig:
+    """Return what holds without a file; it is not imported by runs of others."""
+    from pytest_navigator.files.config import FileConfig
+
+    return FileConfig()
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class RunOptions:
     in_process: bool = False
     no_git: bool = False
     show_config: bool = False
-    file_config: FileConfig = field(default_factory=FileConfig)
+    file_config: FileConfig = field(default_factory=_no_file)
     cache: Path | None = None
     cache_steps: tuple[str, ...] = CACHED_STEPS
     redact: tuple[str, ...] = ()

@@ -18,7 +18,6 @@ from pytest_navigator.plugin.collection import LOADER
 from pytest_navigator.plugin.collection import MODEL
 from pytest_navigator.plugin.collection import function_of
 from pytest_navigator.plugin.named import NamedPlace
-from pytest_navigator.samples.reading import one_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +84,11 @@ class Fixtures:
         """Refuse the first sample of a fixture that yields them all: pytest takes it for the fixture's value."""
         found = (fixture_called(holder, LOADER) for holder in self.place.holders)
         fixture = next((definition for definition in found if definition is not None), None)
-        if fixture is not None and inspect.isgeneratorfunction(function_of(fixture)) and (what := one_sample(loader)):
+        if fixture is None or not inspect.isgeneratorfunction(function_of(fixture)):
+            return
+        from pytest_navigator.samples.reading import one_sample
+
+        if what := one_sample(loader):
             raise SourceError(
                 f"{LOADER} yields samples, and of a fixture pytest takes what it yields first, here {what}, for the "
                 "whole loader: collect them in a list and return that, or return an inner function that yields them"

@@ -13,7 +13,6 @@ from pytest_navigator.plugin.item import suite_item
 from pytest_navigator.plugin.item import suite_of
 from pytest_navigator.records import Status
 from pytest_navigator.reporting.printable import one_line
-from pytest_navigator.samples.reading import NO_LOADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,6 +96,8 @@ class Fixtures:
     @classmethod
     def nav_dataloader(cls) -> object:
         """Stand in for the user's loader: there is none."""
+        from pytest_navigator.samples.reading import NO_LOADER
+
         return NO_LOADER
 
 

@@ -59,7 +59,9 @@ def test_collection_imports_no_framework_and_nothing_else_that_is_heavy(imported
 
 def test_without_an_option_of_ours_only_the_options_are_imported(imported: dict[str, set[str]]) -> None:
     assert imported["inactive, ours"] == {
-        *(f"pytest_navigator.{name}" for name in ("plugin", "errors", "hookspec", "_compat", "configuration")),
-        *(f"pytest_navigator.configuration.{name}" for name in ("options", "ini_file", "settings", "config")),
-        *("pytest_navigator.devices", "pytest_navigator.core.kinds"),  # what `--nav-device` takes
+        *(f"pytest_navigator.{name}" for name in ("plugin", "errors", "_version", "configuration")),
+        *(f"pytest_navigator.plugin.{name}" for name in ("options", "ini_file", "hookspec", "_compat")),
+        *(f"pytest_navigator.configuration.{name}" for name in ("config", "known_fields", "run_options")),
+        *(f"pytest_navigator.configuration.{name}" for name in ("settings", "rules")),
+        *("pytest_navigator.core", "pytest_navigator.core.kinds"),  # what `--nav-device` takes
     }
