@@ -17,6 +17,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats import jax2onnx
 from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.onnx_file import SOURCES
 from pytest_navigator.formats.onnx_file import check_axes
 from pytest_navigator.formats.onnx_file import check_opset
 from pytest_navigator.formats.onnx_file import conform
@@ -91,15 +92,7 @@ class OnnxFormat(Format):
 
     name: ClassVar[str] = "onnx"
     config: ClassVar[type[FormatConfig]] = OnnxConfig
-    frameworks: ClassVar[tuple[str, ...]] = (
-        "torch",
-        "tensorflow",
-        "jax",
-        "tf-savedmodel",
-        "torchscript",
-        "torch-exportedprogram",
-        "onnx",
-    )
+    frameworks: ClassVar[tuple[str, ...]] = SOURCES
     parents: ClassVar[Mapping[str, str]] = {
         "tensorflow": "tf-savedmodel",
         "tf-savedmodel": "tf-savedmodel",

@@ -16,7 +16,7 @@ from pytest_navigator.devices.bound import Library
 from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.formats import tensorrt_code as text
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.onnx import OnnxFormat
+from pytest_navigator.formats.onnx_file import SOURCES
 from pytest_navigator.records import Variant
 from pytest_navigator.runners.tensorrt import TensorRT
 from pytest_navigator.runners.tensorrt import TensorRTCUDAGraph
@@ -52,7 +52,7 @@ class TensorRTFormat(Format):
 
     name: ClassVar[str] = "trt"
     config: ClassVar[type[FormatConfig]] = TensorRTConfig
-    frameworks: ClassVar[tuple[str, ...]] = (*OnnxFormat.frameworks, "trt")
+    frameworks: ClassVar[tuple[str, ...]] = (*SOURCES, "trt")
     parent: ClassVar[str | None] = "onnx"
     file: ClassVar[str] = "model.plan"
     requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt", "onnx", "onnxruntime", "polygraphy")
@@ -184,7 +184,7 @@ class TensorRTRTXFormat(TensorRTFormat):
 
     name: ClassVar[str] = "trt-rtx"
     config: ClassVar[type[FormatConfig]] = TensorRTRTXConfig
-    frameworks: ClassVar[tuple[str, ...]] = (*OnnxFormat.frameworks, "trt-rtx")
+    frameworks: ClassVar[tuple[str, ...]] = (*SOURCES, "trt-rtx")
     default: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ("tensorrt-rtx", "onnx", "onnxruntime", "polygraphy")
     reads_with: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt-rtx", "tensorrt-rtx-cuda")
