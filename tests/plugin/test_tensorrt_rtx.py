@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 
     from blackbox import Nav
 
-pytestmark = pytest.mark.skipif(bool(devices().gpus), reason="this machine has a GPU: the engines would run")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(devices().gpus), reason="this machine has a GPU: the engines would run"),
+]
 
 ENGINES = "trt-rtx-fp32,trt-rtx-fp16,trt-rtx-int8"
 

@@ -77,6 +77,7 @@ def end(folder: Path, run: subprocess.Popen[bytes], *signals: int) -> str:
     return (folder / "output.txt").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("way", "arguments"),
     [("live step", []), ("child step", []), ("verify test", []), ("live step", ["-n2"]), ("child step", ["-n2"])],

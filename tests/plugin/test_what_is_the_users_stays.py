@@ -177,6 +177,7 @@ def test_the_packages_of_this_interpreter_are_recorded_whatever_pip_is_on_the_pa
     assert "wrong" not in packages
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["script", "stdin", "notebook"])
 def test_a_script_without_a_main_guard_runs_once(linear: pytest.Pytester, way: str) -> None:
     script = linear.path / "run.py"
