@@ -7,8 +7,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_navigator.builtin import known
+from pytest_navigator.package import schema
 from pytest_navigator.package.names import SOURCE_COMMANDS
 from pytest_navigator.package.results import Results
+from pytest_navigator.package.schema import RunnerResult
 from pytest_navigator.records import Outcome
 from pytest_navigator.records import ProfileResult
 from pytest_navigator.records import RunnerRecord
@@ -21,10 +23,16 @@ from pytest_navigator.records import plain
 from pytest_navigator.registry import runner_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from collections.abc import Iterator
     from collections.abc import Mapping
 
+    from pytest_navigator.package.schema import Config
+    from pytest_navigator.package.schema import ModelConfig
+    from pytest_navigator.package.schema import ModelStatus
+    from pytest_navigator.package.schema import Profiling
+    from pytest_navigator.package.schema import RunnerStatus
+    from pytest_navigator.package.schema import StatusFile
+    from pytest_navigator.package.schema import Tensor
     from pytest_navigator.records import JSON
 
 STATUSES = {"OK": Status.PASSED, "FAIL": Status.FAILED}
@@ -41,8 +49,8 @@ SETTINGS = {
 }
 """Our setting -> its key in `config`."""
 
-PATHS = ("format", "key", "path", "parent_path", "parent_key", "log_path")
 PERCENTILES = ("p50_latency", "p90_latency", "p95_latency", "p99_latency")
+PATHS = ("format", "key", "path", "parent_path", "parent_key", "log_path")
 
 
 def results(status: Mapping[str, JSON], name: str) -> Results:
@@ -54,16 +62,21 @@ def results(status: Mapping[str, JSON], name: str) -> Results:
         status: in the schema 0.3.2.
         name: of the model, which it has none for.
     """
-    models, signature = _parents_first(status.get("models_status") or {}), _signature(status)
-    outcomes = (_source(status, signature), *(outcome for model in models for outcome in _outcomes(model, status)))
-    return Results(_suite(status, models, outcomes, name), outcomes, signature)
+    found = schema.read(status)
+    models, signature = _parents_first(found.models_status), _signature(found)
+    source = _source(found, str(status.get("timestamp") or ""), signature)
+    outcomes = (source, *(outcome for model in models for outcome in _outcomes(model, found.uuid)))
+    return Results(_suite(status, found.config, models, outcomes, name), outcomes, signature)
 
 
-def _suite(status: Mapping[str, JSON], models: list[JSON], outcomes: tuple[Outcome, ...], name: str) -> SuiteRecord:
-    config = status.get("config") or {}
-    variants = tuple(map(_variant, models))
+def _suite(
+    status: Mapping[str, JSON], config: Config, models: list[ModelStatus], outcomes: tuple[Outcome, ...], name: str
+) -> SuiteRecord:
+    # What makes an artifact differs from format to format, and is in no schema.
+    raw = {each["model_config"]["key"]: each["model_config"] for each in status.get("models_status", {}).values()}
+    variants = tuple(_variant(model, raw[model.model_config.key]) for model in models)
     framework = _framework(config, variants)
-    settings = {ours: {"value": config.get(theirs), "origin": "package"} for ours, theirs in SETTINGS.items()}
+    settings = {ours: {"value": getattr(config, theirs), "origin": "package"} for ours, theirs in SETTINGS.items()}
     return SuiteRecord(
         name=name,
         nodeid="",
@@ -77,36 +90,39 @@ def _suite(status: Mapping[str, JSON], models: list[JSON], outcomes: tuple[Outco
     )
 
 
-def _framework(config: Mapping[str, JSON], variants: tuple[Variant, ...]) -> str:
+def _framework(config: Config, variants: tuple[Variant, ...]) -> str:
     """Return the framework by our name: for a Python function it has none."""
-    name = config.get("framework") or "none"
+    name = config.framework or "none"
     live = (variant.format for variant in variants if not variant.file)
-    return str(next(live, name) if name == "none" else {"tensorrt": "trt"}.get(name, name))
+    return next(live, name) if name == "none" else {"tensorrt": "trt"}.get(name, name)
 
 
-def _parents_first(models: Mapping[str, JSON]) -> list[JSON]:
+def _parents_first(models: Mapping[str, ModelStatus]) -> list[ModelStatus]:
     """Return the models with those that have no file first, and no model before the one that it is made from."""
-    sources = [model for model in models.values() if model["model_config"]["format"] in SOURCES]
+    sources = [model for model in models.values() if model.model_config.format in SOURCES]
     pending = [model for model in models.values() if model not in sources]
     found = list(sources)
     while pending:
-        known = {model["model_config"]["key"] for model in found}
-        ready = [m for m in pending if m["model_config"].get("parent_key") in (None, *known)] or pending
+        known = {model.model_config.key for model in found}
+        ready = [m for m in pending if m.model_config.parent_key in (None, *known)] or pending
         found += ready
         pending = [model for model in pending if model not in ready]
     return found
 
 
-def _variant(model: JSON) -> Variant:
-    config = model["model_config"]
-    live = config["format"] in SOURCES or not config.get("path")
+def _file(config: ModelConfig) -> str:
+    return "" if config.format in SOURCES or not config.path else PurePosixPath(config.path).name
+
+
+def _variant(model: ModelStatus, said: Mapping[str, JSON]) -> Variant:
+    config = model.model_config
     return Variant(
-        key=config["key"],
-        format=config["format"],
-        parent=config.get("parent_key"),
-        file="" if live else PurePosixPath(config["path"]).name,
-        parameters=_parameters(config),
-        runners=tuple(model["runners_status"]),
+        key=config.key,
+        format=config.format,
+        parent=config.parent_key,
+        file=_file(config),
+        parameters=_parameters(said),
+        runners=tuple(model.runners_status),
     )
 
 
@@ -118,9 +134,8 @@ def _parameters(config: Mapping[str, JSON]) -> dict[str, JSON]:
     return {**found, "structured": True} if config["format"] == "torch-exportedprogram" else found
 
 
-def _runners(model: JSON) -> dict[str, RunnerRecord]:
-    form = model["model_config"]["format"]
-    return {name: _runner(name, form) for name in model["runners_status"]}
+def _runners(model: ModelStatus) -> dict[str, RunnerRecord]:
+    return {name: _runner(name, model.model_config.format) for name in model.runners_status}
 
 
 def _runner(name: str, form: str) -> RunnerRecord:
@@ -133,97 +148,98 @@ def _runner(name: str, form: str) -> RunnerRecord:
     return RunnerRecord(name, runtime, form, device, form in SOURCES, "")
 
 
-def _source(status: Mapping[str, JSON], signature: Signature | None) -> Outcome:
+def _source(status: StatusFile, started: str, signature: Signature | None) -> Outcome:
     """Return its four commands as one; a package of its early versions does not list them."""
-    commands = status.get("status") or {}
-    failed = [name for name in SOURCE_COMMANDS if commands.get(name) == "FAIL"]
+    failed = [name for name in SOURCE_COMMANDS if status.status.get(name) == "FAIL"]
     return Outcome(
         "source",
         Status.FAILED if failed or signature is None else Status.PASSED,
         message=f"{', '.join(failed)} failed" if failed else "" if signature else "there are no inputs and outputs",
-        started=str(status.get("timestamp") or ""),
+        started=started,
         data={
-            "max_batch_size": status.get("dataloader_max_batch_size"),
-            "profile": status.get("dataloader_trt_profile"),
+            "max_batch_size": status.dataloader_max_batch_size,
+            "profile": plain(status.dataloader_trt_profile),
         },
     )
 
 
-def _outcomes(model: JSON, status: Mapping[str, JSON]) -> Iterator[Outcome]:
+def _outcomes(model: ModelStatus, uuid: str | None) -> Iterator[Outcome]:
     # It digests no file: the package's own id stands for what its steps have seen.
-    digest = f"{status.get('uuid')}/{model['model_config']['key']}"
-    if _variant(model).file:
+    digest = f"{uuid}/{model.model_config.key}"
+    if _file(model.model_config):
         yield _made(model, digest)
-    for runner in model["runners_status"].values():
-        yield from _cell(model["model_config"]["key"], runner, digest)
+    for runner in model.runners_status.values():
+        yield from _cell(model.model_config.key, runner, digest)
 
 
-def _made(model: JSON, digest: str) -> Outcome:
+def _made(model: ModelStatus, digest: str) -> Outcome:
     """Return the commands that made a file as one step; early versions list none, and say by its path that it is."""
-    config, commands = model["model_config"], model.get("status") or {}
-    others = {name: said for name, said in commands.items() if said != "OK"}
+    config = model.model_config
+    others = {name: said for name, said in model.status.items() if said != "OK"}
     worst = next(iter(sorted(others.values())), "OK")
     return Outcome(
-        "convert" if config.get("parent_key") else "export",
+        "convert" if config.parent_key else "export",
         STATUSES.get(worst, Status.SKIPPED),
-        config["key"],
-        message=_reason(next(iter(others), ""), worst, config["key"]),
-        duration=_duration((model.get("result") or {}).values()),
+        config.key,
+        message=_reason(next(iter(others), ""), worst, config.key),
+        duration=float(sum((each or {}).get("execution_time") or 0.0 for each in model.result.values())),
         digest=digest,
     )
 
 
-def _cell(key: str, runner: JSON, digest: str) -> Iterator[Outcome]:
-    name, said, found = runner["runner_name"], runner["status"], runner["result"]
+def _cell(key: str, runner: RunnerStatus, digest: str) -> Iterator[Outcome]:
+    said = runner.status
     for command, step in (("Correctness", _correctness), ("Performance", _profiles), ("VerifyModel", _verified)):
         if command in said:
+            found = runner.result.get(command) or RunnerResult()
             base = Outcome(
                 "",
                 STATUSES.get(said[command], Status.SKIPPED),
                 key,
-                name,
+                runner.runner_name,
                 message=_reason(command, said[command], key),
-                duration=_duration([found.get(command)]),
+                duration=found.execution_time or 0.0,
                 digest=digest,
             )
-            yield from step(base, found.get(command) or {})
+            yield from step(base, found)
 
 
-def _correctness(base: Outcome, found: Mapping[str, JSON]) -> Iterator[Outcome]:
-    rows = found.get("per_output_tolerance") or []
-    outputs = [{"name": row["output_name"], "atol": row["atol"], "rtol": row["rtol"]} for row in rows]
+def _correctness(base: Outcome, found: RunnerResult) -> Iterator[Outcome]:
+    rows = found.per_output_tolerance
+    outputs = [{"name": row.output_name, "atol": row.atol, "rtol": row.rtol} for row in rows]
     yield replace(base, step="correctness", data={"outputs": outputs})
 
 
-def _profiles(base: Outcome, found: Mapping[str, JSON]) -> Iterator[Outcome]:
+def _profiles(base: Outcome, found: RunnerResult) -> Iterator[Outcome]:
     """Yield one step per batch size; one without figures where it says nothing else."""
-    rows = found.get("profiling_results") or []
-    measured = [row for row in rows if None not in (row.get("avg_latency"), row.get("throughput"))]
-    for row in measured:
-        batch = "nobatch" if row.get("batch_size") is None else f"batch{row['batch_size']}"
-        yield replace(base, step="profile", batch=batch, data={"result": plain(_figures(row))})
+    measured = [figures for row in found.profiling_results if (figures := _figures(row))]
+    for figures in measured:
+        batch = "nobatch" if figures.batch_size is None else f"batch{figures.batch_size}"
+        yield replace(base, step="profile", batch=batch, data={"result": plain(figures)})
     if not measured:
         status = Status.SKIPPED if base.passed else base.status
         yield replace(base, step="profile", status=status, message=base.message or "no figures were recorded")
 
 
-def _figures(row: Mapping[str, JSON]) -> ProfileResult:
+def _figures(row: Profiling) -> ProfileResult | None:
     """Return the figures of one batch size; the earliest version had the average alone."""
-    average: float = row["avg_latency"]
-    percentiles: dict[str, JSON] = {name: average if row.get(name) is None else row[name] for name in PERCENTILES}
+    average, throughput = row.avg_latency, row.throughput
+    if average is None or throughput is None:
+        return None
+    said: dict[str, JSON] = {name: average if (found := getattr(row, name)) is None else found for name in PERCENTILES}
     return ProfileResult(
-        batch_size=row.get("batch_size"),
+        batch_size=row.batch_size,
         avg_latency=average,
-        std_latency=row.get("std_latency") or 0.0,
-        throughput=row["throughput"],
-        request_count=row.get("request_count") or 0,
-        sample_id=row.get("sample_id") or 0,
-        avg_gpu_clock=row.get("avg_gpu_clock"),
-        **percentiles,
+        std_latency=row.std_latency or 0.0,
+        throughput=throughput,
+        request_count=row.request_count or 0,
+        sample_id=row.sample_id or 0,
+        avg_gpu_clock=row.avg_gpu_clock,
+        **said,
     )
 
 
-def _verified(base: Outcome, found: Mapping[str, JSON]) -> Iterator[Outcome]:
+def _verified(base: Outcome, found: RunnerResult) -> Iterator[Outcome]:
     """Yield the user's `verify_func`, if it ran: a model that nobody verified is skipped there, not here."""
     if base.status is not Status.SKIPPED:
         yield replace(base, step="verify", data={"nodeid": "verify_func"})
@@ -236,31 +252,27 @@ def _reason(command: str, said: str, key: str) -> str:
     return f"{command} {ended}; Model Navigator says why in {key}/format.log"
 
 
-def _duration(found: Iterable[JSON]) -> float:
-    return float(sum((each or {}).get("execution_time") or 0.0 for each in found))
-
-
-def _signature(status: Mapping[str, JSON]) -> Signature | None:
-    inputs, outputs = status.get("input_metadata"), status.get("output_metadata")
+def _signature(status: StatusFile) -> Signature | None:
+    inputs, outputs = status.input_metadata, status.output_metadata
     if not inputs or not outputs:
         return None
-    batch_dim = (status.get("config") or {}).get("batch_dim")
+    batch_dim = status.config.batch_dim
     return Signature(
-        inputs=tuple(_spec(tensor, batch_dim) for tensor in inputs["metadata"]),
-        outputs=tuple(_spec(tensor, batch_dim) for tensor in outputs["metadata"]),
-        input_tree=_call(inputs["pytree_metadata"]["metadata"]),
-        output_tree=_node(outputs["pytree_metadata"]["metadata"]),
+        inputs=tuple(_spec(tensor, batch_dim) for tensor in inputs.metadata),
+        outputs=tuple(_spec(tensor, batch_dim) for tensor in outputs.metadata),
+        input_tree=_call(inputs.pytree_metadata["metadata"]),
+        output_tree=_node(outputs.pytree_metadata["metadata"]),
         batch_dim=batch_dim,
-        array_type=inputs["pytree_metadata"].get("tensor_type") or "numpy",
+        array_type=inputs.pytree_metadata.get("tensor_type") or "numpy",
     )
 
 
-def _spec(tensor: Mapping[str, JSON], batch_dim: int | None) -> TensorSpec:
+def _spec(tensor: Tensor, batch_dim: int | None) -> TensorSpec:
     """Return a tensor; it does not record which dynamic axes are equal, but for the batch."""
-    shape, name = tuple(tensor["shape"]), tensor["name"]
+    shape, name = tuple(tensor.shape), tensor.name
     dynamic = [axis for axis, size in enumerate(shape) if size == -1]
     axes = {axis: "batch" if axis == batch_dim else f"{name}_{axis}" for axis in dynamic}
-    return TensorSpec(name, shape, tensor["dtype"].removeprefix("torch."), axes, batch_dim in dynamic)
+    return TensorSpec(name, shape, tensor.dtype.removeprefix("torch."), axes, batch_dim in dynamic)
 
 
 def _call(tree: JSON) -> JSON:

@@ -41,6 +41,7 @@ from pytest_navigator.records import SuiteRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Mapping
 
     from pytest_navigator.records import JSON
 
@@ -213,6 +214,12 @@ def problem(status: dict[str, Plain]) -> str:
         return problem
     wrong = found.pytest_navigator.problem() if found.pytest_navigator else ""
     return f"$.pytest_navigator.{wrong}" if wrong else _models_problem(found.models_status, _others(status))
+
+
+def read(status: Mapping[str, Plain]) -> StatusFile:
+    """Return a status in which there is no `problem`."""
+    found: StatusFile = _converter().structure(status, StatusFile)
+    return found
 
 
 def own(details: dict[str, Plain]) -> Recorded:
