@@ -7,6 +7,7 @@ starts, and of what it imports, is tested with real ones.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import json
@@ -65,7 +66,14 @@ def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
     paths = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     with theirs:
         quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        return ours, subprocess.Popen(command, pass_fds=[theirs.fileno()], env=paths, **quiet)
+        server = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=paths, **quiet)
+    atexit.register(_end, ours, server)
+    return ours, server
+
+
+def _end(connection: socket.socket, server: subprocess.Popen[bytes]) -> None:
+    connection.close()  # which ends the server, too
+    server.wait()
 
 
 def _ask(request: dict[str, Any], descriptors: list[int]) -> int:
