@@ -66,7 +66,7 @@ pytest_plugins = ["pytester"]
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that needs a GPU, and the requirements that its mark names, with what is missing."""
-    from pytest_navigator.planning.requirements import missing
+    from pytest_navigator.devices.requirements import missing
 
     marker = item.get_closest_marker("gpu")
     if marker is not None and (why := missing(["cuda", *marker.args])):

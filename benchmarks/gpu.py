@@ -25,23 +25,23 @@ from typing import TYPE_CHECKING
 import models
 from costs import table
 
-from pytest_navigator.builtin import known
-from pytest_navigator.devices.found import devices
+from pytest_navigator.backends.builtin import known
+from pytest_navigator.backends.torch.runners import TorchRunner
+from pytest_navigator.core.records import profile_result
+from pytest_navigator.devices.present import devices
 from pytest_navigator.devices.records import one_line
+from pytest_navigator.devices.requirements import missing
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.engine.workspace import Workspace
-from pytest_navigator.package.results import read_results
-from pytest_navigator.planning.requirements import missing
+from pytest_navigator.package.query.results import read_results
 from pytest_navigator.profiling.measuring import batch_of
-from pytest_navigator.records import profile_result
-from pytest_navigator.runners.torch import TorchRunner
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.signatures import resized
 
 if TYPE_CHECKING:
+    from pytest_navigator.core.records import Outcome
     from pytest_navigator.engine.workspace import SuiteFolder
-    from pytest_navigator.package.results import Results
-    from pytest_navigator.records import Outcome
+    from pytest_navigator.package.query.results import Results
     from pytest_navigator.runners.base import Runner
 
 ROOT = Path(__file__).parents[1]
@@ -153,7 +153,7 @@ def runner_class(name: str) -> type[Runner]:
 
 def live(example: str) -> object:
     """Return the example's model as its runners take it; other weights than the suite's, of the same shapes."""
-    from pytest_navigator.frameworks.torch import TorchFramework
+    from pytest_navigator.backends.torch.source import TorchFramework
 
     return TorchFramework().source(MODELS[example]()[0], {})
 

@@ -23,16 +23,16 @@ import onnxruntime
 import torch
 from costs import table
 
-from pytest_navigator.formats.exportedprogram import TorchExportedProgramFormat
-from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.formats.torch import TorchFormat
-from pytest_navigator.formats.torchscript import TorchScriptConfig
-from pytest_navigator.formats.torchscript import TorchScriptFormat
-from pytest_navigator.frameworks.torch import TorchFramework
+from pytest_navigator.backends.exchange.onnx import OnnxFormat
+from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgramFormat
+from pytest_navigator.backends.torch.live import TorchFormat
+from pytest_navigator.backends.torch.source import TorchFramework
+from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
+from pytest_navigator.backends.torch.torchscript import TorchScriptFormat
+from pytest_navigator.core.records import Signature
+from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.profiling.measuring import Windows
 from pytest_navigator.profiling.measuring import measure
-from pytest_navigator.records import Signature
-from pytest_navigator.records import TensorSpec
 
 if TYPE_CHECKING:
     from pytest_navigator.runners.base import Runner

@@ -21,8 +21,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.recorded import recorded
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.layout.recorded import recorded
 
 EXAMPLE = Path(__file__).parents[1] / "example_projects" / "torch_linear"
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--nav-package=out.nav")

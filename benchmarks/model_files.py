@@ -26,7 +26,7 @@ import yaml
 from costs import table
 
 from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.container.reader import open_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -38,9 +38,10 @@ wall = time.perf_counter() - begin
 print(wall, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text(encoding="utf-8"))[1]) / 1024)
 """
 COPY = "import shutil"
-OPEN = (
-    "from pytest_navigator.package.reader import open_package\nfrom pytest_navigator.package.recorded import recorded"
-)
+OPEN = """
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.layout.recorded import recorded
+"""
 WORK = {
     "cp and sync": (
         COPY,
@@ -52,7 +53,7 @@ WORK = {
         'with (folder / "out.nav").open("rb") as file:\n    hashlib.file_digest(file, "sha256")',
     ),
     "pack": (
-        "from pytest_navigator.package.writer import pack",
+        "from pytest_navigator.package.container.writer import pack",
         'pack(folder / "workspace" / "linear", folder / "again.nav")',
     ),
     "open": (OPEN, 'open_package(folder / "out.nav").close()'),
@@ -103,7 +104,7 @@ def write_workspace(folder: Path, size: int) -> None:
     sys.path.insert(0, str(TESTS))
     import recorded
 
-    from pytest_navigator.records import save
+    from pytest_navigator.core.records import save
 
     steps = recorded.outcomes()
     save(folder / "suite.json", recorded.suite(steps))

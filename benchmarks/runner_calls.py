@@ -35,9 +35,9 @@ from inference import Bare
 from inference import pairs
 from inference import timed
 
-from pytest_navigator.frameworks.files import OnnxFiles
-from pytest_navigator.frameworks.torch import TorchFramework
-from pytest_navigator.package.runner import PackageRunner
+from pytest_navigator.backends.files.frameworks import OnnxFiles
+from pytest_navigator.backends.torch.source import TorchFramework
+from pytest_navigator.package.running.runner import PackageRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,8 +117,8 @@ def savedmodel(folder: Path) -> Side:
     """Return the runner of a SavedModel."""
     import tensorflow as tf
 
-    from pytest_navigator.frameworks.tensorflow import TensorFlowFramework
-    from pytest_navigator.runners.tensorflow import TensorFlowSavedModelCPU
+    from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU
+    from pytest_navigator.backends.tensorflow.source import TensorFlowFramework
 
     module, array = tf.Module(), tf.constant(FEED["input"])
     module.weight = tf.Variable(tf.ones((5, 7)))

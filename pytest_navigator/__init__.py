@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from pytest_navigator.api.loading import profile as profile
     from pytest_navigator.api.loading import save as save
     from pytest_navigator.api.package import Package as Package
+    from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
+    from pytest_navigator.backends.jax.live import JaxConfig as JaxConfig
+    from pytest_navigator.backends.jax.stablehlo import StableHLOConfig as StableHLOConfig
+    from pytest_navigator.backends.tensorflow.live import TensorFlowConfig as TensorFlowConfig
+    from pytest_navigator.backends.tensorflow.tf_tensorrt import TensorFlowTensorRTConfig as TensorFlowTensorRTConfig
+    from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig as TorchExportConfig
+    from pytest_navigator.backends.torch.live import TorchConfig as TorchConfig
+    from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTConfig as TorchTensorRTConfig
+    from pytest_navigator.backends.torch.torchscript import JitType as JitType
+    from pytest_navigator.backends.torch.torchscript import TorchScriptConfig as TorchScriptConfig
     from pytest_navigator.comparison.tolerances import cosine as cosine
     from pytest_navigator.comparison.tolerances import scaled as scaled
     from pytest_navigator.comparison.tolerances import share as share
@@ -35,69 +45,59 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.tensorrt_config import TensorRTConfig as TensorRTConfig
     from pytest_navigator.configuration.tensorrt_config import TensorRTProfile as TensorRTProfile
     from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig as TensorRTRTXConfig
-    from pytest_navigator.enums import Format as Format
-    from pytest_navigator.enums import RuntimeProvider as RuntimeProvider
-    from pytest_navigator.enums import TensorRTPrecision as TensorRTPrecision
-    from pytest_navigator.enums import TensorRTPrecisionMode as TensorRTPrecisionMode
-    from pytest_navigator.formats.exportedprogram import TorchExportConfig as TorchExportConfig
-    from pytest_navigator.formats.jax import JaxConfig as JaxConfig
-    from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
-    from pytest_navigator.formats.stablehlo import StableHLOConfig as StableHLOConfig
-    from pytest_navigator.formats.tensorflow import TensorFlowConfig as TensorFlowConfig
-    from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig as TensorFlowTensorRTConfig
-    from pytest_navigator.formats.torch import TorchConfig as TorchConfig
-    from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig as TorchTensorRTConfig
-    from pytest_navigator.formats.torchscript import JitType as JitType
-    from pytest_navigator.formats.torchscript import TorchScriptConfig as TorchScriptConfig
-    from pytest_navigator.package.strategies import (
+    from pytest_navigator.core.enums import Format as Format
+    from pytest_navigator.core.enums import RuntimeProvider as RuntimeProvider
+    from pytest_navigator.core.enums import TensorRTPrecision as TensorRTPrecision
+    from pytest_navigator.core.enums import TensorRTPrecisionMode as TensorRTPrecisionMode
+    from pytest_navigator.core.records import Variant as Variant
+    from pytest_navigator.package.query.strategies import (
         MaxThroughputAndMinLatencyStrategy as MaxThroughputAndMinLatencyStrategy,
     )
-    from pytest_navigator.package.strategies import MaxThroughputStrategy as MaxThroughputStrategy
-    from pytest_navigator.package.strategies import (
+    from pytest_navigator.package.query.strategies import MaxThroughputStrategy as MaxThroughputStrategy
+    from pytest_navigator.package.query.strategies import (
         MaxThroughputWithLatencyBudgetStrategy as MaxThroughputWithLatencyBudgetStrategy,
     )
-    from pytest_navigator.package.strategies import MinLatencyStrategy as MinLatencyStrategy
-    from pytest_navigator.package.strategies import SelectedRuntimeStrategy as SelectedRuntimeStrategy
-    from pytest_navigator.records import Variant as Variant
+    from pytest_navigator.package.query.strategies import MinLatencyStrategy as MinLatencyStrategy
+    from pytest_navigator.package.query.strategies import SelectedRuntimeStrategy as SelectedRuntimeStrategy
     from pytest_navigator.runners.base import Runner as Runner
     from pytest_navigator.samples.structure import Call as Call
 
 _HOMES = {
     "NavConfig": "configuration.config",
-    "Format": "enums",
-    "RuntimeProvider": "enums",
-    "TensorRTPrecision": "enums",
-    "TensorRTPrecisionMode": "enums",
+    "Format": "core.enums",
+    "RuntimeProvider": "core.enums",
+    "TensorRTPrecision": "core.enums",
+    "TensorRTPrecisionMode": "core.enums",
     "FormatConfig": "configuration.format_config",
-    "TorchExportConfig": "formats.exportedprogram",
-    "JaxConfig": "formats.jax",
+    "TorchExportConfig": "backends.torch.exportedprogram",
+    "JaxConfig": "backends.jax.live",
     "OnnxConfig": "configuration.onnx_config",
     "OnnxDynamoExportConfig": "configuration.onnx_config",
     "OnnxTraceExportConfig": "configuration.onnx_config",
-    "TensorFlowSavedModelConfig": "formats.savedmodel",
-    "TensorFlowConfig": "formats.tensorflow",
-    "TensorFlowTensorRTConfig": "formats.tensorflow_tensorrt",
-    "StableHLOConfig": "formats.stablehlo",
+    "TensorFlowSavedModelConfig": "backends.exchange.savedmodel",
+    "TensorFlowConfig": "backends.tensorflow.live",
+    "TensorFlowTensorRTConfig": "backends.tensorflow.tf_tensorrt",
+    "StableHLOConfig": "backends.jax.stablehlo",
     "TensorRTConfig": "configuration.tensorrt_config",
     "TensorRTProfile": "configuration.tensorrt_config",
     "TensorRTRTXConfig": "configuration.tensorrt_config",
-    "TorchConfig": "formats.torch",
-    "TorchTensorRTConfig": "formats.torch_tensorrt",
-    "JitType": "formats.torchscript",
-    "TorchScriptConfig": "formats.torchscript",
+    "TorchConfig": "backends.torch.live",
+    "TorchTensorRTConfig": "backends.torch.torch_tensorrt",
+    "JitType": "backends.torch.torchscript",
+    "TorchScriptConfig": "backends.torch.torchscript",
     "Package": "api.package",
     "load": "api.loading",
     "profile": "api.loading",
     "save": "api.loading",
-    "MaxThroughputAndMinLatencyStrategy": "package.strategies",
-    "MaxThroughputStrategy": "package.strategies",
-    "MaxThroughputWithLatencyBudgetStrategy": "package.strategies",
-    "MinLatencyStrategy": "package.strategies",
-    "SelectedRuntimeStrategy": "package.strategies",
+    "MaxThroughputAndMinLatencyStrategy": "package.query.strategies",
+    "MaxThroughputStrategy": "package.query.strategies",
+    "MaxThroughputWithLatencyBudgetStrategy": "package.query.strategies",
+    "MinLatencyStrategy": "package.query.strategies",
+    "SelectedRuntimeStrategy": "package.query.strategies",
     "MeasurementMode": "configuration.profile_config",
     "OptimizationProfile": "configuration.profile_config",
     "ProfilerConfig": "configuration.profile_config",
-    "Variant": "records",
+    "Variant": "core.records",
     "Runner": "runners.base",
     "Call": "samples.structure",
     "cosine": "comparison.tolerances",

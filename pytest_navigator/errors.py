@@ -13,14 +13,14 @@ class NavigatorError(Exception):
     """Base of every error that pytest_navigator raises on purpose."""
 
     def __init__(self, message: str) -> None:
-        from pytest_navigator.reporting.printable import RECORD
-        from pytest_navigator.reporting.printable import bounded
+        from pytest_navigator.text import RECORD
+        from pytest_navigator.text import bounded
 
         super().__init__(bounded(message, RECORD))
 
     def __str__(self) -> str:
         """Return the message; what files of others say in it does not steer the terminal that it is for."""
-        from pytest_navigator.reporting.printable import printable
+        from pytest_navigator.text import printable
 
         return printable(super().__str__())
 

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_navigator.planning.requirements import missing
+from pytest_navigator.devices.requirements import missing
 
 ROOT = Path(__file__).parents[1]
 NUMBER = re.compile(r"\d[\d.]*(e[+-]?\d+)?x?\*?(?![\d.]* (passed|skipped|xfailed|steps?)\b)")

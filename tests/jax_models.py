@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import subjects
 
-from pytest_navigator.frameworks.jax import JaxFramework
+from pytest_navigator.backends.jax.source import JaxFramework
 
 if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Framework

@@ -13,8 +13,8 @@ from pytest_navigator.frameworks.base import Framework
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_navigator.core.records import JSON
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.records import JSON
 
 
 @dataclass

@@ -10,11 +10,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from pytest_navigator.core.records import Signature
+from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import chosen
 from pytest_navigator.formats.ways import first_that_makes
-from pytest_navigator.records import Signature
-from pytest_navigator.records import TensorSpec
 from pytest_navigator.samples.npz import dtype_name
 from pytest_navigator.samples.structure import flatten_call
 from pytest_navigator.samples.structure import flatten_output
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.format_config import FormatConfig
+    from pytest_navigator.core.records import Variant
     from pytest_navigator.formats.base import Format
     from pytest_navigator.frameworks.base import Framework
-    from pytest_navigator.records import Variant
     from pytest_navigator.runners.base import Runner
 
 BATCH = {0: "batch"}

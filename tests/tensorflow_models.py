@@ -11,7 +11,7 @@ import numpy as np
 import subjects
 import tensorflow as tf
 
-from pytest_navigator.frameworks.tensorflow import TensorFlowFramework
+from pytest_navigator.backends.tensorflow.source import TensorFlowFramework
 
 if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Framework

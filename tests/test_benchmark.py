@@ -37,7 +37,7 @@ TEST = f"""
 import pytest
 from pytest_navigator.plugin.benchmark import measured, replay_item
 from pytest_navigator.profiling.measuring import summary
-from pytest_navigator.records import Outcome, Status
+from pytest_navigator.core.records import Outcome, Status
 
 RESULT = summary([{LATENCIES}], 4, stability="unstable", contention=0.25)
 OUTCOME = Outcome("profile", Status.PASSED, key="onnx")

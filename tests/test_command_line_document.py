@@ -16,8 +16,8 @@ from documents import not_seen
 from documents import run
 
 from pytest_navigator.cli import COMMANDS
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.recorded import recorded
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.layout.recorded import recorded
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,9 +26,9 @@ from pytest_navigator.comparison.tolerances import default
 from pytest_navigator.comparison.tolerances import share
 from pytest_navigator.comparison.tolerances import unchecked
 from pytest_navigator.configuration.config import NavConfig
-from pytest_navigator.records import OutputReport
-from pytest_navigator.records import plain
-from pytest_navigator.records import structured
+from pytest_navigator.core.records import OutputReport
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import structured
 
 DTYPES = [
     "float64",

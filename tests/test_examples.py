@@ -13,7 +13,7 @@ from documents import copy_of
 from documents import not_seen
 from documents import run
 
-from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.container.reader import open_package
 
 if TYPE_CHECKING:
     from pathlib import Path

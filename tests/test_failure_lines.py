@@ -10,7 +10,7 @@ from pytest_navigator.comparison.correctness import judge
 from pytest_navigator.comparison.correctness import table
 from pytest_navigator.comparison.verdicts import percent
 from pytest_navigator.comparison.verdicts import where
-from pytest_navigator.records import OutputReport
+from pytest_navigator.core.records import OutputReport
 
 INF = float("inf")
 

@@ -20,8 +20,8 @@ from pytest_navigator.plugin.run import registry_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_navigator.formats.registry import Registry
     from pytest_navigator.planning.matrix import Matrix
-    from pytest_navigator.registry import Registry
 
     Left = Callable[..., Matrix]
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from pytest_navigator.backends.torch.source import TorchFramework
 from pytest_navigator.core.digests import digest_of_arrays
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.frameworks.seeding import seeded
-from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.isolation.live_section import live_section
 
 

@@ -17,8 +17,8 @@ from pytest_navigator.planning.step import Step
 from pytest_navigator.plugin.run import registry_of
 
 if TYPE_CHECKING:
+    from pytest_navigator.formats.registry import Registry
     from pytest_navigator.planning.matrix import Matrix
-    from pytest_navigator.registry import Registry
 
 FORMATS = "formats = torchscript (--nav-formats) leave it out; write --nav-formats=torchscript,onnx"
 ON_REQUEST = (

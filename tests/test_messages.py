@@ -12,10 +12,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from pytest_navigator.backends.onnx.names import rename
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.exporting import failure
-from pytest_navigator.formats.onnx_names import rename
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.formats.ways import first_that_makes

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from pytest_navigator.records import TensorSpec
+from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.samples.npz import dtype_name
 from pytest_navigator.samples.npz import dtype_of
 from pytest_navigator.samples.npz import load_npz

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_navigator.backends.jax.source import JaxFramework
+from pytest_navigator.backends.python.source import PythonFramework
+from pytest_navigator.backends.tensorflow.source import TensorFlowFramework
 from pytest_navigator.engine.inference import AT_BATCH_1
 from pytest_navigator.engine.inference import SourceModel
 from pytest_navigator.engine.row_hints import row_hint
 from pytest_navigator.errors import InferenceError
-from pytest_navigator.frameworks.jax import JaxFramework
-from pytest_navigator.frameworks.python import PythonFramework
-from pytest_navigator.frameworks.tensorflow import TensorFlowFramework
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,6 +16,9 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from pytest_navigator.core.records import ProfileResult
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import structured
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.profiling.measuring import MeasurementMode
@@ -26,9 +29,6 @@ from pytest_navigator.profiling.measuring import batch_ids
 from pytest_navigator.profiling.measuring import batch_of
 from pytest_navigator.profiling.measuring import measure
 from pytest_navigator.profiling.measuring import summary
-from pytest_navigator.records import ProfileResult
-from pytest_navigator.records import plain
-from pytest_navigator.records import structured
 
 if TYPE_CHECKING:
     from collections.abc import Callable

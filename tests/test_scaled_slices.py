@@ -11,11 +11,11 @@ from pytest_navigator.comparison.slices import MOST
 from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.comparison.tolerances import resolve
 from pytest_navigator.comparison.tolerances import scaled
+from pytest_navigator.core.records import OutputReport
+from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import structured
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.records import OutputReport
-from pytest_navigator.records import TensorSpec
-from pytest_navigator.records import plain
-from pytest_navigator.records import structured
 
 BOXES = np.concatenate(
     [np.random.default_rng(0).uniform(0, 640, (2, 300, 4)), np.random.default_rng(1).uniform(0, 1, (2, 300, 2))], -1

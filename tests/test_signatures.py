@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy_framework import NumpyFramework
 
+from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
-from pytest_navigator.records import TensorSpec
 from pytest_navigator.samples.reading import Limits
 from pytest_navigator.samples.reading import batch_size
 from pytest_navigator.samples.reading import read_loader

@@ -321,7 +321,7 @@ def test_what_is_not_a_node_is_an_error():
 
 def test_outputs_of_transformers_come_back_without_the_fields_that_are_none():
     outputs = pytest.importorskip("transformers.modeling_outputs")
-    torch_framework = pytest.importorskip("pytest_navigator.frameworks.torch")
+    torch_framework = pytest.importorskip("pytest_navigator.backends.torch.source")
     torch = pytest.importorskip("torch")
     framework = torch_framework.TorchFramework()
     value = outputs.BaseModelOutput(last_hidden_state=torch.ones(2, 3), hidden_states=(torch.ones(1), torch.zeros(1)))

@@ -22,7 +22,7 @@ from pytest_navigator.comparison.suggestions import share_that_passes
 from pytest_navigator.comparison.tolerances import cosine
 from pytest_navigator.comparison.tolerances import resolve
 from pytest_navigator.comparison.tolerances import share
-from pytest_navigator.records import TensorSpec
+from pytest_navigator.core.records import TensorSpec
 
 DRAWN = np.random.default_rng(0)
 SCORES = DRAWN.standard_normal((40, 10)).astype(np.float32)

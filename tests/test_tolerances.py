@@ -22,11 +22,11 @@ from pytest_navigator.comparison.tolerances import scaled
 from pytest_navigator.comparison.tolerances import scaled_call
 from pytest_navigator.comparison.tolerances import share
 from pytest_navigator.comparison.tolerances import unchecked
+from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import structured
 from pytest_navigator.engine.correctness import computed_in
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.records import TensorSpec
-from pytest_navigator.records import plain
-from pytest_navigator.records import structured
 
 LOGITS = TensorSpec("logits", (-1, 10), "float32")
 HIDDEN = TensorSpec("hidden", (-1, 8), "float16")

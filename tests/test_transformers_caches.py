@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pytest_navigator.backends.torch.source import TorchFramework
 from pytest_navigator.errors import SourceError
-from pytest_navigator.frameworks.torch import TorchFramework
 from pytest_navigator.reproduce.code import call_arguments
 from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import paths

@@ -13,7 +13,7 @@ from pytest_navigator.comparison.tolerances import cosine
 from pytest_navigator.comparison.tolerances import share
 from pytest_navigator.comparison.verdicts import Tally
 from pytest_navigator.comparison.verdicts import looser
-from pytest_navigator.records import OutputReport
+from pytest_navigator.core.records import OutputReport
 
 INF = math.inf
 CLOSE = Rule("close", atol=0.25)

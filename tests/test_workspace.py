@@ -10,12 +10,12 @@ from filelock import Timeout
 
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.digests import files_of
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import Status
 from pytest_navigator.engine.workspace import MACHINE
 from pytest_navigator.engine.workspace import Workspace
 from pytest_navigator.engine.workspace import slug
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Status
 
 if TYPE_CHECKING:
     from pathlib import Path

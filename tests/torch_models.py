@@ -9,7 +9,7 @@ from typing import ClassVar
 import subjects
 import torch
 
-from pytest_navigator.frameworks.torch import TorchFramework
+from pytest_navigator.backends.torch.source import TorchFramework
 
 if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Framework

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.builtin import known
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.configuration.format_config import FormatConfig
-from pytest_navigator.enums import RuntimeProvider
+from pytest_navigator.core.enums import RuntimeProvider
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
 
 if TYPE_CHECKING:
     from pytest_navigator.formats.base import Format
-    from pytest_navigator.registry import Registry
+    from pytest_navigator.formats.registry import Registry
 
     Names = str | Sequence[str] | None
 

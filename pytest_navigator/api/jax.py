@@ -10,8 +10,8 @@ from pytest_navigator.api.keywords import OptimizeOptions
 from pytest_navigator.api.keywords import exported
 from pytest_navigator.api.keywords import optimized
 from pytest_navigator.api.keywords import signed
+from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig
 from pytest_navigator.configuration.onnx_config import OnnxConfig
-from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,13 +17,13 @@ from pytest_navigator.api.arguments import words
 from pytest_navigator.api.given import Given
 from pytest_navigator.api.given import check_verify_func
 from pytest_navigator.api.running import check
+from pytest_navigator.backends.tensorflow.tf_tensorrt import TensorFlowTensorRTConfig
+from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTConfig
 from pytest_navigator.configuration.tensorrt_config import TensorRTConfig
 from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig
+from pytest_navigator.core.enums import Format
 from pytest_navigator.core.kinds import kind_of
-from pytest_navigator.enums import Format
 from pytest_navigator.errors import unknown
-from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTConfig
-from pytest_navigator.formats.torch_tensorrt import TorchTensorRTConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable

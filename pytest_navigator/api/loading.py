@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from pytest_navigator.api.package import Package
 from pytest_navigator.configuration.profile_config import check_profile
 from pytest_navigator.core.kinds import kind_of
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.workdir import Workdir
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.container.workdir import Workdir
 
 if TYPE_CHECKING:
     from pytest_navigator.configuration.profile_config import OptimizationProfile
     from pytest_navigator.configuration.profile_config import ProfilerConfig
-    from pytest_navigator.package.reader import PackageFile
+    from pytest_navigator.package.container.reader import PackageFile
 
     Profile = OptimizationProfile | ProfilerConfig
 
@@ -66,7 +66,7 @@ def load(
 def _opened(path: Path) -> PackageFile:
     if not (path / SUITE).is_file():
         return open_package(path)
-    from pytest_navigator.package.so_far import FolderFile  # which takes all that writes a package
+    from pytest_navigator.package.container.folder import FolderFile  # which takes all that writes a package
 
     return FolderFile(path)
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.enums import Format
+from pytest_navigator.core.enums import Format
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package import artifacts
-from pytest_navigator.package import verdict
-from pytest_navigator.package.choice import Wanted
-from pytest_navigator.package.choice import one_runtime
-from pytest_navigator.package.elsewhere import differences
-from pytest_navigator.reporting.printable import one_line
+from pytest_navigator.package.query import verdict
+from pytest_navigator.package.query.choice import Wanted
+from pytest_navigator.package.query.choice import one_runtime
+from pytest_navigator.package.query.other_machines import differences
+from pytest_navigator.package.running import artifacts
+from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.profile_config import OptimizationProfile
     from pytest_navigator.configuration.profile_config import ProfilerConfig
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Variant
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.package.reader import PackageFile
-    from pytest_navigator.package.results import Results
-    from pytest_navigator.package.runner import PackageRunner
-    from pytest_navigator.package.strategies import Figure
-    from pytest_navigator.package.strategies import Strategy
-    from pytest_navigator.package.workdir import Workdir
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Variant
+    from pytest_navigator.package.container.reader import PackageFile
+    from pytest_navigator.package.container.workdir import Workdir
+    from pytest_navigator.package.query.results import Results
+    from pytest_navigator.package.query.strategies import Figure
+    from pytest_navigator.package.query.strategies import Strategy
+    from pytest_navigator.package.running.runner import PackageRunner
 
     Profile = OptimizationProfile | ProfilerConfig
 
@@ -260,7 +260,7 @@ class Package:
         Raises:
             PackageError: something is at the path, a file of this package is damaged, or the new one cannot be written.
         """
-        from pytest_navigator.package.copying import write_copy
+        from pytest_navigator.package.container.copying import write_copy
 
         write_copy(self._file, self.results, Path(path), override=override, save_data=save_data)
         if not keep_workdir:

@@ -9,9 +9,9 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator import packing
-from pytest_navigator.builtin import known
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.configuration.settings import resolve
+from pytest_navigator.core.records import Status
 from pytest_navigator.core.tracebacks import debugging
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.engine import engine
@@ -29,14 +29,14 @@ from pytest_navigator.planning.filtered import check_cells
 from pytest_navigator.planning.here import Here
 from pytest_navigator.planning.here import on_this_machine
 from pytest_navigator.planning.step import Step
-from pytest_navigator.records import Status
-from pytest_navigator.reporting.printable import printable
+from pytest_navigator.reporting import packages as packing
 from pytest_navigator.reporting.report import failure_text
 from pytest_navigator.reporting.report import short_path
 from pytest_navigator.reporting.steps import failures
 from pytest_navigator.reporting.steps import rule
 from pytest_navigator.reporting.steps import step_line
 from pytest_navigator.reporting.steps import test_name
+from pytest_navigator.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

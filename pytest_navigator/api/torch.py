@@ -10,8 +10,8 @@ from pytest_navigator.api.keywords import OptimizeOptions
 from pytest_navigator.api.keywords import exported
 from pytest_navigator.api.keywords import optimized
 from pytest_navigator.api.keywords import signed
+from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
 from pytest_navigator.configuration.onnx_config import OnnxConfig
-from pytest_navigator.formats.torchscript import TorchScriptConfig
 
 if TYPE_CHECKING:
     from typing import Unpack

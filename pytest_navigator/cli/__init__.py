@@ -21,7 +21,7 @@ from pytest_navigator.cli import pack
 from pytest_navigator.cli import show
 from pytest_navigator.cli import verify
 from pytest_navigator.errors import NavigatorError
-from pytest_navigator.reporting.printable import one_line
+from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,10 +9,10 @@ import argparse
 import json
 from pathlib import Path
 
-from pytest_navigator.package.comparing import VALUES
-from pytest_navigator.package.comparing import differences
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.reporting.printable import one_line
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.merge.differences import VALUES
+from pytest_navigator.package.merge.differences import differences
+from pytest_navigator.text import one_line
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.reader import STATUS
-from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.container.reader import STATUS
+from pytest_navigator.package.container.reader import open_package
 
 if TYPE_CHECKING:
     import argparse
 
-    from pytest_navigator.package.reader import PackageFile
+    from pytest_navigator.package.container.reader import PackageFile
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.joining import join
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.reporting.printable import one_line
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.merge.joined_files import join
 from pytest_navigator.reporting.report import summary
+from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
     import argparse

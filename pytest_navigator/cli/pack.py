@@ -15,15 +15,15 @@ from pytest_navigator.engine.manifest import package_path
 from pytest_navigator.engine.workspace import Workspace
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.results import read_results
-from pytest_navigator.package.writer import pack
+from pytest_navigator.package.container.writer import pack
+from pytest_navigator.package.query.results import read_results
 from pytest_navigator.reporting.report import summary
 
 if TYPE_CHECKING:
     import argparse
 
     from pytest_navigator.engine.workspace import SuiteFolder
-    from pytest_navigator.package.results import Results
+    from pytest_navigator.package.query.results import Results
 
 
 def add(parser: argparse.ArgumentParser) -> None:

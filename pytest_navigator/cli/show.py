@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.reporting.printable import one_line
+from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.reporting.report import summary
+from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
     import argparse
 
-    from pytest_navigator.package.reader import PackageFile
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.package.container.reader import PackageFile
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.reporting.printable import one_line
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
     import argparse

@@ -14,8 +14,8 @@ from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.comparison.verdicts import Tally
 from pytest_navigator.comparison.verdicts import percent
 from pytest_navigator.comparison.verdicts import where
-from pytest_navigator.records import OutputReport
-from pytest_navigator.reporting.printable import columns
+from pytest_navigator.core.records import OutputReport
+from pytest_navigator.text import columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

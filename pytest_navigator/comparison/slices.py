@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.comparison.verdicts import Place
-    from pytest_navigator.records import OutputReport
+    from pytest_navigator.core.records import OutputReport
 
     Array = NDArray[Any]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.comparison.scopes import Found
     from pytest_navigator.comparison.scopes import Levels
-    from pytest_navigator.records import TensorSpec
+    from pytest_navigator.core.records import TensorSpec
 
 Function: TypeAlias = Callable[..., object]
 """A comparison of the user's own: `f(expected, actual) -> bool | str | None`."""

@@ -21,7 +21,7 @@ from pytest_navigator.comparison.tolerances import ASKED
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.comparison.tolerances import scaled_call
 from pytest_navigator.comparison.tolerances import scaled_text
-from pytest_navigator.records import OutputReport
+from pytest_navigator.core.records import OutputReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable

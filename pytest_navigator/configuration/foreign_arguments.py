@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_navigator.configuration.foreign_options import Accepts
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Variant
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Variant
 
 PARAMETERS = ("model_path", "timing_cache_dir")
 """Parameters of a variant that name files of the machine that made it; a package never has them read or written."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping
 
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
 
     Accepts = Callable[[JSON], bool]
 

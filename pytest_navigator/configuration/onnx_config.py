@@ -11,8 +11,8 @@ from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.configuration.format_config import FormatConfig
 from pytest_navigator.configuration.format_config import check_device
 from pytest_navigator.configuration.format_config import invalid
+from pytest_navigator.core.described import foreign
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.samples.described import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_navigator.files.config import FileConfig
+    from pytest_navigator.configuration.nav_config_file import FileConfig
 
 CACHED_STEPS = ("convert", "correctness")
 """A measurement is cached for who asks for it only: it says how fast this machine was then."""
@@ -17,7 +17,7 @@ CACHED_STEPS = ("convert", "correctness")
 
 def _no_file() -> FileConfig:
     """Return what holds without a file; it is not imported by runs of others."""
-    from pytest_navigator.files.config import FileConfig
+    from pytest_navigator.configuration.nav_config_file import FileConfig
 
     return FileConfig()
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 from pytest_navigator.configuration.format_config import FormatConfig
 from pytest_navigator.configuration.format_config import check_device
 from pytest_navigator.configuration.format_config import invalid
-from pytest_navigator.enums import TensorRTPrecision
-from pytest_navigator.enums import TensorRTPrecisionMode
+from pytest_navigator.core.described import foreign
+from pytest_navigator.core.enums import TensorRTPrecision
+from pytest_navigator.core.enums import TensorRTPrecisionMode
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.samples.described import foreign
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "fp8")
 """What networks can be converted to; nvfp4 needs NVIDIA's ModelOpt."""

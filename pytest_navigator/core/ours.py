@@ -8,13 +8,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pytest_navigator.records import write_atomically
+from pytest_navigator.core.records import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
 
 IGNORED = ".gitignore"
 IGNORES_ALL = b"# Written by pytest-navigator.\n*\n"

@@ -6,8 +6,8 @@ import re
 from dataclasses import fields
 from dataclasses import is_dataclass
 
-from pytest_navigator import enums
-from pytest_navigator import records
+from pytest_navigator.core import enums
+from pytest_navigator.core import records
 
 STEPS = ("source", "export", "convert", "correctness", "profile", "verify")
 ENUMERATIONS = (

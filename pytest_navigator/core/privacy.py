@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterable
 
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
 
 REDACT = "NAV_REDACT"
 """Environment variable: regular expressions, one a line, of what is taken out too; what `--nav-redact` adds to."""

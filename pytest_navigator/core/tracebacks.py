@@ -6,8 +6,8 @@ import os
 import traceback
 from typing import TYPE_CHECKING
 
-from pytest_navigator.reporting.printable import LOG
-from pytest_navigator.reporting.printable import bounded
+from pytest_navigator.text import LOG
+from pytest_navigator.text import bounded
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from pytest_navigator.devices.found import devices
+from pytest_navigator.devices.present import devices
 from pytest_navigator.devices.shared import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Iterator
 
+    from pytest_navigator.core.records import JSON
     from pytest_navigator.devices.records import Gpu
-    from pytest_navigator.records import JSON
 
 WORKER = "PYTEST_XDIST_WORKER"
 VISIBLE = "CUDA_VISIBLE_DEVICES"

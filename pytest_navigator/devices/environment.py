@@ -15,13 +15,13 @@ import psutil
 
 from pytest_navigator.core.privacy import public_url
 from pytest_navigator.devices.assignment import own_gpu
-from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.libraries import tensorrt_version
+from pytest_navigator.devices.present import devices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
 
 TIMEOUT = 10.0
 """How long git may take, s."""

@@ -16,7 +16,7 @@ from packaging.version import Version
 from pytest_navigator.devices import imports
 from pytest_navigator.devices.disposable import ProbeFailed
 from pytest_navigator.devices.disposable import ask
-from pytest_navigator.devices.found import devices
+from pytest_navigator.devices.present import devices
 from pytest_navigator.devices.shared import once
 
 if TYPE_CHECKING:

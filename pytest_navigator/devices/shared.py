@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from pytest_navigator.records import write_atomically
+from pytest_navigator.core.records import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
 
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
 
 FOLDER = "NAV_PROBES"
 """Environment variable with the folder of the answers: set by the run, and so for its workers and their children."""

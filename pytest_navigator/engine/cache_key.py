@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.digests import files_of
+from pytest_navigator.core.records import plain
+from pytest_navigator.devices.requirements import CHECKS
 from pytest_navigator.engine import correctness
 from pytest_navigator.engine import profile
 from pytest_navigator.engine.cache import hardware
@@ -22,15 +24,13 @@ from pytest_navigator.engine.identity import required
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import NavigatorError
-from pytest_navigator.planning.requirements import CHECKS
-from pytest_navigator.records import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Variant
     from pytest_navigator.engine.context import Context
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Variant
 
 RANDOM = "fingerprint.pb"
 """TensorFlow writes a new random number into it with every SavedModel; nothing reads it."""

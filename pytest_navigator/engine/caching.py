@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.privacy import scrubbed
 from pytest_navigator.core.privacy import scrubber
+from pytest_navigator.core.records import CACHED
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import earlier_text
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import structured
 from pytest_navigator.engine import correctness
 from pytest_navigator.engine import evidence
 from pytest_navigator.engine import make
 from pytest_navigator.engine import scripts
 from pytest_navigator.engine.identity import required
 from pytest_navigator.errors import NavigatorError
-from pytest_navigator.records import CACHED
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import earlier_text
-from pytest_navigator.records import plain
-from pytest_navigator.records import structured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_navigator.core.records import JSON
     from pytest_navigator.engine.context import Context
-    from pytest_navigator.records import JSON
 
 
 def recalled(context: Context, name: str) -> Outcome | None:

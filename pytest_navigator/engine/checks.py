@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
+from pytest_navigator.backends.jax.empty_axes import empty_axis_hint
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.core.tracebacks import users_traceback
@@ -17,7 +18,6 @@ from pytest_navigator.errors import StepFailed
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.profiling import machine
 from pytest_navigator.profiling.measuring import measure
-from pytest_navigator.runners.empty_axes import empty_axis_hint
 from pytest_navigator.samples import polygraphy_json
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.npz import save_npz
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
     from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.configuration.profile_config import Windows
-    from pytest_navigator.devices.memory import PeakMemory
-    from pytest_navigator.records import Case
-    from pytest_navigator.records import OutputReport
-    from pytest_navigator.records import ProfileResult
-    from pytest_navigator.records import Signature
+    from pytest_navigator.core.records import Case
+    from pytest_navigator.core.records import OutputReport
+    from pytest_navigator.core.records import ProfileResult
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.profiling.memory import PeakMemory
     from pytest_navigator.runners.base import Runner
 
 COPIES = 9

@@ -14,19 +14,19 @@ from typing import Any
 from typing import Protocol
 
 from pytest_navigator.configuration.settings import with_origin
+from pytest_navigator.core.records import JSON
+from pytest_navigator.core.records import Signature
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import structured
+from pytest_navigator.devices import requirements
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.registry import runner_record
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import chosen
 from pytest_navigator.isolation.causes import NOT_REGISTERED
 from pytest_navigator.isolation.importing import path_of
 from pytest_navigator.isolation.importing import registered
-from pytest_navigator.planning import requirements
-from pytest_navigator.records import JSON
-from pytest_navigator.records import Signature
-from pytest_navigator.records import plain
-from pytest_navigator.records import structured
-from pytest_navigator.registry import runner_record
 
 LEAST = 0.1
 """s that a step has at least: nothing can be called with less."""
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.core.records import RunnerRecord
+    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import Variant
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.suite import Suite
     from pytest_navigator.engine.workspace import SuiteFolder
@@ -45,9 +48,6 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.isolation.child import Reply
     from pytest_navigator.planning.step import Step
-    from pytest_navigator.records import RunnerRecord
-    from pytest_navigator.records import TensorSpec
-    from pytest_navigator.records import Variant
 
 
 REGISTER = (

@@ -14,6 +14,10 @@ from pytest_navigator.comparison.precisions import coarsest
 from pytest_navigator.comparison.tolerances import functions
 from pytest_navigator.comparison.tolerances import resolve
 from pytest_navigator.comparison.verdicts import where
+from pytest_navigator.core.records import Case
+from pytest_navigator.core.records import OutputReport
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import structured
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.engine import evidence
 from pytest_navigator.engine import gpu
@@ -23,10 +27,6 @@ from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.scripts import write_correctness
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.isolation.causes import error_line
-from pytest_navigator.records import Case
-from pytest_navigator.records import OutputReport
-from pytest_navigator.records import plain
-from pytest_navigator.records import structured
 from pytest_navigator.samples.npz import load_npz
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.comparison.tolerances import Function
     from pytest_navigator.comparison.tolerances import Rule
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import Variant
     from pytest_navigator.engine.context import Context
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Signature
-    from pytest_navigator.records import Variant
 
 
 def run(context: Context) -> Result:

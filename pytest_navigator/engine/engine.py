@@ -9,8 +9,11 @@ from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.records import REPORTED
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import plain
 from pytest_navigator.core.tracebacks import users_traceback
-from pytest_navigator.devices.memory import free
 from pytest_navigator.engine import caching
 from pytest_navigator.engine import correctness
 from pytest_navigator.engine import gpu
@@ -30,13 +33,10 @@ from pytest_navigator.isolation import causes
 from pytest_navigator.isolation.breakdowns import broke_down
 from pytest_navigator.isolation.capture import holds
 from pytest_navigator.planning.required import asked_for
-from pytest_navigator.records import REPORTED
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Status
-from pytest_navigator.records import plain
-from pytest_navigator.reporting.printable import LOG
-from pytest_navigator.reporting.printable import bounded
+from pytest_navigator.profiling.memory import free
 from pytest_navigator.reproduce.names import with_script
+from pytest_navigator.text import LOG
+from pytest_navigator.text import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

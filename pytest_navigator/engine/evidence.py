@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pytest_navigator.core.records import Case
+    from pytest_navigator.core.records import OutputReport
     from pytest_navigator.engine.context import Context
-    from pytest_navigator.records import Case
-    from pytest_navigator.records import OutputReport
 
 LARGEST_BYTES = 64 * 2**20
 """Inputs and outputs of the source that are kept; as text they take a third more, and the runner has its own."""

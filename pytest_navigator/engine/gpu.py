@@ -5,19 +5,19 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from pytest_navigator.devices import bound
+from pytest_navigator.core.records import plain
+from pytest_navigator.devices import built_with as bound
 from pytest_navigator.devices.assignment import held
-from pytest_navigator.devices.found import devices
+from pytest_navigator.devices.present import devices
 from pytest_navigator.errors import Unavailable
-from pytest_navigator.records import plain
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Variant
     from pytest_navigator.engine.context import Context
     from pytest_navigator.formats.base import Format
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Variant
 
 
 def held_by(context: Context) -> AbstractContextManager[None]:

@@ -13,8 +13,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.records import save
 from pytest_navigator.core.tracebacks import debugging
-from pytest_navigator.devices.found import lacking
+from pytest_navigator.devices.present import lacking
 from pytest_navigator.engine.cache.store import Store
 from pytest_navigator.engine.manifest import check_names
 from pytest_navigator.engine.manifest import manifest
@@ -22,7 +23,6 @@ from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.seeding import seeded
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.isolation.progress import Progress
-from pytest_navigator.records import save
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from pytest_navigator.configuration.nav_config_file import FileConfig
     from pytest_navigator.configuration.run_options import RunOptions
     from pytest_navigator.engine.suite import Suite
     from pytest_navigator.engine.workspace import Workspace
-    from pytest_navigator.files.config import FileConfig
+    from pytest_navigator.formats.registry import Registry
     from pytest_navigator.isolation.child import Child
-    from pytest_navigator.registry import Registry
 
 
 @contextmanager

@@ -10,17 +10,17 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.described import code_in
+from pytest_navigator.core.records import plain
 from pytest_navigator.engine import gpu
 from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.code import code_of
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.isolation.numerics import current_settings
-from pytest_navigator.records import plain
-from pytest_navigator.samples.described import code_in
 
 if TYPE_CHECKING:
+    from pytest_navigator.core.records import JSON
     from pytest_navigator.engine.context import Context
-    from pytest_navigator.records import JSON
 
 LIBRARIES = (
     "pytest-navigator",

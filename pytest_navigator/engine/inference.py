@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from pytest_navigator.comparison.tolerances import Comparisons
     from pytest_navigator.comparison.tolerances import Function
     from pytest_navigator.comparison.tolerances import Rule
+    from pytest_navigator.core.records import JSON
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.records import JSON
     from pytest_navigator.samples.structure import Call
 
 Arrays = dict[str, np.ndarray]

@@ -6,27 +6,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.cloning import copy_file
-from pytest_navigator.cloning import copy_folder
 from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.configuration.profile_config import Windows
-from pytest_navigator.devices.memory import PeakMemory
+from pytest_navigator.core.cloning import copy_file
+from pytest_navigator.core.cloning import copy_folder
+from pytest_navigator.core.records import JSON
+from pytest_navigator.core.records import Case
+from pytest_navigator.core.records import LoaderRecord
+from pytest_navigator.core.records import Signature
+from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.core.records import Variant
+from pytest_navigator.core.records import load
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import structured
+from pytest_navigator.devices import requirements
 from pytest_navigator.engine import checks
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.base import LoaderData
 from pytest_navigator.isolation.importing import imported
-from pytest_navigator.planning import requirements
 from pytest_navigator.profiling.machine import peak
 from pytest_navigator.profiling.machine import reset_peak
-from pytest_navigator.records import JSON
-from pytest_navigator.records import Case
-from pytest_navigator.records import LoaderRecord
-from pytest_navigator.records import Signature
-from pytest_navigator.records import TensorSpec
-from pytest_navigator.records import Variant
-from pytest_navigator.records import load
-from pytest_navigator.records import plain
-from pytest_navigator.records import structured
+from pytest_navigator.profiling.memory import PeakMemory
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.structure import flatten_output
 
@@ -105,7 +105,7 @@ def infer(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[None, dict[str
 
 def observe(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[JSON, dict[str, np.ndarray]]:
     """Run one inference of an open runner whose outputs are not known yet; returns their structure too."""
-    from pytest_navigator.frameworks.files import FileFramework
+    from pytest_navigator.backends.files.frameworks import FileFramework
 
     if handle not in _OPEN:
         raise StepFailed("the runner is gone: the process that held it has ended during this step")
@@ -114,7 +114,7 @@ def observe(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[JSON, dict[s
 
 def watch(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[JSON, dict[str, np.ndarray]]:
     """Tell what the outputs of an open runner are computed in, as text, in their places; nothing where it cannot."""
-    from pytest_navigator.frameworks.files import FileFramework
+    from pytest_navigator.backends.files.frameworks import FileFramework
 
     found = _OPEN[handle].watched(arrays) if handle in _OPEN else None
     return (None, {}) if found is None else flatten_output(found, None, FileFramework())

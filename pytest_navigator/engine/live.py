@@ -90,7 +90,7 @@ class Live:
         """Refuse a path that nobody said is one: without its format, the suite is another framework's."""
         if not (isinstance(model, str | Path) and self.framework.package):  # a file's has none, nor that of functions
             return
-        from pytest_navigator.frameworks.files import FILES
+        from pytest_navigator.backends.files.frameworks import FILES
 
         names = [kind.name for kind in FILES]
         raise SourceError(

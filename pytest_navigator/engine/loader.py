@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.records import LoaderRecord
+from pytest_navigator.core.records import LoaderRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
 
+    from pytest_navigator.backends.tensorrt.profiles import Profile
     from pytest_navigator.engine.context import Context
-    from pytest_navigator.tensorrt.profiles import Profile
 
 
 def loader_record(context: Context) -> LoaderRecord:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.described import foreign
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.digests import files_of
 from pytest_navigator.engine import gpu
@@ -19,7 +20,6 @@ from pytest_navigator.formats.exporting import frozen
 from pytest_navigator.formats.ways import first_that_makes
 from pytest_navigator.isolation.importing import path_of
 from pytest_navigator.isolation.live_section import live_section
-from pytest_navigator.samples.described import foreign
 from pytest_navigator.samples.npz import load_npz
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Variant
     from pytest_navigator.engine.context import Context
     from pytest_navigator.formats.ways import Way
     from pytest_navigator.formats.ways import Ways
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Variant
 
 DECLINED = "declined"
 """In the data of an artifact that another way than the first one made: why those before it did not, by engine."""

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.core.described import described
+from pytest_navigator.core.records import SuiteRecord
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.records import SuiteRecord
-from pytest_navigator.samples.described import described
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_navigator.backends.files.description import misdeclared
+from pytest_navigator.backends.files.description import named
+from pytest_navigator.backends.files.description import widened
+from pytest_navigator.backends.files.source import FileSource
 from pytest_navigator.comparison.computed import moved
 from pytest_navigator.core.digests import digest_of_arrays
+from pytest_navigator.core.records import Case
+from pytest_navigator.core.records import Signature
 from pytest_navigator.engine.correctness import functions_of
 from pytest_navigator.engine.correctness import rules_of
 from pytest_navigator.engine.inference import AT_BATCH_1
@@ -21,13 +27,7 @@ from pytest_navigator.engine.inference import Repetition
 from pytest_navigator.engine.inference import SourceModel
 from pytest_navigator.engine.row_hints import row_hint
 from pytest_navigator.errors import SourceError
-from pytest_navigator.files.description import misdeclared
-from pytest_navigator.files.description import named
-from pytest_navigator.files.description import widened
-from pytest_navigator.files.source import FileSource
 from pytest_navigator.frameworks.seeding import seeded
-from pytest_navigator.records import Case
-from pytest_navigator.records import Signature
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.npz import npz_name
 from pytest_navigator.samples.npz import save_npz
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 
     from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.configuration.config import NavConfig
+    from pytest_navigator.core.records import Description
     from pytest_navigator.engine.context import Context
     from pytest_navigator.engine.inference import Arrays
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.records import Description
     from pytest_navigator.samples.reading import Samples
 
 FOLDERS = ("model_input", "model_output")

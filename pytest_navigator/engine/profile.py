@@ -6,7 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import OptimizationProfile
-from pytest_navigator.devices.memory import PeakMemory
+from pytest_navigator.core.records import ProfileResult
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import profile_result
+from pytest_navigator.core.records import structured
 from pytest_navigator.engine import gpu
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.scripts import write_profiling
@@ -17,15 +20,12 @@ from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.profiling.machine import peak
 from pytest_navigator.profiling.machine import reset_peak
 from pytest_navigator.profiling.measuring import batch_of
-from pytest_navigator.records import ProfileResult
-from pytest_navigator.records import plain
-from pytest_navigator.records import profile_result
-from pytest_navigator.records import structured
+from pytest_navigator.profiling.memory import PeakMemory
 
 if TYPE_CHECKING:
     from pytest_navigator.configuration.profile_config import Windows
+    from pytest_navigator.core.records import JSON
     from pytest_navigator.engine.context import Context
-    from pytest_navigator.records import JSON
 
 
 def run(context: Context) -> Result:

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.engine.context import LiveObjects
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.suite import Suite
     from pytest_navigator.engine.workspace import Workspace
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.records import Signature
     from pytest_navigator.runners.base import Runner
 
 

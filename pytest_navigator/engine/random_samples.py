@@ -11,12 +11,12 @@ import numpy as np
 import psutil
 
 from pytest_navigator.comparison.tolerances import number
+from pytest_navigator.core.records import TEXT_TYPES
 from pytest_navigator.engine.random_shapes import KINDS
 from pytest_navigator.engine.random_shapes import bytes_of
 from pytest_navigator.engine.random_shapes import plan
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
-from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.samples.npz import dtype_of
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pytest_navigator.configuration.nav_config_file import FileConfig
+    from pytest_navigator.core.records import TensorSpec
     from pytest_navigator.engine.random_shapes import Plan
-    from pytest_navigator.files.config import FileConfig
-    from pytest_navigator.records import TensorSpec
 
     Array = NDArray[Any]
     Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]

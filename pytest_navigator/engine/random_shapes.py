@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.configuration.signature_text import with_batch
+from pytest_navigator.core.records import TEXT_TYPES
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
-from pytest_navigator.files.signature_text import with_batch
-from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.samples.npz import dtype_of
 from pytest_navigator.samples.signatures import optimal_batch_size
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
 
-    from pytest_navigator.files.config import FileConfig
-    from pytest_navigator.records import TensorSpec
+    from pytest_navigator.configuration.nav_config_file import FileConfig
+    from pytest_navigator.core.records import TensorSpec
 
 Shapes = dict[str, tuple[int, ...]]
 Axis = tuple[str, int]

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Outcome
-    from pytest_navigator.records import Signature
-    from pytest_navigator.records import SuiteRecord
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import SuiteRecord
 
 
 class RecordedModel(Protocol):

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.ours import remove
 from pytest_navigator.core.ours import replace_with
+from pytest_navigator.core.records import REUSED
 from pytest_navigator.engine.evidence import evidence_files
 from pytest_navigator.engine.identity import identity_of
 from pytest_navigator.errors import PackageError
-from pytest_navigator.records import REUSED
 from pytest_navigator.reproduce.names import script_name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_navigator.core.records import Outcome
     from pytest_navigator.engine.context import Context
-    from pytest_navigator.records import Outcome
 
 SCRIPTS = "reproduce_"
 

@@ -6,12 +6,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.backends.files.description import configured
+from pytest_navigator.backends.files.description import facts
+from pytest_navigator.backends.files.description import named
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.tolerances import default
 from pytest_navigator.core.digests import changed
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.digests import digest_of_arrays
 from pytest_navigator.core.digests import fingerprint
+from pytest_navigator.core.records import JSON
+from pytest_navigator.core.records import TEXT_TYPES
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import save
 from pytest_navigator.engine.context import Context
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.correctness import functions_of
@@ -25,16 +32,9 @@ from pytest_navigator.engine.timing_sample import write_timing_sample
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import InferenceError
 from pytest_navigator.errors import SourceError
-from pytest_navigator.files.description import configured
-from pytest_navigator.files.description import facts
-from pytest_navigator.files.description import named
 from pytest_navigator.frameworks.seeding import seeded
 from pytest_navigator.isolation.causes import NOT_REGISTERED
 from pytest_navigator.isolation.live_section import live_section
-from pytest_navigator.records import JSON
-from pytest_navigator.records import TEXT_TYPES
-from pytest_navigator.records import plain
-from pytest_navigator.records import save
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.reading import NO_LOADER
 from pytest_navigator.samples.reading import Limits
@@ -47,10 +47,10 @@ if TYPE_CHECKING:
 
     from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.configuration.config import NavConfig
+    from pytest_navigator.core.records import Description
     from pytest_navigator.engine.inference import Arrays
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.records import Description
     from pytest_navigator.samples.reading import Flatten
     from pytest_navigator.samples.reading import Samples
 

@@ -6,12 +6,12 @@ from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.records import Outcome
 from pytest_navigator.planning.step import Step
-from pytest_navigator.records import Outcome
 
 if TYPE_CHECKING:
+    from pytest_navigator.core.records import Status
     from pytest_navigator.engine.suite import Suite
-    from pytest_navigator.records import Status
 
 
 def record_verification(

@@ -26,16 +26,16 @@ from pytest_navigator.core.ours import ignores
 from pytest_navigator.core.ours import remove
 from pytest_navigator.core.ours import replace_with
 from pytest_navigator.core.ours import write_note
+from pytest_navigator.core.received import received
+from pytest_navigator.core.records import REPORTED
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import Signature
+from pytest_navigator.core.records import SourceFacts
+from pytest_navigator.core.records import SuiteRecord
+from pytest_navigator.core.records import load
+from pytest_navigator.core.records import save
+from pytest_navigator.core.records import structured
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.received import received
-from pytest_navigator.records import REPORTED
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Signature
-from pytest_navigator.records import SourceFacts
-from pytest_navigator.records import SuiteRecord
-from pytest_navigator.records import load
-from pytest_navigator.records import save
-from pytest_navigator.records import structured
 from pytest_navigator.reproduce.names import with_script
 
 if TYPE_CHECKING:

@@ -1,3 +1,1 @@
-"""One module per format."""
-
-from __future__ import annotations
+"""What a format is: the classes that a plugin derives from, and what exporters and converters share."""

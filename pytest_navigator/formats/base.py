@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pytest_navigator.core.records import LoaderRecord
+from pytest_navigator.core.records import Variant
 from pytest_navigator.formats.ways import Ways
-from pytest_navigator.records import LoaderRecord
-from pytest_navigator.records import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.devices.bound import Library
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Description
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.script_parts import CommandLine
+    from pytest_navigator.core.script_parts import MakingCode
+    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.devices.built_with import Library
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Description
-    from pytest_navigator.records import Signature
-    from pytest_navigator.records import TensorSpec
-    from pytest_navigator.reproduce.parts import CommandLine
-    from pytest_navigator.reproduce.parts import MakingCode
-    from pytest_navigator.reproduce.parts import Subject
     from pytest_navigator.runners.base import Runner
 
 
@@ -82,7 +82,7 @@ class Format(ABC):
     """What making it needs: packages that can be imported, and other names in `planning.requirements`."""
 
     reads_with: ClassVar[tuple[str, ...]] = ()
-    """What `describe` needs, beside what the runners need: names in `pytest_navigator.planning.requirements`."""
+    """What `describe` needs, beside what the runners need: names in `pytest_navigator.devices.requirements`."""
 
     bound: ClassVar[bool] = False
     """Whether an artifact runs only where it was built: on such a GPU, with such a version of its library."""
@@ -124,7 +124,7 @@ class Format(ABC):
         Raises:
             SourceError: nobody says what its inputs are.
         """
-        from pytest_navigator.files.given import described
+        from pytest_navigator.formats.given_signature import described
 
         return described(path, inputs, outputs)
 

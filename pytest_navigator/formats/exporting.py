@@ -16,13 +16,13 @@ from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.traces import public_name
 from pytest_navigator.isolation.breakdowns import DEFECT
 from pytest_navigator.isolation.causes import unwrapped
-from pytest_navigator.reporting.printable import bounded
+from pytest_navigator.text import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Sequence
 
-    from pytest_navigator.records import Signature
+    from pytest_navigator.core.records import Signature
 
 LIBRARIES = ("torch", "tensorflow", "keras", "tf2onnx", "jax", "jaxlib", "flax", "equinox", "jax2onnx", "onnx")
 """Whose lines in a traceback are not the user's."""

@@ -14,13 +14,13 @@ from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.isolation.breakdowns import DEFECT
 from pytest_navigator.isolation.breakdowns import broke_down
-from pytest_navigator.reporting.printable import bounded
+from pytest_navigator.text import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Sequence
 
-    from pytest_navigator.records import Variant
+    from pytest_navigator.core.records import Variant
 
 T = TypeVar("T")
 

@@ -1,3 +1,1 @@
-"""One module per framework of a live model."""
-
-from __future__ import annotations
+"""What the live models of a framework are: the classes that a plugin derives from, and what frameworks share."""

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.comparison.computed import Computed
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Description
-    from pytest_navigator.records import RunnerRecord
-    from pytest_navigator.records import TensorSpec
-    from pytest_navigator.records import Variant
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Description
+    from pytest_navigator.core.records import RunnerRecord
+    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import Variant
     from pytest_navigator.samples.structure import Call
 
     Watched = tuple[object, Callable[[Any], Computed]]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pytest_navigator.reporting.printable import bounded
+from pytest_navigator.text import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from pytest_navigator.reporting.printable import LINE
-from pytest_navigator.reporting.printable import RECORD
-from pytest_navigator.reporting.printable import bounded
-from pytest_navigator.reporting.printable import text_of
+from pytest_navigator.text import LINE
+from pytest_navigator.text import RECORD
+from pytest_navigator.text import bounded
+from pytest_navigator.text import text_of
 
 CAUSE = re.compile(r"\w*(Error|Exception): \S")
 """How a line starts that ends a traceback."""

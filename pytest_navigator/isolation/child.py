@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
 
 GRACE = 1.0
 """How long in s an idle child gets for its own exit."""

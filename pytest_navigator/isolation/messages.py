@@ -13,8 +13,8 @@ from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.isolation.causes import error_line
-from pytest_navigator.reporting.printable import LOG
-from pytest_navigator.reporting.printable import bounded
+from pytest_navigator.text import LOG
+from pytest_navigator.text import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
 
 PLAIN_KINDS = "biufcSUmM"
 """numpy's kinds of types whose bytes are the whole value (not objects, structures or numpy's StringDType)."""

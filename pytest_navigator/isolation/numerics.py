@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
 
 
 class Setting(NamedTuple):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
 
 START_LIMIT = 300.0
 """Longest time in s in which a child starts and makes its imports (a framework on a network disk: minutes)."""

@@ -19,7 +19,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.devices.memory import free
 from pytest_navigator.isolation.capture import redirected
 from pytest_navigator.isolation.messages import decode
 from pytest_navigator.isolation.messages import encode
@@ -28,6 +27,7 @@ from pytest_navigator.isolation.numerics import SettingsOnImport
 from pytest_navigator.isolation.numerics import apply_settings
 from pytest_navigator.profiling.machine import peak
 from pytest_navigator.profiling.machine import reset_peak
+from pytest_navigator.profiling.memory import free
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
 
 PR_SET_PDEATHSIG = 1
 IONBF = 2

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.core.records import Variant
     from pytest_navigator.formats.base import Format
+    from pytest_navigator.formats.registry import Registry
     from pytest_navigator.package.source import PackageSource
     from pytest_navigator.planning.matrix import Matrix
-    from pytest_navigator.records import Variant
-    from pytest_navigator.registry import Registry
 
 
 def package_matrix(package: PackageSource, settings: Settings, registry: Registry) -> Matrix:

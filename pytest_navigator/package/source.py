@@ -14,28 +14,28 @@ from pytest_navigator.configuration.foreign_arguments import check_arguments
 from pytest_navigator.configuration.foreign_arguments import check_parameters
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.configuration.profile_config import ProfilerConfig
-from pytest_navigator.devices.bound import recorded as built_with
+from pytest_navigator.core.records import Case
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import structured
+from pytest_navigator.devices.built_with import recorded as built_with
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.recorded import REPACK
-from pytest_navigator.package.recorded import records_of
-from pytest_navigator.package.selection import DATA
-from pytest_navigator.package.selection import artifact_names
-from pytest_navigator.records import Case
-from pytest_navigator.records import plain
-from pytest_navigator.records import structured
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.layout.recorded import REPACK
+from pytest_navigator.package.layout.recorded import records_of
+from pytest_navigator.package.query.selection import DATA
+from pytest_navigator.package.query.selection import artifact_names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_navigator.package.reader import PackageFile
-    from pytest_navigator.package.results import Results
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Outcome
-    from pytest_navigator.records import Signature
-    from pytest_navigator.records import SuiteRecord
-    from pytest_navigator.records import Variant
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import SuiteRecord
+    from pytest_navigator.core.records import Variant
+    from pytest_navigator.package.container.reader import PackageFile
+    from pytest_navigator.package.query.results import Results
 
 BATCHES = ("profiling_batch", "timed_batch")
 """In the data of a source step: files below the suite's folder."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
+from pytest_navigator.formats.registry import runner_record
 from pytest_navigator.planning.choosing import Choice
 from pytest_navigator.planning.choosing import covers
 from pytest_navigator.planning.choosing import format_names
@@ -20,7 +21,6 @@ from pytest_navigator.planning.left_out import check
 from pytest_navigator.planning.matrix import Matrix
 from pytest_navigator.planning.matrix import with_line
 from pytest_navigator.planning.required import required_of
-from pytest_navigator.registry import runner_record
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_navigator.configuration.settings import Settings
-    from pytest_navigator.records import Variant
-    from pytest_navigator.registry import Registry
+    from pytest_navigator.core.records import Variant
+    from pytest_navigator.formats.registry import Registry
 
 
 def build(settings: Settings, registry: Registry, framework: str, unasked: Collection[str] = frozenset()) -> Matrix:

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.core.records import Variant
+    from pytest_navigator.formats.registry import Registry
     from pytest_navigator.planning.matrix import Matrix
-    from pytest_navigator.records import Variant
-    from pytest_navigator.registry import Registry
     from pytest_navigator.runners.base import Runner
 
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.core.records import Variant
     from pytest_navigator.formats.base import Format
-    from pytest_navigator.records import Variant
-    from pytest_navigator.registry import Registry
+    from pytest_navigator.formats.registry import Registry
 
 
 def wanted(settings: Settings, registry: Registry, framework: str) -> dict[str, list[FormatConfig]]:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Sequence
 
+    from pytest_navigator.core.records import Variant
     from pytest_navigator.formats.base import Format
+    from pytest_navigator.formats.registry import Registry
     from pytest_navigator.planning.choosing import Choice
-    from pytest_navigator.records import Variant
-    from pytest_navigator.registry import Registry
     from pytest_navigator.runners.base import Runner
 
 

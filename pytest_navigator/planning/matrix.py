@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Mapping
 
-    from pytest_navigator.records import Required
-    from pytest_navigator.records import RunnerRecord
-    from pytest_navigator.records import Variant
+    from pytest_navigator.core.records import Required
+    from pytest_navigator.core.records import RunnerRecord
+    from pytest_navigator.core.records import Variant
 
 
 @dataclass(frozen=True)

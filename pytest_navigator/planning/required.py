@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from pytest_navigator.records import Required
-from pytest_navigator.records import Status
+from pytest_navigator.core.records import Required
+from pytest_navigator.core.records import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Iterator
     from collections.abc import Mapping
 
+    from pytest_navigator.core.records import Outcome
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.planning.step import Step
-    from pytest_navigator.records import Outcome
 
 WORST_FIRST = (Status.FAILED, Status.XFAILED, Status.SKIPPED)
 """Of several runners that would do: whose outcome says best why none did."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_navigator.records import step_id
+from pytest_navigator.core.records import step_id
 
 
 @dataclass(frozen=True)

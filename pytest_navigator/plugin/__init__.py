@@ -83,7 +83,7 @@ def nav_source_runner() -> SourceProxy:
 @pytest.hookimpl(trylast=True)
 def pytest_nav_formats() -> list[type[Format]]:
     """Add the built-in formats."""
-    from pytest_navigator import builtin
+    from pytest_navigator.backends import builtin
 
     return builtin.formats()
 
@@ -91,6 +91,6 @@ def pytest_nav_formats() -> list[type[Format]]:
 @pytest.hookimpl(trylast=True)
 def pytest_nav_frameworks() -> list[type[Framework]]:
     """Add the built-in frameworks."""
-    from pytest_navigator import builtin
+    from pytest_navigator.backends import builtin
 
     return builtin.frameworks()

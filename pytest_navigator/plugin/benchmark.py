@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Mapping
 
-    from pytest_navigator.records import Outcome
-    from pytest_navigator.records import ProfileResult
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.records import ProfileResult
 
 
 class ReplayClock:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.package.results import read_results
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import structured
+from pytest_navigator.package.query.results import read_results
 from pytest_navigator.planning.step import Step
 from pytest_navigator.plugin.last_failed import tell_last_failed
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Status
-from pytest_navigator.records import structured
-from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.report import cell_ids
 from pytest_navigator.reporting.report import failure_text
 from pytest_navigator.reporting.report import short_path
+from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_navigator.core.records import JSON
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.plugin.run import Run
-    from pytest_navigator.records import JSON
 
 
 def blame(report: pytest.TestReport, worker: str, run: Run) -> None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.config import NavConfig
+    from pytest_navigator.formats.registry import Registry
     from pytest_navigator.plugin.collection import Place
-    from pytest_navigator.registry import Registry
 
 CALLABLE = "Callable"
 """How a return annotation names any function of arrays; stands for the package of the framework "python"."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 
-from pytest_navigator.reporting.printable import LINE
-from pytest_navigator.reporting.printable import RECORD
-from pytest_navigator.reporting.printable import bounded
-from pytest_navigator.reporting.printable import printable
-from pytest_navigator.reporting.printable import writable
+from pytest_navigator.text import LINE
+from pytest_navigator.text import RECORD
+from pytest_navigator.text import bounded
+from pytest_navigator.text import printable
+from pytest_navigator.text import writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

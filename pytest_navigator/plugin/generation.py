@@ -11,7 +11,6 @@ from pytest_navigator.configuration.settings import too_short
 from pytest_navigator.engine.manifest import package_path
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import unknown
-from pytest_navigator.packing import check_target
 from pytest_navigator.planning.filtered import check_cells
 from pytest_navigator.planning.step import Step
 from pytest_navigator.plugin._compat import class_setups
@@ -36,6 +35,7 @@ from pytest_navigator.plugin.last_failed import tell_last_failed
 from pytest_navigator.plugin.options import suite_settings
 from pytest_navigator.plugin.options import unmeasured
 from pytest_navigator.plugin.verification import collected
+from pytest_navigator.reporting.packages import check_target
 from pytest_navigator.reporting.report import properties
 from pytest_navigator.reporting.report import short_path
 
@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterable
 
+    from pytest_navigator.core.records import Outcome
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.plugin.collection import Place
     from pytest_navigator.plugin.named import NamedModels
     from pytest_navigator.plugin.run import CollectedSuite
     from pytest_navigator.plugin.run import Run
-    from pytest_navigator.records import Outcome
 
 PARAMETERS: dict[str, tuple[tuple[str, ...], Callable[[Matrix], Iterable[tuple[str, ...]]]]] = {
     "test_export": (("nav_format",), lambda m: ((key,) for key in m.made("export"))),

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import profile_result
 from pytest_navigator.errors import PackageError
 from pytest_navigator.planning.required import stops
 from pytest_navigator.planning.step import Step
@@ -17,12 +20,9 @@ from pytest_navigator.plugin.collection import MODEL
 from pytest_navigator.plugin.collection import named_of
 from pytest_navigator.plugin.collection import place_of
 from pytest_navigator.plugin.run import RUN
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Status
-from pytest_navigator.records import profile_result
-from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.report import failure_text
 from pytest_navigator.reporting.report import short_path
+from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
     from pytest_navigator.plugin.run import CollectedSuite

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.records import Status
+from pytest_navigator.core.records import Status
 
 if TYPE_CHECKING:
+    from pytest_navigator.core.records import Outcome
     from pytest_navigator.engine.workspace import SuiteFolder
-    from pytest_navigator.records import Outcome
 
 LASTFAILED = "cache/lastfailed"
 """pytest's own entry in its cache: node id -> True."""

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.config import NavConfig
-    from pytest_navigator.files.config import FileConfig
+    from pytest_navigator.configuration.nav_config_file import FileConfig
+    from pytest_navigator.formats.registry import Registry
     from pytest_navigator.package.source import PackageSource
-    from pytest_navigator.registry import Registry
 
 NEEDS_MODEL = ("nav_model_format", "nav_framework", "nav_dataloader", "nav_config")
 """Options that say something of the model of `--nav-model`."""

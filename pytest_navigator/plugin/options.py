@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_navigator.configuration.config import NavConfig
-    from pytest_navigator.files.config import FileConfig
+    from pytest_navigator.configuration.nav_config_file import FileConfig
 
 A_FOLDER = 'a text like "folder"'
 
@@ -209,9 +209,9 @@ def _file_config(config: pytest.Config) -> FileConfig:
     Raises:
         ConfigError: the file or a value cannot be.
     """
-    from pytest_navigator.files.config import FileConfig
-    from pytest_navigator.files.config import read
-    from pytest_navigator.files.values import specs
+    from pytest_navigator.configuration.file_values import specs
+    from pytest_navigator.configuration.nav_config_file import FileConfig
+    from pytest_navigator.configuration.nav_config_file import read
 
     path = config.getoption("nav_config")
     found = read(Path(config.invocation_params.dir, path)) if path else FileConfig()

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from pytest_navigator.devices.found import lacking
+from pytest_navigator.devices.present import lacking
 from pytest_navigator.engine.host import Host
 from pytest_navigator.engine.suite import Suite
 from pytest_navigator.engine.workspace import Workspace
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.formats.registry import Registry
+from pytest_navigator.formats.registry import built
 from pytest_navigator.isolation.progress import Progress
 from pytest_navigator.package.planned import package_matrix
 from pytest_navigator.planning import building
@@ -30,8 +32,6 @@ from pytest_navigator.plugin.named import NamedModels
 from pytest_navigator.plugin.named import named_models
 from pytest_navigator.plugin.options import suite_settings
 from pytest_navigator.plugin.termination import Termination
-from pytest_navigator.registry import Registry
-from pytest_navigator.registry import built
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

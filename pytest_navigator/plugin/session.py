@@ -10,19 +10,22 @@ from typing import Any
 
 import pytest
 
-from pytest_navigator import packing
 from pytest_navigator._version import __version__
 from pytest_navigator.configuration.settings import config_lines
 from pytest_navigator.core.privacy import redact
+from pytest_navigator.core.records import CACHED
+from pytest_navigator.core.records import REUSED
+from pytest_navigator.core.records import earlier_text
 from pytest_navigator.devices.assignment import release
-from pytest_navigator.devices.found import devices
 from pytest_navigator.devices.libraries import tensorrt_title
+from pytest_navigator.devices.present import devices
 from pytest_navigator.devices.records import NONE
 from pytest_navigator.devices.records import devices_line
 from pytest_navigator.devices.shared import sharing
 from pytest_navigator.engine.cache import store
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
+from pytest_navigator.formats.registry import using
 from pytest_navigator.plugin import collection
 from pytest_navigator.plugin import crashes
 from pytest_navigator.plugin import foreign_reports
@@ -37,15 +40,12 @@ from pytest_navigator.plugin.options import run_options
 from pytest_navigator.plugin.run import LACKING
 from pytest_navigator.plugin.run import RUN
 from pytest_navigator.plugin.run import Run
-from pytest_navigator.records import CACHED
-from pytest_navigator.records import REUSED
-from pytest_navigator.records import earlier_text
-from pytest_navigator.registry import using
-from pytest_navigator.reporting.printable import LINE
-from pytest_navigator.reporting.printable import bounded
-from pytest_navigator.reporting.printable import printable
+from pytest_navigator.reporting import packages as packing
 from pytest_navigator.reporting.report import elsewhere
 from pytest_navigator.reporting.report import short_path
+from pytest_navigator.text import LINE
+from pytest_navigator.text import bounded
+from pytest_navigator.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Generator

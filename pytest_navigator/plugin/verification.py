@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.core.records import Status
 from pytest_navigator.engine.verification import record_verification
 from pytest_navigator.planning.step import Step
 from pytest_navigator.plugin.item import OUTCOME
 from pytest_navigator.plugin.item import suite_item
 from pytest_navigator.plugin.item import suite_of
-from pytest_navigator.records import Status
-from pytest_navigator.reporting.printable import one_line
+from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

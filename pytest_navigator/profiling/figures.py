@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_navigator.records import ProfileResult
+    from pytest_navigator.core.records import ProfileResult
 
 CONTENDED = 0.2
 """Share of the processors, used by others, from which on a figure bears a caveat."""

@@ -22,9 +22,9 @@ from pytest_navigator.configuration.profile_config import MeasurementMode
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.configuration.profile_config import Windows
+from pytest_navigator.core.records import ProfileResult
 from pytest_navigator.profiling import machine
 from pytest_navigator.profiling.figures import rate
-from pytest_navigator.records import ProfileResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable

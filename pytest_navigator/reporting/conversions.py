@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.privacy import scrubbed
 from pytest_navigator.core.privacy import scrubber
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import write_atomically
 from pytest_navigator.engine.workspace import CONVERT_RESULTS
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.files import delivery
-from pytest_navigator.package import config_yaml
-from pytest_navigator.package import convert_results
-from pytest_navigator.package.writer import dump
-from pytest_navigator.records import Status
-from pytest_navigator.records import write_atomically
+from pytest_navigator.package.container.writer import dump
+from pytest_navigator.package.layout import config_yaml
+from pytest_navigator.package.layout import convert_results
+from pytest_navigator.reporting import output_path as delivery
 from pytest_navigator.reporting.report import short_path
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.workspace import SuiteFolder
-    from pytest_navigator.package.results import Results
+    from pytest_navigator.package.query.results import Results
 
 
 def check(host: Host, models: Sequence[str]) -> None:

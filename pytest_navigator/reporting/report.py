@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.kinds import TITLES
-from pytest_navigator.package.results import MACHINE
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import earlier_text
+from pytest_navigator.core.records import output_reports
+from pytest_navigator.core.records import profile_result
+from pytest_navigator.package.query.results import MACHINE
 from pytest_navigator.profiling.figures import caveat
-from pytest_navigator.records import Status
-from pytest_navigator.records import earlier_text
-from pytest_navigator.records import output_reports
-from pytest_navigator.records import profile_result
-from pytest_navigator.reporting.printable import LINE
-from pytest_navigator.reporting.printable import bounded
-from pytest_navigator.reporting.printable import columns
-from pytest_navigator.reporting.printable import one_line
-from pytest_navigator.reporting.printable import printable
 from pytest_navigator.reporting.summary_figures import CAVEAT
 from pytest_navigator.reporting.summary_figures import Measured
 from pytest_navigator.reporting.summary_figures import caveats
 from pytest_navigator.reporting.summary_figures import p50
 from pytest_navigator.reporting.summary_figures import strategies
 from pytest_navigator.reporting.summary_figures import throughput
+from pytest_navigator.text import LINE
+from pytest_navigator.text import bounded
+from pytest_navigator.text import columns
+from pytest_navigator.text import one_line
+from pytest_navigator.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_navigator.package.results import Results
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Outcome
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.package.query.results import Results
 
 HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s at p50", "speed-up", "verified")
 DETAIL = 32

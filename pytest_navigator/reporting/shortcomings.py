@@ -9,11 +9,11 @@ from typing import Any
 from pytest_navigator.configuration.settings import listed
 from pytest_navigator.core.kinds import ALL
 from pytest_navigator.core.kinds import AUTO
+from pytest_navigator.core.records import REPORTED
+from pytest_navigator.core.records import Status
 from pytest_navigator.planning import required
 from pytest_navigator.planning.choosing import covers
 from pytest_navigator.planning.filtered import of_precision
-from pytest_navigator.records import REPORTED
-from pytest_navigator.records import Status
 from pytest_navigator.reporting.report import cell_ids
 from pytest_navigator.reporting.report import cell_texts
 from pytest_navigator.reporting.report import unchecked
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
 
-    from pytest_navigator.package.results import Results
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.package.query.results import Results
 
 
 UNABLE = "cannot run here"

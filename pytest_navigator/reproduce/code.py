@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from functools import partial
 
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Signature
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Signature
 
 WIDTH = 110
 BRACKETS: dict[type, str] = {dict: "{}", list: "[]", tuple: "()", set: "{}"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_navigator.records import Outcome
+    from pytest_navigator.core.records import Outcome
 
 WORDS = {"export": "export", "convert": "conversion", "correctness": "correctness", "profile": "profiling"}
 """Step -> Model Navigator's word for it in the script's name."""

@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_navigator.comparison.tolerances import Rule
-    from pytest_navigator.records import Case
-    from pytest_navigator.records import Signature
-    from pytest_navigator.records import TensorSpec
-    from pytest_navigator.reproduce.parts import CommandLine
-    from pytest_navigator.reproduce.parts import MakingCode
-    from pytest_navigator.reproduce.parts import RunnerCode
-    from pytest_navigator.reproduce.parts import Subject
+    from pytest_navigator.core.records import Case
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.script_parts import CommandLine
+    from pytest_navigator.core.script_parts import MakingCode
+    from pytest_navigator.core.script_parts import RunnerCode
+    from pytest_navigator.core.script_parts import Subject
 
 NUMPY_ONLY = ("float", "int", "uint", "complex", "bool", "str", "bytes")
 

@@ -1,3 +1,1 @@
-"""One module per runtime family."""
-
-from __future__ import annotations
+"""What runs a model: the class that a plugin derives from, and what runners share."""

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.script_parts import RunnerCode
+    from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Signature
-    from pytest_navigator.reproduce.parts import RunnerCode
-    from pytest_navigator.reproduce.parts import Subject
 
     Direct = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -47,7 +47,7 @@ class Runner(ABC):
     """"cpu" or "cuda"."""
 
     requires: ClassVar[tuple[str, ...]] = ()
-    """Packages that can be imported, and other names in `pytest_navigator.planning.requirements` ("cuda").
+    """Packages that can be imported, and other names in `pytest_navigator.devices.requirements` ("cuda").
 
     The one that a user should hear of first in front.
     """

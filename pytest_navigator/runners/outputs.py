@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.records import JSON
-    from pytest_navigator.records import Signature
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Signature
 
 
 class OtherStructure(Exception):

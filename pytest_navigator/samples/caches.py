@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.core.loaded import loaded
 from pytest_navigator.errors import SourceError
-from pytest_navigator.loaded import loaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.core.records import TEXT_TYPES
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import InputError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import unknown_text
-from pytest_navigator.records import TEXT_TYPES
 from pytest_navigator.samples.differences import paired
 from pytest_navigator.samples.structure import Call
 from pytest_navigator.samples.structure import call_of
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.records import Signature
-    from pytest_navigator.records import TensorSpec
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import TensorSpec
     from pytest_navigator.samples.flattening import Tree
     from pytest_navigator.samples.libraries import ArrayLibrary
 

@@ -14,15 +14,15 @@ from typing import BinaryIO
 import ml_dtypes
 import numpy as np
 
-from pytest_navigator.records import TEXT_TYPES
-from pytest_navigator.records import write_atomically
+from pytest_navigator.core.records import TEXT_TYPES
+from pytest_navigator.core.records import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_navigator.records import TensorSpec
+    from pytest_navigator.core.records import TensorSpec
 
 
 def _is_scalar(kind: object) -> bool:

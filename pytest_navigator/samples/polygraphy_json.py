@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_navigator.records import write_atomically
+from pytest_navigator.core.records import write_atomically
 from pytest_navigator.samples.npz import storable
 
 if TYPE_CHECKING:

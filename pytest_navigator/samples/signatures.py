@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import SourceError
 from pytest_navigator.errors import unknown
-from pytest_navigator.records import TensorSpec
 from pytest_navigator.samples.npz import dtype_name
 
 if TYPE_CHECKING:

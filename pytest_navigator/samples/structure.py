@@ -19,8 +19,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_navigator.core.loaded import loaded
 from pytest_navigator.errors import SourceError
-from pytest_navigator.loaded import loaded
 from pytest_navigator.samples.caches import KINDS
 from pytest_navigator.samples.caches import rebuilt
 from pytest_navigator.samples.flattening import Arrays

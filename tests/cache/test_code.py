@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.backends.exchange.onnx import OnnxFormat
 from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.engine.cache.code import code_of
 from pytest_navigator.engine.cache.libraries import versions
-from pytest_navigator.formats.onnx import OnnxFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,9 +19,9 @@ pytestmark = pytest.mark.slow
 TORCH = """
 import sys
 import pytest, torch
-from pytest_navigator.runners.exportedprogram import TorchExportedProgramCPU
-from pytest_navigator.runners.onnx import OnnxCPU
-from pytest_navigator.runners.torchscript import TorchScriptCPU
+from pytest_navigator.backends.torch.exportedprogram_runners import TorchExportedProgramCPU
+from pytest_navigator.backends.onnx.runners import OnnxCPU
+from pytest_navigator.backends.torch.torchscript_runners import TorchScriptCPU
 import planted
 
 RIGHT = {"Onnx": OnnxCPU, "TorchScript": TorchScriptCPU, "Program": TorchExportedProgramCPU}
@@ -72,7 +72,7 @@ TENSORFLOW = """
 import numpy as np
 import pytest
 import tensorflow as tf
-from pytest_navigator.runners.tensorflow import TensorFlowSavedModelCPU
+from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU
 import planted
 
 MADE = planted.planted(TensorFlowSavedModelCPU, "SavedModel", 0, 4)
@@ -180,7 +180,7 @@ SLIGHT = (
 
 GRID = """
 import planted, pytest, torch
-from pytest_navigator.runners.torchscript import TorchScriptCPU
+from pytest_navigator.backends.torch.torchscript_runners import TorchScriptCPU
 
 class OneInAMillion(TorchScriptCPU):
     name, runtime = "OneInAMillion", "one"

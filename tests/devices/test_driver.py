@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.devices import found
+from pytest_navigator.core.records import load
+from pytest_navigator.core.records import save
+from pytest_navigator.devices import present as found
 from pytest_navigator.devices import shared
 from pytest_navigator.devices.environment import environment
-from pytest_navigator.devices.found import devices
-from pytest_navigator.devices.found import has_driver
+from pytest_navigator.devices.present import devices
+from pytest_navigator.devices.present import has_driver
 from pytest_navigator.devices.records import Devices
 from pytest_navigator.devices.records import Gpu
 from pytest_navigator.devices.records import devices_line
-from pytest_navigator.planning.requirements import _check
-from pytest_navigator.planning.requirements import missing
-from pytest_navigator.records import load
-from pytest_navigator.records import save
+from pytest_navigator.devices.requirements import _check
+from pytest_navigator.devices.requirements import missing
 from tests.fake_driver import Driver
 from tests.fake_driver import needs_gcc
 from tests.fake_driver import times_asked

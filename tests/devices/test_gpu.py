@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from pytest_navigator.devices.environment import environment
-from pytest_navigator.devices.found import devices
-from pytest_navigator.devices.memory import PeakMemory
-from pytest_navigator.devices.memory import free
+from pytest_navigator.devices.present import devices
 from pytest_navigator.profiling.machine import gpu_clock
+from pytest_navigator.profiling.memory import PeakMemory
+from pytest_navigator.profiling.memory import free
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_navigator.records import ProfileResult
+    from pytest_navigator.core.records import ProfileResult
 
 MIB = 2**20
 PROJECT = """
@@ -136,9 +136,9 @@ def test_engines_of_tensorrt_rtx_give_the_sources_numbers(pytester: pytest.Pytes
 
 def figures(path: Path) -> dict[str, ProfileResult]:
     """Return the last figures of each runner of a package."""
-    from pytest_navigator.package.reader import open_package
-    from pytest_navigator.package.recorded import recorded
-    from pytest_navigator.records import profile_result
+    from pytest_navigator.core.records import profile_result
+    from pytest_navigator.package.container.reader import open_package
+    from pytest_navigator.package.layout.recorded import recorded
 
     with open_package(path) as package:
         profiles = [o for o in recorded(package).outcomes if o.step == "profile" and o.passed]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.devices import libraries
+from pytest_navigator.devices import requirements
 from pytest_navigator.devices.libraries import missing
 from pytest_navigator.devices.records import Devices
 from pytest_navigator.devices.records import Gpu
-from pytest_navigator.planning import requirements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

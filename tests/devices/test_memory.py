@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.devices import memory
-from pytest_navigator.devices.memory import PeakMemory
+from pytest_navigator.profiling import memory
+from pytest_navigator.profiling.memory import PeakMemory
 from tests.fake_driver import Driver
 from tests.fake_driver import needs_gcc
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOOK = """
-from pytest_navigator.devices.memory import PeakMemory
+from pytest_navigator.profiling.memory import PeakMemory
 memory = PeakMemory()
 for _ in range(3):
     memory.sample()

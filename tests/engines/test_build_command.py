@@ -6,10 +6,10 @@ import pytest
 
 from pytest_navigator import TensorRTConfig
 from pytest_navigator import TensorRTRTXConfig
-from pytest_navigator.formats.tensorrt import TensorRTFormat
-from pytest_navigator.formats.tensorrt import TensorRTRTXFormat
-from pytest_navigator.records import Variant
-from pytest_navigator.tensorrt.command import convert
+from pytest_navigator.backends.tensorrt.command import convert
+from pytest_navigator.backends.tensorrt.format import TensorRTFormat
+from pytest_navigator.backends.tensorrt.format import TensorRTRTXFormat
+from pytest_navigator.core.records import Variant
 
 ONNX = Variant("onnx", "onnx", None, "model.onnx")
 PROFILE = {"x": {"min": [1, 3], "opt": [4, 3], "max": [8, 3]}, "y": {"min": [1], "opt": [2], "max": [3]}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_navigator.tensorrt.messages import failure
+from pytest_navigator.backends.tensorrt.messages import failure
 
 DET = """[E] ModelImporter.cpp:140: While parsing node number 0 [Det -> "y"]:
 [E] ModelImporter.cpp:151: ERROR: onnxOpCheckers.cpp:1130 In function checkDet:

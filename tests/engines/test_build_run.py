@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_navigator.backends.tensorrt.build import run
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.tensorrt.build import run
 
 pytest.importorskip("polygraphy")
 

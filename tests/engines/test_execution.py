@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from engines.stand_ins import install
+from pytest_navigator.backends.tensorrt.runners import TensorRT
+from pytest_navigator.backends.tensorrt.runners import TensorRTCUDAGraph
+from pytest_navigator.core.records import Signature
+from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.records import Signature
-from pytest_navigator.records import TensorSpec
-from pytest_navigator.runners.tensorrt import TensorRT
-from pytest_navigator.runners.tensorrt import TensorRTCUDAGraph
 
 SIGNATURE = Signature(
     inputs=(TensorSpec("x", (-1, 3), "float32", {0: "batch"}, batched=True),),

@@ -12,9 +12,9 @@ from onnx import TensorProto  # noqa: E402
 from onnx import helper  # noqa: E402
 from onnx import numpy_helper  # noqa: E402
 
+from pytest_navigator.backends.tensorrt.network import axes  # noqa: E402
+from pytest_navigator.backends.tensorrt.network import write  # noqa: E402
 from pytest_navigator.errors import StepFailed  # noqa: E402
-from pytest_navigator.tensorrt.network import axes  # noqa: E402
-from pytest_navigator.tensorrt.network import write  # noqa: E402
 
 RANDOM = np.random.default_rng(0)
 SAMPLES = [{"x": RANDOM.standard_normal((rows, 3, 8, 8)).astype(np.float32)} for rows in (2, 2, 4)]

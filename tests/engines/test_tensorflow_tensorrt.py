@@ -14,20 +14,20 @@ tf = pytest.importorskip("tensorflow")
 models = pytest.importorskip("tensorflow_models")
 
 from pytest_navigator import TensorFlowTensorRTConfig  # noqa: E402
+from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
+from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
+from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU  # noqa: E402
+from pytest_navigator.backends.tensorflow.tf_tensorrt import TensorFlowTensorRTFormat  # noqa: E402
+from pytest_navigator.backends.tensorflow.tf_tensorrt import options  # noqa: E402
+from pytest_navigator.backends.tensorflow.tf_tensorrt_model import filled  # noqa: E402
+from pytest_navigator.backends.tensorflow.tf_tensorrt_model import of_one_shape  # noqa: E402
+from pytest_navigator.core.records import LoaderRecord  # noqa: E402
+from pytest_navigator.core.records import Variant  # noqa: E402
+from pytest_navigator.core.script_parts import Subject  # noqa: E402
 from pytest_navigator.errors import ConfigError  # noqa: E402
 from pytest_navigator.errors import StepFailed  # noqa: E402
 from pytest_navigator.formats.base import LoaderData  # noqa: E402
-from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
-from pytest_navigator.formats.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
-from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTFormat  # noqa: E402
-from pytest_navigator.formats.tensorflow_tensorrt import options  # noqa: E402
-from pytest_navigator.formats.tf_tensorrt_model import filled  # noqa: E402
-from pytest_navigator.formats.tf_tensorrt_model import of_one_shape  # noqa: E402
-from pytest_navigator.records import LoaderRecord  # noqa: E402
-from pytest_navigator.records import Variant  # noqa: E402
-from pytest_navigator.reproduce.parts import Subject  # noqa: E402
 from pytest_navigator.reproduce.scripts import convert_script  # noqa: E402
-from pytest_navigator.runners.tensorflow import TensorFlowSavedModelCPU  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path

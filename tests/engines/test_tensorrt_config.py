@@ -9,11 +9,11 @@ from pytest_navigator import TensorRTPrecision
 from pytest_navigator import TensorRTPrecisionMode
 from pytest_navigator import TensorRTProfile
 from pytest_navigator import TensorRTRTXConfig
+from pytest_navigator.backends.tensorrt.format import TensorRTFormat
+from pytest_navigator.backends.tensorrt.format import TensorRTRTXFormat
+from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.formats.tensorrt import TensorRTFormat
-from pytest_navigator.formats.tensorrt import TensorRTRTXFormat
-from pytest_navigator.records import Variant
 
 ONNX = Variant("onnx", "onnx", None, "model.onnx")
 

@@ -17,20 +17,20 @@ import torch
 import torch_models
 
 from pytest_navigator import TorchTensorRTConfig
+from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig
+from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgramFormat
+from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTFormat
+from pytest_navigator.backends.torch.torch_tensorrt import inputs
+from pytest_navigator.backends.torch.torch_tensorrt import options
+from pytest_navigator.backends.torch.torch_tensorrt_model import compile_program
+from pytest_navigator.backends.torch.torch_tensorrt_runner import TorchTensorRT
+from pytest_navigator.core.records import LoaderRecord
+from pytest_navigator.core.records import Signature
+from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.core.records import Variant
+from pytest_navigator.core.script_parts import Subject
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.formats.exportedprogram import TorchExportConfig
-from pytest_navigator.formats.exportedprogram import TorchExportedProgramFormat
-from pytest_navigator.formats.torch_tensorrt import TorchTensorRTFormat
-from pytest_navigator.formats.torch_tensorrt import inputs
-from pytest_navigator.formats.torch_tensorrt import options
-from pytest_navigator.formats.torch_tensorrt_model import compile_program
-from pytest_navigator.records import LoaderRecord
-from pytest_navigator.records import Signature
-from pytest_navigator.records import TensorSpec
-from pytest_navigator.records import Variant
-from pytest_navigator.reproduce.parts import Subject
 from pytest_navigator.reproduce.scripts import convert_script
-from pytest_navigator.runners.torch_tensorrt import TorchTensorRT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.files import delivery
+from pytest_navigator.reporting import output_path as delivery
 
 if TYPE_CHECKING:
     from pathlib import Path

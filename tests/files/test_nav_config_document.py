@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from documents import ROOT
 from documents import blocks
 
+from pytest_navigator.configuration.nav_config_file import KEYS
+from pytest_navigator.configuration.nav_config_file import read
 from pytest_navigator.engine.evidence import LARGEST_BYTES
 from pytest_navigator.engine.random_shapes import LARGEST_BATCH_BYTES
 from pytest_navigator.engine.random_shapes import plan
-from pytest_navigator.files.config import KEYS
-from pytest_navigator.files.config import read
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
+from pytest_navigator.backends.exchange.onnx import OnnxFormat
+from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
+from pytest_navigator.backends.torch.torchscript import TorchScriptFormat
+from pytest_navigator.configuration.nav_config_file import KEYS
+from pytest_navigator.configuration.nav_config_file import FileConfig
+from pytest_navigator.configuration.nav_config_file import read
 from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.files.config import KEYS
-from pytest_navigator.files.config import FileConfig
-from pytest_navigator.files.config import read
-from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.formats.torchscript import TorchScriptConfig
-from pytest_navigator.formats.torchscript import TorchScriptFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable

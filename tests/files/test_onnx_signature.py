@@ -8,7 +8,7 @@ import onnx
 from onnx import TensorProto
 from onnx import helper
 
-from pytest_navigator.files.onnx import describe
+from pytest_navigator.backends.onnx.description import describe
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,13 +10,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_navigator.configuration.nav_config_file import FileConfig
+from pytest_navigator.configuration.signature_text import specs
+from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.engine.random_samples import samples
 from pytest_navigator.engine.random_samples import untried
 from pytest_navigator.engine.random_shapes import plan
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.files.config import FileConfig
-from pytest_navigator.files.signature_text import specs
-from pytest_navigator.records import TensorSpec
 from pytest_navigator.samples.npz import dtype_name
 from pytest_navigator.samples.npz import dtype_of
 

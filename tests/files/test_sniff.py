@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.backends.files.kinds import format_of
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.files.sniff import format_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,13 +9,13 @@ import pytest
 from onnx import TensorProto as T
 from onnx import helper as h
 
+from pytest_navigator.backends.onnx.file import check_axes
+from pytest_navigator.backends.onnx.file import check_opset
+from pytest_navigator.backends.onnx.file import conform
+from pytest_navigator.backends.onnx.file import dynamic_axes
+from pytest_navigator.core.records import Signature
+from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.formats.onnx_file import check_axes
-from pytest_navigator.formats.onnx_file import check_opset
-from pytest_navigator.formats.onnx_file import conform
-from pytest_navigator.formats.onnx_file import dynamic_axes
-from pytest_navigator.records import Signature
-from pytest_navigator.records import TensorSpec
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,10 +9,10 @@ import pytest
 import torch_models
 from torch_models import Subject
 
+from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig
+from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgramFormat
+from pytest_navigator.backends.torch.exportedprogram_runners import TorchExportedProgramCPU
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.formats.exportedprogram import TorchExportConfig
-from pytest_navigator.formats.exportedprogram import TorchExportedProgramFormat
-from pytest_navigator.runners.exportedprogram import TorchExportedProgramCPU
 
 if TYPE_CHECKING:
     from collections.abc import Callable

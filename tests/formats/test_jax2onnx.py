@@ -6,10 +6,10 @@ import numpy as np
 import onnx
 import pytest
 
+from pytest_navigator.backends.exchange.onnx import OnnxFormat
+from pytest_navigator.backends.onnx.runners import OnnxCPU
 from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.runners.onnx import OnnxCPU
 
 jax = pytest.importorskip("jax")
 pytest.importorskip("flax")

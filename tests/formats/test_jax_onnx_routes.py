@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.backends.exchange.onnx import OnnxFormat
+from pytest_navigator.backends.jax import jax2onnx
+from pytest_navigator.backends.jax import jax2tf
+from pytest_navigator.backends.onnx.runners import OnnxCPU
 from pytest_navigator.configuration.onnx_config import OnnxConfig
+from pytest_navigator.core.script_parts import Subject
 from pytest_navigator.errors import Unavailable
-from pytest_navigator.formats import jax2onnx
-from pytest_navigator.formats import jax2tf
-from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.reproduce.parts import Subject
 from pytest_navigator.reproduce.scripts import export_script
-from pytest_navigator.runners.onnx import OnnxCPU
 
 pytest.importorskip("jax")
 pytest.importorskip("tf2onnx")

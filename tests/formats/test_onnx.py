@@ -9,14 +9,14 @@ import torch
 import torch_models
 from torch_models import Subject
 
+from pytest_navigator.backends.exchange.onnx import OnnxFormat
+from pytest_navigator.backends.onnx import file as onnx_file
+from pytest_navigator.backends.onnx.runners import OnnxCPU
 from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig
 from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.formats import onnx_file
-from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.runners.onnx import OnnxCPU
 
 if TYPE_CHECKING:
     from collections.abc import Callable

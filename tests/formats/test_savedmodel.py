@@ -10,14 +10,14 @@ tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 models = pytest.importorskip("tensorflow_models")
 
+from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
+from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
+from pytest_navigator.backends.tensorflow.live import TensorFlowConfig  # noqa: E402
+from pytest_navigator.backends.tensorflow.live import TensorFlowFormat  # noqa: E402
+from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU  # noqa: E402
 from pytest_navigator.errors import ConfigError  # noqa: E402
 from pytest_navigator.errors import NotApplicable  # noqa: E402
 from pytest_navigator.errors import StepFailed  # noqa: E402
-from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
-from pytest_navigator.formats.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
-from pytest_navigator.formats.tensorflow import TensorFlowConfig  # noqa: E402
-from pytest_navigator.formats.tensorflow import TensorFlowFormat  # noqa: E402
-from pytest_navigator.runners.tensorflow import TensorFlowSavedModelCPU  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from pytest_navigator.backends.jax.empty_axes import empty_axis_hint
+from pytest_navigator.backends.jax.stablehlo import StableHLOConfig
+from pytest_navigator.backends.jax.stablehlo import StableHLOFormat
+from pytest_navigator.backends.jax.stablehlo_runners import StableHLOCPU
 from pytest_navigator.configuration.profile_config import OptimizationProfile
-from pytest_navigator.devices.memory import PeakMemory
 from pytest_navigator.engine.checks import profile
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.formats.stablehlo import StableHLOConfig
-from pytest_navigator.formats.stablehlo import StableHLOFormat
-from pytest_navigator.runners.empty_axes import empty_axis_hint
-from pytest_navigator.runners.stablehlo import StableHLOCPU
+from pytest_navigator.profiling.memory import PeakMemory
 from pytest_navigator.samples.npz import save_npz
 
 pytest.importorskip("jax")

@@ -10,15 +10,15 @@ tf = pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")
 models = pytest.importorskip("tensorflow_models")
 
+from pytest_navigator.backends.exchange.onnx import OnnxFormat  # noqa: E402
+from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
+from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
+from pytest_navigator.backends.onnx.runners import OnnxCPU  # noqa: E402
 from pytest_navigator.configuration.onnx_config import OnnxConfig  # noqa: E402
 from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig  # noqa: E402
 from pytest_navigator.errors import ConfigError  # noqa: E402
 from pytest_navigator.errors import StepFailed  # noqa: E402
 from pytest_navigator.formats.base import LoaderData  # noqa: E402
-from pytest_navigator.formats.onnx import OnnxFormat  # noqa: E402
-from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
-from pytest_navigator.formats.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
-from pytest_navigator.runners.onnx import OnnxCPU  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pytest_navigator.backends.torch.live import TorchConfig
+from pytest_navigator.backends.torch.live import TorchFormat
+from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.formats.torch import TorchConfig
-from pytest_navigator.formats.torch import TorchFormat
-from pytest_navigator.formats.torchscript import TorchScriptConfig
 
 
 def test_the_source_is_one_variant_without_a_file() -> None:

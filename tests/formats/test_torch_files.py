@@ -9,18 +9,18 @@ import pytest
 import torch
 import torch_models
 
+from pytest_navigator.backends.exchange.onnx import OnnxFormat
+from pytest_navigator.backends.onnx.runners import OnnxCPU
+from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig
+from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgramFormat
+from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
+from pytest_navigator.backends.torch.torchscript import TorchScriptFormat
 from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.base import LoaderData
-from pytest_navigator.formats.exportedprogram import TorchExportConfig
-from pytest_navigator.formats.exportedprogram import TorchExportedProgramFormat
-from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.formats.torchscript import TorchScriptConfig
-from pytest_navigator.formats.torchscript import TorchScriptFormat
 from pytest_navigator.formats.ways import Way
 from pytest_navigator.formats.ways import chosen
 from pytest_navigator.formats.ways import first_that_makes
-from pytest_navigator.runners.onnx import OnnxCPU
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,12 +7,12 @@ import torch
 import torch_models
 from torch_models import Subject
 
+from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
+from pytest_navigator.backends.torch.torchscript import TorchScriptFormat
+from pytest_navigator.backends.torch.torchscript_runners import TorchScriptCPU
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import frozen
-from pytest_navigator.formats.torchscript import TorchScriptConfig
-from pytest_navigator.formats.torchscript import TorchScriptFormat
-from pytest_navigator.runners.torchscript import TorchScriptCPU
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,14 +16,14 @@ import pytest
 import torch
 from torch_models import Subject
 
+from pytest_navigator.backends.exchange.onnx import OnnxFormat
+from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig
+from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgramFormat
+from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
+from pytest_navigator.backends.torch.torchscript import TorchScriptFormat
 from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig
 from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig
-from pytest_navigator.formats.exportedprogram import TorchExportConfig
-from pytest_navigator.formats.exportedprogram import TorchExportedProgramFormat
-from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.formats.torchscript import TorchScriptConfig
-from pytest_navigator.formats.torchscript import TorchScriptFormat
 from pytest_navigator.formats.traces import without_folders
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from pytest_navigator.backends.jax.source import JaxFramework
 from pytest_navigator.errors import SourceError
-from pytest_navigator.frameworks.jax import JaxFramework
 
 jax = pytest.importorskip("jax")
 pytest.importorskip("flax")
@@ -18,7 +18,7 @@ models = pytest.importorskip("jax_models")
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.frameworks.jax import JaxSource
+    from pytest_navigator.backends.jax.source import JaxSource
 
 JAX = JaxFramework()
 

@@ -10,7 +10,7 @@ jax = pytest.importorskip("jax")
 
 import jax.numpy as jnp  # noqa: E402
 
-from pytest_navigator.frameworks.jax import JaxFramework  # noqa: E402
+from pytest_navigator.backends.jax.source import JaxFramework  # noqa: E402
 
 KNOWN: dict[int, Any] = {}
 

@@ -10,7 +10,7 @@ tf = pytest.importorskip("tensorflow")
 
 import keras  # noqa: E402
 
-from pytest_navigator.frameworks.tensorflow import TensorFlowFramework  # noqa: E402
+from pytest_navigator.backends.tensorflow.source import TensorFlowFramework  # noqa: E402
 
 
 class Caching(keras.layers.Layer):  # type: ignore[misc]

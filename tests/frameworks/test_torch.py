@@ -10,10 +10,10 @@ from torch_models import PLAIN
 from torch_models import KeywordOnly
 from torch_models import Residual
 
+from pytest_navigator.backends.torch.arrays import FOREIGN
+from pytest_navigator.backends.torch.source import TorchFramework
+from pytest_navigator.backends.torch.source import TorchSource
 from pytest_navigator.errors import SourceError
-from pytest_navigator.frameworks.torch import TorchFramework
-from pytest_navigator.frameworks.torch import TorchSource
-from pytest_navigator.frameworks.torch_arrays import FOREIGN
 
 framework = TorchFramework()
 

@@ -24,7 +24,7 @@ FP32, BF16, EXACT = Computed("fp32"), Computed("bf16"), Computed()
 @pytest.fixture(scope="module")
 def watched():
     torch = pytest.importorskip("torch")
-    from pytest_navigator.frameworks.torch_watch import watched as run
+    from pytest_navigator.backends.torch.watch import watched as run
 
     low, weight = torch.ones(4, 4, dtype=torch.bfloat16), torch.ones(4, 4)
 
@@ -89,7 +89,7 @@ def test_autocast_is_seen_where_the_model_itself_switches_it_on(watched):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_torchscript_file_and_a_program_are_seen_into():
     torch = pytest.importorskip("torch")
-    from pytest_navigator.frameworks.torch_watch import watched as run
+    from pytest_navigator.backends.torch.watch import watched as run
 
     class Two(torch.nn.Module):
         def __init__(self):
@@ -176,7 +176,7 @@ ONNX = {
 
 @pytest.mark.parametrize("case", ONNX)
 def test_an_onnx_file_tells_what_flows_into_an_output(case, tmp_path):
-    from pytest_navigator.files.onnx_watch import watched as of_file
+    from pytest_navigator.backends.onnx.watch import watched as of_file
 
     nodes, expected = ONNX[case]
     own = case == "somebody's operator"
@@ -191,7 +191,7 @@ def test_an_onnx_file_tells_what_flows_into_an_output(case, tmp_path):
 
 def test_jax_tells_what_flows_into_an_output():
     jax = pytest.importorskip("jax")
-    from pytest_navigator.frameworks.jax_watch import watched as of_program
+    from pytest_navigator.backends.jax.watch import watched as of_program
 
     jnp, weight, half = jax.numpy, jax.numpy.ones((4, 4)), jax.numpy.ones((4, 4), jax.numpy.bfloat16)
 
@@ -219,7 +219,7 @@ def test_jax_tells_what_flows_into_an_output():
 
 def test_tensorflow_tells_what_flows_into_an_output(tmp_path):
     tf = pytest.importorskip("tensorflow")
-    from pytest_navigator.frameworks.tensorflow_watch import watched as of_graph
+    from pytest_navigator.backends.tensorflow.watch import watched as of_graph
 
     class Model(tf.Module):
         def __init__(self):

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pytest_navigator.package.results import Results
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import ProfileResult
-from pytest_navigator.records import RunnerRecord
-from pytest_navigator.records import Signature
-from pytest_navigator.records import Status
-from pytest_navigator.records import SuiteRecord
-from pytest_navigator.records import TensorSpec
-from pytest_navigator.records import Variant
-from pytest_navigator.records import plain
-from pytest_navigator.records import save
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import ProfileResult
+from pytest_navigator.core.records import RunnerRecord
+from pytest_navigator.core.records import Signature
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import SuiteRecord
+from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.core.records import Variant
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import save
+from pytest_navigator.package.query.results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,9 @@ from recorded import outcomes
 from recorded import profile
 from recorded import results
 
-from pytest_navigator.package.strategies import best
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Status
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import Status
+from pytest_navigator.package.query.strategies import best
 
 TRACE = ("torchscript-trace", "TorchScriptCPU")
 FAST_TRACE = [

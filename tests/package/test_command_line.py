@@ -15,8 +15,8 @@ from recorded import DIGEST
 from recorded import ONNX_BYTES
 from recorded import outcomes
 
-from pytest_navigator.package.results import read_results
-from pytest_navigator.package.writer import pack
+from pytest_navigator.package.container.writer import pack
+from pytest_navigator.package.query.results import read_results
 from pytest_navigator.reporting.report import summary
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from recorded import correctness
 from recorded import outcomes
 from recorded import results
 
-from pytest_navigator.package.config_yaml import config
-from pytest_navigator.package.config_yaml import ranges
-from pytest_navigator.package.config_yaml import tolerance
+from pytest_navigator.package.layout.config_yaml import config
+from pytest_navigator.package.layout.config_yaml import ranges
+from pytest_navigator.package.layout.config_yaml import tolerance
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,15 +15,15 @@ from recorded import correctness
 from recorded import outcomes
 from recorded import results
 
-from pytest_navigator.package.convert_results import build
-from pytest_navigator.package.convert_results import converted
-from pytest_navigator.package.convert_results import first_successful
-from pytest_navigator.package.writer import dump
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Status
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import Status
+from pytest_navigator.package.container.writer import dump
+from pytest_navigator.package.layout.convert_results import build
+from pytest_navigator.package.layout.convert_results import converted
+from pytest_navigator.package.layout.convert_results import first_successful
 
 if TYPE_CHECKING:
-    from pytest_navigator.package.results import Results
+    from pytest_navigator.package.query.results import Results
 
 FILE = replace(VARIANTS[2], key="torchscript")
 ONNX = replace(VARIANTS[3], parent="torchscript")

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from tampered import put
 from tampered import tampered
 
-from pytest_navigator import bounded_yaml
+from pytest_navigator.configuration.yaml_file import read_mapping
+from pytest_navigator.core import bounded_yaml
 from pytest_navigator.core.secrets import hidden
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.files.yaml_file import read_mapping
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.writer import pack
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.container.writer import pack
 from pytest_navigator.samples.npz import read_npz
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ PLAIN = st.recursive(
 @given(PLAIN)
 @settings(max_examples=100, deadline=None)
 def test_plain_data_is_read_as_it_was_written(value: object) -> None:
-    from pytest_navigator.package.writer import dump
+    from pytest_navigator.package.container.writer import dump
 
     assert bounded_yaml.load(dump({"x": value}), 1000) == {"x": value}
 

@@ -14,10 +14,10 @@ from recorded import correctness
 from recorded import outcomes
 from recorded import profile
 
-from pytest_navigator.package.writer import pack
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Status
-from pytest_navigator.records import save
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import save
+from pytest_navigator.package.container.writer import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable

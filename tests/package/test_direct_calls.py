@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from pytest_navigator.backends.files.frameworks import OnnxFiles
+from pytest_navigator.backends.torch.runners import TorchCPU
+from pytest_navigator.backends.torch.source import TorchFramework
+from pytest_navigator.core.records import Signature
+from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.errors import InputError
-from pytest_navigator.frameworks.files import OnnxFiles
-from pytest_navigator.frameworks.torch import TorchFramework
-from pytest_navigator.package.runner import PackageRunner
-from pytest_navigator.records import Signature
-from pytest_navigator.records import TensorSpec
+from pytest_navigator.package.running.runner import PackageRunner
 from pytest_navigator.runners.base import Runner
-from pytest_navigator.runners.torch import TorchCPU
 from pytest_navigator.samples.feeds import feed_of
 from pytest_navigator.samples.structure import Call
 

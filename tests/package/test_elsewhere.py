@@ -10,9 +10,9 @@ from recorded import correctness
 from recorded import results
 
 import pytest_navigator as nav
-from pytest_navigator.package.elsewhere import differences
-from pytest_navigator.package.elsewhere import different
-from pytest_navigator.records import RunnerRecord
+from pytest_navigator.core.records import RunnerRecord
+from pytest_navigator.package.query.other_machines import differences
+from pytest_navigator.package.query.other_machines import different
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from tampered import tampered
 
 import pytest_navigator as nav
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.writer import pack
+from pytest_navigator.package.container.writer import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,20 +15,20 @@ import pytest
 
 import pytest_navigator as nav
 from pytest_navigator.errors import NavigatorError
-from pytest_navigator.package.comparing import differences
-from pytest_navigator.package.copying import write_copy
-from pytest_navigator.package.joining import join
-from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.container.copying import write_copy
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.container.writer import pack
+from pytest_navigator.package.merge.differences import differences
+from pytest_navigator.package.merge.joined_files import join
 from pytest_navigator.package.source import source_of
-from pytest_navigator.package.writer import pack
-from pytest_navigator.reporting.printable import one_line
 from pytest_navigator.reporting.report import summary
+from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_navigator.package.reader import PackageFile
+    from pytest_navigator.package.container.reader import PackageFile
 
 pytestmark = pytest.mark.slow
 

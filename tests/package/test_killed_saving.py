@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pytest_navigator as nav
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.writer import pack
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.container.writer import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ import os, resource, signal, sys
 from pathlib import Path
 import pytest_navigator as nav
 from pytest_navigator.cli import main
-from pytest_navigator.package.writer import pack
+from pytest_navigator.package.container.writer import pack
 
 what, source, target, place = sys.argv[1:]
 

@@ -20,21 +20,21 @@ from recorded import profile
 from recorded import verify
 
 import pytest_navigator as nav
-from pytest_navigator.devices import bound
-from pytest_navigator.devices.bound import BUILT_WITH
-from pytest_navigator.devices.bound import BuiltWith
-from pytest_navigator.devices.bound import Library
+from pytest_navigator.backends.exchange.onnx import OnnxFormat
+from pytest_navigator.core.records import CARRIED
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import save
+from pytest_navigator.devices import built_with as bound
+from pytest_navigator.devices.built_with import BUILT_WITH
+from pytest_navigator.devices.built_with import BuiltWith
+from pytest_navigator.devices.built_with import Library
 from pytest_navigator.devices.records import Gpu
 from pytest_navigator.errors import PackageError
-from pytest_navigator.formats.onnx import OnnxFormat
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.recorded import recorded
-from pytest_navigator.package.writer import pack
-from pytest_navigator.records import CARRIED
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Status
-from pytest_navigator.records import plain
-from pytest_navigator.records import save
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.container.writer import pack
+from pytest_navigator.package.layout.recorded import recorded
 from pytest_navigator.reporting.report import summary
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_navigator.package.results import Results
+    from pytest_navigator.package.query.results import Results
 
 Part = "Callable[..., Path]"
 EXPORT = Outcome("export", Status.PASSED, "onnx", digest=DIGEST, data={"opset": 18})
@@ -375,7 +375,7 @@ def test_a_damaged_package_is_not_merged(part: Part, tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pytest_navigator.cli import main
-from pytest_navigator.package import archive
+from pytest_navigator.package.zip import archive
 archive.os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
 main(["merge", *sys.argv[1:]])
 """

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from pytest_navigator.package import schema
-from pytest_navigator.package.migration import migrated
-from pytest_navigator.package.status_file import parse
+from pytest_navigator.package.layout import schema
+from pytest_navigator.package.layout.migration import migrated
+from pytest_navigator.package.layout.status_file import parse
 
 TENSORS = [{"name": "x", "shape": [-1, 5], "dtype": "float32"}]
 TOLERANCE = [{"output_name": "y", "atol": 1e-6, "rtol": 1e-5}]

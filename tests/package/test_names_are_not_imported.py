@@ -14,8 +14,8 @@ from tampered import put
 from tampered import tampered
 
 import pytest_navigator as nav
+from pytest_navigator.core.loaded import loaded
 from pytest_navigator.errors import PackageError
-from pytest_navigator.loaded import loaded
 from pytest_navigator.samples.npz import dtype_of
 from pytest_navigator.samples.structure import record_class
 from pytest_navigator.samples.structure import unflatten

@@ -8,11 +8,11 @@ from recorded import outcomes
 from recorded import results
 from recorded import verify
 
-from pytest_navigator.package.navlog import HINT
-from pytest_navigator.package.navlog import render
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Status
-from pytest_navigator.records import Variant
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import Variant
+from pytest_navigator.package.layout.navigator_log import HINT
+from pytest_navigator.package.layout.navigator_log import render
 
 MISSION = """\
 2022-02-22 15:34:28 INFO     Navigator API: ============================== Pipeline PyTorch pipeline started ===================================

@@ -11,12 +11,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.archive import Member
-from pytest_navigator.package.archive import write_archive
-from pytest_navigator.package.portable import colliding
-from pytest_navigator.package.portable import name_problem
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.writer import pack
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.container.writer import pack
+from pytest_navigator.package.zip.archive import Member
+from pytest_navigator.package.zip.archive import write_archive
+from pytest_navigator.package.zip.file_names import colliding
+from pytest_navigator.package.zip.file_names import name_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from recorded import verify
 from pytest_navigator.devices.environment import git_state
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.writer import pack
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.container.writer import pack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -271,8 +271,8 @@ def test_a_file_that_changes_while_it_is_packed_is_noticed(
         (folder / "onnx" / "model.onnx").write_bytes(b"another model")
 
     # status.yaml is written between taking the digests and copying the files.
-    monkeypatch.setattr("pytest_navigator.package.writer._write_texts", lambda *args: None)
-    monkeypatch.setattr("pytest_navigator.package.writer.write_atomically", replaced)
+    monkeypatch.setattr("pytest_navigator.package.container.writer._write_texts", lambda *args: None)
+    monkeypatch.setattr("pytest_navigator.package.container.writer.write_atomically", replaced)
 
     with pytest.raises(PackageError, match=r"onnx/model\.onnx changed while it was packed"):
         pack(folder, target, **FIXED)
@@ -283,7 +283,7 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.writer import pack
+from pytest_navigator.package.container.writer import pack
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 try:
     pack(Path(sys.argv[1]), Path(sys.argv[2]), environment={})
@@ -317,7 +317,7 @@ def test_an_interrupt_leaves_the_old_package_and_nothing_else(
     def interrupted(descriptor: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pytest_navigator.package.archive.os.fsync", interrupted)
+    monkeypatch.setattr("pytest_navigator.package.zip.archive.os.fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pack(folder, target, **FIXED)
 

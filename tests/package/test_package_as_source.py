@@ -23,16 +23,16 @@ from pytest_navigator import ProfilerConfig
 from pytest_navigator import cosine
 from pytest_navigator import plugin
 from pytest_navigator.configuration.settings import resolve
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import plain
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.archive import Member
-from pytest_navigator.package.archive import write_archive
+from pytest_navigator.formats.registry import Registry
+from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.planned import package_matrix
 from pytest_navigator.package.source import read_package
-from pytest_navigator.package.writer import pack
-from pytest_navigator.records import Status
-from pytest_navigator.records import plain
-from pytest_navigator.registry import Registry
+from pytest_navigator.package.zip.archive import Member
+from pytest_navigator.package.zip.archive import write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,12 +12,12 @@ import torch
 from pair_project import PROJECT
 
 import pytest_navigator as nav
+from pytest_navigator.backends.onnx.runners import OnnxCPU
+from pytest_navigator.core.records import RunnerRecord
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
 from pytest_navigator.errors import StrategyError
-from pytest_navigator.package.artifacts import runner_class
-from pytest_navigator.records import RunnerRecord
-from pytest_navigator.runners.onnx import OnnxCPU
+from pytest_navigator.package.running.artifacts import runner_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -252,7 +252,7 @@ def test_a_format_that_was_left_out_says_by_what(pair: Path, tmp_path: Path) -> 
 
 
 def test_a_missing_requirement_names_the_extra(package: nav.Package, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pytest_navigator.planning import requirements
+    from pytest_navigator.devices import requirements
 
     requirements._check.cache_clear()
     monkeypatch.setattr(requirements.importlib.util, "find_spec", lambda name: None)
@@ -284,10 +284,10 @@ def without_models(path: Path, target: Path) -> Path:
     """Write the package again as `--nav-keep=none` would."""
     import yaml
 
-    from pytest_navigator.package.archive import Member
-    from pytest_navigator.package.archive import write_archive
-    from pytest_navigator.package.selection import artifact_names
-    from pytest_navigator.package.writer import dump
+    from pytest_navigator.package.container.writer import dump
+    from pytest_navigator.package.query.selection import artifact_names
+    from pytest_navigator.package.zip.archive import Member
+    from pytest_navigator.package.zip.archive import write_archive
 
     with nav.load(path) as package:
         files = package._file.files()

@@ -20,12 +20,12 @@ from tampered import tampered
 import pytest_navigator as nav
 from pytest_navigator.configuration.foreign_arguments import check_arguments
 from pytest_navigator.configuration.foreign_arguments import without_files
+from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package import paths
-from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.container.writer import pack
+from pytest_navigator.package.layout import paths
 from pytest_navigator.package.source import read_package
-from pytest_navigator.package.writer import pack
-from pytest_navigator.records import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable

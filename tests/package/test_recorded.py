@@ -10,21 +10,21 @@ import pytest
 from recorded import outcomes
 from recorded import verify
 
+from pytest_navigator.core.records import CARRIED
+from pytest_navigator.core.records import Status
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.recorded import recorded
-from pytest_navigator.package.results import read_results
-from pytest_navigator.package.writer import pack
-from pytest_navigator.records import CARRIED
-from pytest_navigator.records import Status
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.container.writer import pack
+from pytest_navigator.package.layout.recorded import recorded
+from pytest_navigator.package.query.results import read_results
 from pytest_navigator.reporting.report import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_navigator.package.results import Results
-    from pytest_navigator.records import Outcome
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.package.query.results import Results
 
 VERIFIED = [
     verify("onnx", "OnnxCPU"),

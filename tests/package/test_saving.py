@@ -11,8 +11,8 @@ import pytest
 
 import pytest_navigator as nav
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package import archive
-from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.zip import archive
 
 if TYPE_CHECKING:
     from pathlib import Path

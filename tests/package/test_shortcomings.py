@@ -11,10 +11,10 @@ from recorded import correctness
 from recorded import results
 from recorded import verify
 
-from pytest_navigator.records import REPORTED
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Required
-from pytest_navigator.records import Status
+from pytest_navigator.core.records import REPORTED
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import Required
+from pytest_navigator.core.records import Status
 from pytest_navigator.reporting.shortcomings import unchecked_at_all
 from pytest_navigator.reporting.shortcomings import unfit
 from pytest_navigator.reporting.shortcomings import unmet

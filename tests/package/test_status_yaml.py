@@ -21,15 +21,15 @@ from recorded import results
 from recorded import verify
 
 from pytest_navigator.configuration.profile_config import ProfilerConfig
-from pytest_navigator.package import status
-from pytest_navigator.package.writer import dump
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import Signature
-from pytest_navigator.records import Status
-from pytest_navigator.records import structured
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import Signature
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import structured
+from pytest_navigator.package.container.writer import dump
+from pytest_navigator.package.layout import status
 
 if TYPE_CHECKING:
-    from pytest_navigator.package.results import Results
+    from pytest_navigator.package.query.results import Results
 
 KEYS = [
     "format_version",

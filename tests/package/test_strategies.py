@@ -11,9 +11,9 @@ from recorded import verify
 import pytest_navigator as nav
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StrategyError
-from pytest_navigator.package.strategies import Figure
-from pytest_navigator.package.strategies import candidates
-from pytest_navigator.package.strategies import choose
+from pytest_navigator.package.query.strategies import Figure
+from pytest_navigator.package.query.strategies import candidates
+from pytest_navigator.package.query.strategies import choose
 
 QUICK = Figure("onnx", "OnnxCPU", 1, 1.0, 1000.0)
 BATCHED = Figure("onnx", "OnnxCPU", 8, 4.0, 2000.0)

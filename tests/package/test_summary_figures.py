@@ -12,9 +12,9 @@ from recorded import outcomes
 from recorded import profile
 from recorded import results
 
-from pytest_navigator.package import navlog
-from pytest_navigator.records import Outcome
-from pytest_navigator.records import plain
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import plain
+from pytest_navigator.package.layout import navigator_log as navlog
 from pytest_navigator.reporting.report import properties
 from pytest_navigator.reporting.report import summary
 from pytest_navigator.reporting.summary_figures import Measured

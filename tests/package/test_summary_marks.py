@@ -13,7 +13,7 @@ import recorded
 from pytest_navigator.reporting.report import summary
 
 if TYPE_CHECKING:
-    from pytest_navigator.records import Outcome
+    from pytest_navigator.core.records import Outcome
 
 CAVEATS: dict[str, dict[str, Any]] = {
     "unstable: the means of the last windows are 20, 10, 20 ms": {

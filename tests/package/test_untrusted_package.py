@@ -16,10 +16,10 @@ from tampered import tampered
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.safety import Limits
-from pytest_navigator.package.status_file import parse
-from pytest_navigator.package.writer import pack
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.container.writer import pack
+from pytest_navigator.package.layout.status_file import parse
+from pytest_navigator.package.zip.safety import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,9 +15,9 @@ from commands import command
 import pytest_navigator as nav
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.archive import check_writable
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.writer import pack
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.container.writer import pack
+from pytest_navigator.package.zip.archive import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -52,7 +52,7 @@ from pytest_navigator.configuration.format_config import FormatConfig
 from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.samples.npz import save_npz
-from pytest_navigator.records import Variant
+from pytest_navigator.core.records import Variant
 from pytest_navigator.runners.base import Runner
 
 MODES = {

@@ -11,7 +11,7 @@ from blackbox import calls
 from filelock import FileLock
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.container.reader import open_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -303,7 +303,7 @@ def test_a_package_that_is_not_installed_names_the_extra(
     package: str,
     message: str,
 ) -> None:
-    from pytest_navigator.planning import requirements
+    from pytest_navigator.devices import requirements
 
     linear(pytester.path / "model.onnx")
     torch_files(pytester.path)

@@ -32,7 +32,7 @@ with open(Path(__file__).with_name("seen.txt"), "a") as file:
 """Behind the module of the fake format, which the workers and their children import."""
 
 BOUND = """
-from pytest_navigator.devices.bound import Library
+from pytest_navigator.devices.built_with import Library
 
 Fake.bound = True
 Fake.built_by = lambda self, parameters: Library("FakeRT", Path(__file__).with_name("version.txt").read_text())

@@ -84,7 +84,7 @@ def test_one_samples_outputs_are_in_memory_at_a_time(big: pytest.Pytester, nav: 
 def test_the_weights_beside_a_large_onnx_model_are_a_part_of_it(
     project: Callable[..., None], nav: Nav, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_navigator.formats.onnx_file.EXTERNAL_DATA_BYTES", 0)
+    monkeypatch.setattr("pytest_navigator.backends.onnx.file.EXTERNAL_DATA_BYTES", 0)
     project(made="torch.nn.Linear(300, 300).eval()", loader="[torch.randn(3, 300)]")
 
     result = nav("--nav-in-process", formats="onnx")

@@ -19,7 +19,7 @@ from model_files import texts
 from model_files import torch_files
 from model_files import with_external_data
 
-from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.container.reader import open_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from blackbox import status
 
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.container.reader import open_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable

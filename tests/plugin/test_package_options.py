@@ -12,8 +12,8 @@ from blackbox import FAKE_FORMAT
 from blackbox import member
 from blackbox import status
 
-from pytest_navigator.package.reader import open_package
-from pytest_navigator.package.writer import pack
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.container.writer import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable

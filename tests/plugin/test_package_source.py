@@ -14,7 +14,7 @@ from blackbox import outcomes
 from blackbox import status
 from blackbox import words
 
-from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.container.reader import open_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -179,7 +179,7 @@ def test_another_function_is_told_by_its_outputs(pytester: pytest.Pytester, nav:
 
 def test_a_function_has_nothing_to_configure(nav: Nav, function: Callable[..., None]) -> None:
     function(
-        "from pytest_navigator import NavConfig\nfrom pytest_navigator.formats.python import PythonConfig\n"
+        "from pytest_navigator import NavConfig\nfrom pytest_navigator.backends.python.live import PythonConfig\n"
         "nav_config = NavConfig(formats=[PythonConfig(device='cuda')])"
     )
     result = nav(formats="")

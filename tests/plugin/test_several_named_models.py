@@ -9,7 +9,7 @@ from blackbox import outcomes
 from blackbox import status
 from model_files import linear
 
-from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.container.reader import open_package
 
 if TYPE_CHECKING:
     from blackbox import Nav

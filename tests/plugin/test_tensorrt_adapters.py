@@ -8,9 +8,9 @@ import pytest
 from blackbox import LINEAR
 from blackbox import words
 
-from pytest_navigator.formats.tensorflow_tensorrt import TensorFlowTensorRTFormat
-from pytest_navigator.formats.torch_tensorrt import TorchTensorRTFormat
-from pytest_navigator.planning import requirements
+from pytest_navigator.backends.tensorflow.tf_tensorrt import TensorFlowTensorRTFormat
+from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTFormat
+from pytest_navigator.devices import requirements
 
 if TYPE_CHECKING:
     from blackbox import Nav

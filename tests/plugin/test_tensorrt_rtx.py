@@ -26,8 +26,8 @@ from onnx import TensorProto  # noqa: E402
 from onnx import helper  # noqa: E402
 from onnx import numpy_helper  # noqa: E402
 
-from pytest_navigator.devices.found import devices  # noqa: E402
-from pytest_navigator.tensorrt.engine import load  # noqa: E402
+from pytest_navigator.backends.tensorrt.engine import load  # noqa: E402
+from pytest_navigator.devices.present import devices  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -274,7 +274,7 @@ def test_what_is_not_installed_is_not_offered(
 ) -> None:
     found = importlib.util.find_spec
     hidden = lambda name: None if name == module else found(name)  # noqa: E731
-    monkeypatch.setattr("pytest_navigator.planning.instead.find_spec", hidden)
+    monkeypatch.setattr("pytest_navigator.reporting.other_runners.find_spec", hidden)
     assert HINT not in run("--nav-runtimes=OnnxCPU,TensorRT", engines="onnx,trt-fp32").outlines
 
 

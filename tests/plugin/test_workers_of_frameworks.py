@@ -9,7 +9,7 @@ import pytest
 from blackbox import status
 from blackbox import words
 
-from pytest_navigator.package.reader import open_package
+from pytest_navigator.package.container.reader import open_package
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from pytest_navigator.core.records import Outcome
     from pytest_navigator.engine.workspace import SuiteFolder
-    from pytest_navigator.records import Outcome
 
 MODELS = '''
 from dataclasses import dataclass
@@ -195,9 +195,9 @@ from typing import ClassVar
 
 from pytest_navigator.formats.base import Format
 from pytest_navigator.configuration.format_config import FormatConfig
-from pytest_navigator.records import Variant
-from pytest_navigator.reproduce.parts import MakingCode
-from pytest_navigator.runners.torchscript import TorchScriptCPU
+from pytest_navigator.core.records import Variant
+from pytest_navigator.core.script_parts import MakingCode
+from pytest_navigator.backends.torch.torchscript_runners import TorchScriptCPU
 
 
 class CopyCPU(TorchScriptCPU):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.isolation.numerics import statements
 from pytest_navigator.reproduce.code import NoScript
 from pytest_navigator.reproduce.code import call_arguments
@@ -20,7 +21,6 @@ from pytest_navigator.reproduce.code import imports_of
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.code import paths
-from pytest_navigator.reproduce.parts import MakingCode
 from pytest_navigator.samples.structure import unflatten
 from pytest_navigator.samples.structure import unflatten_call
 

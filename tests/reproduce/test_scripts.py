@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.records import Status
+from pytest_navigator.core.records import Status
 from pytest_navigator.reproduce.names import WORDS
 from tests.reproduce.others import OTHERS
 from tests.reproduce.project import TESTS
@@ -17,7 +17,7 @@ from tests.reproduce.project import TESTS
 if TYPE_CHECKING:
     from _pytest.mark.structures import ParameterSet
 
-    from pytest_navigator.records import Outcome
+    from pytest_navigator.core.records import Outcome
     from tests.reproduce.project import Project
     from tests.reproduce.project import Ran
 

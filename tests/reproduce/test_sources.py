@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import pytest_navigator
+from pytest_navigator.backends.tensorflow.tf2onnx_model import converted
+from pytest_navigator.backends.tensorrt.onnx_precision import write_network
 from pytest_navigator.comparison.measures import distance
-from pytest_navigator.formats.tf2onnx_model import converted
 from pytest_navigator.reproduce.code import NoScript
 from pytest_navigator.reproduce.sources import sources
-from pytest_navigator.tensorrt.onnx_precision import write_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

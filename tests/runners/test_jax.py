@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from pytest_navigator.backends.jax.runners import JAX
+from pytest_navigator.backends.jax.runners import JAXCUDA
+from pytest_navigator.backends.jax.runners import JAXJit
+from pytest_navigator.backends.jax.runners import JAXJitCUDA
 from pytest_navigator.errors import NotApplicable
-from pytest_navigator.runners.jax import JAX
-from pytest_navigator.runners.jax import JAXCUDA
-from pytest_navigator.runners.jax import JAXJit
-from pytest_navigator.runners.jax import JAXJitCUDA
 
 jax = pytest.importorskip("jax")
 pytest.importorskip("flax")

@@ -11,13 +11,13 @@ import pytest
 from onnx import TensorProto
 from onnx import helper
 
+from pytest_navigator.backends.onnx import ort_values
+from pytest_navigator.backends.onnx.runners import OnnxCPU
+from pytest_navigator.backends.onnx.runners import OnnxCUDA
+from pytest_navigator.core.records import Signature
+from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.records import Signature
-from pytest_navigator.records import TensorSpec
-from pytest_navigator.runners import ort_values
-from pytest_navigator.runners.onnx import OnnxCPU
-from pytest_navigator.runners.onnx import OnnxCUDA
 
 if TYPE_CHECKING:
     from pathlib import Path

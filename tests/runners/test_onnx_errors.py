@@ -8,10 +8,10 @@ import pytest
 from onnx import TensorProto as T
 from onnx import helper as h
 
+from pytest_navigator.backends.onnx.errors import cause
+from pytest_navigator.backends.onnx.runners import OnnxCPU
+from pytest_navigator.core.records import Signature
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.records import Signature
-from pytest_navigator.runners.onnx import OnnxCPU
-from pytest_navigator.runners.onnx_errors import cause
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,12 +11,12 @@ tf = pytest.importorskip("tensorflow")
 models = pytest.importorskip("tensorflow_models")
 
 
+from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
+from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
+from pytest_navigator.backends.tensorflow.runners import TensorFlowCPU  # noqa: E402
+from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU  # noqa: E402
+from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCUDA  # noqa: E402
 from pytest_navigator.errors import StepFailed  # noqa: E402
-from pytest_navigator.formats.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
-from pytest_navigator.formats.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
-from pytest_navigator.runners.tensorflow import TensorFlowCPU  # noqa: E402
-from pytest_navigator.runners.tensorflow import TensorFlowSavedModelCPU  # noqa: E402
-from pytest_navigator.runners.tensorflow import TensorFlowSavedModelCUDA  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,11 +9,11 @@ import torch_models
 from torch_models import PLAIN
 from torch_models import Subject
 
+from pytest_navigator.backends.torch.runners import TorchCompileCPU
+from pytest_navigator.backends.torch.runners import TorchCompileCUDA
+from pytest_navigator.backends.torch.runners import TorchCPU
+from pytest_navigator.backends.torch.runners import TorchCUDA
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.runners.torch import TorchCompileCPU
-from pytest_navigator.runners.torch import TorchCompileCUDA
-from pytest_navigator.runners.torch import TorchCPU
-from pytest_navigator.runners.torch import TorchCUDA
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,13 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.records import plain
 from pytest_navigator.devices import environment as fingerprint
 from pytest_navigator.devices.assignment import own_gpu
-from pytest_navigator.devices.found import devices
-from pytest_navigator.records import plain
+from pytest_navigator.devices.present import devices
 
 if TYPE_CHECKING:
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
 
 VARIABLES = (
     "OMP_NUM_THREADS",

@@ -17,7 +17,7 @@ from pathlib import Path
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from pytest_navigator.cloning import clone_file
+from pytest_navigator.core.cloning import clone_file
 from pytest_navigator.core.ours import ignore
 from pytest_navigator.core.ours import remove
 from pytest_navigator.core.ours import sweep
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping
 
-    from pytest_navigator.records import JSON
+    from pytest_navigator.core.records import JSON
 
 ENTRY = "entry.json"
 """In the folder of an entry: its record, and the SHA-256 of every file and of itself."""

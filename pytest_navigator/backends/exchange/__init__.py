@@ -1,0 +1,1 @@
+"""Formats that models of several frameworks are made into: ONNX, SavedModel."""

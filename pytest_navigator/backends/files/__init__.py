@@ -1,0 +1,1 @@
+"""Model files as sources, whatever made them."""

@@ -1,0 +1,1 @@
+"""JAX: functions with parameters, StableHLO, and SavedModel and ONNX of them."""

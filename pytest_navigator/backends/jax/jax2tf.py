@@ -1,0 +1,96 @@
+"""SavedModels of JAX models, by jax2tf."""
+
+from __future__ import annotations
+
+from functools import cache
+from functools import partial
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.backends.jax.exports import write_savedmodel
+from pytest_navigator.backends.jax.flat import described
+from pytest_navigator.backends.jax.flat import export_code
+from pytest_navigator.backends.jax.flat import flat_function
+from pytest_navigator.backends.jax.flat import jax_exporter
+from pytest_navigator.backends.tensorflow.names import argument_names
+from pytest_navigator.backends.tensorflow.running_code import LOADS
+from pytest_navigator.errors import NotApplicable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.script_parts import MakingCode
+    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.frameworks.base import Source
+
+
+def export_savedmodel(
+    source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
+) -> dict[str, JSON]:
+    """Write a live JAX model as a SavedModel, its parameters as variables, the dynamic axes of any size.
+
+    Raises:
+        NotApplicable: the variant asks for `enable_xla`, which this JAX ignores.
+        StepFailed: jax2tf cannot convert the model.
+    """
+    asked = variant.parameters.get("enable_xla")
+    if asked is not None and ignores_enable_xla():
+        import jax
+
+        raise NotApplicable(
+            f"JAX {jax.__version__} ignores enable_xla={asked}: its SavedModels always hold a program of XLA; "
+            "tf-savedmodel without the flag is that file"
+        )
+    return write(source, signature, path, _options(variant.parameters), variant.parameters.get("jit_compile"))
+
+
+def write(
+    source: Source, signature: Signature, path: Path, options: Mapping[str, Any], jit_compile: bool | None
+) -> dict[str, JSON]:
+    """Write the SavedModel; `options` go to `jax2tf.convert`."""
+    with jax_exporter("jax2tf") as lines:
+        flat, parameters = flat_function(source, signature)
+        writing(signature, options, jit_compile)(flat, parameters, str(path))
+    return {"engine": "jax2tf", "warnings": lines}
+
+
+def export_script(subject: Subject) -> MakingCode:
+    """Return the export by jax2tf."""
+    parameters = subject.variant.parameters
+    made = writing(subject.signature, _options(parameters), parameters.get("jit_compile"))
+    return export_code(subject, made).then(LOADS)
+
+
+def writing(signature: Signature, options: Mapping[str, Any], jit_compile: bool | None) -> partial[None]:
+    """Return what writes the SavedModel of a function and its parameters."""
+    inputs, outputs = described(signature, argument_names(signature)), [spec.name for spec in signature.outputs]
+    return partial(write_savedmodel, inputs=inputs, outputs=outputs, options=dict(options), jit_compile=jit_compile)
+
+
+@cache
+def ignores_enable_xla() -> bool:
+    """Whether this JAX writes a program of XLA whatever it is asked for; the last one that did not is 0.7.1."""
+    with jax_exporter("jax2tf"):
+        import tensorflow as tf
+        from jax.experimental import jax2tf
+
+        converted = jax2tf.convert(lambda x: x + x, **NO_XLA)
+        graph = tf.function(converted, autograph=False).get_concrete_function(tf.TensorSpec((1,), tf.float32)).graph
+        return any(operation.type == "XlaCallModule" for operation in graph.get_operations())
+
+
+NO_XLA: dict[str, Any] = {"enable_xla": False, "native_serialization": False, "with_gradient": True}
+"""Options of jax2tf for a graph of TensorFlow's own operators; without gradients it would leave one that ONNX lacks."""
+
+
+def _options(parameters: Mapping[str, JSON]) -> dict[str, Any]:
+    """Return the options of `jax2tf.convert`; a file that has no gradients is smaller."""
+    asked = parameters.get("enable_xla")
+    chosen = NO_XLA if asked is False else {"with_gradient": False, **({"enable_xla": True} if asked else {})}
+    return {**chosen, **parameters.get("custom_args", {})}

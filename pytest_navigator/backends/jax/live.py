@@ -1,0 +1,47 @@
+"""The live JAX model: the format that everything else is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import ClassVar
+
+from pytest_navigator.backends.jax.runners import JAX
+from pytest_navigator.backends.jax.runners import JAXCUDA
+from pytest_navigator.backends.jax.runners import JAXJit
+from pytest_navigator.backends.jax.runners import JAXJitCUDA
+from pytest_navigator.configuration.format_config import FormatConfig
+from pytest_navigator.configuration.format_config import check_device
+from pytest_navigator.core.records import Variant
+from pytest_navigator.formats.base import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.runners.base import Runner
+
+
+@dataclass(frozen=True)
+class JaxConfig(FormatConfig):
+    """The source model and its compiled form; `custom_args` go to `jax.jit`.
+
+    Raises:
+        ConfigError: a value is not possible.
+    """
+
+    def __post_init__(self) -> None:
+        check_device(self)
+
+
+class JaxFormat(Format):
+    """The live model itself: nothing is written."""
+
+    name: ClassVar[str] = "jax"
+    config: ClassVar[type[FormatConfig]] = JaxConfig
+    frameworks: ClassVar[tuple[str, ...]] = ("jax",)
+    requires: ClassVar[tuple[str, ...]] = ("jax",)
+    runners: tuple[type[Runner], ...] = (JAX, JAXJit, JAXCUDA, JAXJitCUDA)
+
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        """Return the one variant `jax`."""
+        return [Variant(self.name, self.name, None, "", config.parameters(), tuple(r.name for r in self.runners))]

@@ -1,0 +1,98 @@
+"""StableHLO: a JAX model as `jax.export` writes it, a file that any later JAX loads without the model's code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+
+from pytest_navigator.backends.jax.exports import read_stablehlo
+from pytest_navigator.backends.jax.exports import write_stablehlo
+from pytest_navigator.backends.jax.flat import described
+from pytest_navigator.backends.jax.flat import export_code
+from pytest_navigator.backends.jax.flat import flat_function
+from pytest_navigator.backends.jax.flat import jax_exporter
+from pytest_navigator.backends.jax.stablehlo_runners import StableHLOCPU
+from pytest_navigator.backends.jax.stablehlo_runners import StableHLOCUDA
+from pytest_navigator.configuration.format_config import FormatConfig
+from pytest_navigator.configuration.format_config import invalid
+from pytest_navigator.core.records import Variant
+from pytest_navigator.core.script_parts import MakingCode
+from pytest_navigator.formats.base import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.runners.base import Runner
+
+PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+
+
+@dataclass(frozen=True)
+class StableHLOConfig(FormatConfig):
+    """StableHLO; `custom_args` go to `jax.export.export`.
+
+    Attributes:
+        platforms: what the file can run on, whatever it is made on: "cpu", "cuda", "rocm", "tpu".
+
+    Raises:
+        ConfigError: a value is not possible.
+    """
+
+    platforms: tuple[str, ...] = ("cpu", "cuda")
+
+    def __post_init__(self) -> None:
+        asked: object = self.platforms
+        if not isinstance(asked, tuple | list) or not asked or not set(asked) <= set(PLATFORMS):
+            raise invalid(self, "platforms", (PLATFORMS[:2], *((platform,) for platform in PLATFORMS)))
+        object.__setattr__(self, "platforms", tuple(asked))
+
+
+class StableHLOFormat(Format):
+    """`stablehlo`: takes the inputs by position and returns the outputs as a tuple."""
+
+    name: ClassVar[str] = "stablehlo"
+    config: ClassVar[type[FormatConfig]] = StableHLOConfig
+    frameworks: ClassVar[tuple[str, ...]] = ("jax",)
+    requires: ClassVar[tuple[str, ...]] = ("jax",)
+    runners: tuple[type[Runner], ...] = (StableHLOCPU, StableHLOCUDA)
+
+    def load(self, path: Path) -> Any:
+        """Return the `jax.export.Exported`."""
+        return read_stablehlo(str(path))
+
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        """Return the one variant."""
+        runners = tuple(runner.name for runner in self.runners)
+        return [Variant(self.name, self.name, None, "model.stablehlo", config.parameters(), runners)]
+
+    def export(
+        self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
+    ) -> dict[str, JSON]:
+        """Export the model with the dynamic axes of the signature, its parameters as constants."""
+        with jax_exporter("jax.export") as lines:
+            flat, parameters = flat_function(source, signature)
+            exported = _writing(signature, variant)(flat, parameters, str(path))
+        version = exported.calling_convention_version
+        return {"platforms": list(exported.platforms), "calling_convention_version": version, "warnings": lines}
+
+    def export_script(self, subject: Subject) -> MakingCode:
+        """Return the export by `jax.export`."""
+        code = export_code(subject, _writing(subject.signature, subject.variant))
+        return code.then(MakingCode("read_stablehlo(args.output)", functions=(read_stablehlo,)))
+
+
+def _writing(signature: Signature, variant: Variant) -> partial[Any]:
+    options = {"platforms": list(variant.parameters["platforms"]), **variant.parameters["custom_args"]}
+    inputs = described(signature, [spec.name for spec in signature.inputs])
+    return partial(write_stablehlo, inputs=inputs, options=options)

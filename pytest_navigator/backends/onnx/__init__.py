@@ -1,0 +1,1 @@
+"""ONNX: the format, the files of others, ONNX Runtime."""

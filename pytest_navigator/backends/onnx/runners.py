@@ -1,0 +1,293 @@
+"""ONNX files in ONNX Runtime."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+from typing import cast
+
+from pytest_navigator.backends.onnx.errors import cause
+from pytest_navigator.backends.onnx.ort_session import ENUMERATIONS
+from pytest_navigator.backends.onnx.ort_session import bound
+from pytest_navigator.backends.onnx.ort_session import set_option
+from pytest_navigator.backends.onnx.ort_values import array_of
+from pytest_navigator.backends.onnx.ort_values import numpy_name
+from pytest_navigator.backends.onnx.ort_values import ort_value
+from pytest_navigator.backends.onnx.remedies import remedy
+from pytest_navigator.backends.onnx.running_code import runner_code
+from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import unknown
+from pytest_navigator.runners.base import Runner
+from pytest_navigator.runners.outputs import given_names
+from pytest_navigator.runners.outputs import outputs_asked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.script_parts import RunnerCode
+    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.runners.base import Direct
+
+
+FOREIGN = re.compile(r"bfloat16|float[48]_\w+|u?int[24]")
+"""What numpy knows only through ml_dtypes: ONNX Runtime takes and gives it as OrtValue alone, never through `run`."""
+
+FATAL = 4
+"""The severity of logging at which ONNX Runtime says nothing but its end."""
+
+NUMPY = {"float": "float32", "double": "float64", "string": "str"}
+
+
+class OnnxRunner(Runner):
+    """`onnxruntime.InferenceSession` with one execution provider."""
+
+    format: ClassVar[str] = "onnx"
+    provider: ClassVar[str]
+
+    behind: ClassVar[tuple[str, ...]] = ()
+    """Providers that run what `provider` cannot, before the CPU does."""
+
+    def activate(self) -> None:
+        """Load the file.
+
+        Raises:
+            StepFailed: ONNX Runtime cannot load it, or runs it on another provider than this runner's.
+        """
+        import onnxruntime
+
+        providers = list(dict.fromkeys((self.provider, *self.behind, "CPUExecutionProvider")))
+        options = self._options()
+        try:
+            self.session = onnxruntime.InferenceSession(str(self.artifact), options, providers=providers)
+        except Exception as error:
+            found = [cause(str(error)), remedy(Path(str(self.artifact)), str(error), self._loads)]
+            text = f"ONNX Runtime {onnxruntime.__version__} cannot load the file: {'; '.join(filter(None, found))}"
+            raise StepFailed(text, str(error), type(error).__name__) from error
+        if (found := self.session.get_providers()[0]) != self.provider:
+            raise StepFailed(f"{self.name}: ONNX Runtime fell back from {self.provider} to {found}")
+        self._inputs = {node.name: _numpy_name(node.type) for node in self.session.get_inputs()}
+        self._names = given_names(self.signature, list(self._inputs))
+        outputs = {node.name: _numpy_name(node.type) for node in self.session.get_outputs()}
+        own = [node.name for node in self.session.get_outputs()]
+        self._outputs, self._results = outputs_asked(self.signature, own)
+        types = {*self._inputs.values(), *outputs.values()}
+        self._plain = not any(FOREIGN.fullmatch(kind) for kind in types)
+        self._has_text = "str" in outputs.values()
+
+    def deactivate(self) -> None:
+        """Free the session."""
+        del self.session
+
+    def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run one inference on arrays.
+
+        Raises:
+            StepFailed: an array has another type than the file's input, or is missing.
+        """
+        feed = self._checked(feed)
+        if self._plain:
+            return self._run(feed)
+        binding = self._binding(feed, "cpu")
+        self.session.run_with_iobinding(binding)
+        return self._named([array_of(value) for value in binding.get_outputs()])
+
+    def direct(self, arrays: str) -> Direct | None:
+        """Return the run of the session, if it takes numpy's arrays and the file has the types of the signature."""
+        types = {spec.name: spec.dtype for spec in self.signature.inputs}
+        if arrays != "numpy" or not self._plain or {n: types.get(h) for n, h in self._names.items()} != self._inputs:
+            return None
+        if list(self._names) == list(types):
+            return self._run
+        return lambda feed: self._run({name: feed[here] for name, here in self._names.items()})
+
+    def _run(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        values = self.session.run(self._outputs, feed)
+        if self._has_text:
+            return self._named(values)
+        return dict(zip(self._results, values))  # noqa: B905 (as many as were asked for; each check costs)
+
+    def _named(self, values: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        if self._has_text:
+            values = [_text(value) for value in values]
+        return dict(zip(self._results, values, strict=True))
+
+    def watched(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Follow the graph of the file."""
+        import numpy as np
+
+        from pytest_navigator.backends.onnx.watch import watched
+
+        return {name: np.array(found.text) for name, found in watched(cast("Path", self.artifact)).items()}
+
+    def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
+        """Return `session.run` on arrays, or on bound values where `run` cannot take the types."""
+        feed = self._checked(feed)
+        if self._plain:
+            return partial(self.session.run, None, feed)
+        return partial(self.session.run_with_iobinding, self._binding(feed, "cpu"))
+
+    def settings(self) -> dict[str, JSON]:
+        """Threads (0: as many as there are cores), optimisation level and providers."""
+        options = self.session.get_session_options()
+        return {
+            "intra_op_num_threads": options.intra_op_num_threads,
+            "inter_op_num_threads": options.inter_op_num_threads,
+            "graph_optimization_level": options.graph_optimization_level.name,
+            "execution_mode": options.execution_mode.name,
+            "providers": self.session.get_providers(),
+        }
+
+    @classmethod
+    def script(cls, subject: Subject) -> RunnerCode:
+        """Return the run of a session."""
+        options = subject.variant.parameters.get("custom_args", {}).get(SESSION_OPTIONS, {})
+        return runner_code(subject, (cls.provider, *cls.behind), cls.device, options)
+
+    def _options(self) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        for name, value in self.parameters.get("custom_args", {}).get(SESSION_OPTIONS, {}).items():
+            if name.startswith("_") or not hasattr(options, name):
+                raise ConfigError(f"session_options: onnxruntime.SessionOptions has no attribute {name!r}")
+            if callable(getattr(options, name)):
+                _called(options, name, value)
+            else:
+                _check_member(name, value)
+                set_option(options, name, value)
+        return options
+
+    def _checked(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the arrays that the file takes; ONNX Runtime's own errors name no input."""
+        import numpy as np
+
+        for name, wanted in self._inputs.items():
+            here = self._names[name]
+            if here not in feed:
+                raise StepFailed(f"the ONNX file has an input {name!r}, the model has {sorted(feed)}")
+            found = feed[here].dtype
+            if wanted != found.name and not (wanted == "str" and found.kind in "OUST"):
+                raise StepFailed(f"input {here!r} is {found.name}, the ONNX file takes {wanted}")
+        arrays = {name: feed[self._names[name]] for name in self._inputs}
+        return {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
+
+    def _loads(self, content: bytes) -> object:
+        """Load a file's content as the file is, but quietly."""
+        import onnxruntime
+
+        options = self._options()
+        options.log_severity_level = FATAL
+        return onnxruntime.InferenceSession(content, options, providers=[self.provider])
+
+    def _binding(self, feed: Mapping[str, np.ndarray], device: str) -> Any:
+        return bound(self.session, feed, self._outputs, device)
+
+
+class OnnxCPU(OnnxRunner):
+    """ONNX Runtime on the CPU."""
+
+    name: ClassVar[str] = "OnnxCPU"
+    runtime: ClassVar[str] = "cpu"
+    requires: ClassVar[tuple[str, ...]] = ("onnxruntime",)
+    provider: ClassVar[str] = "CPUExecutionProvider"
+
+
+class OnnxCUDA(OnnxRunner):
+    """ONNX Runtime on a GPU; nodes that CUDA does not know run on the CPU."""
+
+    name: ClassVar[str] = "OnnxCUDA"
+    runtime: ClassVar[str] = "cuda"
+    device: ClassVar[str] = "cuda"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "onnxruntime", "onnxruntime-cuda")
+    provider: ClassVar[str] = "CUDAExecutionProvider"
+
+    def activate(self) -> None:
+        """Load the file, with the CUDA libraries that Python packages brought."""
+        import onnxruntime
+
+        onnxruntime.preload_dlls()
+        super().activate()
+
+    def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
+        """Return the run on inputs and outputs that are on the device, until the device is done."""
+        binding = self._binding(self._checked(feed), self.device)
+        run = self.session.run_with_iobinding
+
+        def call() -> object:
+            run(binding)
+            binding.synchronize_outputs()
+            return binding
+
+        return call
+
+    def copies(self, feed: Mapping[str, np.ndarray], returned: Any) -> Callable[[], object] | None:
+        """Return the copies to the device and back; None for types that numpy does not have."""
+        if not self._plain:
+            return None
+        feed = self._checked(feed)
+
+        def copy() -> None:
+            for array in feed.values():
+                ort_value(array, self.device)
+            returned.copy_outputs_to_cpu()
+
+        return copy
+
+
+class OnnxTensorRT(OnnxCUDA):
+    """ONNX Runtime with TensorRT, which builds engines while the file is loaded; the rest runs with CUDA."""
+
+    name: ClassVar[str] = "OnnxTensorRT"
+    runtime: ClassVar[str] = "tensorrt"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "onnxruntime", "onnxruntime-tensorrt")
+    provider: ClassVar[str] = "TensorrtExecutionProvider"
+    behind: ClassVar[tuple[str, ...]] = ("CUDAExecutionProvider",)
+
+    def activate(self) -> None:
+        """Load the file, with the libraries that the Python package of TensorRT brought."""
+        with suppress(ImportError):
+            import_module("tensorrt")
+        super().activate()
+
+
+def _check_member(name: str, value: JSON) -> None:
+    if name not in ENUMERATIONS:
+        return
+    import onnxruntime
+
+    members = getattr(onnxruntime, ENUMERATIONS[name]).__members__
+    if value not in members:
+        raise unknown(f"value of session_options[{name!r}]", str(value), members)
+
+
+def _called(options: Any, name: str, value: JSON) -> None:
+    """Call a method of the options, like `register_custom_ops_library`, with its argument or list of arguments."""
+    try:
+        set_option(options, name, value)
+    except Exception as error:
+        text = f"session_options: {name}({value!r}) failed: {cause(str(error))}"
+        raise StepFailed(text, str(error), type(error).__name__) from error
+
+
+def _numpy_name(kind: str) -> str:
+    """Return numpy's name of an ONNX Runtime type, "float32" for "tensor(float)"."""
+    found = numpy_name(kind)
+    return NUMPY.get(found, found)
+
+
+def _text(value: np.ndarray) -> np.ndarray:
+    """Return text as numpy's own type; ONNX Runtime gives Python objects."""
+    return value.astype(str) if value.dtype == object else value

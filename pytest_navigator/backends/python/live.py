@@ -1,0 +1,45 @@
+"""A callable: the format that nothing is exported from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import ClassVar
+
+from pytest_navigator.backends.python.runner import PythonRunner
+from pytest_navigator.configuration.format_config import FormatConfig
+from pytest_navigator.core.records import Variant
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.formats.base import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.runners.base import Runner
+
+
+@dataclass(frozen=True)
+class PythonConfig(FormatConfig):
+    """A callable, which has nothing to configure.
+
+    Raises:
+        ConfigError: `custom_args` or `device` is given.
+    """
+
+    def __post_init__(self) -> None:
+        for name, value in (("custom_args", self.custom_args), ("device", self.device)):
+            if value:
+                raise ConfigError(f"PythonConfig.{name}={value!r}: nothing is exported from a callable; remove it")
+
+
+class PythonFormat(Format):
+    """The live callable itself: nothing is written."""
+
+    name: ClassVar[str] = "python"
+    config: ClassVar[type[FormatConfig]] = PythonConfig
+    frameworks: ClassVar[tuple[str, ...]] = ("python",)
+    runners: tuple[type[Runner], ...] = (PythonRunner,)
+
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        """Return the one variant `python`."""
+        return [Variant(self.name, self.name, None, "", {}, tuple(runner.name for runner in self.runners))]

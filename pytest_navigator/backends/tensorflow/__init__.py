@@ -1,0 +1,1 @@
+"""TensorFlow and Keras: live models, SavedModel, TF-TRT, and ONNX of SavedModels."""

@@ -1,0 +1,59 @@
+"""The live TensorFlow model: the format that everything else is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import ClassVar
+
+from pytest_navigator.backends.tensorflow.runners import TensorFlowCPU
+from pytest_navigator.backends.tensorflow.runners import TensorFlowCUDA
+from pytest_navigator.configuration.format_config import FormatConfig
+from pytest_navigator.configuration.format_config import check_device
+from pytest_navigator.core.records import Variant
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.formats.base import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.runners.base import Runner
+
+
+@dataclass(frozen=True)
+class TensorFlowConfig(FormatConfig):
+    """The source model.
+
+    Attributes:
+        jit_compile, enable_xla: not possible here; Model Navigator has them in this class, but they are the
+            SavedModel's: `TensorFlowSavedModelConfig`.
+
+    Raises:
+        ConfigError: a value is not possible.
+    """
+
+    jit_compile: object = None
+    enable_xla: object = None
+
+    def __post_init__(self) -> None:
+        check_device(self)
+        for name in ("jit_compile", "enable_xla"):
+            if (value := getattr(self, name)) is not None:
+                raise ConfigError(
+                    f"TensorFlowConfig.{name}={value!r} is not possible: this is the live model, the SavedModel is "
+                    f"configured by TensorFlowSavedModelConfig({name}={value!r})"
+                )
+
+
+class TensorFlowFormat(Format):
+    """The live model itself: nothing is written."""
+
+    name: ClassVar[str] = "tensorflow"
+    config: ClassVar[type[FormatConfig]] = TensorFlowConfig
+    frameworks: ClassVar[tuple[str, ...]] = ("tensorflow",)
+    requires: ClassVar[tuple[str, ...]] = ("tensorflow",)
+    runners: tuple[type[Runner], ...] = (TensorFlowCPU, TensorFlowCUDA)
+
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        """Return the one variant `tensorflow`."""
+        return [Variant(self.name, self.name, None, "", config.parameters(), tuple(r.name for r in self.runners))]

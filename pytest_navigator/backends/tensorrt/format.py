@@ -1,0 +1,201 @@
+"""TensorRT engines, built from ONNX by Polygraphy: TensorRT's own and those of TensorRT-RTX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+
+from pytest_navigator.backends.onnx.file import SOURCES
+from pytest_navigator.backends.tensorrt import attempts
+from pytest_navigator.backends.tensorrt import build
+from pytest_navigator.backends.tensorrt import command
+from pytest_navigator.backends.tensorrt import making_code as text
+from pytest_navigator.backends.tensorrt import network
+from pytest_navigator.backends.tensorrt import profiles
+from pytest_navigator.backends.tensorrt.engine import check_flavour
+from pytest_navigator.backends.tensorrt.runners import TensorRT
+from pytest_navigator.backends.tensorrt.runners import TensorRTCUDAGraph
+from pytest_navigator.backends.tensorrt.runners import TensorRTRTX
+from pytest_navigator.configuration.tensorrt_config import PRECISIONS
+from pytest_navigator.configuration.tensorrt_config import TensorRTConfig
+from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig
+from pytest_navigator.core.cloning import copy_file
+from pytest_navigator.core.digests import digest_of
+from pytest_navigator.core.records import Variant
+from pytest_navigator.devices.built_with import Library
+from pytest_navigator.devices.libraries import tensorrt_version
+from pytest_navigator.formats.base import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from pytest_navigator.configuration.format_config import FormatConfig
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Description
+    from pytest_navigator.core.records import LoaderRecord
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.script_parts import CommandLine
+    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.formats.base import LoaderData
+    from pytest_navigator.runners.base import Runner
+
+NOT_PARAMETERS = ("precision", "precision_mode", "trt_profile", "model_path", "timing_cache_dir")
+"""Fields of the configuration that its variants do not take as they are."""
+
+
+class TensorRTFormat(Format):
+    """`trt-fp32`, `trt-fp16`, `trt-bf16`, `trt-int8`, `trt-fp8`; `-single` where both precision modes are asked for."""
+
+    name: ClassVar[str] = "trt"
+    config: ClassVar[type[FormatConfig]] = TensorRTConfig
+    frameworks: ClassVar[tuple[str, ...]] = (*SOURCES, "trt")
+    parent: ClassVar[str | None] = "onnx"
+    file: ClassVar[str] = "model.plan"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt", "onnx", "onnxruntime", "polygraphy")
+    reads_with: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt")
+    bound: ClassVar[bool] = True
+    runners: tuple[type[Runner], ...] = (TensorRT, TensorRTCUDAGraph)
+
+    backend: ClassVar[str] = "tensorrt"
+    """Python's name of the library."""
+
+    library: ClassVar[str] = "TensorRT"
+
+    def as_source(self, config: FormatConfig) -> Variant:
+        """Return the variant of a ready engine, whose precision nobody knows."""
+        return Variant(self.name, self.name, None, self.file, {"backend": self.backend}, self._runners)
+
+    def describe(
+        self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+    ) -> Description:
+        """Return what the engine says: names, types, and the shapes of its first profile."""
+        from pytest_navigator.backends.tensorrt.description import describe
+
+        return describe(path, self.backend)
+
+    def on_request(self) -> dict[str, FormatConfig]:
+        """Return the configuration of each precision."""
+        return {f"{self.name}-{precision}": self.config(precision=precision) for precision in PRECISIONS}  # type: ignore[call-arg]
+
+    def depends_on(self, variant: Variant) -> JSON:
+        """Return the digests of the files that its parameters name: paths say nothing of what is in them."""
+        parameters = variant.parameters
+        named = [parameters.get("model_path"), *parameters.get("custom_args", {}).values()]
+        files = [
+            Path(name)
+            for value in named
+            for name in (value if isinstance(value, list) else [value])
+            if isinstance(name, str)
+        ]
+        return {str(path): digest_of(path) for path in files if path.is_file()}
+
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        """Return one variant for each parent, precision and mode; the parent's own suffix stays in the key."""
+        assert isinstance(config, (TensorRTConfig, TensorRTRTXConfig))
+        fields = {name: value for name, value in config.parameters().items() if name not in NOT_PARAMETERS}
+        for field in ("model_path", "timing_cache_dir"):
+            value = getattr(config, field, None)
+            fields[field] = None if value is None else str(Path(value).absolute())
+        return [
+            self._variant(parent, fields, precision, mode, len(config.modes) > 1 and mode == "single")
+            for parent in parents
+            for precision in config.precision
+            for mode in config.modes
+        ]
+
+    def convert(
+        self, parent: Path, data: LoaderData, signature: Signature, variant: Variant, path: Path
+    ) -> dict[str, JSON]:
+        """Build the engine, for smaller batches if the configuration says so.
+
+        Raises:
+            StepFailed: a profile does not fit the model or its samples, or no engine was built.
+        """
+        parameters, root = variant.parameters, path.parent.parent
+        if parameters["model_path"]:
+            copy_file(Path(parameters["model_path"]), path)
+            check_flavour(path, self.backend)
+            return {"backend": self.backend, "engine": "file"}
+        notes, source = [], parent
+        if network.changes(parameters):
+            source = path.with_name(network.NETWORK)
+            notes = network.write(parent, parameters, data.batches, source)
+        if parameters["precision_mode"] == "single" and self.backend == "tensorrt_rtx":
+            path.with_name(command.NO_TF32).write_text(command.NO_TF32_TEXT, encoding="utf-8")
+        files = str(source.relative_to(root)), str(path.relative_to(root))
+        shapes, arguments = self._build(files, parameters, data.record, signature, root)
+        return {
+            "backend": self.backend,
+            "version": tensorrt_version(self.backend),
+            "profiles": shapes,
+            "command": arguments,
+            "warnings": notes,
+        }
+
+    def convert_script(self, subject: Subject) -> CommandLine | None:
+        """Return the command line of Polygraphy, after what writes the network in the engine's precision."""
+        return None if subject.variant.parameters["model_path"] else text.build(subject, self.backend)
+
+    def built_by(self, parameters: Mapping[str, JSON]) -> Library:
+        """Return the TensorRT that is installed; a version-compatible engine runs with later ones too."""
+        return Library(self.library, tensorrt_version(self.backend), later=command.version_compatible(parameters))
+
+    def capabilities(self, parameters: Mapping[str, JSON]) -> tuple[str, ...] | None:
+        """Return what hardware compatibility says."""
+        return {"ampere_plus": ("8.0+",)}.get(parameters.get("compatibility_level") or "")
+
+    @property
+    def _runners(self) -> tuple[str, ...]:
+        return tuple(runner.name for runner in self.runners)
+
+    def _build(
+        self,
+        files: tuple[str, str],
+        parameters: Mapping[str, JSON],
+        loader: LoaderRecord,
+        signature: Signature,
+        root: Path,
+    ) -> tuple[list[profiles.Profile], list[str]]:
+        """Build for the largest batch that was asked for, or for the first smaller one that works."""
+
+        names = network.axes(root / files[0])
+
+        def make(shapes: list[profiles.Profile]) -> list[str]:
+            profiles.check_shared(shapes, parameters["trt_profiles"], names)
+            arguments = command.convert(*files, parameters, shapes)
+            build.run(arguments, self.backend, root)
+            return arguments
+
+        return attempts.largest(loader, parameters, signature, make)
+
+    def _variant(self, parent: Variant, fields: Mapping[str, Any], precision: str, mode: str, single: bool) -> Variant:
+        suffix = parent.key.removeprefix(parent.format)
+        key = f"{self.name}{suffix}-{precision}{'-single' if single else ''}"
+        own = {"backend": self.backend, "precision": precision, "precision_mode": mode}
+        return Variant(key, self.name, parent.key, self.file, {**fields, **own}, self._runners)
+
+
+class TensorRTRTXFormat(TensorRTFormat):
+    """`trt-rtx-fp32`, ...: engines of TensorRT-RTX, which run on GeForce and RTX GPUs, and are built without any."""
+
+    name: ClassVar[str] = "trt-rtx"
+    config: ClassVar[type[FormatConfig]] = TensorRTRTXConfig
+    frameworks: ClassVar[tuple[str, ...]] = (*SOURCES, "trt-rtx")
+    default: ClassVar[bool] = False
+    requires: ClassVar[tuple[str, ...]] = ("tensorrt-rtx", "onnx", "onnxruntime", "polygraphy")
+    reads_with: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt-rtx", "tensorrt-rtx-cuda")
+    runners: tuple[type[Runner], ...] = (TensorRTRTX,)
+    backend: ClassVar[str] = "tensorrt_rtx"
+    library: ClassVar[str] = "TensorRT-RTX"
+
+    def built_by(self, parameters: Mapping[str, JSON]) -> Library:
+        """Return the TensorRT-RTX that is installed; its engines are of one version."""
+        return Library(self.library, tensorrt_version(self.backend), parts=None)
+
+    def capabilities(self, parameters: Mapping[str, JSON]) -> tuple[str, ...] | None:
+        """Return the GPUs that the engine is for."""
+        return tuple(parameters.get("compute_capabilities") or ())

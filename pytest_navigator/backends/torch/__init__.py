@@ -1,0 +1,1 @@
+"""PyTorch: live modules, TorchScript, exported programs, Torch-TensorRT, and ONNX of them."""

@@ -1,0 +1,99 @@
+"""Programs of `torch.export`, as files that load without the model's library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+
+from pytest_navigator.backends.torch import making_code as text
+from pytest_navigator.backends.torch.exportedprogram_runners import TorchExportedProgramCPU
+from pytest_navigator.backends.torch.exportedprogram_runners import TorchExportedProgramCUDA
+from pytest_navigator.backends.torch.flat import example_tensors
+from pytest_navigator.backends.torch.flat import exported_program
+from pytest_navigator.backends.torch.flat import on_device
+from pytest_navigator.backends.torch.live import AutocastConfig
+from pytest_navigator.backends.torch.programs import load_program
+from pytest_navigator.core.records import Variant
+from pytest_navigator.core.script_parts import MakingCode
+from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.exporting import exporter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from pytest_navigator.configuration.format_config import FormatConfig
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Description
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.runners.base import Runner
+
+
+@dataclass(frozen=True)
+class TorchExportConfig(AutocastConfig):
+    """An exported program; `custom_args` go to `torch.export.export`."""
+
+
+class TorchExportedProgramFormat(Format):
+    """`torch-exportedprogram`: takes the inputs by position and returns the outputs as a tuple."""
+
+    name: ClassVar[str] = "torch-exportedprogram"
+    config: ClassVar[type[FormatConfig]] = TorchExportConfig
+    frameworks: ClassVar[tuple[str, ...]] = ("torch", "torch-exportedprogram")
+    file: ClassVar[str] = "model.pt2"
+    requires: ClassVar[tuple[str, ...]] = ("torch",)
+    runners: tuple[type[Runner], ...] = (TorchExportedProgramCPU, TorchExportedProgramCUDA)
+
+    def as_source(self, config: FormatConfig) -> Variant:
+        """Return the variant of a file, which has the structure of the model that it was exported from."""
+        runners = tuple(runner.name for runner in self.runners)
+        return Variant(self.name, self.name, None, self.file, {**config.parameters(), "structured": True}, runners)
+
+    def describe(
+        self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+    ) -> Description:
+        """Return what the program says."""
+        from pytest_navigator.backends.torch.description import describe_program
+
+        return describe_program(path)
+
+    def load(self, path: Path) -> Any:
+        """Return the program as a `torch.nn.Module`: tensors in the order of the inputs in, a tuple of tensors out."""
+        return load_program(path).module()
+
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        """Return the one variant."""
+        return [
+            Variant(self.name, self.name, None, self.file, config.parameters(), tuple(r.name for r in self.runners))
+        ]
+
+    def export(
+        self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
+    ) -> dict[str, JSON]:
+        """Export the model with the dynamic axes of the signature."""
+        import torch
+
+        model, device = on_device(source, variant.parameters)
+        tensors = example_tensors(example, signature, device)
+        with exporter("torch.export") as lines:
+            program, derived = exported_program(model, tensors, signature, variant.parameters, device)
+            # The file keeps an example for later compilers: of the user's batch only types and shapes.
+            program.example_inputs = (tuple(torch.zeros_like(tensor) for tensor in tensors), {})
+            torch.export.save(program, str(path))
+        sizes = {str(k): str(v) for k, v in program.range_constraints.items()}
+        return {"sizes": sizes, "derived_sizes": derived, "warnings": lines}
+
+    def export_script(self, subject: Subject) -> MakingCode:
+        """Return the export, by the way that succeeded."""
+        options = subject.variant.parameters["custom_args"]
+        program = text.program(subject.signature, options, derived=bool(subject.data.get("derived_sizes")))
+        saved = MakingCode("torch.export.save(program, args.output)\ntorch.export.load(args.output)")
+        return text.making(subject, program).then(saved)

@@ -1,0 +1,73 @@
+"""The live PyTorch model: the format that everything else is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import ClassVar
+
+from pytest_navigator.backends.torch.runners import TorchCompileCPU
+from pytest_navigator.backends.torch.runners import TorchCompileCUDA
+from pytest_navigator.backends.torch.runners import TorchCPU
+from pytest_navigator.backends.torch.runners import TorchCUDA
+from pytest_navigator.configuration.format_config import FormatConfig
+from pytest_navigator.configuration.format_config import check_device
+from pytest_navigator.configuration.format_config import invalid
+from pytest_navigator.core.records import Variant
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.formats.base import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.runners.base import Runner
+
+AUTOCAST_DTYPES = ("float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class AutocastConfig(FormatConfig):
+    """How a PyTorch model is called while it is exported and run.
+
+    Attributes:
+        autocast: run under `torch.autocast`.
+        autocast_dtype: "float16" or "bfloat16" (or the torch type); None: what torch takes on the device.
+        inference_mode: run under `torch.inference_mode`, otherwise under `torch.no_grad`.
+
+    Raises:
+        ConfigError: a value is not possible.
+    """
+
+    autocast: bool = False
+    autocast_dtype: str | None = None
+    inference_mode: bool = True
+
+    def __post_init__(self) -> None:
+        check_device(self)
+        if self.autocast_dtype is None:
+            return
+        dtype = str(self.autocast_dtype).removeprefix("torch.")
+        if dtype not in AUTOCAST_DTYPES:
+            raise invalid(self, "autocast_dtype", (None, *AUTOCAST_DTYPES))
+        if not self.autocast:
+            raise ConfigError(f"{type(self).__name__}.autocast_dtype={dtype!r} needs autocast=True")
+        object.__setattr__(self, "autocast_dtype", dtype)
+
+
+@dataclass(frozen=True)
+class TorchConfig(AutocastConfig):
+    """The source model and its compiled form; `custom_args` go to `torch.compile`."""
+
+
+class TorchFormat(Format):
+    """The live model itself: nothing is written."""
+
+    name: ClassVar[str] = "torch"
+    config: ClassVar[type[FormatConfig]] = TorchConfig
+    frameworks: ClassVar[tuple[str, ...]] = ("torch",)
+    requires: ClassVar[tuple[str, ...]] = ("torch",)
+    runners: tuple[type[Runner], ...] = (TorchCPU, TorchCompileCPU, TorchCUDA, TorchCompileCUDA)
+
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        """Return the one variant `torch`."""
+        return [Variant(self.name, self.name, None, "", config.parameters(), tuple(r.name for r in self.runners))]

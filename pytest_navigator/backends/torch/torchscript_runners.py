@@ -1,0 +1,73 @@
+"""TorchScript files."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+from typing import ClassVar
+from typing import cast
+
+from pytest_navigator.backends.torch import running_code as text
+from pytest_navigator.backends.torch.runners import TorchRunner
+from pytest_navigator.runners.outputs import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Sequence
+
+    import torch
+
+    from pytest_navigator.backends.torch.runners import Arguments
+    from pytest_navigator.core.script_parts import RunnerCode
+    from pytest_navigator.core.script_parts import Subject
+
+INTERFACE = "pytest_navigator_interface"
+"""Name of the note inside the file that says how it is called: "model", like the source, or "flat"."""
+
+
+class TorchScriptRunner(TorchRunner):
+    """`torch.jit.load`."""
+
+    format: ClassVar[str] = "torchscript"
+
+    def load(self) -> Callable[..., object]:
+        """Return the loaded ScriptModule."""
+        import torch
+
+        notes = {INTERFACE: ""}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module = torch.jit.load(str(self.artifact), map_location=self.device, _extra_files=notes)
+        self._flat = notes[INTERFACE] in ("flat", b"flat")
+        return cast("Callable[..., object]", module)
+
+    def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
+        """Return the arguments of the source, or the tensors in order for a flat file."""
+        return (tuple(tensors.values()), {}) if self._flat else super().arguments(tensors)
+
+    def outputs(self, value: object) -> dict[str, object]:
+        """Return the tensors by name."""
+        return in_order(self.signature, cast("Sequence[object]", value)) if self._flat else super().outputs(value)
+
+    @classmethod
+    def script(cls, subject: Subject) -> RunnerCode:
+        """Return the call of the loaded file."""
+        load = f"model = torch.jit.load(args.artifact, map_location={cls.device!r})"
+        return text.runner_code(subject, load, cls.device, flat=subject.data.get("interface") == "flat")
+
+
+class TorchScriptCPU(TorchScriptRunner):
+    """TorchScript on the CPU."""
+
+    name: ClassVar[str] = "TorchScriptCPU"
+    runtime: ClassVar[str] = "cpu"
+    requires: ClassVar[tuple[str, ...]] = ("torch",)
+
+
+class TorchScriptCUDA(TorchScriptRunner):
+    """TorchScript on a GPU."""
+
+    name: ClassVar[str] = "TorchScriptCUDA"
+    runtime: ClassVar[str] = "cuda"
+    device: ClassVar[str] = "cuda"
+    requires: ClassVar[tuple[str, ...]] = ("cuda", "torch-cuda")

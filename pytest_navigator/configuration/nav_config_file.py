@@ -1,0 +1,314 @@
+"""`--nav-config=FILE`: Model Navigator's configuration file of the command `convert`, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import fields
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.configuration import file_values as values
+from pytest_navigator.configuration.config import NavConfig
+from pytest_navigator.configuration.foreign_arguments import PARAMETERS
+from pytest_navigator.configuration.foreign_arguments import check_arguments
+from pytest_navigator.configuration.foreign_arguments import check_parameters
+from pytest_navigator.configuration.tensorrt_config import MODES
+from pytest_navigator.configuration.tensorrt_config import PRECISIONS
+from pytest_navigator.core.records import Variant
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_navigator.configuration.format_config import Configured
+    from pytest_navigator.configuration.format_config import FormatConfig
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import TensorSpec
+
+    Shapes = Mapping[str, tuple[int, ...]]
+
+OTHER_TOLERANCE = 1e-5
+"""What Model Navigator takes for that of atol and rtol that a file does not say, if it says the other."""
+
+REPEAT = "pytest_navigator"
+"""Key of a package's config.yaml under which is what Model Navigator has no key for."""
+
+
+@dataclass(frozen=True)
+class FileConfig:
+    """What a configuration file says; without a file, its defaults.
+
+    Every value ranks below a flag and above the ini file: a flag, `--nav-config`, the ini file, the default. So what
+    `nav_config` holds goes where a `nav_config` beside a `nav_model` would go; of the rest, `inputs`, `outputs`,
+    `model_format`, `output_package` and `workspace_path` yield to their flags `--nav-inputs`, `--nav-outputs`,
+    `--nav-model-format`, `--nav-package` and `--nav-workspace`, and what has no flag holds as it is.
+
+    Attributes:
+        path: of the file, as it is named in errors; "" without one.
+        given: the keys that the file has.
+        model_name, model_path, model_format, output_path, output_package, workspace_path: texts as they are written;
+            paths are below the folder in which pytest was started. None: not said.
+        verbose: keep the inputs and outputs of the comparisons that passed, too.
+        random_seed: of the random data. None: not said.
+        inputs, outputs: the signature. None: not said.
+        target_formats, onnx_opsets: None: not said (all that can be made; the opset of `OnnxConfig`).
+        atol, rtol: by output; "" for the others. None: not said (the default of the precision).
+        batch_dim: the batch axis of every batched input; None: the model has none.
+        unbatched: inputs without a batch axis.
+        tensorrt_precisions, tensorrt_precisions_mode, tensorrt_sparse_weights, tensorrt_max_workspace_size: of the
+            engines, if the file says any of them or names `trt` among its target formats.
+        max_batch_size: of the random data, and of the engines.
+        min_shapes, opt_shapes, max_shapes: by input, with the batch.
+        value_ranges: by input, both bounds included; "" for the others.
+        dtypes: by input; "" for the others.
+        pytest_navigator: of a package's config.yaml: key, parent and parameters of the format that it was.
+    """
+
+    path: str = ""
+    given: frozenset[str] = frozenset()
+    model_name: str | None = None
+    model_path: str | None = None
+    model_format: str | None = None
+    output_path: str | None = None
+    output_package: str | None = None
+    workspace_path: str | None = None
+    verbose: bool = False
+    random_seed: int | None = None
+    inputs: tuple[TensorSpec, ...] | None = None
+    outputs: tuple[TensorSpec, ...] | None = None
+    target_formats: tuple[str, ...] | None = None
+    onnx_opsets: tuple[int, ...] | None = None
+    atol: Mapping[str, float] | None = None
+    rtol: Mapping[str, float] | None = None
+    batch_dim: int | None = 0
+    unbatched: tuple[str, ...] = ()
+    tensorrt_precisions: tuple[str, ...] = ("fp16", "fp32")
+    tensorrt_precisions_mode: str = "hierarchy"
+    tensorrt_sparse_weights: bool = False
+    tensorrt_max_workspace_size: int = 4 * 2**30
+    max_batch_size: int = 128
+    min_shapes: Shapes = field(default_factory=dict)
+    opt_shapes: Shapes = field(default_factory=dict)
+    max_shapes: Shapes = field(default_factory=dict)
+    value_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+    pytest_navigator: Mapping[str, JSON] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        """What an error starts with: the file, if there is one."""
+        return f"{self.path}: " if self.path else ""
+
+    def shapes(self, kind: str) -> Shapes:
+        """Return `min_shapes`, `opt_shapes` or `max_shapes`, by "min", "opt" or "max"."""
+        found: Shapes = getattr(self, f"{kind}_shapes")
+        return found
+
+    def nav_config(self, possible: Iterable[Configured] = ()) -> NavConfig:
+        """Return what holds for the suite.
+
+        Args:
+            possible: the formats that can be made of the source; they are what `onnx_opsets` alone leaves to be made.
+
+        Raises:
+            ConfigError: the parameters of a package's config.yaml are not those of the format.
+        """
+        return NavConfig(
+            name=self.model_name,
+            formats=self._formats({form.name: form for form in possible}),
+            atol=self._tolerance("atol", "rtol"),
+            rtol=self._tolerance("rtol", "atol"),
+            seed=self.random_seed,
+            batch_dim=self.batch_dim,
+            unbatched=self.unbatched,
+        )
+
+    def _formats(self, possible: Mapping[str, Configured]) -> tuple[FormatConfig | str, ...] | None:
+        names = self.target_formats
+        if names is None:
+            if not any(self.given & set(keys) and name in possible for name, keys in SAYING.items()):
+                return None
+            names = tuple(name for name, form in possible.items() if form.default)
+        return tuple(self._format(name, possible) for name in names)
+
+    def _format(self, name: str, possible: Mapping[str, Configured]) -> FormatConfig | str:
+        """Return the configuration of one format; its name, if there is nothing to say about it or nobody makes it."""
+        chosen = self._repeated(possible[name]) if name in possible else {}
+        if name == "onnx" and self.onnx_opsets is not None:
+            chosen["opset"] = self.onnx_opsets
+        if name in ENGINES and not chosen:
+            chosen = {TENSORRT[key]: getattr(self, key) for key in ENGINES[name]}
+        if not chosen or name not in possible:
+            return name
+        try:
+            return possible[name].config(**chosen)
+        except (ConfigError, TypeError, ValueError) as error:
+            raise ConfigError(f"{self.where}{REPEAT}: parameters: {error}") from None
+
+    def _repeated(self, form: Configured) -> dict[str, Any]:
+        """Return the fields of a format's configuration that a package's config.yaml has said."""
+        parameters = self.pytest_navigator.get("parameters") or {}
+        if not parameters or self.target_formats != (form.name,):
+            return {}
+        said = Variant(form.name, form.name, "", form.file, parameters)
+        try:
+            check_arguments(said, making=True)
+            check_parameters(said)
+        except PackageError as error:
+            raise ConfigError(f"{self.where}{REPEAT}: {error}") from None
+        known = {each.name for each in fields(form.config)} - {*PARAMETERS}
+        chosen = {name: value for name, value in parameters.items() if name in known}
+        return chosen | (_onnx(parameters) if form.name == "onnx" else {})
+
+    def _tolerance(self, name: str, other: str) -> Mapping[str, float] | None:
+        """Return a tolerance; a package's own file says all that holds."""
+        own, given = getattr(self, name), getattr(self, other)
+        if own is not None or given is None or REPEAT in self.given:
+            return own  # type: ignore[no-any-return]
+        return dict.fromkeys(given, OTHER_TOLERANCE)
+
+
+def read(path: Path) -> FileConfig:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or a value of it is not possible; says which and what is.
+    """
+    from pytest_navigator.configuration.yaml_file import read_mapping  # without a file, nobody needs YAML
+
+    content = read_mapping(path)
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        if key not in KEYS:
+            raise ConfigError(f"{path}: {unknown('key', key, KEYS)}")
+        if _says(key, value):
+            parsed = KEYS[key](value, f"{path}: {key}")
+            found |= {key: parsed} if key in NAMES else {}
+    return FileConfig(path=str(path), given=frozenset(k for k, v in content.items() if _says(k, v)), **found)
+
+
+def _says(key: str, value: object) -> bool:
+    """Whether a key says something: without a value it does not, but for the batch axis that there may not be."""
+    return value is not None or key == "batch_dim"
+
+
+def _onnx(parameters: Mapping[str, JSON]) -> dict[str, Any]:
+    """Return the fields of OnnxConfig that have another form among a variant's parameters."""
+    from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig
+    from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig
+
+    engines = {"dynamo": OnnxDynamoExportConfig, "trace": OnnxTraceExportConfig}
+    engine = parameters.get("engine")
+    axes = parameters.get("dynamic_axes") or {}
+    return {
+        "export_engine": engines[engine]() if parameters.get("engine_named") and engine in engines else None,
+        "onnx_extended_conversion": engine == "script",
+        "dynamic_axes": axes
+        and {name: {int(axis): symbol for axis, symbol in of.items()} for name, of in axes.items()},
+    }
+
+
+def _only(reason: str, *accepted: object) -> Callable[[Any, str], None]:
+    """Return the parser of a key that can have the values only that mean what happens anyway."""
+
+    def parse(value: Any, where: str) -> None:
+        if value not in accepted:
+            hint = f" (only {accepted[0]!r}, which is what happens, is accepted)" if accepted else ""
+            raise ConfigError(f"{where}: {value!r}: {reason}{hint}; leave the key out")
+
+    return parse
+
+
+def _formats(value: Any, where: str) -> tuple[str, ...] | None:
+    names = values.words(value, where)
+    return None if set(names) == set(TARGET_FORMATS) else names
+
+
+def _precisions(value: Any, where: str) -> tuple[str, ...]:
+    return tuple(values.choice(*PRECISIONS)(name, where) for name in values.words(value, where))
+
+
+def _model_format(value: Any, where: str) -> str:
+    if value in ("tf-trt", "torch-trt"):
+        raise ConfigError(f"{where}: {value!r} cannot be read: its file does not tell it from the format that it was")
+    return values.choice(*MODEL_FORMATS)(value, where)
+
+
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}: {value!r} is no mapping; it is written by pytest-navigator, leave it out")
+    return value
+
+
+TARGET_FORMATS = ("tf-trt", "tf-savedmodel", "onnx", "trt", "torchscript", "torch-trt")
+MODEL_FORMATS = ("torchscript", "tf-savedmodel", "onnx", "trt", "trt-rtx", "torch-exportedprogram")
+
+TENSORRT = {
+    "tensorrt_precisions": "precision",
+    "tensorrt_precisions_mode": "precision_mode",
+    "tensorrt_sparse_weights": "sparse_weights",
+    "tensorrt_max_workspace_size": "max_workspace_size",
+}
+"""Key -> the field of TensorRTConfig that it is."""
+
+ENGINES = {"trt": tuple(TENSORRT), "tf-trt": ("tensorrt_precisions", "tensorrt_max_workspace_size")}
+"""Format -> the keys that its configuration has."""
+
+SAYING = {"onnx": ("onnx_opsets",), "trt": tuple(TENSORRT)}
+"""Format -> the keys that say how it is to be made."""
+
+CONTAINERS = "this version starts no containers: everything runs in this Python"
+TRITON = "this version does not set up a Triton Inference Server"
+GPUS = "this version chooses no GPUs; the environment variable CUDA_VISIBLE_DEVICES does"
+
+KEYS: dict[str, Callable[[Any, str], Any]] = {
+    "model_name": values.text,
+    "model_path": values.text,
+    "config_path": _only("a configuration file names no other one"),
+    "workspace_path": values.text,
+    "output_package": values.text,
+    # Every run clears its own workspace, whatever this says; --nav-resume keeps it.
+    "override_workspace": values.flag,
+    "container_version": _only(CONTAINERS, 22.07, "22.07"),
+    "framework_docker_image": _only(CONTAINERS),
+    "triton_docker_image": _only(CONTAINERS),
+    "gpus": _only(GPUS, ["all"], "all"),
+    "verbose": values.flag,
+    "random_seed": values.seed,
+    "model_format": _model_format,
+    "model_version": _only(TRITON, 1, "1"),
+    "output_path": values.text,
+    "launch_mode": _only(CONTAINERS, "local"),
+    "override_conversion_container": _only(CONTAINERS, False),
+    "inputs": values.specs,
+    "outputs": values.specs,
+    "target_formats": _formats,
+    "onnx_opsets": values.numbers,
+    "tensorrt_precisions": _precisions,
+    "tensorrt_precisions_mode": values.choice(*MODES),
+    # Q/DQ nodes of the model's own are always left as they are.
+    "tensorrt_explicit_precision": values.flag,
+    "tensorrt_sparse_weights": values.flag,
+    "tensorrt_max_workspace_size": values.positive,
+    "atol": values.tolerances,
+    "rtol": values.tolerances,
+    "batch_dim": values.axis,
+    "unbatched": values.words,
+    "max_batch_size": values.positive,
+    "min_shapes": values.shapes,
+    "opt_shapes": values.shapes,
+    "max_shapes": values.shapes,
+    "value_ranges": values.ranges,
+    "dtypes": values.dtypes,
+    "engine_count_per_device": _only(TRITON, [], {}),
+    REPEAT: _mapping,
+}
+"""Key -> what reads its value; a key that is no field of `FileConfig` is only checked."""
+
+NAMES = frozenset(each.name for each in fields(FileConfig))

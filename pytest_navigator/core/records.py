@@ -1,0 +1,508 @@
+"""Results as plain data: what the steps write and everything else reads.
+
+Every class here survives ``load(save(x)) == x`` as JSON; none holds a live object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from dataclasses import field
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+from typing import Any
+from typing import TypeVar
+
+from pytest_navigator.core.described import described
+from pytest_navigator.errors import PackageError
+
+JSON = Any
+T = TypeVar("T")
+
+Measure = Annotated[float, "not negative"]
+"""A latency, a throughput, a duration, a size of memory; whoever reads what others wrote checks that it is one."""
+
+CACHED = "cached"
+"""In the data of an outcome that `--nav-cache` answered: when the step ran."""
+
+CARRIED = "carried"
+"""In the data of a verification that a package brought: the name of the package."""
+
+REPORTED = "reported"
+"""In the data of a failed outcome: somebody has told of it. What nobody tells of is what the end of the run says."""
+
+REUSED = "reused"
+"""In the data of an outcome that `--nav-resume` took over from an earlier run: when the step ran."""
+
+TEXT_TYPES = {"U": "str", "S": "bytes"}
+"""numpy's kind of an array of text -> our name of its type."""
+
+
+class Status(StrEnum):
+    """How a step ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    XFAILED = "xfailed"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output tensor.
+
+    Attributes:
+        name: the name that ONNX, SavedModel, status.yaml and tolerances use.
+        shape: -1 where the axis is dynamic.
+        dtype: numpy's name of the type; "bfloat16" and the float8 types by the names of ml_dtypes.
+        axes: the symbol of each dynamic axis, `{0: "batch", 1: "input_ids_1"}`; equal symbols have equal sizes.
+        batched: whether the axis at the signature's batch_dim is the batch.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    axes: dict[int, str] = field(default_factory=dict)
+    batched: bool = False
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What goes into the model and what comes out.
+
+    Attributes:
+        inputs, outputs: the tensors, in the order in which the structures are flattened.
+        input_tree: structure of `(args, kwargs)`; see `pytest_navigator.samples.structure`.
+        output_tree: structure of the model's return value.
+        batch_dim: the batch axis, None for a model without one.
+        array_type: whose arrays the source takes and gives: "torch", "tensorflow", "jax", "numpy".
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    input_tree: JSON
+    output_tree: JSON
+    batch_dim: int | None
+    array_type: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a child process read in a model file.
+
+    Attributes:
+        inputs: in the file's order; -1 and a symbol for every axis that the file leaves open.
+        outputs: the same; empty where the file does not say.
+        input_tree: the structure of its arguments; None: the inputs by name.
+        parts: files beside it that it needs (external data), relative to its folder.
+        precision: the lowest one of its weights ("fp32", "bf16"); "": none, or not known.
+        data: what is worth recording (opset, producer, ...).
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...] = ()
+    input_tree: JSON = None
+    parts: tuple[str, ...] = ()
+    precision: str = ""
+    data: dict[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison: an input that the source has seen, and what it gave.
+
+    Attributes:
+        sample: index of the sample in the user's loader.
+        kind: "batch" (the sample as the loader gave it) or "row" (its first row, at batch 1).
+        input, output: paths of the npz files below the suite's folder.
+        batch_size: None without a batch axis.
+    """
+
+    sample: int
+    kind: str
+    input: str
+    output: str
+    batch_size: int | None
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """What the source step found out, as far as the other steps go by it.
+
+    Attributes:
+        cases: what is compared.
+        profiling_batch, timed_batch: npz files below the suite's folder: the user's own batch that exports and profiles
+            start from; what is timed instead, if that is another one.
+        device: of the live model; model: what it is called in texts.
+        selection: which samples of the loader are for what.
+        computed_in: output -> what the source computes it in, as text.
+        bitwise: whether two calls gave the same bits.
+        fingerprint: of the parameters; changing: names of those that change when the model is called.
+        max_batch_size: of the samples; None without a batch axis; fixed_batch: the only one that a model file takes.
+        profile: as in `LoaderRecord`.
+    """
+
+    cases: tuple[Case, ...]
+    profiling_batch: str
+    device: str
+    model: str = ""
+    selection: dict[str, JSON] = field(default_factory=dict)
+    computed_in: dict[str, str] = field(default_factory=dict)
+    bitwise: bool = False
+    fingerprint: str | None = None
+    changing: tuple[str, ...] = ()
+    max_batch_size: int | None = None
+    fixed_batch: int | None = None
+    profile: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    timed_batch: str | None = None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One artifact that a suite makes: a format with every parameter that makes it a different one.
+
+    Attributes:
+        key: the name of its folder, Model Navigator's (`torchscript-trace`).
+        format: Model Navigator's name of the format (`torchscript`).
+        parent: key of the variant that it is made from; None: it is exported from the live source.
+        file: name of the artifact inside the folder; "" for the source itself, which has none.
+        parameters: everything that the format needs to make it, as plain data.
+        runners: names of its runners, in order of preference.
+    """
+
+    key: str
+    format: str
+    parent: str | None
+    file: str
+    parameters: dict[str, JSON] = field(default_factory=dict)
+    runners: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where a package has it ("onnx/model.onnx"); the key alone of the source."""
+        return f"{self.key}/{self.file}" if self.file else self.key
+
+
+@dataclass(frozen=True)
+class LoaderRecord:
+    """What a conversion may need to know of the user's loader.
+
+    Attributes:
+        profile: smallest, usual and largest shape of every input, `{"x": {"min": [...], "opt": [...], "max": [...]}}`.
+        max_batch_size: of the samples; None without a batch axis.
+        asked_batch: the largest batch that is to be run, which may be more than the samples have.
+        batches: the user's own batches: npz files below the suite's folder.
+    """
+
+    profile: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    max_batch_size: int | None = None
+    asked_batch: int | None = None
+    batches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunnerRecord:
+    """What is known of a runner without loading it.
+
+    Attributes:
+        name: Model Navigator's ("OnnxCPU"); runtime: as item ids write it ("cpu", "compile-cpu").
+        format: name of the format that it runs; device: "cpu" or "cuda".
+        live: whether it runs the live model instead of a file.
+        path: where a child process imports it from, "package.module:Class".
+        requires: names of the requirements.
+    """
+
+    name: str
+    runtime: str
+    format: str
+    device: str
+    live: bool
+    path: str
+    requires: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Required:
+    """What one name in `--nav-require` asks of a run.
+
+    Attributes:
+        name: as the user wrote it: a format, a variant, a cell, a runner or a runtime.
+        needs: ids of the steps that lead to what is meant, each of which must have passed.
+        checks: ids of its own steps, in groups: of each group one step must have passed.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    checks: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class SuiteRecord:
+    """The generated tests of one `nav_model` (of one parameter of it), as they were collected.
+
+    Attributes:
+        name: of the model, what `{model}` in `--nav-package` becomes.
+        nodeid: of the suite, with the model's own parameters in brackets if it has any.
+        framework: "torch", ...
+        package: path of the package that is to be written; "" for none.
+        variants: every format of the suite, the source's own first, parents before what is made from them.
+        runners: every runner of those, by name.
+        steps: ids of all steps that the suite generated, in order (see `step_id`).
+        settings: every setting as it holds for this suite, `{"sample_count": {"value": 100, "origin": "default"}}`.
+        implied: keys of the variants that nobody asked for but that others are made from.
+        named: keys of the variants that somebody named (their failure is never an xfail).
+        provided: keys of the variants whose artifact comes with the source.
+        verify: node ids of the `verify_` tests that were collected -> the key and the runner that they verify.
+        required: what must have been checked and have passed.
+        run: id of the run that collected it; "" in a package.
+        elsewhere: kind of device that the machine does not have -> how many steps were left out for that.
+    """
+
+    name: str
+    nodeid: str
+    framework: str
+    package: str
+    variants: tuple[Variant, ...]
+    runners: dict[str, RunnerRecord]
+    steps: tuple[str, ...]
+    settings: dict[str, JSON]
+    implied: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    provided: tuple[str, ...] = ()
+    verify: dict[str, tuple[str, str]] = field(default_factory=dict)
+    required: tuple[Required, ...] = ()
+    run: str = ""
+    elsewhere: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OutputReport:
+    """How one output compares over all cases.
+
+    Attributes:
+        name: of the output.
+        atol: largest absolute difference; rtol: largest relative one, by the source's value (0/0 = 0, x/0 = inf).
+        sample, index, case: where the largest absolute difference is.
+        mismatched, total: elements outside of the tolerance, elements compared.
+        used: the rule that judged it, as text ("atol 1e-3", "cosine >= 0.99", "unchecked: sampled").
+        allowed_atol, allowed_rtol: the tolerance that it passed, with the room that its rule leaves, as numpy's isclose
+            takes it; None when it failed.
+        suggestion: a tolerance that would pass, as text; "" when it passed.
+        problem: why it failed, one line; "" when it passed.
+    """
+
+    name: str
+    atol: float
+    rtol: float
+    used: str = ""
+    mismatched: int = 0
+    total: int = 0
+    sample: int | None = None
+    case: str = ""
+    index: tuple[int, ...] = ()
+    suggestion: str = ""
+    problem: str = ""
+    allowed_atol: float | None = None
+    allowed_rtol: float | None = None
+
+
+@dataclass(frozen=True)
+class ProfileResult:
+    """The figures of one runner at one batch size (latencies in ms, throughput at p50 in infer/s, memory in MiB).
+
+    The first ten fields are Model Navigator's `profiling_results`; the others are ours.
+
+    Attributes:
+        stability: "stable", "unstable" (the trials were used up) or "short" (the time was).
+        contention: share of the machine's processors that others used while this was measured, 0.0 to 1.0;
+            None where it was too short, or the platform does not tell.
+        peak_memory: high-water mark of the process while this ran; None: not measured.
+        peak_gpu_memory: the most device memory that the process was seen to use; None: not measured.
+        copy_latency: what copies from numpy arrays to the device and back would add; None: not measured, or none.
+        windows: number of the windows that count, the last ones.
+        latencies: every timed inference of those windows, in ms.
+        window_means: mean latency of each of those windows, in ms.
+    """
+
+    batch_size: int | None
+    avg_latency: Measure
+    std_latency: Measure
+    p50_latency: Measure
+    p90_latency: Measure
+    p95_latency: Measure
+    p99_latency: Measure
+    throughput: Measure
+    request_count: int
+    sample_id: int = 0
+    avg_gpu_clock: float | None = None
+    stability: str = "stable"
+    windows: int = 0
+    contention: float | None = None
+    peak_memory: Measure | None = None
+    peak_gpu_memory: Measure | None = None
+    copy_latency: Measure | None = None
+    latencies: tuple[float, ...] = ()
+    window_means: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one step of one suite ended.
+
+    Attributes:
+        step: "source", "export", "convert", "correctness", "profile" or "verify".
+        key: folder name of the variant; "" for the source step.
+        runner: Model Navigator's name of the runner, for steps that have one.
+        batch: "batch1", "batchmax", "batch8" or "nobatch", for profile steps.
+        message: one line for people: the reason of a skip or a failure, a caveat of a pass.
+        detail: the fuller text of a failure.
+        requirement: what is missing on this machine, if that is why it was skipped.
+        cause: id of the step whose failure this skip follows from.
+        error: type of the error that was raised or what ended the child ("SIGSEGV", "timeout").
+        duration: s.
+        started: UTC, ISO 8601.
+        identity: digest of all that this outcome depends on; `--nav-resume` compares it.
+        digest: SHA-256 of the artifact that the step made or used.
+        data: the step's own results, plain data.
+    """
+
+    step: str
+    status: Status
+    key: str = ""
+    runner: str = ""
+    batch: str = ""
+    message: str = ""
+    detail: str = ""
+    requirement: str = ""
+    cause: str = ""
+    error: str = ""
+    duration: Measure = 0.0
+    started: str = ""
+    identity: str = ""
+    digest: str = ""
+    data: dict[str, JSON] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The id of the step, unique in its suite."""
+        return step_id(self.step, self.key, self.runner, self.batch)
+
+    @property
+    def earlier(self) -> tuple[str, str]:
+        """How the outcome of an earlier run came into this one (`CACHED`, `REUSED`), and when the step ran (UTC, ISO).
+
+        Two empty texts, if this run ran the step.
+        """
+        return next(((way, str(self.data[way])) for way in (CACHED, REUSED) if way in self.data), ("", ""))
+
+    @property
+    def spent(self) -> float:
+        """What the step took of this run's time, in s: nothing, if an earlier run has done it."""
+        return 0.0 if any(self.earlier) else self.duration
+
+    def digest_of(self, key: str) -> str:
+        """Return the SHA-256 of one variant's artifact: a source can bring several."""
+        artifacts: dict[str, str] = self.data.get("artifacts", {})
+        return artifacts.get(key, self.digest)
+
+    @property
+    def passed(self) -> bool:
+        """Whether a step that needs this one can run."""
+        return self.status is Status.PASSED
+
+
+def step_id(step: str, key: str = "", runner: str = "", batch: str = "") -> str:
+    """Return the id of a step: `profile.onnx.OnnxCPU.batch1`."""
+    return ".".join(part for part in (step, key, runner, batch) if part)
+
+
+def earlier_text(way: str, ran: str) -> str:
+    """Return what is said of an outcome of an earlier run: "cached 2026-11-21"; "" of one of this run.
+
+    Args:
+        way: how it came into this run, see `Outcome.earlier`.
+        ran: when the step ran, ISO 8601.
+    """
+    return f"{way} {ran[:10]}".strip()
+
+
+def plain(value: object) -> JSON:
+    """Return a record as plain data (dict, list, str, int, float, bool, None); see `described` for any other value."""
+    return described(value)
+
+
+def structured(value: JSON, kind: type[T]) -> T:
+    """Return plain data as a record of type `kind`.
+
+    Raises:
+        cattrs.ClassValidationError: if the data does not have the form of `kind`.
+    """
+    record: T = _converter().structure(value, kind)
+    return record
+
+
+def save(path: Path, value: object) -> None:
+    """Write a record as JSON, atomically: readers see the old file or the new one."""
+    write_atomically(path, _json(value))
+
+
+def _json(value: object) -> bytes:
+    # Half of a pair of surrogates has no UTF-8, and this escape is JSON's own: it is read as what it was.
+    return json.dumps(plain(value), indent=1, ensure_ascii=False).encode(errors="backslashreplace")
+
+
+def load(path: Path, kind: type[T]) -> T:
+    """Read a record that `save` wrote.
+
+    Raises:
+        PackageError: somebody else has written it.
+    """
+    try:
+        return structured(json.loads(path.read_bytes()), kind)
+    except OSError:
+        raise
+    except Exception as error:  # json and cattrs raise many types
+        raise PackageError(f"{path} is damaged ({error}); remove the workspace and run again") from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` to a temporary file beside `path`, then rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(name, 0o666 & ~_umask())  # mkstemp's own mode shuts out everybody else who reads the workspace
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@cache
+def _umask() -> int:
+    """Return the file mode mask; it cannot be read without setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@cache
+def _converter() -> Any:
+    from cattrs.preconf.json import make_converter
+
+    return make_converter()
+
+
+def profile_result(outcome: Outcome) -> ProfileResult:
+    """Return the figures of a profile step that passed."""
+    return structured(outcome.data["result"], ProfileResult)
+
+
+def output_reports(outcome: Outcome) -> tuple[OutputReport, ...]:
+    """Return how the outputs compare that a correctness step compared; none of any other outcome."""
+    return structured(outcome.data.get("outputs", ()), tuple[OutputReport, ...])

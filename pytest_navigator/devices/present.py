@@ -1,0 +1,83 @@
+"""Which GPUs there are: asked in a disposable process, and only where there is a driver to ask."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import structured
+from pytest_navigator.devices import driver
+from pytest_navigator.devices.disposable import ProbeFailed
+from pytest_navigator.devices.disposable import ask
+from pytest_navigator.devices.records import NONE
+from pytest_navigator.devices.records import Devices
+from pytest_navigator.devices.records import unusable
+from pytest_navigator.devices.shared import FOLDER
+from pytest_navigator.devices.shared import once
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LIMIT = 60.0
+"""s; without persistence mode a driver takes seconds for each GPU, one in trouble takes for ever."""
+
+LIBRARY = "libcuda.so.1"
+FOLDERS = ("/usr/lib/wsl/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib")
+CACHE = Path("/etc/ld.so.cache")
+
+
+def devices() -> Devices:
+    """Return what this run may use; of an xdist worker, what all of them share.
+
+    Costs less than 1 ms without a driver, and is asked once a run where there is one.
+    """
+    return _devices(*(os.environ.get(name, "") for name in ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", FOLDER)))
+
+
+@cache
+def _devices(*environment: str) -> Devices:
+    """Args: all that the answer depends on."""
+    if not has_driver():
+        return Devices()
+    return structured(once("devices", lambda: plain(_asked())), Devices)
+
+
+def lacking() -> tuple[str, ...]:
+    """Return the kinds of devices that this machine does not have; a GPU that is in trouble is there."""
+    return ("cuda",) if devices().missing == NONE else ()
+
+
+def has_driver() -> bool:
+    """Whether a library of the driver can be found, without loading anything or starting a process."""
+    folders = [*filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)), *FOLDERS]
+    return any(Path(folder, LIBRARY).exists() for folder in folders) or LIBRARY.encode() in _cached()
+
+
+def _cached() -> bytes:
+    """Return the loader's list of libraries: a binary file in which their names stand as they are."""
+    try:
+        return CACHE.read_bytes()
+    except OSError:
+        return b""
+
+
+def _asked() -> Devices:
+    try:
+        answer = json.loads(ask(Path(driver.__file__), (), LIMIT))
+    except ProbeFailed as failed:
+        how = "gave" if failed.kind == "timeout" else "ended the process that asked it:"
+        return Devices(problem=unusable(f"the driver {how} {failed}"))
+    return understood(answer)
+
+
+def understood(answer: Mapping[str, Any]) -> Devices:
+    """Return what `driver.found` printed as a record."""
+    if answer["error"] is None:
+        return Devices()
+    problem = unusable(f"driver error {answer['error']}") if answer["error"] else ""
+    return structured({"problem": problem, **{k: v for k, v in answer.items() if k != "error"}}, Devices)

@@ -1,0 +1,116 @@
+"""What a step may need of a machine, by name, and whether it is there."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from functools import cache
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pytest_navigator.devices import libraries
+from pytest_navigator.devices.present import devices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
+
+MODULES = {
+    "jax": "JAX is not installed (pip install pytest-navigator[jax])",
+    "jax2onnx": "jax2onnx is not installed (pip install pytest-navigator[jax])",
+    "torch": "PyTorch is not installed (pip install pytest-navigator[torch])",
+    "onnx": "onnx is not installed (pip install pytest-navigator[onnx])",
+    "onnxscript": "onnxscript is not installed (pip install pytest-navigator[onnx])",
+    "onnxruntime": "ONNX Runtime is not installed (pip install pytest-navigator[onnx])",
+    "tensorflow": "TensorFlow is not installed (pip install pytest-navigator[tensorflow])",
+    "tf2onnx": "tf2onnx is not installed (pip install pytest-navigator[tensorflow])",
+    "polygraphy": "Polygraphy is not installed (pip install polygraphy)",
+}
+
+
+def missing(names: Iterable[str]) -> str | None:
+    """Return the text of the first requirement that this machine does not meet, None when it meets all.
+
+    May import a framework and ask a driver: call it in the child.
+    """
+    return next((text for name in names if (text := _check(name))), None)
+
+
+@cache
+def _check(name: str) -> str | None:
+    if name in CHECKS:
+        return CHECKS[name]()
+    if _installed(name):
+        return None
+    return MODULES.get(name, f"{name} is not installed")
+
+
+def _installed(name: str) -> bool:
+    """Whether a module can be found. One that is found and cannot be imported is not missing: that fails the step."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ValueError:  # it is imported, or half of it, without saying from where
+        return True
+
+
+def _cuda() -> str | None:
+    """Ask the driver itself: frameworks differ in what they call available, and may abort."""
+    return devices().missing
+
+
+def _torch_cuda() -> str | None:
+    import torch
+
+    if torch.cuda.is_available():
+        return None
+    old = devices().too_old(f"PyTorch {torch.__version__}", torch.version.cuda or "")
+    return old or f"PyTorch {torch.__version__} cannot use CUDA here"
+
+
+def _onnxruntime_cuda() -> str | None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        built_for = getattr(onnxruntime, "cuda_version", "")  # wheels for processors do not have it
+        return devices().too_old(f"ONNX Runtime {onnxruntime.__version__}", built_for)
+    return f"ONNX Runtime {onnxruntime.__version__} was built without CUDA (pip install onnxruntime-gpu)"
+
+
+def _jax_cuda() -> str | None:
+    import jax
+
+    try:
+        return None if jax.local_devices(backend="cuda") else "JAX sees no CUDA device"
+    except RuntimeError:
+        return f"JAX {jax.__version__} cannot use CUDA here (pip install 'jax[cuda13]')"
+
+
+def _tensorflow_cuda() -> str | None:
+    import tensorflow as tf
+
+    return None if tf.config.list_physical_devices("GPU") else f"TensorFlow {tf.__version__} cannot use CUDA here"
+
+
+def _cuda_bindings() -> str | None:
+    try:
+        found = importlib.util.find_spec("cuda.bindings")
+    except ModuleNotFoundError:
+        found = None
+    return None if found else "NVIDIA's bindings of CUDA are not installed (pip install cuda-bindings)"
+
+
+def _compiler() -> str | None:
+    return None if shutil.which("g++") else "torch.compile needs a C++ compiler (g++)"
+
+
+CHECKS: dict[str, Callable[[], str | None]] = {
+    "cuda": _cuda,
+    "torch-cuda": _torch_cuda,
+    "jax-cuda": _jax_cuda,
+    "onnxruntime-cuda": _onnxruntime_cuda,
+    "tensorflow-cuda": _tensorflow_cuda,
+    "tensorrt-rtx-cuda": partial(libraries.driver_problem, "tensorrt_rtx"),
+    "cuda-bindings": _cuda_bindings,
+    "c++ compiler": _compiler,
+    **{name: partial(libraries.missing, name) for name in libraries.MODULES},
+}

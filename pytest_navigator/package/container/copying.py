@@ -1,0 +1,96 @@
+"""An open package, with what was noted since, as a new file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package.container.writer import CONFIG
+from pytest_navigator.package.container.writer import STATUS
+from pytest_navigator.package.container.writer import dump
+from pytest_navigator.package.layout import config_yaml
+from pytest_navigator.package.layout import status
+from pytest_navigator.package.query.selection import sample
+from pytest_navigator.package.zip.archive import Member
+from pytest_navigator.package.zip.archive import write_archive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_navigator.package.container.reader import PackageFile
+    from pytest_navigator.package.query.results import Results
+
+LEFT_OUT = "save_data=none"
+
+
+@dataclass(frozen=True)
+class Stored(Member):
+    """A file of an open package, which is checked while it is read."""
+
+    package: PackageFile
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the content in pieces."""
+        return self.package.chunks(self.name)
+
+    @property
+    def size(self) -> int:
+        """Size in bytes."""
+        return self.package.size(self.name)
+
+
+def write_copy(package: PackageFile, results: Results, target: Path, *, override: bool, save_data: bool) -> None:
+    """Write a package with the files of another one, and a status.yaml of these results.
+
+    Raises:
+        PackageError: something is at `target`, a file is damaged, or the new one cannot be written.
+    """
+    if target.is_dir():
+        raise PackageError(f"{target} is a folder; name a file in it, like {target / 'out.nav'}")
+    if target.exists() and not override:
+        raise PackageError(f"{target} exists; override=True replaces it")
+    members = {name: Stored(name, b"", package) for name in package.files() if save_data or not sample(name)}
+    written: dict[str, Member] = {**members, **({} if save_data else _configs(results, members))}
+    digests = {name: _digest(package, each) for name, each in written.items()}
+    content = dump(_status(package, results, digests, save_data=save_data))
+    try:
+        write_archive(target, [Member(STATUS, content), *written.values()], digests, override=override)
+    except OSError as error:
+        raise PackageError(
+            f"cannot write {target}: {error.strerror or error}; what was there before is untouched"
+        ) from error
+
+
+def _status(package: PackageFile, results: Results, digests: dict[str, str], *, save_data: bool) -> dict[str, object]:
+    old, details = package.status, package.details
+    left_out = dict(details.get("left_out") or {})
+    if not save_data:
+        left_out |= {name: LEFT_OUT for name in package.files() if sample(name)}
+    return status.build(
+        results,
+        old.get("environment") or {},
+        files=digests,
+        left_out=dict(sorted(left_out.items())),
+        git=details.get("git"),
+        complete=package.complete,
+        uuid=old.get("uuid") or "",
+        timestamp=str(old.get("timestamp") or ""),
+    )
+
+
+def _configs(results: Results, members: dict[str, Stored]) -> dict[str, Member]:
+    """Return the configurations without the ranges of the samples."""
+    names = {f"{variant.key}/{CONFIG}": variant for variant in results.suite.variants}
+    return {
+        name: Member(name, dump(config_yaml.config(results, variant, {})))
+        for name, variant in names.items()
+        if name in members
+    }
+
+
+def _digest(package: PackageFile, each: Member) -> str:
+    """Return the SHA-256 that a file has to have: that of a stored one is compared when it is read."""
+    known = package.files()[each.name] if isinstance(each, Stored) else ""
+    return known or each.digest()

@@ -1,0 +1,189 @@
+"""A suite's folder in the workspace -> its `.nav` package."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid as uuids
+from contextlib import contextmanager
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import yaml
+
+from pytest_navigator.core.ours import RELEASED
+from pytest_navigator.core.privacy import scrubbed
+from pytest_navigator.core.privacy import scrubber
+from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import write_atomically
+from pytest_navigator.devices.environment import environment as this_environment
+from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import unknown
+from pytest_navigator.package.layout import config_yaml
+from pytest_navigator.package.layout import navigator_log as navlog
+from pytest_navigator.package.layout import status
+from pytest_navigator.package.query.results import read_results
+from pytest_navigator.package.query.selection import KEPT
+from pytest_navigator.package.query.selection import release
+from pytest_navigator.package.query.selection import select
+from pytest_navigator.package.zip.archive import Member
+from pytest_navigator.package.zip.archive import member
+from pytest_navigator.package.zip.archive import partial_path
+from pytest_navigator.package.zip.archive import write_archive
+from pytest_navigator.text import writable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.package.query.results import Results
+    from pytest_navigator.package.query.selection import Selection
+
+STATUS = "status.yaml"
+LOG = "navigator.log"
+CONFIG = "config.yaml"
+SAVE_DATA = ("all", "none")
+UNICODE_BREAKS = set("\x85\u2028\u2029")
+
+
+def pack(
+    folder: Path,
+    target: Path,
+    *,
+    keep: str = "all",
+    save_data: str = "all",
+    complete: bool = True,
+    required: Sequence[str] = (),
+    free: bool = False,
+    environment: Mapping[str, JSON] | None = None,
+    git: Mapping[str, JSON] | None = None,
+    uuid: str = "",
+    timestamp: str = "",
+) -> Path:
+    """Write a suite's package, and its status.yaml, navigator.log and config.yaml into the workspace as well.
+
+    The same workspace gives the same bytes on the same machine: unless they are given, the package's uuid follows from
+    what is in it, and its time is the end of the last step.
+
+    Args:
+        folder: of the suite.
+        target: path of the package.
+        keep: which models: "all", "best", "required" (with what they are made from) or "none".
+        save_data: "all", or "none" to leave out the samples, and their ranges in config.yaml.
+        complete: whether the run covered the whole suite. It is not complete either if a step of it has no outcome.
+        required: names of formats, variants, cells, runners or runtimes that `keep="required"` keeps.
+        free: whether the models that `keep` leaves out go from the workspace before the package is written.
+        git: see `environment.git_state`; None: not recorded.
+
+    Returns:
+        The path of the package: `target`, or `out.partial.nav` beside it if the run was not complete; a package that
+        is at `target` stays then.
+
+    Raises:
+        ConfigError: `keep` or `save_data` is none of the words.
+        PackageError: a record cannot be read or the package cannot be written; what was at the path is as it was.
+    """
+    _check("keep", keep, KEPT)
+    _check("save_data", save_data, SAVE_DATA)
+    results = read_results(folder)
+    whole = complete and not results.missing
+    path = target if whole else partial_path(target)
+    with _nothing_lost(path, folder):
+        _write_texts(folder, results, save_data)
+        selection = select(folder, results, keep=keep, save_data=save_data, required=required)
+        members = _members(selection)
+        digests = {each.name: each.digest() for each in members}
+        content = status.build(
+            results,
+            this_environment() if environment is None else environment,
+            files=digests,
+            left_out=selection.left_out,
+            git=git,
+            complete=whole,
+            uuid=uuid or content_uuid(results, digests),
+            timestamp=timestamp or _end(results),
+        )
+        if free and whole:
+            release(folder, results, selection)
+        _write(folder, path, dump(content), members, digests)
+    return path
+
+
+@contextmanager
+def _nothing_lost(path: Path, folder: Path) -> Iterator[None]:
+    """Turn what the file system refuses into an error that says so."""
+    try:
+        yield
+    except OSError as error:
+        but = " but the models that the package leaves out" if (folder / RELEASED).is_file() else ""
+        raise PackageError(
+            f"cannot write {path}: {error.strerror or error}; what was there before is untouched, and the workspace "
+            f"{folder} still has everything{but}"
+        ) from error
+
+
+def _members(selection: Selection) -> list[Member]:
+    scrub = scrubber()
+    return [member(name, file, scrub) for name, file in selection.files.items() if name != STATUS]
+
+
+def _write(folder: Path, path: Path, content: bytes, members: Sequence[Member], digests: dict[str, str]) -> None:
+    """Write status.yaml into the workspace, and the package that begins with it."""
+    write_atomically(folder / STATUS, content)
+    write_archive(path, [Member(STATUS, content), *members], digests)
+
+
+def dump(content: JSON) -> bytes:
+    """Return plain data as YAML, keys in their order."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120).encode()
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's own, which loses Unicode's line breaks unless they are between double quotes."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = '"' if UNICODE_BREAKS & set(data) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", writable(data), style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
+
+
+def content_uuid(results: Results, digests: Mapping[str, str]) -> str:
+    """Return a uuid that depends on what is in the package; its version, 4, is that of a random one."""
+    content = json.dumps([plain(results.suite), plain(results.outcomes), digests], sort_keys=True)
+    return str(uuids.UUID(bytes=hashlib.sha256(content.encode()).digest()[:16], version=4))
+
+
+def _end(results: Results) -> str:
+    """Return when the last step ended, in UTC as status.yaml has it; "" if nothing has run."""
+    ends = [
+        datetime.fromisoformat(o.started).replace(tzinfo=UTC) + timedelta(seconds=o.spent)
+        for o in results.outcomes
+        if o.started
+    ]
+    return f"{max(ends):%Y-%m-%dT%H:%M:%S.%f}" if ends else ""
+
+
+def _check(option: str, value: str, valid: Sequence[str] | Mapping[str, object]) -> None:
+    if value not in valid:
+        raise unknown(option, value, valid)
+
+
+def _write_texts(folder: Path, results: Results, save_data: str) -> None:
+    """Write what is derived from the records, so that workspace and package look the same."""
+    write_atomically(folder / LOG, navlog.render(results).encode())
+    if results.signature is None:
+        return
+    value_ranges = config_yaml.ranges(folder / "model_input" / "correctness") if save_data == "all" else {}
+    scrub = scrubber()
+    for variant in results.suite.variants:
+        made = results.made(variant.key)
+        if made and made.passed:
+            content = scrubbed(config_yaml.config(results, variant, value_ranges), scrub)
+            write_atomically(folder / variant.key / CONFIG, dump(content))

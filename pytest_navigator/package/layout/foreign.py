@@ -1,0 +1,293 @@
+"""The `status.yaml` of a package that Model Navigator wrote, as `Results` (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from pytest_navigator.backends.builtin import known
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import ProfileResult
+from pytest_navigator.core.records import RunnerRecord
+from pytest_navigator.core.records import Signature
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import SuiteRecord
+from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.core.records import Variant
+from pytest_navigator.core.records import plain
+from pytest_navigator.formats.registry import runner_record
+from pytest_navigator.package.layout import schema
+from pytest_navigator.package.layout.names import SOURCE_COMMANDS
+from pytest_navigator.package.layout.schema import RunnerResult
+from pytest_navigator.package.query.results import Results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Mapping
+
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.package.layout.schema import Config
+    from pytest_navigator.package.layout.schema import ModelConfig
+    from pytest_navigator.package.layout.schema import ModelStatus
+    from pytest_navigator.package.layout.schema import Profiling
+    from pytest_navigator.package.layout.schema import RunnerStatus
+    from pytest_navigator.package.layout.schema import StatusFile
+    from pytest_navigator.package.layout.schema import Tensor
+
+STATUSES = {"OK": Status.PASSED, "FAIL": Status.FAILED}
+"""Every other one of its statuses says that a command did not run."""
+
+SOURCES = ("torch", "tensorflow", "jax", "python")
+"""Formats that have no file; the path of such a model is a placeholder."""
+
+SETTINGS = {
+    "sample_count": "sample_count",
+    "seed": "seed",
+    "device": "target_device",
+    "optimization_profile": "optimization_profile",
+}
+"""Our setting -> its key in `config`."""
+
+PERCENTILES = ("p50_latency", "p90_latency", "p95_latency", "p99_latency")
+PATHS = ("format", "key", "path", "parent_path", "parent_key", "log_path")
+
+
+def results(status: Mapping[str, JSON], name: str) -> Results:
+    """Return what Model Navigator recorded.
+
+    It notes no reason of a failure and no digest of a file; figures are those of its own way to measure.
+
+    Args:
+        status: in the schema 0.3.2.
+        name: of the model, which it has none for.
+    """
+    found = schema.read(status)
+    models, signature = _parents_first(found.models_status), _signature(found)
+    source = _source(found, str(status.get("timestamp") or ""), signature)
+    outcomes = (source, *(outcome for model in models for outcome in _outcomes(model, found.uuid)))
+    return Results(_suite(status, found.config, models, outcomes, name), outcomes, signature)
+
+
+def _suite(
+    status: Mapping[str, JSON], config: Config, models: list[ModelStatus], outcomes: tuple[Outcome, ...], name: str
+) -> SuiteRecord:
+    # What makes an artifact differs from format to format, and is in no schema.
+    raw = {each["model_config"]["key"]: each["model_config"] for each in status.get("models_status", {}).values()}
+    variants = tuple(_variant(model, raw[model.model_config.key]) for model in models)
+    framework = _framework(config, variants)
+    settings = {ours: {"value": getattr(config, theirs), "origin": "package"} for ours, theirs in SETTINGS.items()}
+    return SuiteRecord(
+        name=name,
+        nodeid="",
+        framework=framework,
+        package="",
+        variants=variants,
+        runners={name: record for model in models for name, record in _runners(model).items()},
+        steps=tuple(outcome.id for outcome in outcomes if outcome.step != "verify"),
+        settings=settings,
+        provided=tuple(v.key for v in variants if v.format == framework and v.file),
+    )
+
+
+def _framework(config: Config, variants: tuple[Variant, ...]) -> str:
+    """Return the framework by our name: for a Python function it has none."""
+    name = config.framework or "none"
+    live = (variant.format for variant in variants if not variant.file)
+    return next(live, name) if name == "none" else {"tensorrt": "trt"}.get(name, name)
+
+
+def _parents_first(models: Mapping[str, ModelStatus]) -> list[ModelStatus]:
+    """Return the models with those that have no file first, and no model before the one that it is made from."""
+    sources = [model for model in models.values() if model.model_config.format in SOURCES]
+    pending = [model for model in models.values() if model not in sources]
+    found = list(sources)
+    while pending:
+        known = {model.model_config.key for model in found}
+        ready = [m for m in pending if m.model_config.parent_key in (None, *known)] or pending
+        found += ready
+        pending = [model for model in pending if model not in ready]
+    return found
+
+
+def _file(config: ModelConfig) -> str:
+    return "" if config.format in SOURCES or not config.path else PurePosixPath(config.path).name
+
+
+def _variant(model: ModelStatus, said: Mapping[str, JSON]) -> Variant:
+    config = model.model_config
+    return Variant(
+        key=config.key,
+        format=config.format,
+        parent=config.parent_key,
+        file=_file(config),
+        parameters=_parameters(said),
+        runners=tuple(model.runners_status),
+    )
+
+
+def _parameters(config: Mapping[str, JSON]) -> dict[str, JSON]:
+    found = {name: value for name, value in config.items() if name not in PATHS}
+    if found.get("autocast_dtype"):
+        found["autocast_dtype"] = str(found["autocast_dtype"]).removeprefix("torch.")
+    # Its programs have the model's own structure, ours are flat.
+    return {**found, "structured": True} if config["format"] == "torch-exportedprogram" else found
+
+
+def _runners(model: ModelStatus) -> dict[str, RunnerRecord]:
+    return {name: _runner(name, model.model_config.format) for name in model.runners_status}
+
+
+def _runner(name: str, form: str) -> RunnerRecord:
+    """Return a runner of ours that has this name; one that we have not is known by what the name says."""
+    ours = {kind.name: kind for each in known().formats.values() for kind in each.runners}
+    if name in ours:
+        return runner_record(ours[name])
+    device = "cuda" if name.endswith(("CUDA", "CUDAGraph", "TensorRT")) else "cpu"
+    runtime = "tensorrt" if "TensorRT" in name else device
+    return RunnerRecord(name, runtime, form, device, form in SOURCES, "")
+
+
+def _source(status: StatusFile, started: str, signature: Signature | None) -> Outcome:
+    """Return its four commands as one; a package of its early versions does not list them."""
+    failed = [name for name in SOURCE_COMMANDS if status.status.get(name) == "FAIL"]
+    return Outcome(
+        "source",
+        Status.FAILED if failed or signature is None else Status.PASSED,
+        message=f"{', '.join(failed)} failed" if failed else "" if signature else "there are no inputs and outputs",
+        started=started,
+        data={
+            "max_batch_size": status.dataloader_max_batch_size,
+            "profile": plain(status.dataloader_trt_profile),
+        },
+    )
+
+
+def _outcomes(model: ModelStatus, uuid: str | None) -> Iterator[Outcome]:
+    # It digests no file: the package's own id stands for what its steps have seen.
+    digest = f"{uuid}/{model.model_config.key}"
+    if _file(model.model_config):
+        yield _made(model, digest)
+    for runner in model.runners_status.values():
+        yield from _cell(model.model_config.key, runner, digest)
+
+
+def _made(model: ModelStatus, digest: str) -> Outcome:
+    """Return the commands that made a file as one step; early versions list none, and say by its path that it is."""
+    config = model.model_config
+    others = {name: said for name, said in model.status.items() if said != "OK"}
+    worst = next(iter(sorted(others.values())), "OK")
+    return Outcome(
+        "convert" if config.parent_key else "export",
+        STATUSES.get(worst, Status.SKIPPED),
+        config.key,
+        message=_reason(next(iter(others), ""), worst, config.key),
+        duration=float(sum((each or {}).get("execution_time") or 0.0 for each in model.result.values())),
+        digest=digest,
+    )
+
+
+def _cell(key: str, runner: RunnerStatus, digest: str) -> Iterator[Outcome]:
+    said = runner.status
+    for command, step in (("Correctness", _correctness), ("Performance", _profiles), ("VerifyModel", _verified)):
+        if command in said:
+            found = runner.result.get(command) or RunnerResult()
+            base = Outcome(
+                "",
+                STATUSES.get(said[command], Status.SKIPPED),
+                key,
+                runner.runner_name,
+                message=_reason(command, said[command], key),
+                duration=found.execution_time or 0.0,
+                digest=digest,
+            )
+            yield from step(base, found)
+
+
+def _correctness(base: Outcome, found: RunnerResult) -> Iterator[Outcome]:
+    rows = found.per_output_tolerance
+    outputs = [{"name": row.output_name, "atol": row.atol, "rtol": row.rtol} for row in rows]
+    yield replace(base, step="correctness", data={"outputs": outputs})
+
+
+def _profiles(base: Outcome, found: RunnerResult) -> Iterator[Outcome]:
+    """Yield one step per batch size; one without figures where it says nothing else."""
+    measured = [figures for row in found.profiling_results if (figures := _figures(row))]
+    for figures in measured:
+        batch = "nobatch" if figures.batch_size is None else f"batch{figures.batch_size}"
+        yield replace(base, step="profile", batch=batch, data={"result": plain(figures)})
+    if not measured:
+        status = Status.SKIPPED if base.passed else base.status
+        yield replace(base, step="profile", status=status, message=base.message or "no figures were recorded")
+
+
+def _figures(row: Profiling) -> ProfileResult | None:
+    """Return the figures of one batch size; the earliest version had the average alone."""
+    average, throughput = row.avg_latency, row.throughput
+    if average is None or throughput is None:
+        return None
+    said: dict[str, JSON] = {name: average if (found := getattr(row, name)) is None else found for name in PERCENTILES}
+    return ProfileResult(
+        batch_size=row.batch_size,
+        avg_latency=average,
+        std_latency=row.std_latency or 0.0,
+        throughput=throughput,
+        request_count=row.request_count or 0,
+        sample_id=row.sample_id or 0,
+        avg_gpu_clock=row.avg_gpu_clock,
+        **said,
+    )
+
+
+def _verified(base: Outcome, found: RunnerResult) -> Iterator[Outcome]:
+    """Yield the user's `verify_func`, if it ran: a model that nobody verified is skipped there, not here."""
+    if base.status is not Status.SKIPPED:
+        yield replace(base, step="verify", data={"nodeid": "verify_func"})
+
+
+def _reason(command: str, said: str, key: str) -> str:
+    if said == "OK":
+        return ""
+    ended = "failed" if said == "FAIL" else "was skipped"
+    return f"{command} {ended}; Model Navigator says why in {key}/format.log"
+
+
+def _signature(status: StatusFile) -> Signature | None:
+    inputs, outputs = status.input_metadata, status.output_metadata
+    if not inputs or not outputs:
+        return None
+    batch_dim = status.config.batch_dim
+    return Signature(
+        inputs=tuple(_spec(tensor, batch_dim) for tensor in inputs.metadata),
+        outputs=tuple(_spec(tensor, batch_dim) for tensor in outputs.metadata),
+        input_tree=_call(inputs.pytree_metadata["metadata"]),
+        output_tree=_node(outputs.pytree_metadata["metadata"]),
+        batch_dim=batch_dim,
+        array_type=inputs.pytree_metadata.get("tensor_type") or "numpy",
+    )
+
+
+def _spec(tensor: Tensor, batch_dim: int | None) -> TensorSpec:
+    """Return a tensor; it does not record which dynamic axes are equal, but for the batch."""
+    shape, name = tuple(tensor.shape), tensor.name
+    dynamic = [axis for axis, size in enumerate(shape) if size == -1]
+    axes = {axis: "batch" if axis == batch_dim else f"{name}_{axis}" for axis in dynamic}
+    return TensorSpec(name, shape, tensor.dtype.removeprefix("torch."), axes, batch_dim in dynamic)
+
+
+def _call(tree: JSON) -> JSON:
+    """Return the arguments: a mapping at the end is the keyword ones."""
+    parts = list(tree) if isinstance(tree, list | tuple) else [tree]
+    keywords = parts.pop() if parts and isinstance(parts[-1], dict) else {}
+    return {"args": [_node(part) for part in parts], "kwargs": [[key, _node(part)] for key, part in keywords.items()]}
+
+
+def _node(tree: JSON) -> JSON:
+    """Return a structure in our form: a string is the name of an array."""
+    if isinstance(tree, str):
+        return {"leaf": tree}
+    if isinstance(tree, dict):
+        return {"dict": [[key, _node(part)] for key, part in tree.items()]}
+    if isinstance(tree, list | tuple):
+        return {"tuple": [_node(part) for part in tree]}
+    return {"value": tree}

@@ -1,0 +1,1 @@
+"""Packages of several machines as one, and what two packages differ in."""

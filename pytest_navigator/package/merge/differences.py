@@ -1,0 +1,237 @@
+"""What is different between two packages."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_navigator.comparison.tolerances import number
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import output_reports
+from pytest_navigator.core.records import profile_result
+from pytest_navigator.package.merge.same_model import other_outputs
+from pytest_navigator.package.query.selection import artifact_names
+from pytest_navigator.profiling.figures import caveat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterator
+    from collections.abc import Mapping
+
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.package.container.reader import PackageFile
+    from pytest_navigator.package.query.results import Results
+
+ABSENT = "-"
+OUTPUTS = "outputs"
+
+DIFFERENT, BETTER, DISTURBED = "different", "better", "disturbed, not compared"
+"""What a difference means: an improvement fails nothing, and a disturbed figure tells nothing of the model."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not the same.
+
+    Attributes:
+        topic: "format", "outcome", "tolerance", "latency", "size", "model", "signature" or "environment".
+        subject: what it is about: "onnx", "correctness onnx OnnxCPU logits", "python_packages.torch".
+        before, after: as plain data, None where one package has no such thing. Of the model's outputs on the same
+            samples, `after` is name -> largest difference, None for one of another shape or type.
+        verdict: "different", "better" or "disturbed, not compared".
+    """
+
+    topic: str
+    subject: str
+    before: JSON
+    after: JSON
+    verdict: str = DIFFERENT
+
+    @property
+    def counts(self) -> bool:
+        """Whether the second package is not as good as the first, or another one."""
+        return self.verdict == DIFFERENT
+
+    def plain(self) -> dict[str, JSON]:
+        """Return it as plain data."""
+        return asdict(self)
+
+    def line(self) -> str:
+        """Return it for people."""
+        if (self.topic, self.subject) == ("model", OUTPUTS):
+            told = (f"{name} {_distance(value)}" for name, value in self.after.items())
+            return f"model: {OUTPUTS}: {', '.join(told)}"
+        if self.topic == "format":
+            return f"format {'gained' if self.before is None else 'lost'}: {self.subject}{_said(self)}"
+        change = f"{_text(self.topic, self.before)} -> {_text(self.topic, self.after)}"
+        return f"{self.topic}: {self.subject}: {change}{_ratio(self)}{_said(self)}"
+
+
+def differences(
+    first: tuple[PackageFile, Results], second: tuple[PackageFile, Results], threshold: float
+) -> list[Difference]:
+    """Return what the second package has otherwise than the first.
+
+    Args:
+        threshold: by what share p50 latencies must differ to count: no two runs measure the same.
+    """
+    found = []
+    disturbed = {**_disturbed(first[1]), **_disturbed(second[1])}
+    for topic, values in VALUES.items():
+        before, after = values(*first), values(*second)
+        for subject in dict.fromkeys([*before, *after]):
+            each = Difference(topic, subject, before.get(subject), after.get(subject))
+            if each.before != each.after and not _within(each, threshold):
+                found.append(replace(each, verdict=_verdict(each, disturbed)))
+        if topic == "model":
+            found += _other_outputs(first, second)
+    return found
+
+
+def _other_outputs(first: tuple[PackageFile, Results], second: tuple[PackageFile, Results]) -> list[Difference]:
+    """Return what the model gives otherwise on the same samples; its parameters may be the same."""
+    reports = other_outputs(first, second)
+    largest = {each.name: each.atol if 0 < each.atol < math.inf else None for each in reports}
+    return [Difference("model", OUTPUTS, None, largest)] if largest else []
+
+
+def _verdict(each: Difference, disturbed: Mapping[str, str]) -> str:
+    if each.topic == "latency" and each.subject in disturbed and None not in (each.before, each.after):
+        return DISTURBED
+    better = IMPROVES.get(each.topic)
+    return BETTER if better and better(each.before, each.after) else DIFFERENT
+
+
+def _less(before: JSON, after: JSON) -> bool:
+    """Whether less is there of what nobody wants more of; a figure of what is new says nothing against it."""
+    return before is None or (after is not None and bool(after < before))
+
+
+IMPROVES: Mapping[str, Callable[[JSON, JSON], bool]] = {
+    "format": lambda before, after: before is None,
+    "outcome": lambda before, after: after == Status.PASSED,
+    "tolerance": _less,
+    "latency": _less,
+    "size": _less,
+}
+"""Topic -> whether what is different is an improvement; of any other topic nobody can tell."""
+
+
+def _within(each: Difference, threshold: float) -> bool:
+    if each.topic != "latency" or each.before is None or each.after is None:
+        return False
+    return bool(abs(each.after - each.before) <= threshold * each.before)
+
+
+def _formats(package: PackageFile, results: Results) -> dict[str, JSON]:
+    made = ((v.key, results.made(v.key)) for v in results.suite.variants if v.file)
+    return {key: "made" for key, outcome in made if outcome and outcome.passed}
+
+
+def _outcomes(package: PackageFile, results: Results) -> dict[str, JSON]:
+    """Return the words of the steps; figures and files have topics of their own."""
+    steps = (o for o in results.outcomes if o.step != "profile")
+    return {str(o.data.get("nodeid") or o.id): str(o.status) for o in steps}
+
+
+def _tolerances(package: PackageFile, results: Results) -> dict[str, JSON]:
+    return {
+        f"{_cell(o)} {report.name}": _significant(report.atol)
+        for o in results.outcomes
+        if o.step == "correctness"
+        for report in output_reports(o)
+    }
+
+
+def _distance(value: float | None) -> str:
+    return "of another shape or type" if value is None else f"max abs {number(value)}"
+
+
+def _significant(value: float) -> float:
+    """Return two digits: the last ones differ from run to run."""
+    return float(f"{value:.1e}")
+
+
+def _latencies(package: PackageFile, results: Results) -> dict[str, JSON]:
+    measured = (o for o in results.outcomes if o.step == "profile" and o.passed)
+    return {f"{_cell(o)} {o.batch}": profile_result(o).p50_latency for o in measured}
+
+
+def _disturbed(results: Results) -> dict[str, str]:
+    """Return the caveats of the latencies that have one."""
+    measured = (o for o in results.outcomes if o.step == "profile" and o.passed)
+    found = {f"{_cell(o)} {o.batch}": caveat(profile_result(o)) for o in measured}
+    return {subject: text for subject, text in found.items() if text}
+
+
+def _cell(outcome: Outcome) -> str:
+    return f"{outcome.key} {outcome.runner}"
+
+
+def _sizes(package: PackageFile, results: Results) -> dict[str, JSON]:
+    files = package.files()
+    found = {v.key: artifact_names(files, v.key) for v in results.suite.variants if v.file}
+    return {key: sum(map(package.size, names)) for key, names in found.items() if names}
+
+
+def _model(package: PackageFile, results: Results) -> dict[str, JSON]:
+    return {"fingerprint": results.source_data.get("fingerprint")}
+
+
+def _signature(package: PackageFile, results: Results) -> dict[str, JSON]:
+    if results.signature is None:
+        return {}
+    sides = (("input", results.signature.inputs), ("output", results.signature.outputs))
+    return {f"{side} {spec.name}": f"{spec.dtype}{list(spec.shape)}" for side, specs in sides for spec in specs}
+
+
+def _environment(package: PackageFile, results: Results) -> dict[str, JSON]:
+    return dict(_leaves("", package.status.get("environment") or {}))
+
+
+def _leaves(path: str, value: JSON) -> Iterator[tuple[str, JSON]]:
+    if not isinstance(value, dict):
+        if value is not None:  # a machine without a GPU
+            yield path, value
+        return
+    for name, inner in value.items():
+        yield from _leaves(f"{path}.{name}" if path else str(name), inner)
+
+
+VALUES: Mapping[str, Callable[[PackageFile, Results], dict[str, JSON]]] = {
+    "model": _model,
+    "signature": _signature,
+    "format": _formats,
+    "outcome": _outcomes,
+    "tolerance": _tolerances,
+    "latency": _latencies,
+    "size": _sizes,
+    "environment": _environment,
+}
+"""What is compared: topic -> subject -> value, in the order of the report."""
+
+UNITS = {"latency": " ms", "size": " B"}
+
+
+def _text(topic: str, value: JSON) -> str:
+    if value is None:
+        return ABSENT
+    shown = number(value) if topic == "tolerance" else f"{value:.4g}" if topic == "latency" else str(value)
+    return f"{shown}{UNITS.get(topic, '')}"
+
+
+def _said(each: Difference) -> str:
+    """Return what a difference means, where it is no difference that counts."""
+    if each.verdict == BETTER:
+        return "" if each.before is None else f" ({BETTER})"
+    return f": {each.verdict}" if each.verdict == DISTURBED else ""
+
+
+def _ratio(each: Difference) -> str:
+    if each.topic not in UNITS or not each.before or not each.after or each.verdict == DISTURBED:
+        return ""
+    return f" ({each.after / each.before - 1:+.0%})"

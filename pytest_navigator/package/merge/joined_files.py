@@ -1,0 +1,143 @@
+"""Packages of several machines -> one package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package.container.copying import Stored
+from pytest_navigator.package.container.writer import LOG
+from pytest_navigator.package.container.writer import STATUS
+from pytest_navigator.package.container.writer import content_uuid
+from pytest_navigator.package.container.writer import dump
+from pytest_navigator.package.layout import navigator_log as navlog
+from pytest_navigator.package.layout import status
+from pytest_navigator.package.merge import same_model as sameness
+from pytest_navigator.package.merge.merging import merge
+from pytest_navigator.package.merge.merging import told_apart
+from pytest_navigator.package.query.engines import MACHINES
+from pytest_navigator.package.zip.archive import TEXTS
+from pytest_navigator.package.zip.archive import Member
+from pytest_navigator.package.zip.archive import write_archive
+from pytest_navigator.package.zip.file_names import portable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Iterator
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.package.container.reader import PackageFile
+    from pytest_navigator.package.merge.merging import Merged
+    from pytest_navigator.package.query.results import Results
+
+KEPT = ("environment", "uuid", "timestamp")
+OWN = ("git", "version")
+"""What a machine keeps of status.yaml, and of our part of it."""
+
+
+@dataclass(frozen=True)
+class Moved(Stored):
+    """A file of a package under another name."""
+
+    origin: str
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the content in pieces."""
+        return self.package.chunks(self.origin)
+
+    @property
+    def size(self) -> int:
+        """Size in bytes."""
+        return self.package.size(self.origin)
+
+
+def join(packages: Sequence[PackageFile], target: Path, *, override: bool, keep_conflicts: bool) -> Merged:
+    """Write one package of several of the same model.
+
+    Args:
+        override: whether a package at `target` is replaced.
+        keep_conflicts: write it although machines disagree: the worst outcome stands, the others are beside it. Without
+            it nothing is written then.
+
+    Raises:
+        PackageError: the packages are of different models, one is damaged, or the new one cannot be written.
+    """
+    results = [package.results for package in packages]
+    _check(packages, results)
+    parts = told_apart((portable(p.path.stem), r, _machine(p)) for p, r in zip(packages, results, strict=True))
+    merged = merge(parts)
+    if keep_conflicts or not merged.conflicts:
+        _write({part.name: p for part, p in zip(parts, packages, strict=True)}, merged, target, override=override)
+    return merged
+
+
+def _check(packages: Sequence[PackageFile], results: Sequence[Results]) -> None:
+    for package, result in zip(packages[1:], results[1:], strict=True):
+        if why := sameness.difference((packages[0], results[0]), (package, result)):
+            raise PackageError(
+                f"{packages[0].path} and {package.path} cannot be merged: {why}; merge packages of one model only"
+            )
+
+
+def _machine(package: PackageFile) -> dict[str, JSON]:
+    return {name: package.status.get(name) for name in KEPT} | {name: package.details.get(name) for name in OWN}
+
+
+def _write(packages: Mapping[str, PackageFile], merged: Merged, target: Path, *, override: bool) -> None:
+    log = Member(LOG, navlog.render(merged.results).encode(errors="surrogateescape"))
+    members = {LOG: log, **_files(packages, merged)}
+    digests = {name: _digest(each) for name, each in sorted(members.items())}
+    content = _status(packages.values(), merged.results, digests)
+    try:
+        write_archive(
+            target, [Member(STATUS, dump(content)), *(members[n] for n in digests)], digests, override=override
+        )
+    except OSError as error:
+        raise PackageError(f"cannot write {target}: {error.strerror or error}; what was there is untouched") from error
+
+
+def _status(packages: Iterable[PackageFile], results: Results, digests: Mapping[str, str]) -> dict[str, JSON]:
+    """Return status.yaml: the environment that Model Navigator's schema has a place for is the first machine's."""
+    machines = list(results.machines.values())
+    left_out = {name: why for package in packages for name, why in (package.details.get("left_out") or {}).items()}
+    return status.build(
+        results,
+        machines[0].get("environment") or {},
+        files=digests,
+        left_out={name: why for name, why in sorted(left_out.items()) if name not in digests},
+        git=machines[0].get("git"),
+        uuid=content_uuid(results, digests),
+        timestamp=max(str(machine.get("timestamp") or "") for machine in machines),
+    )
+
+
+def _files(packages: Mapping[str, PackageFile], merged: Merged) -> dict[str, Moved]:
+    """Return the files by their new names: each of who has it first, a variant's of who holds its artifact first."""
+    found: dict[str, Moved] = {}
+    held = {name: package.files() for name, package in packages.items()}
+    for name, package in packages.items():
+        for origin, digest in held[name].items():
+            key = origin.partition("/")[0]
+            holding, engine = merged.holders.get(key, ()), merged.apart.get((name, key))
+            first = next(each for each in (*holding, *packages) if origin in held[each])
+            counts = not holding or name in holding or _apart(origin)
+            if counts and first == name and origin != LOG:
+                found[origin] = Moved(origin, b"", package, origin)
+            elif engine if not _apart(origin) else origin == LOG or held[first][origin] != digest:
+                place = f"{MACHINES}/{engine or name}/{origin}"
+                found[place] = Moved(place, b"", package, origin)
+    return found
+
+
+def _apart(name: str) -> bool:
+    """Whether a file is a log, a script or a configuration: where machines differ in it, each keeps its own."""
+    return name.endswith(TEXTS)
+
+
+def _digest(each: Member) -> str:
+    """Return the SHA-256 that a file has to have: that of a moved one is compared when it is read."""
+    return each.package.files()[each.origin] if isinstance(each, Moved) else each.digest()

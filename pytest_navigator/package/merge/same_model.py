@@ -1,0 +1,150 @@
+"""Whether two packages are of one model: fingerprint, signature, tolerances asked for, samples, recorded outputs."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from pytest_navigator.comparison.correctness import Comparison
+from pytest_navigator.comparison.correctness import failure_line
+from pytest_navigator.comparison.tolerances import Rule
+from pytest_navigator.comparison.tolerances import default
+from pytest_navigator.core.records import structured
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package.layout.status import setting
+from pytest_navigator.package.query.selection import DATA
+from pytest_navigator.samples.npz import MOST_RATIO
+from pytest_navigator.samples.npz import SMALL
+from pytest_navigator.samples.npz import UNREADABLE
+from pytest_navigator.samples.npz import read_npz
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from pytest_navigator.core.records import OutputReport
+    from pytest_navigator.package.container.reader import PackageFile
+    from pytest_navigator.package.query.results import Results
+
+INPUTS, OUTPUTS = DATA
+ASKED = ("atol", "rtol")
+
+
+def difference(first: tuple[PackageFile, Results], second: tuple[PackageFile, Results]) -> str:
+    """Return why two packages are not of the same model, checked on the same samples; "" if they are.
+
+    Inputs must be equal; recorded outputs are compared by the tolerance that formats had: processors differ in the last
+    bits.
+
+    Raises:
+        PackageError: a sample is damaged.
+    """
+    (a, mine), (b, theirs) = first, second
+    return _records(mine, theirs) or _inputs(a, b, mine, theirs) or _outputs(a, b, mine)
+
+
+def other_outputs(first: tuple[PackageFile, Results], second: tuple[PackageFile, Results]) -> list[OutputReport]:
+    """Return the outputs that are others on samples that both packages hold: parameters do not tell what is computed.
+
+    They are judged by the rules that the first package's model had, as when packages are merged.
+
+    Raises:
+        PackageError: a sample is damaged.
+    """
+    (a, mine), (b, theirs) = first, second
+    if _outputs_of(mine) != _outputs_of(theirs):
+        return []  # which the signature says
+    ours, other = _samples(a, INPUTS), _samples(b, INPUTS)
+    same = [name for name in sorted(ours.keys() & other.keys()) if ours[name] and ours[name] == other[name]]
+    return [r for r in _reports(a, b, mine, [OUTPUTS + name.removeprefix(INPUTS) for name in same]) if r.problem]
+
+
+def _outputs_of(results: Results) -> list[tuple[str, str]]:
+    return [(spec.name, spec.dtype) for spec in results.signature.outputs] if results.signature else []
+
+
+def _records(mine: Results, theirs: Results) -> str:
+    for results in (mine, theirs):
+        if results.signature is None or not (results.source and results.source.passed):
+            return f"the source step of {results.suite.name} did not pass"
+    ours, other = (results.source_data.get("fingerprint") for results in (mine, theirs))
+    if ours != other:
+        return f"the model has other parameters (fingerprint {str(ours)[:12]} and {str(other)[:12]})"
+    if mine.signature != theirs.signature:
+        return f"the signature differs: {_signature_text(mine)} and {_signature_text(theirs)}"
+    for name in ASKED:
+        if setting(mine, name) != setting(theirs, name):
+            return f"{name} was {setting(mine, name)} and {setting(theirs, name)}: outcomes were judged differently"
+    return ""
+
+
+def _signature_text(results: Results) -> str:
+    assert results.signature is not None
+    tensors = (*results.signature.inputs, *results.signature.outputs)
+    return ", ".join(f"{spec.name} {spec.dtype}{list(spec.shape)}" for spec in tensors)
+
+
+def _inputs(a: PackageFile, b: PackageFile, mine: Results, theirs: Results) -> str:
+    ours, other = _samples(a, INPUTS), _samples(b, INPUTS)
+    if not ours or not other:
+        observed = mine.source_data.get("observed")
+        if observed and observed == theirs.source_data.get("observed"):
+            return ""
+        lacking = a if not ours else b
+        return f"{lacking.path} holds no samples (--nav-save-data=none): nothing tells what it was checked on"
+    if lacking_name := next(iter(sorted(ours.keys() ^ other.keys())), ""):
+        return f"the samples differ: only one of them has {lacking_name}"
+    for name in ours:
+        if ours[name] != other[name] and not _equal(_arrays(a, name), _arrays(b, name)):
+            return f"the samples differ: {name}"
+    return ""
+
+
+def _outputs(a: PackageFile, b: PackageFile, results: Results) -> str:
+    problem = failure_line(_reports(a, b, results, sorted(_samples(a, OUTPUTS))))
+    return f"the recorded outputs differ: {problem}" if problem else ""
+
+
+def _reports(a: PackageFile, b: PackageFile, results: Results, names: Sequence[str]) -> list[OutputReport]:
+    """Return how files of outputs compare; none where those that both packages have are the same files."""
+    ours, other, rules = _samples(a, OUTPUTS), _samples(b, OUTPUTS), _rules(results)
+    changed = [name for name in names if name in ours and name in other and ours[name] != other[name]]
+    comparison = Comparison(rules)
+    for index, name in enumerate(changed):
+        found = ({k: v for k, v in _arrays(package, name).items() if k in rules} for package in (a, b))
+        comparison.add(index, name, *found)
+    return comparison.reports() if changed else []
+
+
+def _rules(results: Results) -> dict[str, Rule]:
+    """Return the rules that a format was judged by, without functions of the user's, which no package holds."""
+    checked = (o.data["rules"] for o in results.outcomes if o.step == "correctness" and "rules" in o.data)
+    rules = structured(next(checked, {}), dict[str, Rule])
+    outputs = results.signature.outputs if results.signature else ()
+    found = {spec.name: rules.get(spec.name, default(spec.dtype)) for spec in outputs}
+    return {name: rule for name, rule in found.items() if rule.kind != "function"}
+
+
+def _samples(package: PackageFile, side: str) -> dict[str, str]:
+    return {name: digest for name, digest in package.files().items() if name.startswith(f"{side}/")}
+
+
+def _arrays(package: PackageFile, name: str) -> dict[str, np.ndarray]:
+    stored = package.stored_size(name)
+    try:
+        if package.size(name) > max(SMALL, MOST_RATIO * stored):
+            raise ValueError(f"it unpacks to {package.size(name)} B, more than {MOST_RATIO} times its {stored} B")
+        return read_npz(io.BytesIO(package.read(name)), stored)
+    except UNREADABLE as error:
+        raise PackageError(f"{package.path}: {name} is no file of arrays ({error})") from error
+
+
+def _equal(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> bool:
+    return first.keys() == second.keys() and all(
+        array.dtype == second[name].dtype
+        and array.tobytes() == second[name].tobytes()
+        and array.shape == second[name].shape
+        for name, array in first.items()
+    )

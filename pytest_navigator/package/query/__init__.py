@@ -1,0 +1,1 @@
+"""What people ask of outcomes: verdicts, the best runner, what a choice keeps."""

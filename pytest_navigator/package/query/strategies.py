@@ -1,0 +1,279 @@
+"""Which runner is the best one: Model Navigator's strategies (pure).
+
+The summary of a run, `--nav-keep=best`, status.yaml and `Package.get_runner` choose by this code.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import earlier_text
+from pytest_navigator.core.records import profile_result
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import StrategyError
+from pytest_navigator.package.query.results import combined
+from pytest_navigator.profiling.figures import caveat
+from pytest_navigator.profiling.figures import rate
+from pytest_navigator.profiling.figures import spread
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from collections.abc import Sequence
+
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.records import ProfileResult
+    from pytest_navigator.package.query.results import Results
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One runner at one batch size: p50 latency in ms, and the throughput at that latency in infer/s.
+
+    Attributes:
+        caveat: what a reader of both must know ("unstable: ..."); "" for nothing.
+        spread: by what share they may be others.
+    """
+
+    key: str
+    runner: str
+    batch_size: int | None
+    p50_latency: float
+    throughput: float
+    caveat: str = ""
+    spread: float = 0.0
+
+    @property
+    def place(self) -> str:
+        """What is measured, for people."""
+        return f"{self.key} on {self.runner}"
+
+
+class Strategy(ABC):
+    """A rule that chooses one of the figures that were measured."""
+
+    @property
+    def name(self) -> str:
+        """The name of the class, as Model Navigator prints it."""
+        return type(self).__name__
+
+    @abstractmethod
+    def choose(self, figures: Sequence[Figure]) -> Figure:
+        """Return the best one; a tie goes to the one that the suite names first.
+
+        Args:
+            figures: at least one.
+
+        Raises:
+            StrategyError: none of them is what the strategy is for.
+        """
+
+
+@dataclass(frozen=True)
+class MaxThroughputStrategy(Strategy):
+    """The largest throughput at any batch size."""
+
+    def choose(self, figures: Sequence[Figure]) -> Figure:
+        """Return the figure with the largest throughput."""
+        return max(figures, key=lambda figure: figure.throughput)
+
+
+@dataclass(frozen=True)
+class MinLatencyStrategy(Strategy):
+    """The smallest p50 latency at any batch size."""
+
+    def choose(self, figures: Sequence[Figure]) -> Figure:
+        """Return the figure with the smallest p50 latency."""
+        return min(figures, key=lambda figure: figure.p50_latency)
+
+
+@dataclass(frozen=True)
+class MaxThroughputWithLatencyBudgetStrategy(Strategy):
+    """The largest throughput whose p50 latency is within a budget.
+
+    Args:
+        latency_budget: ms.
+
+    Raises:
+        ConfigError: the budget is no number above 0.
+    """
+
+    latency_budget: float
+
+    def __post_init__(self) -> None:
+        if isinstance(self.latency_budget, bool) or not isinstance(self.latency_budget, (int, float)):
+            raise ConfigError(f"{self.name}(latency_budget={self.latency_budget!r}): it must be a number of ms")
+        if not self.latency_budget > 0:
+            raise ConfigError(f"{self.name}(latency_budget={self.latency_budget!r}): it must be above 0 ms")
+
+    def choose(self, figures: Sequence[Figure]) -> Figure:
+        """Return the figure with the largest throughput within the budget.
+
+        Raises:
+            StrategyError: every runner is slower.
+        """
+        fitting = [figure for figure in figures if figure.p50_latency <= self.latency_budget]
+        if not fitting:
+            best = MinLatencyStrategy().choose(figures)
+            raise StrategyError(
+                f"{self.name}: no runner is within {self.latency_budget:g} ms; the smallest p50 latency is "
+                f"{best.p50_latency:.4g} ms ({best.place})"
+            )
+        return MaxThroughputStrategy().choose(fitting)
+
+
+@dataclass(frozen=True)
+class MaxThroughputAndMinLatencyStrategy(Strategy):
+    """The runner that has both the largest throughput and the smallest p50 latency."""
+
+    def choose(self, figures: Sequence[Figure]) -> Figure:
+        """Return the figure with that runner's smallest latency.
+
+        Raises:
+            StrategyError: these are two runners.
+        """
+        latency, throughput = MinLatencyStrategy().choose(figures), MaxThroughputStrategy().choose(figures)
+        most = {figure.place for figure in figures if figure.throughput == throughput.throughput}
+        fastest = [figure for figure in figures if figure.p50_latency == latency.p50_latency]
+        both = [figure for figure in fastest if figure.place in most]
+        if not both:
+            raise StrategyError(
+                f"{self.name}: {throughput.place} has the largest throughput, {latency.place} the smallest latency"
+            )
+        return both[0]
+
+
+@dataclass(frozen=True)
+class SelectedRuntimeStrategy(Strategy):
+    """One runner by its names, at the largest batch size that was measured.
+
+    Args:
+        model_key: folder name of the format ("trt-fp16").
+        runner_name: name of the runner ("TensorRT").
+    """
+
+    model_key: str
+    runner_name: str
+
+    def choose(self, figures: Sequence[Figure]) -> Figure:
+        """Return the last figure of that runner.
+
+        Raises:
+            StrategyError: it has none.
+        """
+        own = [figure for figure in figures if (figure.key, figure.runner) == (self.model_key, self.runner_name)]
+        if not own:
+            known = ", ".join(dict.fromkeys(figure.place for figure in figures))
+            raise StrategyError(
+                f"{self.name}: {self.model_key} on {self.runner_name} has no figures (there are: {known})"
+            )
+        return own[-1]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The winners of the summary; None where no runner has passed both correctness and profiling."""
+
+    latency: Figure | None = None
+    throughput: Figure | None = None
+
+    @property
+    def winners(self) -> list[tuple[str, Figure]]:
+        """Name of each strategy and what it chooses, in the order of the summary; nothing if there are no figures."""
+        return [(strategy.name, figure) for name, strategy in SUMMARY.items() if (figure := getattr(self, name))]
+
+    @property
+    def keys(self) -> set[str]:
+        """Keys of the winning variants."""
+        return {figure.key for _, figure in self.winners}
+
+
+DEFAULT: tuple[Strategy, ...] = (MaxThroughputAndMinLatencyStrategy(), MinLatencyStrategy())
+"""Model Navigator's: the second one where the first one has no answer."""
+
+SUMMARY: dict[str, Strategy] = {"throughput": MaxThroughputStrategy(), "latency": MinLatencyStrategy()}
+"""What the summary of a run and status.yaml say, and `--nav-keep=best` keeps."""
+
+
+def choose(figures: Sequence[Figure], strategies: Strategy | Sequence[Strategy] = DEFAULT) -> Figure:
+    """Return what the first strategy that has an answer chooses.
+
+    Raises:
+        StrategyError: none has, with the reason of each; or there is nothing to choose from.
+    """
+    if not figures:
+        raise StrategyError("there are no figures to choose by: no runner has passed both correctness and profiling")
+    reasons = []
+    for strategy in _listed(strategies):
+        try:
+            return strategy.choose(figures)
+        except StrategyError as error:
+            reasons.append(str(error))
+    raise StrategyError("; ".join(reasons) or "no strategy was given")
+
+
+def _listed(strategies: object) -> Sequence[Strategy]:
+    found: Sequence[Any] = strategies if isinstance(strategies, (list, tuple)) else [strategies]
+    for each in found:
+        if not isinstance(each, Strategy):
+            valid = ", ".join(f"{kind.__name__}(...)" for kind in Strategy.__subclasses__())
+            raise ConfigError(f"strategies={each!r}: not a strategy (there are: {valid})")
+    return found
+
+
+def best(results: Results, *, files_only: bool = False) -> Best:
+    """Return what the strategies of the summary choose.
+
+    Args:
+        files_only: leave out the live model, which is in no package.
+    """
+    figures = candidates(results, include_source=not files_only)
+    return Best(**{name: strategy.choose(figures) for name, strategy in SUMMARY.items()}) if figures else Best()
+
+
+def candidates(results: Results, *, include_source: bool = True, verified_only: bool = False) -> list[Figure]:
+    """Return the figures of every runner whose correctness and profile steps passed.
+
+    Args:
+        include_source: whether the live model counts, which is in no package.
+        verified_only: leave out what no `verify_` test and nobody by `set_verified` vouches for.
+    """
+    cells = [
+        (key, runner)
+        for key, runner in results.cells()
+        if (include_source or results.variant(key).file) and (not verified_only or results.verified(key, runner))
+    ]
+    return figures_of(results, cells)
+
+
+def figures_of(results: Results, cells: Collection[tuple[str, str]]) -> list[Figure]:
+    """Return the figures of some runners that passed."""
+    return [figure for key, runner in cells for figure in _figures(results, key, runner)]
+
+
+def _figures(results: Results, key: str, runner: str) -> list[Figure]:
+    correctness, profiles = results.correctness(key, runner), results.profiles(key, runner)
+    if not (correctness and correctness.passed) or combined(profiles) is not Status.PASSED:
+        return []
+    measured = [(outcome, profile_result(outcome)) for outcome in profiles if outcome.passed]
+    return [
+        _figure(outcome, runner, result)
+        for outcome, result in measured
+        if math.isfinite(result.p50_latency) and math.isfinite(result.throughput)
+    ]
+
+
+def _figure(outcome: Outcome, runner: str, result: ProfileResult) -> Figure:
+    """Return what a measurement says; one that others made tells its throughput by another statistic.
+
+    One of an earlier run was measured at another time than what stands beside it.
+    """
+    latency, batch_size = result.p50_latency, result.batch_size
+    throughput = rate(latency, batch_size) if latency > 0 else result.throughput
+    noted = "; ".join(filter(None, (earlier_text(*outcome.earlier), caveat(result))))
+    return Figure(outcome.key, runner, batch_size, latency, throughput, noted, spread(result))

@@ -1,0 +1,199 @@
+"""What a package's outcomes say of its formats and runners (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.records import Status
+from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import StrategyError
+from pytest_navigator.package.query.strategies import DEFAULT
+from pytest_navigator.package.query.strategies import candidates
+from pytest_navigator.package.query.strategies import choose
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from collections.abc import Sequence
+
+    from pytest_navigator.core.records import Variant
+    from pytest_navigator.package.query.choice import Cell
+    from pytest_navigator.package.query.choice import Wanted
+    from pytest_navigator.package.query.results import Results
+    from pytest_navigator.package.query.strategies import Figure
+    from pytest_navigator.package.query.strategies import Strategy
+
+BY_HAND = "set_verified"
+"""Stands for the node id of a `verify_` test."""
+
+UNVERIFIED = (
+    "no verify_ test vouches for it, nor set_verified; write such a test, or call package.set_verified(format, "
+    "runtime), or leave out verified_only"
+)
+
+FAILED = (Status.FAILED, Status.XFAILED)
+
+
+def made(results: Results, variant: Variant) -> Outcome | None:
+    """Return the step after which a format is there; the source step for the source."""
+    return results.made(variant.key) if variant.file else results.source
+
+
+def good(results: Results, variant: Variant) -> bool:
+    """Whether a format was made, and passed correctness somewhere unless no machine was there to check it."""
+    step = made(results, variant)
+    checks = [outcome for name in variant.runners if (outcome := results.correctness(variant.key, name))]
+    failed = any(outcome.status in FAILED for outcome in checks)
+    return bool(step and step.passed) and (not failed or any(outcome.passed for outcome in checks))
+
+
+def passed(results: Results, key: str, runner: str) -> bool:
+    """Whether a runner passed correctness."""
+    outcome = results.correctness(key, runner)
+    return bool(outcome and outcome.passed)
+
+
+def latencies(results: Results) -> dict[str, float]:
+    """Return the median latency in ms of each format's fastest runner, at the smallest batch size of that format."""
+    figures: dict[str, list[Figure]] = {}
+    for figure in candidates(results):
+        figures.setdefault(figure.key, []).append(figure)
+    return {key: _latency(own) for key, own in figures.items()}
+
+
+def runnable(results: Results, cells: Sequence[Cell], *, verified_only: bool = False) -> list[Cell]:
+    """Return the cells that can be handed out: those that passed, then those that no machine has checked.
+
+    Raises:
+        PackageError: there are none; with what became of the first one.
+    """
+    allowed = [cell for cell in cells if not verified_only or results.verified(*cell)]
+    if not allowed:
+        raise PackageError(f"{_place(*cells[0])} is not verified: {UNVERIFIED}")
+    ranked = sorted(allowed, key=lambda cell: not passed(results, *cell))
+    found = [cell for cell in ranked if not _failure(results, *cell)]
+    if not found:
+        raise PackageError(_failure(results, *ranked[0]))
+    return found
+
+
+def status(results: Results, wanted: Wanted) -> bool:
+    """Return whether one of the formats that are meant was made and, with a runtime, passed correctness there.
+
+    Raises:
+        PackageError: there is no such format or runtime.
+    """
+    variants = wanted.variants(results)
+    if wanted.runtime is None:
+        return any(good(results, variant) for variant in variants)
+    return any(passed(results, *cell) for cell in wanted.cells(results, variants))
+
+
+def chosen(
+    results: Results,
+    wanted: Wanted,
+    strategies: Strategy | Sequence[Strategy] | None,
+    *,
+    include_source: bool,
+    verified_only: bool,
+) -> Figure:
+    """Return what strategies choose of the runners that are meant; None: the default ones.
+
+    Raises:
+        PackageError: there is no such runner.
+        StrategyError: no strategy has an answer, or the keywords leave nothing to choose from.
+    """
+    cells = set(wanted.cells(results, wanted.variants(results)))
+    found = _figures(results, cells, include_source=include_source, verified_only=verified_only)
+    return choose(found, DEFAULT if strategies is None else strategies)
+
+
+def _figures(results: Results, cells: Collection[Cell], *, include_source: bool, verified_only: bool) -> list[Figure]:
+    """Return the figures that a strategy may choose from.
+
+    Raises:
+        StrategyError: there are some, but what the keywords ask for leaves none.
+    """
+    found = _among(candidates(results, include_source=include_source, verified_only=verified_only), cells)
+    files = _among(candidates(results, include_source=include_source), cells)
+    measured = _among(candidates(results), cells)
+    if files and not found:
+        raise StrategyError(f"nothing that has figures is verified, {files[0].place} for example: {UNVERIFIED}")
+    if measured and not found:
+        raise StrategyError(
+            f"only the live model has figures ({measured[0].place}), and include_source=False leaves it out"
+        )
+    return found
+
+
+def _among(figures: Sequence[Figure], cells: Collection[Cell]) -> list[Figure]:
+    return [figure for figure in figures if (figure.key, figure.runner) in cells]
+
+
+def verified(results: Results, cells: Sequence[Cell]) -> Results:
+    """Return the results with cells verified by hand.
+
+    Raises:
+        PackageError: one cannot be.
+    """
+    right = [cell for cell in cells if passed(results, *cell)]
+    if not right:
+        reason = _failure(results, *cells[0]) or f"{_place(*cells[0])} was not checked"
+        raise PackageError(f"{reason}; what did not pass correctness cannot be verified")
+    outcomes = [o for o in results.outcomes if not (_by_hand(o) and (o.key, o.runner) in right)]
+    changed = replace(results, outcomes=(*outcomes, *(_verification(results, *cell) for cell in right)))
+    for cell in right:
+        if not changed.verified(*cell):
+            raise PackageError(f"{_place(*cell)}: {_objection(changed, *cell)}")
+    return changed
+
+
+def _latency(figures: Sequence[Figure]) -> float:
+    smallest = min(figure.batch_size or 0 for figure in figures)
+    return min(figure.p50_latency for figure in figures if (figure.batch_size or 0) == smallest)
+
+
+def _failure(results: Results, key: str, runner: str) -> str:
+    """Return why a cell cannot be handed out, "" if it can."""
+    step, check = made(results, results.variant(key)), results.correctness(key, runner)
+    if step is None or not step.passed:
+        return f"{key} was not made: {step.message if step else 'its step did not run'}"
+    if check and check.status in FAILED:
+        return f"{_place(key, runner)} failed correctness: {check.message}"
+    return ""
+
+
+def _verification(results: Results, key: str, runner: str) -> Outcome:
+    """Return the record of a verification by hand, of the artifact as it is now."""
+    if results.variant(key).file:
+        step = results.made(key)
+        digest = step.digest_of(key) if step else ""
+    else:
+        digest = str(results.source_data.get("fingerprint") or (results.source.digest if results.source else ""))
+    return Outcome(
+        step="verify",
+        status=Status.PASSED,
+        key=key,
+        runner=runner,
+        started=datetime.now(UTC).isoformat(),
+        digest=digest,
+        data={"nodeid": BY_HAND},
+    )
+
+
+def _by_hand(outcome: Outcome) -> bool:
+    return outcome.step == "verify" and outcome.data.get("nodeid") == BY_HAND
+
+
+def _objection(results: Results, key: str, runner: str) -> str:
+    against = [o for o in results.verifications(key, runner) if not (o.passed and results.current(o))]
+    if against:
+        return f"{against[0].data.get('nodeid')} {against[0].status} for it; run that test again first"
+    return f"its verify_ tests did not all run ({', '.join(results.unverified(key, runner))})"
+
+
+def _place(key: str, runner: str) -> str:
+    return f"{key} on {runner}"

@@ -1,0 +1,1 @@
+"""Models out of a package, as objects that one calls."""

@@ -1,0 +1,1 @@
+"""The file as a ZIP: safe names, limits, writing it whole or not at all."""

@@ -1,0 +1,110 @@
+"""`output_path` of `--nav-config`: the first successful model is copied there, and nothing of the user's is replaced.
+
+What is written is noted in a hidden file beside it. An existing file or folder is replaced if it is still what such a
+note says, byte for byte; anything else stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from pytest_navigator.backends.onnx.file import relocate
+from pytest_navigator.core.cloning import copy_file
+from pytest_navigator.core.cloning import copy_folder
+from pytest_navigator.core.digests import digest_of
+from pytest_navigator.core.ours import read_note
+from pytest_navigator.core.ours import write_note
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import PackageError
+
+NOTE = ".pytest_navigator.json"
+"""How the name of the note ends."""
+
+DATA = ".data"
+"""How the name of a large ONNX model's weights ends, beside the model."""
+
+
+def check(target: Path, workspace: Path) -> None:
+    """Find an output path that cannot be before the run.
+
+    Raises:
+        ConfigError: with the reason.
+    """
+    reason = ""
+    if target.resolve().is_relative_to(workspace.resolve()):
+        reason = f"this is inside of the workspace {workspace}, which every run empties"
+    elif not target.name or target.name.endswith(NOTE):
+        reason = "this is no name for a model"
+    elif foreign := [path for path in _parts(target) if not _replaceable(path, target)]:
+        reason = f"{foreign[0].name} exists, and is not what an earlier run wrote; move it away"
+    elif not next(parent for parent in target.absolute().parents if parent.exists()).is_dir():
+        reason = "a folder above it is a file"
+    if reason:
+        raise ConfigError(f"output_path: {target}: {reason}, or choose another path")
+
+
+def deliver(artifact: Path, target: Path) -> None:
+    """Copy a model, a file or a folder, with the weights that a large ONNX model has in a file of their own.
+
+    Raises:
+        PackageError: something that no earlier run wrote is there now, or the disk refuses; nothing was replaced by
+            half a model.
+    """
+    weights = artifact.with_name(artifact.name + DATA)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+            made = _copied(artifact, weights if weights.is_file() else None, Path(folder), target)
+            if foreign := [path for path in _parts(target) if not _replaceable(path, target)]:
+                raise PackageError(f"output_path: {foreign[0]} is not what an earlier run wrote, and stays as it is")
+            digests = {path.name: digest_of(path) for path in made}
+            for path in _parts(target):
+                if path.name not in digests:
+                    path.unlink()
+            for path in made:
+                _replace(path, target.parent / path.name, Path(folder))
+            write_note(_note(target), **{"written by": "pytest-navigator"}, sha256=digests)
+    except OSError as error:
+        raise PackageError(f"output_path: cannot write {target}: {error.strerror or error}") from error
+
+
+def _copied(artifact: Path, weights: Path | None, folder: Path, target: Path) -> list[Path]:
+    """Return copies in `folder`, with the names that they are to have."""
+    model = folder / target.name
+    if artifact.is_dir():
+        copy_folder(artifact, model)
+        return [model]
+    if weights is None:
+        copy_file(artifact, model)
+        return [model]
+    data = folder / (target.name + DATA)
+    copy_file(weights, data)
+    relocate(artifact, model, data.name)
+    return [data, model]
+
+
+def _parts(target: Path) -> list[Path]:
+    """Return what is there of a model: it, and the weights beside it."""
+    return [path for path in (target, target.with_name(target.name + DATA)) if os.path.lexists(path)]
+
+
+def _replaceable(path: Path, target: Path) -> bool:
+    """Whether something is still what an earlier run has written."""
+    try:
+        known = (read_note(_note(target)) or {}).get("sha256", {}).get(path.name)
+    except (ValueError, AttributeError, TypeError):
+        return False
+    return known is not None and not path.is_symlink() and digest_of(path) == known
+
+
+def _note(target: Path) -> Path:
+    return target.with_name(f".{target.name}{NOTE}")
+
+
+def _replace(made: Path, target: Path, folder: Path) -> None:
+    """Move what is made to its place; where one of the two is a folder, the old one goes aside first."""
+    if target.is_dir() or (made.is_dir() and target.exists()):
+        target.rename(folder / f"{target.name}.old")
+    made.replace(target)

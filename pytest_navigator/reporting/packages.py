@@ -1,0 +1,158 @@
+"""The end of a run: every suite's package, and what is said about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package.query.results import read_results
+from pytest_navigator.package.zip.archive import check_writable
+from pytest_navigator.package.zip.archive import partial_path
+from pytest_navigator.reporting.other_runners import instead
+from pytest_navigator.reporting.other_runners import other_runners
+from pytest_navigator.reporting.report import short_path
+from pytest_navigator.reporting.report import summary
+from pytest_navigator.reporting.report import title
+from pytest_navigator.reporting.shortcomings import unchecked_at_all
+from pytest_navigator.reporting.shortcomings import unmet
+from pytest_navigator.reporting.shortcomings import unreported
+from pytest_navigator.reporting.shortcomings import unverified
+from pytest_navigator.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_navigator.engine.host import Host
+    from pytest_navigator.engine.workspace import SuiteFolder
+    from pytest_navigator.package.query.results import Results
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the end of the run says of one suite: its summary, and whether the run must not exit with 0."""
+
+    lines: list[str]
+    fails: bool
+
+
+def check_target(pattern: str | None, workspace: Path) -> None:
+    """Find a package path that cannot be before the run, not after an hour.
+
+    Raises:
+        ConfigError: with the reason.
+    """
+    if pattern is None:
+        return
+    if not pattern.strip():
+        raise ConfigError("--nav-package=: the path is missing; name a file, like --nav-package=out.nav")
+    target = Path(pattern).absolute()
+    if target.resolve().is_relative_to(workspace.resolve()):
+        raise ConfigError(
+            f"--nav-package={target}: this is inside of the workspace {workspace}, which every run empties; choose "
+            "another folder"
+        )
+    check_writable(target)
+    check_writable(partial_path(target))
+
+
+def write_all(host: Host, *, complete: bool) -> list[Written]:
+    """Write the package of every suite of which anything has run, and return what to print.
+
+    Args:
+        complete: whether the session came to its end.
+    """
+    from pytest_navigator.reporting.conversions import write_results
+
+    recorded, others = _recorded(host)
+    write_results(host, recorded)
+    return [*(_write(host, folder, results, complete) for folder, results in recorded), *others]
+
+
+def _recorded(host: Host) -> tuple[list[tuple[SuiteFolder, Results]], list[Written]]:
+    """Read the suites of which anything has run, and what there is to say of the others.
+
+    One that cannot be read does not let the others suffer; one of which nothing has run may have been required.
+    """
+    readable, others = [], []
+    for folder in host.workspace.suites():
+        try:
+            for step in folder.unfinished():
+                folder.bury(step)
+            results = read_results(folder.path)
+        except PackageError as error:
+            others.append(Written([folder.path.name, f"ERROR: no package was written: {error}"], fails=True))
+            continue
+        if results.outcomes:
+            readable.append((folder, results))
+        elif lines := unmet(results, host.id):
+            others.append(Written([title(results), *_failed(lines)], fails=True))
+    return readable, others
+
+
+def _failed(reasons: Iterable[str]) -> list[str]:
+    return [one_line(f"FAILED: {reason}") for reason in reasons]
+
+
+def _write(host: Host, folder: SuiteFolder, results: Results, complete: bool) -> Written:
+    from pytest_navigator.reporting.conversions import deliver
+
+    try:
+        saved = _pack(host, results, folder.path, complete)
+    except PackageError as error:
+        return Written([*summary(results), f"ERROR: no package was written: {error}"], fails=True)
+    delivered, undelivered = deliver(host, folder, results)
+    reasons = [*unmet(results, host.id), *unchecked_at_all(results, other_runners(results, host.registry))]
+    reasons += [*unverified(results), *unreported(results, host.id), *undelivered]
+    saved = [*delivered, *saved]
+    lines = [*summary(results), *instead(results, host.registry), *_failed(reasons), *saved]
+    return Written(lines, fails=bool(reasons))
+
+
+def _pack(host: Host, results: Results, folder: Path, complete: bool) -> list[str]:
+    """Write the package; returns the line that says where it is and what is missing from it."""
+    from pytest_navigator.devices.environment import environment
+    from pytest_navigator.devices.environment import git_state
+    from pytest_navigator.package.container.writer import pack
+
+    start = host.start
+    if not results.suite.package:
+        return [f"results: {short_path(folder, start)}"]
+    target = Path(start, results.suite.package)
+    settings = results.suite.settings
+    path = pack(
+        folder,
+        target,
+        keep=settings["keep"]["value"],
+        save_data=settings["save_data"]["value"],
+        complete=complete,
+        required=settings["require"]["value"],
+        free=not host.hands_over and not host.file_config.output_path,  # those take models from the workspace
+        environment=environment(),
+        git=None if host.options.no_git else git_state(host.project),
+    )
+    note = _kept_nothing(results)
+    if host.hands_over:  # the caller gets the package as an object; the file goes with it
+        return [*note, f"results: {folder}"]
+    if path == target:
+        return [*note, f"package: {short_path(path, start)}"]
+    kept = f"; {target.name} is as it was" if target.exists() else ""
+    return [*note, f"package: {short_path(path, start)} (partial: {_lacks(results)}{kept})"]
+
+
+def _kept_nothing(results: Results) -> list[str]:
+    """Say that the best one of no formats is in the package."""
+    from pytest_navigator.package.query.strategies import best
+
+    if results.suite.settings["keep"]["value"] != "best" or best(results, files_only=True).keys:
+        return []
+    return ["note: keep = best: no model is in the package, for no format has passed correctness and profiling"]
+
+
+def _lacks(results: Results) -> str:
+    """Return why a package is partial."""
+    if not results.missing:
+        return "the run was interrupted"
+    return f"{len(results.missing)} of {len(results.suite.steps) + len(results.suite.verify)} steps did not run"
