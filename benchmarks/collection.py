@@ -18,10 +18,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from costs import Cost
-from costs import interleaved
-from costs import run
-from costs import table
+from costs import Cost, interleaved, run, table
 
 CONFTEST = """
 import pytest

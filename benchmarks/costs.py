@@ -17,8 +17,7 @@ import psutil
 import pytest_navigator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 INTERVAL = 0.05
 """s between two looks at the memory."""

@@ -11,18 +11,14 @@ from __future__ import annotations
 import argparse
 import tempfile
 import warnings
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import onnxruntime
 import torch
-from byhand import compare
-from byhand import report
-from byhand import timed
-from models import Batch
-from models import build
+from byhand import compare, report, timed
+from models import Batch, build
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,8 +10,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tempfile
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import tensorflow as tf
-from byhand import compare
-from byhand import report
-from byhand import timed
+from byhand import compare, report, timed
 from jax import export
 from jax.experimental import jax2tf
 from jax2onnx import to_onnx

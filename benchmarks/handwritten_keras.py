@@ -10,20 +10,16 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tempfile
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import tensorflow as tf
 import tf2onnx
-from byhand import compare
-from byhand import report
-from byhand import timed
+from byhand import compare, report, timed
 from models import build
 
 if TYPE_CHECKING:

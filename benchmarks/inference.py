@@ -12,8 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -27,12 +26,9 @@ from pytest_navigator.backends.exchange.onnx import OnnxFormat
 from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgramFormat
 from pytest_navigator.backends.torch.live import TorchFormat
 from pytest_navigator.backends.torch.source import TorchFramework
-from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
-from pytest_navigator.backends.torch.torchscript import TorchScriptFormat
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.profiling.measuring import Windows
-from pytest_navigator.profiling.measuring import measure
+from pytest_navigator.backends.torch.torchscript import TorchScriptConfig, TorchScriptFormat
+from pytest_navigator.core.records import Signature, TensorSpec
+from pytest_navigator.profiling.measuring import Windows, measure
 
 if TYPE_CHECKING:
     from pytest_navigator.runners.base import Runner

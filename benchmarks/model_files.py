@@ -18,8 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import onnx
 import yaml
@@ -29,8 +28,7 @@ from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.package.container.reader import open_package
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 HEADINGS = ("file", "opset", "inputs", "configured", "passed", "max abs", "p50 ms", "why not, or what it says")
 SHOWN = 4

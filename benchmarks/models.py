@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +45,7 @@ def transformer() -> Model:
 
 def keras() -> Model:
     """Return a Keras model of photos and facts, and batches of both."""
-    from houses import batch
-    from houses import model
+    from houses import batch, model
 
     return model(), [batch(size, pixels) for size, pixels in ((1, 32), (4, 48), (8, 64))]
 

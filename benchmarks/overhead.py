@@ -20,11 +20,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from costs import Cost
-from costs import interleaved
-from costs import medians
-from costs import run
-from costs import table
+from costs import Cost, interleaved, medians, run, table
 
 BENCHMARKS = Path(__file__).parent
 NAMES = ("linear", "cnn", "transformer")
@@ -60,8 +56,7 @@ def main() -> None:
 
 def measured(name: str, folder: Path, arguments: argparse.Namespace) -> list[str]:
     """Return the row of one model."""
-    from models import SCRIPTS
-    from models import write_project
+    from models import SCRIPTS, write_project
 
     write_project(folder, name)
     runtimes = ["--nav-runtimes=cpu"] if arguments.no_compile and name not in SCRIPTS else []

@@ -15,10 +15,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from costs import interleaved
-from costs import medians
-from costs import run
-from costs import table
+from costs import interleaved, medians, run, table
 from models import write_project
 
 PLUGINS = ("pytest_navigator.plugin", "pytest_benchmark.plugin", "xdist.plugin")

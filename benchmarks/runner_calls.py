@@ -18,22 +18,15 @@ import os
 import tempfile
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 import torch
 from costs import table
-from inference import CALLS
-from inference import FEED
-from inference import SIGNATURE
-from inference import Bare
-from inference import pairs
-from inference import timed
+from inference import CALLS, FEED, SIGNATURE, Bare, pairs, timed
 
 from pytest_navigator.backends.files.frameworks import OnnxFiles
 from pytest_navigator.backends.torch.source import TorchFramework

@@ -67,8 +67,7 @@ class Bert(nn.Module):
 
     def __init__(self, layers: int, width: int) -> None:
         super().__init__()
-        from transformers import BertConfig
-        from transformers import BertModel
+        from transformers import BertConfig, BertModel
 
         config = BertConfig(
             num_hidden_layers=layers,
@@ -163,8 +162,7 @@ def onnx_cpu(model: nn.Module, x: torch.Tensor, folder: Path) -> Infer:
 
 def int8(model: nn.Module, x: torch.Tensor, folder: Path) -> Infer:
     """ONNX Runtime's dynamic quantisation: weights and, per inference, activations."""
-    from onnxruntime.quantization import QuantType
-    from onnxruntime.quantization import quantize_dynamic
+    from onnxruntime.quantization import QuantType, quantize_dynamic
 
     of_float32(model)
     exported = onnx.load(exported_onnx(model, x, folder))

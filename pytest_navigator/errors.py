@@ -13,8 +13,7 @@ class NavigatorError(Exception):
     """Base of every error that pytest_navigator raises on purpose."""
 
     def __init__(self, message: str) -> None:
-        from pytest_navigator.text import RECORD
-        from pytest_navigator.text import bounded
+        from pytest_navigator.text import RECORD, bounded
 
         super().__init__(bounded(message, RECORD))
 

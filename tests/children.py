@@ -16,10 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import SourceError
-from pytest_navigator.errors import StepFailed
-from pytest_navigator.errors import Unavailable
+from pytest_navigator.errors import ConfigError, SourceError, StepFailed, Unavailable
 
 
 class Unspeakable(Exception):

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.formats.ways import Way
-from pytest_navigator.formats.ways import chosen
-from pytest_navigator.formats.ways import first_that_makes
+from pytest_navigator.core.records import Signature, TensorSpec
+from pytest_navigator.formats.ways import Way, chosen, first_that_makes
 from pytest_navigator.samples.npz import dtype_name
-from pytest_navigator.samples.structure import flatten_call
-from pytest_navigator.samples.structure import flatten_output
+from pytest_navigator.samples.structure import flatten_call, flatten_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,10 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from structure import House  # noqa: E402
-from structure import circles  # noqa: E402
+from structure import (  # noqa: E402
+    House,
+    circles,
+)
 
 
 def drawn() -> list[set[str]]:

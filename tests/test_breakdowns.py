@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_navigator.isolation.breakdowns import DEFECT
-from pytest_navigator.isolation.breakdowns import broke_down
+from pytest_navigator.isolation.breakdowns import DEFECT, broke_down
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,7 @@ import sys
 
 import pytest
 
-from pytest_navigator.isolation.capture import holds
-from pytest_navigator.isolation.capture import redirected
-from pytest_navigator.isolation.capture import tail
+from pytest_navigator.isolation.capture import holds, redirected, tail
 
 CLOSED = """
 import os, sys

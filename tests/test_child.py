@@ -14,12 +14,8 @@ import psutil
 import pytest
 from children import ERRORS
 
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import SourceError
-from pytest_navigator.errors import StepFailed
-from pytest_navigator.errors import Unavailable
-from pytest_navigator.isolation.child import Child
-from pytest_navigator.isolation.child import parent_settings
+from pytest_navigator.errors import ConfigError, SourceError, StepFailed, Unavailable
+from pytest_navigator.isolation.child import Child, parent_settings
 from pytest_navigator.isolation.process import describe_end
 
 TESTS = Path(__file__).parent

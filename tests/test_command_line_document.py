@@ -8,12 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from documents import ROOT
-from documents import Block
-from documents import blocks
-from documents import copy_of
-from documents import not_seen
-from documents import run
+from documents import ROOT, Block, blocks, copy_of, not_seen, run
 
 from pytest_navigator.cli import COMMANDS
 from pytest_navigator.package.container.reader import open_package

@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_navigator.comparison.computed import Computed
-from pytest_navigator.comparison.computed import calculated
-from pytest_navigator.comparison.computed import converted
-from pytest_navigator.comparison.computed import is_written
-from pytest_navigator.comparison.computed import moved
-from pytest_navigator.comparison.computed import names
-from pytest_navigator.comparison.computed import read
-from pytest_navigator.comparison.computed import result
-from pytest_navigator.comparison.computed import settled
+from pytest_navigator.comparison.computed import (
+    Computed,
+    calculated,
+    converted,
+    is_written,
+    moved,
+    names,
+    read,
+    result,
+    settled,
+)
 from pytest_navigator.comparison.correctness import Comparison
-from pytest_navigator.comparison.precisions import DEFAULTS
-from pytest_navigator.comparison.precisions import coarsest
-from pytest_navigator.comparison.tolerances import ROUNDED
-from pytest_navigator.comparison.tolerances import default
+from pytest_navigator.comparison.precisions import DEFAULTS, coarsest
+from pytest_navigator.comparison.tolerances import ROUNDED, default
 
 PRECISIONS = ["", "fp64", "fp32", "fp16", "bf16", "fp8"]
 KNOWN = st.builds(Computed, st.sampled_from(PRECISIONS), st.sampled_from(["", "fp16", "bf16"]))

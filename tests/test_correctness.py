@@ -6,29 +6,18 @@ import re
 import ml_dtypes
 import numpy as np
 import pytest
-from documents import ROOT
-from documents import blocks
-from hypothesis import assume
-from hypothesis import given
+from documents import ROOT, blocks
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from pytest_navigator.comparison import measures
-from pytest_navigator.comparison.correctness import Comparison
-from pytest_navigator.comparison.correctness import failure_line
-from pytest_navigator.comparison.correctness import judge
-from pytest_navigator.comparison.correctness import table
+from pytest_navigator.comparison.correctness import Comparison, failure_line, judge, table
 from pytest_navigator.comparison.precisions import DEFAULTS
 from pytest_navigator.comparison.suggestions import round_up
-from pytest_navigator.comparison.tolerances import Rule
-from pytest_navigator.comparison.tolerances import cosine
-from pytest_navigator.comparison.tolerances import default
-from pytest_navigator.comparison.tolerances import share
-from pytest_navigator.comparison.tolerances import unchecked
+from pytest_navigator.comparison.tolerances import Rule, cosine, default, share, unchecked
 from pytest_navigator.configuration.config import NavConfig
-from pytest_navigator.core.records import OutputReport
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import structured
+from pytest_navigator.core.records import OutputReport, plain, structured
 
 DTYPES = [
     "float64",

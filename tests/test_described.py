@@ -13,12 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_navigator.core.described import code_in
-from pytest_navigator.core.described import described
-from pytest_navigator.core.described import foreign
-from pytest_navigator.core.records import Variant
-from pytest_navigator.core.records import load
-from pytest_navigator.core.records import save
+from pytest_navigator.core.described import code_in, described, foreign
+from pytest_navigator.core.records import Variant, load, save
 
 
 def translate(x: object) -> object:

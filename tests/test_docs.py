@@ -8,14 +8,11 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pytest
-from documents import ROOT
-from documents import blocks
-from documents import run
+from documents import ROOT, blocks, run
 
 from pytest_navigator import NavConfig
 from pytest_navigator.backends.exchange.onnx import WAYS
-from pytest_navigator.backends.jax.jax2onnx import JAX2ONNX
-from pytest_navigator.backends.jax.jax2onnx import TF2ONNX
+from pytest_navigator.backends.jax.jax2onnx import JAX2ONNX, TF2ONNX
 from pytest_navigator.backends.tensorflow import savedmodel_export as tf_savedmodel
 from pytest_navigator.configuration.settings import OPTIONS
 

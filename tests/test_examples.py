@@ -7,11 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
-from documents import ROOT
-from documents import blocks
-from documents import copy_of
-from documents import not_seen
-from documents import run
+from documents import ROOT, blocks, copy_of, not_seen, run
 
 from pytest_navigator.package.container.reader import open_package
 

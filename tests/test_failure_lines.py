@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_navigator.comparison.correctness import failure_line
-from pytest_navigator.comparison.correctness import judge
-from pytest_navigator.comparison.correctness import table
-from pytest_navigator.comparison.verdicts import percent
-from pytest_navigator.comparison.verdicts import where
+from pytest_navigator.comparison.correctness import failure_line, judge, table
+from pytest_navigator.comparison.verdicts import percent, where
 from pytest_navigator.core.records import OutputReport
 
 INF = float("inf")

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_navigator.profiling.figures import rounded
-from pytest_navigator.profiling.figures import spread
+from pytest_navigator.profiling.figures import rounded, spread
 from pytest_navigator.profiling.measuring import summary
 
 MS = 1_000_000

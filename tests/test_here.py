@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator import NavConfig
-from pytest_navigator import OnnxConfig
-from pytest_navigator import TensorRTConfig
-from pytest_navigator import plugin
+from pytest_navigator import NavConfig, OnnxConfig, TensorRTConfig, plugin
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.planning.building import build
-from pytest_navigator.planning.here import Here
-from pytest_navigator.planning.here import at_home
+from pytest_navigator.planning.here import Here, at_home
 from pytest_navigator.plugin.run import registry_of
 
 if TYPE_CHECKING:

@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.profiling import machine
-from pytest_navigator.profiling.machine import Contention
-from pytest_navigator.profiling.machine import gpu_clock
-from pytest_navigator.profiling.machine import peak
-from pytest_navigator.profiling.machine import reset_peak
+from pytest_navigator.profiling.machine import Contention, gpu_clock, peak, reset_peak
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,11 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator import NavConfig
-from pytest_navigator import OnnxConfig
-from pytest_navigator import OptimizationProfile
-from pytest_navigator import TorchScriptConfig
-from pytest_navigator import plugin
+from pytest_navigator import NavConfig, OnnxConfig, OptimizationProfile, TorchScriptConfig, plugin
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.planning.building import build

@@ -7,24 +7,17 @@ from itertools import pairwise
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pytest_navigator.backends.onnx.names import rename
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.formats.exporting import exporter
-from pytest_navigator.formats.exporting import failure
-from pytest_navigator.formats.ways import Way
-from pytest_navigator.formats.ways import Ways
-from pytest_navigator.formats.ways import first_that_makes
+from pytest_navigator.formats.exporting import exporter, failure
+from pytest_navigator.formats.ways import Way, Ways, first_that_makes
 from pytest_navigator.isolation.breakdowns import broke_down
 from pytest_navigator.isolation.causes import error_line
-from pytest_navigator.isolation.messages import decode
-from pytest_navigator.isolation.messages import encode
-from pytest_navigator.isolation.messages import error_fields
-from pytest_navigator.isolation.messages import error_from
+from pytest_navigator.isolation.messages import decode, encode, error_fields, error_from
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -8,11 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.samples.npz import dtype_name
-from pytest_navigator.samples.npz import dtype_of
-from pytest_navigator.samples.npz import load_npz
-from pytest_navigator.samples.npz import npz_name
-from pytest_navigator.samples.npz import save_npz
+from pytest_navigator.samples.npz import dtype_name, dtype_of, load_npz, npz_name, save_npz
 
 SMALL = ("bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e8m0fnu", "int4", "uint4")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,8 +10,7 @@ import pytest
 from pytest_navigator.backends.jax.source import JaxFramework
 from pytest_navigator.backends.python.source import PythonFramework
 from pytest_navigator.backends.tensorflow.source import TensorFlowFramework
-from pytest_navigator.engine.inference import AT_BATCH_1
-from pytest_navigator.engine.inference import SourceModel
+from pytest_navigator.engine.inference import AT_BATCH_1, SourceModel
 from pytest_navigator.engine.row_hints import row_hint
 from pytest_navigator.errors import InferenceError
 

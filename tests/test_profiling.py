@@ -3,32 +3,28 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
-from itertools import chain
-from itertools import repeat
+from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_navigator.core.records import ProfileResult
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import structured
+from pytest_navigator.core.records import ProfileResult, plain, structured
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.profiling.figures import caveat
-from pytest_navigator.profiling.measuring import MeasurementMode
-from pytest_navigator.profiling.measuring import OptimizationProfile
-from pytest_navigator.profiling.measuring import ProfilerConfig
-from pytest_navigator.profiling.measuring import Windows
-from pytest_navigator.profiling.measuring import batch_ids
-from pytest_navigator.profiling.measuring import batch_of
-from pytest_navigator.profiling.measuring import measure
-from pytest_navigator.profiling.measuring import summary
+from pytest_navigator.profiling.measuring import (
+    MeasurementMode,
+    OptimizationProfile,
+    ProfilerConfig,
+    Windows,
+    batch_ids,
+    batch_of,
+    measure,
+    summary,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

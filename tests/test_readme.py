@@ -8,11 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from documents import ROOT
-from documents import blocks
-from documents import copy_of
-from documents import not_seen
-from documents import run
+from documents import ROOT, blocks, copy_of, not_seen, run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,16 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_navigator import NavConfig
-from pytest_navigator import plugin
+from pytest_navigator import NavConfig, plugin
 from pytest_navigator.configuration.settings import resolve
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import Outcome, Status
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.planning.building import build
-from pytest_navigator.planning.required import asked_for
-from pytest_navigator.planning.required import stops
-from pytest_navigator.planning.required import unmet
+from pytest_navigator.planning.required import asked_for, stops, unmet
 from pytest_navigator.plugin.run import registry_of
 
 if TYPE_CHECKING:

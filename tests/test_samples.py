@@ -10,15 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy_framework import NumpyFramework
 
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import SourceError
-from pytest_navigator.samples.reading import Limits
-from pytest_navigator.samples.reading import Samples
-from pytest_navigator.samples.reading import batch_size
-from pytest_navigator.samples.reading import read_loader
-from pytest_navigator.samples.structure import Call
-from pytest_navigator.samples.structure import call_of
-from pytest_navigator.samples.structure import flatten_call
+from pytest_navigator.errors import ConfigError, SourceError
+from pytest_navigator.samples.reading import Limits, Samples, batch_size, read_loader
+from pytest_navigator.samples.structure import Call, call_of, flatten_call
 
 
 def flatten(sample):

@@ -5,16 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_navigator.comparison.correctness import Comparison
-from pytest_navigator.comparison.correctness import failure_line
+from pytest_navigator.comparison.correctness import Comparison, failure_line
 from pytest_navigator.comparison.slices import MOST
-from pytest_navigator.comparison.tolerances import Rule
-from pytest_navigator.comparison.tolerances import resolve
-from pytest_navigator.comparison.tolerances import scaled
-from pytest_navigator.core.records import OutputReport
-from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import structured
+from pytest_navigator.comparison.tolerances import Rule, resolve, scaled
+from pytest_navigator.core.records import OutputReport, TensorSpec, plain, structured
 from pytest_navigator.errors import ConfigError
 
 BOXES = np.concatenate(

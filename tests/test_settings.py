@@ -6,10 +6,8 @@ import pytest
 
 from pytest_navigator import NavConfig
 from pytest_navigator.configuration import settings
-from pytest_navigator.configuration.settings import config_lines
-from pytest_navigator.configuration.settings import resolve
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import unknown_text
+from pytest_navigator.configuration.settings import config_lines, resolve
+from pytest_navigator.errors import ConfigError, unknown_text
 
 
 def test_a_flag_wins_over_nav_config_and_that_over_the_ini_file():

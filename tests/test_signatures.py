@@ -7,22 +7,20 @@ from hypothesis import strategies as st
 from numpy_framework import NumpyFramework
 
 from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import SourceError
-from pytest_navigator.samples.reading import Limits
-from pytest_navigator.samples.reading import batch_size
-from pytest_navigator.samples.reading import read_loader
-from pytest_navigator.samples.signatures import Run
-from pytest_navigator.samples.signatures import check_output_axes
-from pytest_navigator.samples.signatures import infer_inputs
-from pytest_navigator.samples.signatures import infer_outputs
-from pytest_navigator.samples.signatures import optimal_batch_size
-from pytest_navigator.samples.signatures import resized
-from pytest_navigator.samples.signatures import row
-from pytest_navigator.samples.signatures import trt_profile
-from pytest_navigator.samples.signatures import with_constant_batch
-from pytest_navigator.samples.structure import call_of
-from pytest_navigator.samples.structure import flatten_call
+from pytest_navigator.errors import ConfigError, SourceError
+from pytest_navigator.samples.reading import Limits, batch_size, read_loader
+from pytest_navigator.samples.signatures import (
+    Run,
+    check_output_axes,
+    infer_inputs,
+    infer_outputs,
+    optimal_batch_size,
+    resized,
+    row,
+    trt_profile,
+    with_constant_batch,
+)
+from pytest_navigator.samples.structure import call_of, flatten_call
 
 
 def ones(*shape, dtype="float32"):

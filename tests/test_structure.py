@@ -1,29 +1,27 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections import UserDict
-from dataclasses import dataclass
-from dataclasses import field
+from collections import OrderedDict, UserDict
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy_framework import NumpyFramework
-from numpy_framework import Wrapped
+from numpy_framework import NumpyFramework, Wrapped
 
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import SourceError
+from pytest_navigator.errors import ConfigError, SourceError
 from pytest_navigator.samples.differences import difference
-from pytest_navigator.samples.structure import Call
-from pytest_navigator.samples.structure import call_of
-from pytest_navigator.samples.structure import flatten_call
-from pytest_navigator.samples.structure import flatten_output
-from pytest_navigator.samples.structure import model_navigator_tree
-from pytest_navigator.samples.structure import unflatten
-from pytest_navigator.samples.structure import unflatten_call
+from pytest_navigator.samples.structure import (
+    Call,
+    call_of,
+    flatten_call,
+    flatten_output,
+    model_navigator_tree,
+    unflatten,
+    unflatten_call,
+)
 
 A, B, C = (np.full((2, i), float(i), "float32") for i in (1, 2, 3))
 FRAMEWORK = NumpyFramework()

@@ -10,18 +10,16 @@ from hypothesis import strategies as st
 
 from pytest_navigator.comparison import measures
 from pytest_navigator.comparison.computed import Computed
-from pytest_navigator.comparison.correctness import Comparison
-from pytest_navigator.comparison.correctness import failure_line
-from pytest_navigator.comparison.measures import Measure
-from pytest_navigator.comparison.measures import Spread
-from pytest_navigator.comparison.suggestions import Suggester
-from pytest_navigator.comparison.suggestions import cosine_that_passes
-from pytest_navigator.comparison.suggestions import round_down
-from pytest_navigator.comparison.suggestions import round_up
-from pytest_navigator.comparison.suggestions import share_that_passes
-from pytest_navigator.comparison.tolerances import cosine
-from pytest_navigator.comparison.tolerances import resolve
-from pytest_navigator.comparison.tolerances import share
+from pytest_navigator.comparison.correctness import Comparison, failure_line
+from pytest_navigator.comparison.measures import Measure, Spread
+from pytest_navigator.comparison.suggestions import (
+    Suggester,
+    cosine_that_passes,
+    round_down,
+    round_up,
+    share_that_passes,
+)
+from pytest_navigator.comparison.tolerances import cosine, resolve, share
 from pytest_navigator.core.records import TensorSpec
 
 DRAWN = np.random.default_rng(0)

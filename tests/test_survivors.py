@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from survivors import Survivor
-from survivors import faults
-from survivors import listed
-from survivors import place
-from survivors import table
+from survivors import Survivor, faults, listed, place, table
 
 ALIVE = Survivor("comparison.ties.tied", "return True", "return False")
 

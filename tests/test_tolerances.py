@@ -8,23 +8,23 @@ from hypothesis import strategies as st
 
 from pytest_navigator.comparison.computed import Computed
 from pytest_navigator.comparison.precisions import DEFAULTS
-from pytest_navigator.comparison.tolerances import ROUNDED
-from pytest_navigator.comparison.tolerances import TEXTS
-from pytest_navigator.comparison.tolerances import Rule
-from pytest_navigator.comparison.tolerances import cosine
-from pytest_navigator.comparison.tolerances import default
-from pytest_navigator.comparison.tolerances import functions
-from pytest_navigator.comparison.tolerances import judged_by_user
-from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.comparison.tolerances import parse
-from pytest_navigator.comparison.tolerances import resolve
-from pytest_navigator.comparison.tolerances import scaled
-from pytest_navigator.comparison.tolerances import scaled_call
-from pytest_navigator.comparison.tolerances import share
-from pytest_navigator.comparison.tolerances import unchecked
-from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import structured
+from pytest_navigator.comparison.tolerances import (
+    ROUNDED,
+    TEXTS,
+    Rule,
+    cosine,
+    default,
+    functions,
+    judged_by_user,
+    number,
+    parse,
+    resolve,
+    scaled,
+    scaled_call,
+    share,
+    unchecked,
+)
+from pytest_navigator.core.records import TensorSpec, plain, structured
 from pytest_navigator.engine.correctness import computed_in
 from pytest_navigator.errors import ConfigError
 

@@ -7,14 +7,9 @@ import torch
 
 from pytest_navigator.backends.torch.source import TorchFramework
 from pytest_navigator.errors import SourceError
-from pytest_navigator.reproduce.code import call_arguments
-from pytest_navigator.reproduce.code import imports_of
-from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.code import call_arguments, imports_of, paths
 from pytest_navigator.runners.outputs import leaves
-from pytest_navigator.samples.structure import Call
-from pytest_navigator.samples.structure import flatten_call
-from pytest_navigator.samples.structure import flatten_output
-from pytest_navigator.samples.structure import unflatten_call
+from pytest_navigator.samples.structure import Call, flatten_call, flatten_output, unflatten_call
 
 transformers = pytest.importorskip("transformers")
 FRAMEWORK = TorchFramework()

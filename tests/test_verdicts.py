@@ -8,11 +8,8 @@ import numpy as np
 import pytest
 
 from pytest_navigator.comparison.correctness import Comparison
-from pytest_navigator.comparison.tolerances import Rule
-from pytest_navigator.comparison.tolerances import cosine
-from pytest_navigator.comparison.tolerances import share
-from pytest_navigator.comparison.verdicts import Tally
-from pytest_navigator.comparison.verdicts import looser
+from pytest_navigator.comparison.tolerances import Rule, cosine, share
+from pytest_navigator.comparison.verdicts import Tally, looser
 from pytest_navigator.core.records import OutputReport
 
 INF = math.inf

@@ -5,16 +5,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from filelock import ReadWriteLock
-from filelock import Timeout
+from filelock import ReadWriteLock, Timeout
 
-from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.digests import files_of
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
-from pytest_navigator.engine.workspace import MACHINE
-from pytest_navigator.engine.workspace import Workspace
-from pytest_navigator.engine.workspace import slug
+from pytest_navigator.core.digests import digest_of, files_of
+from pytest_navigator.core.records import Outcome, Status
+from pytest_navigator.engine.workspace import MACHINE, Workspace, slug
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import subjects
 import torch
@@ -189,8 +187,7 @@ def texts() -> Subject:
 
 
 def bert() -> Subject:
-    from transformers import BertConfig
-    from transformers import BertModel
+    from transformers import BertConfig, BertModel
 
     config = BertConfig(
         vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,

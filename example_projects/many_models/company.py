@@ -1,8 +1,6 @@
 """What every model of the company is held to; a model's own module says where it differs."""
 
-from pytest_navigator import NavConfig
-from pytest_navigator import OnnxConfig
-from pytest_navigator import TorchScriptConfig
+from pytest_navigator import NavConfig, OnnxConfig, TorchScriptConfig
 
 DEPLOYED = NavConfig(
     formats=[OnnxConfig(opset=18), TorchScriptConfig(jit_type="trace")],

@@ -1,7 +1,6 @@
 import pytest
 import torch
-from nav_openvino import OpenVINOConfig
-from nav_openvino import OpenVINOFormat
+from nav_openvino import OpenVINOConfig, OpenVINOFormat
 
 from pytest_navigator import NavConfig
 

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from pytest_navigator import FormatConfig
-from pytest_navigator import Runner
-from pytest_navigator import Variant
+from pytest_navigator import FormatConfig, Runner, Variant
 from pytest_navigator.formats.base import Format
 from pytest_navigator.runners.outputs import in_order
 

@@ -2,9 +2,7 @@ import houses
 import keras
 import pytest
 
-from pytest_navigator import NavConfig
-from pytest_navigator import OnnxConfig
-from pytest_navigator import TensorFlowSavedModelConfig
+from pytest_navigator import NavConfig, OnnxConfig, TensorFlowSavedModelConfig
 
 nav_config = NavConfig(
     formats=[TensorFlowSavedModelConfig(jit_compile=(None, True)), OnnxConfig(opset=17)],

@@ -2,9 +2,7 @@ import pytest
 import torch
 from resnet import ResNet18
 
-from pytest_navigator import NavConfig
-from pytest_navigator import TensorRTConfig
-from pytest_navigator import TensorRTRTXConfig
+from pytest_navigator import NavConfig, TensorRTConfig, TensorRTRTXConfig
 
 nav_config = NavConfig(
     formats=[

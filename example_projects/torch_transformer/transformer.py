@@ -1,9 +1,7 @@
 """A small transformer encoder with a classifier, in plain PyTorch."""
 
 import torch
-from task import PADDING
-from task import TOKENS
-from task import batch
+from task import PADDING, TOKENS, batch
 from torch import nn
 from torch.nn import functional
 

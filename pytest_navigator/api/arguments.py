@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.builtin import known
 from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.configuration.format_config import FormatConfig
 from pytest_navigator.core.enums import RuntimeProvider
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import unknown
+from pytest_navigator.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     from pytest_navigator.formats.base import Format

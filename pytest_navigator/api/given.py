@@ -6,14 +6,12 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_navigator.engine.checks import read_input
-from pytest_navigator.engine.checks import read_output
+from pytest_navigator.engine.checks import read_input, read_output
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.samples.reading import NO_LOADER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import numpy as np
 

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from inspect import Parameter
-from inspect import signature
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ParamSpec
-from typing import TypedDict
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict
 
-from pytest_navigator.api.arguments import checked_configs
-from pytest_navigator.api.arguments import configuration
-from pytest_navigator.api.arguments import runtimes
-from pytest_navigator.api.arguments import unasked
-from pytest_navigator.api.arguments import words
-from pytest_navigator.api.given import Given
-from pytest_navigator.api.given import check_verify_func
+from pytest_navigator.api.arguments import checked_configs, configuration, runtimes, unasked, words
+from pytest_navigator.api.given import Given, check_verify_func
 from pytest_navigator.api.running import check
 from pytest_navigator.backends.tensorflow.tf_tensorrt import TensorFlowTensorRTConfig
 from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTConfig
-from pytest_navigator.configuration.tensorrt_config import TensorRTConfig
-from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig
+from pytest_navigator.configuration.tensorrt_config import TensorRTConfig, TensorRTRTXConfig
 from pytest_navigator.core.enums import Format
 from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.errors import unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Collection
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from pytest_navigator.api.arguments import Names
@@ -37,8 +24,7 @@ if TYPE_CHECKING:
     from pytest_navigator.api.package import Package
     from pytest_navigator.comparison.tolerances import Tolerance
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.configuration.profile_config import OptimizationProfile
-    from pytest_navigator.configuration.profile_config import ProfilerConfig
+    from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
 
 P = ParamSpec("P")
 

@@ -12,8 +12,7 @@ from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.workdir import Workdir
 
 if TYPE_CHECKING:
-    from pytest_navigator.configuration.profile_config import OptimizationProfile
-    from pytest_navigator.configuration.profile_config import ProfilerConfig
+    from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
     from pytest_navigator.package.container.reader import PackageFile
 
     Profile = OptimizationProfile | ProfilerConfig

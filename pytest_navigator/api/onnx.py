@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.api.keywords import OptimizeOptions
-from pytest_navigator.api.keywords import optimized
-from pytest_navigator.api.keywords import signed
+from pytest_navigator.api.keywords import OptimizeOptions, optimized, signed
 
 if TYPE_CHECKING:
     from typing import Unpack

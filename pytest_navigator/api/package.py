@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.enums import Format
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.query import verdict
-from pytest_navigator.package.query.choice import Wanted
-from pytest_navigator.package.query.choice import one_runtime
+from pytest_navigator.package.query.choice import Wanted, one_runtime
 from pytest_navigator.package.query.other_machines import differences
 from pytest_navigator.package.running import artifacts
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
-    from pytest_navigator.configuration.profile_config import OptimizationProfile
-    from pytest_navigator.configuration.profile_config import ProfilerConfig
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
+    from pytest_navigator.core.records import JSON, Variant
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.container.workdir import Workdir
     from pytest_navigator.package.query.results import Results
-    from pytest_navigator.package.query.strategies import Figure
-    from pytest_navigator.package.query.strategies import Strategy
+    from pytest_navigator.package.query.strategies import Figure, Strategy
     from pytest_navigator.package.running.runner import PackageRunner
 
     Profile = OptimizationProfile | ProfilerConfig

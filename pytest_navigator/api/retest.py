@@ -12,19 +12,15 @@ from pytest_navigator.api.session import Session
 from pytest_navigator.configuration.profile_config import check_profile
 from pytest_navigator.configuration.run_options import RunOptions
 from pytest_navigator.core.records import plain
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.copying import write_copy
 from pytest_navigator.package.container.reader import open_package
-from pytest_navigator.package.source import OWN_FORMATS
-from pytest_navigator.package.source import read_package
-from pytest_navigator.package.source import source_of
+from pytest_navigator.package.source import OWN_FORMATS, read_package, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_navigator.configuration.profile_config import OptimizationProfile
-    from pytest_navigator.configuration.profile_config import ProfilerConfig
+    from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
 

@@ -7,17 +7,14 @@ import shlex
 import shutil
 import tempfile
 import weakref
-from contextlib import ExitStack
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.api.session import Session
 from pytest_navigator.configuration.run_options import RunOptions
 from pytest_navigator.core.tracebacks import users_frames
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
-from pytest_navigator.errors import SourceError
+from pytest_navigator.errors import ConfigError, PackageError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.backends.builtin import known
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.core.records import Status
-from pytest_navigator.core.tracebacks import debugging
-from pytest_navigator.core.tracebacks import users_traceback
+from pytest_navigator.core.tracebacks import debugging, users_traceback
 from pytest_navigator.engine import engine
 from pytest_navigator.engine.host import Host
 from pytest_navigator.engine.live import Live
@@ -26,16 +24,11 @@ from pytest_navigator.isolation.progress import Progress
 from pytest_navigator.package.planned import package_matrix
 from pytest_navigator.planning import building
 from pytest_navigator.planning.filtered import check_cells
-from pytest_navigator.planning.here import Here
-from pytest_navigator.planning.here import on_this_machine
+from pytest_navigator.planning.here import Here, on_this_machine
 from pytest_navigator.planning.step import Step
 from pytest_navigator.reporting import packages as packing
-from pytest_navigator.reporting.report import failure_text
-from pytest_navigator.reporting.report import short_path
-from pytest_navigator.reporting.steps import failures
-from pytest_navigator.reporting.steps import rule
-from pytest_navigator.reporting.steps import step_line
-from pytest_navigator.reporting.steps import test_name
+from pytest_navigator.reporting.report import failure_text, short_path
+from pytest_navigator.reporting.steps import failures, rule, step_line, test_name
 from pytest_navigator.text import printable
 
 if TYPE_CHECKING:

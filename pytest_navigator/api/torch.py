@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.api.arguments import words
-from pytest_navigator.api.keywords import ExportOptions
-from pytest_navigator.api.keywords import OptimizeOptions
-from pytest_navigator.api.keywords import exported
-from pytest_navigator.api.keywords import optimized
-from pytest_navigator.api.keywords import signed
+from pytest_navigator.api.keywords import ExportOptions, OptimizeOptions, exported, optimized, signed
 from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
 from pytest_navigator.configuration.onnx_config import OnnxConfig
 

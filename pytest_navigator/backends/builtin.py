@@ -9,17 +9,14 @@ import inspect
 import re
 from functools import cache
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.loaded import loaded
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.registry import built
-from pytest_navigator.formats.registry import current
+from pytest_navigator.formats.registry import built, current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
     from pytest_navigator.formats.registry import Registry
@@ -89,8 +86,7 @@ def formats() -> list[type[Format]]:
     from pytest_navigator.backends.python.live import PythonFormat
     from pytest_navigator.backends.tensorflow.live import TensorFlowFormat
     from pytest_navigator.backends.tensorflow.tf_tensorrt import TensorFlowTensorRTFormat
-    from pytest_navigator.backends.tensorrt.format import TensorRTFormat
-    from pytest_navigator.backends.tensorrt.format import TensorRTRTXFormat
+    from pytest_navigator.backends.tensorrt.format import TensorRTFormat, TensorRTRTXFormat
     from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgramFormat
     from pytest_navigator.backends.torch.live import TorchFormat
     from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTFormat

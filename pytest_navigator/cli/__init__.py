@@ -14,12 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest_navigator
-from pytest_navigator.cli import diff
-from pytest_navigator.cli import extract
-from pytest_navigator.cli import merge
-from pytest_navigator.cli import pack
-from pytest_navigator.cli import show
-from pytest_navigator.cli import verify
+from pytest_navigator.cli import diff, extract, merge, pack, show, verify
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.text import one_line
 

@@ -10,8 +10,7 @@ import json
 from pathlib import Path
 
 from pytest_navigator.package.container.reader import open_package
-from pytest_navigator.package.merge.differences import VALUES
-from pytest_navigator.package.merge.differences import differences
+from pytest_navigator.package.merge.differences import VALUES, differences
 from pytest_navigator.text import one_line
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.container.reader import STATUS
-from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.container.reader import STATUS, open_package
 
 if TYPE_CHECKING:
     import argparse

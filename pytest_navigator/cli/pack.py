@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.devices.environment import git_state
-from pytest_navigator.engine.manifest import MODEL
-from pytest_navigator.engine.manifest import package_path
+from pytest_navigator.engine.manifest import MODEL, package_path
 from pytest_navigator.engine.workspace import Workspace
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.reporting.report import summary

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from pytest_navigator.comparison.precisions import PRECISIONS
-from pytest_navigator.comparison.precisions import coarsest
+from pytest_navigator.comparison.precisions import PRECISIONS, coarsest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 T = TypeVar("T")
 

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_navigator.comparison.slices import Slices
 from pytest_navigator.comparison.ties import tied
 from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.comparison.verdicts import Tally
-from pytest_navigator.comparison.verdicts import percent
-from pytest_navigator.comparison.verdicts import where
+from pytest_navigator.comparison.verdicts import Tally, percent, where
 from pytest_navigator.core.records import OutputReport
 from pytest_navigator.text import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from pytest_navigator.comparison.tolerances import Function
-    from pytest_navigator.comparison.tolerances import Rule
+    from pytest_navigator.comparison.tolerances import Function, Rule
     from pytest_navigator.comparison.verdicts import Place
 
     Array = NDArray[Any]

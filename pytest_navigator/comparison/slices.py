@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_navigator.comparison.tolerances import axes_text
-from pytest_navigator.comparison.tolerances import scaled_call
-from pytest_navigator.comparison.verdicts import Tally
-from pytest_navigator.comparison.verdicts import relative
+from pytest_navigator.comparison.tolerances import axes_text, scaled_call
+from pytest_navigator.comparison.verdicts import Tally, relative
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

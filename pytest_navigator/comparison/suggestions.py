@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from dataclasses import field
-from typing import TYPE_CHECKING
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.comparison import measures
 from pytest_navigator.comparison.tolerances import number
@@ -14,8 +12,7 @@ from pytest_navigator.comparison.tolerances import number
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pytest_navigator.comparison.measures import Measure
-    from pytest_navigator.comparison.measures import Spread
+    from pytest_navigator.comparison.measures import Measure, Spread
 
 LARGEST_ATOL = 0.01
 """Part of the output's largest value from which on Model Navigator suggests nothing."""

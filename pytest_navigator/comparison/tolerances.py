@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_navigator.comparison import scopes
-from pytest_navigator.comparison.precisions import DEFAULTS
-from pytest_navigator.comparison.precisions import PRECISIONS
-from pytest_navigator.comparison.precisions import coarsest
+from pytest_navigator.comparison.precisions import DEFAULTS, PRECISIONS, coarsest
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_navigator.comparison.computed import Computed
-    from pytest_navigator.comparison.scopes import Found
-    from pytest_navigator.comparison.scopes import Levels
+    from pytest_navigator.comparison.scopes import Found, Levels
     from pytest_navigator.core.records import TensorSpec
 
 Function: TypeAlias = Callable[..., object]

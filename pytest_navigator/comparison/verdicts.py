@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_navigator.comparison import measures
-from pytest_navigator.comparison.suggestions import NO_ROUNDING
-from pytest_navigator.comparison.suggestions import Suggester
-from pytest_navigator.comparison.suggestions import cosine_that_passes
-from pytest_navigator.comparison.suggestions import round_down
-from pytest_navigator.comparison.suggestions import round_up
-from pytest_navigator.comparison.suggestions import share_that_passes
-from pytest_navigator.comparison.tolerances import ASKED
-from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.comparison.tolerances import scaled_call
-from pytest_navigator.comparison.tolerances import scaled_text
+from pytest_navigator.comparison.suggestions import (
+    NO_ROUNDING,
+    Suggester,
+    cosine_that_passes,
+    round_down,
+    round_up,
+    share_that_passes,
+)
+from pytest_navigator.comparison.tolerances import ASKED, number, scaled_call, scaled_text
 from pytest_navigator.core.records import OutputReport
 
 if TYPE_CHECKING:

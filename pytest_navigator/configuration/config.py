@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration.known_fields import KnownFields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from pytest_navigator.comparison.tolerances import Comparisons
-    from pytest_navigator.comparison.tolerances import Tolerance
+    from pytest_navigator.comparison.tolerances import Comparisons, Tolerance
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.configuration.profile_config import OptimizationProfile
-    from pytest_navigator.configuration.profile_config import ProfilerConfig
+    from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.configuration.rules import FROM_ZERO
-from pytest_navigator.configuration.rules import LIST
-from pytest_navigator.configuration.rules import NAMES
-from pytest_navigator.configuration.rules import TEXTS
-from pytest_navigator.configuration.rules import Rule
-from pytest_navigator.configuration.rules import is_list
-from pytest_navigator.configuration.rules import is_text
-from pytest_navigator.configuration.rules import mapping_of
+from pytest_navigator.configuration.rules import FROM_ZERO, LIST, NAMES, TEXTS, Rule, is_list, is_text, mapping_of
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,8 +49,7 @@ def _are_axes(value: Any) -> bool:
 
 
 def _is_profile(value: Any) -> bool:
-    from pytest_navigator.configuration.profile_config import OptimizationProfile
-    from pytest_navigator.configuration.profile_config import ProfilerConfig
+    from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
 
     return isinstance(value, OptimizationProfile | ProfilerConfig)
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 from argparse import ArgumentTypeError
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_navigator.configuration import settings
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import unknown
+from pytest_navigator.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_navigator.core.records import TensorSpec
 

@@ -6,23 +6,23 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from pytest_navigator.configuration.foreign_options import ATTRIBUTES
-from pytest_navigator.configuration.foreign_options import CONFIG_ENTRY
-from pytest_navigator.configuration.foreign_options import MAKING
-from pytest_navigator.configuration.foreign_options import RUNNING
-from pytest_navigator.configuration.foreign_options import SESSION
-from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
-from pytest_navigator.configuration.foreign_options import file
-from pytest_navigator.configuration.foreign_options import plain
+from pytest_navigator.configuration.foreign_options import (
+    ATTRIBUTES,
+    CONFIG_ENTRY,
+    MAKING,
+    RUNNING,
+    SESSION,
+    SESSION_OPTIONS,
+    file,
+    plain,
+)
 from pytest_navigator.errors import PackageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pytest_navigator.configuration.foreign_options import Accepts
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Variant
 
 PARAMETERS = ("model_path", "timing_cache_dir")
 """Parameters of a variant that name files of the machine that made it; a package never has them read or written."""

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import fields
-from typing import TYPE_CHECKING
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration import file_values as values
 from pytest_navigator.configuration.config import NavConfig
-from pytest_navigator.configuration.foreign_arguments import PARAMETERS
-from pytest_navigator.configuration.foreign_arguments import check_arguments
-from pytest_navigator.configuration.foreign_arguments import check_parameters
-from pytest_navigator.configuration.tensorrt_config import MODES
-from pytest_navigator.configuration.tensorrt_config import PRECISIONS
+from pytest_navigator.configuration.foreign_arguments import PARAMETERS, check_arguments, check_parameters
+from pytest_navigator.configuration.tensorrt_config import MODES, PRECISIONS
 from pytest_navigator.core.records import Variant
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
-from pytest_navigator.errors import unknown
+from pytest_navigator.errors import ConfigError, PackageError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from pytest_navigator.configuration.format_config import Configured
-    from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.configuration.format_config import Configured, FormatConfig
+    from pytest_navigator.core.records import JSON, TensorSpec
 
     Shapes = Mapping[str, tuple[int, ...]]
 
@@ -200,8 +188,7 @@ def _says(key: str, value: object) -> bool:
 
 def _onnx(parameters: Mapping[str, JSON]) -> dict[str, Any]:
     """Return the fields of OnnxConfig that have another form among a variant's parameters."""
-    from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig
-    from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig
+    from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig, OnnxTraceExportConfig
 
     engines = {"dynamo": OnnxDynamoExportConfig, "trace": OnnxTraceExportConfig}
     engine = parameters.get("engine")

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
-from pytest_navigator.configuration.format_config import FormatConfig
-from pytest_navigator.configuration.format_config import check_device
-from pytest_navigator.configuration.format_config import invalid
+from pytest_navigator.configuration.format_config import FormatConfig, check_device, invalid
 from pytest_navigator.core.described import foreign
 from pytest_navigator.errors import ConfigError
 

@@ -5,21 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration.known_fields import KnownFields
-from pytest_navigator.configuration.rules import COUNT
-from pytest_navigator.configuration.rules import FROM_ZERO
-from pytest_navigator.configuration.rules import NOT_NEGATIVE
-from pytest_navigator.configuration.rules import POSITIVE
-from pytest_navigator.configuration.rules import Rule
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import unknown
+from pytest_navigator.configuration.rules import COUNT, FROM_ZERO, NOT_NEGATIVE, POSITIVE, Rule
+from pytest_navigator.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,15 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_navigator.configuration.config import NavConfig
-from pytest_navigator.configuration.rules import COUNT
-from pytest_navigator.configuration.rules import FROM_ZERO
-from pytest_navigator.configuration.rules import POSITIVE
-from pytest_navigator.core.kinds import ALL
-from pytest_navigator.core.kinds import AUTO
-from pytest_navigator.core.kinds import KINDS
+from pytest_navigator.configuration.rules import COUNT, FROM_ZERO, POSITIVE
+from pytest_navigator.core.kinds import ALL, AUTO, KINDS
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_navigator.configuration.rules import Rule
 

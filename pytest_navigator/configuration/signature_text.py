@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_navigator.configuration.yaml_file import read_mapping
 from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import unknown
-from pytest_navigator.samples.npz import dtype_name
-from pytest_navigator.samples.npz import dtype_of
+from pytest_navigator.errors import ConfigError, unknown
+from pytest_navigator.samples.npz import dtype_name, dtype_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     Specs = tuple[TensorSpec, ...]

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from typing import ClassVar
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from pytest_navigator.configuration.format_config import FormatConfig
-from pytest_navigator.configuration.format_config import check_device
-from pytest_navigator.configuration.format_config import invalid
+from pytest_navigator.configuration.format_config import FormatConfig, check_device, invalid
 from pytest_navigator.core.described import foreign
-from pytest_navigator.core.enums import TensorRTPrecision
-from pytest_navigator.core.enums import TensorRTPrecisionMode
+from pytest_navigator.core.enums import TensorRTPrecision, TensorRTPrecisionMode
 from pytest_navigator.errors import ConfigError
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "fp8")

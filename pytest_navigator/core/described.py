@@ -9,13 +9,10 @@ import os
 import re
 import types
 from collections.abc import Mapping
-from dataclasses import fields
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
-from numbers import Integral
-from numbers import Real
-from typing import TYPE_CHECKING
-from typing import Any
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 
-from pytest_navigator.core import enums
-from pytest_navigator.core import records
+from pytest_navigator.core import enums, records
 
 STEPS = ("source", "export", "convert", "correctness", "profile", "verify")
 ENUMERATIONS = (

@@ -6,16 +6,14 @@ import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.parse import urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pytest_navigator.core import secrets
 from pytest_navigator.core.own_words import is_own
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pytest_navigator.core.records import JSON
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.text import LINE
-from pytest_navigator.text import RECORD
-from pytest_navigator.text import bounded
-from pytest_navigator.text import writable
+from pytest_navigator.text import LINE, RECORD, bounded, writable
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.records import JSON, Outcome
 
 
 def received(outcome: Outcome) -> Outcome:

@@ -8,14 +8,11 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Annotated
-from typing import Any
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pytest_navigator.core.described import described
 from pytest_navigator.errors import PackageError

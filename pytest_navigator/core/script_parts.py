@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.records import LoaderRecord
@@ -11,9 +10,7 @@ from pytest_navigator.core.records import LoaderRecord
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Signature, Variant
 
 
 @dataclass(frozen=True)

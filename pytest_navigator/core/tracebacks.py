@@ -6,8 +6,7 @@ import os
 import traceback
 from typing import TYPE_CHECKING
 
-from pytest_navigator.text import LOG
-from pytest_navigator.text import bounded
+from pytest_navigator.text import LOG, bounded
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import ExitStack
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,7 @@ from pytest_navigator.devices.present import devices
 from pytest_navigator.devices.shared import FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pytest_navigator.core.records import JSON
     from pytest_navigator.devices.records import Gpu

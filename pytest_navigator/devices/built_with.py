@@ -13,8 +13,7 @@ from pytest_navigator.devices.present import devices
 from pytest_navigator.devices.records import NONE
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.records import JSON, Outcome
 
 BUILT_WITH = "built_with"
 """In the data of an outcome that made a bound artifact: `BuiltWith` as plain data."""

@@ -11,8 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_navigator.isolation.capture import tail_of
-from pytest_navigator.isolation.process import describe_end
-from pytest_navigator.isolation.process import search_path
+from pytest_navigator.isolation.process import describe_end, search_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

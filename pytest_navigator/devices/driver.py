@@ -10,8 +10,7 @@ import json
 import os
 import signal
 import sys
-from ctypes import byref
-from ctypes import c_int
+from ctypes import byref, c_int
 from typing import Any
 
 NO_DEVICE = 100

@@ -8,20 +8,17 @@ from functools import cache
 from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packaging.version import Version
 
 from pytest_navigator.devices import imports
-from pytest_navigator.devices.disposable import ProbeFailed
-from pytest_navigator.devices.disposable import ask
+from pytest_navigator.devices.disposable import ProbeFailed, ask
 from pytest_navigator.devices.present import devices
 from pytest_navigator.devices.shared import once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 OLDEST = Version("10.12")
 """Of TensorRT: what obeys the types of a network."""

@@ -6,19 +6,13 @@ import json
 import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import structured
+from pytest_navigator.core.records import plain, structured
 from pytest_navigator.devices import driver
-from pytest_navigator.devices.disposable import ProbeFailed
-from pytest_navigator.devices.disposable import ask
-from pytest_navigator.devices.records import NONE
-from pytest_navigator.devices.records import Devices
-from pytest_navigator.devices.records import unusable
-from pytest_navigator.devices.shared import FOLDER
-from pytest_navigator.devices.shared import once
+from pytest_navigator.devices.disposable import ProbeFailed, ask
+from pytest_navigator.devices.records import NONE, Devices, unusable
+from pytest_navigator.devices.shared import FOLDER, once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from functools import cache
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from pytest_navigator.devices import libraries
 from pytest_navigator.devices.present import devices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 MODULES = {
     "jax": "JAX is not installed (pip install pytest-navigator[jax])",

@@ -13,8 +13,7 @@ from filelock import FileLock
 from pytest_navigator.core.records import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_navigator.core.records import JSON
 

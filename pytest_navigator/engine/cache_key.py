@@ -9,18 +9,13 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.digests import files_of
+from pytest_navigator.core.digests import digest_of, files_of
 from pytest_navigator.core.records import plain
 from pytest_navigator.devices.requirements import CHECKS
-from pytest_navigator.engine import correctness
-from pytest_navigator.engine import profile
+from pytest_navigator.engine import correctness, profile
 from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.libraries import versions
-from pytest_navigator.engine.identity import classes
-from pytest_navigator.engine.identity import facts
-from pytest_navigator.engine.identity import numerics
-from pytest_navigator.engine.identity import required
+from pytest_navigator.engine.identity import classes, facts, numerics, required
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import NavigatorError
@@ -28,8 +23,7 @@ from pytest_navigator.errors import NavigatorError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Variant
     from pytest_navigator.engine.context import Context
 
 RANDOM = "fingerprint.pb"

@@ -7,24 +7,14 @@ limit; it must be looked at and tried again, and no key can know what has been d
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
-from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.privacy import scrubbed
-from pytest_navigator.core.privacy import scrubber
-from pytest_navigator.core.records import CACHED
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import earlier_text
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import structured
-from pytest_navigator.engine import correctness
-from pytest_navigator.engine import evidence
-from pytest_navigator.engine import make
-from pytest_navigator.engine import scripts
+from pytest_navigator.core.privacy import scrubbed, scrubber
+from pytest_navigator.core.records import CACHED, Outcome, earlier_text, plain, structured
+from pytest_navigator.engine import correctness, evidence, make, scripts
 from pytest_navigator.engine.identity import required
 from pytest_navigator.errors import NavigatorError
 

@@ -13,31 +13,23 @@ from pytest_navigator.backends.jax.empty_axes import empty_axis_hint
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.core.tracebacks import users_traceback
-from pytest_navigator.errors import NavigatorError
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import NavigatorError, StepFailed
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.profiling import machine
 from pytest_navigator.profiling.measuring import measure
 from pytest_navigator.samples import polygraphy_json
-from pytest_navigator.samples.npz import load_npz
-from pytest_navigator.samples.npz import save_npz
+from pytest_navigator.samples.npz import load_npz, save_npz
 from pytest_navigator.samples.signatures import resized
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
 
     from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.configuration.profile_config import Windows
-    from pytest_navigator.core.records import Case
-    from pytest_navigator.core.records import OutputReport
-    from pytest_navigator.core.records import ProfileResult
-    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import Case, OutputReport, ProfileResult, Signature
     from pytest_navigator.profiling.memory import PeakMemory
     from pytest_navigator.runners.base import Runner
 

@@ -5,42 +5,30 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_navigator.configuration.settings import with_origin
-from pytest_navigator.core.records import JSON
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import structured
+from pytest_navigator.core.records import JSON, Signature, plain, structured
 from pytest_navigator.devices import requirements
-from pytest_navigator.errors import SourceError
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import SourceError, StepFailed
 from pytest_navigator.formats.registry import runner_record
-from pytest_navigator.formats.ways import Way
-from pytest_navigator.formats.ways import chosen
+from pytest_navigator.formats.ways import Way, chosen
 from pytest_navigator.isolation.causes import NOT_REGISTERED
-from pytest_navigator.isolation.importing import path_of
-from pytest_navigator.isolation.importing import registered
+from pytest_navigator.isolation.importing import path_of, registered
 
 LEAST = 0.1
 """s that a step has at least: nothing can be called with less."""
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
 
-    from pytest_navigator.core.records import RunnerRecord
-    from pytest_navigator.core.records import TensorSpec
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import RunnerRecord, TensorSpec, Variant
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.suite import Suite
     from pytest_navigator.engine.workspace import SuiteFolder

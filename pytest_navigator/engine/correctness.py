@@ -7,22 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.computed import read
-from pytest_navigator.comparison.correctness import failure_line
-from pytest_navigator.comparison.correctness import judge
-from pytest_navigator.comparison.correctness import table
+from pytest_navigator.comparison.correctness import failure_line, judge, table
 from pytest_navigator.comparison.precisions import coarsest
-from pytest_navigator.comparison.tolerances import functions
-from pytest_navigator.comparison.tolerances import resolve
+from pytest_navigator.comparison.tolerances import functions, resolve
 from pytest_navigator.comparison.verdicts import where
-from pytest_navigator.core.records import Case
-from pytest_navigator.core.records import OutputReport
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import structured
+from pytest_navigator.core.records import Case, OutputReport, plain, structured
 from pytest_navigator.core.tracebacks import users_traceback
-from pytest_navigator.engine import evidence
-from pytest_navigator.engine import gpu
-from pytest_navigator.engine.active import live_runner
-from pytest_navigator.engine.active import subject
+from pytest_navigator.engine import evidence, gpu
+from pytest_navigator.engine.active import live_runner, subject
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.scripts import write_correctness
 from pytest_navigator.errors import StepFailed
@@ -30,16 +22,12 @@ from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.samples.npz import load_npz
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_navigator.comparison.computed import Computed
-    from pytest_navigator.comparison.tolerances import Function
-    from pytest_navigator.comparison.tolerances import Rule
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.comparison.tolerances import Function, Rule
+    from pytest_navigator.core.records import JSON, Signature, Variant
     from pytest_navigator.engine.context import Context
 
 

@@ -5,44 +5,29 @@ from __future__ import annotations
 import time
 import traceback
 from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import REPORTED
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import REPORTED, Outcome, Status, plain
 from pytest_navigator.core.tracebacks import users_traceback
-from pytest_navigator.engine import caching
-from pytest_navigator.engine import correctness
-from pytest_navigator.engine import gpu
-from pytest_navigator.engine import make
-from pytest_navigator.engine import profile
-from pytest_navigator.engine import source
+from pytest_navigator.engine import caching, correctness, gpu, make, profile, source
 from pytest_navigator.engine.cache_key import name_of
 from pytest_navigator.engine.context import Context
 from pytest_navigator.engine.identity import identity_of
 from pytest_navigator.engine.resuming import take_over
-from pytest_navigator.errors import EAGER
-from pytest_navigator.errors import NavigatorError
-from pytest_navigator.errors import NotApplicable
-from pytest_navigator.errors import StepFailed
-from pytest_navigator.errors import Unavailable
+from pytest_navigator.errors import EAGER, NavigatorError, NotApplicable, StepFailed, Unavailable
 from pytest_navigator.isolation import causes
 from pytest_navigator.isolation.breakdowns import broke_down
 from pytest_navigator.isolation.capture import holds
 from pytest_navigator.planning.required import asked_for
 from pytest_navigator.profiling.memory import free
 from pytest_navigator.reproduce.names import with_script
-from pytest_navigator.text import LOG
-from pytest_navigator.text import bounded
+from pytest_navigator.text import LOG, bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.engine.context import LiveObjects
-    from pytest_navigator.engine.context import Result
+    from pytest_navigator.engine.context import LiveObjects, Result
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.suite import Suite
     from pytest_navigator.planning.step import Step

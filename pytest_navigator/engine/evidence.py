@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.engine.active import live_runner
-from pytest_navigator.engine.active import subject
+from pytest_navigator.engine.active import live_runner, subject
 from pytest_navigator.errors import NavigatorError
-from pytest_navigator.samples.polygraphy_json import INPUTS
-from pytest_navigator.samples.polygraphy_json import OUTPUTS
+from pytest_navigator.samples.polygraphy_json import INPUTS, OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_navigator.core.records import Case
-    from pytest_navigator.core.records import OutputReport
+    from pytest_navigator.core.records import Case, OutputReport
     from pytest_navigator.engine.context import Context
 
 LARGEST_BYTES = 64 * 2**20

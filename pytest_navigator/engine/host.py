@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import contextmanager
-from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,18 +14,14 @@ from pytest_navigator.core.records import save
 from pytest_navigator.core.tracebacks import debugging
 from pytest_navigator.devices.present import lacking
 from pytest_navigator.engine.cache.store import Store
-from pytest_navigator.engine.manifest import check_names
-from pytest_navigator.engine.manifest import manifest
+from pytest_navigator.engine.manifest import check_names, manifest
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.seeding import seeded
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.isolation.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
-    from collections.abc import Iterator
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -134,8 +127,7 @@ class Host:
     @property
     def child(self) -> Child:
         """The child of this process; its imports overlap what this process does."""
-        from pytest_navigator.isolation.child import Child
-        from pytest_navigator.isolation.child import parent_settings
+        from pytest_navigator.isolation.child import Child, parent_settings
 
         if self._child is None:
             self._child = Child(cwd=self.project, environment=self.environment)

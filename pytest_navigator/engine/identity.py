@@ -6,8 +6,7 @@ import hashlib
 import json
 import sys
 from functools import cache
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.described import code_in

@@ -4,43 +4,26 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import field
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import TypeVar
-from typing import cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from pytest_navigator.comparison.computed import Computed
-from pytest_navigator.comparison.computed import is_written
-from pytest_navigator.comparison.computed import precision_of
-from pytest_navigator.comparison.computed import read
-from pytest_navigator.comparison.correctness import Comparison
-from pytest_navigator.comparison.correctness import failure_line
-from pytest_navigator.comparison.correctness import judge
+from pytest_navigator.comparison.computed import Computed, is_written, precision_of, read
+from pytest_navigator.comparison.correctness import Comparison, failure_line, judge
 from pytest_navigator.comparison.precisions import coarsest
 from pytest_navigator.comparison.tolerances import judged_by_user
-from pytest_navigator.errors import InferenceError
-from pytest_navigator.errors import NavigatorError
-from pytest_navigator.errors import SourceError
+from pytest_navigator.errors import InferenceError, NavigatorError, SourceError
 from pytest_navigator.isolation import causes
 from pytest_navigator.samples.differences import difference
-from pytest_navigator.samples.structure import flatten_output
-from pytest_navigator.samples.structure import unflatten_call
+from pytest_navigator.samples.structure import flatten_output, unflatten_call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_navigator.comparison.tolerances import Comparisons
-    from pytest_navigator.comparison.tolerances import Function
-    from pytest_navigator.comparison.tolerances import Rule
+    from pytest_navigator.comparison.tolerances import Comparisons, Function, Rule
     from pytest_navigator.core.records import JSON
-    from pytest_navigator.frameworks.base import Framework
-    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.frameworks.base import Framework, Source
     from pytest_navigator.samples.structure import Call
 
 Arrays = dict[str, np.ndarray]

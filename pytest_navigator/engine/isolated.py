@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.configuration.profile_config import Windows
-from pytest_navigator.core.cloning import copy_file
-from pytest_navigator.core.cloning import copy_folder
-from pytest_navigator.core.records import JSON
-from pytest_navigator.core.records import Case
-from pytest_navigator.core.records import LoaderRecord
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.core.records import Variant
-from pytest_navigator.core.records import load
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import structured
+from pytest_navigator.core.cloning import copy_file, copy_folder
+from pytest_navigator.core.records import (
+    JSON,
+    Case,
+    LoaderRecord,
+    Signature,
+    TensorSpec,
+    Variant,
+    load,
+    plain,
+    structured,
+)
 from pytest_navigator.devices import requirements
 from pytest_navigator.engine import checks
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.base import LoaderData
 from pytest_navigator.isolation.importing import imported
-from pytest_navigator.profiling.machine import peak
-from pytest_navigator.profiling.machine import reset_peak
+from pytest_navigator.profiling.machine import peak, reset_peak
 from pytest_navigator.profiling.memory import PeakMemory
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.structure import flatten_output

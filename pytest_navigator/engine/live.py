@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_navigator.core.digests import fingerprint
 from pytest_navigator.engine.context import Context

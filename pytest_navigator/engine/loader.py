@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.records import LoaderRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_navigator.backends.tensorrt.profiles import Profile
     from pytest_navigator.engine.context import Context

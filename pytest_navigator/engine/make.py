@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.described import foreign
-from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.digests import files_of
+from pytest_navigator.core.digests import digest_of, files_of
 from pytest_navigator.engine import gpu
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.loader import loader_record
@@ -23,15 +22,12 @@ from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.samples.npz import load_npz
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Variant
     from pytest_navigator.engine.context import Context
-    from pytest_navigator.formats.ways import Way
-    from pytest_navigator.formats.ways import Ways
+    from pytest_navigator.formats.ways import Way, Ways
 
 DECLINED = "declined"
 """In the data of an artifact that another way than the first one made: why those before it did not, by engine."""

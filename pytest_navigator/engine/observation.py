@@ -9,35 +9,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_navigator.backends.files.description import misdeclared
-from pytest_navigator.backends.files.description import named
-from pytest_navigator.backends.files.description import widened
+from pytest_navigator.backends.files.description import misdeclared, named, widened
 from pytest_navigator.backends.files.source import FileSource
 from pytest_navigator.comparison.computed import moved
 from pytest_navigator.core.digests import digest_of_arrays
-from pytest_navigator.core.records import Case
-from pytest_navigator.core.records import Signature
-from pytest_navigator.engine.correctness import functions_of
-from pytest_navigator.engine.correctness import rules_of
-from pytest_navigator.engine.inference import AT_BATCH_1
-from pytest_navigator.engine.inference import DRAWS
-from pytest_navigator.engine.inference import KEEPS
-from pytest_navigator.engine.inference import UNKNOWN
-from pytest_navigator.engine.inference import Repetition
-from pytest_navigator.engine.inference import SourceModel
+from pytest_navigator.core.records import Case, Signature
+from pytest_navigator.engine.correctness import functions_of, rules_of
+from pytest_navigator.engine.inference import AT_BATCH_1, DRAWS, KEEPS, UNKNOWN, Repetition, SourceModel
 from pytest_navigator.engine.row_hints import row_hint
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.seeding import seeded
-from pytest_navigator.samples.npz import load_npz
-from pytest_navigator.samples.npz import npz_name
-from pytest_navigator.samples.npz import save_npz
-from pytest_navigator.samples.signatures import Run
-from pytest_navigator.samples.signatures import check_output_axes
-from pytest_navigator.samples.signatures import infer_inputs
-from pytest_navigator.samples.signatures import infer_outputs
-from pytest_navigator.samples.signatures import resized
-from pytest_navigator.samples.signatures import row
-from pytest_navigator.samples.signatures import with_constant_batch
+from pytest_navigator.samples.npz import load_npz, npz_name, save_npz
+from pytest_navigator.samples.signatures import (
+    Run,
+    check_output_axes,
+    infer_inputs,
+    infer_outputs,
+    resized,
+    row,
+    with_constant_batch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

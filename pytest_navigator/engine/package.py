@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.records import CARRIED
-from pytest_navigator.core.records import save
+from pytest_navigator.core.records import CARRIED, save
 from pytest_navigator.devices.built_with import BROUGHT
 from pytest_navigator.engine.context import Result
 from pytest_navigator.isolation.live_section import live_section

@@ -6,10 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import OptimizationProfile
-from pytest_navigator.core.records import ProfileResult
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import profile_result
-from pytest_navigator.core.records import structured
+from pytest_navigator.core.records import ProfileResult, plain, profile_result, structured
 from pytest_navigator.engine import gpu
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.scripts import write_profiling
@@ -17,8 +14,7 @@ from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.profiling.figures import caveat
-from pytest_navigator.profiling.machine import peak
-from pytest_navigator.profiling.machine import reset_peak
+from pytest_navigator.profiling.machine import peak, reset_peak
 from pytest_navigator.profiling.measuring import batch_of
 from pytest_navigator.profiling.memory import PeakMemory
 

@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING
 from pytest_navigator.engine.context import Context
 from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.planning.step import Step
-from pytest_navigator.samples.feeds import called
-from pytest_navigator.samples.feeds import check_feed
-from pytest_navigator.samples.feeds import native
-from pytest_navigator.samples.structure import Call
-from pytest_navigator.samples.structure import flatten_output
-from pytest_navigator.samples.structure import unflatten_call
+from pytest_navigator.samples.feeds import called, check_feed, native
+from pytest_navigator.samples.structure import Call, flatten_output, unflatten_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

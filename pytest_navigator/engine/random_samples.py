@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
@@ -12,16 +11,12 @@ import psutil
 
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.records import TEXT_TYPES
-from pytest_navigator.engine.random_shapes import KINDS
-from pytest_navigator.engine.random_shapes import bytes_of
-from pytest_navigator.engine.random_shapes import plan
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import unknown
+from pytest_navigator.engine.random_shapes import KINDS, bytes_of, plan
+from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.samples.npz import dtype_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 

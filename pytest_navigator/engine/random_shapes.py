@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.signature_text import with_batch
 from pytest_navigator.core.records import TEXT_TYPES
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import unknown
+from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.samples.npz import dtype_of
 from pytest_navigator.samples.signatures import optimal_batch_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_navigator.configuration.nav_config_file import FileConfig
     from pytest_navigator.core.records import TensorSpec

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Outcome
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import SuiteRecord
+    from pytest_navigator.core.records import JSON, Outcome, Signature, SuiteRecord
 
 
 class RecordedModel(Protocol):

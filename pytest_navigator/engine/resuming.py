@@ -10,8 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.ours import remove
-from pytest_navigator.core.ours import replace_with
+from pytest_navigator.core.ours import remove, replace_with
 from pytest_navigator.core.records import REUSED
 from pytest_navigator.engine.evidence import evidence_files
 from pytest_navigator.engine.identity import identity_of

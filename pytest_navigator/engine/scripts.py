@@ -6,29 +6,28 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.records import write_atomically
-from pytest_navigator.core.script_parts import CommandLine
-from pytest_navigator.core.script_parts import Subject
+from pytest_navigator.core.script_parts import CommandLine, Subject
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.isolation.numerics import current_settings
 from pytest_navigator.reproduce.code import NoScript
 from pytest_navigator.reproduce.names import script_name
-from pytest_navigator.reproduce.scripts import command_scripts
-from pytest_navigator.reproduce.scripts import convert_script
-from pytest_navigator.reproduce.scripts import correctness_script
-from pytest_navigator.reproduce.scripts import export_script
-from pytest_navigator.reproduce.scripts import profiling_script
-from pytest_navigator.reproduce.scripts import shell
+from pytest_navigator.reproduce.scripts import (
+    command_scripts,
+    convert_script,
+    correctness_script,
+    export_script,
+    profiling_script,
+    shell,
+)
 from pytest_navigator.samples.npz import load_npz
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_navigator.comparison.tolerances import Rule
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Case
+    from pytest_navigator.core.records import JSON, Case
     from pytest_navigator.engine.context import Context
 
     Texts = dict[str, str]

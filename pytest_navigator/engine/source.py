@@ -6,39 +6,23 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.backends.files.description import configured
-from pytest_navigator.backends.files.description import facts
-from pytest_navigator.backends.files.description import named
+from pytest_navigator.backends.files.description import configured, facts, named
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.tolerances import default
-from pytest_navigator.core.digests import changed
-from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.digests import digest_of_arrays
-from pytest_navigator.core.digests import fingerprint
-from pytest_navigator.core.records import JSON
-from pytest_navigator.core.records import TEXT_TYPES
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import save
-from pytest_navigator.engine.context import Context
-from pytest_navigator.engine.context import Result
-from pytest_navigator.engine.correctness import functions_of
-from pytest_navigator.engine.correctness import rules_of
-from pytest_navigator.engine.inference import Repetition
-from pytest_navigator.engine.inference import SourceModel
-from pytest_navigator.engine.observation import FOLDERS
-from pytest_navigator.engine.observation import Observation
+from pytest_navigator.core.digests import changed, digest_of, digest_of_arrays, fingerprint
+from pytest_navigator.core.records import JSON, TEXT_TYPES, plain, save
+from pytest_navigator.engine.context import Context, Result
+from pytest_navigator.engine.correctness import functions_of, rules_of
+from pytest_navigator.engine.inference import Repetition, SourceModel
+from pytest_navigator.engine.observation import FOLDERS, Observation
 from pytest_navigator.engine.package import provide
 from pytest_navigator.engine.timing_sample import write_timing_sample
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import InferenceError
-from pytest_navigator.errors import SourceError
+from pytest_navigator.errors import ConfigError, InferenceError, SourceError
 from pytest_navigator.frameworks.seeding import seeded
 from pytest_navigator.isolation.causes import NOT_REGISTERED
 from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.samples.npz import load_npz
-from pytest_navigator.samples.reading import NO_LOADER
-from pytest_navigator.samples.reading import Limits
-from pytest_navigator.samples.reading import read_loader
+from pytest_navigator.samples.reading import NO_LOADER, Limits, read_loader
 from pytest_navigator.samples.signatures import trt_profile
 from pytest_navigator.samples.structure import flatten_call
 
@@ -51,8 +35,7 @@ if TYPE_CHECKING:
     from pytest_navigator.engine.inference import Arrays
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.samples.reading import Flatten
-    from pytest_navigator.samples.reading import Samples
+    from pytest_navigator.samples.reading import Flatten, Samples
 
 
 NOT_OF_VALUES = ("type", "not implemented", "NOT_IMPLEMENTED", NOT_REGISTERED)
@@ -138,8 +121,7 @@ def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tu
         raise SourceError("there is no nav_dataloader beside nav_model; write a fixture that returns a list of samples")
     if not own.inputs:
         raise SourceError("the model has no inputs: there is nothing to check it on")
-    from pytest_navigator.engine.random_samples import samples
-    from pytest_navigator.engine.random_samples import untried
+    from pytest_navigator.engine.random_samples import samples, untried
     from pytest_navigator.engine.random_shapes import plan
 
     config = context.suite.settings.config

@@ -14,13 +14,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.config import NavConfig
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import JSON, Signature
     from pytest_navigator.engine.inference import Arrays
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.samples.reading import Flatten
-    from pytest_navigator.samples.reading import Samples
+    from pytest_navigator.samples.reading import Flatten, Samples
 
 FILE = "model_input/profiling_batch.npz"
 TIMED = "timed_batch"

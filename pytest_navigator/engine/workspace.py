@@ -5,36 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from contextlib import contextmanager
-from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-from filelock import ReadWriteLock
-from filelock import Timeout
+from filelock import FileLock, ReadWriteLock, Timeout
 
 from pytest_navigator.core.digests import text_digest
-from pytest_navigator.core.ours import IGNORED
-from pytest_navigator.core.ours import RELEASED
-from pytest_navigator.core.ours import foreign
-from pytest_navigator.core.ours import ignore
-from pytest_navigator.core.ours import ignores
-from pytest_navigator.core.ours import remove
-from pytest_navigator.core.ours import replace_with
-from pytest_navigator.core.ours import write_note
+from pytest_navigator.core.ours import IGNORED, RELEASED, foreign, ignore, ignores, remove, replace_with, write_note
 from pytest_navigator.core.received import received
-from pytest_navigator.core.records import REPORTED
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import SourceFacts
-from pytest_navigator.core.records import SuiteRecord
-from pytest_navigator.core.records import load
-from pytest_navigator.core.records import save
-from pytest_navigator.core.records import structured
+from pytest_navigator.core.records import REPORTED, Outcome, Signature, SourceFacts, SuiteRecord, load, save, structured
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.reproduce.names import with_script
 

@@ -6,34 +6,22 @@ A format is one module. It is plain code without state; everything that makes an
 
 from __future__ import annotations
 
-from abc import ABC
-from abc import abstractmethod
-from dataclasses import dataclass
-from dataclasses import field
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.core.records import LoaderRecord
-from pytest_navigator.core.records import Variant
+from pytest_navigator.core.records import LoaderRecord, Variant
 from pytest_navigator.formats.ways import Ways
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
 
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Description
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
-    from pytest_navigator.core.script_parts import CommandLine
-    from pytest_navigator.core.script_parts import MakingCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
+    from pytest_navigator.core.script_parts import CommandLine, MakingCode, Subject
     from pytest_navigator.devices.built_with import Library
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.runners.base import Runner

@@ -11,16 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.errors import NavigatorError
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import NavigatorError, StepFailed
 from pytest_navigator.formats.traces import public_name
 from pytest_navigator.isolation.breakdowns import DEFECT
 from pytest_navigator.isolation.causes import unwrapped
 from pytest_navigator.text import bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_navigator.core.records import Signature
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.configuration.signature_text import missing
-from pytest_navigator.configuration.signature_text import read_annotation
+from pytest_navigator.configuration.signature_text import missing, read_annotation
 from pytest_navigator.core.records import Description
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import SourceError
+from pytest_navigator.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Generic
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from pytest_navigator.errors import StepFailed
-from pytest_navigator.errors import Unavailable
-from pytest_navigator.isolation.breakdowns import DEFECT
-from pytest_navigator.isolation.breakdowns import broke_down
+from pytest_navigator.errors import StepFailed, Unavailable
+from pytest_navigator.isolation.breakdowns import DEFECT, broke_down
 from pytest_navigator.text import bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_navigator.core.records import Variant
 

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from abc import ABC
-from abc import abstractmethod
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     import numpy as np
 
     from pytest_navigator.comparison.computed import Computed
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Description
-    from pytest_navigator.core.records import RunnerRecord
-    from pytest_navigator.core.records import TensorSpec
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Description, RunnerRecord, TensorSpec, Variant
     from pytest_navigator.samples.structure import Call
 
     Watched = tuple[object, Callable[[Any], Computed]]

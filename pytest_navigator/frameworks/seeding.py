@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import random
 import sys
-from contextlib import ExitStack
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pytest_navigator.frameworks.base import Framework
 

@@ -13,20 +13,11 @@ import sys
 import threading
 import types
 import weakref
-from collections import ChainMap
-from collections import Counter
-from collections import OrderedDict
-from collections import UserDict
-from collections import UserList
-from collections import defaultdict
-from collections import deque
-from typing import TYPE_CHECKING
-from typing import Any
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     Undo = Callable[[], object]
 

@@ -6,23 +6,13 @@ import functools
 import inspect
 import sys
 import types
-from contextlib import contextmanager
-from contextlib import suppress
-from typing import TYPE_CHECKING
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.frameworks.state import CLOSED
-from pytest_navigator.frameworks.state import FOREIGN
-from pytest_navigator.frameworks.state import HOLDERS
-from pytest_navigator.frameworks.state import MAPPINGS
-from pytest_navigator.frameworks.state import SAVED
-from pytest_navigator.frameworks.state import State
-from pytest_navigator.frameworks.state import emptied
+from pytest_navigator.frameworks.state import CLOSED, FOREIGN, HOLDERS, MAPPINGS, SAVED, State, emptied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_navigator.frameworks.state import Undo
 

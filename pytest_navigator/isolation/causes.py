@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_navigator.text import LINE
-from pytest_navigator.text import RECORD
-from pytest_navigator.text import bounded
-from pytest_navigator.text import text_of
+from pytest_navigator.text import LINE, RECORD, bounded, text_of
 
 CAUSE = re.compile(r"\w*(Error|Exception): \S")
 """How a line starts that ends a traceback."""

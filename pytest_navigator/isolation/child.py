@@ -6,19 +6,14 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.isolation.capture import tail
-from pytest_navigator.isolation.messages import encode
-from pytest_navigator.isolation.messages import error_from
-from pytest_navigator.isolation.numerics import check_settings
-from pytest_navigator.isolation.numerics import current_settings
-from pytest_navigator.isolation.process import Process
-from pytest_navigator.isolation.process import describe_end
+from pytest_navigator.isolation.messages import encode, error_from
+from pytest_navigator.isolation.numerics import check_settings, current_settings
+from pytest_navigator.isolation.process import Process, describe_end
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np

@@ -7,11 +7,9 @@ import inspect
 import os
 import sys
 from importlib import import_module
-from importlib.util import module_from_spec
-from importlib.util import spec_from_file_location
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.isolation.causes import error_line

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.isolation.alarm import alarm
-from pytest_navigator.isolation.capture import redirected
-from pytest_navigator.isolation.capture import tail
+from pytest_navigator.isolation.capture import redirected, tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

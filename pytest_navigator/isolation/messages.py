@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import json
 import traceback
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import SourceError
-from pytest_navigator.errors import StepFailed
-from pytest_navigator.errors import Unavailable
+from pytest_navigator.errors import ConfigError, SourceError, StepFailed, Unavailable
 from pytest_navigator.isolation.causes import error_line
-from pytest_navigator.text import LOG
-from pytest_navigator.text import bounded
+from pytest_navigator.text import LOG, bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
 

@@ -9,22 +9,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from multiprocessing import Pipe
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.isolation.capture import tail_of
-from pytest_navigator.isolation.messages import decode
-from pytest_navigator.isolation.messages import encode
-from pytest_navigator.isolation.messages import error_from
+from pytest_navigator.isolation.messages import decode, encode, error_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
 

@@ -20,13 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.isolation.capture import redirected
-from pytest_navigator.isolation.messages import decode
-from pytest_navigator.isolation.messages import encode
-from pytest_navigator.isolation.messages import error_fields
-from pytest_navigator.isolation.numerics import SettingsOnImport
-from pytest_navigator.isolation.numerics import apply_settings
-from pytest_navigator.profiling.machine import peak
-from pytest_navigator.profiling.machine import reset_peak
+from pytest_navigator.isolation.messages import decode, encode, error_fields
+from pytest_navigator.isolation.numerics import SettingsOnImport, apply_settings
+from pytest_navigator.profiling.machine import peak, reset_peak
 from pytest_navigator.profiling.memory import free
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from pytest_navigator.planning.building import assemble
 from pytest_navigator.planning.choosing import covers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.settings import Settings

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import fields
-from typing import TYPE_CHECKING
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.configuration.config import NavConfig
-from pytest_navigator.configuration.foreign_arguments import check_arguments
-from pytest_navigator.configuration.foreign_arguments import check_parameters
-from pytest_navigator.configuration.profile_config import OptimizationProfile
-from pytest_navigator.configuration.profile_config import ProfilerConfig
-from pytest_navigator.core.records import Case
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import structured
+from pytest_navigator.configuration.foreign_arguments import check_arguments, check_parameters
+from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
+from pytest_navigator.core.records import Case, plain, structured
 from pytest_navigator.devices.built_with import recorded as built_with
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.reader import open_package
-from pytest_navigator.package.layout.recorded import REPACK
-from pytest_navigator.package.layout.recorded import records_of
-from pytest_navigator.package.query.selection import DATA
-from pytest_navigator.package.query.selection import artifact_names
+from pytest_navigator.package.layout.recorded import REPACK, records_of
+from pytest_navigator.package.query.selection import DATA, artifact_names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Outcome
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import SuiteRecord
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Outcome, Signature, SuiteRecord, Variant
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
 

@@ -6,27 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.kinds import KINDS
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import unknown
+from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.formats.registry import runner_record
-from pytest_navigator.planning.choosing import Choice
-from pytest_navigator.planning.choosing import covers
-from pytest_navigator.planning.choosing import format_names
-from pytest_navigator.planning.choosing import precise
-from pytest_navigator.planning.choosing import runs
-from pytest_navigator.planning.expansion import expand
-from pytest_navigator.planning.expansion import wanted
-from pytest_navigator.planning.expansion import with_parents
+from pytest_navigator.planning.choosing import Choice, covers, format_names, precise, runs
+from pytest_navigator.planning.expansion import expand, wanted, with_parents
 from pytest_navigator.planning.left_out import check
-from pytest_navigator.planning.matrix import Matrix
-from pytest_navigator.planning.matrix import with_line
+from pytest_navigator.planning.matrix import Matrix, with_line
 from pytest_navigator.planning.required import required_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from collections.abc import Iterable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.core.records import Variant

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.configuration.settings import filters
-from pytest_navigator.configuration.settings import with_origin
+from pytest_navigator.configuration.settings import filters, with_origin
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.planning.choosing import covers
-from pytest_navigator.planning.choosing import format_names
+from pytest_navigator.planning.choosing import covers, format_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Collection
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.core.records import Variant

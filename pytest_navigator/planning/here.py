@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.kinds import AUTO
-from pytest_navigator.planning.choosing import covers
-from pytest_navigator.planning.choosing import format_names
+from pytest_navigator.planning.choosing import covers, format_names
 from pytest_navigator.planning.matrix import with_line
 from pytest_navigator.planning.required import required_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.core.records import Variant

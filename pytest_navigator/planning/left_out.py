@@ -6,18 +6,12 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.settings import with_origin
 from pytest_navigator.core.kinds import KINDS
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import unknown
-from pytest_navigator.planning.choosing import covers
-from pytest_navigator.planning.choosing import format_names
-from pytest_navigator.planning.choosing import precise
-from pytest_navigator.planning.choosing import runs
-from pytest_navigator.planning.expansion import defaults
-from pytest_navigator.planning.expansion import meant
+from pytest_navigator.errors import ConfigError, unknown
+from pytest_navigator.planning.choosing import covers, format_names, precise, runs
+from pytest_navigator.planning.expansion import defaults, meant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_navigator.core.records import Variant
     from pytest_navigator.formats.base import Format

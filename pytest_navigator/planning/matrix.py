@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_navigator.planning.step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from pytest_navigator.core.records import Required
-    from pytest_navigator.core.records import RunnerRecord
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import Required, RunnerRecord, Variant
 
 
 @dataclass(frozen=True)

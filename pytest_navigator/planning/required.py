@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Required
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import Required, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Iterator
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.planning.matrix import Matrix

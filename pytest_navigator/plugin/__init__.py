@@ -12,8 +12,7 @@ from pytest_navigator.plugin import options
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_navigator.engine.proxies import RunnerProxy
-    from pytest_navigator.engine.proxies import SourceProxy
+    from pytest_navigator.engine.proxies import RunnerProxy, SourceProxy
     from pytest_navigator.formats.base import Format
     from pytest_navigator.frameworks.base import Framework
 

@@ -6,16 +6,13 @@ import inspect
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.python import PyCollector  # what a Module does, without the fixtures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Self
 
 # The class of a fixture definition is not exported (pytest >= 8.4): isinstance on it is how to tell a fixture.

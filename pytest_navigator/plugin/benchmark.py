@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import shlex
-from contextlib import contextmanager
-from contextlib import suppress
-from typing import TYPE_CHECKING
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from pytest_navigator.core.records import Outcome
-    from pytest_navigator.core.records import ProfileResult
+    from pytest_navigator.core.records import Outcome, ProfileResult
 
 
 class ReplayClock:

@@ -7,26 +7,17 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.plugin._compat import FIXTURE
-from pytest_navigator.plugin._compat import ConftestModule
-from pytest_navigator.plugin._compat import PlantedClass
-from pytest_navigator.plugin._compat import fixture_called
-from pytest_navigator.plugin._compat import functions_of
+from pytest_navigator.plugin._compat import FIXTURE, ConftestModule, PlantedClass, fixture_called, functions_of
 from pytest_navigator.plugin.suite import NavigatorSuite
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from collections.abc import Iterable
-    from collections.abc import Iterator
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from pytest_navigator.package.source import PackageSource
 

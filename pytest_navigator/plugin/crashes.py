@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import structured
+from pytest_navigator.core.records import Outcome, Status, structured
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.planning.step import Step
 from pytest_navigator.plugin.last_failed import tell_last_failed
-from pytest_navigator.reporting.report import cell_ids
-from pytest_navigator.reporting.report import failure_text
-from pytest_navigator.reporting.report import short_path
+from pytest_navigator.reporting.report import cell_ids, failure_text, short_path
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:

@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.engine import host
-from pytest_navigator.errors import NavigatorError
-from pytest_navigator.errors import SourceError
-from pytest_navigator.errors import Unavailable
+from pytest_navigator.errors import NavigatorError, SourceError, Unavailable
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.plugin._compat import fixture_called
-from pytest_navigator.plugin.collection import LOADER
-from pytest_navigator.plugin.collection import MODEL
-from pytest_navigator.plugin.collection import function_of
+from pytest_navigator.plugin.collection import LOADER, MODEL, function_of
 from pytest_navigator.plugin.named import NamedPlace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from pytest_navigator.plugin.collection import Place

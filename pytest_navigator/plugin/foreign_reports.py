@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.text import LINE
-from pytest_navigator.text import RECORD
-from pytest_navigator.text import bounded
-from pytest_navigator.text import printable
-from pytest_navigator.text import writable
+from pytest_navigator.text import LINE, RECORD, bounded, printable, writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,46 +9,39 @@ import pytest
 
 from pytest_navigator.configuration.settings import too_short
 from pytest_navigator.engine.manifest import package_path
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import unknown
+from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.planning.filtered import check_cells
 from pytest_navigator.planning.step import Step
-from pytest_navigator.plugin._compat import class_setups
-from pytest_navigator.plugin._compat import direct_names
-from pytest_navigator.plugin._compat import fixtures_asked_for
-from pytest_navigator.plugin._compat import import_no_packages
+from pytest_navigator.plugin._compat import class_setups, direct_names, fixtures_asked_for, import_no_packages
 from pytest_navigator.plugin.benchmark import prepare as prepare_benchmark
-from pytest_navigator.plugin.collection import LOADER
-from pytest_navigator.plugin.collection import MODEL
-from pytest_navigator.plugin.collection import SUITE
-from pytest_navigator.plugin.collection import SuiteNode
-from pytest_navigator.plugin.collection import is_verify
-from pytest_navigator.plugin.collection import loader_override
-from pytest_navigator.plugin.collection import named_of
-from pytest_navigator.plugin.collection import place_of
-from pytest_navigator.plugin.collection import plugin_models
-from pytest_navigator.plugin.collection import reads_package
-from pytest_navigator.plugin.collection import visible_models
+from pytest_navigator.plugin.collection import (
+    LOADER,
+    MODEL,
+    SUITE,
+    SuiteNode,
+    is_verify,
+    loader_override,
+    named_of,
+    place_of,
+    plugin_models,
+    reads_package,
+    visible_models,
+)
 from pytest_navigator.plugin.item import suite_of
-from pytest_navigator.plugin.last_failed import runs_last_failed
-from pytest_navigator.plugin.last_failed import tell_last_failed
-from pytest_navigator.plugin.options import suite_settings
-from pytest_navigator.plugin.options import unmeasured
+from pytest_navigator.plugin.last_failed import runs_last_failed, tell_last_failed
+from pytest_navigator.plugin.options import suite_settings, unmeasured
 from pytest_navigator.plugin.verification import collected
 from pytest_navigator.reporting.packages import check_target
-from pytest_navigator.reporting.report import properties
-from pytest_navigator.reporting.report import short_path
+from pytest_navigator.reporting.report import properties, short_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.plugin.collection import Place
     from pytest_navigator.plugin.named import NamedModels
-    from pytest_navigator.plugin.run import CollectedSuite
-    from pytest_navigator.plugin.run import Run
+    from pytest_navigator.plugin.run import CollectedSuite, Run
 
 PARAMETERS: dict[str, tuple[tuple[str, ...], Callable[[Matrix], Iterable[tuple[str, ...]]]]] = {
     "test_export": (("nav_format",), lambda m: ((key,) for key in m.made("export"))),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from ast import literal_eval
 from contextlib import suppress
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration import settings
 

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import profile_result
+from pytest_navigator.core.records import Outcome, Status, profile_result
 from pytest_navigator.errors import PackageError
 from pytest_navigator.planning.required import stops
 from pytest_navigator.planning.step import Step
-from pytest_navigator.plugin._compat import closure_of
-from pytest_navigator.plugin._compat import ids_of
-from pytest_navigator.plugin.collection import MODEL
-from pytest_navigator.plugin.collection import named_of
-from pytest_navigator.plugin.collection import place_of
+from pytest_navigator.plugin._compat import closure_of, ids_of
+from pytest_navigator.plugin.collection import MODEL, named_of, place_of
 from pytest_navigator.plugin.run import RUN
-from pytest_navigator.reporting.report import failure_text
-from pytest_navigator.reporting.report import short_path
+from pytest_navigator.reporting.report import failure_text, short_path
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
-    from pytest_navigator.plugin.run import CollectedSuite
-    from pytest_navigator.plugin.run import Run
+    from pytest_navigator.plugin.run import CollectedSuite, Run
 
 OURS = ("nav_format", "nav_runtime", "nav_batch", "nav_runner")
 REPETITION = "__pytest_repeat_step_number"
@@ -76,8 +68,7 @@ class SuiteItem:
 
     def profile(self, nav_format: str, nav_runtime: str, nav_batch: str, benchmark: Any) -> None:
         """Report a profile step, and show its figures as pytest-benchmark's."""
-        from pytest_navigator.plugin.benchmark import measured
-        from pytest_navigator.plugin.benchmark import replay_item
+        from pytest_navigator.plugin.benchmark import measured, replay_item
 
         with measured(benchmark):
             found = self.report("profile", nav_format, nav_runtime, nav_batch)

@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import cached_property
 from types import ModuleType
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.plugin._compat import PlantedModule
-from pytest_navigator.plugin._compat import collect_too
-from pytest_navigator.plugin._compat import fixture_called
-from pytest_navigator.plugin._compat import load_conftests
-from pytest_navigator.plugin.collection import LOADER
-from pytest_navigator.plugin.collection import MODEL
-from pytest_navigator.plugin.collection import NAMED
-from pytest_navigator.plugin.collection import SUITE
-from pytest_navigator.plugin.collection import Place
-from pytest_navigator.plugin.collection import conftests_of
-from pytest_navigator.plugin.collection import holders
-from pytest_navigator.plugin.collection import nodeid_of
-from pytest_navigator.plugin.collection import visible_models
+from pytest_navigator.plugin._compat import PlantedModule, collect_too, fixture_called, load_conftests
+from pytest_navigator.plugin.collection import (
+    LOADER,
+    MODEL,
+    NAMED,
+    SUITE,
+    Place,
+    conftests_of,
+    holders,
+    nodeid_of,
+    visible_models,
+)
 from pytest_navigator.plugin.detection import framework_of
-from pytest_navigator.plugin.spec import LOADER_OPTION
-from pytest_navigator.plugin.spec import MODEL_OPTION
-from pytest_navigator.plugin.spec import FunctionSpec
-from pytest_navigator.plugin.spec import PackageSpec
-from pytest_navigator.plugin.spec import Spec
-from pytest_navigator.plugin.spec import function_spec
-from pytest_navigator.plugin.spec import is_function
-from pytest_navigator.plugin.spec import model_spec
+from pytest_navigator.plugin.spec import (
+    LOADER_OPTION,
+    MODEL_OPTION,
+    FunctionSpec,
+    PackageSpec,
+    Spec,
+    function_spec,
+    is_function,
+    model_spec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,17 +6,10 @@ from argparse import ArgumentTypeError
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.configuration.run_options import CACHED_STEPS
-from pytest_navigator.configuration.run_options import RunOptions
-from pytest_navigator.configuration.settings import OPTIONS
-from pytest_navigator.configuration.settings import PROFILE
-from pytest_navigator.configuration.settings import Settings
-from pytest_navigator.configuration.settings import names
-from pytest_navigator.configuration.settings import one_of
-from pytest_navigator.configuration.settings import resolve
+from pytest_navigator.configuration.run_options import CACHED_STEPS, RunOptions
+from pytest_navigator.configuration.settings import OPTIONS, PROFILE, Settings, names, one_of, resolve
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.plugin._compat import ini_value
 from pytest_navigator.plugin.ini_file import parsed
@@ -210,8 +203,7 @@ def _file_config(config: pytest.Config) -> FileConfig:
         ConfigError: the file or a value cannot be.
     """
     from pytest_navigator.configuration.file_values import specs
-    from pytest_navigator.configuration.nav_config_file import FileConfig
-    from pytest_navigator.configuration.nav_config_file import read
+    from pytest_navigator.configuration.nav_config_file import FileConfig, read
 
     path = config.getoption("nav_config")
     found = read(Path(config.invocation_params.dir, path)) if path else FileConfig()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,25 +15,20 @@ from pytest_navigator.engine.host import Host
 from pytest_navigator.engine.suite import Suite
 from pytest_navigator.engine.workspace import Workspace
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.formats.registry import Registry
-from pytest_navigator.formats.registry import built
+from pytest_navigator.formats.registry import Registry, built
 from pytest_navigator.isolation.progress import Progress
 from pytest_navigator.package.planned import package_matrix
 from pytest_navigator.planning import building
-from pytest_navigator.planning.here import Here
-from pytest_navigator.planning.here import on_this_machine
+from pytest_navigator.planning.here import Here, on_this_machine
 from pytest_navigator.plugin.collection import pointed_at
 from pytest_navigator.plugin.detection import framework_of
-from pytest_navigator.plugin.fixtures import Fixtures
-from pytest_navigator.plugin.fixtures import recordable
-from pytest_navigator.plugin.named import NamedModels
-from pytest_navigator.plugin.named import named_models
+from pytest_navigator.plugin.fixtures import Fixtures, recordable
+from pytest_navigator.plugin.named import NamedModels, named_models
 from pytest_navigator.plugin.options import suite_settings
 from pytest_navigator.plugin.termination import Termination
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.configuration.run_options import RunOptions

@@ -5,47 +5,31 @@ from __future__ import annotations
 import re
 from collections import Counter
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_navigator._version import __version__
 from pytest_navigator.configuration.settings import config_lines
 from pytest_navigator.core.privacy import redact
-from pytest_navigator.core.records import CACHED
-from pytest_navigator.core.records import REUSED
-from pytest_navigator.core.records import earlier_text
+from pytest_navigator.core.records import CACHED, REUSED, earlier_text
 from pytest_navigator.devices.assignment import release
 from pytest_navigator.devices.libraries import tensorrt_title
 from pytest_navigator.devices.present import devices
-from pytest_navigator.devices.records import NONE
-from pytest_navigator.devices.records import devices_line
+from pytest_navigator.devices.records import NONE, devices_line
 from pytest_navigator.devices.shared import sharing
 from pytest_navigator.engine.cache import store
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.formats.registry import using
-from pytest_navigator.plugin import collection
-from pytest_navigator.plugin import crashes
-from pytest_navigator.plugin import foreign_reports
-from pytest_navigator.plugin import generation
-from pytest_navigator.plugin import verification
-from pytest_navigator.plugin._compat import allow_crashes
-from pytest_navigator.plugin._compat import item_of
-from pytest_navigator.plugin._compat import worker_pid
+from pytest_navigator.plugin import collection, crashes, foreign_reports, generation, verification
+from pytest_navigator.plugin._compat import allow_crashes, item_of, worker_pid
 from pytest_navigator.plugin.item import OUTCOME
 from pytest_navigator.plugin.last_failed import LastFailed
 from pytest_navigator.plugin.options import run_options
-from pytest_navigator.plugin.run import LACKING
-from pytest_navigator.plugin.run import RUN
-from pytest_navigator.plugin.run import Run
+from pytest_navigator.plugin.run import LACKING, RUN, Run
 from pytest_navigator.reporting import packages as packing
-from pytest_navigator.reporting.report import elsewhere
-from pytest_navigator.reporting.report import short_path
-from pytest_navigator.text import LINE
-from pytest_navigator.text import bounded
-from pytest_navigator.text import printable
+from pytest_navigator.reporting.report import elsewhere, short_path
+from pytest_navigator.text import LINE, bounded, printable
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -12,13 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.backends.files.kinds import PACKAGE
-from pytest_navigator.backends.files.kinds import SAVED_MODEL
-from pytest_navigator.backends.files.kinds import format_of
-from pytest_navigator.backends.files.kinds import title
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import SourceError
-from pytest_navigator.errors import unknown
+from pytest_navigator.backends.files.kinds import PACKAGE, SAVED_MODEL, format_of, title
+from pytest_navigator.errors import ConfigError, SourceError, unknown
 from pytest_navigator.isolation.causes import error_line
 
 if TYPE_CHECKING:

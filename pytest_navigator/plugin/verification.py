@@ -9,18 +9,14 @@ import pytest
 from pytest_navigator.core.records import Status
 from pytest_navigator.engine.verification import record_verification
 from pytest_navigator.planning.step import Step
-from pytest_navigator.plugin.item import OUTCOME
-from pytest_navigator.plugin.item import suite_item
-from pytest_navigator.plugin.item import suite_of
+from pytest_navigator.plugin.item import OUTCOME, suite_item, suite_of
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pytest_navigator.engine.proxies import RunnerProxy
-    from pytest_navigator.engine.proxies import SourceProxy
+    from pytest_navigator.engine.proxies import RunnerProxy, SourceProxy
     from pytest_navigator.plugin.collection import Place
     from pytest_navigator.plugin.item import SuiteItem
     from pytest_navigator.plugin.run import Run

@@ -15,22 +15,15 @@ from dataclasses import dataclass
 from itertools import count
 from math import inf
 from statistics import fmean
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.configuration.profile_config import MeasurementMode
-from pytest_navigator.configuration.profile_config import OptimizationProfile
-from pytest_navigator.configuration.profile_config import ProfilerConfig
-from pytest_navigator.configuration.profile_config import Windows
+from pytest_navigator.configuration.profile_config import MeasurementMode, OptimizationProfile, ProfilerConfig, Windows
 from pytest_navigator.core.records import ProfileResult
 from pytest_navigator.profiling import machine
 from pytest_navigator.profiling.figures import rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
-    from collections.abc import Iterator
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
     "MeasurementMode",

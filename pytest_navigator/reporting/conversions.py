@@ -5,22 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.privacy import scrubbed
-from pytest_navigator.core.privacy import scrubber
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import write_atomically
+from pytest_navigator.core.privacy import scrubbed, scrubber
+from pytest_navigator.core.records import Status, write_atomically
 from pytest_navigator.engine.workspace import CONVERT_RESULTS
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.writer import dump
-from pytest_navigator.package.layout import config_yaml
-from pytest_navigator.package.layout import convert_results
+from pytest_navigator.package.layout import config_yaml, convert_results
 from pytest_navigator.reporting import output_path as delivery
 from pytest_navigator.reporting.report import short_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.workspace import SuiteFolder

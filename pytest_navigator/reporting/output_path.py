@@ -11,13 +11,10 @@ import tempfile
 from pathlib import Path
 
 from pytest_navigator.backends.onnx.file import relocate
-from pytest_navigator.core.cloning import copy_file
-from pytest_navigator.core.cloning import copy_folder
+from pytest_navigator.core.cloning import copy_file, copy_folder
 from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.ours import read_note
-from pytest_navigator.core.ours import write_note
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.core.ours import read_note, write_note
+from pytest_navigator.errors import ConfigError, PackageError
 
 NOTE = ".pytest_navigator.json"
 """How the name of the note ends."""

@@ -6,20 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.query.results import read_results
-from pytest_navigator.package.zip.archive import check_writable
-from pytest_navigator.package.zip.archive import partial_path
-from pytest_navigator.reporting.other_runners import instead
-from pytest_navigator.reporting.other_runners import other_runners
-from pytest_navigator.reporting.report import short_path
-from pytest_navigator.reporting.report import summary
-from pytest_navigator.reporting.report import title
-from pytest_navigator.reporting.shortcomings import unchecked_at_all
-from pytest_navigator.reporting.shortcomings import unmet
-from pytest_navigator.reporting.shortcomings import unreported
-from pytest_navigator.reporting.shortcomings import unverified
+from pytest_navigator.package.zip.archive import check_writable, partial_path
+from pytest_navigator.reporting.other_runners import instead, other_runners
+from pytest_navigator.reporting.report import short_path, summary, title
+from pytest_navigator.reporting.shortcomings import unchecked_at_all, unmet, unreported, unverified
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
@@ -113,8 +105,7 @@ def _write(host: Host, folder: SuiteFolder, results: Results, complete: bool) ->
 
 def _pack(host: Host, results: Results, folder: Path, complete: bool) -> list[str]:
     """Write the package; returns the line that says where it is and what is missing from it."""
-    from pytest_navigator.devices.environment import environment
-    from pytest_navigator.devices.environment import git_state
+    from pytest_navigator.devices.environment import environment, git_state
     from pytest_navigator.package.container.writer import pack
 
     start = host.start

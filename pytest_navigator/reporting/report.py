@@ -9,32 +9,17 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.kinds import TITLES
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import earlier_text
-from pytest_navigator.core.records import output_reports
-from pytest_navigator.core.records import profile_result
+from pytest_navigator.core.records import Status, earlier_text, output_reports, profile_result
 from pytest_navigator.package.query.results import MACHINE
 from pytest_navigator.profiling.figures import caveat
-from pytest_navigator.reporting.summary_figures import CAVEAT
-from pytest_navigator.reporting.summary_figures import Measured
-from pytest_navigator.reporting.summary_figures import caveats
-from pytest_navigator.reporting.summary_figures import p50
-from pytest_navigator.reporting.summary_figures import strategies
-from pytest_navigator.reporting.summary_figures import throughput
-from pytest_navigator.text import LINE
-from pytest_navigator.text import bounded
-from pytest_navigator.text import columns
-from pytest_navigator.text import one_line
-from pytest_navigator.text import printable
+from pytest_navigator.reporting.summary_figures import CAVEAT, Measured, caveats, p50, strategies, throughput
+from pytest_navigator.text import LINE, bounded, columns, one_line, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.records import JSON, Outcome
     from pytest_navigator.package.query.results import Results
 
 HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s at p50", "speed-up", "verified")

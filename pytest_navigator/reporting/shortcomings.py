@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration.settings import listed
-from pytest_navigator.core.kinds import ALL
-from pytest_navigator.core.kinds import AUTO
-from pytest_navigator.core.records import REPORTED
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.kinds import ALL, AUTO
+from pytest_navigator.core.records import REPORTED, Status
 from pytest_navigator.planning import required
 from pytest_navigator.planning.choosing import covers
 from pytest_navigator.planning.filtered import of_precision
-from pytest_navigator.reporting.report import cell_ids
-from pytest_navigator.reporting.report import cell_texts
-from pytest_navigator.reporting.report import unchecked
+from pytest_navigator.reporting.report import cell_ids, cell_texts, unchecked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_navigator.core.records import JSON
     from pytest_navigator.package.query.results import Results

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.records import Status
-from pytest_navigator.text import one_line
-from pytest_navigator.text import printable
+from pytest_navigator.text import one_line, printable
 
 if TYPE_CHECKING:
     from pytest_navigator.planning.matrix import Matrix

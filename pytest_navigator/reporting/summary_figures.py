@@ -5,19 +5,16 @@ from __future__ import annotations
 from math import hypot
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import earlier_text
-from pytest_navigator.core.records import profile_result
+from pytest_navigator.core.records import earlier_text, profile_result
 from pytest_navigator.package.query.results import MACHINE
-from pytest_navigator.package.query.strategies import best
-from pytest_navigator.package.query.strategies import candidates
+from pytest_navigator.package.query.strategies import best, candidates
 from pytest_navigator.profiling.figures import rounded
 from pytest_navigator.text import columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.records import JSON, Outcome
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Figure
 

@@ -7,22 +7,16 @@ import keyword
 import math
 import re
 from textwrap import indent
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.samples.caches import DYNAMIC
-from pytest_navigator.samples.caches import KINDS
-from pytest_navigator.samples.caches import LAYERS
-from pytest_navigator.samples.structure import nodes
-from pytest_navigator.samples.structure import record_class
+from pytest_navigator.samples.caches import DYNAMIC, KINDS, LAYERS
+from pytest_navigator.samples.structure import nodes, record_class
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from functools import partial
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import JSON, Signature
 
 WIDTH = 110
 BRACKETS: dict[type, str] = {dict: "{}", list: "[]", tuple: "()", set: "{}"}

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_navigator.comparison.measures import cosine
-from pytest_navigator.comparison.measures import distance
-from pytest_navigator.comparison.measures import lost
-from pytest_navigator.comparison.measures import magnitudes
-from pytest_navigator.comparison.measures import scale
+from pytest_navigator.comparison.measures import cosine, distance, lost, magnitudes, scale
 
 
 class Output:

@@ -6,42 +6,34 @@ import platform
 import re
 import sys
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from shlex import quote
-from textwrap import dedent
-from textwrap import indent
+from textwrap import dedent, indent
 from typing import TYPE_CHECKING
 
-from pytest_navigator.reproduce.code import NoScript
-from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.code import NoScript, literal
 from pytest_navigator.reproduce.sources import sources
-from pytest_navigator.reproduce.templates import COMPARE
-from pytest_navigator.reproduce.templates import INFER
-from pytest_navigator.reproduce.templates import LIVE
-from pytest_navigator.reproduce.templates import LOAD_MODEL
-from pytest_navigator.reproduce.templates import MAKE
-from pytest_navigator.reproduce.templates import PROFILE
-from pytest_navigator.reproduce.templates import READ
-from pytest_navigator.reproduce.templates import READ_ROW
-from pytest_navigator.reproduce.templates import READING
-from pytest_navigator.reproduce.templates import READING_ROWS
-from pytest_navigator.reproduce.templates import RESIZE
-from pytest_navigator.reproduce.templates import TIMING
+from pytest_navigator.reproduce.templates import (
+    COMPARE,
+    INFER,
+    LIVE,
+    LOAD_MODEL,
+    MAKE,
+    PROFILE,
+    READ,
+    READ_ROW,
+    READING,
+    READING_ROWS,
+    RESIZE,
+    TIMING,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_navigator.comparison.tolerances import Rule
-    from pytest_navigator.core.records import Case
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
-    from pytest_navigator.core.script_parts import CommandLine
-    from pytest_navigator.core.script_parts import MakingCode
-    from pytest_navigator.core.script_parts import RunnerCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.records import Case, Signature, TensorSpec
+    from pytest_navigator.core.script_parts import CommandLine, MakingCode, RunnerCode, Subject
 
 NUMPY_ONLY = ("float", "int", "uint", "complex", "bool", "str", "bytes")
 

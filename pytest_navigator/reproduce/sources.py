@@ -9,8 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from textwrap import dedent
@@ -19,8 +18,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.reproduce.code import NoScript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 OWN = __name__.partition(".")[0]
 

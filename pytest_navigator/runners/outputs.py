@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from dataclasses import is_dataclass
-from typing import TYPE_CHECKING
-from typing import Any
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.samples.caches import cache_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import JSON, Signature
 
 
 class OtherStructure(Exception):

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.records import TEXT_TYPES
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import InputError
-from pytest_navigator.errors import SourceError
-from pytest_navigator.errors import unknown_text
+from pytest_navigator.errors import ConfigError, InputError, SourceError, unknown_text
 from pytest_navigator.samples.differences import paired
-from pytest_navigator.samples.structure import Call
-from pytest_navigator.samples.structure import call_of
-from pytest_navigator.samples.structure import flatten_call
-from pytest_navigator.samples.structure import unflatten
+from pytest_navigator.samples.structure import Call, call_of, flatten_call, unflatten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Collection
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     import numpy as np
 
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import Signature, TensorSpec
     from pytest_navigator.samples.flattening import Tree
     from pytest_navigator.samples.libraries import ArrayLibrary
 

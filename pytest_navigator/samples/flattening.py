@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections import UserList
+from collections import Counter, UserList
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import fields
-from dataclasses import is_dataclass
-from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Any
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import SourceError
-from pytest_navigator.samples.caches import MODULE
-from pytest_navigator.samples.caches import CacheField
-from pytest_navigator.samples.caches import cache_fields
-from pytest_navigator.samples.caches import constants
-from pytest_navigator.samples.caches import name_of
+from pytest_navigator.errors import ConfigError, SourceError
+from pytest_navigator.samples.caches import MODULE, CacheField, cache_fields, constants, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import numpy as np
 

@@ -7,19 +7,15 @@ import math
 import re
 import zipfile
 import zlib
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import ml_dtypes
 import numpy as np
 
-from pytest_navigator.core.records import TEXT_TYPES
-from pytest_navigator.core.records import write_atomically
+from pytest_navigator.core.records import TEXT_TYPES, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_navigator.core.records import TensorSpec

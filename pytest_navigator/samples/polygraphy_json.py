@@ -8,8 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +16,7 @@ from pytest_navigator.core.records import write_atomically
 from pytest_navigator.samples.npz import storable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray

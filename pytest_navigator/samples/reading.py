@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import replace
-from operator import gt
-from operator import lt
-from typing import TYPE_CHECKING
-from typing import cast
+from dataclasses import dataclass, replace
+from operator import gt, lt
+from typing import TYPE_CHECKING, cast
 
 import ml_dtypes
 import numpy as np
 
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import SourceError
-from pytest_navigator.errors import unknown
+from pytest_navigator.errors import ConfigError, SourceError, unknown
 from pytest_navigator.samples.differences import difference
 from pytest_navigator.samples.flattening import type_name
 from pytest_navigator.samples.npz import dtype_name
 from pytest_navigator.samples.structure import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Collection
-    from collections.abc import Iterable
-    from collections.abc import Iterator
-    from collections.abc import Sequence
-    from collections.abc import Sized
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Sized
 
-    from pytest_navigator.samples.flattening import Arrays
-    from pytest_navigator.samples.flattening import Tree
+    from pytest_navigator.samples.flattening import Arrays, Tree
 
     Flatten = Callable[[object], tuple[Tree, Arrays]]
 

@@ -6,21 +6,16 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import SourceError
-from pytest_navigator.errors import unknown
+from pytest_navigator.errors import ConfigError, SourceError, unknown
 from pytest_navigator.samples.npz import dtype_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Collection
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from pytest_navigator.samples.flattening import Arrays
     from pytest_navigator.samples.reading import Samples

@@ -13,28 +13,17 @@ A structure is a tree of nodes, each a dict with one tag, so that nothing is amb
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.loaded import loaded
 from pytest_navigator.errors import SourceError
-from pytest_navigator.samples.caches import KINDS
-from pytest_navigator.samples.caches import rebuilt
-from pytest_navigator.samples.flattening import Arrays
-from pytest_navigator.samples.flattening import Flattener
-from pytest_navigator.samples.flattening import Place
-from pytest_navigator.samples.flattening import Tree
-from pytest_navigator.samples.flattening import quoted
-from pytest_navigator.samples.flattening import type_name
+from pytest_navigator.samples.caches import KINDS, rebuilt
+from pytest_navigator.samples.flattening import Arrays, Flattener, Place, Tree, quoted, type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Collection
-    from collections.abc import Iterator
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from pytest_navigator.samples.libraries import ArrayLibrary
 

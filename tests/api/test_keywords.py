@@ -9,13 +9,8 @@ from typing import Any
 import pytest
 
 import pytest_navigator as nav
-from pytest_navigator.api import jax
-from pytest_navigator.api import keywords
-from pytest_navigator.api import tensorflow
-from pytest_navigator.api import torch
-from pytest_navigator.api.arguments import configuration
-from pytest_navigator.api.arguments import runtimes
-from pytest_navigator.api.arguments import unasked
+from pytest_navigator.api import jax, keywords, tensorflow, torch
+from pytest_navigator.api.arguments import configuration, runtimes, unasked
 from pytest_navigator.errors import ConfigError
 from tests.api.scripts import output
 from tests.documents import blocks

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.api.scripts import output
-from tests.api.scripts import run
+from tests.api.scripts import output, run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.engine.cache.store import Store
-from pytest_navigator.engine.cache.store import prepare
+from pytest_navigator.engine.cache.store import Store, prepare
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:

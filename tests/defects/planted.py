@@ -6,14 +6,12 @@ A test's conftest.py takes them into its run. What is wrong is done to what the 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 Arrays = dict[str, np.ndarray]
 

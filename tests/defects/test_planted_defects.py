@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from planted import DEFECTS
-from planted import FILES
-from planted import defects_of
+from planted import DEFECTS, FILES, defects_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

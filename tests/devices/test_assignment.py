@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.devices import assignment
-from pytest_navigator.devices.assignment import assign
-from pytest_navigator.devices.assignment import held
-from pytest_navigator.devices.assignment import own_gpu
-from pytest_navigator.devices.assignment import release
-from pytest_navigator.devices.assignment import visible
-from pytest_navigator.devices.records import Devices
-from pytest_navigator.devices.records import Gpu
+from pytest_navigator.devices.assignment import assign, held, own_gpu, release, visible
+from pytest_navigator.devices.records import Devices, Gpu
 from pytest_navigator.devices.shared import sharing
 
 if TYPE_CHECKING:

@@ -6,16 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import plain
-from pytest_navigator.devices.built_with import BROUGHT
-from pytest_navigator.devices.built_with import BUILT_WITH
-from pytest_navigator.devices.built_with import BuiltWith
-from pytest_navigator.devices.built_with import Library
-from pytest_navigator.devices.built_with import mismatch
-from pytest_navigator.devices.built_with import recorded
-from pytest_navigator.devices.built_with import runs_on
+from pytest_navigator.core.records import Outcome, Status, plain
+from pytest_navigator.devices.built_with import BROUGHT, BUILT_WITH, BuiltWith, Library, mismatch, recorded, runs_on
 
 GPUS = {"9.0": "NVIDIA H200", "8.0": "NVIDIA A100", "8.6": "NVIDIA A10", "": ""}
 

@@ -6,25 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.core.records import load
-from pytest_navigator.core.records import save
+from pytest_navigator.core.records import load, save
 from pytest_navigator.devices import present as found
 from pytest_navigator.devices import shared
 from pytest_navigator.devices.environment import environment
-from pytest_navigator.devices.present import devices
-from pytest_navigator.devices.present import has_driver
-from pytest_navigator.devices.records import Devices
-from pytest_navigator.devices.records import Gpu
-from pytest_navigator.devices.records import devices_line
-from pytest_navigator.devices.requirements import _check
-from pytest_navigator.devices.requirements import missing
-from tests.fake_driver import Driver
-from tests.fake_driver import needs_gcc
-from tests.fake_driver import times_asked
+from pytest_navigator.devices.present import devices, has_driver
+from pytest_navigator.devices.records import Devices, Gpu, devices_line
+from pytest_navigator.devices.requirements import _check, missing
+from tests.fake_driver import Driver, needs_gcc, times_asked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     Use = Callable[[Driver], Path]

@@ -10,8 +10,7 @@ import pytest
 from pytest_navigator.devices.environment import environment
 from pytest_navigator.devices.present import devices
 from pytest_navigator.profiling.machine import gpu_clock
-from pytest_navigator.profiling.memory import PeakMemory
-from pytest_navigator.profiling.memory import free
+from pytest_navigator.profiling.memory import PeakMemory, free
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.devices import libraries
-from pytest_navigator.devices import requirements
+from pytest_navigator.devices import libraries, requirements
 from pytest_navigator.devices.libraries import missing
-from pytest_navigator.devices.records import Devices
-from pytest_navigator.devices.records import Gpu
+from pytest_navigator.devices.records import Devices, Gpu
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,7 @@ import pytest
 
 from pytest_navigator.profiling import memory
 from pytest_navigator.profiling.memory import PeakMemory
-from tests.fake_driver import Driver
-from tests.fake_driver import needs_gcc
+from tests.fake_driver import Driver, needs_gcc
 
 if TYPE_CHECKING:
     from pathlib import Path

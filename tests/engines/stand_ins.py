@@ -9,8 +9,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from enum import IntEnum
-from types import ModuleType
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_navigator import TensorRTConfig
-from pytest_navigator import TensorRTRTXConfig
+from pytest_navigator import TensorRTConfig, TensorRTRTXConfig
 from pytest_navigator.backends.tensorrt.command import convert
-from pytest_navigator.backends.tensorrt.format import TensorRTFormat
-from pytest_navigator.backends.tensorrt.format import TensorRTRTXFormat
+from pytest_navigator.backends.tensorrt.format import TensorRTFormat, TensorRTRTXFormat
 from pytest_navigator.core.records import Variant
 
 ONNX = Variant("onnx", "onnx", None, "model.onnx")

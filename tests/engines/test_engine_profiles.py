@@ -6,12 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_navigator.backends.tensorrt.profiles import batch_sizes
-from pytest_navigator.backends.tensorrt.profiles import check_shared
-from pytest_navigator.backends.tensorrt.profiles import completed
-from pytest_navigator.core.records import LoaderRecord
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.backends.tensorrt.profiles import batch_sizes, check_shared, completed
+from pytest_navigator.core.records import LoaderRecord, Signature, TensorSpec
 from pytest_navigator.errors import StepFailed
 
 SIGNATURE = Signature(

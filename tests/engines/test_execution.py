@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 from engines.stand_ins import install
-from pytest_navigator.backends.tensorrt.runners import TensorRT
-from pytest_navigator.backends.tensorrt.runners import TensorRTCUDAGraph
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.backends.tensorrt.runners import TensorRT, TensorRTCUDAGraph
+from pytest_navigator.core.records import Signature, TensorSpec
 from pytest_navigator.errors import StepFailed
 
 SIGNATURE = Signature(

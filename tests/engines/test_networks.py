@@ -8,12 +8,16 @@ import pytest
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from onnx import TensorProto  # noqa: E402
-from onnx import helper  # noqa: E402
-from onnx import numpy_helper  # noqa: E402
+from onnx import (  # noqa: E402
+    TensorProto,
+    helper,
+    numpy_helper,
+)
 
-from pytest_navigator.backends.tensorrt.network import axes  # noqa: E402
-from pytest_navigator.backends.tensorrt.network import write  # noqa: E402
+from pytest_navigator.backends.tensorrt.network import (  # noqa: E402
+    axes,
+    write,
+)
 from pytest_navigator.errors import StepFailed  # noqa: E402
 
 RANDOM = np.random.default_rng(0)

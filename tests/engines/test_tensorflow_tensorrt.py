@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,18 +13,28 @@ tf = pytest.importorskip("tensorflow")
 models = pytest.importorskip("tensorflow_models")
 
 from pytest_navigator import TensorFlowTensorRTConfig  # noqa: E402
-from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
-from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
+from pytest_navigator.backends.exchange.savedmodel import (  # noqa: E402
+    TensorFlowSavedModelConfig,
+    TensorFlowSavedModelFormat,
+)
 from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU  # noqa: E402
-from pytest_navigator.backends.tensorflow.tf_tensorrt import TensorFlowTensorRTFormat  # noqa: E402
-from pytest_navigator.backends.tensorflow.tf_tensorrt import options  # noqa: E402
-from pytest_navigator.backends.tensorflow.tf_tensorrt_model import filled  # noqa: E402
-from pytest_navigator.backends.tensorflow.tf_tensorrt_model import of_one_shape  # noqa: E402
-from pytest_navigator.core.records import LoaderRecord  # noqa: E402
-from pytest_navigator.core.records import Variant  # noqa: E402
+from pytest_navigator.backends.tensorflow.tf_tensorrt import (  # noqa: E402
+    TensorFlowTensorRTFormat,
+    options,
+)
+from pytest_navigator.backends.tensorflow.tf_tensorrt_model import (  # noqa: E402
+    filled,
+    of_one_shape,
+)
+from pytest_navigator.core.records import (  # noqa: E402
+    LoaderRecord,
+    Variant,
+)
 from pytest_navigator.core.script_parts import Subject  # noqa: E402
-from pytest_navigator.errors import ConfigError  # noqa: E402
-from pytest_navigator.errors import StepFailed  # noqa: E402
+from pytest_navigator.errors import (  # noqa: E402
+    ConfigError,
+    StepFailed,
+)
 from pytest_navigator.formats.base import LoaderData  # noqa: E402
 from pytest_navigator.reproduce.scripts import convert_script  # noqa: E402
 

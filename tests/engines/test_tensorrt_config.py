@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_navigator import TensorRTConfig
-from pytest_navigator import TensorRTPrecision
-from pytest_navigator import TensorRTPrecisionMode
-from pytest_navigator import TensorRTProfile
-from pytest_navigator import TensorRTRTXConfig
-from pytest_navigator.backends.tensorrt.format import TensorRTFormat
-from pytest_navigator.backends.tensorrt.format import TensorRTRTXFormat
+from pytest_navigator import (
+    TensorRTConfig,
+    TensorRTPrecision,
+    TensorRTPrecisionMode,
+    TensorRTProfile,
+    TensorRTRTXConfig,
+)
+from pytest_navigator.backends.tensorrt.format import TensorRTFormat, TensorRTRTXFormat
 from pytest_navigator.core.records import Variant
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import ConfigError, StepFailed
 
 ONNX = Variant("onnx", "onnx", None, "model.onnx")
 

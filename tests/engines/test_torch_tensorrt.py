@@ -7,27 +7,19 @@ call and compiles nothing: these tests show that the arguments arrive, not that 
 from __future__ import annotations
 
 import sys
-from types import ModuleType
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 import torch_models
 
 from pytest_navigator import TorchTensorRTConfig
-from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig
-from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgramFormat
-from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTFormat
-from pytest_navigator.backends.torch.torch_tensorrt import inputs
-from pytest_navigator.backends.torch.torch_tensorrt import options
+from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig, TorchExportedProgramFormat
+from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTFormat, inputs, options
 from pytest_navigator.backends.torch.torch_tensorrt_model import compile_program
 from pytest_navigator.backends.torch.torch_tensorrt_runner import TorchTensorRT
-from pytest_navigator.core.records import LoaderRecord
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.core.records import Variant
+from pytest_navigator.core.records import LoaderRecord, Signature, TensorSpec, Variant
 from pytest_navigator.core.script_parts import Subject
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.reproduce.scripts import convert_script

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.cloning import clone_file
-from pytest_navigator.core.cloning import copy_file
-from pytest_navigator.core.cloning import copy_folder
+from pytest_navigator.core.cloning import clone_file, copy_file, copy_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from documents import ROOT
-from documents import blocks
+from documents import ROOT, blocks
 
-from pytest_navigator.configuration.nav_config_file import KEYS
-from pytest_navigator.configuration.nav_config_file import read
+from pytest_navigator.configuration.nav_config_file import KEYS, read
 from pytest_navigator.engine.evidence import LARGEST_BYTES
-from pytest_navigator.engine.random_shapes import LARGEST_BATCH_BYTES
-from pytest_navigator.engine.random_shapes import plan
+from pytest_navigator.engine.random_shapes import LARGEST_BATCH_BYTES, plan
 
 if TYPE_CHECKING:
     from pathlib import Path

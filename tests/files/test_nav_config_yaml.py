@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
-from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
-from pytest_navigator.backends.torch.torchscript import TorchScriptFormat
-from pytest_navigator.configuration.nav_config_file import KEYS
-from pytest_navigator.configuration.nav_config_file import FileConfig
-from pytest_navigator.configuration.nav_config_file import read
-from pytest_navigator.configuration.onnx_config import OnnxConfig
-from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig
+from pytest_navigator.backends.torch.torchscript import TorchScriptConfig, TorchScriptFormat
+from pytest_navigator.configuration.nav_config_file import KEYS, FileConfig, read
+from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxTraceExportConfig
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:

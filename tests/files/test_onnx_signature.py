@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import onnx
-from onnx import TensorProto
-from onnx import helper
+from onnx import TensorProto, helper
 
 from pytest_navigator.backends.onnx.description import describe
 

@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 from pytest_navigator.configuration.nav_config_file import FileConfig
 from pytest_navigator.configuration.signature_text import specs
 from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.engine.random_samples import samples
-from pytest_navigator.engine.random_samples import untried
+from pytest_navigator.engine.random_samples import samples, untried
 from pytest_navigator.engine.random_shapes import plan
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.samples.npz import dtype_name
-from pytest_navigator.samples.npz import dtype_of
+from pytest_navigator.samples.npz import dtype_name, dtype_of
 
 FLOATS = ("float16", "float32", "float64", "bfloat16", "float8_e4m3fn", "float8_e5m2")
 INTEGERS = ("int8", "uint8", "int32", "int64", "uint64", "int4", "uint4")

@@ -9,12 +9,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_navigator.configuration.signature_text import annotation_path
-from pytest_navigator.configuration.signature_text import as_text
-from pytest_navigator.configuration.signature_text import missing
-from pytest_navigator.configuration.signature_text import read_annotation
-from pytest_navigator.configuration.signature_text import specs
-from pytest_navigator.configuration.signature_text import with_batch
+from pytest_navigator.configuration.signature_text import (
+    annotation_path,
+    as_text,
+    missing,
+    read_annotation,
+    specs,
+    with_batch,
+)
 from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.errors import ConfigError
 

@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import SourceError
-from pytest_navigator.plugin.spec import FunctionSpec
-from pytest_navigator.plugin.spec import function_spec
-from pytest_navigator.plugin.spec import model_spec
-from pytest_navigator.plugin.spec import module_file
+from pytest_navigator.errors import ConfigError, SourceError
+from pytest_navigator.plugin.spec import FunctionSpec, function_spec, model_spec, module_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,8 @@ import pytest
 from onnx import TensorProto as T
 from onnx import helper as h
 
-from pytest_navigator.backends.onnx.file import check_axes
-from pytest_navigator.backends.onnx.file import check_opset
-from pytest_navigator.backends.onnx.file import conform
-from pytest_navigator.backends.onnx.file import dynamic_axes
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.backends.onnx.file import check_axes, check_opset, conform, dynamic_axes
+from pytest_navigator.core.records import Signature, TensorSpec
 from pytest_navigator.errors import StepFailed
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import pytest
 import torch_models
 from torch_models import Subject
 
-from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig
-from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgramFormat
+from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig, TorchExportedProgramFormat
 from pytest_navigator.backends.torch.exportedprogram_runners import TorchExportedProgramCPU
 from pytest_navigator.errors import StepFailed
 

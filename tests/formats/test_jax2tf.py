@@ -4,12 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig
-from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelFormat
+from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig, TensorFlowSavedModelFormat
 from pytest_navigator.backends.jax.jax2tf import ignores_enable_xla
 from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU
-from pytest_navigator.errors import NotApplicable
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import NotApplicable, StepFailed
 
 jax = pytest.importorskip("jax")
 pytest.importorskip("flax")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
-from pytest_navigator.backends.jax import jax2onnx
-from pytest_navigator.backends.jax import jax2tf
+from pytest_navigator.backends.jax import jax2onnx, jax2tf
 from pytest_navigator.backends.onnx.runners import OnnxCPU
 from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.core.script_parts import Subject
@@ -21,8 +20,7 @@ pytest.importorskip("tf2onnx")
 models = pytest.importorskip("jax_models")
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 

@@ -12,11 +12,8 @@ from torch_models import Subject
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
 from pytest_navigator.backends.onnx import file as onnx_file
 from pytest_navigator.backends.onnx.runners import OnnxCPU
-from pytest_navigator.configuration.onnx_config import OnnxConfig
-from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig
-from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxDynamoExportConfig, OnnxTraceExportConfig
+from pytest_navigator.errors import ConfigError, StepFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

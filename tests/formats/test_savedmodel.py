@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,14 +9,20 @@ tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 models = pytest.importorskip("tensorflow_models")
 
-from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
-from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
-from pytest_navigator.backends.tensorflow.live import TensorFlowConfig  # noqa: E402
-from pytest_navigator.backends.tensorflow.live import TensorFlowFormat  # noqa: E402
+from pytest_navigator.backends.exchange.savedmodel import (  # noqa: E402
+    TensorFlowSavedModelConfig,
+    TensorFlowSavedModelFormat,
+)
+from pytest_navigator.backends.tensorflow.live import (  # noqa: E402
+    TensorFlowConfig,
+    TensorFlowFormat,
+)
 from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU  # noqa: E402
-from pytest_navigator.errors import ConfigError  # noqa: E402
-from pytest_navigator.errors import NotApplicable  # noqa: E402
-from pytest_navigator.errors import StepFailed  # noqa: E402
+from pytest_navigator.errors import (  # noqa: E402
+    ConfigError,
+    NotApplicable,
+    StepFailed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

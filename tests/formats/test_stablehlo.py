@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 
 from pytest_navigator.backends.jax.empty_axes import empty_axis_hint
-from pytest_navigator.backends.jax.stablehlo import StableHLOConfig
-from pytest_navigator.backends.jax.stablehlo import StableHLOFormat
+from pytest_navigator.backends.jax.stablehlo import StableHLOConfig, StableHLOFormat
 from pytest_navigator.backends.jax.stablehlo_runners import StableHLOCPU
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.engine.checks import profile
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.profiling.memory import PeakMemory
 from pytest_navigator.samples.npz import save_npz
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import onnx
 import pytest
@@ -11,13 +10,19 @@ pytest.importorskip("tf2onnx")
 models = pytest.importorskip("tensorflow_models")
 
 from pytest_navigator.backends.exchange.onnx import OnnxFormat  # noqa: E402
-from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
-from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
+from pytest_navigator.backends.exchange.savedmodel import (  # noqa: E402
+    TensorFlowSavedModelConfig,
+    TensorFlowSavedModelFormat,
+)
 from pytest_navigator.backends.onnx.runners import OnnxCPU  # noqa: E402
-from pytest_navigator.configuration.onnx_config import OnnxConfig  # noqa: E402
-from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig  # noqa: E402
-from pytest_navigator.errors import ConfigError  # noqa: E402
-from pytest_navigator.errors import StepFailed  # noqa: E402
+from pytest_navigator.configuration.onnx_config import (  # noqa: E402
+    OnnxConfig,
+    OnnxTraceExportConfig,
+)
+from pytest_navigator.errors import (  # noqa: E402
+    ConfigError,
+    StepFailed,
+)
 from pytest_navigator.formats.base import LoaderData  # noqa: E402
 
 if TYPE_CHECKING:

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pytest_navigator.backends.torch.live import TorchConfig
-from pytest_navigator.backends.torch.live import TorchFormat
+from pytest_navigator.backends.torch.live import TorchConfig, TorchFormat
 from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
 from pytest_navigator.errors import ConfigError
 

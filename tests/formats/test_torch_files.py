@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -11,16 +10,12 @@ import torch_models
 
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
 from pytest_navigator.backends.onnx.runners import OnnxCPU
-from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig
-from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgramFormat
-from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
-from pytest_navigator.backends.torch.torchscript import TorchScriptFormat
+from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig, TorchExportedProgramFormat
+from pytest_navigator.backends.torch.torchscript import TorchScriptConfig, TorchScriptFormat
 from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.base import LoaderData
-from pytest_navigator.formats.ways import Way
-from pytest_navigator.formats.ways import chosen
-from pytest_navigator.formats.ways import first_that_makes
+from pytest_navigator.formats.ways import Way, chosen, first_that_makes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,11 +7,9 @@ import torch
 import torch_models
 from torch_models import Subject
 
-from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
-from pytest_navigator.backends.torch.torchscript import TorchScriptFormat
+from pytest_navigator.backends.torch.torchscript import TorchScriptConfig, TorchScriptFormat
 from pytest_navigator.backends.torch.torchscript_runners import TorchScriptCPU
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.formats.exporting import frozen
 
 if TYPE_CHECKING:

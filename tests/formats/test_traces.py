@@ -7,8 +7,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -17,13 +16,9 @@ import torch
 from torch_models import Subject
 
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
-from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig
-from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgramFormat
-from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
-from pytest_navigator.backends.torch.torchscript import TorchScriptFormat
-from pytest_navigator.configuration.onnx_config import OnnxConfig
-from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig
-from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig
+from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig, TorchExportedProgramFormat
+from pytest_navigator.backends.torch.torchscript import TorchScriptConfig, TorchScriptFormat
+from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxDynamoExportConfig, OnnxTraceExportConfig
 from pytest_navigator.formats.traces import without_folders
 
 if TYPE_CHECKING:

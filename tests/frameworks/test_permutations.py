@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import functools
 from itertools import permutations
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from torch_models import Subject
 
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
-from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig
-from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgramFormat
-from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
-from pytest_navigator.backends.torch.torchscript import TorchScriptFormat
-from pytest_navigator.configuration.onnx_config import OnnxConfig
-from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig
+from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig, TorchExportedProgramFormat
+from pytest_navigator.backends.torch.torchscript import TorchScriptConfig, TorchScriptFormat
+from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxTraceExportConfig
 from pytest_navigator.errors import StepFailed
 
 if TYPE_CHECKING:

@@ -10,21 +10,13 @@ import sys
 import threading
 import types
 import weakref
-from collections import ChainMap
-from collections import Counter
-from collections import OrderedDict
-from collections import UserDict
-from collections import UserList
-from collections import defaultdict
-from collections import deque
-from typing import TYPE_CHECKING
-from typing import Any
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from pytest_navigator.frameworks.state import LARGEST
-from pytest_navigator.frameworks.state import numpy_array
+from pytest_navigator.frameworks.state import LARGEST, numpy_array
 from pytest_navigator.frameworks.surroundings import restored
 
 if TYPE_CHECKING:

@@ -11,11 +11,15 @@ models = pytest.importorskip("tensorflow_models")
 
 import ml_dtypes  # noqa: E402
 
-from pytest_navigator.backends.tensorflow.source import TensorFlowFramework  # noqa: E402
-from pytest_navigator.backends.tensorflow.source import TensorFlowSource  # noqa: E402
+from pytest_navigator.backends.tensorflow.source import (  # noqa: E402
+    TensorFlowFramework,
+    TensorFlowSource,
+)
 from pytest_navigator.errors import SourceError  # noqa: E402
-from pytest_navigator.samples.structure import Call  # noqa: E402
-from pytest_navigator.samples.structure import flatten_call  # noqa: E402
+from pytest_navigator.samples.structure import (  # noqa: E402
+    Call,
+    flatten_call,
+)
 
 FRAMEWORK = TensorFlowFramework()
 

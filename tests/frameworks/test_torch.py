@@ -6,13 +6,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
-from torch_models import PLAIN
-from torch_models import KeywordOnly
-from torch_models import Residual
+from torch_models import PLAIN, KeywordOnly, Residual
 
 from pytest_navigator.backends.torch.arrays import FOREIGN
-from pytest_navigator.backends.torch.source import TorchFramework
-from pytest_navigator.backends.torch.source import TorchSource
+from pytest_navigator.backends.torch.source import TorchFramework, TorchSource
 from pytest_navigator.errors import SourceError
 
 framework = TorchFramework()

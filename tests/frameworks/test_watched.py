@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto
-from onnx import helper
+from onnx import TensorProto, helper
 
 from pytest_navigator.comparison.computed import Computed
 

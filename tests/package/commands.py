@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from contextlib import redirect_stderr
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 
 from pytest_navigator.cli import main

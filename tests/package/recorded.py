@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import ProfileResult
-from pytest_navigator.core.records import RunnerRecord
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import SuiteRecord
-from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.core.records import Variant
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import save
+from pytest_navigator.core.records import (
+    Outcome,
+    ProfileResult,
+    RunnerRecord,
+    Signature,
+    Status,
+    SuiteRecord,
+    TensorSpec,
+    Variant,
+    plain,
+    save,
+)
 from pytest_navigator.package.query.results import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 INPUT = {"args": [{"leaf": "input__0"}], "kwargs": []}

@@ -2,14 +2,9 @@ from __future__ import annotations
 
 import math
 
-from recorded import SOURCE
-from recorded import correctness
-from recorded import outcomes
-from recorded import profile
-from recorded import results
+from recorded import SOURCE, correctness, outcomes, profile, results
 
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import Outcome, Status
 from pytest_navigator.package.query.strategies import best
 
 TRACE = ("torchscript-trace", "TorchScriptCPU")

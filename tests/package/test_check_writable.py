@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.package.zip.archive import check_writable
-from pytest_navigator.package.zip.archive import partial_path
+from pytest_navigator.package.zip.archive import check_writable, partial_path
 
 
 def test_a_path_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from commands import command
-from recorded import DIGEST
-from recorded import ONNX_BYTES
-from recorded import outcomes
+from recorded import DIGEST, ONNX_BYTES, outcomes
 
 from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.query.results import read_results

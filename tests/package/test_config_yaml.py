@@ -1,19 +1,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from recorded import SOURCE
-from recorded import correctness
-from recorded import outcomes
-from recorded import results
+from recorded import SOURCE, correctness, outcomes, results
 
-from pytest_navigator.package.layout.config_yaml import config
-from pytest_navigator.package.layout.config_yaml import ranges
-from pytest_navigator.package.layout.config_yaml import tolerance
+from pytest_navigator.package.layout.config_yaml import config, ranges, tolerance
 
 if TYPE_CHECKING:
     from pathlib import Path

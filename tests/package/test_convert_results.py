@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from recorded import DIGEST
-from recorded import SOURCE
-from recorded import VARIANTS
-from recorded import correctness
-from recorded import outcomes
-from recorded import results
+from recorded import DIGEST, SOURCE, VARIANTS, correctness, outcomes, results
 
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import Outcome, Status
 from pytest_navigator.package.container.writer import dump
-from pytest_navigator.package.layout.convert_results import build
-from pytest_navigator.package.layout.convert_results import converted
-from pytest_navigator.package.layout.convert_results import first_successful
+from pytest_navigator.package.layout.convert_results import build, converted, first_successful
 
 if TYPE_CHECKING:
     from pytest_navigator.package.query.results import Results

@@ -7,23 +7,19 @@ import shutil
 import tracemalloc
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from commands import command
-from hypothesis import given
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from tampered import put
-from tampered import tampered
+from tampered import put, tampered
 
 from pytest_navigator.configuration.yaml_file import read_mapping
 from pytest_navigator.core import bounded_yaml
 from pytest_navigator.core.secrets import hidden
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
 from pytest_navigator.samples.npz import read_npz

@@ -9,14 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from commands import command
-from recorded import SIGNATURE
-from recorded import correctness
-from recorded import outcomes
-from recorded import profile
+from recorded import SIGNATURE, correctness, outcomes, profile
 
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import save
+from pytest_navigator.core.records import Outcome, Status, save
 from pytest_navigator.package.container.writer import pack
 
 if TYPE_CHECKING:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,8 +12,7 @@ import torch
 from pytest_navigator.backends.files.frameworks import OnnxFiles
 from pytest_navigator.backends.torch.runners import TorchCPU
 from pytest_navigator.backends.torch.source import TorchFramework
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.core.records import Signature, TensorSpec
 from pytest_navigator.errors import InputError
 from pytest_navigator.package.running.runner import PackageRunner
 from pytest_navigator.runners.base import Runner
@@ -22,8 +20,7 @@ from pytest_navigator.samples.feeds import feed_of
 from pytest_navigator.samples.structure import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_navigator.frameworks.base import Framework
 

@@ -6,13 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from recorded import correctness
-from recorded import results
+from recorded import correctness, results
 
 import pytest_navigator as nav
 from pytest_navigator.core.records import RunnerRecord
-from pytest_navigator.package.query.other_machines import differences
-from pytest_navigator.package.query.other_machines import different
+from pytest_navigator.package.query.other_machines import differences, different
 
 if TYPE_CHECKING:
     from pathlib import Path

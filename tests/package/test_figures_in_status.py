@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from commands import command
-from tampered import put
-from tampered import tampered
+from tampered import put, tampered
 
 import pytest_navigator as nav
 from pytest_navigator.errors import PackageError

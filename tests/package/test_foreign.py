@@ -4,11 +4,8 @@ from typing import Any
 
 from recorded import results
 
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import Variant
-from pytest_navigator.package.layout import foreign
-from pytest_navigator.package.layout import status
+from pytest_navigator.core.records import Outcome, Status, Variant
+from pytest_navigator.package.layout import foreign, status
 
 
 def written(**changes: Any) -> dict[str, Any]:

@@ -7,8 +7,7 @@ import os
 import random
 import traceback
 from contextlib import suppress
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fuzzing
 import pytest

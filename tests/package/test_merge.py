@@ -6,30 +6,18 @@ import hashlib
 import subprocess
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from commands import command
-from recorded import DIGEST
-from recorded import SIGNATURE
-from recorded import SOURCE
-from recorded import correctness
-from recorded import profile
-from recorded import verify
+from recorded import DIGEST, SIGNATURE, SOURCE, correctness, profile, verify
 
 import pytest_navigator as nav
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
-from pytest_navigator.core.records import CARRIED
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import save
+from pytest_navigator.core.records import CARRIED, Outcome, Status, plain, save
 from pytest_navigator.devices import built_with as bound
-from pytest_navigator.devices.built_with import BUILT_WITH
-from pytest_navigator.devices.built_with import BuiltWith
-from pytest_navigator.devices.built_with import Library
+from pytest_navigator.devices.built_with import BUILT_WITH, BuiltWith, Library
 from pytest_navigator.devices.records import Gpu
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
@@ -38,8 +26,7 @@ from pytest_navigator.package.layout.recorded import recorded
 from pytest_navigator.reporting.report import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pytest_navigator.package.query.results import Results
@@ -59,8 +46,7 @@ GPU = {"cpu": {"name": "Xeon"}, "gpu": {"name": "H200"}}
 def part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Part:
     """Return a function that packs these outcomes; `change` is called with the suite's folder before."""
     monkeypatch.chdir(tmp_path)
-    from recorded import _write_files
-    from recorded import suite
+    from recorded import _write_files, suite
 
     def build(
         name: str,

@@ -5,20 +5,17 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tampered import put
-from tampered import tampered
+from tampered import put, tampered
 
 import pytest_navigator as nav
 from pytest_navigator.core.loaded import loaded
 from pytest_navigator.errors import PackageError
 from pytest_navigator.samples.npz import dtype_of
-from pytest_navigator.samples.structure import record_class
-from pytest_navigator.samples.structure import unflatten
+from pytest_navigator.samples.structure import record_class, unflatten
 
 if TYPE_CHECKING:
     from collections.abc import Callable

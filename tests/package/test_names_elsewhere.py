@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import io
 import zipfile
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from commands import command
-from tampered import put
-from tampered import tampered
+from tampered import put, tampered
 
 import pytest_navigator as nav
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
-from pytest_navigator.package.zip.archive import Member
-from pytest_navigator.package.zip.archive import write_archive
-from pytest_navigator.package.zip.file_names import colliding
-from pytest_navigator.package.zip.file_names import name_problem
-from pytest_navigator.package.zip.file_names import portable
-from pytest_navigator.text import one_line
-from pytest_navigator.text import printable
+from pytest_navigator.package.zip.archive import Member, write_archive
+from pytest_navigator.package.zip.file_names import colliding, name_problem, portable
+from pytest_navigator.text import one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,17 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from recorded import SOURCE
-from recorded import correctness
-from recorded import outcomes
-from recorded import results
-from recorded import verify
+from recorded import SOURCE, correctness, outcomes, results, verify
 
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import Variant
-from pytest_navigator.package.layout.navigator_log import HINT
-from pytest_navigator.package.layout.navigator_log import render
+from pytest_navigator.core.records import Outcome, Status, Variant
+from pytest_navigator.package.layout.navigator_log import HINT, render
 
 MISSION = """\
 2022-02-22 15:34:28 INFO     Navigator API: ============================== Pipeline PyTorch pipeline started ===================================

@@ -6,17 +6,14 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
-from pytest_navigator.package.zip.archive import Member
-from pytest_navigator.package.zip.archive import write_archive
-from pytest_navigator.package.zip.file_names import colliding
-from pytest_navigator.package.zip.file_names import name_problem
+from pytest_navigator.package.zip.archive import Member, write_archive
+from pytest_navigator.package.zip.file_names import colliding, name_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,20 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tampered import put
-from tampered import tampered
+from tampered import put, tampered
 
 import pytest_navigator as nav
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
 from pytest_navigator.backends.onnx.runners import OnnxCPU
 from pytest_navigator.backends.tensorrt.format import TensorRTFormat
-from pytest_navigator.configuration.foreign_arguments import check_arguments
-from pytest_navigator.configuration.foreign_arguments import check_parameters
+from pytest_navigator.configuration.foreign_arguments import check_arguments, check_parameters
 from pytest_navigator.configuration.nav_config_file import read
 from pytest_navigator.core.records import Variant
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import NavigatorError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import ConfigError, NavigatorError, PackageError
 
 
 def variant(format: str, options: Any, parent: str | None = None) -> Variant:

@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from recorded import DIGEST
-from recorded import ONNX_BYTES
-from recorded import outcomes
-from recorded import verify
+from recorded import DIGEST, ONNX_BYTES, outcomes, verify
 
 from pytest_navigator.devices.environment import git_state
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
 

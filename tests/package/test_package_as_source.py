@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from dataclasses import is_dataclass
-from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Any
+from dataclasses import asdict, is_dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from recorded import CASE
-from recorded import DIGEST
-from recorded import SIGNATURE
-from recorded import SOURCE
-from recorded import outcomes
-from recorded import verify
+from recorded import CASE, DIGEST, SIGNATURE, SOURCE, outcomes, verify
 
-from pytest_navigator import NavConfig
-from pytest_navigator import OptimizationProfile
-from pytest_navigator import ProfilerConfig
-from pytest_navigator import cosine
-from pytest_navigator import plugin
+from pytest_navigator import NavConfig, OptimizationProfile, ProfilerConfig, cosine, plugin
 from pytest_navigator.configuration.settings import resolve
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import plain
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.core.records import Status, plain
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.formats.registry import Registry
 from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.planned import package_matrix
 from pytest_navigator.package.source import read_package
-from pytest_navigator.package.zip.archive import Member
-from pytest_navigator.package.zip.archive import write_archive
+from pytest_navigator.package.zip.archive import Member, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.devices.environment import environment
-from pytest_navigator.devices.environment import git_state
-from pytest_navigator.devices.environment import python_packages
+from pytest_navigator.devices.environment import environment, git_state, python_packages
 
 if TYPE_CHECKING:
     from pathlib import Path

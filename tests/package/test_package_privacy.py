@@ -2,10 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_navigator.core.privacy import public_url
-from pytest_navigator.core.privacy import redact
-from pytest_navigator.core.privacy import scrubbed
-from pytest_navigator.core.privacy import scrubber
+from pytest_navigator.core.privacy import public_url, redact, scrubbed, scrubber
 from pytest_navigator.errors import ConfigError
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,9 +13,7 @@ from pair_project import PROJECT
 import pytest_navigator as nav
 from pytest_navigator.backends.onnx.runners import OnnxCPU
 from pytest_navigator.core.records import RunnerRecord
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
-from pytest_navigator.errors import StrategyError
+from pytest_navigator.errors import ConfigError, PackageError, StrategyError
 from pytest_navigator.package.running.artifacts import runner_class
 
 if TYPE_CHECKING:
@@ -155,8 +152,7 @@ def test_a_runner_that_is_not_active_says_how_to_make_it_so(package: nav.Package
 
 
 def test_polygraphy_compares_runners_of_a_package(package: nav.Package) -> None:
-    from polygraphy.comparator import Comparator
-    from polygraphy.comparator import SimpleCompareFunc
+    from polygraphy.comparator import Comparator, SimpleCompareFunc
 
     runners = [package.get_runner("onnx"), package.get_runner("torchscript-trace")]
     found = Comparator.run(runners, data_loader=[FEED])
@@ -167,8 +163,7 @@ def test_polygraphy_compares_runners_of_a_package(package: nav.Package) -> None:
 
 
 def test_polygraphy_makes_its_own_data_for_a_runner(package: nav.Package) -> None:
-    from polygraphy.comparator import Comparator
-    from polygraphy.comparator import DataLoader
+    from polygraphy.comparator import Comparator, DataLoader
 
     found = Comparator.run([package.get_runner("onnx")], data_loader=DataLoader(iterations=1))
 
@@ -286,8 +281,7 @@ def without_models(path: Path, target: Path) -> Path:
 
     from pytest_navigator.package.container.writer import dump
     from pytest_navigator.package.query.selection import artifact_names
-    from pytest_navigator.package.zip.archive import Member
-    from pytest_navigator.package.zip.archive import write_archive
+    from pytest_navigator.package.zip.archive import Member, write_archive
 
     with nav.load(path) as package:
         files = package._file.files()

@@ -6,20 +6,15 @@ import re
 import shutil
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from commands import command
-from recorded import CASE
-from recorded import SOURCE
-from recorded import outcomes
-from tampered import put
-from tampered import tampered
+from recorded import CASE, SOURCE, outcomes
+from tampered import put, tampered
 
 import pytest_navigator as nav
-from pytest_navigator.configuration.foreign_arguments import check_arguments
-from pytest_navigator.configuration.foreign_arguments import without_files
+from pytest_navigator.configuration.foreign_arguments import check_arguments, without_files
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_navigator.samples.npz import dtype_of
-from pytest_navigator.samples.polygraphy_json import save_inputs
-from pytest_navigator.samples.polygraphy_json import save_outputs
+from pytest_navigator.samples.polygraphy_json import save_inputs, save_outputs
 
 if TYPE_CHECKING:
     from pathlib import Path

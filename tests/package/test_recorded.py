@@ -7,11 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from recorded import outcomes
-from recorded import verify
+from recorded import outcomes, verify
 
-from pytest_navigator.core.records import CARRIED
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import CARRIED, Status
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack

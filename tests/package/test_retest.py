@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import pytest_navigator as nav
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import ConfigError, PackageError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,22 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from recorded import DIGEST
-from recorded import SOURCE
-from recorded import correctness
-from recorded import results
-from recorded import verify
+from recorded import DIGEST, SOURCE, correctness, results, verify
 
-from pytest_navigator.core.records import REPORTED
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Required
-from pytest_navigator.core.records import Status
-from pytest_navigator.reporting.shortcomings import unchecked_at_all
-from pytest_navigator.reporting.shortcomings import unfit
-from pytest_navigator.reporting.shortcomings import unmet
-from pytest_navigator.reporting.shortcomings import unreported
-from pytest_navigator.reporting.shortcomings import untried
-from pytest_navigator.reporting.shortcomings import unverified
+from pytest_navigator.core.records import REPORTED, Outcome, Required, Status
+from pytest_navigator.reporting.shortcomings import unchecked_at_all, unfit, unmet, unreported, untried, unverified
 
 NOTHING = "no format of linear but the source itself passed correctness"
 CHOOSING = ("formats", "precisions", "runtimes", "device", "batch_sizes", "xfail")

@@ -1,30 +1,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
-from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from hypothesis import example
-from hypothesis import given
-from hypothesis import settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from recorded import DIGEST
-from recorded import SIGNATURE
-from recorded import SOURCE
-from recorded import correctness
-from recorded import outcomes
-from recorded import results
-from recorded import verify
+from recorded import DIGEST, SIGNATURE, SOURCE, correctness, outcomes, results, verify
 
 from pytest_navigator.configuration.profile_config import ProfilerConfig
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import structured
+from pytest_navigator.core.records import Outcome, Signature, Status, structured
 from pytest_navigator.package.container.writer import dump
 from pytest_navigator.package.layout import status
 

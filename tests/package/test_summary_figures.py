@@ -6,19 +6,12 @@ import re
 from dataclasses import replace
 
 import pytest
-from recorded import SOURCE
-from recorded import correctness
-from recorded import outcomes
-from recorded import profile
-from recorded import results
+from recorded import SOURCE, correctness, outcomes, profile, results
 
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import Outcome, plain
 from pytest_navigator.package.layout import navigator_log as navlog
-from pytest_navigator.reporting.report import properties
-from pytest_navigator.reporting.report import summary
-from pytest_navigator.reporting.summary_figures import Measured
-from pytest_navigator.reporting.summary_figures import strategies
+from pytest_navigator.reporting.report import properties, summary
+from pytest_navigator.reporting.summary_figures import Measured, strategies
 
 TRACE = ("torchscript-trace", "TorchScriptCPU")
 

@@ -13,8 +13,7 @@ import pytest
 from commands import command
 
 import pytest_navigator as nav
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.zip.archive import check_writable

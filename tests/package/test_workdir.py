@@ -6,9 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from recorded import ONNX_BYTES
-from recorded import correctness
-from recorded import outcomes
+from recorded import ONNX_BYTES, correctness, outcomes
 
 import pytest_navigator as nav
 from pytest_navigator.errors import PackageError

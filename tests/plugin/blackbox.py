@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import zipfile
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 

@@ -7,15 +7,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_CONFTEST
-from blackbox import FAKE_FORMAT
-from blackbox import LINEAR
-from blackbox import words
-from turned import CONFTEST
-from turned import TURNED
-from turned import count
-from turned import run
+from blackbox import DENSE, FAKE_CONFTEST, FAKE_FORMAT, LINEAR, words
+from turned import CONFTEST, TURNED, count, run
 
 from tests.forking import Forked
 

@@ -6,8 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import LINEAR
-from blackbox import calls
+from blackbox import LINEAR, calls
 from filelock import FileLock
 
 from pytest_navigator.errors import PackageError

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from blackbox import words
-from model_files import classifier
-from model_files import constant
-from model_files import expand
-from model_files import linear
-from model_files import relocated
-from model_files import saved_linear
-from model_files import sequence
-from model_files import torch_files
-from model_files import with_external_data
+from model_files import (
+    classifier,
+    constant,
+    expand,
+    linear,
+    relocated,
+    saved_linear,
+    sequence,
+    torch_files,
+    with_external_data,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

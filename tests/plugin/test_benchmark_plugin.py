@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from blackbox import calls
-from blackbox import status
-from blackbox import words
+from blackbox import calls, status, words
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 PROFILES = {f"test_profile[{cell}-{batch}]" for cell in ("dense-cpu", "fake-cpu") for batch in ("batch1", "batchmax")}
 

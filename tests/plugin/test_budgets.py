@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import calls
-from blackbox import outcomes
-from blackbox import words
-from documents import ROOT
-from documents import blocks
+from blackbox import calls, outcomes, words
+from documents import ROOT, blocks
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 BUDGET = """
 import pytest_navigator as nav

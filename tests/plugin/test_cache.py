@@ -8,12 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import status
-from blackbox import words
-from turned import count
-from turned import edit
-from turned import entry
-from turned import run
+from blackbox import status, words
+from turned import count, edit, entry, run
 
 from pytest_navigator.engine import cache_key
 from pytest_navigator.engine.cache import hardware

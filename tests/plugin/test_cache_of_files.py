@@ -6,8 +6,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import status
-from blackbox import words
+from blackbox import status, words
 
 if TYPE_CHECKING:
     from pathlib import Path

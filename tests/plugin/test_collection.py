@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from blackbox import LAZY
-from blackbox import LINEAR
-from blackbox import collected
-from blackbox import outcomes
-from blackbox import status
+from blackbox import LAZY, LINEAR, collected, outcomes, status
 
 SUITE = ["test_source", "test_export[torchscript-trace]", "test_correctness[torch-cpu]"]
 SUITE += ["test_correctness[torchscript-trace-cpu]"]

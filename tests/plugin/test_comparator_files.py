@@ -12,8 +12,7 @@ from blackbox import words
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 
 def left(pytester: pytest.Pytester) -> list[Path]:

@@ -9,8 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 FUNCTIONS = """
 def near(expected, actual):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from blackbox import LINEAR
-from blackbox import words
+from blackbox import LINEAR, words
 
 GRU = LINEAR.replace("torch.nn.Linear(5, 7)", "torch.nn.GRU(5, 7, batch_first=True)")
 GRU = GRU.replace("torch.randn(3, 5) for _ in range(4)", "torch.randn(n, 4, 5) for n in (1, 3)")

@@ -5,15 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_FORMAT
-from blackbox import calls
-from blackbox import member
-from blackbox import status
+from blackbox import DENSE, FAKE_FORMAT, calls, member, status
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 CONFTEST = """
 import pytest, torch

@@ -7,12 +7,8 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import calls
-from blackbox import words
-from turned import count
-from turned import edit
-from turned import entry
-from turned import run
+from blackbox import calls, words
+from turned import count, edit, entry, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

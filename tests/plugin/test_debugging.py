@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 
 @pytest.mark.parametrize("debug", ["1", "0", ""])

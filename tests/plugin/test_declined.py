@@ -8,8 +8,7 @@ import pytest
 from blackbox import words
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 FORMATS = '''
 """Two formats that are there by default, of which one is exported and one converted."""

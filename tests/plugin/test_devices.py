@@ -5,19 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import status
-from blackbox import words
+from blackbox import status, words
 
-from tests.fake_driver import Driver
-from tests.fake_driver import needs_gcc
-from tests.fake_driver import times_asked
+from tests.fake_driver import Driver, needs_gcc, times_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
     Use = Callable[..., Path]
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import collected
-from blackbox import status
-from blackbox import words
+from blackbox import collected, status, words
 
-from tests.fake_driver import Driver
-from tests.fake_driver import needs_gcc
-from tests.fake_driver import times_asked
+from tests.fake_driver import Driver, needs_gcc, times_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable

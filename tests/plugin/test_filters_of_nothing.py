@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 UNUSABLE = ("--nav-precisions=fp16", "--nav-formats=other")
 SEVERAL = ("--nav-formats=fake,other", "--nav-precisions=fp16,fp32")

@@ -7,18 +7,12 @@ import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_FORMAT
-from blackbox import calls
-from blackbox import member
-from blackbox import status
-from blackbox import words
+from blackbox import DENSE, FAKE_FORMAT, calls, member, status, words
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 FOREIGN = '"\\udcff\\x1b[2J" + "ö" * 3_000_000'
 RAISED = f"raise ValueError({FOREIGN})"

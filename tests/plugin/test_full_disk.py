@@ -6,14 +6,12 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import prepared
-from blackbox import words
+from blackbox import prepared, words
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 OPTIONS = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:hypothesispytest", "--nav-package=o.nav")
 

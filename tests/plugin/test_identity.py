@@ -5,16 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import FAKE_CONFTEST
-from blackbox import FAKE_FORMAT
-from blackbox import LINEAR
-from blackbox import calls
-from blackbox import status
-from blackbox import words
+from blackbox import FAKE_CONFTEST, FAKE_FORMAT, LINEAR, calls, status, words
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 LOADER = LINEAR[LINEAR.index("@pytest.fixture", LINEAR.index("nav_model")) :]
 HEAD = FAKE_CONFTEST.replace(LINEAR, "import pytest, torch\n")

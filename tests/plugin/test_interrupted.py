@@ -8,15 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_FORMAT
-from blackbox import status
+from blackbox import DENSE, FAKE_FORMAT, status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,19 +6,10 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_CONFTEST
-from blackbox import FAKE_FORMAT
-from blackbox import LAZY
-from blackbox import LINEAR
-from blackbox import calls
-from blackbox import member
-from blackbox import status
-from blackbox import words
+from blackbox import DENSE, FAKE_CONFTEST, FAKE_FORMAT, LAZY, LINEAR, calls, member, status, words
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 ENDS = {
     "segfault": ("SIGSEGV", "the child process was ended by SIGSEGV"),

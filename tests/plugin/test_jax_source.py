@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import status
-from blackbox import words
+from blackbox import status, words
 
 for package in ("jax", "flax", "jax2onnx", "tensorflow"):
     pytest.importorskip(package)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,8 +12,7 @@ from pytest_navigator.core.digests import digest_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 MIB = 2**20
 OUTPUT = 3 * 100_000 * 4  # bytes that the model gives for one batch

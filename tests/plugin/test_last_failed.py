@@ -8,8 +8,7 @@ import pytest
 from blackbox import words
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 BROKEN = "mode='raise', where='export'"
 VERIFY = "def verify_shape(nav_runner): assert nav_runner.format"

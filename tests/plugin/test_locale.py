@@ -11,8 +11,7 @@ from blackbox import status
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 C_LOCALE = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 

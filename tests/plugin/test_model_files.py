@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from blackbox import LINEAR
-from blackbox import collected
-from blackbox import outcomes
-from blackbox import status
-from model_files import linear
-from model_files import product
-from model_files import recurrent
-from model_files import saved_linear
-from model_files import texts
-from model_files import torch_files
-from model_files import with_external_data
+from blackbox import LINEAR, collected, outcomes, status
+from model_files import linear, product, recurrent, saved_linear, texts, torch_files, with_external_data
 
 from pytest_navigator.package.container.reader import open_package
 

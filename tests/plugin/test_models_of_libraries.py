@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import member
-from blackbox import words
+from blackbox import member, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import collected
-from blackbox import outcomes
-from blackbox import words
+from blackbox import collected, outcomes, words
 from model_files import linear
 
 if TYPE_CHECKING:

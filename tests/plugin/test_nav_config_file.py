@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import yaml
-from blackbox import member
-from blackbox import words
-from model_files import columns
-from model_files import linear
-from model_files import product
-from model_files import similarity
+from blackbox import member, words
+from model_files import columns, linear, product, similarity
 
 if TYPE_CHECKING:
     from collections.abc import Callable

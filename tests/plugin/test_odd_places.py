@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_FORMAT
-from blackbox import words
+from blackbox import DENSE, FAKE_FORMAT, words
 from model_files import linear
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import calls
-from blackbox import status
+from blackbox import calls, status
 
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.errors import ConfigError
@@ -16,8 +15,7 @@ from pytest_navigator.package.container.reader import open_package
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 CONFIGURED = """
 from pytest_navigator.configuration.config import NavConfig

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from blackbox import member
-from blackbox import status
-from blackbox import words
+from blackbox import member, status, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable

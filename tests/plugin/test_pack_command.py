@@ -11,9 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_FORMAT
-from blackbox import status
+from blackbox import DENSE, FAKE_FORMAT, status
 
 from pytest_navigator.cli import main
 

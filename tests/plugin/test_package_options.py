@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_FORMAT
-from blackbox import member
-from blackbox import status
+from blackbox import DENSE, FAKE_FORMAT, member, status
 
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack

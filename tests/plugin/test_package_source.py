@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from blackbox import DENSE
-from blackbox import FAKE_FORMAT
-from blackbox import calls
-from blackbox import outcomes
-from blackbox import status
-from blackbox import words
+from blackbox import DENSE, FAKE_FORMAT, calls, outcomes, status, words
 
 from pytest_navigator.package.container.reader import open_package
 

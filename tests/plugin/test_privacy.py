@@ -5,15 +5,13 @@ from __future__ import annotations
 import io
 import subprocess
 import zipfile
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from blackbox import status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 TOKEN = "tok-5f2c9e71b8"

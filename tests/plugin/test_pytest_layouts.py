@@ -5,17 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_FORMAT
-from blackbox import collected
-from blackbox import status
-from blackbox import words
+from blackbox import DENSE, FAKE_FORMAT, collected, status, words
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 CONFIG = "nav_config = NavConfig(framework='dense', formats=[FakeConfig()])\n"
 

@@ -7,9 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import outcomes
-from blackbox import status
-from blackbox import words
+from blackbox import outcomes, status, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,7 @@ from pytest_navigator.cli import main
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 SAID = 'raise StepFailed("the first export always fails")'
 TOLD = 'print("patient-77 is here"); raise StepFailed("of patient-78: no")'

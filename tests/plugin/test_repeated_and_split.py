@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import calls
-from blackbox import status
-from blackbox import words
+from blackbox import calls, status, words
 
 from pytest_navigator.cli import main
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 TWO = (
     '@pytest.fixture(scope="session")\ndef nav_model',

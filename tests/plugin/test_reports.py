@@ -6,13 +6,10 @@ import xml.etree.ElementTree as ElementTree
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_FORMAT
-from blackbox import words
+from blackbox import DENSE, FAKE_FORMAT, words
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 
 @pytest.fixture(autouse=True)

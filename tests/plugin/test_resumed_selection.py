@@ -5,18 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from blackbox import status
-from blackbox import words
+from blackbox import status, words
 
 from pytest_navigator.cli import main
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 EVERY = {
     "source",

@@ -8,8 +8,7 @@ import pytest
 from blackbox import status
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 WORDS = (
     "passed",

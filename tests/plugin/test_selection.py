@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import calls
-from blackbox import outcomes
-from blackbox import status
-from blackbox import words
+from blackbox import calls, outcomes, status, words
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 MARKS = {
     "nav_source": {"test_source"},

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_FORMAT
-from blackbox import outcomes
-from blackbox import status
+from blackbox import DENSE, FAKE_FORMAT, outcomes, status
 
 if TYPE_CHECKING:
     from blackbox import Nav

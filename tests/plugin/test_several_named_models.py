@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import outcomes
-from blackbox import status
+from blackbox import outcomes, status
 from model_files import linear
 
 from pytest_navigator.package.container.reader import open_package

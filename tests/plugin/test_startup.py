@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import LAZY
-from blackbox import LINEAR
+from blackbox import LAZY, LINEAR
 
 if TYPE_CHECKING:
     from blackbox import Nav

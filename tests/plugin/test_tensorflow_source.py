@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 import onnx
 import pytest
-from blackbox import LAZY
-from blackbox import collected
-from blackbox import status
+from blackbox import LAZY, collected, status
 
 if TYPE_CHECKING:
     from pathlib import Path

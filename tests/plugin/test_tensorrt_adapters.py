@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import LINEAR
-from blackbox import words
+from blackbox import LINEAR, words
 
 from pytest_navigator.backends.tensorflow.tf_tensorrt import TensorFlowTensorRTFormat
 from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTFormat

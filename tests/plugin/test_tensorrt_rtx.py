@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from blackbox import status
-from blackbox import words
+from blackbox import status, words
 
 import pytest_navigator as nav_api
 from pytest_navigator.errors import PackageError
@@ -22,9 +21,11 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
 pytest.importorskip("polygraphy")
 
-from onnx import TensorProto  # noqa: E402
-from onnx import helper  # noqa: E402
-from onnx import numpy_helper  # noqa: E402
+from onnx import (  # noqa: E402
+    TensorProto,
+    helper,
+    numpy_helper,
+)
 
 from pytest_navigator.backends.tensorrt.engine import load  # noqa: E402
 from pytest_navigator.devices.present import devices  # noqa: E402

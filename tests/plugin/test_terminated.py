@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_FORMAT
-from blackbox import prepared
-from blackbox import status
+from blackbox import DENSE, FAKE_FORMAT, prepared, status
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,15 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_FORMAT
-from blackbox import LINEAR
-from blackbox import calls
-from blackbox import status
-from blackbox import words
+from blackbox import DENSE, FAKE_FORMAT, LINEAR, calls, status, words
 
-from pytest_navigator.isolation.importing import imported
-from pytest_navigator.isolation.importing import path_of
+from pytest_navigator.isolation.importing import imported, path_of
 
 if TYPE_CHECKING:
     from blackbox import Nav

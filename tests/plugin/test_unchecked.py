@@ -8,8 +8,7 @@ import pytest
 from blackbox import status
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 UNCHECKED = "{'output__0': nav.unchecked('sampled from a distribution')}"
 LINE = "unchecked: output__0: sampled from a distribution (dense-cpu, fake-cpu)"

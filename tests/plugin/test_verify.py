@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import DENSE
-from blackbox import FAKE_FORMAT
-from blackbox import calls
-from blackbox import outcomes
-from blackbox import status
-from blackbox import words
+from blackbox import DENSE, FAKE_FORMAT, calls, outcomes, status, words
 
 if TYPE_CHECKING:
     from pathlib import Path

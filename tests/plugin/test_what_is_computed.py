@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from blackbox import status
-from blackbox import words
+from blackbox import status, words
 
 if TYPE_CHECKING:
     from blackbox import Nav

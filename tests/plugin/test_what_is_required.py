@@ -8,8 +8,7 @@ import pytest
 from blackbox import words
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 EVERY = "fake,fake-cpu,FakeCPU"
 """A format, its cell and its runner: of one variant with one runner they have the same end."""

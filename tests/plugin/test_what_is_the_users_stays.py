@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from blackbox import LINEAR
-from blackbox import status
+from blackbox import LINEAR, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

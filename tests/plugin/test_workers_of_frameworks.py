@@ -6,8 +6,7 @@ import importlib.util
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import status
-from blackbox import words
+from blackbox import status, words
 
 from pytest_navigator.package.container.reader import open_package
 

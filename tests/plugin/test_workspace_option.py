@@ -11,8 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 HOLD = """
 import filelock, sys

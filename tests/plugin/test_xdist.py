@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import calls
-from blackbox import status
-from blackbox import words
+from blackbox import calls, status, words
 
 if TYPE_CHECKING:
-    from blackbox import Fake
-    from blackbox import Nav
+    from blackbox import Fake, Nav
 
 pytestmark = pytest.mark.slow
 

@@ -2,13 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.reproduce.others import MODULES
-from tests.reproduce.others import OTHERS
-from tests.reproduce.others import make_others
-from tests.reproduce.project import Project
-from tests.reproduce.project import Ran
-from tests.reproduce.project import make_project
-from tests.reproduce.project import run_all
+from tests.reproduce.others import MODULES, OTHERS, make_others
+from tests.reproduce.project import Project, Ran, make_project, run_all
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from tests.reproduce.project import Project
-from tests.reproduce.project import run_plugin
-from tests.reproduce.project import unpack
-from tests.reproduce.project import write_user
+from tests.reproduce.project import Project, run_plugin, unpack, write_user
 
 if TYPE_CHECKING:
     from pathlib import Path

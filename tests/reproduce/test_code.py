@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 
 from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.isolation.numerics import statements
-from pytest_navigator.reproduce.code import NoScript
-from pytest_navigator.reproduce.code import call_arguments
-from pytest_navigator.reproduce.code import call_of
-from pytest_navigator.reproduce.code import expression
-from pytest_navigator.reproduce.code import identifiers
-from pytest_navigator.reproduce.code import imports_of
-from pytest_navigator.reproduce.code import keywords
-from pytest_navigator.reproduce.code import literal
-from pytest_navigator.reproduce.code import paths
-from pytest_navigator.samples.structure import unflatten
-from pytest_navigator.samples.structure import unflatten_call
+from pytest_navigator.reproduce.code import (
+    NoScript,
+    call_arguments,
+    call_of,
+    expression,
+    identifiers,
+    imports_of,
+    keywords,
+    literal,
+    paths,
+)
+from pytest_navigator.samples.structure import unflatten, unflatten_call
 
 NAMES = ["a", "b c", "it's", 'say "x"', "from", "x.y"]
 CONSTANTS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text())

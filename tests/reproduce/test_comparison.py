@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from pytest_navigator.comparison.correctness import Comparison
-from pytest_navigator.comparison.tolerances import Rule
-from pytest_navigator.comparison.tolerances import default
+from pytest_navigator.comparison.tolerances import Rule, default
 from pytest_navigator.reproduce import comparison
 from pytest_navigator.reproduce.scripts import RULES
 

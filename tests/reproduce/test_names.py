@@ -4,14 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import RunnerRecord
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import SuiteRecord
-from pytest_navigator.core.records import save
+from pytest_navigator.core.records import Outcome, RunnerRecord, Status, SuiteRecord, save
 from pytest_navigator.engine.workspace import SuiteFolder
-from pytest_navigator.reproduce.names import script_name
-from pytest_navigator.reproduce.names import with_script
+from pytest_navigator.reproduce.names import script_name, with_script
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from _pytest.mark.structures import ParameterSet
 
     from pytest_navigator.core.records import Outcome
-    from tests.reproduce.project import Project
-    from tests.reproduce.project import Ran
+    from tests.reproduce.project import Project, Ran
 
 
 def about(model: str, *more: object) -> ParameterSet:

@@ -5,10 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pytest_navigator.backends.jax.runners import JAX
-from pytest_navigator.backends.jax.runners import JAXCUDA
-from pytest_navigator.backends.jax.runners import JAXJit
-from pytest_navigator.backends.jax.runners import JAXJitCUDA
+from pytest_navigator.backends.jax.runners import JAX, JAXCUDA, JAXJit, JAXJitCUDA
 from pytest_navigator.errors import NotApplicable
 
 jax = pytest.importorskip("jax")

@@ -1,23 +1,18 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto
-from onnx import helper
+from onnx import TensorProto, helper
 
 from pytest_navigator.backends.onnx import ort_values
-from pytest_navigator.backends.onnx.runners import OnnxCPU
-from pytest_navigator.backends.onnx.runners import OnnxCUDA
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.backends.onnx.runners import OnnxCPU, OnnxCUDA
+from pytest_navigator.core.records import Signature, TensorSpec
+from pytest_navigator.errors import ConfigError, StepFailed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.core.records import Signature, TensorSpec
 from pytest_navigator.engine.checks import copy_latency
-from pytest_navigator.runners.outputs import by_name
-from pytest_navigator.runners.outputs import copying
-from pytest_navigator.runners.outputs import in_order
+from pytest_navigator.runners.outputs import by_name, copying, in_order
 
 
 @dataclass

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,11 +10,15 @@ tf = pytest.importorskip("tensorflow")
 models = pytest.importorskip("tensorflow_models")
 
 
-from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig  # noqa: E402
-from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelFormat  # noqa: E402
-from pytest_navigator.backends.tensorflow.runners import TensorFlowCPU  # noqa: E402
-from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU  # noqa: E402
-from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCUDA  # noqa: E402
+from pytest_navigator.backends.exchange.savedmodel import (  # noqa: E402
+    TensorFlowSavedModelConfig,
+    TensorFlowSavedModelFormat,
+)
+from pytest_navigator.backends.tensorflow.runners import (  # noqa: E402
+    TensorFlowCPU,
+    TensorFlowSavedModelCPU,
+    TensorFlowSavedModelCUDA,
+)
 from pytest_navigator.errors import StepFailed  # noqa: E402
 
 if TYPE_CHECKING:

@@ -6,13 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 import torch_models
-from torch_models import PLAIN
-from torch_models import Subject
+from torch_models import PLAIN, Subject
 
-from pytest_navigator.backends.torch.runners import TorchCompileCPU
-from pytest_navigator.backends.torch.runners import TorchCompileCUDA
-from pytest_navigator.backends.torch.runners import TorchCPU
-from pytest_navigator.backends.torch.runners import TorchCUDA
+from pytest_navigator.backends.torch.runners import TorchCompileCPU, TorchCompileCUDA, TorchCPU, TorchCUDA
 from pytest_navigator.errors import StepFailed
 
 if TYPE_CHECKING:

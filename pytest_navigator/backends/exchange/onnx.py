@@ -4,49 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.jax import jax2onnx
-from pytest_navigator.backends.onnx.file import SOURCES
-from pytest_navigator.backends.onnx.file import check_axes
-from pytest_navigator.backends.onnx.file import check_opset
-from pytest_navigator.backends.onnx.file import conform
-from pytest_navigator.backends.onnx.file import dynamic_axes
-from pytest_navigator.backends.onnx.file import opset_of
-from pytest_navigator.backends.onnx.file import store
-from pytest_navigator.backends.onnx.runners import OnnxCPU
-from pytest_navigator.backends.onnx.runners import OnnxCUDA
-from pytest_navigator.backends.onnx.runners import OnnxTensorRT
+from pytest_navigator.backends.onnx.file import SOURCES, check_axes, check_opset, conform, dynamic_axes, opset_of, store
+from pytest_navigator.backends.onnx.runners import OnnxCPU, OnnxCUDA, OnnxTensorRT
 from pytest_navigator.backends.onnx.running_code import LOADS
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
-from pytest_navigator.configuration.onnx_config import OnnxConfig
-from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig
-from pytest_navigator.configuration.onnx_config import plain_axes
+from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxDynamoExportConfig, plain_axes
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.records import Variant
 from pytest_navigator.core.script_parts import MakingCode
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.ways import Way
-from pytest_navigator.formats.ways import Ways
+from pytest_navigator.formats.ways import Way, Ways
 from pytest_navigator.reproduce.code import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
 
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.onnx_config import Axes
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Description
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.formats.base import LoaderData
     from pytest_navigator.frameworks.base import Source

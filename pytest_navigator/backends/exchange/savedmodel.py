@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU
-from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCUDA
-from pytest_navigator.configuration.format_config import FormatConfig
-from pytest_navigator.configuration.format_config import check_device
-from pytest_navigator.configuration.format_config import invalid
+from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU, TensorFlowSavedModelCUDA
+from pytest_navigator.configuration.format_config import FormatConfig, check_device, invalid
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
@@ -25,12 +20,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Description
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
-    from pytest_navigator.core.script_parts import MakingCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
+    from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.runners.base import Runner
 

@@ -9,9 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_navigator.configuration.config import NavConfig
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Description
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import JSON, Description, TensorSpec
 
 
 def configured(config: NavConfig, own: Description | None) -> NavConfig:

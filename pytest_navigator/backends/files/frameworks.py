@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.tensorflow.source import ENVIRONMENT
 from pytest_navigator.errors import SourceError
@@ -14,15 +12,13 @@ from pytest_navigator.frameworks.base import Framework
 from pytest_navigator.samples import feeds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     import numpy as np
 
     from pytest_navigator.backends.files.source import FileSource
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import JSON, TensorSpec
 
 
 class FileFramework(Framework):

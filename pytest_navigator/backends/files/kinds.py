@@ -5,8 +5,7 @@ from __future__ import annotations
 import zipfile
 from typing import TYPE_CHECKING
 
-from pytest_navigator.backends.files.protobuf import Truncated
-from pytest_navigator.backends.files.protobuf import fields
+from pytest_navigator.backends.files.protobuf import Truncated, fields
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:

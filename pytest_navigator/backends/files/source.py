@@ -6,39 +6,25 @@ import hashlib
 import uuid
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.files.description import distinct
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.records import Description
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import structured
-from pytest_navigator.errors import SourceError
-from pytest_navigator.errors import Unavailable
-from pytest_navigator.errors import unknown
+from pytest_navigator.core.records import Description, Signature, structured
+from pytest_navigator.errors import SourceError, Unavailable, unknown
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.samples.npz import dtype_name
-from pytest_navigator.samples.structure import Call
-from pytest_navigator.samples.structure import flatten_call
-from pytest_navigator.samples.structure import unflatten
-from pytest_navigator.samples.structure import unflatten_call
+from pytest_navigator.samples.structure import Call, flatten_call, unflatten, unflatten_call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import RunnerRecord
-    from pytest_navigator.core.records import TensorSpec
-    from pytest_navigator.frameworks.base import Connection
-    from pytest_navigator.frameworks.base import Framework
-    from pytest_navigator.frameworks.base import Watched
+    from pytest_navigator.core.records import JSON, RunnerRecord, TensorSpec
+    from pytest_navigator.frameworks.base import Connection, Framework, Watched
 
 
 class FileSource(Source):

@@ -8,8 +8,7 @@ Scripts contain the source text of this, so nothing here may use anything but nu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.onnx.names import name_outputs
 

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
-from pytest_navigator.backends.jax.running_code import MODEL
-from pytest_navigator.backends.jax.running_code import flat_code
+from pytest_navigator.backends.jax.running_code import MODEL, flat_code
 from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.isolation.numerics import statements
-from pytest_navigator.reproduce.code import call_of
-from pytest_navigator.reproduce.code import identifiers
-from pytest_navigator.reproduce.code import imports_of
+from pytest_navigator.reproduce.code import call_of, identifiers, imports_of
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.samples.structure import unflatten_call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from functools import partial
 
     import jax

@@ -6,32 +6,25 @@ import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.jax import jax2tf
-from pytest_navigator.backends.jax.exports import narrowed
-from pytest_navigator.backends.jax.exports import write_onnx
-from pytest_navigator.backends.jax.flat import described
-from pytest_navigator.backends.jax.flat import export_code
-from pytest_navigator.backends.jax.flat import flat_function
+from pytest_navigator.backends.jax.exports import narrowed, write_onnx
+from pytest_navigator.backends.jax.flat import described, export_code, flat_function
 from pytest_navigator.backends.tensorflow.tf2onnx import savedmodel_script
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.devices.requirements import missing
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.formats.exporting import exporter
-from pytest_navigator.formats.ways import Way
-from pytest_navigator.formats.ways import Ways
+from pytest_navigator.formats.ways import Way, Ways
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Signature, Variant
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.frameworks.base import Source
 

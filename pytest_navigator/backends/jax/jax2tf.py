@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-from functools import partial
-from typing import TYPE_CHECKING
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.jax.exports import write_savedmodel
-from pytest_navigator.backends.jax.flat import described
-from pytest_navigator.backends.jax.flat import export_code
-from pytest_navigator.backends.jax.flat import flat_function
-from pytest_navigator.backends.jax.flat import jax_exporter
+from pytest_navigator.backends.jax.flat import described, export_code, flat_function, jax_exporter
 from pytest_navigator.backends.tensorflow.names import argument_names
 from pytest_navigator.backends.tensorflow.running_code import LOADS
 from pytest_navigator.errors import NotApplicable
@@ -22,11 +17,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import Variant
-    from pytest_navigator.core.script_parts import MakingCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.frameworks.base import Source
 
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pytest_navigator.backends.jax.runners import JAX
-from pytest_navigator.backends.jax.runners import JAXCUDA
-from pytest_navigator.backends.jax.runners import JAXJit
-from pytest_navigator.backends.jax.runners import JAXJitCUDA
-from pytest_navigator.configuration.format_config import FormatConfig
-from pytest_navigator.configuration.format_config import check_device
+from pytest_navigator.backends.jax.runners import JAX, JAXCUDA, JAXJit, JAXJitCUDA
+from pytest_navigator.configuration.format_config import FormatConfig, check_device
 from pytest_navigator.core.records import Variant
 from pytest_navigator.formats.base import Format
 

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import partial
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
-from typing import cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pytest_navigator.backends.jax import running_code as text
-from pytest_navigator.backends.jax.source import JaxFramework
-from pytest_navigator.backends.jax.source import jax_device
+from pytest_navigator.backends.jax.source import JaxFramework, jax_device
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.runners.base import Runner
-from pytest_navigator.runners.outputs import by_name
-from pytest_navigator.runners.outputs import copying
-from pytest_navigator.runners.outputs import in_order
+from pytest_navigator.runners.outputs import by_name, copying, in_order
 from pytest_navigator.samples.structure import call_builders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import jax
     import numpy as np
 
     from pytest_navigator.backends.jax.source import JaxSource
     from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.script_parts import RunnerCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.script_parts import RunnerCode, Subject
 
     Arguments = tuple[Sequence[object], dict[str, object]]
 

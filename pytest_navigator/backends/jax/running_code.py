@@ -5,25 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.backends.jax.model import arrays
-from pytest_navigator.backends.jax.model import filled
-from pytest_navigator.backends.jax.model import parts
+from pytest_navigator.backends.jax.model import arrays, filled, parts
 from pytest_navigator.core.script_parts import RunnerCode
 from pytest_navigator.isolation.numerics import statements
-from pytest_navigator.reproduce.code import call_arguments
-from pytest_navigator.reproduce.code import converted
-from pytest_navigator.reproduce.code import identifiers
-from pytest_navigator.reproduce.code import imports_of
-from pytest_navigator.reproduce.code import keywords
-from pytest_navigator.reproduce.code import model_call
-from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.code import (
+    call_arguments,
+    converted,
+    identifiers,
+    imports_of,
+    keywords,
+    model_call,
+    paths,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import JSON, Signature
     from pytest_navigator.core.script_parts import Subject
 
 MODEL = (parts, arrays, filled)

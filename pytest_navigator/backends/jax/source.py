@@ -5,40 +5,28 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
-from contextlib import contextmanager
-from contextlib import nullcontext
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.jax.model import arrays
-from pytest_navigator.backends.jax.model import filled
-from pytest_navigator.backends.jax.model import parameter_of
-from pytest_navigator.backends.jax.model import parts
+from pytest_navigator.backends.jax.model import arrays, filled, parameter_of, parts
 from pytest_navigator.comparison.computed import itself
 from pytest_navigator.comparison.precisions import lowest
 from pytest_navigator.errors import SourceError
-from pytest_navigator.frameworks.base import Framework
-from pytest_navigator.frameworks.base import Source
-from pytest_navigator.frameworks.state import numpy_array
-from pytest_navigator.frameworks.state import unchanged
+from pytest_navigator.frameworks.base import Framework, Source
+from pytest_navigator.frameworks.state import numpy_array, unchanged
 from pytest_navigator.frameworks.surroundings import restored
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.samples import feeds
 from pytest_navigator.text import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import jax
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import JSON, TensorSpec
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.state import Undo
 

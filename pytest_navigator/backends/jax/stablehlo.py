@@ -4,33 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.jax.exports import read_stablehlo
-from pytest_navigator.backends.jax.exports import write_stablehlo
-from pytest_navigator.backends.jax.flat import described
-from pytest_navigator.backends.jax.flat import export_code
-from pytest_navigator.backends.jax.flat import flat_function
-from pytest_navigator.backends.jax.flat import jax_exporter
-from pytest_navigator.backends.jax.stablehlo_runners import StableHLOCPU
-from pytest_navigator.backends.jax.stablehlo_runners import StableHLOCUDA
-from pytest_navigator.configuration.format_config import FormatConfig
-from pytest_navigator.configuration.format_config import invalid
+from pytest_navigator.backends.jax.exports import read_stablehlo, write_stablehlo
+from pytest_navigator.backends.jax.flat import described, export_code, flat_function, jax_exporter
+from pytest_navigator.backends.jax.stablehlo_runners import StableHLOCPU, StableHLOCUDA
+from pytest_navigator.configuration.format_config import FormatConfig, invalid
 from pytest_navigator.core.records import Variant
 from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.formats.base import Format
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import JSON, Signature
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.runners.base import Runner

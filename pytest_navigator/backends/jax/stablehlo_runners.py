@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import ClassVar
-from typing import cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from pytest_navigator.backends.jax import running_code as text
 from pytest_navigator.backends.jax.runners import JaxRunner
@@ -14,8 +12,7 @@ from pytest_navigator.errors import StepFailed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.core.script_parts import RunnerCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.script_parts import RunnerCode, Subject
     from pytest_navigator.runners.base import Direct
 
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.comparison.computed import Computed
-from pytest_navigator.comparison.computed import moved
-from pytest_navigator.comparison.computed import names
-from pytest_navigator.comparison.computed import result
-from pytest_navigator.comparison.computed import settled
+from pytest_navigator.comparison.computed import Computed, moved, names, result, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     Values = list[Computed]
 

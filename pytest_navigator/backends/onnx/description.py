@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.comparison.precisions import lowest
-from pytest_navigator.core.records import Description
-from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.core.records import Description, TensorSpec
 from pytest_navigator.errors import SourceError
 from pytest_navigator.samples.npz import dtype_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 OPERATORS = {"+": "_plus_", " - ": "_minus_", "*": "_times_", "/": "_over_"}

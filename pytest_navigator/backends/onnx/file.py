@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.formats.exporting import axis_name
-from pytest_navigator.formats.exporting import fixed_axis
+from pytest_navigator.formats.exporting import axis_name, fixed_axis
 from pytest_navigator.formats.traces import without_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import Signature, TensorSpec
 
 SOURCES = ("torch", "tensorflow", "jax", "tf-savedmodel", "torchscript", "torch-exportedprogram", "onnx")
 """Frameworks whose models, and formats whose files, ONNX is made of; it is made of itself as well."""

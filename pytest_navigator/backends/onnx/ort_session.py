@@ -5,14 +5,12 @@ Scripts contain the source text of this, so nothing here may use anything but ON
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.onnx.ort_values import ort_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 ENUMERATIONS = {
     "graph_optimization_level": "GraphOptimizationLevel",

@@ -7,38 +7,25 @@ from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
-from typing import cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pytest_navigator.backends.onnx.errors import cause
-from pytest_navigator.backends.onnx.ort_session import ENUMERATIONS
-from pytest_navigator.backends.onnx.ort_session import bound
-from pytest_navigator.backends.onnx.ort_session import set_option
-from pytest_navigator.backends.onnx.ort_values import array_of
-from pytest_navigator.backends.onnx.ort_values import numpy_name
-from pytest_navigator.backends.onnx.ort_values import ort_value
+from pytest_navigator.backends.onnx.ort_session import ENUMERATIONS, bound, set_option
+from pytest_navigator.backends.onnx.ort_values import array_of, numpy_name, ort_value
 from pytest_navigator.backends.onnx.remedies import remedy
 from pytest_navigator.backends.onnx.running_code import runner_code
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import StepFailed
-from pytest_navigator.errors import unknown
+from pytest_navigator.errors import ConfigError, StepFailed, unknown
 from pytest_navigator.runners.base import Runner
-from pytest_navigator.runners.outputs import given_names
-from pytest_navigator.runners.outputs import outputs_asked
+from pytest_navigator.runners.outputs import given_names, outputs_asked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
 
     from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.script_parts import RunnerCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.script_parts import RunnerCode, Subject
     from pytest_navigator.runners.base import Direct
 
 

@@ -5,22 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.backends.onnx.ort_session import bound
-from pytest_navigator.backends.onnx.ort_session import session_options
+from pytest_navigator.backends.onnx.ort_session import bound, session_options
 from pytest_navigator.backends.onnx.ort_values import array_of
 from pytest_navigator.core.records import TEXT_TYPES
-from pytest_navigator.core.script_parts import MakingCode
-from pytest_navigator.core.script_parts import RunnerCode
+from pytest_navigator.core.script_parts import MakingCode, RunnerCode
 from pytest_navigator.reproduce.code import literal
 from pytest_navigator.reproduce.scripts import is_foreign
-from pytest_navigator.runners.outputs import has_own_names
-from pytest_navigator.runners.outputs import own_names
+from pytest_navigator.runners.outputs import has_own_names, own_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import JSON, Signature
     from pytest_navigator.core.script_parts import Subject
 
 LOADS = MakingCode(

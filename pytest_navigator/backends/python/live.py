@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pytest_navigator.backends.python.runner import PythonRunner
 from pytest_navigator.configuration.format_config import FormatConfig

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
-from typing import ClassVar
-from typing import cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from pytest_navigator.core.script_parts import RunnerCode
-from pytest_navigator.reproduce.code import converted
-from pytest_navigator.reproduce.code import imports_of
-from pytest_navigator.reproduce.code import model_call
-from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.code import converted, imports_of, model_call, paths
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.samples.structure import unflatten_call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
 

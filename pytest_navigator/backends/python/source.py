@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import inspect
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.errors import SourceError
-from pytest_navigator.frameworks.base import Framework
-from pytest_navigator.frameworks.base import Source
+from pytest_navigator.frameworks.base import Framework, Source
 from pytest_navigator.frameworks.state import numpy_array
 from pytest_navigator.frameworks.surroundings import restored
 from pytest_navigator.samples import feeds
 from pytest_navigator.samples.flattening import type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import JSON, TensorSpec
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 

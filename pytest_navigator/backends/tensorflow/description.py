@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.core.records import Description
-from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.core.records import Description, TensorSpec
 from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation.causes import error_line
 

@@ -5,8 +5,7 @@ Scripts contain the source text of this, so nothing here may use anything but Te
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable

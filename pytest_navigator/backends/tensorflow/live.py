@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pytest_navigator.backends.tensorflow.runners import TensorFlowCPU
-from pytest_navigator.backends.tensorflow.runners import TensorFlowCUDA
-from pytest_navigator.configuration.format_config import FormatConfig
-from pytest_navigator.configuration.format_config import check_device
+from pytest_navigator.backends.tensorflow.runners import TensorFlowCPU, TensorFlowCUDA
+from pytest_navigator.configuration.format_config import FormatConfig, check_device
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
-from typing import cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pytest_navigator.backends.tensorflow import running_code as text
 from pytest_navigator.backends.tensorflow.names import names_in_file
-from pytest_navigator.backends.tensorflow.source import TensorFlowFramework
-from pytest_navigator.backends.tensorflow.source import placed
+from pytest_navigator.backends.tensorflow.source import TensorFlowFramework, placed
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.runners.base import Runner
-from pytest_navigator.runners.outputs import by_name
-from pytest_navigator.runners.outputs import copying
-from pytest_navigator.runners.outputs import numbered
+from pytest_navigator.runners.outputs import by_name, copying, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     import tensorflow as tf
 
     from pytest_navigator.backends.tensorflow.source import TensorFlowSource
     from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.script_parts import RunnerCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.script_parts import RunnerCode, Subject
     from pytest_navigator.runners.base import Direct
 
 SIGNATURE = "serving_default"

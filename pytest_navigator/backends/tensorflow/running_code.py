@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.backends.tensorflow.model import callable_of
-from pytest_navigator.backends.tensorflow.model import to_numpy
+from pytest_navigator.backends.tensorflow.model import callable_of, to_numpy
 from pytest_navigator.backends.tensorflow.names import names_in_file
-from pytest_navigator.core.script_parts import MakingCode
-from pytest_navigator.core.script_parts import RunnerCode
+from pytest_navigator.core.script_parts import MakingCode, RunnerCode
 from pytest_navigator.isolation.numerics import statements
-from pytest_navigator.reproduce.code import converted
-from pytest_navigator.reproduce.code import imports_of
-from pytest_navigator.reproduce.code import model_call
-from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.code import converted, imports_of, model_call, paths
 
 if TYPE_CHECKING:
     from pytest_navigator.core.script_parts import Subject

@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_navigator.backends.tensorflow.exports import write_savedmodel
 from pytest_navigator.backends.tensorflow.model import callable_of
 from pytest_navigator.backends.tensorflow.names import argument_names
-from pytest_navigator.backends.tensorflow.running_code import LOADS
-from pytest_navigator.backends.tensorflow.running_code import SEEDING
+from pytest_navigator.backends.tensorflow.running_code import LOADS, SEEDING
 from pytest_navigator.backends.tensorflow.source import placed
 from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.formats.exporting import exporter
-from pytest_navigator.formats.ways import Way
-from pytest_navigator.formats.ways import Ways
-from pytest_navigator.reproduce.code import call_of
-from pytest_navigator.reproduce.code import imports_of
-from pytest_navigator.reproduce.code import model_call
-from pytest_navigator.reproduce.code import paths
+from pytest_navigator.formats.ways import Way, Ways
+from pytest_navigator.reproduce.code import call_of, imports_of, model_call, paths
 from pytest_navigator.runners.outputs import by_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import numpy as np
     import tensorflow as tf
 
     from pytest_navigator.backends.tensorflow.source import TensorFlowSource
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Signature, Variant
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.frameworks.base import Source
 

@@ -9,37 +9,27 @@ import sys
 from collections.abc import Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.tensorflow import model as tensorflow_model
-from pytest_navigator.backends.tensorflow.model import callable_of
-from pytest_navigator.backends.tensorflow.model import is_keras
+from pytest_navigator.backends.tensorflow.model import callable_of, is_keras
 from pytest_navigator.comparison.computed import itself
 from pytest_navigator.comparison.precisions import lowest
 from pytest_navigator.errors import SourceError
-from pytest_navigator.frameworks.base import Framework
-from pytest_navigator.frameworks.base import Source
-from pytest_navigator.frameworks.state import LARGEST
-from pytest_navigator.frameworks.state import numpy_array
-from pytest_navigator.frameworks.state import unchanged
+from pytest_navigator.frameworks.base import Framework, Source
+from pytest_navigator.frameworks.state import LARGEST, numpy_array, unchanged
 from pytest_navigator.frameworks.surroundings import restored
 from pytest_navigator.samples import feeds
-from pytest_navigator.samples.structure import Call
-from pytest_navigator.samples.structure import call_of
+from pytest_navigator.samples.structure import Call, call_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
     import tensorflow as tf
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import JSON, TensorSpec
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.state import Undo
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.tensorflow.names import names_in_file
-from pytest_navigator.backends.tensorflow.runners import SIGNATURE
-from pytest_navigator.backends.tensorflow.runners import signature_name
-from pytest_navigator.backends.tensorflow.tf2onnx_model import converted
-from pytest_navigator.backends.tensorflow.tf2onnx_model import converted_by_command
+from pytest_navigator.backends.tensorflow.runners import SIGNATURE, signature_name
+from pytest_navigator.backends.tensorflow.tf2onnx_model import converted, converted_by_command
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.errors import StepFailed
@@ -24,9 +21,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Signature, Variant
     from pytest_navigator.core.script_parts import Subject
 
 COMMAND = "tf2onnx-command"

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_navigator.backends.onnx.names import nodes
-from pytest_navigator.backends.onnx.names import rename
+from pytest_navigator.backends.onnx.names import nodes, rename
 
 
 def converted(

@@ -4,39 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.tensorflow.names import argument_names
 from pytest_navigator.backends.tensorflow.runners import SIGNATURE
-from pytest_navigator.backends.tensorflow.tf_tensorrt_model import convert_savedmodel
-from pytest_navigator.backends.tensorflow.tf_tensorrt_model import filled
-from pytest_navigator.backends.tensorflow.tf_tensorrt_model import of_one_shape
+from pytest_navigator.backends.tensorflow.tf_tensorrt_model import convert_savedmodel, filled, of_one_shape
 from pytest_navigator.backends.tensorflow.tf_tensorrt_runner import TensorFlowTensorRT
 from pytest_navigator.backends.tensorrt import attempts
-from pytest_navigator.backends.tensorrt.inside import InsideConfig
-from pytest_navigator.backends.tensorrt.inside import TensorRTInsideFormat
-from pytest_navigator.backends.tensorrt.inside import installed_version
-from pytest_navigator.backends.tensorrt.inside import profile_of
+from pytest_navigator.backends.tensorrt.inside import InsideConfig, TensorRTInsideFormat, installed_version, profile_of
 from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.devices.built_with import Library
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.formats.exporting import exporter
-from pytest_navigator.reproduce.code import call_of
-from pytest_navigator.reproduce.code import literal
+from pytest_navigator.reproduce.code import call_of, literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pytest_navigator.backends.tensorrt.profiles import Profile
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Signature, Variant
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.formats.base import LoaderData
     from pytest_navigator.runners.base import Runner

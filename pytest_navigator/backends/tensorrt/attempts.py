@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_navigator.backends.tensorrt import profiles
 from pytest_navigator.errors import StepFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_navigator.backends.tensorrt.profiles import Profile
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import LoaderRecord
-    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import JSON, LoaderRecord, Signature
 
 T = TypeVar("T")
 

@@ -8,8 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_navigator.backends.tensorrt.command import ENVIRONMENT
-from pytest_navigator.backends.tensorrt.command import MAIN
+from pytest_navigator.backends.tensorrt.command import ENVIRONMENT, MAIN
 from pytest_navigator.backends.tensorrt.messages import failure
 from pytest_navigator.errors import StepFailed
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Description
-from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.errors import SourceError
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.core.records import Description, TensorSpec
+from pytest_navigator.errors import SourceError, StepFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +19,7 @@ def describe(path: Path, backend: str) -> Description:
     Raises:
         SourceError: TensorRT cannot load it here.
     """
-    from pytest_navigator.backends.tensorrt.engine import load
-    from pytest_navigator.backends.tensorrt.engine import tensors
+    from pytest_navigator.backends.tensorrt.engine import load, tensors
 
     try:
         loaded = load(path, backend)

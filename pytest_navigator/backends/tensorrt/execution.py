@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.backends.tensorrt.engine import Tensor
-from pytest_navigator.backends.tensorrt.engine import fitting
-from pytest_navigator.backends.tensorrt.engine import load
-from pytest_navigator.backends.tensorrt.engine import tensors
-from pytest_navigator.backends.tensorrt.memory import Memory
-from pytest_navigator.backends.tensorrt.memory import Stream
+from pytest_navigator.backends.tensorrt.engine import Tensor, fitting, load, tensors
+from pytest_navigator.backends.tensorrt.memory import Memory, Stream
 from pytest_navigator.errors import StepFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import numpy as np

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.onnx.file import SOURCES
-from pytest_navigator.backends.tensorrt import attempts
-from pytest_navigator.backends.tensorrt import build
-from pytest_navigator.backends.tensorrt import command
+from pytest_navigator.backends.tensorrt import attempts, build, command, network, profiles
 from pytest_navigator.backends.tensorrt import making_code as text
-from pytest_navigator.backends.tensorrt import network
-from pytest_navigator.backends.tensorrt import profiles
 from pytest_navigator.backends.tensorrt.engine import check_flavour
-from pytest_navigator.backends.tensorrt.runners import TensorRT
-from pytest_navigator.backends.tensorrt.runners import TensorRTCUDAGraph
-from pytest_navigator.backends.tensorrt.runners import TensorRTRTX
-from pytest_navigator.configuration.tensorrt_config import PRECISIONS
-from pytest_navigator.configuration.tensorrt_config import TensorRTConfig
-from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig
+from pytest_navigator.backends.tensorrt.runners import TensorRT, TensorRTCUDAGraph, TensorRTRTX
+from pytest_navigator.configuration.tensorrt_config import PRECISIONS, TensorRTConfig, TensorRTRTXConfig
 from pytest_navigator.core.cloning import copy_file
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.records import Variant
@@ -29,17 +19,11 @@ from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.formats.base import Format
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Description
-    from pytest_navigator.core.records import LoaderRecord
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
-    from pytest_navigator.core.script_parts import CommandLine
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.records import JSON, Description, LoaderRecord, Signature, TensorSpec
+    from pytest_navigator.core.script_parts import CommandLine, Subject
     from pytest_navigator.formats.base import LoaderData
     from pytest_navigator.runners.base import Runner
 

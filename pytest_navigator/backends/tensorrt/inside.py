@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.tensorrt import profiles
 from pytest_navigator.configuration.tensorrt_config import CustomConfigForTensorRT
@@ -16,8 +13,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.core.script_parts import Subject

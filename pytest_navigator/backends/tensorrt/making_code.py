@@ -5,12 +5,9 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from pytest_navigator.backends.tensorrt import command
-from pytest_navigator.backends.tensorrt import network
-from pytest_navigator.backends.tensorrt import profiles
+from pytest_navigator.backends.tensorrt import command, network, profiles
 from pytest_navigator.backends.tensorrt.onnx_precision import write_network
-from pytest_navigator.core.script_parts import CommandLine
-from pytest_navigator.core.script_parts import MakingCode
+from pytest_navigator.core.script_parts import CommandLine, MakingCode
 from pytest_navigator.reproduce.code import literal
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import StepFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import numpy as np

@@ -5,18 +5,14 @@ A profile is `{input: {"min": shape, "opt": shape, "max": shape}}`, as in status
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.errors import StepFailed
-from pytest_navigator.errors import unknown_text
+from pytest_navigator.errors import StepFailed, unknown_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from pytest_navigator.core.records import LoaderRecord
-    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.records import LoaderRecord, Signature
 
 Profile = dict[str, dict[str, list[int]]]
 WORDS = ("min", "opt", "max")

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pytest_navigator.backends.tensorrt import running_code as text
 from pytest_navigator.runners.base import Runner
-from pytest_navigator.runners.outputs import given_names
-from pytest_navigator.runners.outputs import outputs_asked
+from pytest_navigator.runners.outputs import given_names, outputs_asked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
 
     from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.script_parts import RunnerCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.script_parts import RunnerCode, Subject
 
 
 class EngineRunner(Runner):

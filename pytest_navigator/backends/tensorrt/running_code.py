@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.backends.tensorrt import command
 from pytest_navigator.core.script_parts import RunnerCode
-from pytest_navigator.runners.outputs import has_own_names
-from pytest_navigator.runners.outputs import own_names
+from pytest_navigator.runners.outputs import has_own_names, own_names
 
 if TYPE_CHECKING:
     from pytest_navigator.core.script_parts import Subject

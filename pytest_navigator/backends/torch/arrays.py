@@ -7,8 +7,7 @@ has not, ml_dtypes.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_navigator.backends.torch.programs import load_program
 from pytest_navigator.comparison.precisions import lowest
-from pytest_navigator.core.records import Description
-from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.core.records import Description, TensorSpec
 from pytest_navigator.errors import SourceError
 from pytest_navigator.formats.given_signature import signature_of
 from pytest_navigator.isolation.causes import error_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import torch
@@ -86,8 +83,7 @@ def _call(program: torch.export.ExportedProgram, names: list[str]) -> JSON:
     from torch.utils._pytree import tree_unflatten
 
     from pytest_navigator.backends.python.source import PythonFramework
-    from pytest_navigator.samples.structure import Call
-    from pytest_navigator.samples.structure import flatten_call
+    from pytest_navigator.samples.structure import Call, flatten_call
 
     args, kwargs = tree_unflatten([np.zeros(()) for _ in names], program.call_spec.in_spec)
     return flatten_call(Call(*args, **kwargs), (), names, PythonFramework())[0]

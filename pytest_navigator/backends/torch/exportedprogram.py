@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.torch import making_code as text
-from pytest_navigator.backends.torch.exportedprogram_runners import TorchExportedProgramCPU
-from pytest_navigator.backends.torch.exportedprogram_runners import TorchExportedProgramCUDA
-from pytest_navigator.backends.torch.flat import example_tensors
-from pytest_navigator.backends.torch.flat import exported_program
-from pytest_navigator.backends.torch.flat import on_device
+from pytest_navigator.backends.torch.exportedprogram_runners import TorchExportedProgramCPU, TorchExportedProgramCUDA
+from pytest_navigator.backends.torch.flat import example_tensors, exported_program, on_device
 from pytest_navigator.backends.torch.live import AutocastConfig
 from pytest_navigator.backends.torch.programs import load_program
 from pytest_navigator.core.records import Variant
@@ -21,17 +16,13 @@ from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.exporting import exporter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
 
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Description
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.runners.base import Runner

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_navigator.backends.torch import exports as torch_exports
 from pytest_navigator.backends.torch.runners import moved_copy
-from pytest_navigator.backends.torch.source import calling
-from pytest_navigator.backends.torch.source import preserving
+from pytest_navigator.backends.torch.source import calling, preserving
 from pytest_navigator.core.records import TEXT_TYPES
 from pytest_navigator.devices.requirements import missing
-from pytest_navigator.errors import StepFailed
-from pytest_navigator.errors import Unavailable
-from pytest_navigator.formats.exporting import axis_name
-from pytest_navigator.formats.exporting import fixed_axis
+from pytest_navigator.errors import StepFailed, Unavailable
+from pytest_navigator.formats.exporting import axis_name, fixed_axis
 from pytest_navigator.formats.traces import without_folders
 from pytest_navigator.reproduce.code import identifiers
 from pytest_navigator.runners.outputs import by_name
@@ -28,9 +23,7 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_navigator.backends.torch.source import TorchSource
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import JSON, Signature, TensorSpec
     from pytest_navigator.frameworks.base import Source
 
 Example = tuple["torch.Tensor", ...]

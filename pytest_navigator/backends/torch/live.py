@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pytest_navigator.backends.torch.runners import TorchCompileCPU
-from pytest_navigator.backends.torch.runners import TorchCompileCUDA
-from pytest_navigator.backends.torch.runners import TorchCPU
-from pytest_navigator.backends.torch.runners import TorchCUDA
-from pytest_navigator.configuration.format_config import FormatConfig
-from pytest_navigator.configuration.format_config import check_device
-from pytest_navigator.configuration.format_config import invalid
+from pytest_navigator.backends.torch.runners import TorchCompileCPU, TorchCompileCUDA, TorchCPU, TorchCUDA
+from pytest_navigator.configuration.format_config import FormatConfig, check_device, invalid
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format

@@ -7,26 +7,14 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from pytest_navigator.backends.torch.exports import example_tensors
-from pytest_navigator.backends.torch.running_code import SEEDING
-from pytest_navigator.backends.torch.running_code import calling
-from pytest_navigator.backends.torch.running_code import device_of
-from pytest_navigator.backends.torch.running_code import moved
+from pytest_navigator.backends.torch.running_code import SEEDING, calling, device_of, moved
 from pytest_navigator.core.script_parts import MakingCode
-from pytest_navigator.reproduce.code import call_arguments
-from pytest_navigator.reproduce.code import call_of
-from pytest_navigator.reproduce.code import identifiers
-from pytest_navigator.reproduce.code import imports_of
-from pytest_navigator.reproduce.code import keywords
-from pytest_navigator.reproduce.code import literal
-from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.code import call_arguments, call_of, identifiers, imports_of, keywords, literal, paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import JSON, Signature, TensorSpec
     from pytest_navigator.core.script_parts import Subject
 
 FLAT = '''

@@ -7,19 +7,12 @@ import tempfile
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.backends.onnx.file import check_opset
-from pytest_navigator.backends.onnx.file import store
+from pytest_navigator.backends.onnx.file import check_opset, store
 from pytest_navigator.backends.torch import making_code as text
-from pytest_navigator.backends.torch.exports import write_onnx
-from pytest_navigator.backends.torch.exports import write_onnx_by_trace
-from pytest_navigator.backends.torch.flat import example_tensors
-from pytest_navigator.backends.torch.flat import exported_program
-from pytest_navigator.backends.torch.flat import flat_module
-from pytest_navigator.backends.torch.flat import on_device
-from pytest_navigator.backends.torch.flat import scripted
+from pytest_navigator.backends.torch.exports import write_onnx, write_onnx_by_trace
+from pytest_navigator.backends.torch.flat import example_tensors, exported_program, flat_module, on_device, scripted
 from pytest_navigator.backends.torch.source import preserving
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.errors import StepFailed
@@ -27,18 +20,14 @@ from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.reproduce.code import call_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
     import torch
 
     from pytest_navigator.backends.torch.flat import Example
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import Variant
-    from pytest_navigator.core.script_parts import MakingCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.frameworks.base import Source
 
 EXPORT = "torch.onnx.export"

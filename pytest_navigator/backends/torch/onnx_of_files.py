@@ -11,26 +11,19 @@ from pytest_navigator.backends.onnx.file import store
 from pytest_navigator.backends.torch import making_code as text
 from pytest_navigator.backends.torch.exports import without_modes
 from pytest_navigator.backends.torch.flat import example_tensors
-from pytest_navigator.backends.torch.onnx_export import quiet
-from pytest_navigator.backends.torch.onnx_export import trace
-from pytest_navigator.backends.torch.onnx_export import tracing
-from pytest_navigator.backends.torch.onnx_export import writing
+from pytest_navigator.backends.torch.onnx_export import quiet, trace, tracing, writing
 from pytest_navigator.backends.torch.programs import load_program
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.reproduce.code import call_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     import torch
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import Variant
-    from pytest_navigator.core.script_parts import MakingCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.script_parts import MakingCode, Subject
 
 
 def convert_torchscript(

@@ -8,41 +8,28 @@ import os
 import sys
 import warnings
 from abc import abstractmethod
-from contextlib import ExitStack
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from types import FunctionType
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
-from typing import cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pytest_navigator.backends.torch import running_code as text
-from pytest_navigator.backends.torch.source import TorchFramework
-from pytest_navigator.backends.torch.source import calling
-from pytest_navigator.backends.torch.source import contexts
-from pytest_navigator.backends.torch.source import mode
-from pytest_navigator.errors import EAGER
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.backends.torch.source import TorchFramework, calling, contexts, mode
+from pytest_navigator.errors import EAGER, StepFailed
 from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.runners.base import Runner
-from pytest_navigator.runners.outputs import by_name
-from pytest_navigator.runners.outputs import copying
+from pytest_navigator.runners.outputs import by_name, copying
 from pytest_navigator.samples.structure import call_builders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     import torch
 
     from pytest_navigator.backends.torch.source import TorchSource
     from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.script_parts import RunnerCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.script_parts import RunnerCode, Subject
     from pytest_navigator.runners.base import Direct
 
     Arguments = tuple[Sequence[object], dict[str, object]]

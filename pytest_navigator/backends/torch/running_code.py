@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.backends.torch.arrays import from_numpy
-from pytest_navigator.backends.torch.arrays import to_numpy
+from pytest_navigator.backends.torch.arrays import from_numpy, to_numpy
 from pytest_navigator.core.script_parts import RunnerCode
 from pytest_navigator.isolation.numerics import statements
-from pytest_navigator.reproduce.code import converted
-from pytest_navigator.reproduce.code import has_objects
-from pytest_navigator.reproduce.code import imports_of
-from pytest_navigator.reproduce.code import model_call
-from pytest_navigator.reproduce.code import paths
+from pytest_navigator.reproduce.code import converted, has_objects, imports_of, model_call, paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,39 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from contextlib import ExitStack
-from contextlib import contextmanager
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
-from typing import cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pytest_navigator.backends.torch import arrays as torch_arrays
 from pytest_navigator.comparison.precisions import lowest
 from pytest_navigator.errors import SourceError
-from pytest_navigator.frameworks.base import Framework
-from pytest_navigator.frameworks.base import Source
-from pytest_navigator.frameworks.state import LARGEST
-from pytest_navigator.frameworks.state import numpy_array
-from pytest_navigator.frameworks.state import unchanged
+from pytest_navigator.frameworks.base import Framework, Source
+from pytest_navigator.frameworks.state import LARGEST, numpy_array, unchanged
 from pytest_navigator.frameworks.surroundings import restored
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.samples import caches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
     import torch
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import JSON, TensorSpec
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.state import Undo
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.tensorrt import attempts
-from pytest_navigator.backends.tensorrt.inside import InsideConfig
-from pytest_navigator.backends.tensorrt.inside import TensorRTInsideFormat
-from pytest_navigator.backends.tensorrt.inside import installed_version
-from pytest_navigator.backends.tensorrt.inside import profile_of
+from pytest_navigator.backends.tensorrt.inside import InsideConfig, TensorRTInsideFormat, installed_version, profile_of
 from pytest_navigator.backends.torch.torch_tensorrt_model import compile_program
 from pytest_navigator.backends.torch.torch_tensorrt_runner import TorchTensorRT
 from pytest_navigator.configuration.tensorrt_config import check_whole
@@ -28,9 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.backends.tensorrt.profiles import Profile
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Signature, Variant
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.formats.base import LoaderData
     from pytest_navigator.runners.base import Runner

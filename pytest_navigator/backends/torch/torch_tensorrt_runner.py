@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import ClassVar
-from typing import cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from pytest_navigator.backends.torch import running_code as text
 from pytest_navigator.backends.torch.runners import TorchRunner
 from pytest_navigator.runners.outputs import in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import torch
 
     from pytest_navigator.backends.torch.runners import Arguments
     from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.script_parts import RunnerCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.script_parts import RunnerCode, Subject
 
 
 class TorchTensorRT(TorchRunner):

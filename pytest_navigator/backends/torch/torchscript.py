@@ -8,43 +8,30 @@ import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.torch import making_code as text
-from pytest_navigator.backends.torch.flat import example_tensors
-from pytest_navigator.backends.torch.flat import flat_module
-from pytest_navigator.backends.torch.flat import on_device
-from pytest_navigator.backends.torch.flat import scripted
+from pytest_navigator.backends.torch.flat import example_tensors, flat_module, on_device, scripted
 from pytest_navigator.backends.torch.live import AutocastConfig
-from pytest_navigator.backends.torch.source import calling
-from pytest_navigator.backends.torch.source import preserving
-from pytest_navigator.backends.torch.torchscript_runners import INTERFACE
-from pytest_navigator.backends.torch.torchscript_runners import TorchScriptCPU
-from pytest_navigator.backends.torch.torchscript_runners import TorchScriptCUDA
+from pytest_navigator.backends.torch.source import calling, preserving
+from pytest_navigator.backends.torch.torchscript_runners import INTERFACE, TorchScriptCPU, TorchScriptCUDA
 from pytest_navigator.configuration.format_config import invalid
 from pytest_navigator.core.records import Variant
 from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.exporting import exporter
-from pytest_navigator.reproduce.code import call_arguments
-from pytest_navigator.reproduce.code import keywords
+from pytest_navigator.reproduce.code import call_arguments, keywords
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import torch
 
     from pytest_navigator.backends.torch.flat import Example
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Description
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.runners.base import Runner

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
-from typing import ClassVar
-from typing import cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from pytest_navigator.backends.torch import running_code as text
 from pytest_navigator.backends.torch.runners import TorchRunner
 from pytest_navigator.runners.outputs import in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import torch
 
     from pytest_navigator.backends.torch.runners import Arguments
-    from pytest_navigator.core.script_parts import RunnerCode
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.script_parts import RunnerCode, Subject
 
 INTERFACE = "pytest_navigator_interface"
 """Name of the note inside the file that says how it is called: "model", like the source, or "flat"."""

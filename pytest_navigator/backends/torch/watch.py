@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
-from contextlib import suppress
-from typing import TYPE_CHECKING
-from typing import Any
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from pytest_navigator.comparison.computed import Computed
-from pytest_navigator.comparison.computed import moved
-from pytest_navigator.comparison.computed import names
-from pytest_navigator.comparison.computed import result
+from pytest_navigator.comparison.computed import Computed, moved, names, result
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,15 +8,12 @@ import inspect
 import sys
 import sysconfig
 from functools import cache
-from importlib.util import find_spec
-from importlib.util import resolve_name
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 OURS = "pytest_navigator"
 """Our own code is known by our version."""

@@ -13,19 +13,15 @@ import shutil
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.cloning import clone_file
-from pytest_navigator.core.ours import ignore
-from pytest_navigator.core.ours import remove
-from pytest_navigator.core.ours import sweep
+from pytest_navigator.core.ours import ignore, remove, sweep
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_navigator.core.records import JSON
 

@@ -6,14 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.container.writer import CONFIG
-from pytest_navigator.package.container.writer import STATUS
-from pytest_navigator.package.container.writer import dump
-from pytest_navigator.package.layout import config_yaml
-from pytest_navigator.package.layout import status
+from pytest_navigator.package.container.writer import CONFIG, STATUS, dump
+from pytest_navigator.package.layout import config_yaml, status
 from pytest_navigator.package.query.selection import sample
-from pytest_navigator.package.zip.archive import Member
-from pytest_navigator.package.zip.archive import write_archive
+from pytest_navigator.package.zip.archive import Member, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

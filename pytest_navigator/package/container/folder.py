@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.devices.environment import environment
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.container.reader import CHUNK
-from pytest_navigator.package.container.reader import STATUS
-from pytest_navigator.package.container.reader import PackageFile
+from pytest_navigator.package.container.reader import CHUNK, STATUS, PackageFile
 from pytest_navigator.package.container.writer import dump
 from pytest_navigator.package.layout import status
 from pytest_navigator.package.layout.status_file import parse

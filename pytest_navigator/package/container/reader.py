@@ -17,12 +17,10 @@ from pytest_navigator.package.layout import paths
 from pytest_navigator.package.layout.recorded import recorded
 from pytest_navigator.package.layout.status_file import parse
 from pytest_navigator.package.zip.archive import partial_path
-from pytest_navigator.package.zip.safety import Limits
-from pytest_navigator.package.zip.safety import archive_problem
+from pytest_navigator.package.zip.safety import Limits, archive_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Self
 
     from pytest_navigator.core.records import JSON

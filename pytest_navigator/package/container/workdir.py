@@ -11,15 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.ours import foreign
-from pytest_navigator.core.ours import read_note
-from pytest_navigator.core.ours import remove
-from pytest_navigator.core.ours import write_note
+from pytest_navigator.core.ours import foreign, read_note, remove, write_note
 from pytest_navigator.errors import PackageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pytest_navigator.package.container.reader import PackageFile
 

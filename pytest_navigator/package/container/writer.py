@@ -6,38 +6,25 @@ import hashlib
 import json
 import uuid as uuids
 from contextlib import contextmanager
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import yaml
 
 from pytest_navigator.core.ours import RELEASED
-from pytest_navigator.core.privacy import scrubbed
-from pytest_navigator.core.privacy import scrubber
-from pytest_navigator.core.records import plain
-from pytest_navigator.core.records import write_atomically
+from pytest_navigator.core.privacy import scrubbed, scrubber
+from pytest_navigator.core.records import plain, write_atomically
 from pytest_navigator.devices.environment import environment as this_environment
-from pytest_navigator.errors import PackageError
-from pytest_navigator.errors import unknown
-from pytest_navigator.package.layout import config_yaml
+from pytest_navigator.errors import PackageError, unknown
+from pytest_navigator.package.layout import config_yaml, status
 from pytest_navigator.package.layout import navigator_log as navlog
-from pytest_navigator.package.layout import status
 from pytest_navigator.package.query.results import read_results
-from pytest_navigator.package.query.selection import KEPT
-from pytest_navigator.package.query.selection import release
-from pytest_navigator.package.query.selection import select
-from pytest_navigator.package.zip.archive import Member
-from pytest_navigator.package.zip.archive import member
-from pytest_navigator.package.zip.archive import partial_path
-from pytest_navigator.package.zip.archive import write_archive
+from pytest_navigator.package.query.selection import KEPT, release, select
+from pytest_navigator.package.zip.archive import Member, member, partial_path, write_archive
 from pytest_navigator.text import writable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_navigator.core.records import JSON

@@ -6,22 +6,17 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison import tolerances
-from pytest_navigator.core.records import output_reports
-from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import output_reports, plain
 from pytest_navigator.devices import built_with as bound
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import OutputReport
-    from pytest_navigator.core.records import TensorSpec
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, OutputReport, TensorSpec, Variant
     from pytest_navigator.package.query.results import Results
 
 SHAPES = ("min", "opt", "max")
@@ -97,8 +92,7 @@ def ranges(samples: Path) -> dict[str, list[float]]:
 
 
 def _file_ranges(path: Path) -> Iterable[tuple[str, tuple[float, float]]]:
-    from pytest_navigator.samples.npz import UNREADABLE
-    from pytest_navigator.samples.npz import read_npz
+    from pytest_navigator.samples.npz import UNREADABLE, read_npz
 
     try:
         with path.open("rb") as file:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import output_reports
+from pytest_navigator.core.records import Status, output_reports
 from pytest_navigator.package.layout import config_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Outcome
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Outcome, Variant
     from pytest_navigator.package.query.results import Results
 
 SUCCEEDED = "succeeded"

@@ -7,15 +7,17 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pytest_navigator.backends.builtin import known
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import ProfileResult
-from pytest_navigator.core.records import RunnerRecord
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import SuiteRecord
-from pytest_navigator.core.records import TensorSpec
-from pytest_navigator.core.records import Variant
-from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import (
+    Outcome,
+    ProfileResult,
+    RunnerRecord,
+    Signature,
+    Status,
+    SuiteRecord,
+    TensorSpec,
+    Variant,
+    plain,
+)
 from pytest_navigator.formats.registry import runner_record
 from pytest_navigator.package.layout import schema
 from pytest_navigator.package.layout.names import SOURCE_COMMANDS
@@ -23,17 +25,18 @@ from pytest_navigator.package.layout.schema import RunnerResult
 from pytest_navigator.package.query.results import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pytest_navigator.core.records import JSON
-    from pytest_navigator.package.layout.schema import Config
-    from pytest_navigator.package.layout.schema import ModelConfig
-    from pytest_navigator.package.layout.schema import ModelStatus
-    from pytest_navigator.package.layout.schema import Profiling
-    from pytest_navigator.package.layout.schema import RunnerStatus
-    from pytest_navigator.package.layout.schema import StatusFile
-    from pytest_navigator.package.layout.schema import Tensor
+    from pytest_navigator.package.layout.schema import (
+        Config,
+        ModelConfig,
+        ModelStatus,
+        Profiling,
+        RunnerStatus,
+        StatusFile,
+        Tensor,
+    )
 
 STATUSES = {"OK": Status.PASSED, "FAIL": Status.FAILED}
 """Every other one of its statuses says that a command did not run."""

@@ -10,8 +10,7 @@ from copy import deepcopy
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from pytest_navigator.package.layout.schema import FORMAT_VERSION
-from pytest_navigator.package.layout.schema import OPTIMIZATION_PROFILE
+from pytest_navigator.package.layout.schema import FORMAT_VERSION, OPTIMIZATION_PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from pytest_navigator.core.records import Outcome
-    from pytest_navigator.core.records import SuiteRecord
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import Outcome, SuiteRecord, Variant
 
 
 @dataclass(frozen=True)

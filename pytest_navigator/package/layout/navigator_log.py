@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.privacy import scrubber
 from pytest_navigator.core.records import Status
-from pytest_navigator.package.layout.names import names_of
-from pytest_navigator.package.layout.names import titles
+from pytest_navigator.package.layout.names import names_of, titles
 from pytest_navigator.package.query.strategies import best
 from pytest_navigator.text import printable
 

@@ -11,8 +11,7 @@ from pytest_navigator.package.query.strategies import best
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.records import JSON, Outcome
     from pytest_navigator.package.query.results import Results
 
 SOURCE_KEYS = ("samples", "max_batch_size", "selection", "model", "bitwise")

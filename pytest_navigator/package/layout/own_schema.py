@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Measure
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import SuiteRecord
-from pytest_navigator.package.layout.record_schema import MOST_FORMATS
-from pytest_navigator.package.layout.record_schema import MOST_STEPS
-from pytest_navigator.package.layout.record_schema import SETTINGS
-from pytest_navigator.package.layout.record_schema import OptionalText
-from pytest_navigator.package.layout.record_schema import Plain
-from pytest_navigator.package.layout.record_schema import cell_problem
-from pytest_navigator.package.layout.record_schema import signature_problem
-from pytest_navigator.package.layout.record_schema import step_problem
-from pytest_navigator.package.layout.record_schema import suite_problem
-from pytest_navigator.package.layout.record_schema import time_problem
-from pytest_navigator.package.query.results import MACHINE
-from pytest_navigator.package.query.results import Results
+from pytest_navigator.core.records import Measure, Outcome, Signature, Status, SuiteRecord
+from pytest_navigator.package.layout.record_schema import (
+    MOST_FORMATS,
+    MOST_STEPS,
+    SETTINGS,
+    OptionalText,
+    Plain,
+    cell_problem,
+    signature_problem,
+    step_problem,
+    suite_problem,
+    time_problem,
+)
+from pytest_navigator.package.query.results import MACHINE, Results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

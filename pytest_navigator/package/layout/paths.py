@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.package.query.selection import DATA
-from pytest_navigator.package.query.selection import artifact_names
-from pytest_navigator.package.query.selection import holds
+from pytest_navigator.package.query.selection import DATA, artifact_names, holds
 from pytest_navigator.package.zip.file_names import name_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Collection
-    from collections.abc import Iterator
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from pytest_navigator.core.records import JSON
 

@@ -6,31 +6,21 @@ Keys that are not here may be there: what nobody calculates with, and what later
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.comparison.tolerances import Rule  # noqa: TC001 (cattrs reads the annotation)
 from pytest_navigator.configuration.profile_config import ProfilerConfig
-from pytest_navigator.core.records import OutputReport
-from pytest_navigator.core.records import ProfileResult
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import OutputReport, ProfileResult, Status
 from pytest_navigator.devices.built_with import BuiltWith  # noqa: TC001 (cattrs reads the annotation)
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.package.layout.trees import call_problem
-from pytest_navigator.package.layout.trees import tree_problem
+from pytest_navigator.package.layout.trees import call_problem, tree_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from pytest_navigator.core.records import Outcome
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import SuiteRecord
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import Outcome, Signature, SuiteRecord, TensorSpec
 
 Plain = Any
 OptionalText = str | None

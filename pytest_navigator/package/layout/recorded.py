@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cattrs import BaseValidationError
 
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.layout import foreign
-from pytest_navigator.package.layout.schema import first_problem
-from pytest_navigator.package.layout.schema import own
+from pytest_navigator.package.layout.schema import first_problem, own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

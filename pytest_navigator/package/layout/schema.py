@@ -5,43 +5,21 @@ Keys that are not here may be there; our own part is in `own_schema`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import is_dataclass
-from functools import cache
-from functools import partial
-from typing import TYPE_CHECKING
-from typing import get_args
-from typing import get_origin
-from typing import get_type_hints
+from dataclasses import dataclass, field, is_dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
 
-from cattrs import BaseValidationError
-from cattrs import Converter
-from cattrs import IterableValidationError
-from cattrs import IterableValidationNote
-from cattrs import transform_error
-from cattrs.gen import make_dict_structure_fn
-from cattrs.gen import override
+from cattrs import BaseValidationError, Converter, IterableValidationError, IterableValidationNote, transform_error
+from cattrs.gen import make_dict_structure_fn, override
 from cattrs.v import format_exception
 
-from pytest_navigator.core.records import Measure
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import SuiteRecord
+from pytest_navigator.core.records import Measure, Outcome, Status, SuiteRecord
 from pytest_navigator.package.layout import paths
-from pytest_navigator.package.layout.own_schema import Recorded
-from pytest_navigator.package.layout.own_schema import Saved
-from pytest_navigator.package.layout.own_schema import Verification
-from pytest_navigator.package.layout.record_schema import MOST_FORMATS
-from pytest_navigator.package.layout.record_schema import Facts
-from pytest_navigator.package.layout.record_schema import OptionalText
-from pytest_navigator.package.layout.record_schema import Plain
-from pytest_navigator.package.layout.record_schema import Shapes
-from pytest_navigator.package.layout.record_schema import in_circle
+from pytest_navigator.package.layout.own_schema import Recorded, Saved, Verification
+from pytest_navigator.package.layout.record_schema import MOST_FORMATS, Facts, OptionalText, Plain, Shapes, in_circle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_navigator.core.records import JSON
 

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import uuid as uuids
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.core.kinds import KINDS
-from pytest_navigator.core.privacy import REDACT
-from pytest_navigator.core.privacy import scrubbed
-from pytest_navigator.core.privacy import scrubber
-from pytest_navigator.core.records import ProfileResult
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import output_reports
-from pytest_navigator.core.records import profile_result
+from pytest_navigator.core.privacy import REDACT, scrubbed, scrubber
+from pytest_navigator.core.records import ProfileResult, Status, output_reports, profile_result
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.layout import compatible
-from pytest_navigator.package.layout import schema
+from pytest_navigator.package.layout import compatible, schema
 from pytest_navigator.package.layout.config_yaml import usable
-from pytest_navigator.package.layout.names import SOURCE_COMMANDS
-from pytest_navigator.package.layout.names import command
+from pytest_navigator.package.layout.names import SOURCE_COMMANDS, command
 from pytest_navigator.package.layout.own_part import details
-from pytest_navigator.package.layout.schema import FORMAT_VERSION
-from pytest_navigator.package.layout.schema import OPTIMIZATION_PROFILE
+from pytest_navigator.package.layout.schema import FORMAT_VERSION, OPTIMIZATION_PROFILE
 from pytest_navigator.package.query.results import combined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Outcome
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Outcome, Signature, TensorSpec, Variant
     from pytest_navigator.package.query.results import Results
 
 MODEL_NAVIGATOR_VERSION = "0.14.0"

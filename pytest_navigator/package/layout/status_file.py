@@ -8,8 +8,7 @@ import yaml
 
 from pytest_navigator._version import __version__
 from pytest_navigator.core import bounded_yaml
-from pytest_navigator.package.layout import migration
-from pytest_navigator.package.layout import schema
+from pytest_navigator.package.layout import migration, schema
 
 if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON

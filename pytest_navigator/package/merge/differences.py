@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
-from dataclasses import dataclass
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import output_reports
-from pytest_navigator.core.records import profile_result
+from pytest_navigator.core.records import Status, output_reports, profile_result
 from pytest_navigator.package.merge.same_model import other_outputs
 from pytest_navigator.package.query.selection import artifact_names
 from pytest_navigator.profiling.figures import caveat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterator
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.records import JSON, Outcome
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
 

@@ -7,26 +7,17 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.copying import Stored
-from pytest_navigator.package.container.writer import LOG
-from pytest_navigator.package.container.writer import STATUS
-from pytest_navigator.package.container.writer import content_uuid
-from pytest_navigator.package.container.writer import dump
+from pytest_navigator.package.container.writer import LOG, STATUS, content_uuid, dump
 from pytest_navigator.package.layout import navigator_log as navlog
 from pytest_navigator.package.layout import status
 from pytest_navigator.package.merge import same_model as sameness
-from pytest_navigator.package.merge.merging import merge
-from pytest_navigator.package.merge.merging import told_apart
+from pytest_navigator.package.merge.merging import merge, told_apart
 from pytest_navigator.package.query.engines import MACHINES
-from pytest_navigator.package.zip.archive import TEXTS
-from pytest_navigator.package.zip.archive import Member
-from pytest_navigator.package.zip.archive import write_archive
+from pytest_navigator.package.zip.archive import TEXTS, Member, write_archive
 from pytest_navigator.package.zip.file_names import portable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Iterator
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_navigator.core.records import JSON

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import CARRIED
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.records import CARRIED, Status
 from pytest_navigator.devices import built_with as bound
-from pytest_navigator.package.query.results import MACHINE
-from pytest_navigator.package.query.results import MADE
-from pytest_navigator.package.query.results import Results
-from pytest_navigator.package.query.results import combined
+from pytest_navigator.package.query.results import MACHINE, MADE, Results, combined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Outcome
-    from pytest_navigator.core.records import SuiteRecord
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Outcome, SuiteRecord, Variant
 
 WORST = (Status.FAILED, Status.XFAILED, Status.PASSED, Status.SKIPPED)
 """Which of several outcomes stands for a step about which machines disagree, the first that there is."""

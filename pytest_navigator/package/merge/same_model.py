@@ -5,22 +5,16 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from pytest_navigator.comparison.correctness import Comparison
-from pytest_navigator.comparison.correctness import failure_line
-from pytest_navigator.comparison.tolerances import Rule
-from pytest_navigator.comparison.tolerances import default
+from pytest_navigator.comparison.correctness import Comparison, failure_line
+from pytest_navigator.comparison.tolerances import Rule, default
 from pytest_navigator.core.records import structured
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.layout.status import setting
 from pytest_navigator.package.query.selection import DATA
-from pytest_navigator.samples.npz import MOST_RATIO
-from pytest_navigator.samples.npz import SMALL
-from pytest_navigator.samples.npz import UNREADABLE
-from pytest_navigator.samples.npz import read_npz
+from pytest_navigator.samples.npz import MOST_RATIO, SMALL, UNREADABLE, read_npz
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 

@@ -5,20 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.enums import Format
-from pytest_navigator.core.enums import RuntimeProvider
-from pytest_navigator.errors import PackageError
-from pytest_navigator.errors import unknown_text
+from pytest_navigator.core.enums import Format, RuntimeProvider
+from pytest_navigator.errors import PackageError, unknown_text
 from pytest_navigator.planning.choosing import covers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from collections.abc import Iterable
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import RunnerRecord
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, RunnerRecord, Variant
     from pytest_navigator.package.query.results import Results
 
 Cell = tuple[str, str]

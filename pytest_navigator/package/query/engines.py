@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.devices import built_with as bound
-from pytest_navigator.package.query.results import MACHINE
-from pytest_navigator.package.query.results import MADE
+from pytest_navigator.package.query.results import MACHINE, MADE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.package.query.results import MACHINE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import RunnerRecord
+    from pytest_navigator.core.records import JSON, RunnerRecord
     from pytest_navigator.package.query.results import Results
 
 BUILDS = ("cpu", "gpu")

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core import records
-from pytest_navigator.core.records import CARRIED
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Signature
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import SuiteRecord
+from pytest_navigator.core.records import CARRIED, Outcome, Signature, Status, SuiteRecord
 from pytest_navigator.errors import PackageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
     from typing import TypeVar
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import JSON, Variant
 
     T = TypeVar("T")
 

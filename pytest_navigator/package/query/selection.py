@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.ours import RELEASED
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import write_atomically
+from pytest_navigator.core.records import Status, write_atomically
 from pytest_navigator.package.query.strategies import best
-from pytest_navigator.package.zip.file_names import colliding
-from pytest_navigator.package.zip.file_names import name_problem
-from pytest_navigator.samples.polygraphy_json import INPUTS
-from pytest_navigator.samples.polygraphy_json import OUTPUTS
+from pytest_navigator.package.zip.file_names import colliding, name_problem
+from pytest_navigator.samples.polygraphy_json import INPUTS, OUTPUTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Iterable
-    from collections.abc import Iterator
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pytest_navigator.core.records import Variant
     from pytest_navigator.package.query.results import Results

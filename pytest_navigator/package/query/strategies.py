@@ -6,28 +6,19 @@ The summary of a run, `--nav-keep=best`, status.yaml and `Package.get_runner` ch
 from __future__ import annotations
 
 import math
-from abc import ABC
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.records import earlier_text
-from pytest_navigator.core.records import profile_result
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import StrategyError
+from pytest_navigator.core.records import Status, earlier_text, profile_result
+from pytest_navigator.errors import ConfigError, StrategyError
 from pytest_navigator.package.query.results import combined
-from pytest_navigator.profiling.figures import caveat
-from pytest_navigator.profiling.figures import rate
-from pytest_navigator.profiling.figures import spread
+from pytest_navigator.profiling.figures import caveat, rate, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from pytest_navigator.core.records import Outcome
-    from pytest_navigator.core.records import ProfileResult
+    from pytest_navigator.core.records import Outcome, ProfileResult
     from pytest_navigator.package.query.results import Results
 
 

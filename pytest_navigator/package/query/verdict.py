@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.records import Status
-from pytest_navigator.errors import PackageError
-from pytest_navigator.errors import StrategyError
-from pytest_navigator.package.query.strategies import DEFAULT
-from pytest_navigator.package.query.strategies import candidates
-from pytest_navigator.package.query.strategies import choose
+from pytest_navigator.core.records import Outcome, Status
+from pytest_navigator.errors import PackageError, StrategyError
+from pytest_navigator.package.query.strategies import DEFAULT, candidates, choose
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from pytest_navigator.core.records import Variant
-    from pytest_navigator.package.query.choice import Cell
-    from pytest_navigator.package.query.choice import Wanted
+    from pytest_navigator.package.query.choice import Cell, Wanted
     from pytest_navigator.package.query.results import Results
-    from pytest_navigator.package.query.strategies import Figure
-    from pytest_navigator.package.query.strategies import Strategy
+    from pytest_navigator.package.query.strategies import Figure, Strategy
 
 BY_HAND = "set_verified"
 """Stands for the node id of a `verify_` test."""

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.builtin import known
-from pytest_navigator.configuration.foreign_arguments import check_arguments
-from pytest_navigator.configuration.foreign_arguments import check_parameters
+from pytest_navigator.configuration.foreign_arguments import check_arguments, check_parameters
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.core.enums import RuntimeProvider
 from pytest_navigator.core.loaded import loaded
 from pytest_navigator.devices import requirements
-from pytest_navigator.errors import ConfigError
-from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.query import engines
-from pytest_navigator.package.query.selection import artifact_names
-from pytest_navigator.package.query.selection import holds
+from pytest_navigator.package.query.selection import artifact_names, holds
 from pytest_navigator.runners.base import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON
-    from pytest_navigator.core.records import RunnerRecord
-    from pytest_navigator.core.records import Variant
-    from pytest_navigator.frameworks.base import Framework
-    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.core.records import JSON, RunnerRecord, Variant
+    from pytest_navigator.frameworks.base import Framework, Source
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.choice import Cell
     from pytest_navigator.package.query.results import Results

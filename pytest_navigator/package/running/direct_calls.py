@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.samples.feeds import fits
 from pytest_navigator.samples.structure import builder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import Signature, TensorSpec
     from pytest_navigator.frameworks.base import Framework
-    from pytest_navigator.runners.base import Direct
-    from pytest_navigator.runners.base import Runner
+    from pytest_navigator.runners.base import Direct, Runner
     from pytest_navigator.samples.flattening import Tree
 
     Check = Callable[[Any], bool]

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import threading
 from time import perf_counter
-from typing import TYPE_CHECKING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.errors import InputError
-from pytest_navigator.errors import StepFailed
-from pytest_navigator.isolation.causes import NOT_REGISTERED
-from pytest_navigator.isolation.causes import error_line
+from pytest_navigator.errors import InputError, StepFailed
+from pytest_navigator.isolation.causes import NOT_REGISTERED, error_line
 from pytest_navigator.package.running.direct_calls import Ways
-from pytest_navigator.samples.feeds import called
-from pytest_navigator.samples.feeds import check_arrays
-from pytest_navigator.samples.feeds import check_feed
-from pytest_navigator.samples.feeds import native
-from pytest_navigator.samples.feeds import shape_problem
+from pytest_navigator.samples.feeds import called, check_arrays, check_feed, native, shape_problem
 from pytest_navigator.samples.structure import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
     import numpy as np
 
-    from pytest_navigator.core.records import Signature
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import Signature, TensorSpec
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.runners.base import Runner
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import PackageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 UNSEEN = ("Cc", "Cf", "Zl", "Zp")
 """Unicode's categories of what steers a terminal, is not seen, or ends a line; macOS ignores some of it in names."""

@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.package.zip.file_names import colliding
-from pytest_navigator.package.zip.file_names import name_problem
+from pytest_navigator.package.zip.file_names import colliding, name_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from collections.abc import Mapping
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 SMALL = 64 * 2**20
 """A package may always unpack to this many bytes, however small it is."""
