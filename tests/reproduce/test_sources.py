@@ -93,7 +93,7 @@ PROMISE = "Scripts contain the source text of this"
 FILES = [file for file in Path(pytest_navigator.__file__).parent.rglob("*.py") if PROMISE in file.read_text()[:1500]]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_a_module_that_scripts_contain_uses_upstream_libraries_only(file: Path):
     parts = file.relative_to(Path(pytest_navigator.__file__).parent.parent).with_suffix("").parts
     module = import_module(".".join(parts))
