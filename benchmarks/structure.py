@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import re
+import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -144,6 +145,26 @@ def reached(start: str, edges: dict[str, set[str]]) -> set[str]:
     return set(found)
 
 
+def upward(house: House, layers: list[str]) -> list[str]:
+    """Return the imports that lead from a layer to one above it, as "module:line -> module".
+
+    Args:
+        layers: of pyproject.toml, the upper ones first; each the names of folders of one height. Others do not count.
+    """
+    height = {name: -i for i, layer in enumerate(layers) for name in re.split(r"\W+", layer)}
+    return [
+        f"{name}:{found.line} -> {found.target}"
+        for name, imports in house.imports.items()
+        for found in imports
+        if _height(found.target, height) > _height(name, height)
+    ]
+
+
+def _height(module: str, heights: dict[str, int]) -> float:
+    """Return the height of a module's folder; nan, which is above and below nothing, of one that has none."""
+    return heights.get(f"{module}..".split(".")[1], float("nan"))
+
+
 def functions(tree: ast.Module) -> list[int]:
     """Return the lengths in lines of all functions."""
     kinds = ast.FunctionDef | ast.AsyncFunctionDef
@@ -176,14 +197,18 @@ def main() -> None:
     print(f"functions {len(lengths)}, median {median(lengths):g} lines, longest {max(lengths)}")
     print(f"comments per 100 lines: {sum(map(comments, house.sources.values())) * 100 / lines:.1f}")
     for title, edges in (("all imports", everything), ("at run time", running)):
-        found = circles(edges)
-        print(f"circles ({title}): largest {len(found[0]) if found else 1}, {len(found)} in all")
+        rings = circles(edges)
+        print(f"circles ({title}): largest {len(rings[0]) if rings else 1}, {len(rings)} in all")
+    contracts = tomllib.loads((arguments.root / "pyproject.toml").read_text())["tool"].get("importlinter", {})
+    for contract in (c for c in contracts.get("contracts", []) if c["type"] == "layers"):
+        found = upward(house, contract["layers"])
+        print(f"upward imports between layers: {len(found)} {', '.join(found)}".rstrip())
     loading = f"{PACKAGE}.{LOADING}"
     if loading in house.sources:
         print(f"modules that nav.load imports: {len(reached(loading, house.edges('top')))}")
     print("modules that name a format:", ", ".join(f"{name} {len(naming(house, name))}" for name in FORMATS))
-    if arguments.circle and (found := circles(everything)):
-        _print_circle(house, found[0])
+    if arguments.circle and (rings := circles(everything)):
+        _print_circle(house, rings[0])
 
 
 def _print_circle(house: House, circle: list[str]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def subject(context: Context) -> dict[str, Any]:
-    """Return the arguments with which a function of `steps/isolated.py` finds the step's runner."""
+    """Return the arguments with which a function of `engine/isolated.py` finds the step's runner."""
     return {"folder": context.folder.path, "variant": context.variant, "runner": context.runner.path}
 
 

@@ -157,7 +157,7 @@ class Context:
         return self.folder.path / of.key / of.file
 
     def isolated(self, function: str, **kwargs: Any) -> JSON:
-        """Run a function of `steps/isolated.py` in the child (in this process with `--nav-in-process`)."""
+        """Run a function of `engine/isolated.py` in the child (in this process with `--nav-in-process`)."""
         arguments = json.loads(json.dumps(plain(kwargs)))
         if self.host.options.in_process:
             from pytest_navigator.engine import isolated
@@ -187,7 +187,7 @@ class Context:
         return [name for name in found if self.suite.package is None or name in sys.modules]
 
     def infer(self, handle: str, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run one inference of a runner that `open_runner` of `steps/isolated.py` has loaded."""
+        """Run one inference of a runner that `open_runner` of `engine/isolated.py` has loaded."""
         return self._with_arrays("infer", handle, feed)[1]
 
     def observe(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
