@@ -100,13 +100,19 @@ def yes(text: str | bool) -> bool:
 
 @dataclass(frozen=True)
 class Option:
-    """One setting: `name` is the field of NavConfig, `--nav-<name>` the flag, `nav_<name>` the ini name."""
+    """One setting: `name` is the field of NavConfig, `--nav-<name>` the flag, `nav_<name>` the ini name.
+
+    Attributes:
+        parse: what reads the text of the flag, and of the ini file.
+        check: what holds a value of nav_config to the same rules; None: `parse`.
+    """
 
     name: str
     parse: Callable[[Any], Any]
     default: Any
     metavar: str
     help: str
+    check: Callable[[Any], Any] | None = None
 
     @property
     def flag(self) -> str:
@@ -119,14 +125,32 @@ class Option:
         return "nav_" + self.name
 
 
+def _is_checked(value: Any) -> Any:
+    """Return a value that NavConfig has checked."""
+    return value
+
+
+def _each_counted(value: Any) -> tuple[int, ...]:
+    return tuple(map(count, value))
+
+
 OPTIONS = (
-    Option("formats", names, None, "NAMES", "Formats to make, separated by commas (onnx,torchscript-trace)"),
-    Option("runtimes", names, None, "NAMES", "Runtimes or runners to check (cpu,cuda or OnnxCPU)"),
-    Option("precisions", names, None, "NAMES", "Precisions of formats that have several (fp32,fp16)"),
-    Option("batch_sizes", counts, None, "SIZES", "Batch sizes to profile (1,8); default: 1 and the loader's largest"),
+    Option(
+        "formats", names, None, "NAMES", "Formats to make, separated by commas (onnx,torchscript-trace)", _is_checked
+    ),
+    Option("runtimes", names, None, "NAMES", "Runtimes or runners to check (cpu,cuda or OnnxCPU)", _is_checked),
+    Option("precisions", names, None, "NAMES", "Precisions of formats that have several (fp32,fp16)", _is_checked),
+    Option(
+        "batch_sizes",
+        counts,
+        None,
+        "SIZES",
+        "Batch sizes to profile (1,8); default: 1 and the loader's largest",
+        _each_counted,
+    ),
     Option("profile_seconds", seconds, 10.0, "S", "Time limit of one profile item (default: 10)"),
-    Option("atol", atol, None, "TOL", "Absolute tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'"),
-    Option("rtol", rtol, None, "TOL", "Relative tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'"),
+    Option("atol", atol, None, "TOL", "Absolute tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'", _is_checked),
+    Option("rtol", rtol, None, "TOL", "Relative tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'", _is_checked),
     Option("sample_count", count, 100, "N", "Samples to check correctness on, at most (default: 100)"),
     Option("max_sample_bytes", count, 512 * MEBIBYTE, "BYTES", "Samples and outputs to keep (default: 512 MiB)"),
     Option("seed", whole, 0, "N", "Seed of nav_model, nav_dataloader and the choice of samples (default: 0)"),
@@ -137,12 +161,19 @@ OPTIONS = (
         "DEVICE",
         "Runners on which devices: auto (those that are here, and what is named), all, cpu, cuda (default: auto)",
     ),
-    Option("require", names, (), "NAMES", "What must be checked and pass (onnx,onnx-cpu,OnnxCPU,cpu)"),
+    Option("require", names, (), "NAMES", "What must be checked and pass (onnx,onnx-cpu,OnnxCPU,cpu)", _is_checked),
     Option(
         "keep", one_of("all", "best", "required", "none"), "all", "WHAT", "Models to package: all, best, required, none"
     ),
     Option("save_data", one_of("all", "none"), "all", "WHAT", "Samples to package: all or none"),
-    Option("child_imports", names, (), "MODULES", "Modules to import where model files run: they register operators"),
+    Option(
+        "child_imports",
+        names,
+        (),
+        "MODULES",
+        "Modules to import where model files run: they register operators",
+        _is_checked,
+    ),
     Option("timeout", seconds, 600.0, "S", "Time limit of one step (default: 600)"),
 )
 PROFILE = Option("profile", yes, True, "BOOL", "Whether to profile")
@@ -207,11 +238,9 @@ def _first(option: Option, flags: Mapping[str, Any], ini: Mapping[str, Any], con
 
 
 def _checked(option: Option, value: Any) -> Any:
-    """Hold a value of nav_config to the same rules as the flag's text; NavConfig has checked those that have others."""
-    if option.parse in (names, atol, rtol):
-        return value
+    """Hold a value of nav_config to the same rules as the flag's text."""
     try:
-        return tuple(map(count, value)) if option.parse is counts else option.parse(value)
+        return (option.check or option.parse)(value)
     except ArgumentTypeError as error:
         raise ConfigError(f"nav_config: {option.name}: {error}") from None
 
