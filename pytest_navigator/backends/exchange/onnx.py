@@ -6,10 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.jax import jax2onnx
 from pytest_navigator.backends.onnx.file import SOURCES, check_axes, check_opset, conform, dynamic_axes, opset_of, store
 from pytest_navigator.backends.onnx.runners import OnnxCPU, OnnxCUDA, OnnxTensorRT
-from pytest_navigator.backends.onnx.running_code import LOADS
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxDynamoExportConfig, plain_axes
 from pytest_navigator.core.digests import digest_of
@@ -18,7 +16,6 @@ from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.ways import Way, Ways
-from pytest_navigator.reproduce.code import literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -109,6 +106,8 @@ class OnnxFormat(Format):
 
     def ways(self, variant: Variant, source: str) -> Ways:
         """Return the engines of the library that writes ONNX of such a source; of a ready file none."""
+        from pytest_navigator.backends.jax import jax2onnx
+
         parameters = variant.parameters
         if parameters["model_path"]:
             return Ways()
@@ -141,6 +140,7 @@ class OnnxFormat(Format):
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
         """Export the model by its framework, or copy the ready file; see that it has the signature's names and axes."""
+        from pytest_navigator.backends.jax import jax2onnx
         from pytest_navigator.backends.torch import onnx_export as torch_onnx
 
         way = {"torch": torch_onnx.export_onnx, "jax": jax2onnx.export_onnx}[source.framework.name]
@@ -163,6 +163,7 @@ class OnnxFormat(Format):
 
     def export_script(self, subject: Subject) -> MakingCode | None:
         """Return the export by the framework; None for a ready file."""
+        from pytest_navigator.backends.jax import jax2onnx
         from pytest_navigator.backends.torch import onnx_export as torch_onnx
 
         scripts = {"torch": torch_onnx.export_script, "jax": jax2onnx.export_script}
@@ -245,6 +246,9 @@ def _made(
 
 
 def _script(subject: Subject, write: Callable[[Subject], MakingCode]) -> MakingCode | None:
+    from pytest_navigator.backends.onnx.running_code import LOADS
+    from pytest_navigator.reproduce.code import literal
+
     parameters = subject.variant.parameters
     if parameters["model_path"]:
         return None

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from pytest_navigator.backends.jax import running_code as text
 from pytest_navigator.backends.jax.source import JaxFramework, jax_device
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.runners.base import Runner
@@ -126,6 +125,8 @@ class LiveJaxRunner(JaxRunner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the live model."""
+        from pytest_navigator.backends.jax import running_code as text
+
         return text.live_code(subject, cls.device)
 
 
@@ -185,6 +186,8 @@ class JAXJitRunner(LiveJaxRunner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the compiled model."""
+        from pytest_navigator.backends.jax import running_code as text
+
         return text.jit_code(subject, cls.device, subject.variant.parameters.get("custom_args", {}))
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.jax.exports import read_stablehlo, write_stablehlo
-from pytest_navigator.backends.jax.flat import described, export_code, flat_function, jax_exporter
 from pytest_navigator.backends.jax.stablehlo_runners import StableHLOCPU, StableHLOCUDA
 from pytest_navigator.configuration.format_config import FormatConfig, invalid
 from pytest_navigator.core.records import Variant
@@ -59,6 +57,8 @@ class StableHLOFormat(Format):
 
     def load(self, path: Path) -> Any:
         """Return the `jax.export.Exported`."""
+        from pytest_navigator.backends.jax.exports import read_stablehlo
+
         return read_stablehlo(str(path))
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
@@ -70,6 +70,8 @@ class StableHLOFormat(Format):
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
         """Export the model with the dynamic axes of the signature, its parameters as constants."""
+        from pytest_navigator.backends.jax.flat import flat_function, jax_exporter
+
         with jax_exporter("jax.export") as lines:
             flat, parameters = flat_function(source, signature)
             exported = _writing(signature, variant)(flat, parameters, str(path))
@@ -78,11 +80,17 @@ class StableHLOFormat(Format):
 
     def export_script(self, subject: Subject) -> MakingCode:
         """Return the export by `jax.export`."""
+        from pytest_navigator.backends.jax.exports import read_stablehlo
+        from pytest_navigator.backends.jax.flat import export_code
+
         code = export_code(subject, _writing(subject.signature, subject.variant))
         return code.then(MakingCode("read_stablehlo(args.output)", functions=(read_stablehlo,)))
 
 
 def _writing(signature: Signature, variant: Variant) -> partial[Any]:
+    from pytest_navigator.backends.jax.exports import write_stablehlo
+    from pytest_navigator.backends.jax.flat import described
+
     options = {"platforms": list(variant.parameters["platforms"]), **variant.parameters["custom_args"]}
     inputs = described(signature, [spec.name for spec in signature.inputs])
     return partial(write_stablehlo, inputs=inputs, options=options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from pytest_navigator.backends.jax import running_code as text
 from pytest_navigator.backends.jax.runners import JaxRunner
 from pytest_navigator.backends.jax.source import JaxFramework
 from pytest_navigator.errors import StepFailed
@@ -60,6 +59,7 @@ class StableHLORunner(JaxRunner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the loaded file."""
+        from pytest_navigator.backends.jax import running_code as text
         from pytest_navigator.backends.jax.exports import read_stablehlo
 
         return text.by_position(

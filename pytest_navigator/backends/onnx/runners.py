@@ -13,7 +13,6 @@ from pytest_navigator.backends.onnx.errors import cause
 from pytest_navigator.backends.onnx.ort_session import ENUMERATIONS, bound, set_option
 from pytest_navigator.backends.onnx.ort_values import array_of, numpy_name, ort_value
 from pytest_navigator.backends.onnx.remedies import remedy
-from pytest_navigator.backends.onnx.running_code import runner_code
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.errors import ConfigError, StepFailed, unknown
 from pytest_navigator.runners.base import Runner
@@ -140,6 +139,8 @@ class OnnxRunner(Runner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the run of a session."""
+        from pytest_navigator.backends.onnx.running_code import runner_code
+
         options = subject.variant.parameters.get("custom_args", {}).get(SESSION_OPTIONS, {})
         return runner_code(subject, (cls.provider, *cls.behind), cls.device, options)
 

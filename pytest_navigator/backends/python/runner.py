@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from pytest_navigator.core.script_parts import RunnerCode
-from pytest_navigator.reproduce.code import converted, imports_of, model_call, paths
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name
 from pytest_navigator.samples.structure import unflatten_call
@@ -53,6 +52,8 @@ class PythonRunner(Runner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the function, on copies: it may write into its arguments."""
+        from pytest_navigator.reproduce.code import converted, imports_of, model_call, paths
+
         signature = subject.signature
         return RunnerCode(
             load="",

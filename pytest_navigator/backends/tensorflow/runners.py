@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from pytest_navigator.backends.tensorflow import running_code as text
 from pytest_navigator.backends.tensorflow.names import names_in_file
 from pytest_navigator.backends.tensorflow.source import TensorFlowFramework, placed
 from pytest_navigator.errors import StepFailed
@@ -118,6 +117,8 @@ class LiveTensorFlowRunner(TensorFlowRunner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the live model."""
+        from pytest_navigator.backends.tensorflow import running_code as text
+
         return text.live_code(subject, cls.device)
 
 
@@ -192,6 +193,8 @@ class SavedModelRunner(TensorFlowRunner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the loaded signature."""
+        from pytest_navigator.backends.tensorflow import running_code as text
+
         return text.savedmodel_code(subject, cls.device, subject.variant.parameters.get("signature") or SIGNATURE)
 
 

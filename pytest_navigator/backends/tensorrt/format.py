@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.onnx.file import SOURCES
 from pytest_navigator.backends.tensorrt import attempts, build, command, network, profiles
-from pytest_navigator.backends.tensorrt import making_code as text
-from pytest_navigator.backends.tensorrt.engine import check_flavour
 from pytest_navigator.backends.tensorrt.runners import TensorRT, TensorRTCUDAGraph, TensorRTRTX
 from pytest_navigator.configuration.tensorrt_config import PRECISIONS, TensorRTConfig, TensorRTRTXConfig
 from pytest_navigator.core.cloning import copy_file
@@ -99,6 +97,8 @@ class TensorRTFormat(Format):
         Raises:
             StepFailed: a profile does not fit the model or its samples, or no engine was built.
         """
+        from pytest_navigator.backends.tensorrt.engine import check_flavour
+
         parameters, root = variant.parameters, path.parent.parent
         if parameters["model_path"]:
             copy_file(Path(parameters["model_path"]), path)
@@ -122,6 +122,8 @@ class TensorRTFormat(Format):
 
     def convert_script(self, subject: Subject) -> CommandLine | None:
         """Return the command line of Polygraphy, after what writes the network in the engine's precision."""
+        from pytest_navigator.backends.tensorrt import making_code as text
+
         return None if subject.variant.parameters["model_path"] else text.build(subject, self.backend)
 
     def built_by(self, parameters: Mapping[str, JSON]) -> Library:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_navigator.backends.tensorrt import running_code as text
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import given_names, outputs_asked
 
@@ -74,6 +73,8 @@ class EngineRunner(Runner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode | None:
         """Return the run of an engine by Polygraphy, which has no CUDA graphs."""
+        from pytest_navigator.backends.tensorrt import running_code as text
+
         return None if cls.graphs else text.runner_code(subject, cls.backend)
 
     def _bound(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:

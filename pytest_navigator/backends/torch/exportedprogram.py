@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.torch import making_code as text
 from pytest_navigator.backends.torch.exportedprogram_runners import TorchExportedProgramCPU, TorchExportedProgramCUDA
-from pytest_navigator.backends.torch.flat import example_tensors, exported_program, on_device
 from pytest_navigator.backends.torch.live import AutocastConfig
 from pytest_navigator.backends.torch.programs import load_program
 from pytest_navigator.core.records import Variant
@@ -72,6 +70,8 @@ class TorchExportedProgramFormat(Format):
         """Export the model with the dynamic axes of the signature."""
         import torch
 
+        from pytest_navigator.backends.torch.flat import example_tensors, exported_program, on_device
+
         model, device = on_device(source, variant.parameters)
         tensors = example_tensors(example, signature, device)
         with exporter("torch.export") as lines:
@@ -84,6 +84,8 @@ class TorchExportedProgramFormat(Format):
 
     def export_script(self, subject: Subject) -> MakingCode:
         """Return the export, by the way that succeeded."""
+        from pytest_navigator.backends.torch import making_code as text
+
         options = subject.variant.parameters["custom_args"]
         program = text.program(subject.signature, options, derived=bool(subject.data.get("derived_sizes")))
         saved = MakingCode("torch.export.save(program, args.output)\ntorch.export.load(args.output)")

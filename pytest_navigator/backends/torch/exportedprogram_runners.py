@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from pytest_navigator.backends.torch import running_code as text
 from pytest_navigator.backends.torch.programs import load_program
 from pytest_navigator.backends.torch.runners import TorchRunner
 from pytest_navigator.runners.outputs import in_order
@@ -51,6 +50,8 @@ class TorchExportedProgramRunner(TorchRunner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the loaded program."""
+        from pytest_navigator.backends.torch import running_code as text
+
         load = "program = torch.export.load(args.artifact)\n"
         if cls.device != text.device_of(subject).partition(":")[0]:
             load += "from torch.export.passes import move_to_device_pass\n"

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.onnx.file import check_opset, store
-from pytest_navigator.backends.torch import making_code as text
 from pytest_navigator.backends.torch.exports import write_onnx, write_onnx_by_trace
 from pytest_navigator.backends.torch.flat import example_tensors, exported_program, flat_module, on_device, scripted
 from pytest_navigator.backends.torch.source import preserving
@@ -49,6 +48,8 @@ def export_onnx(
 
 def export_script(subject: Subject) -> MakingCode:
     """Return the export by the engine that delivered, else by the one that is to be tried."""
+    from pytest_navigator.backends.torch import making_code as text
+
     signature, parameters = subject.signature, subject.variant.parameters
     engine = subject.data.get("engine") or parameters["engine"]
     if engine == "dynamo":

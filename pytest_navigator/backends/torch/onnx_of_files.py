@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.backends.onnx.file import store
-from pytest_navigator.backends.torch import making_code as text
 from pytest_navigator.backends.torch.exports import without_modes
 from pytest_navigator.backends.torch.flat import example_tensors
 from pytest_navigator.backends.torch.onnx_export import quiet, trace, tracing, writing
@@ -61,6 +60,8 @@ def torchscript_script(subject: Subject) -> MakingCode:
 
 def program_script(subject: Subject) -> MakingCode:
     """Return the conversion of an exported program as source text, by the engine that delivered."""
+    from pytest_navigator.backends.torch import making_code as text
+
     parameters = subject.variant.parameters
     load = "program = torch.export.load(args.artifact)"
     if (subject.data.get("engine") or parameters["engine"]) == "trace":
@@ -70,6 +71,8 @@ def program_script(subject: Subject) -> MakingCode:
 
 
 def _traced(subject: Subject, load: str, *functions: Callable[..., object], scripted: bool) -> MakingCode:
+    from pytest_navigator.backends.torch import making_code as text
+
     work = tracing(subject.signature, subject.variant.parameters, scripted=scripted)
     return text.making(
         subject, call_of(work, "Flat(model)", "tensors", "args.output"), work.func, *functions, load=load

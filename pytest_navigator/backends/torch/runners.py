@@ -13,10 +13,8 @@ from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from pytest_navigator.backends.torch import running_code as text
 from pytest_navigator.backends.torch.source import TorchFramework, calling, contexts, mode
 from pytest_navigator.errors import EAGER, StepFailed
-from pytest_navigator.reproduce.code import keywords
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name, copying
 from pytest_navigator.samples.structure import call_builders
@@ -163,6 +161,8 @@ class LiveTorchRunner(TorchRunner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the live model."""
+        from pytest_navigator.backends.torch import running_code as text
+
         return text.runner_code(subject, text.moved(subject, cls.device), cls.device)
 
 
@@ -201,6 +201,9 @@ class TorchCompileRunner(LiveTorchRunner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the compiled model."""
+        from pytest_navigator.backends.torch import running_code as text
+        from pytest_navigator.reproduce.code import keywords
+
         compiled = f"model = torch.compile(model{keywords(_options(subject.variant.parameters))})"
         load = f"{text.moved(subject, cls.device)}{compiled}"
         return text.runner_code(subject, load, cls.device, mark_dynamic=True)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.tensorrt import attempts
 from pytest_navigator.backends.tensorrt.inside import InsideConfig, TensorRTInsideFormat, installed_version, profile_of
-from pytest_navigator.backends.torch.torch_tensorrt_model import compile_program
 from pytest_navigator.backends.torch.torch_tensorrt_runner import TorchTensorRT
 from pytest_navigator.configuration.tensorrt_config import check_whole
 from pytest_navigator.core.script_parts import MakingCode
@@ -15,7 +14,6 @@ from pytest_navigator.devices.built_with import Library
 from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.exporting import exporter
-from pytest_navigator.reproduce.code import literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +96,7 @@ class TorchTensorRTFormat(TensorRTInsideFormat):
             StepFailed: a profile does not fit the model or its samples, Torch-TensorRT raised, or TensorRT runs no part
                 of the model.
         """
+        from pytest_navigator.backends.torch.torch_tensorrt_model import compile_program
 
         def make(shapes: list[Profile]) -> dict[str, JSON]:
             arguments = inputs(signature, shapes[0]), options(variant.parameters), variant.parameters["pickle_protocol"]
@@ -111,6 +110,9 @@ class TorchTensorRTFormat(TensorRTInsideFormat):
 
     def convert_script(self, subject: Subject) -> MakingCode:
         """Return the same as source text."""
+        from pytest_navigator.backends.torch.torch_tensorrt_model import compile_program
+        from pytest_navigator.reproduce.code import literal
+
         parameters = subject.variant.parameters
         lines = [literal(inputs(subject.signature, profile_of(subject)), "inputs")]
         lines.append(literal(options(parameters), "options"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from pytest_navigator.backends.torch import running_code as text
 from pytest_navigator.backends.torch.runners import TorchRunner
 from pytest_navigator.runners.outputs import in_order
 
@@ -54,6 +53,8 @@ class TorchTensorRT(TorchRunner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the loaded program."""
+        from pytest_navigator.backends.torch import running_code as text
+
         load = "model = torch_tensorrt.load(args.artifact).module()"
         code = text.runner_code(subject, load, cls.device, flat=True)
         return replace(code, imports=(*code.imports, "import torch_tensorrt"))

@@ -10,8 +10,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.torch import making_code as text
-from pytest_navigator.backends.torch.flat import example_tensors, flat_module, on_device, scripted
 from pytest_navigator.backends.torch.live import AutocastConfig
 from pytest_navigator.backends.torch.source import calling, preserving
 from pytest_navigator.backends.torch.torchscript_runners import INTERFACE, TorchScriptCPU, TorchScriptCUDA
@@ -21,7 +19,6 @@ from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.exporting import exporter
-from pytest_navigator.reproduce.code import call_arguments, keywords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,6 +122,7 @@ class TorchScriptFormat(Format):
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
         """Script or trace the model."""
+        from pytest_navigator.backends.torch.flat import example_tensors, on_device, scripted
 
         model, device = on_device(source, variant.parameters)
         kind = variant.parameters["jit_type"]
@@ -138,6 +136,9 @@ class TorchScriptFormat(Format):
 
     def export_script(self, subject: Subject) -> MakingCode:
         """Return the export, with the interface that succeeded."""
+        from pytest_navigator.backends.torch import making_code as text
+        from pytest_navigator.reproduce.code import keywords
+
         options = keywords(subject.variant.parameters["custom_args"])
         scripted = subject.variant.parameters["jit_type"] == JitType.SCRIPT
         made = f"module = torch.jit.script(model{options})" if scripted else _tracing(subject)
@@ -148,6 +149,8 @@ class TorchScriptFormat(Format):
 
 def _tracing(subject: Subject) -> str:
     """Return the call of `torch.jit.trace` that delivered, else the first one that is tried."""
+    from pytest_navigator.reproduce.code import call_arguments, keywords
+
     signature, data = subject.signature, subject.data
     strict = data.get("strict", _strict(signature, subject.variant))
     options = keywords({"check_trace": False, "strict": strict, **subject.variant.parameters["custom_args"]})
@@ -184,6 +187,8 @@ def _traced(
 ) -> tuple[torch.jit.ScriptModule, dict[str, JSON]]:
     """Trace the model with its own interface, or, where tracing has no types for that, with a flat one."""
     import torch
+
+    from pytest_navigator.backends.torch.flat import flat_module
 
     options = {"check_trace": False, "strict": _strict(signature, variant), **variant.parameters["custom_args"]}
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from pytest_navigator.backends.torch import running_code as text
 from pytest_navigator.backends.torch.runners import TorchRunner
 from pytest_navigator.runners.outputs import in_order
 
@@ -48,6 +47,8 @@ class TorchScriptRunner(TorchRunner):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the call of the loaded file."""
+        from pytest_navigator.backends.torch import running_code as text
+
         load = f"model = torch.jit.load(args.artifact, map_location={cls.device!r})"
         return text.runner_code(subject, load, cls.device, flat=subject.data.get("interface") == "flat")
 
