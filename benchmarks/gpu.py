@@ -28,7 +28,7 @@ from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.torch.runners import TorchRunner
 from pytest_navigator.core.records import profile_result
 from pytest_navigator.devices.present import devices
-from pytest_navigator.devices.records import one_line
+from pytest_navigator.devices.records import devices_line
 from pytest_navigator.devices.requirements import missing
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.engine.workspace import Workspace
@@ -80,7 +80,7 @@ def versions() -> str:
     import onnxruntime
     import torch
 
-    return f"{one_line(devices())}; PyTorch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}"
+    return f"{devices_line(devices())}; PyTorch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}"
 
 
 def formats() -> tuple[str, ...]:

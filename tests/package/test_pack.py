@@ -324,7 +324,8 @@ def test_an_interrupt_leaves_the_old_package_and_nothing_else(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pytest_navigator.package import archive, writer
+from pytest_navigator.package.container import writer
+from pytest_navigator.package.zip import archive
 writer.write_atomically = print  # the records are renamed too: kill only at the package
 archive.os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
 writer.pack(Path(sys.argv[1]), Path(sys.argv[2]), environment={})

@@ -36,7 +36,7 @@ def begin(folder: Path, way: str, *arguments: str) -> subprocess.Popen[bytes]:
     if way == "collection":
         files["test_verify.py"] += "wait()\n"
     if way == "packing":
-        files["conftest.py"] += "from pytest_navigator.package import writer\nfrom fake_format import wait\n"
+        files["conftest.py"] += "from pytest_navigator.package.container import writer\nfrom fake_format import wait\n"
         files["conftest.py"] += "def slow(f=writer.write_archive):\n    import os, signal\n"
         files["conftest.py"] += "    return lambda *a, **k: (os.kill(os.getpid(), signal.SIGTERM), f(*a, **k))\n"
         files["conftest.py"] += "writer.write_archive = slow()\n"
