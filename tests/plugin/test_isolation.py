@@ -19,6 +19,11 @@ ENDS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def forked() -> None:
+    """Leave the children real: how they end, and what is told of it, is what is tested here."""
+
+
 def both(pytester: pytest.Pytester, config: str, rest: str = "") -> None:
     """Write a suite of a format that misbehaves, and one that does not."""
     pytester.makepyfile(fake_format=FAKE_FORMAT, test_mine="def test_mine(): pass")
