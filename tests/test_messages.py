@@ -191,7 +191,7 @@ def test_an_error_of_ours_is_not_printed_as_the_exporters():
         rename(None, {})
     assert re.fullmatch(
         r"pytest_navigator itself failed while it used tf2onnx, which tells nothing of the model: AttributeError: "
-        r"'NoneType' .* \(at onnx_names\.py:\d+: .+\); please report it, with format\.log",
+        r"'NoneType' .* \(at backends/onnx/names\.py:\d+: .+\); please report it, with format\.log",
         caught.value.message,
     )
     assert broke_down(caught.value.kind, caught.value.message)

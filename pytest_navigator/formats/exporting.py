@@ -145,7 +145,8 @@ def _ours(error: BaseException) -> str:
     whole = not any("internal frames" in note for note in getattr(error, "__notes__", ()))
     if not mistaken or not whole or not frames or not frames[-1].filename.startswith(OWN_FOLDER):
         return ""
-    name, number, line = Path(frames[-1].filename).name, frames[-1].lineno, frames[-1].line or ""
+    # Below our own folder: several rooms have a names.py.
+    name, number, line = frames[-1].filename.removeprefix(OWN_FOLDER), frames[-1].lineno, frames[-1].line or ""
     return "" if line.startswith("raise ") else f"{type(error).__name__}: {error} (at {name}:{number}: {line})"
 
 
