@@ -36,7 +36,7 @@ def recalled(context: Context, name: str) -> Outcome | None:
         with tempfile.TemporaryDirectory(prefix=".cached-", dir=context.folder.path) as folder:
             if not cache.take(entry, Path(folder)):
                 return None
-            KINDS[context.step.step].restore(context, Path(folder))
+            KINDS[context.step.step].restore(context, Path(folder), found.data)
     except OSError as error:
         context.host.warn(f"{entry.folder} could not be used ({error.strerror})")
         return None
@@ -106,21 +106,21 @@ def _made_files(context: Context) -> dict[str, Path]:
     return {file.relative_to(root).as_posix(): file for file in inner if file.is_file()}
 
 
-def _restore_made(context: Context, folder: Path) -> None:
+def _restore_made(context: Context, folder: Path, data: dict[str, JSON]) -> None:
     make.clear(context)
     own = context.artifact().parent
     own.mkdir(exist_ok=True)
     for path in folder.iterdir():
         path.rename(own / path.name)
-    scripts.write_making(context)
+    scripts.write_making(context, data)
 
 
-def _restore_compared(context: Context, folder: Path) -> None:
+def _restore_compared(context: Context, folder: Path, data: dict[str, JSON]) -> None:
     evidence.forget(context)
     scripts.write_correctness(context, context.folder.source.cases, correctness.rules_of_step(context))
 
 
-def _restore_timed(context: Context, folder: Path) -> None:
+def _restore_timed(context: Context, folder: Path, data: dict[str, JSON]) -> None:
     scripts.write_profiling(context)
 
 
@@ -134,11 +134,11 @@ class Kind:
 
     Attributes:
         files: what it leaves, by name.
-        restore: puts those files, which are in a folder, to their places, and writes its scripts.
+        restore: puts those files, which are in a folder, to their places, and writes its scripts by what it recorded.
     """
 
     files: Callable[[Context], dict[str, Path]]
-    restore: Callable[[Context, Path], None]
+    restore: Callable[[Context, Path, dict[str, JSON]], None]
 
 
 KINDS = {
