@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,8 +106,13 @@ class Session:
             ConfigError: the workspace cannot be used. Nothing has run then.
             BaseException: what goes through to who debugs, or an interruption; what ran before is recorded.
         """
-        lock = self.host.workspace.claim()
-        self.host.progress = Progress(shown=True, within_line=False)
+        with ExitStack() as ending:
+            ending.callback(self.host.workspace.claim().release)
+            ending.callback(self.host.close)
+            self.host.progress = Progress(shown=True, within_line=False)
+            self._run()
+
+    def _run(self) -> None:
         complete = False
         try:
             self.host.write_manifests({self.suite.nodeid: self._tests()})
@@ -118,8 +124,6 @@ class Session:
             complete = True
         finally:
             self._end(complete=complete)
-            self.host.close()
-            lock.release()
 
     def _check(self, step: Step) -> None:
         found = engine.outcome(self.host, self.suite, step, self.live)
@@ -149,7 +153,8 @@ class Session:
 
     def _verdict(self, key: str, runner: str) -> tuple[Status, str, BaseException | None]:
         try:
-            with RunnerProxy(self.host, self.suite, self.live, key, runner) as proxy:
+            proxy = RunnerProxy(self.host, self.suite, self.live, key, runner)
+            with self.host.recordable("verify_func"), proxy:
                 problem = self.given.verify(proxy, self.suite.folder)
         except Exception as error:
             return Status.FAILED, f"{type(error).__name__}: {error}", error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,3 +72,16 @@ def test_what_cannot_be_called_with_both_outputs_is_refused_before_anything_runs
     with pytest.raises(ConfigError, match=r"^verify_func=.*: a function of two arguments is needed"):
         nav.python.optimize(abs, [np.ones((2, 3), np.float32)], verify_func=wrong)
     assert not list(tmp_path.iterdir())
+
+
+def test_one_that_ends_the_process_has_failed_and_the_caller_lives(tmp_path: Path) -> None:
+    package = nav.python.optimize(
+        abs,
+        [np.ones((2, 3), np.float32)],
+        verify_func=lambda found, expected: sys.exit(3),
+        workspace=tmp_path / "work",
+        optimization_profile=nav.OptimizationProfile(batch_sizes=[1], window_size=5),
+    )
+
+    assert package.get_formats_status() == {"python": True}
+    assert not package.is_verified("python", "cpu")
