@@ -109,8 +109,9 @@ class Host:
         Args:
             frameworks: of the model; they are imported first, since nothing can be seeded that is not there yet.
         """
-        packages = {self.registry.framework(name).package for name in frameworks} - {""}
-        for name in {"numpy", *packages} if packages else ():
+        packages = {self.registry.framework(name).package for name in frameworks}
+        # A function of arrays has no package of its own, and draws from numpy as all others do.
+        for name in {"numpy", *packages} - {""} if packages else ():
             with suppress(Exception):  # the user's own import of it raises that again, where it is seen
                 import_module(name)
         with seeded(self.seed, self.registry.frameworks.values()):
