@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.builtin import known
@@ -52,7 +52,7 @@ def configuration(
         return NavConfig(framework=framework, **said)
     names, configs, targets = words(target_formats), configs or (), _targets()
     own = [*_usual(framework), *(type(config) for config in configs if type(config) in targets.values())]
-    kinds = list(dict.fromkeys(own)) if names is None else [_kind(name, framework) for name in names]
+    kinds = list(dict.fromkeys(own)) if names is None else [_kind(name, framework, targets) for name in names]
     live = [config for config in configs if type(config) not in targets.values()]
     files = [config for kind in kinds for config in [c for c in configs if type(c) is kind] or [kind()]]
     return NavConfig(framework=framework, formats=[*live, *files], **said)
@@ -85,11 +85,12 @@ def _is_live(form: Format, registry: Registry) -> bool:
     return form.name in registry.frameworks and not form.file
 
 
-def _kind(name: str, framework: str) -> type[FormatConfig]:
-    targets = _targets()
+def _kind(name: str, framework: str, targets: Mapping[str, type[FormatConfig]]) -> type[FormatConfig]:
     if name not in targets:
-        possible = [each for each, kind in targets.items() if kind in _usual(framework)]
-        raise unknown(f"target format of a {framework} model", name, possible)
+        usual = _usual(framework)
+        raise unknown(
+            f"target format of a {framework} model", name, [n for n, kind in targets.items() if kind in usual]
+        )
     return targets[name]
 
 
