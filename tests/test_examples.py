@@ -19,6 +19,7 @@ PACKAGES = {
     "torch_linear": {"torch_linear"},
     "torch_cnn": {"torch_cnn"},
     "torch_transformer": {"torch_transformer"},
+    "tract_plugin": {"tract_plugin"},
     "openvino_plugin": {"openvino_plugin"},
     "tensorflow_keras": {"tensorflow_keras"},
     "jax_flax": {"jax_flax"},
@@ -27,7 +28,7 @@ PACKAGES = {
     "many_models": {"autoencoder", "classifier-large", "classifier-small"},
 }
 
-NEEDS = {"openvino_plugin": "openvino", "tensorrt_resnet": "tensorrt_rtx"}
+NEEDS = {"tract_plugin": "tract", "openvino_plugin": "openvino", "tensorrt_resnet": "tensorrt_rtx"}
 """A package that an example needs and that is not there on every machine."""
 
 
@@ -78,7 +79,7 @@ def test_the_links_of_an_example_lead_somewhere(name: str) -> None:
 
 
 def test_the_documentation_shows_the_whole_example_of_a_format_from_outside() -> None:
-    example = (EXAMPLES / "openvino_plugin" / "nav_openvino.py").read_text(encoding="utf-8")
+    example = (EXAMPLES / "tract_plugin" / "nav_tract.py").read_text(encoding="utf-8")
     shown = blocks((ROOT / "docs" / "extending.md").read_text(encoding="utf-8"), "python")
 
     assert shown[0].text == example

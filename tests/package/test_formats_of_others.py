@@ -11,10 +11,10 @@ import pytest
 
 from tests.api.scripts import output
 
-pytest.importorskip("openvino")
+pytest.importorskip("tract")
 
-EXAMPLE = Path(__file__).parents[2] / "example_projects" / "openvino_plugin"
-RUN = "-q -p no:cacheprovider --nav-formats=onnx,openvino --nav-runtimes=cpu --nav-package=out.nav --nav-no-profile"
+EXAMPLE = Path(__file__).parents[2] / "example_projects" / "tract_plugin"
+RUN = "-q -p no:cacheprovider --nav-formats=onnx,nnef --nav-runtimes=cpu --nav-package=out.nav --nav-no-profile"
 
 VERIFY = """
 def verify_close(nav_runner, nav_source_runner):
@@ -26,31 +26,31 @@ def verify_close(nav_runner, nav_source_runner):
 
 AFTER = """
 import numpy as np
-import nav_openvino
+import nav_tract
 import pytest_navigator as nav
 
 package = nav.load("out.nav")
 sample = np.ones((8, 16), np.float32)
-with package.get_runner("openvino-fp32", runtime="cpu") as ours, package.get_runner("onnx", runtime="cpu") as onnx:
+with package.get_runner("nnef-fp32", runtime="cpu") as ours, package.get_runner("onnx", runtime="cpu") as onnx:
     print(type(ours(sample)).__name__, bool(abs(np.asarray(ours(sample)) - np.asarray(onnx(sample))).max() < 1e-5))
 package.retest(profile=False)
-print(package.get_status("openvino-fp32", runtime="cpu"), package.get_status("openvino-fp16", runtime="cpu"))
+print(package.get_status("nnef-fp32", runtime="cpu"), package.get_status("nnef-fp16", runtime="cpu"))
 package.save("again.nav")
-print(nav.load("again.nav").get_formats_status()["openvino-fp16"])
+print(nav.load("again.nav").get_formats_status()["nnef-fp16"])
 """
 
 OPTIMIZED = """
 import numpy as np
 import torch
-import nav_openvino
+import nav_tract
 import pytest_navigator as nav
 
 model = torch.nn.Linear(4, 2).eval()
 package = nav.torch.optimize(
-    model, [torch.ones(3, 4)], target_formats=("onnx", "openvino"), runners=("OnnxCPU", "OpenVINO"),
+    model, [torch.ones(3, 4)], target_formats=("onnx", "nnef"), runners=("OnnxCPU", "Tract"),
     optimization_profile=nav.OptimizationProfile(batch_sizes=[1], window_size=5),
 )
-print(package.get_formats_status()["openvino-fp32"], "openvino-fp32" in package.get_formats_performance())
+print(package.get_formats_status()["nnef-fp32"], "nnef-fp32" in package.get_formats_performance())
 """
 
 
@@ -70,9 +70,9 @@ def test_it_is_verified_and_says_what_to_import_before_it_runs(project: Path) ->
 import pytest_navigator as nav
 
 package = nav.load("out.nav")
-print(package.get_status("openvino-fp16"), package.is_verified("openvino-fp16", "cpu"))
+print(package.get_status("nnef-fp16"), package.is_verified("nnef-fp16", "cpu"))
 try:
-    package.get_runner("openvino-fp16", runtime="cpu")
+    package.get_runner("nnef-fp16", runtime="cpu")
 except nav.errors.PackageError as error:
     print(error)
 """
@@ -80,7 +80,7 @@ except nav.errors.PackageError as error:
 
     assert lines[-2:] == [
         "True True",
-        "the runner OpenVINO is not one of pytest-navigator's: import nav_openvino first",
+        "the runner Tract is not one of pytest-navigator's: import nav_tract first",
     ]
 
 
@@ -88,7 +88,7 @@ def test_once_its_module_is_imported_it_runs_and_is_checked_again(project: Path)
     lines = output(AFTER, project)
 
     assert lines[0] == "Tensor True"
-    assert any(line.startswith("out.nav::nav_model::test_convert[openvino-fp16] PASSED") for line in lines)
+    assert any(line.startswith("out.nav::nav_model::test_convert[nnef-fp16] PASSED") for line in lines)
     assert lines[-2:] == ["True True", "True"]
 
 
@@ -101,11 +101,11 @@ def test_the_commands_need_nothing_of_it(project: Path, tmp_path: Path) -> None:
         ["show", "out.nav"],
         ["verify", "out.nav"],
         ["merge", "out.nav", "out.nav", "-o", str(tmp_path / "merged.nav")],
-        ["extract", "out.nav", "openvino-fp16", "-o", str(tmp_path / "model")],
+        ["extract", "out.nav", "nnef-fp16", "-o", str(tmp_path / "model")],
     ):
         ran = subprocess.run(
             [sys.executable, "-m", "pytest_navigator", *command], cwd=project, capture_output=True, text=True
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
     assert (tmp_path / "merged.nav").is_file()
-    assert list((tmp_path / "model").rglob("model.xml"))
+    assert list((tmp_path / "model").rglob("model.nnef.tar"))

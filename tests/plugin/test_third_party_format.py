@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 EXTENDING = ROOT / "docs" / "extending.md"
-EXAMPLE = ROOT / "example_projects" / "openvino_plugin" / "nav_openvino.py"
+EXAMPLE = ROOT / "example_projects" / "tract_plugin" / "nav_tract.py"
 
 CONFIG = "nav_config = NavConfig(framework='dense', formats=[FakeConfig()])\n"
 IN_CONFTEST = FAKE_FORMAT + DENSE.replace("from fake_format import *\n", "") + CONFIG
@@ -168,43 +168,43 @@ def test_an_installed_plugin_adds_a_format(
     pytester: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The way of a package: an entry point in the group pytest11."""
-    if find_spec("openvino") is None:
-        pytest.skip("OpenVINO is not installed")
+    if find_spec("tract") is None:
+        pytest.skip("Tract is not installed")
     text = EXTENDING.read_text(encoding="utf-8")
     (entry,) = [
         block for block in re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S) if "pytest imports it" in block
     ]
     site = pytester.mkdir("site")
-    site.joinpath("nav_openvino_plugin.py").write_text(entry)
-    site.joinpath("nav_openvino.py").write_text(EXAMPLE.read_text(encoding="utf-8"))
-    info = site / "pytest_navigator_openvino-1.dist-info"
+    site.joinpath("nav_tract_plugin.py").write_text(entry)
+    site.joinpath("nav_tract.py").write_text(EXAMPLE.read_text(encoding="utf-8"))
+    info = site / "pytest_navigator_tract-1.dist-info"
     info.mkdir()
-    info.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: pytest-navigator-openvino\nVersion: 1\n")
-    info.joinpath("entry_points.txt").write_text("[pytest11]\nnavigator-openvino = nav_openvino_plugin\n")
+    info.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: pytest-navigator-tract\nVersion: 1\n")
+    info.joinpath("entry_points.txt").write_text("[pytest11]\nnavigator-tract = nav_tract_plugin\n")
     monkeypatch.setenv("PYTHONPATH", str(site))
     pytester.makeconftest(LINEAR)
-    result = nav("-v", formats="openvino", subprocess=True)
+    result = nav("-v", formats="nnef", subprocess=True)
     found = words(result)
-    assert found["test_convert[openvino-fp32]"] == found["test_correctness[openvino-fp32-cpu]"] == "PASSED"
+    assert found["test_convert[nnef-fp32]"] == found["test_correctness[nnef-fp32-cpu]"] == "PASSED"
 
 
 def test_the_documented_script_of_a_runner_repeats_its_comparison(
     pytester: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if find_spec("openvino") is None:
-        pytest.skip("OpenVINO is not installed")
+    if find_spec("tract") is None:
+        pytest.skip("Tract is not installed")
     blocks = re.findall(r"^```python\n(.*?)^```$", EXTENDING.read_text(encoding="utf-8"), re.M | re.S)
     (script,) = [block for block in blocks if "RunnerCode(" in block]
     example = EXAMPLE.read_text(encoding="utf-8")
-    pytester.makepyfile(nav_openvino=example.replace("    def settings(self):", f"{script}\n    def settings(self):"))
+    pytester.makepyfile(nav_tract=example.replace("    def activate(self):", f"{script}\n    def activate(self):"))
     pytester.makeconftest(
-        f"{LINEAR}\nfrom nav_openvino import OpenVINOFormat\ndef pytest_nav_formats(): return [OpenVINOFormat]\n"
+        f"{LINEAR}\nfrom nav_tract import NNEFFormat\ndef pytest_nav_formats(): return [NNEFFormat]\n"
     )
-    assert nav("--nav-package=out.nav", formats="openvino", subprocess=True).ret == 0
+    assert nav("--nav-package=out.nav", formats="nnef", subprocess=True).ret == 0
     with zipfile.ZipFile("out.nav") as package:
         package.extractall("unpacked")
     monkeypatch.chdir("unpacked")
-    ran = pytester.run(sys.executable, "openvino-fp32/reproduce_correctness-openvino.py")
+    ran = pytester.run(sys.executable, "nnef-fp32/reproduce_correctness-tract.py")
     assert ran.ret == 0
     ran.stdout.fnmatch_lines(["output__0: max abs *: passed"])
 
