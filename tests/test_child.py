@@ -15,7 +15,8 @@ import pytest
 from children import ERRORS
 
 from pytest_navigator.errors import ConfigError, SourceError, StepFailed, Unavailable
-from pytest_navigator.isolation.child import Child, parent_settings
+from pytest_navigator.isolation.child import Child
+from pytest_navigator.isolation.numerics import current_settings
 from pytest_navigator.isolation.process import describe_end
 
 TESTS = Path(__file__).parent
@@ -556,10 +557,10 @@ def test_a_setting_that_does_not_exist_is_refused():
 
 def test_the_parents_settings_are_those_of_frameworks_that_it_has_imported():
     code = (
-        "import sys; from pytest_navigator.isolation.child import parent_settings; before = parent_settings();"
+        "import sys; from pytest_navigator.isolation.numerics import current_settings; before = current_settings();"
         "print(before, 'torch' in sys.modules)"
     )
     import torch
 
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "{} False\n"
-    assert parent_settings()["torch"]["num_threads"] == torch.get_num_threads()
+    assert current_settings()["torch"]["num_threads"] == torch.get_num_threads()

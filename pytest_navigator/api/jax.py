@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.api.keywords import ExportOptions, OptimizeOptions, exported, optimized, signed
 from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig
-from pytest_navigator.configuration.onnx_config import OnnxConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +23,6 @@ def export(
     model_params: Any,
     dataloader: object,
     *,
-    opset: int | None = None,
     jit_compile: bool | tuple[bool, ...] | None = None,
     enable_xla: bool | tuple[bool, ...] | None = None,
     **options: Unpack[ExportOptions],
@@ -34,7 +32,6 @@ def export(
     Args:
         model: takes a sample and, as its argument `params` or its last one, the parameters.
         dataloader: samples of the function, or a function that returns what can be iterated.
-        opset: of ONNX.
         jit_compile: of variants of the SavedModel, see TensorFlowSavedModelConfig.
         enable_xla: likewise.
         options: see `pytest_navigator.api.keywords.ExportOptions` and docs/python-api.md.
@@ -44,7 +41,7 @@ def export(
         SourceError: the model or its loader does not keep its contract.
         PackageError: the results cannot be written.
     """
-    configs: list[FormatConfig] = [OnnxConfig(opset=opset)] if opset is not None else []
+    configs: list[FormatConfig] = []
     if jit_compile is not None or enable_xla is not None:
         configs.append(TensorFlowSavedModelConfig(jit_compile=jit_compile, enable_xla=enable_xla))
     return exported("jax", (model, model_params), dataloader, configs, options)

@@ -10,6 +10,7 @@ from pytest_navigator.api.given import Given, check_verify_func
 from pytest_navigator.api.running import check
 from pytest_navigator.backends.tensorflow.tf_tensorrt import TensorFlowTensorRTConfig
 from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTConfig
+from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.configuration.tensorrt_config import TensorRTConfig, TensorRTRTXConfig
 from pytest_navigator.core.enums import Format
 from pytest_navigator.core.kinds import kind_of
@@ -58,6 +59,7 @@ class ExportOptions(TypedDict, total=False):
     minimum_segment_size: int | None
     trt_dynamic_axes: Mapping[str, Mapping[int, tuple[int, int, int]]] | None
     child_imports: Sequence[str] | None
+    opset: int | None
 
 
 class OptimizeOptions(TypedDict, total=False):
@@ -156,7 +158,8 @@ def exported(
     """
     _check_known("export", options, ExportOptions.__annotations__)
     fields = {**_fields(options), "runtimes": runtimes(options.get("runtimes"))}
-    configs = [*configs, *engines(framework, options)]
+    onnx = [OnnxConfig(opset=options["opset"])] if options.get("opset") is not None else []
+    configs = [*onnx, *configs, *engines(framework, options)]
     config = configuration(framework, options.get("target_formats"), configs, **fields)
     config = config.replace(batch_dim=options.get("batch_dim", 0))
     return check(

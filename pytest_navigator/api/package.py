@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.container.workdir import Workdir
+    from pytest_navigator.package.query.choice import Cell
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Figure, Strategy
     from pytest_navigator.package.running.runner import PackageRunner
@@ -93,12 +94,11 @@ class Package:
         Raises:
             PackageError: there is no such format or runtime at all.
         """
-        wanted = Wanted(
-            format, one_runtime(runtime, runtime_provider), self._device, jit_type, precision, enable_xla, jit_compile
-        )
+        wanted = self._wanted(format, runtime, runtime_provider, jit_type, precision, enable_xla, jit_compile)
         try:
             return verdict.status(self.results, wanted)
         except PackageError:
+            # What Model Navigator could have made is no mistake of the caller's, only not in this package.
             known = format in {*Format, *(v.key for v in self.results.suite.variants)}
             if known and (wanted.runtime is None or wanted.runtime in artifacts.runtimes()):
                 return False
@@ -121,7 +121,7 @@ class Package:
             PackageError: there is no such format, or no file of it.
         """
         wanted = Wanted(format, None, None, jit_type, precision, enable_xla, jit_compile)
-        variant = wanted.one_variant(self.results, self._usable())
+        variant = self._variant(wanted)
         if not variant.file:
             return self._live(variant).model
         return artifacts.model(variant, self.get_path(variant.key))
@@ -132,7 +132,7 @@ class Package:
         Raises:
             PackageError: there is no such format, or no file of it.
         """
-        variant = Wanted(format).one_variant(self.results, self._usable())
+        variant = self._variant(Wanted(format))
         folder, names = artifacts.names(self._file, self.results, variant)
         return self._workdir.extract(self._file, names) / folder / variant.file
 
@@ -173,17 +173,12 @@ class Package:
                 live model without `load_source`.
             StrategyError: no strategy has an answer.
         """
-        wanted = Wanted(
-            format, one_runtime(runtime, runtime_provider), self._device, jit_type, precision, enable_xla, jit_compile
-        )
+        wanted = self._wanted(format, runtime, runtime_provider, jit_type, precision, enable_xla, jit_compile)
         own = artifacts.session_options(threads, session_options)
         if format is None or strategies is not None:
-            figure = verdict.chosen(
-                self.results, wanted, strategies, include_source=include_source, verified_only=verified_only
-            )
+            figure = self._chosen(wanted, strategies, include_source=include_source, verified_only=verified_only)
             return self._runner(figure.key, figure.runner, own)
-        variant = wanted.one_variant(self.results, self._usable())
-        cells = verdict.runnable(self.results, wanted.cells(self.results, [variant]), verified_only=verified_only)
+        cells = verdict.runnable(self.results, self._cells(wanted), verified_only=verified_only)
         return self._runner(*artifacts.available(self.results, cells), own)
 
     def get_best(
@@ -199,9 +194,7 @@ class Package:
             StrategyError: no strategy has an answer.
         """
         wanted = Wanted(device=self._device)
-        return verdict.chosen(
-            self.results, wanted, strategies, include_source=include_source, verified_only=verified_only
-        )
+        return self._chosen(wanted, strategies, include_source=include_source, verified_only=verified_only)
 
     def load_source(self, model: object) -> None:
         """Give the package its live model, which no file holds, so that its runners can run.
@@ -230,17 +223,12 @@ class Package:
         Raises:
             PackageError: it did not pass correctness there, or a `verify_` test of it failed.
         """
-        wanted = Wanted(
-            format, one_runtime(runtime, runtime_provider), self._device, jit_type, precision, enable_xla, jit_compile
-        )
-        variant = wanted.one_variant(self.results, self._usable())
-        self.results = verdict.verified(self.results, wanted.cells(self.results, [variant]))
+        wanted = self._wanted(format, runtime, runtime_provider, jit_type, precision, enable_xla, jit_compile)
+        self.results = verdict.verified(self.results, self._cells(wanted))
 
     def is_verified(self, format: str, runtime: str) -> bool:
         """Return whether `verify_` tests or `set_verified` vouch for a format in a runtime, and no such test failed."""
-        wanted = Wanted(format, runtime, self._device)
-        variant = wanted.one_variant(self.results, self._usable())
-        return all(self.results.verified(*cell) for cell in wanted.cells(self.results, [variant]))
+        return all(self.results.verified(*cell) for cell in self._cells(Wanted(format, runtime, self._device)))
 
     def save(self, path: str | Path, keep_workdir: bool = True, override: bool = False, save_data: bool = True) -> None:
         """Write the package, with what was noted since it was opened: whole, or not at all.
@@ -309,5 +297,14 @@ class Package:
             raise PackageError(artifacts.NOT_GIVEN.format(key=variant.key, package=self.path.name))
         return self._source
 
-    def _usable(self) -> list[str]:
-        return [key for key, good in self.get_formats_status().items() if good]
+    def _wanted(self, format: str | None, runtime: str | None, provider: str | None, *parameters: Any) -> Wanted:
+        return Wanted(format, one_runtime(runtime, provider), self._device, *parameters)
+
+    def _variant(self, wanted: Wanted) -> Variant:
+        return wanted.one_variant(self.results, [key for key, good in self.get_formats_status().items() if good])
+
+    def _cells(self, wanted: Wanted) -> list[Cell]:
+        return wanted.cells(self.results, [self._variant(wanted)])
+
+    def _chosen(self, wanted: Wanted, strategies: Strategy | Sequence[Strategy] | None, **among: bool) -> Figure:
+        return verdict.chosen(self.results, wanted, strategies, **among)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.backends.builtin import known
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.core.records import Status
-from pytest_navigator.core.tracebacks import debugging, users_traceback
+from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.engine import engine
 from pytest_navigator.engine.host import Host
 from pytest_navigator.engine.live import Live
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
     from pytest_navigator.api.given import Given
     from pytest_navigator.configuration.run_options import RunOptions
+    from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.package.source import PackageSource
+    from pytest_navigator.planning.matrix import Matrix
 
 
 @dataclass
@@ -78,21 +80,10 @@ class Session:
         """
         packing.check_target(options.package, options.workspace)
         here = Path.cwd()
-        host = Host(
-            options=options,
-            registry=known(),
-            workspace=Workspace(options.workspace),
-            start=here,
-            project=here,
-            hands_over=True,
-            debug=debug or debugging(),
-        )
+        host = Host(options, known(), Workspace(options.workspace), start=here, project=here, hands_over=True)
+        host.debug = host.debug or debug
         settings = resolve(flags or {}, {}, given.config)
-        if package is not None:
-            matrix = package_matrix(package, settings, host.registry)
-        else:
-            matrix = building.build(settings, host.registry, given.config.framework or "", given.unasked)
-        matrix = on_this_machine(matrix, lambda: Here(host.lacking), settings, host.registry, given.unasked)
+        matrix = _matrix(given, package, settings, host)
         check_cells([(title, settings, matrix)], host.registry, given.unasked)
         nodeid, name = f"{title}::nav_model", given.config.name or title
         suite = Suite(nodeid, name, settings, matrix, host.workspace.suite(name, f"{nodeid}[]"), package)
@@ -179,6 +170,14 @@ class Session:
         written = packing.write_all(self.host, complete=complete)
         lines = [line for each in written for line in each.lines]
         _print([*failures(self.failed), rule("navigator", "="), *lines, *self.host.hints])
+
+
+def _matrix(given: Given, package: PackageSource | None, settings: Settings, host: Host) -> Matrix:
+    if package is not None:
+        whole = package_matrix(package, settings, host.registry)
+    else:
+        whole = building.build(settings, host.registry, given.config.framework or "", given.unasked)
+    return on_this_machine(whole, lambda: Here(host.lacking), settings, host.registry, given.unasked)
 
 
 def _print(lines: list[str]) -> None:

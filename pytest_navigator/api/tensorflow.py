@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.api.keywords import ExportOptions, OptimizeOptions, exported, optimized, signed
-from pytest_navigator.configuration.onnx_config import OnnxConfig
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -16,12 +15,11 @@ __all__ = ["export", "optimize"]
 
 
 @signed(ExportOptions)
-def export(model: object, dataloader: object, *, opset: int | None = None, **options: Unpack[ExportOptions]) -> Package:
+def export(model: object, dataloader: object, **options: Unpack[ExportOptions]) -> Package:
     """Export a model to every format, check and time each, and return the package.
 
     Args:
         dataloader: samples of the model, or a function that returns what can be iterated.
-        opset: of ONNX.
         options: see `pytest_navigator.api.keywords.ExportOptions` and docs/python-api.md.
 
     Raises:
@@ -29,8 +27,7 @@ def export(model: object, dataloader: object, *, opset: int | None = None, **opt
         SourceError: the model or its loader does not keep its contract.
         PackageError: the results cannot be written.
     """
-    configs = [OnnxConfig(opset=opset)] if opset is not None else []
-    return exported("tensorflow", model, dataloader, configs, options)
+    return exported("tensorflow", model, dataloader, [], options)
 
 
 @signed(OptimizeOptions)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from pytest_navigator.api.arguments import words
 from pytest_navigator.api.keywords import ExportOptions, OptimizeOptions, exported, optimized, signed
 from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
-from pytest_navigator.configuration.onnx_config import OnnxConfig
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -26,7 +25,6 @@ def export(
     model: torch.nn.Module,
     dataloader: object,
     *,
-    opset: int | None = None,
     jit_options: Names = None,
     **options: Unpack[ExportOptions],
 ) -> Package:
@@ -34,7 +32,6 @@ def export(
 
     Args:
         dataloader: samples of the module, or a function that returns what can be iterated.
-        opset: of ONNX.
         jit_options: "script", "trace" or both.
         options: see `pytest_navigator.api.keywords.ExportOptions` and docs/python-api.md.
 
@@ -43,7 +40,7 @@ def export(
         SourceError: the model or its loader does not keep its contract.
         PackageError: the results cannot be written.
     """
-    configs: list[FormatConfig] = [OnnxConfig(opset=opset)] if opset is not None else []
+    configs: list[FormatConfig] = []
     if jit_options is not None:
         configs.append(TorchScriptConfig(jit_type=words(jit_options)))  # type: ignore[arg-type]
     return exported("torch", model, dataloader, configs, options)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.container.reader import STATUS, open_package
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.zip.archive import STATUS
 
 if TYPE_CHECKING:
     import argparse

@@ -128,11 +128,12 @@ class Host:
     @property
     def child(self) -> Child:
         """The child of this process; its imports overlap what this process does."""
-        from pytest_navigator.isolation.child import Child, parent_settings
+        from pytest_navigator.isolation.child import Child
+        from pytest_navigator.isolation.numerics import current_settings
 
         if self._child is None:
             self._child = Child(cwd=self.project, environment=self.environment)
-        self._child.settings = parent_settings()
+        self._child.settings = current_settings()
         return self._child
 
     def write_manifests(self, verify: Mapping[str, dict[str, tuple[str, str]]]) -> None:

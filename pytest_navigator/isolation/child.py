@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.isolation.capture import tail
 from pytest_navigator.isolation.messages import encode, error_from
-from pytest_navigator.isolation.numerics import check_settings, current_settings
+from pytest_navigator.isolation.numerics import check_settings
 from pytest_navigator.isolation.process import Process, describe_end
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -51,7 +51,7 @@ class Child:
         python_path: folders in front of this process's `sys.path`, which the child gets in any case.
         cwd: working directory of the child; None: this process's.
         environment: variables that the child has unless this process has others.
-        settings: as `parent_settings` returns them. The attribute can be replaced at any time, each call applies it.
+        settings: see `numerics.current_settings`. The attribute can be replaced at any time, each call applies it.
 
     Raises:
         ValueError: a setting does not exist.
@@ -119,29 +119,38 @@ class Child:
         __tracebackhide__ = True
         log = log.absolute()
         request = {"function": function, "kwargs": kwargs, "log": str(log), "settings": self.settings}
-        message = encode(request, arrays)
-        written = log.stat().st_size if log.exists() else 0
-        try:
-            self.start(needs)
-            process = self._ready()
-            self._check(needs)
-            answer, outputs = process.ask(message, timeout)
-        except (EOFError, ConnectionError, TimeoutError) as error:
-            raise self._failure(error, log, written) from None
-        except ConfigError:
-            raise
-        except BaseException:
-            self._kill()
-            raise
+        answer, outputs = self._answer(encode(request, arrays), needs, timeout, log)
         if "error" in answer:
             raise error_from(answer["error"])
         return Reply(answer["result"], outputs or {}, answer["peak_memory"])
 
-    def close(self) -> None:
-        """End the child, if there is one."""
+    def close(self, grace: float = GRACE) -> None:
+        """End the child, if there is one.
+
+        Args:
+            grace: s that it gets for its own exit.
+        """
         if self._process is not None:
-            self._process.end(GRACE)
+            self._process.end(grace)
             self._process = None
+
+    def _answer(
+        self, message: Iterable[bytes], needs: Sequence[str], timeout: float | None, log: Path
+    ) -> tuple[dict[str, JSON], dict[str, np.ndarray] | None]:
+        __tracebackhide__ = True
+        written = log.stat().st_size if log.exists() else 0  # what earlier calls wrote is not this one's failure
+        try:
+            self.start(needs)
+            process = self._ready()
+            self._check(needs)
+            return process.ask(message, timeout)
+        except (EOFError, ConnectionError, TimeoutError) as error:
+            raise self._failure(error, log, written) from None
+        except ConfigError:
+            raise
+        except BaseException:  # Ctrl-C, an alarm: the child is in the middle of an answer that nobody will read
+            self.close(grace=0)
+            raise
 
     def _ready(self) -> Process:
         """Start the child and wait for its imports; one that an import ends is replaced by one without that import.
@@ -175,11 +184,6 @@ class Child:
         if broken := next((self._broken[name] for name in needs if name in self._broken), ""):
             raise ConfigError(f"child_imports: {broken.splitlines()[0]}")
 
-    def _kill(self) -> None:
-        if self._process is not None:
-            self._process.end(0)
-            self._process = None
-
     def _failure(self, error: Exception, log: Path | None = None, written: int = 0) -> StepFailed:
         """End the child and return the failure that tells why it had to."""
         assert self._process is not None
@@ -193,8 +197,3 @@ class Child:
             return StepFailed(str(error), detail, "timeout")
         kind, text = describe_end(returncode, killed)
         return StepFailed(f"{text} {phase}".strip(), detail, kind)
-
-
-def parent_settings() -> dict[str, JSON]:
-    """Return this process's thread and numeric settings for a `Child`, of frameworks that it has already imported."""
-    return current_settings()

@@ -135,6 +135,21 @@ def quantize(source: str, target: str, samples: list[dict[str, Any]], kind: str)
         kind: "int8", or "fp8": E4M3, whose largest number stands for the same largest value.
     """
     import onnx
+
+    calibrated(source, target, samples, per_channel=kind == "int8")
+    model = onnx.load(target)
+    if not has_quantization(model):
+        raise ValueError(f"there is nothing to quantize: the model has none of {', '.join(QUANTIZED)} with weights")
+    if kind == "fp8":
+        in_fp8(model, {tensor.name: array_of(tensor) for tensor in weights_of(onnx.load(source).graph)})
+    # Scales in float16, and float8, came with opset 19, which changes nothing else that is there.
+    entry = next(entry for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    entry.version, model.ir_version = max(entry.version, 19), max(model.ir_version, 9)
+    save(model, target)
+
+
+def calibrated(source: str, target: str, samples: list[dict[str, Any]], per_channel: bool) -> None:
+    """Write a model as ONNX Runtime quantizes it to int8."""
     from onnxruntime import quantization
 
     left = iter(samples)
@@ -149,7 +164,7 @@ def quantize(source: str, target: str, samples: list[dict[str, Any]], kind: str)
         Reader(),
         quant_format=quantization.QuantFormat.QDQ,
         op_types_to_quantize=QUANTIZED,
-        per_channel=kind == "int8",
+        per_channel=per_channel,
         activation_type=quantization.QuantType.QInt8,
         weight_type=quantization.QuantType.QInt8,
         calibrate_method=quantization.CalibrationMethod.MinMax,
@@ -161,15 +176,6 @@ def quantize(source: str, target: str, samples: list[dict[str, Any]], kind: str)
             "OpTypesToExcludeOutputQuantization": QUANTIZED,
         },
     )
-    model = onnx.load(target)
-    if not has_quantization(model):
-        raise ValueError(f"there is nothing to quantize: the model has none of {', '.join(QUANTIZED)} with weights")
-    if kind == "fp8":
-        in_fp8(model, {tensor.name: array_of(tensor) for tensor in weights_of(onnx.load(source).graph)})
-    # Scales in float16, and float8, came with opset 19, which changes nothing else that is there.
-    entry = next(entry for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-    entry.version, model.ir_version = max(entry.version, 19), max(model.ir_version, 9)
-    save(model, target)
 
 
 def in_fp8(model: Any, weights: dict[str, Any]) -> None:

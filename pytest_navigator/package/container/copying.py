@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.container.writer import CONFIG, STATUS, dump
+from pytest_navigator.package.container.writer import CONFIG, dump
 from pytest_navigator.package.layout import config_yaml, status
 from pytest_navigator.package.query.selection import sample
-from pytest_navigator.package.zip.archive import Member, write_archive
+from pytest_navigator.package.zip.archive import STATUS, Member, write_archive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pytest_navigator.core.records import JSON
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
 
@@ -23,18 +24,23 @@ LEFT_OUT = "save_data=none"
 
 @dataclass(frozen=True)
 class Stored(Member):
-    """A file of an open package, which is checked while it is read."""
+    """A file of an open package, which is checked while it is read; in the new one it may have another name."""
 
     package: PackageFile
+    origin: str
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the content in pieces."""
-        return self.package.chunks(self.name)
+        return self.package.chunks(self.origin)
 
     @property
     def size(self) -> int:
         """Size in bytes."""
-        return self.package.size(self.name)
+        return self.package.size(self.origin)
+
+    def digest(self) -> str:
+        """Return the SHA-256 that it has to have: reading compares it; a package of others has recorded none."""
+        return self.package.files()[self.origin] or super().digest()
 
 
 def write_copy(package: PackageFile, results: Results, target: Path, *, override: bool, save_data: bool) -> None:
@@ -47,12 +53,22 @@ def write_copy(package: PackageFile, results: Results, target: Path, *, override
         raise PackageError(f"{target} is a folder; name a file in it, like {target / 'out.nav'}")
     if target.exists() and not override:
         raise PackageError(f"{target} exists; override=True replaces it")
-    members = {name: Stored(name, b"", package) for name in package.files() if save_data or not sample(name)}
+    members = {name: Stored(name, b"", package, name) for name in package.files() if save_data or not sample(name)}
     written: dict[str, Member] = {**members, **({} if save_data else _configs(results, members))}
-    digests = {name: _digest(package, each) for name, each in written.items()}
-    content = dump(_status(package, results, digests, save_data=save_data))
+    digests = {name: each.digest() for name, each in written.items()}
+    write_members(target, _status(package, results, digests, save_data=save_data), written, digests, override=override)
+
+
+def write_members(
+    target: Path, content: JSON, members: Mapping[str, Member], digests: dict[str, str], *, override: bool
+) -> None:
+    """Write a package of this status.yaml and these files.
+
+    Raises:
+        PackageError: as `write_archive`; or the file system refuses it.
+    """
     try:
-        write_archive(target, [Member(STATUS, content), *written.values()], digests, override=override)
+        write_archive(target, [Member(STATUS, dump(content)), *members.values()], digests, override=override)
     except OSError as error:
         raise PackageError(
             f"cannot write {target}: {error.strerror or error}; what was there before is untouched"
@@ -84,9 +100,3 @@ def _configs(results: Results, members: dict[str, Stored]) -> dict[str, Member]:
         for name, variant in names.items()
         if name in members
     }
-
-
-def _digest(package: PackageFile, each: Member) -> str:
-    """Return the SHA-256 that a file has to have: that of a stored one is compared when it is read."""
-    known = package.files()[each.name] if isinstance(each, Stored) else ""
-    return known or each.digest()

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.devices.environment import environment
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.container.reader import CHUNK, STATUS, PackageFile
+from pytest_navigator.package.container.reader import PackageFile
 from pytest_navigator.package.container.writer import dump
 from pytest_navigator.package.layout import status
 from pytest_navigator.package.layout.status_file import parse
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.package.query.selection import select
+from pytest_navigator.package.zip.archive import STATUS, Member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,23 +41,16 @@ class FolderFile(PackageFile):
 
     def size(self, name: str) -> int:
         """Return the size of a file in B."""
-        return self._path(name).stat().st_size
+        return self._member(name).size
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield the content of a file in pieces."""
-        with self._path(name).open("rb") as file:
-            while chunk := file.read(CHUNK):
-                yield chunk
+        return self._member(name).chunks()
 
     def close(self) -> None:
         """Do nothing: every file is opened when it is read."""
 
-    def _member(self, name: str) -> str:
-        """Return where a file is in the package."""
-        self._path(name)
-        return name
-
-    def _path(self, name: str) -> Path:
+    def _member(self, name: str) -> Member:
         if name not in self._paths:
             raise PackageError(f"{self.path}: {name}: no such file so far")
-        return self._paths[name]
+        return Member(name, self._paths[name])

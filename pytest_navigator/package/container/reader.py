@@ -16,7 +16,7 @@ from pytest_navigator.errors import PackageError
 from pytest_navigator.package.layout import paths
 from pytest_navigator.package.layout.recorded import recorded
 from pytest_navigator.package.layout.status_file import parse
-from pytest_navigator.package.zip.archive import partial_path
+from pytest_navigator.package.zip.archive import CHUNK, STATUS, partial_path
 from pytest_navigator.package.zip.safety import Limits, archive_problem
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON
     from pytest_navigator.package.query.results import Results
 
-STATUS = "status.yaml"
-CHUNK = 2**20
 LARGEST_STATUS = 64 * 2**20
 SMALL_STATUS = 8 * 2**20
 """More than this is no status.yaml, B; in a package that is smaller than it, more than the second and the package."""
@@ -175,10 +173,6 @@ class PackageFile:
         if name != STATUS and self._digests.get(name, total.hexdigest()) != total.hexdigest():
             raise PackageError(f"{self.path}: {name} is not what was packed (SHA-256 differs); {AGAIN}")
 
-    def _member(self, name: str) -> str:
-        """Return where a file is in the package."""
-        return self._info(name).filename
-
     def _info(self, name: str) -> zipfile.ZipInfo:
         if name in self._names:
             return self._names[name]
@@ -187,11 +181,11 @@ class PackageFile:
         raise PackageError(f"{self.path}: {name}: {reason}")
 
     def _extract(self, name: str, target: Path) -> Path:
-        path = target / self._member(name)
+        chunks = self.chunks(name)
+        first = next(chunks, b"")  # which refuses a name that is in no package, and a file that cannot be read at all
+        path = target / name
         if not path.parent.resolve().is_relative_to(target.resolve()):
             raise PackageError(f"{path} would be written outside of {target}: a link leads there; remove it")
-        chunks = self.chunks(name)
-        first = next(chunks, b"")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
         try:

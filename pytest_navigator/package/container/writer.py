@@ -20,7 +20,7 @@ from pytest_navigator.package.layout import config_yaml, status
 from pytest_navigator.package.layout import navigator_log as navlog
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.package.query.selection import KEPT, release, select
-from pytest_navigator.package.zip.archive import Member, member, partial_path, write_archive
+from pytest_navigator.package.zip.archive import STATUS, Member, member, partial_path, write_archive
 from pytest_navigator.text import writable
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.selection import Selection
 
-STATUS = "status.yaml"
 LOG = "navigator.log"
 CONFIG = "config.yaml"
 SAVE_DATA = ("all", "none")
@@ -85,7 +84,7 @@ def pack(
         selection = select(folder, results, keep=keep, save_data=save_data, required=required)
         members = _members(selection)
         digests = {each.name: each.digest() for each in members}
-        content = status.build(
+        said = status.build(
             results,
             this_environment() if environment is None else environment,
             files=digests,
@@ -95,15 +94,16 @@ def pack(
             uuid=uuid or content_uuid(results, digests),
             timestamp=timestamp or _end(results),
         )
-        if free and whole:
+        content = dump(said)
+        if free and whole:  # a partial package is written again: --nav-resume needs the models for it
             release(folder, results, selection)
-        _write(folder, path, dump(content), members, digests)
+        write_atomically(folder / STATUS, content)
+        write_archive(path, [Member(STATUS, content), *members], digests)
     return path
 
 
 @contextmanager
 def _nothing_lost(path: Path, folder: Path) -> Iterator[None]:
-    """Turn what the file system refuses into an error that says so."""
     try:
         yield
     except OSError as error:
@@ -117,12 +117,6 @@ def _nothing_lost(path: Path, folder: Path) -> Iterator[None]:
 def _members(selection: Selection) -> list[Member]:
     scrub = scrubber()
     return [member(name, file, scrub) for name, file in selection.files.items() if name != STATUS]
-
-
-def _write(folder: Path, path: Path, content: bytes, members: Sequence[Member], digests: dict[str, str]) -> None:
-    """Write status.yaml into the workspace, and the package that begins with it."""
-    write_atomically(folder / STATUS, content)
-    write_archive(path, [Member(STATUS, content), *members], digests)
 
 
 def dump(content: JSON) -> bytes:
@@ -143,6 +137,7 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 
 def content_uuid(results: Results, digests: Mapping[str, str]) -> str:
     """Return a uuid that depends on what is in the package; its version, 4, is that of a random one."""
+    # Of what the package is made from, so that the same workspace gives the same bytes and nothing tells the machine.
     content = json.dumps([plain(results.suite), plain(results.outcomes), digests], sort_keys=True)
     return str(uuids.UUID(bytes=hashlib.sha256(content.encode()).digest()[:16], version=4))
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.container.copying import Stored
-from pytest_navigator.package.container.writer import LOG, STATUS, content_uuid, dump
+from pytest_navigator.package.container.copying import Stored, write_members
+from pytest_navigator.package.container.writer import LOG, content_uuid
 from pytest_navigator.package.layout import navigator_log as navlog
 from pytest_navigator.package.layout import status
 from pytest_navigator.package.merge import same_model as sameness
 from pytest_navigator.package.merge.merging import merge, told_apart
 from pytest_navigator.package.query.engines import MACHINES
-from pytest_navigator.package.zip.archive import TEXTS, Member, write_archive
+from pytest_navigator.package.zip.archive import TEXTS, Member
 from pytest_navigator.package.zip.file_names import portable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_navigator.core.records import JSON
@@ -28,22 +27,6 @@ if TYPE_CHECKING:
 KEPT = ("environment", "uuid", "timestamp")
 OWN = ("git", "version")
 """What a machine keeps of status.yaml, and of our part of it."""
-
-
-@dataclass(frozen=True)
-class Moved(Stored):
-    """A file of a package under another name."""
-
-    origin: str
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the content in pieces."""
-        return self.package.chunks(self.origin)
-
-    @property
-    def size(self) -> int:
-        """Size in bytes."""
-        return self.package.size(self.origin)
 
 
 def join(packages: Sequence[PackageFile], target: Path, *, override: bool, keep_conflicts: bool) -> Merged:
@@ -80,15 +63,9 @@ def _machine(package: PackageFile) -> dict[str, JSON]:
 
 def _write(packages: Mapping[str, PackageFile], merged: Merged, target: Path, *, override: bool) -> None:
     log = Member(LOG, navlog.render(merged.results).encode(errors="surrogateescape"))
-    members = {LOG: log, **_files(packages, merged)}
-    digests = {name: _digest(each) for name, each in sorted(members.items())}
-    content = _status(packages.values(), merged.results, digests)
-    try:
-        write_archive(
-            target, [Member(STATUS, dump(content)), *(members[n] for n in digests)], digests, override=override
-        )
-    except OSError as error:
-        raise PackageError(f"cannot write {target}: {error.strerror or error}; what was there is untouched") from error
+    members = dict(sorted({LOG: log, **_files(packages, merged)}.items()))
+    digests = {name: each.digest() for name, each in members.items()}
+    write_members(target, _status(packages.values(), merged.results, digests), members, digests, override=override)
 
 
 def _status(packages: Iterable[PackageFile], results: Results, digests: Mapping[str, str]) -> dict[str, JSON]:
@@ -106,9 +83,9 @@ def _status(packages: Iterable[PackageFile], results: Results, digests: Mapping[
     )
 
 
-def _files(packages: Mapping[str, PackageFile], merged: Merged) -> dict[str, Moved]:
+def _files(packages: Mapping[str, PackageFile], merged: Merged) -> dict[str, Stored]:
     """Return the files by their new names: each of who has it first, a variant's of who holds its artifact first."""
-    found: dict[str, Moved] = {}
+    found: dict[str, Stored] = {}
     held = {name: package.files() for name, package in packages.items()}
     for name, package in packages.items():
         for origin, digest in held[name].items():
@@ -117,18 +94,13 @@ def _files(packages: Mapping[str, PackageFile], merged: Merged) -> dict[str, Mov
             first = next(each for each in (*holding, *packages) if origin in held[each])
             counts = not holding or name in holding or _apart(origin)
             if counts and first == name and origin != LOG:
-                found[origin] = Moved(origin, b"", package, origin)
+                found[origin] = Stored(origin, b"", package, origin)
             elif engine if not _apart(origin) else origin == LOG or held[first][origin] != digest:
                 place = f"{MACHINES}/{engine or name}/{origin}"
-                found[place] = Moved(place, b"", package, origin)
+                found[place] = Stored(place, b"", package, origin)
     return found
 
 
 def _apart(name: str) -> bool:
     """Whether a file is a log, a script or a configuration: where machines differ in it, each keeps its own."""
     return name.endswith(TEXTS)
-
-
-def _digest(each: Member) -> str:
-    """Return the SHA-256 that a file has to have: that of a moved one is compared when it is read."""
-    return each.package.files()[each.origin] if isinstance(each, Moved) else each.digest()

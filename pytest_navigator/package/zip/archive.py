@@ -27,8 +27,8 @@ SUFFIX = ".nav"
 ZIP_START = b"PK"
 ZIP_HEADER = 30
 """Bytes before the name of a ZIP's first member."""
-FIRST = b"status.yaml"
-"""Name of the first member of every package of ours."""
+STATUS = "status.yaml"
+"""Name of the first member of every package of ours, which says what the others are."""
 
 LEFT = 3600.0
 """Age in s of a half-written file from which on its writer was killed: a living one writes all the time."""
@@ -174,9 +174,9 @@ def _kept(target: Path) -> str:
 def _is_ours(target: Path) -> bool:
     """Whether a file is a package, whole or not; Model Navigator's, and empty ones, tell by their suffix only."""
     with target.open("rb") as file:
-        head = file.read(ZIP_HEADER + len(FIRST))
+        head = file.read(ZIP_HEADER + len(STATUS))
     named = target.suffix == SUFFIX
-    return (named or head.endswith(FIRST)) if head.startswith(ZIP_START) else (named and not head)
+    return (named or head.endswith(STATUS.encode())) if head.startswith(ZIP_START) else (named and not head)
 
 
 def _store(archive: zipfile.ZipFile, each: Member) -> str:
