@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +16,9 @@ from typing import Any
 
 import hypothesis
 import pytest
+
+from tests.once import once
+from tests.package.pair_project import PROJECT
 
 # A machine that others use takes its time: an example that is slow is none that fails.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -23,11 +28,11 @@ ALLOWED = "NAV_ALLOWED_SKIPS"
 """Names the file with the skips that a whole run may have: `pattern of node ids: reason` a line, # before a comment."""
 
 SHARING = (
-    "engines/test_networks.py",
+    "backends/test_networks.py",
     "plugin/test_interrupted.py",
     "reproduce/test_scripts.py",
     "test_command_line_document.py",
-    "test_npz.py",
+    "samples/test_npz.py",
 )
 """Files whose tests share a fixture of a wide scope."""
 
@@ -111,3 +116,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name the skips that must not be."""
     for line in _found:
         terminalreporter.write_line(f"FAILED: skipped: {line}", red=True)
+
+
+RUN = "-q -p no:cacheprovider --nav-package=pair.nav --nav-runtimes=cpu --nav-profile-seconds=0.05"
+
+
+@pytest.fixture(scope="session")
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of a run of the real thing: torch, TorchScript in both kinds, ONNX."""
+
+    def make(folder: Path) -> None:
+        (folder / "conftest.py").write_text(PROJECT)
+        command = [sys.executable, "-m", "pytest", *RUN.split(), "--nav-formats=torchscript,onnx"]
+        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout
+
+    return once(request.config, tmp_path_factory, "pair", make) / "pair.nav"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HOUSE = ROOT / "pytest_navigator"
+TESTS = ROOT / "tests"
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
 
@@ -50,6 +52,18 @@ def test_no_two_files_import_each_other_in_a_circle() -> None:
     house = House(ROOT)
 
     assert circles(house.edges("top", "local", "tc")) == []
+
+
+def test_the_tests_of_a_folder_stand_under_its_name() -> None:
+    folders = {path.parent.relative_to(TESTS).as_posix() for path in TESTS.rglob("test_*.py")} - {"."}
+
+    assert sorted(folder for folder in folders if not (HOUSE / folder / "__init__.py").is_file()) == []
+
+
+def test_no_two_folders_without_a_module_of_their_own_name_a_test_file_alike() -> None:
+    names = Counter(path.name for path in TESTS.rglob("test_*.py") if not (path.parent / "__init__.py").exists())
+
+    assert [name for name, files in names.items() if files > 1] == []
 
 
 def _exists(name: str) -> bool:

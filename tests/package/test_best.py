@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import math
 
-from recorded import SOURCE, correctness, outcomes, profile, results
-
 from pytest_navigator.core.records import Outcome, Status
 from pytest_navigator.package.query.strategies import best
+from tests.package.recorded import SOURCE, correctness, outcomes, profile, results
 
 TRACE = ("torchscript-trace", "TorchScriptCPU")
 FAST_TRACE = [

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from recorded import SOURCE, correctness, outcomes, results
 
 from pytest_navigator.package.layout.config_yaml import config, ranges, tolerance
+from tests.package.recorded import SOURCE, correctness, outcomes, results
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from recorded import DIGEST, SOURCE, VARIANTS, correctness, outcomes, results
 
 from pytest_navigator.core.records import Outcome, Status
 from pytest_navigator.package.container.writer import dump
 from pytest_navigator.package.layout.convert_results import build, converted, first_successful
+from tests.package.recorded import DIGEST, SOURCE, VARIANTS, correctness, outcomes, results
 
 if TYPE_CHECKING:
     from pytest_navigator.package.query.results import Results

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from commands import command
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tampered import put, tampered
 
 from pytest_navigator.configuration.yaml_file import read_mapping
 from pytest_navigator.core import bounded_yaml
@@ -23,6 +21,8 @@ from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
 from pytest_navigator.samples.npz import read_npz
+from tests.package.commands import command
+from tests.package.tampered import put, tampered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

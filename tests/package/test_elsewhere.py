@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from recorded import correctness, results
 
 import pytest_navigator as nav
 from pytest_navigator.core.records import RunnerRecord
 from pytest_navigator.package.query.other_machines import differences, different
+from tests.package.recorded import correctness, results
 
 if TYPE_CHECKING:
     from pathlib import Path

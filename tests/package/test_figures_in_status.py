@@ -7,12 +7,12 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from commands import command
-from tampered import put, tampered
 
 import pytest_navigator as nav
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.writer import pack
+from tests.package.commands import command
+from tests.package.tampered import put, tampered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

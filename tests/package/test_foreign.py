@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from recorded import results
-
 from pytest_navigator.core.records import Outcome, Status, Variant
 from pytest_navigator.package.layout import foreign, status
+from tests.package.recorded import results
 
 
 def written(**changes: Any) -> dict[str, Any]:

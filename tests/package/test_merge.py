@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from commands import command
-from recorded import DIGEST, SIGNATURE, SOURCE, correctness, profile, verify
 
 import pytest_navigator as nav
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
@@ -24,6 +22,8 @@ from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.layout.recorded import recorded
 from pytest_navigator.reporting.report import summary
+from tests.package.commands import command
+from tests.package.recorded import DIGEST, SIGNATURE, SOURCE, correctness, profile, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tampered import put, tampered
 
 import pytest_navigator as nav
 from pytest_navigator.core.loaded import loaded
 from pytest_navigator.errors import PackageError
 from pytest_navigator.samples.npz import dtype_of
 from pytest_navigator.samples.structure import record_class, unflatten
+from tests.package.tampered import put, tampered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

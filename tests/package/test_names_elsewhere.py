@@ -7,8 +7,6 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from commands import command
-from tampered import put, tampered
 
 import pytest_navigator as nav
 from pytest_navigator.errors import PackageError
@@ -17,6 +15,8 @@ from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.zip.archive import Member, write_archive
 from pytest_navigator.package.zip.file_names import colliding, name_problem, portable
 from pytest_navigator.text import one_line, printable
+from tests.package.commands import command
+from tests.package.tampered import put, tampered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

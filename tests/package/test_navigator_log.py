@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from recorded import SOURCE, correctness, outcomes, results, verify
-
 from pytest_navigator.core.records import Outcome, Status, Variant
 from pytest_navigator.package.layout.navigator_log import HINT, render
+from tests.package.recorded import SOURCE, correctness, outcomes, results, verify
 
 MISSION = """\
 2022-02-22 15:34:28 INFO     Navigator API: ============================== Pipeline PyTorch pipeline started ===================================

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tampered import put, tampered
 
 import pytest_navigator as nav
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
@@ -17,6 +16,7 @@ from pytest_navigator.configuration.foreign_arguments import check_arguments, ch
 from pytest_navigator.configuration.nav_config_file import read
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError, NavigatorError, PackageError
+from tests.package.tampered import put, tampered
 
 
 def variant(format: str, options: Any, parent: str | None = None) -> Variant:

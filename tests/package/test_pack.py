@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from recorded import DIGEST, ONNX_BYTES, outcomes, verify
 
 from pytest_navigator.devices.environment import git_state
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
+from tests.package.recorded import DIGEST, ONNX_BYTES, outcomes, verify
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from recorded import CASE, DIGEST, SIGNATURE, SOURCE, outcomes, verify
 
 from pytest_navigator import NavConfig, OptimizationProfile, ProfilerConfig, cosine, plugin
 from pytest_navigator.configuration.settings import resolve
@@ -18,6 +17,7 @@ from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.planned import package_matrix
 from pytest_navigator.package.source import read_package
 from pytest_navigator.package.zip.archive import Member, write_archive
+from tests.package.recorded import CASE, DIGEST, SIGNATURE, SOURCE, outcomes, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

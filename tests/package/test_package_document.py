@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from pair_project import PROJECT
 
 import pytest_navigator as nav
 from pytest_navigator.errors import PackageError
+from tests.package.pair_project import PROJECT
 
 PAGE = (Path(__file__).parents[2] / "docs" / "package.md").read_text(encoding="utf-8")
 

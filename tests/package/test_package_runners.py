@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from pair_project import PROJECT
 
 import pytest_navigator as nav
 from pytest_navigator.backends.onnx.runners import OnnxCPU
 from pytest_navigator.core.records import RunnerRecord
 from pytest_navigator.errors import ConfigError, PackageError, StrategyError
 from pytest_navigator.package.running.artifacts import runner_class
+from tests.package.pair_project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from commands import command
-from recorded import CASE, SOURCE, outcomes
-from tampered import put, tampered
 
 import pytest_navigator as nav
 from pytest_navigator.configuration.foreign_arguments import check_arguments, without_files
@@ -21,6 +18,9 @@ from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.layout import paths
 from pytest_navigator.package.source import read_package
+from tests.package.commands import command
+from tests.package.recorded import CASE, SOURCE, outcomes
+from tests.package.tampered import put, tampered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

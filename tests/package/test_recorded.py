@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from recorded import outcomes, verify
 
 from pytest_navigator.core.records import CARRIED, Status
 from pytest_navigator.errors import PackageError
@@ -16,6 +15,7 @@ from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.layout.recorded import recorded
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.reporting.report import summary
+from tests.package.recorded import outcomes, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

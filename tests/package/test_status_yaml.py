@@ -8,12 +8,12 @@ import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from recorded import DIGEST, SIGNATURE, SOURCE, correctness, outcomes, results, verify
 
 from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.core.records import Outcome, Signature, Status, structured
 from pytest_navigator.package.container.writer import dump
 from pytest_navigator.package.layout import status
+from tests.package.recorded import DIGEST, SIGNATURE, SOURCE, correctness, outcomes, results, verify
 
 if TYPE_CHECKING:
     from pytest_navigator.package.query.results import Results

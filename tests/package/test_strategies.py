@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from recorded import outcomes, profile, results, verify
 
 import pytest_navigator as nav
 from pytest_navigator.errors import ConfigError, StrategyError
 from pytest_navigator.package.query.strategies import Figure, candidates, choose
+from tests.package.recorded import outcomes, profile, results, verify
 
 QUICK = Figure("onnx", "OnnxCPU", 1, 1.0, 1000.0)
 BATCHED = Figure("onnx", "OnnxCPU", 8, 4.0, 2000.0)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from commands import command
-from tampered import put, tampered
 
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.layout.status_file import parse
 from pytest_navigator.package.zip.safety import Limits
+from tests.package.commands import command
+from tests.package.tampered import put, tampered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,13 +10,13 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from commands import command
 
 import pytest_navigator as nav
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.zip.archive import check_writable
+from tests.package.commands import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,11 +6,11 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from recorded import ONNX_BYTES, correctness, outcomes
 
 import pytest_navigator as nav
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.writer import pack
+from tests.package.recorded import ONNX_BYTES, correctness, outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

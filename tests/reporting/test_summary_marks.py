@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import recorded
 
 from pytest_navigator.reporting.report import summary
+from tests.package import recorded
 
 if TYPE_CHECKING:
     from pytest_navigator.core.records import Outcome

@@ -10,12 +10,12 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from commands import command
-from recorded import DIGEST, ONNX_BYTES, outcomes
 
 from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.reporting.report import summary
+from tests.package.commands import command
+from tests.package.recorded import DIGEST, ONNX_BYTES, outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

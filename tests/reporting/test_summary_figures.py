@@ -6,12 +6,12 @@ import re
 from dataclasses import replace
 
 import pytest
-from recorded import SOURCE, correctness, outcomes, profile, results
 
 from pytest_navigator.core.records import Outcome, plain
 from pytest_navigator.package.layout import navigator_log as navlog
 from pytest_navigator.reporting.report import properties, summary
 from pytest_navigator.reporting.summary_figures import Measured, strategies
+from tests.package.recorded import SOURCE, correctness, outcomes, profile, results
 
 TRACE = ("torchscript-trace", "TorchScriptCPU")
 

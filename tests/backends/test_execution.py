@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from stand_ins import install
 
-from engines.stand_ins import install
 from pytest_navigator.backends.tensorrt.runners import TensorRT, TensorRTCUDAGraph
 from pytest_navigator.core.records import Signature, TensorSpec
 from pytest_navigator.errors import StepFailed

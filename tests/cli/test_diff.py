@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from commands import command
-from recorded import SIGNATURE, correctness, outcomes, profile
 
 from pytest_navigator.core.records import Outcome, Status, save
 from pytest_navigator.package.container.writer import pack
+from tests.package.commands import command
+from tests.package.recorded import SIGNATURE, correctness, outcomes, profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from recorded import DIGEST, SOURCE, correctness, results, verify
 
 from pytest_navigator.core.records import REPORTED, Outcome, Required, Status
 from pytest_navigator.reporting.shortcomings import unchecked_at_all, unfit, unmet, unreported, untried, unverified
+from tests.package.recorded import DIGEST, SOURCE, correctness, results, verify
 
 NOTHING = "no format of linear but the source itself passed correctness"
 CHOOSING = ("formats", "precisions", "runtimes", "device", "batch_sizes", "xfail")
