@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import CommandLine, MakingCode, Subject
     from pytest_navigator.devices.built_with import Library
+    from pytest_navigator.formats.navigator import Navigator
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.runners.base import Runner
 
@@ -47,6 +48,15 @@ class Format(ABC):
 
     name: ClassVar[str]
     """Model Navigator's name of the format: "onnx"."""
+
+    title: ClassVar[str] = ""
+    """What people call it: "TorchScript"; "": its name."""
+
+    command: ClassVar[str] = ""
+    """What Model Navigator's names of steps call it ("ExportTorch2ONNX"); "": its name, without the hyphens."""
+
+    navigator: ClassVar[Navigator | None] = None
+    """What Model Navigator knows of it; None: nothing."""
 
     config: ClassVar[type[FormatConfig]]
     """The configuration class; one format's class is no other format's."""
@@ -77,6 +87,12 @@ class Format(ABC):
 
     runners: tuple[type[Runner], ...] = ()
     """Its runners, in order of preference; the first available one proves that the artifact loads."""
+
+    def __init_subclass__(cls) -> None:
+        """Give none of the names of what it is derived from to another format."""
+        for fact in ("title", "command", "navigator"):
+            if fact not in vars(cls):
+                setattr(cls, fact, getattr(Format, fact))
 
     def parent_for(self, source: str) -> str | None:
         """Return the format that it is converted from in a suite of this source; None: it is exported."""

@@ -15,6 +15,7 @@ from pytest_navigator.core.records import Variant
 from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.navigator import Navigator
 from pytest_navigator.formats.ways import Way, Ways
 
 if TYPE_CHECKING:
@@ -69,6 +70,13 @@ class OnnxFormat(Format):
     """`onnx`, and `onnx-trace`, `onnx-opset17`, `onnx-script` where more than one is asked for."""
 
     name: ClassVar[str] = "onnx"
+    title: ClassVar[str] = "ONNX"
+    command: ClassVar[str] = "ONNX"
+    navigator: ClassVar[Navigator | None] = Navigator(
+        runners=("OnnxCPU", "OnnxCUDA", "OnnxTensorRT"),
+        config="Onnx",
+        fields=("opset", "dynamic_axes", "graph_surgeon_optimization", "model_path"),
+    )
     config: ClassVar[type[FormatConfig]] = OnnxConfig
     frameworks: ClassVar[tuple[str, ...]] = SOURCES
     parents: ClassVar[Mapping[str, str]] = {

@@ -12,6 +12,7 @@ from pytest_navigator.configuration.format_config import FormatConfig, check_dev
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.navigator import Navigator
 from pytest_navigator.formats.ways import Ways
 
 if TYPE_CHECKING:
@@ -64,6 +65,15 @@ class TensorFlowSavedModelFormat(Format):
     """`tf-savedmodel`, `tf-savedmodel-jit`, `tf-savedmodel-xla`, `tf-savedmodel-jit-xla`."""
 
     name: ClassVar[str] = "tf-savedmodel"
+    title: ClassVar[str] = "SavedModel"
+    command: ClassVar[str] = "SavedModel"
+    navigator: ClassVar[Navigator | None] = Navigator(
+        runners=("TensorFlowSavedModelCPU", "TensorFlowSavedModelCUDA"),
+        framework="tensorflow",
+        config="TensorFlow",
+        fields=("jit_compile", "enable_xla"),
+        folder={"jit_compile": "jit", "enable_xla": "xla"},
+    )
     config: ClassVar[type[FormatConfig]] = TensorFlowSavedModelConfig
     frameworks: ClassVar[tuple[str, ...]] = ("tensorflow", "jax", "tf-savedmodel")
     file: ClassVar[str] = "model.savedmodel"

@@ -9,6 +9,7 @@ from pytest_navigator.backends.jax.runners import JAX, JAXCUDA, JAXJit, JAXJitCU
 from pytest_navigator.configuration.format_config import FormatConfig, check_device
 from pytest_navigator.core.records import Variant
 from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.navigator import Navigator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,9 @@ class JaxFormat(Format):
     """The live model itself: nothing is written."""
 
     name: ClassVar[str] = "jax"
+    title: ClassVar[str] = "JAX"
+    command: ClassVar[str] = "JAX"
+    navigator: ClassVar[Navigator | None] = Navigator(("JAX",))
     config: ClassVar[type[FormatConfig]] = JaxConfig
     frameworks: ClassVar[tuple[str, ...]] = ("jax",)
     requires: ClassVar[tuple[str, ...]] = ("jax",)

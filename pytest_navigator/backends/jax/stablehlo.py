@@ -50,6 +50,8 @@ class StableHLOFormat(Format):
     """`stablehlo`: takes the inputs by position and returns the outputs as a tuple."""
 
     name: ClassVar[str] = "stablehlo"
+    title: ClassVar[str] = "StableHLO"
+    command: ClassVar[str] = "StableHLO"
     config: ClassVar[type[FormatConfig]] = StableHLOConfig
     frameworks: ClassVar[tuple[str, ...]] = ("jax",)
     requires: ClassVar[tuple[str, ...]] = ("jax",)

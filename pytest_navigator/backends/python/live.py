@@ -10,6 +10,7 @@ from pytest_navigator.configuration.format_config import FormatConfig
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.navigator import Navigator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,9 @@ class PythonFormat(Format):
     """The live callable itself: nothing is written."""
 
     name: ClassVar[str] = "python"
+    title: ClassVar[str] = "Python"
+    command: ClassVar[str] = "Python"
+    navigator: ClassVar[Navigator | None] = Navigator(("PythonRunner",), framework="none")
     config: ClassVar[type[FormatConfig]] = PythonConfig
     frameworks: ClassVar[tuple[str, ...]] = ("python",)
     runners: tuple[type[Runner], ...] = (PythonRunner,)

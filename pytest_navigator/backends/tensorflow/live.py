@@ -10,6 +10,7 @@ from pytest_navigator.configuration.format_config import FormatConfig, check_dev
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.navigator import Navigator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +47,9 @@ class TensorFlowFormat(Format):
     """The live model itself: nothing is written."""
 
     name: ClassVar[str] = "tensorflow"
+    title: ClassVar[str] = "TensorFlow2"
+    command: ClassVar[str] = "TF"
+    navigator: ClassVar[Navigator | None] = Navigator(("TensorFlowCPU", "TensorFlowCUDA"))
     config: ClassVar[type[FormatConfig]] = TensorFlowConfig
     frameworks: ClassVar[tuple[str, ...]] = ("tensorflow",)
     requires: ClassVar[tuple[str, ...]] = ("tensorflow",)

@@ -16,6 +16,7 @@ from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.devices.built_with import Library
 from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.formats.exporting import exporter
+from pytest_navigator.formats.navigator import Navigator
 from pytest_navigator.reproduce.code import call_of, literal
 
 if TYPE_CHECKING:
@@ -69,6 +70,14 @@ class TensorFlowTensorRTFormat(TensorRTInsideFormat):
     """`tf-trt-fp32`, `tf-trt-fp16`, `tf-trt-int8`; not made by default, as in Model Navigator since 0.9."""
 
     name: ClassVar[str] = "tf-trt"
+    title: ClassVar[str] = "TensorFlow-TensorRT"
+    command: ClassVar[str] = "TFTRT"
+    navigator: ClassVar[Navigator | None] = Navigator(
+        runners=("TensorFlowTensorRT",),
+        config="TensorFlowTensorRT",
+        fields=("precision", "precision_mode"),
+        folder={"precision": ""},
+    )
     config: ClassVar[type[FormatConfig]] = TensorFlowTensorRTConfig
     frameworks: ClassVar[tuple[str, ...]] = ("tensorflow", "jax", "tf-savedmodel")
     parent: ClassVar[str | None] = "tf-savedmodel"

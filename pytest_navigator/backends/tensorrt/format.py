@@ -15,6 +15,7 @@ from pytest_navigator.core.records import Variant
 from pytest_navigator.devices.built_with import Library
 from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.navigator import Navigator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +34,14 @@ class TensorRTFormat(Format):
     """`trt-fp32`, `trt-fp16`, `trt-bf16`, `trt-int8`, `trt-fp8`; `-single` where both precision modes are asked for."""
 
     name: ClassVar[str] = "trt"
+    title: ClassVar[str] = "TensorRT"
+    command: ClassVar[str] = "TRT"
+    navigator: ClassVar[Navigator | None] = Navigator(
+        runners=("TensorRT", "TensorRTCUDAGraph"),
+        config="TensorRT",
+        fields=("precision", "precision_mode"),
+        folder={"precision": ""},
+    )
     config: ClassVar[type[FormatConfig]] = TensorRTConfig
     frameworks: ClassVar[tuple[str, ...]] = (*SOURCES, "trt")
     parent: ClassVar[str | None] = "onnx"
@@ -169,6 +178,7 @@ class TensorRTRTXFormat(TensorRTFormat):
     """`trt-rtx-fp32`, ...: engines of TensorRT-RTX, which run on GeForce and RTX GPUs, and are built without any."""
 
     name: ClassVar[str] = "trt-rtx"
+    title: ClassVar[str] = "TensorRT-RTX"
     config: ClassVar[type[FormatConfig]] = TensorRTRTXConfig
     frameworks: ClassVar[tuple[str, ...]] = (*SOURCES, "trt-rtx")
     default: ClassVar[bool] = False

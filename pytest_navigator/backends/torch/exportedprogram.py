@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.torch.exportedprogram_runners import TorchExportedProgramCPU, TorchExportedProgramCUDA
-from pytest_navigator.backends.torch.live import AutocastConfig
+from pytest_navigator.backends.torch.live import AUTOCAST, AutocastConfig
 from pytest_navigator.backends.torch.programs import load_program
 from pytest_navigator.core.records import Variant
 from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.exporting import exporter
+from pytest_navigator.formats.navigator import Navigator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +36,14 @@ class TorchExportedProgramFormat(Format):
     """`torch-exportedprogram`: takes the inputs by position and returns the outputs as a tuple."""
 
     name: ClassVar[str] = "torch-exportedprogram"
+    title: ClassVar[str] = "ExportedProgram"
+    command: ClassVar[str] = "ExportedProgram"
+    navigator: ClassVar[Navigator | None] = Navigator(
+        runners=("TorchExportedProgramCPU", "TorchExportedProgramCUDA"),
+        framework="torch",
+        config="TorchExport",
+        fields=AUTOCAST,
+    )
     config: ClassVar[type[FormatConfig]] = TorchExportConfig
     frameworks: ClassVar[tuple[str, ...]] = ("torch", "torch-exportedprogram")
     file: ClassVar[str] = "model.pt2"

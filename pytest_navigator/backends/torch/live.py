@@ -10,6 +10,7 @@ from pytest_navigator.configuration.format_config import FormatConfig, check_dev
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.navigator import Navigator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pytest_navigator.runners.base import Runner
 
 AUTOCAST_DTYPES = ("float16", "bfloat16")
+
+AUTOCAST = ("autocast", "autocast_dtype", "inference_mode")
+"""Fields of `AutocastConfig`."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ class TorchFormat(Format):
     """The live model itself: nothing is written."""
 
     name: ClassVar[str] = "torch"
+    title: ClassVar[str] = "PyTorch"
+    command: ClassVar[str] = "Torch"
+    navigator: ClassVar[Navigator | None] = Navigator(
+        ("TorchCPU", "TorchCUDA", "TorchCompileCPU", "TorchCompileCUDA"), config="Torch", fields=AUTOCAST
+    )
     config: ClassVar[type[FormatConfig]] = TorchConfig
     frameworks: ClassVar[tuple[str, ...]] = ("torch",)
     requires: ClassVar[tuple[str, ...]] = ("torch",)

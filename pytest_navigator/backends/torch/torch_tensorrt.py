@@ -14,6 +14,7 @@ from pytest_navigator.devices.built_with import Library
 from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.exporting import exporter
+from pytest_navigator.formats.navigator import Navigator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +67,14 @@ class TorchTensorRTFormat(TensorRTInsideFormat):
     """`torch-trt-fp32`, `torch-trt-fp16`, `torch-trt-bf16`: load without the model's code, as any exported program."""
 
     name: ClassVar[str] = "torch-trt"
+    title: ClassVar[str] = "Torch-TensorRT"
+    command: ClassVar[str] = "TorchTensorRT"
+    navigator: ClassVar[Navigator | None] = Navigator(
+        runners=("TorchTensorRT",),
+        config="TorchTensorRT",
+        fields=("precision", "precision_mode"),
+        folder={"precision": ""},
+    )
     config: ClassVar[type[FormatConfig]] = TorchTensorRTConfig
     frameworks: ClassVar[tuple[str, ...]] = ("torch",)
     parent: ClassVar[str | None] = "torch-exportedprogram"

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.torch.live import AutocastConfig
+from pytest_navigator.backends.torch.live import AUTOCAST, AutocastConfig
 from pytest_navigator.backends.torch.source import calling, preserving
 from pytest_navigator.backends.torch.torchscript_runners import INTERFACE, TorchScriptCPU, TorchScriptCUDA
 from pytest_navigator.configuration.format_config import invalid
@@ -19,6 +19,7 @@ from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.exporting import exporter
+from pytest_navigator.formats.navigator import Navigator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,6 +76,15 @@ class TorchScriptFormat(Format):
     """`torchscript-script` and `torchscript-trace`."""
 
     name: ClassVar[str] = "torchscript"
+    title: ClassVar[str] = "TorchScript"
+    command: ClassVar[str] = "TorchScript"
+    navigator: ClassVar[Navigator | None] = Navigator(
+        runners=("TorchScriptCPU", "TorchScriptCUDA"),
+        framework="torch",
+        config="TorchScript",
+        fields=("jit_type", "strict", *AUTOCAST),
+        folder={"jit_type": ""},
+    )
     config: ClassVar[type[FormatConfig]] = TorchScriptConfig
     frameworks: ClassVar[tuple[str, ...]] = ("torch", "torchscript")
     file: ClassVar[str] = "model.pt"

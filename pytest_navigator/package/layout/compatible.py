@@ -1,4 +1,4 @@
-"""What of a package Model Navigator 0.14 can read: the rest must be where its loader does not look (pure).
+"""What of a package Model Navigator 0.14 can read: the rest must be where its loader does not look.
 
 It knows no other formats, configurations and runners than its own, works out the folder of an artifact from the
 parameters instead of reading it, and calls a program with the model's own structure.
@@ -8,48 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_navigator.backends.builtin import known
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.formats.navigator import Navigator
     from pytest_navigator.package.query.results import Results
 
-RUNNERS = {
-    "python": ("PythonRunner",),
-    "torch": ("TorchCPU", "TorchCUDA", "TorchCompileCPU", "TorchCompileCUDA"),
-    "tensorflow": ("TensorFlowCPU", "TensorFlowCUDA"),
-    "jax": ("JAX",),
-    "torchscript": ("TorchScriptCPU", "TorchScriptCUDA"),
-    "torch-exportedprogram": ("TorchExportedProgramCPU", "TorchExportedProgramCUDA"),
-    "torch-trt": ("TorchTensorRT",),
-    "tf-savedmodel": ("TensorFlowSavedModelCPU", "TensorFlowSavedModelCUDA"),
-    "tf-trt": ("TensorFlowTensorRT",),
-    "onnx": ("OnnxCPU", "OnnxCUDA", "OnnxTensorRT"),
-    "trt": ("TensorRT", "TensorRTCUDAGraph"),
-}
-"""Its formats, and the runners of each."""
-
-FRAMEWORKS = {
-    "torchscript": "torch",
-    "torch-exportedprogram": "torch",
-    "tf-savedmodel": "tensorflow",
-    "python": "none",
-}
-"""A source that it has no framework of that name for -> the one that it has."""
-
 COMMON = ("custom_args", "device")
-AUTOCAST = ("autocast", "autocast_dtype", "inference_mode", *COMMON)
-CONFIGS = {
-    "torch": ("Torch", AUTOCAST),
-    "torchscript": ("TorchScript", ("jit_type", "strict", *AUTOCAST)),
-    "torch-exportedprogram": ("TorchExport", AUTOCAST),
-    "onnx": ("Onnx", ("opset", "dynamic_axes", "graph_surgeon_optimization", "model_path", *COMMON)),
-    "tf-savedmodel": ("TensorFlow", ("jit_compile", "enable_xla", *COMMON)),
-    "trt": ("TensorRT", ("precision", "precision_mode", *COMMON)),
-    "torch-trt": ("TorchTensorRT", ("precision", "precision_mode", *COMMON)),
-    "tf-trt": ("TensorFlowTensorRT", ("precision", "precision_mode", *COMMON)),
-}
-"""A format -> the name and the fields of its custom configuration; it refuses others."""
+"""Fields of all its custom configurations."""
 
 FLAT = ("torch-exportedprogram", "torchscript")
 
@@ -57,7 +26,7 @@ FLAT = ("torch-exportedprogram", "torchscript")
 def readable(results: Results, variant: Variant) -> bool:
     """Whether it can load and call an artifact."""
     return (
-        variant.format in RUNNERS
+        own(variant.format) is not None
         and variant.key == "-".join((variant.format, *_parts(results, variant)))
         and not (variant.format in FLAT and _flat(results, variant) and not _by_position(results.signature))
     )
@@ -65,17 +34,31 @@ def readable(results: Results, variant: Variant) -> bool:
 
 def own_runners(variant: Variant) -> tuple[str, ...]:
     """Return the runners of an artifact that are its own too."""
-    return tuple(name for name in variant.runners if name in RUNNERS.get(variant.format, ()))
+    known_to_it = own(variant.format)
+    return tuple(name for name in variant.runners if known_to_it and name in known_to_it.runners)
+
+
+def framework(name: str) -> str:
+    """Return its name of the framework that a source is of."""
+    known_to_it = own(name)
+    return (known_to_it and known_to_it.framework) or name
+
+
+def own(form: str) -> Navigator | None:
+    """Return what it knows of a format; None: nothing."""
+    found = known().formats.get(form)
+    return found.navigator if found else None
 
 
 def custom_configs(variants: Sequence[Variant]) -> dict[str, JSON]:
     """Return the parameters of each format; where its variants differ in one, the list of the values."""
     configs: dict[str, dict[str, list[JSON]]] = {}
-    for variant in (variant for variant in variants if variant.format in CONFIGS):
-        name, fields = CONFIGS[variant.format]
-        config = configs.setdefault(name, {})
+    for variant, form in ((variant, own(variant.format)) for variant in variants):
+        if form is None or not form.config:
+            continue
+        config = configs.setdefault(form.config, {})
         for field, value in parameters(variant).items():
-            if field in fields and value not in config.setdefault(field, []):
+            if field in (*form.fields, *COMMON) and value not in config.setdefault(field, []):
                 config[field].append(value)
     return {
         name: {field: values[0] if len(values) == 1 else values for field, values in config.items()}
@@ -96,10 +79,9 @@ def _parts(results: Results, variant: Variant) -> list[str]:
 
 
 def _own_parts(form: str, given: Mapping[str, JSON]) -> list[str]:
-    if form == "tf-savedmodel":
-        return [*(["jit"] if given.get("jit_compile") else []), *(["xla"] if given.get("enable_xla") else [])]
-    name = {"torchscript": "jit_type"}.get(form, "precision" if form.endswith("trt") else "")
-    return [str(given[name])] if given.get(name) else []
+    known_to_it = own(form)
+    parts = known_to_it.folder.items() if known_to_it else ()
+    return [text or str(given[name]) for name, text in parts if given.get(name)]
 
 
 def _flat(results: Results, variant: Variant) -> bool:

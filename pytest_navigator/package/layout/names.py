@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.backends.builtin import known
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -24,21 +26,6 @@ class FormatNames:
     command: str
 
 
-FORMATS = {
-    "torch": FormatNames("PyTorch", "Torch"),
-    "tensorflow": FormatNames("TensorFlow2", "TF"),
-    "jax": FormatNames("JAX", "JAX"),
-    "python": FormatNames("Python", "Python"),
-    "torchscript": FormatNames("TorchScript", "TorchScript"),
-    "torch-exportedprogram": FormatNames("ExportedProgram", "ExportedProgram"),
-    "torch-trt": FormatNames("Torch-TensorRT", "TorchTensorRT"),
-    "onnx": FormatNames("ONNX", "ONNX"),
-    "trt": FormatNames("TensorRT", "TRT"),
-    "tf-savedmodel": FormatNames("SavedModel", "SavedModel"),
-    "stablehlo": FormatNames("StableHLO", "StableHLO"),
-    "tf-trt": FormatNames("TensorFlow-TensorRT", "TFTRT"),
-}
-
 IRREGULAR = {"ExportTorch2ExportedProgram": "ExportExportedProgram"}
 """Commands whose name does not follow `<Export|Convert><from>2<to>`."""
 
@@ -56,9 +43,10 @@ TITLES = {
 
 
 def names_of(format_name: str) -> FormatNames:
-    """Return the names of a format; those that Model Navigator does not know are named after themselves."""
+    """Return the names of a format; one that has none, or is not known here, is named after itself."""
+    form = known().formats.get(format_name)
     own = "".join(part[:1].upper() + part[1:] for part in format_name.split("-"))
-    return FORMATS.get(format_name) or FormatNames(format_name, own)
+    return FormatNames((form and form.title) or format_name, (form and form.command) or own)
 
 
 def command(suite: SuiteRecord, variant: Variant) -> str:

@@ -123,7 +123,7 @@ def _config(results: Results) -> dict[str, JSON]:
     variants = _readable(results)
     runners = (name for variant in variants for name in compatible.own_runners(variant))
     return {
-        "framework": compatible.FRAMEWORKS.get(suite.framework, suite.framework),
+        "framework": compatible.framework(suite.framework),
         "target_formats": list(dict.fromkeys(variant.format for variant in variants)),
         "target_device": _device(results),
         "sample_count": setting(results, "sample_count"),
