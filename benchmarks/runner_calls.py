@@ -110,7 +110,9 @@ def savedmodel(folder: Path) -> Side:
     """Return the runner of a SavedModel."""
     import tensorflow as tf
 
-    from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU
+    from pytest_navigator.backends.builtin import known
+
+    TensorFlowSavedModelCPU = known().runners()["TensorFlowSavedModelCPU"].load()
     from pytest_navigator.backends.tensorflow.source import TensorFlowFramework
 
     module, array = tf.Module(), tf.constant(FEED["input"])

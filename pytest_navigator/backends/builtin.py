@@ -11,8 +11,10 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.backends.exchange.sources import SOURCES
 from pytest_navigator.core.loaded import loaded
 from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.listed import Listed
 from pytest_navigator.formats.registry import built, current
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from pytest_navigator.formats.registry import Registry
-    from pytest_navigator.frameworks.base import Framework
 
 OURS = "pytest-navigator"
 
@@ -58,14 +59,14 @@ def _installed() -> Registry:
     """
     plugins = list(_plugins())
 
-    def answers(hook: str) -> list[list[type]]:
-        found: list[Callable[[], list[type]]] = [vars(plugin)[hook] for plugin in plugins if hook in vars(plugin)]
+    def answers(hook: str) -> list[list[Any]]:
+        found: list[Callable[[], list[Any]]] = [vars(plugin)[hook] for plugin in plugins if hook in vars(plugin)]
         return [ask() for ask in found]
 
     return built(
-        [formats(), *answers("pytest_nav_formats")],
+        [list(FORMATS), *answers("pytest_nav_formats")],
         answers("pytest_nav_runners"),
-        [frameworks(), *answers("pytest_nav_frameworks")],
+        [list(FRAMEWORKS), *answers("pytest_nav_frameworks")],
     )
 
 
@@ -77,44 +78,37 @@ def _plugins() -> Iterator[ModuleType]:
             yield entry.load()
 
 
-def formats() -> list[type[Format]]:
-    """Return the built-in formats."""
-    from pytest_navigator.backends.exchange.onnx import OnnxFormat
-    from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelFormat
-    from pytest_navigator.backends.jax.live import JaxFormat
-    from pytest_navigator.backends.jax.stablehlo import StableHLOFormat
-    from pytest_navigator.backends.python.live import PythonFormat
-    from pytest_navigator.backends.tensorflow.live import TensorFlowFormat
-    from pytest_navigator.backends.tensorflow.tf_tensorrt import TensorFlowTensorRTFormat
-    from pytest_navigator.backends.tensorrt.format import TensorRTFormat, TensorRTRTXFormat
-    from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgramFormat
-    from pytest_navigator.backends.torch.live import TorchFormat
-    from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTFormat
-    from pytest_navigator.backends.torch.torchscript import TorchScriptFormat
-
-    return [
-        TorchFormat,
-        TorchScriptFormat,
-        TorchExportedProgramFormat,
-        TorchTensorRTFormat,
-        TensorFlowFormat,
-        JaxFormat,
-        TensorFlowSavedModelFormat,
-        TensorFlowTensorRTFormat,
-        StableHLOFormat,
-        OnnxFormat,
-        TensorRTFormat,
-        TensorRTRTXFormat,
-        PythonFormat,
-    ]
+def _listed(name: str, path: str, *marks: str) -> Listed:
+    return Listed(name, f"pytest_navigator.backends.{path}", marks)
 
 
-def frameworks() -> list[type[Framework]]:
-    """Return the built-in frameworks."""
-    from pytest_navigator.backends.files.frameworks import FILES
-    from pytest_navigator.backends.jax.source import JaxFramework
-    from pytest_navigator.backends.python.source import PythonFramework
-    from pytest_navigator.backends.tensorflow.source import TensorFlowFramework
-    from pytest_navigator.backends.torch.source import TorchFramework
+FORMATS = (
+    _listed("torch", "torch.live:TorchFormat", "torch"),
+    _listed("torchscript", "torch.torchscript:TorchScriptFormat", "torch", "torchscript"),
+    _listed(
+        "torch-exportedprogram", "torch.exportedprogram:TorchExportedProgramFormat", "torch", "torch-exportedprogram"
+    ),
+    _listed("torch-trt", "torch.torch_tensorrt:TorchTensorRTFormat", "torch"),
+    _listed("tensorflow", "tensorflow.live:TensorFlowFormat", "tensorflow"),
+    _listed("jax", "jax.live:JaxFormat", "jax"),
+    _listed("tf-savedmodel", "exchange.savedmodel:TensorFlowSavedModelFormat", "tensorflow", "jax", "tf-savedmodel"),
+    _listed("tf-trt", "tensorflow.tf_tensorrt:TensorFlowTensorRTFormat", "tensorflow", "jax", "tf-savedmodel"),
+    _listed("stablehlo", "jax.stablehlo:StableHLOFormat", "jax"),
+    _listed("onnx", "exchange.onnx:OnnxFormat", *SOURCES),
+    _listed("trt", "tensorrt.format:TensorRTFormat", *SOURCES, "trt"),
+    _listed("trt-rtx", "tensorrt.format:TensorRTRTXFormat", *SOURCES, "trt-rtx"),
+    _listed("python", "python.live:PythonFormat", "python"),
+)
 
-    return [TorchFramework, JaxFramework, TensorFlowFramework, PythonFramework, *FILES]
+FRAMEWORKS = (
+    _listed("torch", "torch.source:TorchFramework", "torch"),
+    _listed("jax", "jax.source:JaxFramework", "jax", "flax", "equinox", "haiku"),
+    _listed("tensorflow", "tensorflow.source:TensorFlowFramework", "tensorflow", "keras"),
+    _listed("python", "python.source:PythonFramework"),
+    _listed("onnx", "files.frameworks:OnnxFiles"),
+    _listed("torchscript", "files.frameworks:TorchScriptFiles"),
+    _listed("torch-exportedprogram", "files.frameworks:ExportedProgramFiles"),
+    _listed("tf-savedmodel", "files.frameworks:SavedModelFiles"),
+    _listed("trt", "files.frameworks:TensorRTFiles"),
+    _listed("trt-rtx", "files.frameworks:TensorRTRTXFiles"),
+)

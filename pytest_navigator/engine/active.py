@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.isolation.live_section import live_section
+from pytest_navigator.runners.spec import runner_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 def subject(context: Context) -> dict[str, Any]:
     """Return the arguments with which a function of `engine/isolated.py` finds the step's runner."""
-    return {"folder": context.folder.path, "variant": context.variant, "runner": context.runner.path}
+    return {"folder": context.folder.path, "variant": context.variant, "runner": context.runner}
 
 
 @contextmanager
 def live_runner(context: Context) -> Iterator[Runner]:
     """Load the step's runner of the live model; what it prints goes to the log, its time is limited."""
     source = context.live.source()
-    kind = context.host.registry.runner(context.runner.name)
+    kind = runner_class(context.runner)
     active = kind(source, context.folder.signature, context.variant.parameters)
     with live_section(context.log, context.limit), source.preserved(), active as runner:
         yield runner

@@ -61,7 +61,7 @@ def _converting(context: Context) -> dict[str, JSON]:
     """Return what a conversion reads; the device too, if its artifact runs on no other."""
     form, loader = context.host.registry.format(context.variant.format), loader_record(context)
     parent = context.suite.matrix.variants[context.variant.parent or ""]
-    devices = {runner.device for runner in form.runners}
+    devices = {runner.device for runner in form.runner_specs}
     bound = devices == {"cuda"} or any("cuda" in name for name in required(context))
     return {
         "parent": [plain(parent), _content(context, parent)],

@@ -14,7 +14,6 @@ from pytest_navigator.configuration.settings import with_origin
 from pytest_navigator.core.records import JSON, Signature, plain, structured
 from pytest_navigator.devices import requirements
 from pytest_navigator.errors import SourceError, StepFailed
-from pytest_navigator.formats.registry import runner_record
 from pytest_navigator.formats.ways import Way, chosen
 from pytest_navigator.isolation.causes import NOT_REGISTERED
 from pytest_navigator.isolation.importing import path_of, registered
@@ -149,7 +148,7 @@ class Context:
 
     def runners(self) -> list[RunnerRecord]:
         """Return what can run the variant, the preferred one first."""
-        return [runner_record(kind) for kind in self._format.runners]
+        return [runner.record() for runner in self._format.runner_specs]
 
     def artifact(self, variant: Variant | None = None) -> Path:
         """Return where the artifact of a variant is, or will be."""

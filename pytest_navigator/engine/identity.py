@@ -16,6 +16,7 @@ from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.code import code_of
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.isolation.numerics import current_settings
+from pytest_navigator.runners.spec import runner_class
 
 if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON
@@ -101,9 +102,9 @@ def numerics(context: Context) -> dict[str, dict[str, JSON]]:
 def classes(context: Context) -> list[type]:
     """Return the classes that a step runs: its runner, or its format and the runners that may prove the artifact."""
     if context.step.runner:
-        return [context.host.registry.runner(context.runner.name)]
+        return [runner_class(context.runner)]
     form = context.host.registry.format(context.variant.format)
-    return [type(form), *form.runners]
+    return [type(form), *(runner.load() for runner in form.runner_specs)]
 
 
 def more(context: Context) -> JSON:

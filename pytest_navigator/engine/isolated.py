@@ -13,6 +13,7 @@ from pytest_navigator.core.records import (
     JSON,
     Case,
     LoaderRecord,
+    RunnerRecord,
     Signature,
     TensorSpec,
     Variant,
@@ -27,6 +28,7 @@ from pytest_navigator.formats.base import LoaderData
 from pytest_navigator.isolation.importing import imported
 from pytest_navigator.profiling.machine import peak, reset_peak
 from pytest_navigator.profiling.memory import PeakMemory
+from pytest_navigator.runners.spec import runner_class
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.structure import flatten_output
 
@@ -43,7 +45,7 @@ def missing(names: list[str]) -> str | None:
     return requirements.missing(names)
 
 
-def loads(folder: str, variant: JSON, runner: str) -> JSON:
+def loads(folder: str, variant: JSON, runner: JSON) -> JSON:
     """Load an artifact and free it again; returns the settings that its figures would depend on."""
     with _runner(folder, variant, runner) as active:
         return active.settings()
@@ -59,7 +61,7 @@ def convert(folder: str, variant: JSON, parent: JSON, format: str, example: str,
     return imported(format)().convert(source, data, signature, made, root / made.key / made.file)
 
 
-def correctness(folder: str, variant: JSON, runner: str, cases: JSON, rules: JSON, keep: str) -> JSON:
+def correctness(folder: str, variant: JSON, runner: JSON, cases: JSON, rules: JSON, keep: str) -> JSON:
     """Compare a runner with the source on every case; returns the reports, as plain data."""
     with _runner(folder, variant, runner) as active:
         reports = checks.compare(
@@ -68,14 +70,14 @@ def correctness(folder: str, variant: JSON, runner: str, cases: JSON, rules: JSO
         return plain(reports)
 
 
-def dump(folder: str, variant: JSON, runner: str, cases: JSON, stem: str) -> None:
+def dump(folder: str, variant: JSON, runner: JSON, cases: JSON, stem: str) -> None:
     """Write what goes into a runner and what comes out of it for Polygraphy."""
     with _runner(folder, variant, runner) as active:
         checks.dump(active, Path(folder), structured(cases, list[Case]), stem)
 
 
 def profile(
-    folder: str, variant: JSON, runner: str, sample: str, batch_size: int | None, windows: JSON, seconds: float
+    folder: str, variant: JSON, runner: JSON, sample: str, batch_size: int | None, windows: JSON, seconds: float
 ) -> JSON:
     """Time a runner; returns a ProfileResult and the runner's settings, as plain data."""
     reset_peak()
@@ -89,7 +91,7 @@ _OPEN: dict[str, Runner] = {}
 """Runners that a `verify_` test holds open, by handle."""
 
 
-def open_runner(folder: str, variant: JSON, runner: str, handle: str, signature: JSON = None) -> None:
+def open_runner(folder: str, variant: JSON, runner: JSON, handle: str, signature: JSON = None) -> None:
     """Load a runner and keep it until `close_runner`; without a signature, with that of the source step."""
     active = _runner(folder, variant, runner, signature)
     active.activate()
@@ -146,8 +148,8 @@ def take(path: str, target: str, parts: list[str]) -> None:
         copy_file(origin.parent / part, beside)
 
 
-def _runner(folder: str, variant: JSON, path: str, signature: JSON = None) -> Runner:
+def _runner(folder: str, variant: JSON, runner: JSON, signature: JSON = None) -> Runner:
     root, of = Path(folder), structured(variant, Variant)
     known = structured(signature, Signature) if signature else load(root / "signature.json", Signature)
-    runner: Runner = imported(path)(root / of.key / of.file, known, of.parameters)
-    return runner
+    kind = runner_class(structured(runner, RunnerRecord))
+    return kind(root / of.key / of.file, known, of.parameters)

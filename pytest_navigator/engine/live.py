@@ -89,9 +89,8 @@ class Live:
         """Refuse a path that nobody said is one: without its format, the suite is another framework's."""
         if not (isinstance(model, str | Path) and self.framework.package):  # a file's has none, nor that of functions
             return
-        from pytest_navigator.backends.files.frameworks import FILES
-
-        names = [kind.name for kind in FILES]
+        known = self.host.registry
+        names = [name for name in known.frameworks if name in known.formats and known.format(name).file]
         raise SourceError(
             f"the model is the path {str(model)!r}, which is no {self.framework.name} model; of a file, say "
             f"what it is: {self._provider.says_framework.format(names[0])} (one of: {', '.join(names)})"

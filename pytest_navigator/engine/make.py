@@ -37,7 +37,7 @@ def export(context: Context) -> Result:
     """Export the live model, from one of the user's own batches."""
     form = context.host.registry.format(context.variant.format)
     context.require(*form.requires_for(context.suite.matrix.framework))
-    context.host.warm_up(module for runner in form.runners for module in runner.imports)
+    context.host.warm_up(module for runner in form.runner_specs for module in runner.imports)
     source, signature = context.live.source(), context.folder.signature
     example = load_npz(context.folder.path / context.folder.source.profiling_batch, signature.inputs)
 
@@ -128,12 +128,12 @@ def _proven(context: Context, data: JSON) -> Result:
     recorded = {**data, **gpu.built_with(context), "bytes": sum(path.stat().st_size for path in files_of(artifact))}
     caveat = frozen(data.get("warnings", ()))
     elsewhere, lacking = gpu.why_elsewhere(form, context.variant), ""
-    for runner in () if elsewhere else form.runners:
+    for runner in () if elsewhere else form.runner_specs:
         missing = context.missing(runner.requires)
         lacking = lacking or missing or ""
         if missing is None:
             settings = context.isolated(
-                "loads", folder=context.folder.path, variant=context.variant, runner=path_of(runner)
+                "loads", folder=context.folder.path, variant=context.variant, runner=runner.record()
             )
             loaded = {"loaded": runner.name, "settings": settings}
             return Result({**recorded, **loaded}, message=caveat, digest=digest_of(artifact))

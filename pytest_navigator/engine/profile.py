@@ -17,6 +17,7 @@ from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.profiling.machine import peak, reset_peak
 from pytest_navigator.profiling.measuring import batch_of
 from pytest_navigator.profiling.memory import PeakMemory
+from pytest_navigator.runners.spec import runner_class
 
 if TYPE_CHECKING:
     from pytest_navigator.configuration.profile_config import Windows
@@ -68,7 +69,7 @@ def _measured(context: Context, batch_size: int | None) -> JSON:
             "profile",
             folder=context.folder.path,
             variant=context.variant,
-            runner=context.runner.path,
+            runner=context.runner,
             sample=sample,
             batch_size=batch_size,
             windows=windows(context),
@@ -80,7 +81,7 @@ def _measured(context: Context, batch_size: int | None) -> JSON:
 def _live(context: Context, sample: str, batch_size: int | None, seconds: float) -> JSON:
     from pytest_navigator.engine import checks
 
-    source, kind = context.live.source(), context.host.registry.runner(context.runner.name)
+    source, kind = context.live.source(), runner_class(context.runner)
     reset_peak()
     memory = PeakMemory()
     active = kind(source, context.folder.signature, context.variant.parameters)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.engine.context import Context
 from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.planning.step import Step
+from pytest_navigator.runners.spec import runner_class
 from pytest_navigator.samples.feeds import called, check_feed, native
 from pytest_navigator.samples.structure import Call, flatten_output, unflatten_call
 
@@ -71,13 +72,12 @@ class RunnerProxy:
     def __enter__(self) -> Self:
         context = self._context()
         context.import_records()
-        path = context.runner.path
         if context.runner.live:
             self._live = self._live_runner(context)
             with self._machine():
                 self._live.activate()
             return self
-        arguments = {"folder": context.folder.path, "variant": context.variant, "runner": path}
+        arguments = {"folder": context.folder.path, "variant": context.variant, "runner": context.runner}
         with self._machine():
             context.isolated("open_runner", **arguments, handle=self._handle)
         return self
@@ -98,7 +98,7 @@ class RunnerProxy:
 
     def _live_runner(self, context: Context) -> Runner:
         """Return the runner of a source that nothing is exported from."""
-        kind = context.host.registry.runner(self.name)
+        kind = runner_class(context.runner)
         return kind(context.live.source(), self._signature, context.variant.parameters)
 
 

@@ -21,6 +21,7 @@ from pytest_navigator.reproduce.scripts import (
     profiling_script,
     shell,
 )
+from pytest_navigator.runners.spec import runner_class
 from pytest_navigator.samples.npz import load_npz
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def write_making(context: Context, data: dict[str, JSON] | None = None) -> None:
 
 def write_correctness(context: Context, cases: Sequence[Case], rules: dict[str, Rule]) -> None:
     """Write the script of a comparison."""
-    runner = context.host.registry.runner(context.runner.name)
+    runner = runner_class(context.runner)
 
     def texts(name: str) -> Texts:
         subject = _subject(context, _made(context))
@@ -67,7 +68,7 @@ def write_correctness(context: Context, cases: Sequence[Case], rules: dict[str, 
 
 def write_profiling(context: Context) -> None:
     """Write the script that times a runner."""
-    runner = context.host.registry.runner(context.runner.name)
+    runner = runner_class(context.runner)
 
     def texts(name: str) -> Texts:
         subject = _subject(context, _made(context), timed_batch(context.folder))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.core.records import LoaderRecord, Variant
 from pytest_navigator.formats.ways import Ways
+from pytest_navigator.runners.spec import RunnerSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -85,8 +86,21 @@ class Format(ABC):
     bound: ClassVar[bool] = False
     """Whether an artifact runs only where it was built: on such a GPU, with such a version of its library."""
 
-    runners: tuple[type[Runner], ...] = ()
-    """Its runners, in order of preference; the first available one proves that the artifact loads."""
+    runners: tuple[type[Runner] | RunnerSpec, ...] = ()
+    """Its runners, in order of preference; the first available one proves that the artifact loads.
+
+    Classes, or rows of `runners.spec.table` that say where a class is: those are imported when one runs.
+    """
+
+    @property
+    def runner_specs(self) -> tuple[RunnerSpec, ...]:
+        """What is known of its runners without importing them."""
+        return tuple(RunnerSpec.of(runner) for runner in self.runners)
+
+    @property
+    def runner_names(self) -> tuple[str, ...]:
+        """The names of its runners."""
+        return tuple(runner.name for runner in self.runners)
 
     def __init_subclass__(cls) -> None:
         """Give none of the names of what it is derived from to another format."""
@@ -112,8 +126,8 @@ class Format(ABC):
 
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a source that is a file of this format."""
-        runners = tuple(runner.name for runner in self.runners)
-        return Variant(self.name, self.name, None, self.file, {"custom_args": config.custom_args}, runners)
+        arguments = {"custom_args": config.custom_args}
+        return Variant(self.name, self.name, None, self.file, arguments, self.runner_names)
 
     def describe(
         self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]

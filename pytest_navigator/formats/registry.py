@@ -4,32 +4,30 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import RunnerRecord
 from pytest_navigator.errors import ConfigError, unknown
-from pytest_navigator.isolation.importing import path_of
+from pytest_navigator.formats.listed import Kinds, Listed, twice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.formats.base import Format
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.runners.base import Runner
+    from pytest_navigator.runners.spec import RunnerSpec
 
 _RUNS: list[Registry] = []
 """The registries of the runs of this process, the innermost last: a test may run pytest."""
 
-T = TypeVar("T", bound="Format | Framework")
-
 
 @dataclass(frozen=True)
 class Registry:
-    """The formats and frameworks of a run, by name."""
+    """The formats and frameworks of a run, by name; what is not asked for by name or by framework is not imported."""
 
-    formats: dict[str, Format]
-    frameworks: dict[str, Framework]
+    formats: Kinds[Format]
+    frameworks: Kinds[Framework]
 
     def format(self, name: str) -> Format:
         """Return the format called `name`; ConfigError with the nearest name if there is none."""
@@ -57,39 +55,39 @@ class Registry:
         Raises:
             ConfigError: two of them cannot be told apart.
         """
-        more = list(kinds)
+        more = [_format(kind) for kind in kinds]
         if not more:
             return self
-        formats = {**self.formats, **_named("formats", [more])}
-        _check(formats.values())
+        formats = self.formats.extended(more)
+        _check(formats)
         return Registry(formats, self.frameworks)
 
-    def runner(self, name: str) -> type[Runner]:
-        """Return the runner class called `name`."""
-        runners = {r.name: r for f in self.formats.values() for r in f.runners}
-        if name not in runners:
-            raise unknown("runner", name, runners)
-        return runners[name]
+    def runners(self) -> dict[str, RunnerSpec]:
+        """Return the runners of all formats, by name."""
+        return {runner.name: runner for form in self.formats.values() for runner in form.runner_specs}
 
 
 def built(
-    formats: Iterable[list[type[Format]]],
+    formats: Iterable[list[type[Format] | Listed]],
     runners: Iterable[list[type[Runner]]],
-    frameworks: Iterable[list[type[Framework]]],
+    frameworks: Iterable[list[type[Framework] | Listed]],
 ) -> Registry:
     """Return what everybody has named, each answer a list; what comes first is listed first.
 
     Raises:
         ConfigError: two of them cannot be told apart, or a runner runs a format that there is not.
     """
-    known: dict[str, Format] = _named("formats", formats)
-    for runner in (runner for answer in runners for runner in answer):
+    known: Kinds[Format] = Kinds("formats", (_format(kind) for answer in formats for kind in answer))
+    more = [runner for answer in runners for runner in answer]
+    for runner in more:
         if runner.format not in known:
             raise unknown(f"format of the runner {runner.__qualname__}", runner.format, known)
         form = known[runner.format]
         form.runners = (*form.runners, runner)  # of this object: the class may be another run's of this process too
-    _check(known.values())
-    return Registry(known, _named("frameworks", frameworks))
+    # The built-in ones are told apart by a test: to look at them here would be to import them all.
+    if more or any(isinstance(one.kind, type) for one in known.listed.values()):
+        _check(known)
+    return Registry(known, Kinds("frameworks", (_framework(kind) for answer in frameworks for kind in answer)))
 
 
 @contextmanager
@@ -107,40 +105,30 @@ def current() -> Registry | None:
     return _RUNS[-1] if _RUNS else None
 
 
-def runner_record(runner: type[Runner]) -> RunnerRecord:
-    """Describe a runner as plain data, with the path that a child imports it from."""
-    return RunnerRecord(
-        runner.name, runner.runtime, runner.format, runner.device, runner.live, path_of(runner), runner.requires
-    )
+def _format(kind: type[Format] | Listed) -> Listed:
+    return kind if isinstance(kind, Listed) else Listed(kind.name, kind, kind.frameworks)
 
 
-def _named(what: str, answers: Iterable[list[type[T]]]) -> dict[str, T]:
-    """Return one object of each class, by name; ConfigError where two have the same."""
-    found: dict[str, T] = {}
-    for kind in (kind for answer in answers for kind in answer):
-        if kind.name in found:
-            raise _twice(what, f"called {kind.name!r}", type(found[kind.name]), kind)
-        found[kind.name] = kind()
-    return found
+def _framework(kind: type[Framework] | Listed) -> Listed:
+    return kind if isinstance(kind, Listed) else Listed(kind.name, kind, (kind.package, *kind.packages))
 
 
-def _check(formats: Iterable[Format]) -> None:
+def _check(formats: Mapping[str, Format]) -> None:
     """Find runners and configurations that could not be told apart; the built-in ones come first."""
-    known: dict[str, type] = {}
-    for form in formats:
-        marks: list[tuple[str, str, type]] = [("formats", f"configured by {form.config.__qualname__}", type(form))]
-        for runner in form.runners:
+    known: dict[str, type[Format] | RunnerSpec] = {}
+    for form in formats.values():
+        marks: list[tuple[str, str, type[Format] | RunnerSpec]]
+        marks = [("formats", f"configured by {form.config.__qualname__}", type(form))]
+        for runner in form.runner_specs:
             if runner.format != form.name:
-                raise ConfigError(
-                    f"{runner.__qualname__} is a runner of {form.name!r}, but its format is {runner.format!r}"
-                )
+                raise ConfigError(f"{_class(runner)} is a runner of {form.name!r}, but its format is {runner.format!r}")
             marks.append(("runners", f"called {runner.name!r}", runner))
             marks.append(("runners", f"of format {form.name!r} with runtime {runner.runtime!r}", runner))
         for what, mark, kind in marks:
             if mark in known:
-                raise _twice(what, mark, known[mark], kind)
+                raise twice(what, mark, _class(known[mark]), _class(kind))
             known[mark] = kind
 
 
-def _twice(what: str, mark: str, first: type, second: type) -> ConfigError:
-    return ConfigError(f"two {what} are {mark}: {first.__qualname__} and {second.__qualname__}; change one")
+def _class(kind: type[Format] | RunnerSpec) -> str:
+    return (kind if isinstance(kind, type) else kind.load()).__qualname__

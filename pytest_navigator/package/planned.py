@@ -62,7 +62,7 @@ def _convertible(
     """Return what can be converted from what is there, parents first; what is made by name only where it is named."""
     found: dict[str, Variant] = {}
     known = {variant.format for variant in variants.values()}
-    forms = [form for form in registry.formats.values() if framework in form.frameworks and form.name not in known]
+    forms = [form for form in registry.formats.marked(framework) if form.name not in known]
     configs = {form.name: _configs(form, names) for form in forms}
     pending = [form for form in forms if configs[form.name]]
     while ready := [form for form in pending if form.parent_for(framework) in known]:

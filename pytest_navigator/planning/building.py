@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.errors import ConfigError, unknown
-from pytest_navigator.formats.registry import runner_record
 from pytest_navigator.planning.choosing import Choice, covers, format_names, precise, runs
 from pytest_navigator.planning.expansion import expand, wanted, with_parents
 from pytest_navigator.planning.left_out import check
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_navigator.configuration.settings import Settings
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.records import RunnerRecord, Variant
     from pytest_navigator.formats.registry import Registry
 
 
@@ -66,7 +65,7 @@ def assemble(
     matrix = Matrix(
         framework=framework,
         variants=kept,
-        runners={name: runner_record(registry.runner(name)) for name in dict.fromkeys(r for _, r in cells)},
+        runners=_runners(kept, cells, registry),
         cells=cells,
         batches=_batches(settings),
         named=tuple(v.key for v in kept.values() if any(covers(name, v) for name in asked)),
@@ -119,18 +118,30 @@ def _cells(
     variants: Mapping[str, Variant], settings: Settings, registry: Registry, *, live: bool
 ) -> tuple[tuple[str, str], ...]:
     """Return the variant × runner pairs that the settings leave."""
-    runners = [r for f in registry.formats.values() for r in f.runners]
-    valid = {r.name for r in runners} | {r.runtime for r in runners}
-    for name in settings.runtimes or ():
-        if name not in valid:
-            raise unknown("runtime", name, valid)
+    if settings.runtimes:
+        _check_runtimes(settings.runtimes, registry)
     return tuple(
         (variant.key, runner.name)
         for variant in variants.values()
-        for runner in registry.format(variant.format).runners
+        for runner in registry.format(variant.format).runner_specs
         if runs(runner, settings.runtimes)
         if (settings.device not in KINDS or settings.device == runner.device) and (live or not runner.live)
     )
+
+
+def _check_runtimes(names: Iterable[str], registry: Registry) -> None:
+    valid = {name for runner in registry.runners().values() for name in (runner.name, runner.runtime)}
+    for name in names:
+        if name not in valid:
+            raise unknown("runtime", name, valid)
+
+
+def _runners(
+    variants: Mapping[str, Variant], cells: Iterable[tuple[str, str]], registry: Registry
+) -> dict[str, RunnerRecord]:
+    """Return the runners of the cells, in their order."""
+    found = {(key, r.name): r for key, v in variants.items() for r in registry.format(v.format).runner_specs}
+    return {name: found[key, name].record() for key, name in cells}
 
 
 def _batches(settings: Settings) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import Variant
     from pytest_navigator.formats.registry import Registry
     from pytest_navigator.planning.matrix import Matrix
-    from pytest_navigator.runners.base import Runner
+    from pytest_navigator.runners.spec import RunnerSpec
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def precise(variant: Variant, precisions: Sequence[str] | None) -> bool:
     return not precisions or own is None or own in precisions
 
 
-def runs(runner: type[Runner], asked: Sequence[str] | None) -> bool:
+def runs(runner: RunnerSpec, asked: Sequence[str] | None) -> bool:
     """Whether a runner is one of those that are asked for; of those that run by default, if none is."""
     return runner.name in asked or runner.runtime in asked if asked else runner.default
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError, unknown
@@ -24,8 +25,7 @@ def wanted(settings: Settings, registry: Registry, framework: str) -> dict[str, 
     """
     configured = _by_format(settings.config.formats or (), registry, framework)
     if settings.formats is None:
-        forms = [f for f in registry.formats.values() if framework in f.frameworks]
-        usual = (f for f in forms if f.default or f.name == framework)
+        usual = (f for f in registry.formats.marked(framework) if f.default or f.name == framework)
         return {f.name: configured.get(f.name, [f.config()]) for f in usual}
     asked = _by_format(settings.formats, registry, framework)
     for name in asked:
@@ -43,7 +43,7 @@ def _check_possible(form: Format, registry: Registry, framework: str) -> None:
 
 
 def _possible(registry: Registry, framework: str) -> list[Format]:
-    return [form for form in registry.formats.values() if framework in (form.name, *form.frameworks)]
+    return registry.formats.marked(framework)
 
 
 def _by_format(
@@ -74,8 +74,9 @@ def meant(name: str, registry: Registry, framework: str) -> Format | None:
     """Return the format that `name` means (its own name, or the key of a variant), None if it means none."""
     if name in registry.formats:
         return registry.formats[name]
-    if more := [form for form in registry.formats.values() if form.named(name)]:
-        return more[0]
+    for form in chain(registry.formats.marked(framework), registry.formats.values()):  # lazily: the likely ones first
+        if form.named(name):
+            return form
     variant = defaults(registry, framework).get(name)
     return registry.formats[variant.format] if variant else None
 
@@ -123,7 +124,7 @@ def expand(configs: Mapping[str, list[FormatConfig]], registry: Registry, framew
 
 
 def _parents_first(registry: Registry, names: Iterable[str], framework: str) -> list[Format]:
-    chosen = [f for f in registry.formats.values() if f.name in set(names)]
+    chosen = [registry.format(name) for name in registry.formats if name in set(names)]
     return sorted(chosen, key=lambda f: len(_line(f, registry, framework)))
 
 

@@ -69,7 +69,7 @@ def _not_made(settings: Settings, matrix: Matrix, registry: Registry) -> str:
     """Return what would have to be made for a runner that is asked for."""
     made = {variant.format for variant in matrix.variants.values()}
     asked, formats = settings.runtimes or (), registry.formats.values()
-    lacking = [r for form in formats for r in form.runners if r.name in asked and form.name not in made]
+    lacking = [r for form in formats for r in form.runner_specs if r.name in asked and form.name not in made]
     return "".join(f"; {r.name} runs {r.format}, which is not made: name it in --nav-formats" for r in lacking)
 
 

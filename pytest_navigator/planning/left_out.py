@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.base import Format
     from pytest_navigator.formats.registry import Registry
     from pytest_navigator.planning.choosing import Choice
-    from pytest_navigator.runners.base import Runner
+    from pytest_navigator.runners.spec import RunnerSpec
 
 
 def check(choice: Choice) -> None:
@@ -71,16 +71,16 @@ def why(name: str, choice: Choice) -> str:
             continue
         if framework not in (form.name, *form.frameworks):
             return f"it cannot be made of a {framework} model (it is made of: {', '.join(form.frameworks)})"
-        return _of_format(own, form, choice) or _of_runner(runner or form.runners[0], choice)
+        return _of_format(own, form, choice) or _of_runner(runner or form.runner_specs[0], choice)
     return ""
 
 
-def _called(name: str, registry: Registry) -> list[type[Runner]]:
+def _called(name: str, registry: Registry) -> list[RunnerSpec]:
     """Return the runners that a name means: one by its own, or those of a runtime."""
-    return [r for form in registry.formats.values() for r in form.runners if name in (r.name, r.runtime)]
+    return [runner for runner in registry.runners().values() if name in (runner.name, runner.runtime)]
 
 
-def _of_runners(runners: Sequence[type[Runner]], choice: Choice) -> str:
+def _of_runners(runners: Sequence[RunnerSpec], choice: Choice) -> str:
     """Return why none of the runners that a name means, a runner's own or a runtime's, has a cell."""
     framework = choice.matrix.framework
     forms = {form.name: form for form in choice.registry.formats.values()}
@@ -94,20 +94,19 @@ def _of_runners(runners: Sequence[type[Runner]], choice: Choice) -> str:
     return f"it runs {_formats_of(possible)}, which is not made: {reason}"
 
 
-def _formats_of(runners: Iterable[type[Runner]]) -> str:
+def _formats_of(runners: Iterable[RunnerSpec]) -> str:
     return ", ".join(dict.fromkeys(runner.format for runner in runners))
 
 
-def _is_cell(key: str, form: Format, runner: type[Runner], choice: Choice) -> bool:
+def _is_cell(key: str, form: Format, runner: RunnerSpec, choice: Choice) -> bool:
     """Whether a variant has this key, in this run or another one, and this runner runs it."""
     keys = {*choice.everything, *defaults(choice.registry, choice.matrix.framework), *form.on_request()}
     return key in keys and runner.format == form.name
 
 
-def _readings(name: str, registry: Registry) -> list[tuple[str, type[Runner] | None]]:
+def _readings(name: str, registry: Registry) -> list[tuple[str, RunnerSpec | None]]:
     """Return what a name may say: a format alone, or with each of the runners that its end may mean."""
-    runners = [runner for form in registry.formats.values() for runner in form.runners]
-    cells = [(name.removesuffix(end), r) for r in runners if name.endswith(end := f"-{r.runtime}")]
+    cells = [(name.removesuffix(end), r) for r in registry.runners().values() if name.endswith(end := f"-{r.runtime}")]
     return [(name, None), *cells]
 
 
@@ -133,7 +132,7 @@ def _asked(variant: Variant, choice: Choice) -> bool:
     return variant.key not in choice.matrix.implied and variant.format != choice.matrix.framework
 
 
-def _of_runner(runner: type[Runner], choice: Choice) -> str:
+def _of_runner(runner: RunnerSpec, choice: Choice) -> str:
     """Return why a runner has no cells."""
     settings, matrix = choice.settings, choice.matrix
     if not runs(runner, settings.runtimes):

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.engine.proxies import RunnerProxy, SourceProxy
-    from pytest_navigator.formats.base import Format
-    from pytest_navigator.frameworks.base import Framework
+    from pytest_navigator.formats.base import Format as Format
+    from pytest_navigator.formats.listed import Listed
+    from pytest_navigator.frameworks.base import Framework as Framework
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -80,16 +81,16 @@ def nav_source_runner() -> SourceProxy:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_nav_formats() -> list[type[Format]]:
+def pytest_nav_formats() -> list[Listed]:
     """Add the built-in formats."""
     from pytest_navigator.backends import builtin
 
-    return builtin.formats()
+    return list(builtin.FORMATS)
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_nav_frameworks() -> list[type[Framework]]:
+def pytest_nav_frameworks() -> list[Listed]:
     """Add the built-in frameworks."""
     from pytest_navigator.backends import builtin
 
-    return builtin.frameworks()
+    return list(builtin.FRAMEWORKS)

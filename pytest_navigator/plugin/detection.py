@@ -35,7 +35,7 @@ def framework_of(place: Place, config: NavConfig | None, registry: Registry) -> 
     if place.framework or (config is not None and config.framework):
         return _said(place, config, registry)
     providers = (_annotated, _imported, _callable, _installed)
-    packages = {p: name for name, f in registry.frameworks.items() for p in (f.package, *f.packages) if p}
+    packages = {p: name for name, listed in registry.frameworks.listed.items() for p in listed.marks if p}
     packages[CALLABLE] = "python"
     for provider in providers:
         found = {packages[p] for p in provider(place, packages)}

@@ -8,13 +8,16 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_navigator.formats.base import Format
+    from pytest_navigator.formats.listed import Listed
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.runners.base import Runner
 
 
 @pytest.hookspec
-def pytest_nav_formats() -> list[type[Format]]:
+def pytest_nav_formats() -> list[type[Format] | Listed]:
     """Return the formats that this plugin adds; the built-in ones come the same way.
+
+    Classes; or, where a format is not to be imported before it is needed, a `Listed` of each.
 
     Example::
 
@@ -31,6 +34,6 @@ def pytest_nav_runners() -> list[type[Runner]]:
 
 
 @pytest.hookspec
-def pytest_nav_frameworks() -> list[type[Framework]]:
+def pytest_nav_frameworks() -> list[type[Framework] | Listed]:
     """Return the frameworks of live models that this plugin adds."""
     raise NotImplementedError

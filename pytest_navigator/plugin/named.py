@@ -98,7 +98,7 @@ class NamedPlace(Place):
             return self.package.config()
         registry = self.models.registry
         framework = framework_of(self, None, registry)
-        possible = [f for f in registry.formats.values() if framework in (f.name, *f.frameworks)]
+        possible = registry.formats.marked(framework)
         return self.models.config.nav_config(possible)
 
 

@@ -35,7 +35,7 @@ def instead(results: Results, registry: Registry) -> list[str]:
 def other_runners(results: Results, registry: Registry) -> list[str]:
     """Return the names of the runners of a suite's files that the settings leave out and this machine could run."""
     forms = dict.fromkeys(variant.format for variant in results.suite.variants if variant.file)
-    runners = [r for name in forms if name in registry.formats for r in registry.format(name).runners]
+    runners = [r for name in forms if name in registry.formats for r in registry.format(name).runner_specs]
     possible = [r for r in runners if r.default and r.device == "cpu" and _installed(r.requires)]
     return [r.name for r in possible if r.name not in results.suite.runners]
 

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from stand_ins import install
 
-from pytest_navigator.backends.tensorrt.runners import TensorRT, TensorRTCUDAGraph
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.core.records import Signature, TensorSpec
 from pytest_navigator.errors import StepFailed
+
+TensorRT = known().runners()["TensorRT"].load()
+TensorRTCUDAGraph = known().runners()["TensorRTCUDAGraph"].load()
 
 SIGNATURE = Signature(
     inputs=(TensorSpec("x", (-1, 3), "float32", {0: "batch"}, batched=True),),

@@ -9,13 +9,15 @@ import pytest
 import torch_models
 from torch_models import Subject
 
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig, TorchExportedProgramFormat
-from pytest_navigator.backends.torch.exportedprogram_runners import TorchExportedProgramCPU
 from pytest_navigator.errors import StepFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+TorchExportedProgramCPU = known().runners()["TorchExportedProgramCPU"].load()
 
 LOAD_WITHOUT_TRANSFORMERS = """
 import sys

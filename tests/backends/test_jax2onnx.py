@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 import pytest
 
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
-from pytest_navigator.backends.onnx.runners import OnnxCPU
 from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.errors import StepFailed
 
@@ -19,6 +19,8 @@ models = pytest.importorskip("jax_models")
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+OnnxCPU = known().runners()["OnnxCPU"].load()
 
 
 def exported(subject: models.Subject, path: Path, config: OnnxConfig | None = None) -> OnnxCPU:

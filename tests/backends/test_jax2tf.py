@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig, TensorFlowSavedModelFormat
 from pytest_navigator.backends.jax.jax2tf import ignores_enable_xla
-from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU
 from pytest_navigator.errors import NotApplicable, StepFailed
 
 jax = pytest.importorskip("jax")
@@ -17,6 +17,8 @@ models = pytest.importorskip("jax_models")
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+TensorFlowSavedModelCPU = known().runners()["TensorFlowSavedModelCPU"].load()
 
 
 def exported(subject: models.Subject, path: Path, **flags: object) -> TensorFlowSavedModelCPU:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
 from pytest_navigator.backends.jax import jax2onnx, jax2tf
-from pytest_navigator.backends.onnx.runners import OnnxCPU
 from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.core.script_parts import Subject
 from pytest_navigator.errors import Unavailable
@@ -22,6 +22,8 @@ models = pytest.importorskip("jax_models")
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+OnnxCPU = known().runners()["OnnxCPU"].load()
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pytest_navigator.backends.jax.runners import JAX, JAXCUDA, JAXJit, JAXJitCUDA
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.errors import NotApplicable
 
 jax = pytest.importorskip("jax")
@@ -14,6 +14,11 @@ models = pytest.importorskip("jax_models")
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+JAX = known().runners()["JAX"].load()
+JAXCUDA = known().runners()["JAXCUDA"].load()
+JAXJit = known().runners()["JAXJit"].load()
+JAXJitCUDA = known().runners()["JAXJitCUDA"].load()
 
 
 @pytest.mark.parametrize("runner", [JAX, JAXJit])

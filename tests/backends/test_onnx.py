@@ -9,9 +9,9 @@ import torch
 import torch_models
 from torch_models import Subject
 
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
 from pytest_navigator.backends.onnx import file as onnx_file
-from pytest_navigator.backends.onnx.runners import OnnxCPU
 from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxDynamoExportConfig, OnnxTraceExportConfig
 from pytest_navigator.errors import ConfigError, StepFailed
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from typing import Any
+
+OnnxCPU = known().runners()["OnnxCPU"].load()
 
 TRACE = OnnxTraceExportConfig()
 DYNAMO = OnnxDynamoExportConfig()

@@ -8,13 +8,15 @@ import pytest
 from onnx import TensorProto as T
 from onnx import helper as h
 
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.onnx.errors import cause
-from pytest_navigator.backends.onnx.runners import OnnxCPU
 from pytest_navigator.core.records import Signature
 from pytest_navigator.errors import StepFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+OnnxCPU = known().runners()["OnnxCPU"].load()
 
 
 def saved(path: Path, ir_version: int, opset: int, kind: int = T.FLOAT, operator: str = "Relu") -> Path:

@@ -9,13 +9,16 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.onnx import ort_values
-from pytest_navigator.backends.onnx.runners import OnnxCPU, OnnxCUDA
 from pytest_navigator.core.records import Signature, TensorSpec
 from pytest_navigator.errors import ConfigError, StepFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+OnnxCPU = known().runners()["OnnxCPU"].load()
+OnnxCUDA = known().runners()["OnnxCUDA"].load()
 
 
 def one_node(

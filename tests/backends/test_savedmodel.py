@@ -9,6 +9,7 @@ tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 models = pytest.importorskip("tensorflow_models")
 
+from pytest_navigator.backends.builtin import known  # noqa: E402
 from pytest_navigator.backends.exchange.savedmodel import (  # noqa: E402
     TensorFlowSavedModelConfig,
     TensorFlowSavedModelFormat,
@@ -17,7 +18,6 @@ from pytest_navigator.backends.tensorflow.live import (  # noqa: E402
     TensorFlowConfig,
     TensorFlowFormat,
 )
-from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU  # noqa: E402
 from pytest_navigator.errors import (  # noqa: E402
     ConfigError,
     NotApplicable,
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tensorflow_models import Subject
+
+TensorFlowSavedModelCPU = known().runners()["TensorFlowSavedModelCPU"].load()
 
 
 def exported(subject: Subject, path: Path, index: int = 0, **options: Any) -> TensorFlowSavedModelCPU:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.jax.empty_axes import empty_axis_hint
 from pytest_navigator.backends.jax.stablehlo import StableHLOConfig, StableHLOFormat
-from pytest_navigator.backends.jax.stablehlo_runners import StableHLOCPU
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.engine.checks import profile
 from pytest_navigator.errors import ConfigError, StepFailed
@@ -21,6 +21,8 @@ models = pytest.importorskip("jax_models")
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+StableHLOCPU = known().runners()["StableHLOCPU"].load()
 
 
 def exported(subject: models.Subject, path: Path, config: StableHLOConfig | None = None) -> StableHLOCPU:

@@ -10,14 +10,10 @@ tf = pytest.importorskip("tensorflow")
 models = pytest.importorskip("tensorflow_models")
 
 
+from pytest_navigator.backends.builtin import known  # noqa: E402
 from pytest_navigator.backends.exchange.savedmodel import (  # noqa: E402
     TensorFlowSavedModelConfig,
     TensorFlowSavedModelFormat,
-)
-from pytest_navigator.backends.tensorflow.runners import (  # noqa: E402
-    TensorFlowCPU,
-    TensorFlowSavedModelCPU,
-    TensorFlowSavedModelCUDA,
 )
 from pytest_navigator.errors import StepFailed  # noqa: E402
 
@@ -26,6 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tensorflow_models import Subject
+
+TensorFlowCPU = known().runners()["TensorFlowCPU"].load()
+TensorFlowSavedModelCPU = known().runners()["TensorFlowSavedModelCPU"].load()
+TensorFlowSavedModelCUDA = known().runners()["TensorFlowSavedModelCUDA"].load()
 
 
 def saved(subject: Subject, path: Path, **changes: Any) -> TensorFlowSavedModelCPU:

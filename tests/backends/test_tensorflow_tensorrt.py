@@ -13,11 +13,11 @@ tf = pytest.importorskip("tensorflow")
 models = pytest.importorskip("tensorflow_models")
 
 from pytest_navigator import TensorFlowTensorRTConfig  # noqa: E402
+from pytest_navigator.backends.builtin import known  # noqa: E402
 from pytest_navigator.backends.exchange.savedmodel import (  # noqa: E402
     TensorFlowSavedModelConfig,
     TensorFlowSavedModelFormat,
 )
-from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU  # noqa: E402
 from pytest_navigator.backends.tensorflow.tf_tensorrt import (  # noqa: E402
     TensorFlowTensorRTFormat,
     options,
@@ -40,6 +40,8 @@ from pytest_navigator.reproduce.scripts import convert_script  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+TensorFlowSavedModelCPU = known().runners()["TensorFlowSavedModelCPU"].load()
 
 PARENT = Variant("tf-savedmodel", "tf-savedmodel", "tensorflow", "model.savedmodel")
 

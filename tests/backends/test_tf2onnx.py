@@ -9,12 +9,12 @@ tf = pytest.importorskip("tensorflow")
 pytest.importorskip("tf2onnx")
 models = pytest.importorskip("tensorflow_models")
 
+from pytest_navigator.backends.builtin import known  # noqa: E402
 from pytest_navigator.backends.exchange.onnx import OnnxFormat  # noqa: E402
 from pytest_navigator.backends.exchange.savedmodel import (  # noqa: E402
     TensorFlowSavedModelConfig,
     TensorFlowSavedModelFormat,
 )
-from pytest_navigator.backends.onnx.runners import OnnxCPU  # noqa: E402
 from pytest_navigator.configuration.onnx_config import (  # noqa: E402
     OnnxConfig,
     OnnxTraceExportConfig,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tensorflow_models import Subject
+
+OnnxCPU = known().runners()["OnnxCPU"].load()
 
 
 def converted(subject: Subject, path: Path, jit_compile: bool | None = None, **options: Any) -> tuple[OnnxCPU, Any]:

@@ -8,8 +8,8 @@ import pytest
 import torch
 import torch_models
 
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
-from pytest_navigator.backends.onnx.runners import OnnxCPU
 from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig, TorchExportedProgramFormat
 from pytest_navigator.backends.torch.torchscript import TorchScriptConfig, TorchScriptFormat
 from pytest_navigator.configuration.onnx_config import OnnxConfig
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from torch_models import Subject
 
     from pytest_navigator.formats.base import Format
+
+OnnxCPU = known().runners()["OnnxCPU"].load()
 
 TRACED = TorchScriptFormat(), TorchScriptConfig(jit_type="trace")
 SCRIPTED = TorchScriptFormat(), TorchScriptConfig(jit_type="script")

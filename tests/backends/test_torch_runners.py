@@ -8,11 +8,16 @@ import torch
 import torch_models
 from torch_models import PLAIN, Subject
 
-from pytest_navigator.backends.torch.runners import TorchCompileCPU, TorchCompileCUDA, TorchCPU, TorchCUDA
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.errors import StepFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+TorchCPU = known().runners()["TorchCPU"].load()
+TorchCUDA = known().runners()["TorchCUDA"].load()
+TorchCompileCPU = known().runners()["TorchCompileCPU"].load()
+TorchCompileCUDA = known().runners()["TorchCompileCUDA"].load()
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ import torch
 import torch_models
 
 from pytest_navigator import TorchTensorRTConfig
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig, TorchExportedProgramFormat
 from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTFormat, inputs, options
 from pytest_navigator.backends.torch.torch_tensorrt_model import compile_program
-from pytest_navigator.backends.torch.torch_tensorrt_runner import TorchTensorRT
 from pytest_navigator.core.records import LoaderRecord, Signature, TensorSpec, Variant
 from pytest_navigator.core.script_parts import Subject
 from pytest_navigator.errors import ConfigError
@@ -26,6 +26,8 @@ from pytest_navigator.reproduce.scripts import convert_script
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+TorchTensorRT = known().runners()["TorchTensorRT"].load()
 
 PARENT = Variant("torch-exportedprogram", "torch-exportedprogram", "torch", "model.pt2")
 SIGNATURE = Signature(

@@ -7,14 +7,16 @@ import torch
 import torch_models
 from torch_models import Subject
 
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.torch.torchscript import TorchScriptConfig, TorchScriptFormat
-from pytest_navigator.backends.torch.torchscript_runners import TorchScriptCPU
 from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.formats.exporting import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+TorchScriptCPU = known().runners()["TorchScriptCPU"].load()
 
 
 def exported(subject: Subject, path: Path, **options: object) -> tuple[TorchScriptCPU, dict[str, object]]:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.files.frameworks import OnnxFiles
-from pytest_navigator.backends.torch.runners import TorchCPU
 from pytest_navigator.backends.torch.source import TorchFramework
 from pytest_navigator.core.records import Signature, TensorSpec
 from pytest_navigator.errors import InputError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_navigator.frameworks.base import Framework
+
+TorchCPU = known().runners()["TorchCPU"].load()
 
 BY_PLACE = {"args": [{"leaf": "a"}, {"leaf": "b"}], "kwargs": []}
 BY_NAME = {"args": [], "kwargs": [["a", {"leaf": "a"}], ["b", {"leaf": "b"}]]}

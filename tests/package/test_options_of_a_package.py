@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 import pytest_navigator as nav
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
-from pytest_navigator.backends.onnx.runners import OnnxCPU
 from pytest_navigator.backends.tensorrt.format import TensorRTFormat
 from pytest_navigator.configuration.foreign_arguments import check_arguments, check_parameters
 from pytest_navigator.configuration.nav_config_file import read
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError, NavigatorError, PackageError
 from tests.package.tampered import put, tampered
+
+OnnxCPU = known().runners()["OnnxCPU"].load()
 
 
 def variant(format: str, options: Any, parent: str | None = None) -> Variant:

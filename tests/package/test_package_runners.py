@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import pytest_navigator as nav
-from pytest_navigator.backends.onnx.runners import OnnxCPU
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.core.records import RunnerRecord
 from pytest_navigator.errors import ConfigError, PackageError, StrategyError
 from pytest_navigator.package.running.artifacts import runner_class
@@ -19,6 +19,8 @@ from tests.package.pair_project import PROJECT
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+OnnxCPU = known().runners()["OnnxCPU"].load()
 
 FEED = {"x": np.ones((2, 5), np.float32), "bias": np.zeros((2, 7), np.float32)}
 

@@ -17,9 +17,12 @@ pytestmark = pytest.mark.slow
 TORCH = """
 import sys
 import pytest, torch
-from pytest_navigator.backends.torch.exportedprogram_runners import TorchExportedProgramCPU
-from pytest_navigator.backends.onnx.runners import OnnxCPU
-from pytest_navigator.backends.torch.torchscript_runners import TorchScriptCPU
+from pytest_navigator.backends.builtin import known
+TorchExportedProgramCPU = known().runners()["TorchExportedProgramCPU"].load()
+from pytest_navigator.backends.builtin import known
+OnnxCPU = known().runners()["OnnxCPU"].load()
+from pytest_navigator.backends.builtin import known
+TorchScriptCPU = known().runners()["TorchScriptCPU"].load()
 import planted
 
 RIGHT = {"Onnx": OnnxCPU, "TorchScript": TorchScriptCPU, "Program": TorchExportedProgramCPU}
@@ -70,7 +73,8 @@ TENSORFLOW = """
 import numpy as np
 import pytest
 import tensorflow as tf
-from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU
+from pytest_navigator.backends.builtin import known
+TensorFlowSavedModelCPU = known().runners()["TensorFlowSavedModelCPU"].load()
 import planted
 
 MADE = planted.planted(TensorFlowSavedModelCPU, "SavedModel", 0, 4)
@@ -178,7 +182,8 @@ SLIGHT = (
 
 GRID = """
 import planted, pytest, torch
-from pytest_navigator.backends.torch.torchscript_runners import TorchScriptCPU
+from pytest_navigator.backends.builtin import known
+TorchScriptCPU = known().runners()["TorchScriptCPU"].load()
 
 class OneInAMillion(TorchScriptCPU):
     name, runtime = "OneInAMillion", "one"

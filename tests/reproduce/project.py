@@ -197,7 +197,8 @@ from pytest_navigator.formats.base import Format
 from pytest_navigator.configuration.format_config import FormatConfig
 from pytest_navigator.core.records import Variant
 from pytest_navigator.core.script_parts import MakingCode
-from pytest_navigator.backends.torch.torchscript_runners import TorchScriptCPU
+from pytest_navigator.backends.builtin import known
+TorchScriptCPU = known().runners()["TorchScriptCPU"].load()
 
 
 class CopyCPU(TorchScriptCPU):

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.onnx.file import SOURCES, check_axes, check_opset, conform, dynamic_axes, opset_of, store
-from pytest_navigator.backends.onnx.runners import OnnxCPU, OnnxCUDA, OnnxTensorRT
+from pytest_navigator.backends.exchange.sources import SOURCES
+from pytest_navigator.backends.onnx.file import check_axes, check_opset, conform, dynamic_axes, opset_of, store
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxDynamoExportConfig, plain_axes
 from pytest_navigator.core.digests import digest_of
@@ -17,6 +17,7 @@ from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.navigator import Navigator
 from pytest_navigator.formats.ways import Way, Ways
+from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.formats.base import LoaderData
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.runners.base import Runner
 
 DYNAMO = Way("dynamo", "OnnxConfig(export_engine=OnnxDynamoExportConfig())")
 ON_VALUES = r"[Dd]ata-?[Dd]ependent|_local_scalar_dense|numpy\(\) is not supported"
@@ -87,7 +87,13 @@ class OnnxFormat(Format):
     }
     file: ClassVar[str] = "model.onnx"
     reads_with: ClassVar[tuple[str, ...]] = ("onnx",)
-    runners: tuple[type[Runner], ...] = (OnnxCPU, OnnxCUDA, OnnxTensorRT)
+    runners = table(
+        "onnx",
+        "pytest_navigator.backends.onnx.runners",
+        ("OnnxCPU", "OnnxRunner", "cpu", ("onnxruntime",)),
+        ("OnnxCUDA", "OnnxCUDA", "cuda", ("cuda", "onnxruntime", "onnxruntime-cuda")),
+        ("OnnxTensorRT", "OnnxTensorRT", "tensorrt", ("cuda", "onnxruntime", "onnxruntime-tensorrt")),
+    )
 
     def describe(
         self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
@@ -203,8 +209,9 @@ class OnnxFormat(Format):
             "device": config.device,
             "custom_args": config.custom_args,
         }
-        runners = tuple(runner.name for runner in self.runners)
-        return Variant(self.name + suffix, self.name, parent.key if parent else None, self.file, parameters, runners)
+        return Variant(
+            self.name + suffix, self.name, parent.key if parent else None, self.file, parameters, self.runner_names
+        )
 
 
 def _engines(config: OnnxConfig) -> list[tuple[str, str, Axes | None]]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.tensorflow.runners import TensorFlowSavedModelCPU, TensorFlowSavedModelCUDA
 from pytest_navigator.configuration.format_config import FormatConfig, check_device, invalid
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.navigator import Navigator
 from pytest_navigator.formats.ways import Ways
+from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.runners.base import Runner
 
 REQUIRES = {"tensorflow": ("tensorflow",), "jax": ("jax", "tensorflow")}
 
@@ -77,13 +76,18 @@ class TensorFlowSavedModelFormat(Format):
     config: ClassVar[type[FormatConfig]] = TensorFlowSavedModelConfig
     frameworks: ClassVar[tuple[str, ...]] = ("tensorflow", "jax", "tf-savedmodel")
     file: ClassVar[str] = "model.savedmodel"
-    runners: tuple[type[Runner], ...] = (TensorFlowSavedModelCPU, TensorFlowSavedModelCUDA)
+    runners = table(
+        "tf-savedmodel",
+        "pytest_navigator.backends.tensorflow.runners",
+        ("TensorFlowSavedModelCPU", "SavedModelRunner", "cpu", ("tensorflow",)),
+        ("TensorFlowSavedModelCUDA", "SavedModelRunner", "cuda", ("cuda", "tensorflow", "tensorflow-cuda")),
+    )
 
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a folder, with the signature that runs."""
         assert isinstance(config, TensorFlowSavedModelConfig)
         parameters = {"signature": config.signature, "custom_args": config.custom_args, "device": config.device}
-        return Variant(self.name, self.name, None, self.file, parameters, tuple(r.name for r in self.runners))
+        return Variant(self.name, self.name, None, self.file, parameters, self.runner_names)
 
     def describe(
         self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
@@ -141,4 +145,4 @@ class TensorFlowSavedModelFormat(Format):
             "device": config.device,
         }
         key = f"{self.name}{'-jit' if jit_compile else ''}{'-xla' if enable_xla else ''}"
-        return Variant(key, self.name, None, self.file, parameters, tuple(runner.name for runner in self.runners))
+        return Variant(key, self.name, None, self.file, parameters, self.runner_names)

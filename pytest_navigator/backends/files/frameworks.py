@@ -111,16 +111,6 @@ class TensorRTRTXFiles(FileFramework):
     name: ClassVar[str] = "trt-rtx"
 
 
-FILES: tuple[type[Framework], ...] = (
-    OnnxFiles,
-    TorchScriptFiles,
-    ExportedProgramFiles,
-    SavedModelFiles,
-    TensorRTFiles,
-    TensorRTRTXFiles,
-)
-
-
 def _title(name: str) -> str:
     from pytest_navigator.backends.files.kinds import title
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_navigator.backends.jax.runners import JAX, JAXCUDA, JAXJit, JAXJitCUDA
 from pytest_navigator.configuration.format_config import FormatConfig, check_device
 from pytest_navigator.core.records import Variant
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.navigator import Navigator
+from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from pytest_navigator.runners.base import Runner
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,16 @@ class JaxFormat(Format):
     config: ClassVar[type[FormatConfig]] = JaxConfig
     frameworks: ClassVar[tuple[str, ...]] = ("jax",)
     requires: ClassVar[tuple[str, ...]] = ("jax",)
-    runners: tuple[type[Runner], ...] = (JAX, JAXJit, JAXCUDA, JAXJitCUDA)
+    runners = table(
+        "jax",
+        "pytest_navigator.backends.jax.runners",
+        ("JAX", "LiveJaxRunner", "cpu", ("jax",)),
+        ("JAXJit", "JAXJitRunner", "jit-cpu", ("jax",)),
+        ("JAXCUDA", "LiveJaxRunner", "cuda", ("cuda", "jax-cuda")),
+        ("JAXJitCUDA", "JAXJitRunner", "jit-cuda", ("cuda", "jax-cuda")),
+        live=True,
+    )
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant `jax`."""
-        return [Variant(self.name, self.name, None, "", config.parameters(), tuple(r.name for r in self.runners))]
+        return [Variant(self.name, self.name, None, "", config.parameters(), self.runner_names)]

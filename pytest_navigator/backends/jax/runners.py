@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_navigator.backends.jax.source import JaxFramework, jax_device
 from pytest_navigator.errors import NotApplicable
@@ -99,9 +99,6 @@ class JaxRunner(Runner):
 class LiveJaxRunner(JaxRunner):
     """The user's model, called as the user wrote it: itself where it is, a copy of its parameters anywhere else."""
 
-    format: ClassVar[str] = "jax"
-    live: ClassVar[bool] = True
-
     def load(self) -> Callable[..., object]:
         """Return the model with its parameters on this runner's device."""
         source = cast("JaxSource", self.artifact)
@@ -128,23 +125,6 @@ class LiveJaxRunner(JaxRunner):
         from pytest_navigator.backends.jax import running_code as text
 
         return text.live_code(subject, cls.device)
-
-
-class JAX(LiveJaxRunner):
-    """The model on the CPU; compiled only if it is a compiled function itself."""
-
-    name: ClassVar[str] = "JAX"
-    runtime: ClassVar[str] = "cpu"
-    requires: ClassVar[tuple[str, ...]] = ("jax",)
-
-
-class JAXCUDA(LiveJaxRunner):
-    """The model on a GPU."""
-
-    name: ClassVar[str] = "JAXCUDA"
-    runtime: ClassVar[str] = "cuda"
-    device: ClassVar[str] = "cuda"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "jax-cuda")
 
 
 class JAXJitRunner(LiveJaxRunner):
@@ -189,20 +169,3 @@ class JAXJitRunner(LiveJaxRunner):
         from pytest_navigator.backends.jax import running_code as text
 
         return text.jit_code(subject, cls.device, subject.variant.parameters.get("custom_args", {}))
-
-
-class JAXJit(JAXJitRunner):
-    """Compiled on the CPU."""
-
-    name: ClassVar[str] = "JAXJit"
-    runtime: ClassVar[str] = "jit-cpu"
-    requires: ClassVar[tuple[str, ...]] = ("jax",)
-
-
-class JAXJitCUDA(JAXJitRunner):
-    """Compiled on a GPU."""
-
-    name: ClassVar[str] = "JAXJitCUDA"
-    runtime: ClassVar[str] = "jit-cuda"
-    device: ClassVar[str] = "cuda"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "jax-cuda")

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.jax.stablehlo_runners import StableHLOCPU, StableHLOCUDA
 from pytest_navigator.configuration.format_config import FormatConfig, invalid
 from pytest_navigator.core.records import Variant
 from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.formats.base import Format
+from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Signature
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.runners.base import Runner
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
@@ -55,7 +54,13 @@ class StableHLOFormat(Format):
     config: ClassVar[type[FormatConfig]] = StableHLOConfig
     frameworks: ClassVar[tuple[str, ...]] = ("jax",)
     requires: ClassVar[tuple[str, ...]] = ("jax",)
-    runners: tuple[type[Runner], ...] = (StableHLOCPU, StableHLOCUDA)
+    runners = table(
+        "stablehlo",
+        "pytest_navigator.backends.jax.stablehlo_runners",
+        ("StableHLOCPU", "StableHLORunner", "cpu", ("jax",)),
+        ("StableHLOCUDA", "StableHLORunner", "cuda", ("cuda", "jax-cuda")),
+        imports=("jax.export",),
+    )
 
     def load(self, path: Path) -> Any:
         """Return the `jax.export.Exported`."""
@@ -65,8 +70,7 @@ class StableHLOFormat(Format):
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant."""
-        runners = tuple(runner.name for runner in self.runners)
-        return [Variant(self.name, self.name, None, "model.stablehlo", config.parameters(), runners)]
+        return [Variant(self.name, self.name, None, "model.stablehlo", config.parameters(), self.runner_names)]
 
     def export(
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path

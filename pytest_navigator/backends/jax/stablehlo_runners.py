@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from pytest_navigator.backends.jax.runners import JaxRunner
 from pytest_navigator.backends.jax.source import JaxFramework
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 class StableHLORunner(JaxRunner):
     """`jax.export.deserialize`, compiled by XLA for each shape that comes in."""
-
-    format: ClassVar[str] = "stablehlo"
-    imports: ClassVar[tuple[str, ...]] = ("jax.export",)
 
     def load(self) -> Callable[..., object]:
         """Return the call of the file's function.
@@ -65,20 +62,3 @@ class StableHLORunner(JaxRunner):
         return text.by_position(
             subject, "model = jax.jit(read_stablehlo(args.artifact).call)", cls.device, read_stablehlo
         )
-
-
-class StableHLOCPU(StableHLORunner):
-    """StableHLO on the CPU."""
-
-    name: ClassVar[str] = "StableHLOCPU"
-    runtime: ClassVar[str] = "cpu"
-    requires: ClassVar[tuple[str, ...]] = ("jax",)
-
-
-class StableHLOCUDA(StableHLORunner):
-    """StableHLO on a GPU."""
-
-    name: ClassVar[str] = "StableHLOCUDA"
-    runtime: ClassVar[str] = "cuda"
-    device: ClassVar[str] = "cuda"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "jax-cuda")

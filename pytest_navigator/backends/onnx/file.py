@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import Signature, TensorSpec
 
-SOURCES = ("torch", "tensorflow", "jax", "tf-savedmodel", "torchscript", "torch-exportedprogram", "onnx")
-"""Frameworks whose models, and formats whose files, ONNX is made of; it is made of itself as well."""
-
 EXTERNAL_DATA_BYTES = 1_500_000_000
 """Weights above this go to `model.onnx.data` beside the file: one protobuf message holds less than 2 GiB."""
 

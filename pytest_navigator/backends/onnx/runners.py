@@ -40,8 +40,7 @@ NUMPY = {"float": "float32", "double": "float64", "string": "str"}
 class OnnxRunner(Runner):
     """`onnxruntime.InferenceSession` with one execution provider."""
 
-    format: ClassVar[str] = "onnx"
-    provider: ClassVar[str]
+    provider: ClassVar[str] = "CPUExecutionProvider"
 
     behind: ClassVar[tuple[str, ...]] = ()
     """Providers that run what `provider` cannot, before the CPU does."""
@@ -184,22 +183,9 @@ class OnnxRunner(Runner):
         return bound(self.session, feed, self._outputs, device)
 
 
-class OnnxCPU(OnnxRunner):
-    """ONNX Runtime on the CPU."""
-
-    name: ClassVar[str] = "OnnxCPU"
-    runtime: ClassVar[str] = "cpu"
-    requires: ClassVar[tuple[str, ...]] = ("onnxruntime",)
-    provider: ClassVar[str] = "CPUExecutionProvider"
-
-
 class OnnxCUDA(OnnxRunner):
     """ONNX Runtime on a GPU; nodes that CUDA does not know run on the CPU."""
 
-    name: ClassVar[str] = "OnnxCUDA"
-    runtime: ClassVar[str] = "cuda"
-    device: ClassVar[str] = "cuda"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "onnxruntime", "onnxruntime-cuda")
     provider: ClassVar[str] = "CUDAExecutionProvider"
 
     def activate(self) -> None:
@@ -238,9 +224,6 @@ class OnnxCUDA(OnnxRunner):
 class OnnxTensorRT(OnnxCUDA):
     """ONNX Runtime with TensorRT, which builds engines while the file is loaded; the rest runs with CUDA."""
 
-    name: ClassVar[str] = "OnnxTensorRT"
-    runtime: ClassVar[str] = "tensorrt"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "onnxruntime", "onnxruntime-tensorrt")
     provider: ClassVar[str] = "TensorrtExecutionProvider"
     behind: ClassVar[tuple[str, ...]] = ("CUDAExecutionProvider",)
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_navigator.backends.python.runner import PythonRunner
 from pytest_navigator.configuration.format_config import FormatConfig
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.navigator import Navigator
+from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from pytest_navigator.runners.base import Runner
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,10 @@ class PythonFormat(Format):
     navigator: ClassVar[Navigator | None] = Navigator(("PythonRunner",), framework="none")
     config: ClassVar[type[FormatConfig]] = PythonConfig
     frameworks: ClassVar[tuple[str, ...]] = ("python",)
-    runners: tuple[type[Runner], ...] = (PythonRunner,)
+    runners = table(
+        "python", "pytest_navigator.backends.python.runner", ("PythonRunner", "PythonRunner", "cpu", ()), live=True
+    )
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant `python`."""
-        return [Variant(self.name, self.name, None, "", {}, tuple(runner.name for runner in self.runners))]
+        return [Variant(self.name, self.name, None, "", {}, self.runner_names)]

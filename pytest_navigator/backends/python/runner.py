@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from pytest_navigator.core.script_parts import RunnerCode
 from pytest_navigator.runners.base import Runner
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 
 class PythonRunner(Runner):
     """The user's function itself."""
-
-    name: ClassVar[str] = "PythonRunner"
-    format: ClassVar[str] = "python"
-    runtime: ClassVar[str] = "cpu"
-    live: ClassVar[bool] = True
 
     def activate(self) -> None:
         """Take the function."""

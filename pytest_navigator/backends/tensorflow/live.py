@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_navigator.backends.tensorflow.runners import TensorFlowCPU, TensorFlowCUDA
 from pytest_navigator.configuration.format_config import FormatConfig, check_device
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.navigator import Navigator
+from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from pytest_navigator.runners.base import Runner
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,14 @@ class TensorFlowFormat(Format):
     config: ClassVar[type[FormatConfig]] = TensorFlowConfig
     frameworks: ClassVar[tuple[str, ...]] = ("tensorflow",)
     requires: ClassVar[tuple[str, ...]] = ("tensorflow",)
-    runners: tuple[type[Runner], ...] = (TensorFlowCPU, TensorFlowCUDA)
+    runners = table(
+        "tensorflow",
+        "pytest_navigator.backends.tensorflow.runners",
+        ("TensorFlowCPU", "LiveTensorFlowRunner", "cpu", ("tensorflow",)),
+        ("TensorFlowCUDA", "LiveTensorFlowRunner", "cuda", ("cuda", "tensorflow", "tensorflow-cuda")),
+        live=True,
+    )
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant `tensorflow`."""
-        return [Variant(self.name, self.name, None, "", config.parameters(), tuple(r.name for r in self.runners))]
+        return [Variant(self.name, self.name, None, "", config.parameters(), self.runner_names)]

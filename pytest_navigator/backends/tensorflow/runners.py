@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_navigator.backends.tensorflow.names import names_in_file
 from pytest_navigator.backends.tensorflow.source import TensorFlowFramework, placed
@@ -91,9 +91,6 @@ class TensorFlowRunner(Runner):
 class LiveTensorFlowRunner(TensorFlowRunner):
     """The user's model, called as it is: a Keras model eagerly, a tf.function as a graph."""
 
-    format: ClassVar[str] = "tensorflow"
-    live: ClassVar[bool] = True
-
     def activate(self) -> None:
         """There is nothing to load."""
         self._source: TensorFlowSource | None = cast("TensorFlowSource", self.artifact)
@@ -122,27 +119,8 @@ class LiveTensorFlowRunner(TensorFlowRunner):
         return text.live_code(subject, cls.device)
 
 
-class TensorFlowCPU(LiveTensorFlowRunner):
-    """The live model on the CPU."""
-
-    name: ClassVar[str] = "TensorFlowCPU"
-    runtime: ClassVar[str] = "cpu"
-    requires: ClassVar[tuple[str, ...]] = ("tensorflow",)
-
-
-class TensorFlowCUDA(LiveTensorFlowRunner):
-    """The live model on a GPU."""
-
-    name: ClassVar[str] = "TensorFlowCUDA"
-    runtime: ClassVar[str] = "cuda"
-    device: ClassVar[str] = "cuda"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorflow", "tensorflow-cuda")
-
-
 class SavedModelRunner(TensorFlowRunner):
     """A signature of a SavedModel; its inputs are fed by name, for their order changes from load to load."""
-
-    format: ClassVar[str] = "tf-savedmodel"
 
     def activate(self) -> None:
         """Load the folder.
@@ -196,23 +174,6 @@ class SavedModelRunner(TensorFlowRunner):
         from pytest_navigator.backends.tensorflow import running_code as text
 
         return text.savedmodel_code(subject, cls.device, subject.variant.parameters.get("signature") or SIGNATURE)
-
-
-class TensorFlowSavedModelCPU(SavedModelRunner):
-    """A SavedModel on the CPU."""
-
-    name: ClassVar[str] = "TensorFlowSavedModelCPU"
-    runtime: ClassVar[str] = "cpu"
-    requires: ClassVar[tuple[str, ...]] = ("tensorflow",)
-
-
-class TensorFlowSavedModelCUDA(SavedModelRunner):
-    """A SavedModel on a GPU."""
-
-    name: ClassVar[str] = "TensorFlowSavedModelCUDA"
-    runtime: ClassVar[str] = "cuda"
-    device: ClassVar[str] = "cuda"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorflow", "tensorflow-cuda")
 
 
 def signature_name(names: list[str], parameters: Mapping[str, JSON]) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pytest_navigator.backends.tensorflow.names import argument_names
 from pytest_navigator.backends.tensorflow.runners import SIGNATURE
 from pytest_navigator.backends.tensorflow.tf_tensorrt_model import convert_savedmodel, filled, of_one_shape
-from pytest_navigator.backends.tensorflow.tf_tensorrt_runner import TensorFlowTensorRT
 from pytest_navigator.backends.tensorrt import attempts
 from pytest_navigator.backends.tensorrt.inside import InsideConfig, TensorRTInsideFormat, installed_version, profile_of
 from pytest_navigator.core.script_parts import MakingCode
@@ -18,6 +17,7 @@ from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.navigator import Navigator
 from pytest_navigator.reproduce.code import call_of, literal
+from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Signature, Variant
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.formats.base import LoaderData
-    from pytest_navigator.runners.base import Runner
 
 DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu")
 
@@ -83,7 +82,11 @@ class TensorFlowTensorRTFormat(TensorRTInsideFormat):
     parent: ClassVar[str | None] = "tf-savedmodel"
     default: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ("cuda", "tf-trt", "tensorflow")
-    runners: tuple[type[Runner], ...] = (TensorFlowTensorRT,)
+    runners = table(
+        "tf-trt",
+        "pytest_navigator.backends.tensorflow.tf_tensorrt_runner",
+        ("TensorFlowTensorRT", "TensorFlowTensorRT", "tensorrt", ("cuda", "tf-trt", "tensorflow", "tensorflow-cuda")),
+    )
     artifact: ClassVar[str] = "model.savedmodel"
 
     def convert(

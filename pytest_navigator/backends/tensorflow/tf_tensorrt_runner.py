@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from pytest_navigator.backends.tensorflow.runners import SavedModelRunner
 
@@ -12,12 +12,6 @@ if TYPE_CHECKING:
 
 class TensorFlowTensorRT(SavedModelRunner):
     """A SavedModel that TF-TRT has converted, on a GPU."""
-
-    name: ClassVar[str] = "TensorFlowTensorRT"
-    format: ClassVar[str] = "tf-trt"
-    runtime: ClassVar[str] = "tensorrt"
-    device: ClassVar[str] = "cuda"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "tf-trt", "tensorflow", "tensorflow-cuda")
 
     def settings(self) -> dict[str, JSON]:
         """Versions of TensorFlow and of the TensorRT that it is linked to, and what its own part depends on."""

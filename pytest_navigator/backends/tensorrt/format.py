@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.onnx.file import SOURCES
+from pytest_navigator.backends.exchange.sources import SOURCES
 from pytest_navigator.backends.tensorrt import attempts, build, command, network, profiles
-from pytest_navigator.backends.tensorrt.runners import TensorRT, TensorRTCUDAGraph, TensorRTRTX
 from pytest_navigator.configuration.tensorrt_config import PRECISIONS, TensorRTConfig, TensorRTRTXConfig
 from pytest_navigator.core.cloning import copy_file
 from pytest_navigator.core.digests import digest_of
@@ -16,6 +15,7 @@ from pytest_navigator.devices.built_with import Library
 from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.navigator import Navigator
+from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Description, LoaderRecord, Signature, TensorSpec
     from pytest_navigator.core.script_parts import CommandLine, Subject
     from pytest_navigator.formats.base import LoaderData
-    from pytest_navigator.runners.base import Runner
 
 NOT_PARAMETERS = ("precision", "precision_mode", "trt_profile", "model_path", "timing_cache_dir")
 """Fields of the configuration that its variants do not take as they are."""
@@ -49,7 +48,19 @@ class TensorRTFormat(Format):
     requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt", "onnx", "onnxruntime", "polygraphy")
     reads_with: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt")
     bound: ClassVar[bool] = True
-    runners: tuple[type[Runner], ...] = (TensorRT, TensorRTCUDAGraph)
+    runners = (
+        *table(
+            "trt",
+            "pytest_navigator.backends.tensorrt.runners",
+            ("TensorRT", "EngineRunner", "tensorrt", ("cuda", "tensorrt", "cuda-bindings")),
+        ),
+        *table(
+            "trt",
+            "pytest_navigator.backends.tensorrt.runners",
+            ("TensorRTCUDAGraph", "TensorRTCUDAGraph", "tensorrt-cudagraph", ("cuda", "tensorrt", "cuda-bindings")),
+            default=False,
+        ),
+    )
 
     backend: ClassVar[str] = "tensorrt"
     """Python's name of the library."""
@@ -145,7 +156,7 @@ class TensorRTFormat(Format):
 
     @property
     def _runners(self) -> tuple[str, ...]:
-        return tuple(runner.name for runner in self.runners)
+        return self.runner_names
 
     def _build(
         self,
@@ -184,7 +195,11 @@ class TensorRTRTXFormat(TensorRTFormat):
     default: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ("tensorrt-rtx", "onnx", "onnxruntime", "polygraphy")
     reads_with: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt-rtx", "tensorrt-rtx-cuda")
-    runners: tuple[type[Runner], ...] = (TensorRTRTX,)
+    runners = table(
+        "trt-rtx",
+        "pytest_navigator.backends.tensorrt.runners",
+        ("TensorRTRTX", "TensorRTRTX", "tensorrt-rtx", ("cuda", "tensorrt-rtx", "tensorrt-rtx-cuda", "cuda-bindings")),
+    )
     backend: ClassVar[str] = "tensorrt_rtx"
     library: ClassVar[str] = "TensorRT-RTX"
 

@@ -72,8 +72,7 @@ class TensorRTInsideFormat(Format):
         suffix = parent.key.removeprefix(parent.format)
         key = f"{self.name}{suffix}-{parameters['precision']}{'-single' if second else ''}"
         own = {"signature": parent.parameters["signature"]} if parent.parameters.get("signature") else {}
-        runners = tuple(runner.name for runner in self.runners)
-        return Variant(key, self.name, parent.key, self.artifact, {**parameters, **own}, runners)
+        return Variant(key, self.name, parent.key, self.artifact, {**parameters, **own}, self.runner_names)
 
 
 def profile_of(subject: Subject) -> profiles.Profile:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 class EngineRunner(Runner):
     """An engine in execution; inputs and outputs stay on the GPU while it is timed."""
 
-    device: ClassVar[str] = "cuda"
     backend: ClassVar[str] = "tensorrt"
     graphs: ClassVar[bool] = False
 
@@ -83,29 +82,13 @@ class EngineRunner(Runner):
         return self.execution.graph() if self.graphs else self.execution.call()
 
 
-class TensorRT(EngineRunner):
-    """TensorRT."""
-
-    name: ClassVar[str] = "TensorRT"
-    format: ClassVar[str] = "trt"
-    runtime: ClassVar[str] = "tensorrt"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt", "cuda-bindings")
-
-
-class TensorRTCUDAGraph(TensorRT):
+class TensorRTCUDAGraph(EngineRunner):
     """TensorRT, recorded once as a CUDA graph and replayed: the processor's part of an inference is one launch."""
 
-    name: ClassVar[str] = "TensorRTCUDAGraph"
-    runtime: ClassVar[str] = "tensorrt-cudagraph"
-    default: ClassVar[bool] = False
     graphs: ClassVar[bool] = True
 
 
 class TensorRTRTX(EngineRunner):
     """TensorRT-RTX."""
 
-    name: ClassVar[str] = "TensorRTRTX"
-    format: ClassVar[str] = "trt-rtx"
-    runtime: ClassVar[str] = "tensorrt-rtx"
     backend: ClassVar[str] = "tensorrt_rtx"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt-rtx", "tensorrt-rtx-cuda", "cuda-bindings")

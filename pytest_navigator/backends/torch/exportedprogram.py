@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.torch.exportedprogram_runners import TorchExportedProgramCPU, TorchExportedProgramCUDA
 from pytest_navigator.backends.torch.live import AUTOCAST, AutocastConfig
 from pytest_navigator.backends.torch.programs import load_program
 from pytest_navigator.core.records import Variant
@@ -13,6 +12,7 @@ from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.navigator import Navigator
+from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.runners.base import Runner
 
 
 @dataclass(frozen=True)
@@ -48,12 +47,19 @@ class TorchExportedProgramFormat(Format):
     frameworks: ClassVar[tuple[str, ...]] = ("torch", "torch-exportedprogram")
     file: ClassVar[str] = "model.pt2"
     requires: ClassVar[tuple[str, ...]] = ("torch",)
-    runners: tuple[type[Runner], ...] = (TorchExportedProgramCPU, TorchExportedProgramCUDA)
+    runners = table(
+        "torch-exportedprogram",
+        "pytest_navigator.backends.torch.exportedprogram_runners",
+        ("TorchExportedProgramCPU", "TorchExportedProgramRunner", "cpu", ("torch",)),
+        ("TorchExportedProgramCUDA", "TorchExportedProgramRunner", "cuda", ("cuda", "torch-cuda")),
+        imports=("torch._dynamo",),
+    )
 
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a file, which has the structure of the model that it was exported from."""
-        runners = tuple(runner.name for runner in self.runners)
-        return Variant(self.name, self.name, None, self.file, {**config.parameters(), "structured": True}, runners)
+        return Variant(
+            self.name, self.name, None, self.file, {**config.parameters(), "structured": True}, self.runner_names
+        )
 
     def describe(
         self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
@@ -69,9 +75,7 @@ class TorchExportedProgramFormat(Format):
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant."""
-        return [
-            Variant(self.name, self.name, None, self.file, config.parameters(), tuple(r.name for r in self.runners))
-        ]
+        return [Variant(self.name, self.name, None, self.file, config.parameters(), self.runner_names)]
 
     def export(
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path

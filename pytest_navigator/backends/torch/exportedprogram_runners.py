@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from pytest_navigator.backends.torch.programs import load_program
 from pytest_navigator.backends.torch.runners import TorchRunner
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 class TorchExportedProgramRunner(TorchRunner):
     """`torch.export.load`."""
-
-    format: ClassVar[str] = "torch-exportedprogram"
-    imports: ClassVar[tuple[str, ...]] = ("torch._dynamo",)
 
     def load(self) -> Callable[..., object]:
         """Return the program as a module on this runner's device, wherever it was exported."""
@@ -59,23 +56,6 @@ class TorchExportedProgramRunner(TorchRunner):
         return text.runner_code(
             subject, f"{load}model = program.module()", cls.device, flat=not _is_others(subject.variant.parameters)
         )
-
-
-class TorchExportedProgramCPU(TorchExportedProgramRunner):
-    """An exported program on the CPU."""
-
-    name: ClassVar[str] = "TorchExportedProgramCPU"
-    runtime: ClassVar[str] = "cpu"
-    requires: ClassVar[tuple[str, ...]] = ("torch",)
-
-
-class TorchExportedProgramCUDA(TorchExportedProgramRunner):
-    """An exported program on a GPU."""
-
-    name: ClassVar[str] = "TorchExportedProgramCUDA"
-    runtime: ClassVar[str] = "cuda"
-    device: ClassVar[str] = "cuda"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "torch-cuda")
 
 
 def _is_others(parameters: Mapping[str, JSON]) -> bool:

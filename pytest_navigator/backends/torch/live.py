@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_navigator.backends.torch.runners import TorchCompileCPU, TorchCompileCUDA, TorchCPU, TorchCUDA
 from pytest_navigator.configuration.format_config import FormatConfig, check_device, invalid
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.navigator import Navigator
+from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_navigator.runners.base import Runner
 
 AUTOCAST_DTYPES = ("float16", "bfloat16")
 
@@ -69,8 +68,16 @@ class TorchFormat(Format):
     config: ClassVar[type[FormatConfig]] = TorchConfig
     frameworks: ClassVar[tuple[str, ...]] = ("torch",)
     requires: ClassVar[tuple[str, ...]] = ("torch",)
-    runners: tuple[type[Runner], ...] = (TorchCPU, TorchCompileCPU, TorchCUDA, TorchCompileCUDA)
+    runners = table(
+        "torch",
+        "pytest_navigator.backends.torch.runners",
+        ("TorchCPU", "LiveTorchRunner", "cpu", ("torch",)),
+        ("TorchCompileCPU", "TorchCompileRunner", "compile-cpu", ("torch", "c++ compiler")),
+        ("TorchCUDA", "LiveTorchRunner", "cuda", ("cuda", "torch-cuda")),
+        ("TorchCompileCUDA", "TorchCompileRunner", "compile-cuda", ("cuda", "torch-cuda", "c++ compiler")),
+        live=True,
+    )
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return the one variant `torch`."""
-        return [Variant(self.name, self.name, None, "", config.parameters(), tuple(r.name for r in self.runners))]
+        return [Variant(self.name, self.name, None, "", config.parameters(), self.runner_names)]

@@ -11,7 +11,7 @@ from abc import abstractmethod
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_navigator.backends.torch.source import TorchFramework, calling, contexts, mode
 from pytest_navigator.errors import EAGER, StepFailed
@@ -148,9 +148,6 @@ class TorchRunner(Runner):
 class LiveTorchRunner(TorchRunner):
     """The user's module: itself where it is, a copy of it on any other device."""
 
-    format: ClassVar[str] = "torch"
-    live: ClassVar[bool] = True
-
     def load(self) -> Callable[..., object]:
         """Return the module on this runner's device."""
         source = cast("TorchSource", self.artifact)
@@ -164,23 +161,6 @@ class LiveTorchRunner(TorchRunner):
         from pytest_navigator.backends.torch import running_code as text
 
         return text.runner_code(subject, text.moved(subject, cls.device), cls.device)
-
-
-class TorchCPU(LiveTorchRunner):
-    """Eager on the CPU."""
-
-    name: ClassVar[str] = "TorchCPU"
-    runtime: ClassVar[str] = "cpu"
-    requires: ClassVar[tuple[str, ...]] = ("torch",)
-
-
-class TorchCUDA(LiveTorchRunner):
-    """Eager on a GPU."""
-
-    name: ClassVar[str] = "TorchCUDA"
-    runtime: ClassVar[str] = "cuda"
-    device: ClassVar[str] = "cuda"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "torch-cuda")
 
 
 class TorchCompileRunner(LiveTorchRunner):
@@ -298,23 +278,6 @@ def _eager_message() -> str:
 
 def _options(parameters: Mapping[str, JSON]) -> dict[str, Any]:
     return {"backend": "inductor", **parameters.get("custom_args", {})}
-
-
-class TorchCompileCPU(TorchCompileRunner):
-    """Compiled on the CPU."""
-
-    name: ClassVar[str] = "TorchCompileCPU"
-    runtime: ClassVar[str] = "compile-cpu"
-    requires: ClassVar[tuple[str, ...]] = ("torch", "c++ compiler")
-
-
-class TorchCompileCUDA(TorchCompileRunner):
-    """Compiled on a GPU."""
-
-    name: ClassVar[str] = "TorchCompileCUDA"
-    runtime: ClassVar[str] = "compile-cuda"
-    device: ClassVar[str] = "cuda"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "torch-cuda", "c++ compiler")
 
 
 def moved_copy(model: torch.nn.Module, device: str) -> torch.nn.Module:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.tensorrt import attempts
 from pytest_navigator.backends.tensorrt.inside import InsideConfig, TensorRTInsideFormat, installed_version, profile_of
-from pytest_navigator.backends.torch.torch_tensorrt_runner import TorchTensorRT
 from pytest_navigator.configuration.tensorrt_config import check_whole
 from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.devices.built_with import Library
@@ -15,6 +14,7 @@ from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.navigator import Navigator
+from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Signature, Variant
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.formats.base import LoaderData
-    from pytest_navigator.runners.base import Runner
 
 DISTRIBUTIONS = ("torch-tensorrt", "torch-tensorrt-rtx")
 
@@ -79,7 +78,11 @@ class TorchTensorRTFormat(TensorRTInsideFormat):
     frameworks: ClassVar[tuple[str, ...]] = ("torch",)
     parent: ClassVar[str | None] = "torch-exportedprogram"
     requires: ClassVar[tuple[str, ...]] = ("cuda", "torch-tensorrt", "torch")
-    runners: tuple[type[Runner], ...] = (TorchTensorRT,)
+    runners = table(
+        "torch-trt",
+        "pytest_navigator.backends.torch.torch_tensorrt_runner",
+        ("TorchTensorRT", "TorchTensorRT", "tensorrt", ("cuda", "torch-tensorrt", "torch-cuda")),
+    )
     artifact: ClassVar[str] = "model.ep"
 
     def named(self, key: str) -> FormatConfig | None:

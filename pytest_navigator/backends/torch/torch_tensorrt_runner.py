@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from pytest_navigator.backends.torch.runners import TorchRunner
 from pytest_navigator.runners.outputs import in_order
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 
 class TorchTensorRT(TorchRunner):
     """`torch_tensorrt.load`, on a GPU."""
-
-    name: ClassVar[str] = "TorchTensorRT"
-    format: ClassVar[str] = "torch-trt"
-    runtime: ClassVar[str] = "tensorrt"
-    device: ClassVar[str] = "cuda"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "torch-tensorrt", "torch-cuda")
 
     def load(self) -> Callable[..., object]:
         """Return the program as a module; it was compiled for this device."""

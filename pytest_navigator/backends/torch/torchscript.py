@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.torch.live import AUTOCAST, AutocastConfig
 from pytest_navigator.backends.torch.source import calling, preserving
-from pytest_navigator.backends.torch.torchscript_runners import INTERFACE, TorchScriptCPU, TorchScriptCUDA
+from pytest_navigator.backends.torch.torchscript_runners import INTERFACE
 from pytest_navigator.configuration.format_config import invalid
 from pytest_navigator.core.records import Variant
 from pytest_navigator.core.script_parts import MakingCode
@@ -20,6 +20,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.navigator import Navigator
+from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.runners.base import Runner
 
 
 VERSIONS = (".data/version", "version")
@@ -89,12 +89,16 @@ class TorchScriptFormat(Format):
     frameworks: ClassVar[tuple[str, ...]] = ("torch", "torchscript")
     file: ClassVar[str] = "model.pt"
     requires: ClassVar[tuple[str, ...]] = ("torch",)
-    runners: tuple[type[Runner], ...] = (TorchScriptCPU, TorchScriptCUDA)
+    runners = table(
+        "torchscript",
+        "pytest_navigator.backends.torch.torchscript_runners",
+        ("TorchScriptCPU", "TorchScriptRunner", "cpu", ("torch",)),
+        ("TorchScriptCUDA", "TorchScriptRunner", "cuda", ("cuda", "torch-cuda")),
+    )
 
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a file."""
-        runners = tuple(runner.name for runner in self.runners)
-        return Variant(self.name, self.name, None, self.file, config.parameters(), runners)
+        return Variant(self.name, self.name, None, self.file, config.parameters(), self.runner_names)
 
     def describe(
         self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
@@ -115,7 +119,6 @@ class TorchScriptFormat(Format):
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
         """Return one variant per jit type."""
         assert isinstance(config, TorchScriptConfig)
-        runners = tuple(runner.name for runner in self.runners)
         return [
             Variant(
                 f"{self.name}-{kind}",
@@ -123,7 +126,7 @@ class TorchScriptFormat(Format):
                 None,
                 self.file,
                 {**config.parameters(), "jit_type": str(kind)},
-                runners,
+                self.runner_names,
             )
             for kind in config.jit_type
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from pytest_navigator.backends.torch.runners import TorchRunner
 from pytest_navigator.runners.outputs import in_order
@@ -22,8 +22,6 @@ INTERFACE = "pytest_navigator_interface"
 
 class TorchScriptRunner(TorchRunner):
     """`torch.jit.load`."""
-
-    format: ClassVar[str] = "torchscript"
 
     def load(self) -> Callable[..., object]:
         """Return the loaded ScriptModule."""
@@ -51,20 +49,3 @@ class TorchScriptRunner(TorchRunner):
 
         load = f"model = torch.jit.load(args.artifact, map_location={cls.device!r})"
         return text.runner_code(subject, load, cls.device, flat=subject.data.get("interface") == "flat")
-
-
-class TorchScriptCPU(TorchScriptRunner):
-    """TorchScript on the CPU."""
-
-    name: ClassVar[str] = "TorchScriptCPU"
-    runtime: ClassVar[str] = "cpu"
-    requires: ClassVar[tuple[str, ...]] = ("torch",)
-
-
-class TorchScriptCUDA(TorchScriptRunner):
-    """TorchScript on a GPU."""
-
-    name: ClassVar[str] = "TorchScriptCUDA"
-    runtime: ClassVar[str] = "cuda"
-    device: ClassVar[str] = "cuda"
-    requires: ClassVar[tuple[str, ...]] = ("cuda", "torch-cuda")

@@ -18,7 +18,6 @@ from pytest_navigator.core.records import (
     Variant,
     plain,
 )
-from pytest_navigator.formats.registry import runner_record
 from pytest_navigator.package.layout import schema
 from pytest_navigator.package.layout.names import SOURCE_COMMANDS
 from pytest_navigator.package.layout.schema import RunnerResult
@@ -143,9 +142,9 @@ def _runners(model: ModelStatus) -> dict[str, RunnerRecord]:
 
 def _runner(name: str, form: str) -> RunnerRecord:
     """Return a runner of ours that has this name; one that we have not is known by what the name says."""
-    ours = {kind.name: kind for each in known().formats.values() for kind in each.runners}
+    ours = known().runners()
     if name in ours:
-        return runner_record(ours[name])
+        return ours[name].record()
     device = "cuda" if name.endswith(("CUDA", "CUDAGraph", "TensorRT")) else "cpu"
     runtime = "tensorrt" if "TensorRT" in name else device
     return RunnerRecord(name, runtime, form, device, form in SOURCES, "")

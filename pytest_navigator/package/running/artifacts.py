@@ -16,6 +16,7 @@ from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.query import engines
 from pytest_navigator.package.query.selection import artifact_names, holds
 from pytest_navigator.runners.base import Runner
+from pytest_navigator.runners.spec import RunnerSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +93,7 @@ class Given(dict[str, "JSON"]):
 
 def runtimes() -> set[str]:
     """Return every name of a runtime or of a runner that is known here, in a package or not."""
-    runners = [runner for form in known().formats.values() for runner in form.runners]
+    runners = known().runners().values()
     return {*RuntimeProvider, "tensorrt", *(r.name for r in runners), *(r.runtime for r in runners)}
 
 
@@ -122,7 +123,7 @@ def check_runs_here(results: Results, key: str, runner: str) -> None:
 
 def obstacle(results: Results, key: str, runner: str) -> str | None:
     """Return why a format cannot run on a runner here, None if it can."""
-    variant, kind = results.variant(key), _known_class(results.suite.runners[runner])
+    variant, kind = results.variant(key), _known(results.suite.runners[runner])
     form = known().formats.get(variant.format)
     # What a package says that a runner requires is not asked for: to find a module can be to run the code around it.
     return engines.mismatch(results, variant, form) or requirements.missing(kind.requires if kind else ())
@@ -136,8 +137,8 @@ def runner_class(record: RunnerRecord) -> type[Runner]:
     Raises:
         PackageError: there is none.
     """
-    if found := _known_class(record):
-        return found
+    if found := _known(record):
+        return found.load()
     if not record.path:
         raise PackageError(f"the runner {record.name} is Model Navigator's own: pytest-navigator has none like it")
     where = record.path.rpartition(":")[0]
@@ -145,10 +146,12 @@ def runner_class(record: RunnerRecord) -> type[Runner]:
     raise PackageError(f"the runner {record.name} is not one of pytest-navigator's: import {what} first")
 
 
-def _known_class(record: RunnerRecord) -> type[Runner] | None:
-    own = {runner.name: runner for form in known().formats.values() for runner in form.runners}
-    found = own.get(record.name) or loaded(record.path)
-    return found if isinstance(found, type) and issubclass(found, Runner) else None
+def _known(record: RunnerRecord) -> RunnerSpec | None:
+    own = known().runners()
+    if record.name in own:
+        return own[record.name]
+    found = loaded(record.path)
+    return RunnerSpec.of(found) if isinstance(found, type) and issubclass(found, Runner) else None
 
 
 def runner(

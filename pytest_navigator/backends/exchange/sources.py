@@ -1,0 +1,6 @@
+"""What the formats that everybody exports to are made of."""
+
+from __future__ import annotations
+
+SOURCES = ("torch", "tensorflow", "jax", "tf-savedmodel", "torchscript", "torch-exportedprogram", "onnx")
+"""Frameworks whose models, and formats whose files, ONNX is made of; it is made of itself as well."""
