@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.backends.exchange.sources import SOURCES
+from pytest_navigator.backends.onnx.sources import SOURCES
 from pytest_navigator.core.loaded import loaded
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.listed import Listed

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.exchange.sources import SOURCES
 from pytest_navigator.backends.onnx.file import check_axes, check_opset, conform, dynamic_axes, opset_of, store
+from pytest_navigator.backends.onnx.sources import SOURCES
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxDynamoExportConfig, plain_axes
 from pytest_navigator.core.digests import digest_of

@@ -1,4 +1,4 @@
-"""What the formats that everybody exports to are made of."""
+"""What ONNX is made of: models of frameworks, and files."""
 
 from __future__ import annotations
 
