@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters but for the tab and the end of a line; what ends a line or turns its direction in Unicode; halves
@@ -65,3 +66,8 @@ def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
     return [f"{indent}{line}".rstrip() for line in lines]
+
+
+def short_path(path: Path, start: Path) -> Path:
+    """Return a path as people read it: relative if it is below `start`."""
+    return path.relative_to(start) if path.is_relative_to(start) else path

@@ -28,9 +28,9 @@ from pytest_navigator.planning.filtered import check_cells
 from pytest_navigator.planning.here import Here, on_this_machine
 from pytest_navigator.planning.step import Step
 from pytest_navigator.reporting import packages as packing
-from pytest_navigator.reporting.report import failure_text, short_path
+from pytest_navigator.reporting.report import failure_text
 from pytest_navigator.reporting.steps import failures, rule, step_line, test_name
-from pytest_navigator.text import printable
+from pytest_navigator.text import printable, short_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration import file_values as values
 from pytest_navigator.configuration.config import NavConfig
-from pytest_navigator.configuration.foreign_arguments import PARAMETERS, check_arguments, check_parameters
 from pytest_navigator.configuration.tensorrt_config import MODES, PRECISIONS
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError, PackageError, unknown
@@ -141,6 +140,9 @@ class FileConfig:
 
     def _repeated(self, form: Configured) -> dict[str, Any]:
         """Return the fields of a format's configuration that a package's config.yaml has said."""
+
+        from pytest_navigator.configuration.foreign_arguments import PARAMETERS, check_arguments, check_parameters
+
         parameters = self.pytest_navigator.get("parameters") or {}
         if not parameters or self.target_formats != (form.name,):
             return {}

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from pytest_navigator.core import secrets
 from pytest_navigator.core.own_words import is_own
 from pytest_navigator.errors import ConfigError
 
@@ -50,6 +49,9 @@ def redact(patterns: Iterable[str]) -> list[str]:
 
 def scrubber() -> Callable[[str], str]:
     """Return a function that takes out of a text what this process knows to be private, now."""
+
+    from pytest_navigator.core import secrets
+
     known, home, user = secrets.pattern(secrets.secrets(os.environ)), _home_pattern(), _user_pattern()
     said = [_compiled(line, f"{REDACT}=") for line in os.environ.get(REDACT, "").splitlines() if line.strip()]
     values = [each for each in (*_redacted, *said, known) if each]
@@ -66,6 +68,8 @@ def scrubber() -> Callable[[str], str]:
 
 
 def _opaque(found: re.Match[str]) -> str:
+    from pytest_navigator.core import secrets
+
     return secrets.OPAQUE if found[0] else ""  # a place between two letters is nothing that can be taken out
 
 

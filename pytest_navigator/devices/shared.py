@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from pytest_navigator.core.records import write_atomically
 
 if TYPE_CHECKING:
@@ -39,6 +37,8 @@ def once(name: str, ask: Callable[[], JSON]) -> JSON:
     folder = os.environ.get(FOLDER)
     if not folder or not Path(folder).is_dir():
         return ask()
+    from filelock import FileLock
+
     path = Path(folder, f"{name}.json")
     with FileLock(f"{path}.lock"):
         if not path.exists():

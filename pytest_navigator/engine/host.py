@@ -13,11 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.records import save
 from pytest_navigator.core.tracebacks import debugging
 from pytest_navigator.devices.present import lacking
-from pytest_navigator.engine.cache.store import Store
-from pytest_navigator.engine.manifest import check_names, manifest
 from pytest_navigator.errors import SourceError
-from pytest_navigator.frameworks.seeding import seeded
-from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.isolation.progress import Progress
 
 if TYPE_CHECKING:
@@ -27,6 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.nav_config_file import FileConfig
     from pytest_navigator.configuration.run_options import RunOptions
+    from pytest_navigator.engine.cache.store import Store
     from pytest_navigator.engine.suite import Suite
     from pytest_navigator.engine.workspace import Workspace
     from pytest_navigator.formats.registry import Registry
@@ -40,6 +37,9 @@ def recordable(what: str) -> Iterator[None]:
     Raises:
         SourceError: the user's code called `sys.exit`.
     """
+
+    from pytest_navigator.isolation.causes import error_line
+
     try:
         yield
     except SystemExit as error:
@@ -95,6 +95,9 @@ class Host:
     @cached_property
     def cache(self) -> Store | None:
         """What `--nav-cache` has of earlier runs; None without it."""
+
+        from pytest_navigator.engine.cache.store import Store
+
         return Store(self.options.cache, self.warn) if self.options.cache else None
 
     @property
@@ -109,6 +112,9 @@ class Host:
         Args:
             frameworks: of the model; they are imported first, since nothing can be seeded that is not there yet.
         """
+
+        from pytest_navigator.frameworks.seeding import seeded
+
         packages = {self.registry.framework(name).package for name in frameworks}
         # A function of arrays has no package of its own, and draws from numpy as all others do.
         for name in {"numpy", *packages} - {""} if packages else ():
@@ -145,6 +151,9 @@ class Host:
         Raises:
             ConfigError: two models would be written to one package.
         """
+
+        from pytest_navigator.engine.manifest import check_names, manifest
+
         check_names(self.suites.values(), self.options.package)
         for suite in self.suites.values():
             tests = verify.get(suite.nodeid, {})

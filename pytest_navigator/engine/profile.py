@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.configuration.profile_config import OptimizationProfile
+from pytest_navigator.configuration.profile_config import OptimizationProfile, batch_of
 from pytest_navigator.core.records import ProfileResult, plain, profile_result, structured
 from pytest_navigator.engine import gpu
 from pytest_navigator.engine.context import Result
@@ -15,7 +15,6 @@ from pytest_navigator.errors import NotApplicable
 from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.profiling.machine import peak, reset_peak
-from pytest_navigator.profiling.measuring import batch_of
 from pytest_navigator.profiling.memory import PeakMemory
 from pytest_navigator.runners.spec import runner_class
 

@@ -10,18 +10,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, ReadWriteLock, Timeout
-
 from pytest_navigator.core.digests import text_digest
 from pytest_navigator.core.ours import IGNORED, RELEASED, foreign, ignore, ignores, remove, replace_with, write_note
-from pytest_navigator.core.received import received
 from pytest_navigator.core.records import REPORTED, Outcome, Signature, SourceFacts, SuiteRecord, load, save, structured
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.reproduce.names import with_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from filelock import FileLock, ReadWriteLock
 
 MARKER = ".pytest_navigator.json"
 """Tells that a folder is a workspace of ours, and so may be replaced."""
@@ -138,6 +136,8 @@ class Workspace:
 
     @cached_property
     def _machine(self) -> ReadWriteLock:
+        from filelock import ReadWriteLock
+
         return ReadWriteLock(self.root / MACHINE)
 
     def _check(self) -> None:
@@ -186,6 +186,8 @@ class Workspace:
         (self.root / CONVERT_RESULTS).unlink(missing_ok=True)
 
     def _locked(self) -> FileLock:
+        from filelock import FileLock, Timeout
+
         lock = FileLock(self.root / LOCK)
         try:
             lock.acquire(timeout=0)
@@ -232,6 +234,9 @@ class SuiteFolder:
 
     def write(self, outcome: Outcome, suffix: str = "") -> Outcome:
         """Record an outcome and return it as it is recorded; `suffix` tells several of one step apart."""
+
+        from pytest_navigator.core.received import received
+
         outcome = received(outcome)
         save(self._step(outcome.id + suffix), outcome)
         return outcome
@@ -254,6 +259,8 @@ class SuiteFolder:
 
     def lock(self, step: str) -> FileLock:
         """Return the lock around test and run of one step."""
+        from filelock import FileLock
+
         folder = self.path / STEPS
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"{slug(step)}.lock")
@@ -281,6 +288,8 @@ class SuiteFolder:
         return outcome
 
     def _scripted(self, noted: Outcome) -> Outcome:
+        from pytest_navigator.reproduce.names import with_script
+
         runner = load(self.path / "suite.json", SuiteRecord).runners.get(noted.runner) if noted.runner else None
         return with_script(noted, self.path, live=runner is not None and runner.live)
 

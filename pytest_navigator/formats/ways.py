@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_navigator.errors import StepFailed, Unavailable
-from pytest_navigator.isolation.breakdowns import DEFECT, broke_down
 from pytest_navigator.text import bounded
 
 if TYPE_CHECKING:
@@ -94,6 +93,9 @@ def chosen(variant: Variant, way: Way) -> Variant:
 
 def declines(error: StepFailed | Unavailable) -> bool:
     """Whether there is no artifact without that this machine did not bear it; a defect of ours is one of one way."""
+
+    from pytest_navigator.isolation.breakdowns import DEFECT, broke_down
+
     if isinstance(error, Unavailable) or error.kind == DEFECT:
         return True
     return not broke_down(error.kind, error.message, error.detail)
@@ -118,6 +120,9 @@ def _after(error: StepFailed | Unavailable, before: dict[str, StepFailed | Unava
 
 def _none(ways: Ways, errors: dict[str, StepFailed | Unavailable]) -> Exception:
     """Return the first way's error, with what the others said and what there is beside them."""
+
+    from pytest_navigator.isolation.breakdowns import DEFECT
+
     failed = {engine: error for engine, error in errors.items() if isinstance(error, StepFailed)}
     if not failed:
         return next(iter(errors.values()))

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.isolation.causes import error_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,6 +60,9 @@ def registered(modules: Iterable[str]) -> None:
     Raises:
         ConfigError: one cannot be imported.
     """
+
+    from pytest_navigator.isolation.causes import error_line
+
     for name in modules:
         try:
             import_module(name)

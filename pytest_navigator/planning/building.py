@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.configuration.profile_config import batch_ids
 from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.planning.choosing import Choice, covers, format_names, precise, runs
@@ -145,8 +146,6 @@ def _runners(
 
 
 def _batches(settings: Settings) -> tuple[str, ...]:
-    from pytest_navigator.profiling.measuring import batch_ids
-
     if not settings.profile:
         return ()
     profile = settings.config.optimization_profile

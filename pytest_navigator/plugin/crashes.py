@@ -8,8 +8,8 @@ from pytest_navigator.core.records import Outcome, Status, structured
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.planning.step import Step
 from pytest_navigator.plugin.last_failed import tell_last_failed
-from pytest_navigator.reporting.report import cell_ids, failure_text, short_path
-from pytest_navigator.text import one_line
+from pytest_navigator.reporting.report import cell_ids, failure_text
+from pytest_navigator.text import one_line, short_path
 
 if TYPE_CHECKING:
     import pytest

@@ -10,10 +10,8 @@ import pytest
 
 from pytest_navigator.engine import host
 from pytest_navigator.errors import NavigatorError, SourceError, Unavailable
-from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.plugin._compat import fixture_called
 from pytest_navigator.plugin.collection import LOADER, MODEL, function_of
-from pytest_navigator.plugin.named import NamedPlace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,10 +55,16 @@ class Fixtures:
     @property
     def says_framework(self) -> str:
         """How to say what a model is: by a flag of one that is named on the command line."""
+
+        from pytest_navigator.plugin.named import NamedPlace
+
         return "--nav-framework={}" if isinstance(self.place, NamedPlace) else 'nav_config = NavConfig(framework="{}")'
 
     def get_model(self) -> object:
         """Return the user's model: a `verify_` test need not see the fixture of one that is named."""
+
+        from pytest_navigator.plugin.named import NamedPlace
+
         if not isinstance(self.place, NamedPlace):
             return self._fixture(MODEL)
         with self._building(self.place):
@@ -90,6 +94,8 @@ class Fixtures:
             )
 
     def _fixture(self, name: str) -> object:
+        from pytest_navigator.isolation.causes import error_line
+
         try:
             with recordable(name):
                 return self.request.getfixturevalue(name)

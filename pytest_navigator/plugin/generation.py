@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.configuration.settings import too_short
-from pytest_navigator.engine.manifest import package_path
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.planning.filtered import check_cells
 from pytest_navigator.planning.step import Step
 from pytest_navigator.plugin._compat import class_setups, direct_names, fixtures_asked_for, import_no_packages
-from pytest_navigator.plugin.benchmark import prepare as prepare_benchmark
 from pytest_navigator.plugin.collection import (
     LOADER,
     MODEL,
@@ -28,11 +26,7 @@ from pytest_navigator.plugin.collection import (
     visible_models,
 )
 from pytest_navigator.plugin.item import suite_of
-from pytest_navigator.plugin.last_failed import runs_last_failed, tell_last_failed
 from pytest_navigator.plugin.options import suite_settings, unmeasured
-from pytest_navigator.plugin.verification import collected
-from pytest_navigator.reporting.packages import check_target
-from pytest_navigator.reporting.report import properties, short_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -115,6 +109,9 @@ def _runner_cells(matrix: Matrix) -> list[tuple[str, str]]:
 
 def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
     """Meet every suite, drop the items that are another parameter's, record what was collected."""
+
+    from pytest_navigator.plugin.verification import collected
+
     if run.problem:  # what could not be parametrized has no cells
         return
     ours = [item for item in items if isinstance(item, pytest.Function) and is_ours(item)]
@@ -139,6 +136,10 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
 
 def _check_packages(run: Run) -> None:
     """Find a package path that cannot be before the run, not after an hour."""
+
+    from pytest_navigator.engine.manifest import package_path
+    from pytest_navigator.reporting.packages import check_target
+
     for suite in run.suites.values() if run.options.package else ():
         target = run.start / package_path(run.options.package, suite.name)
         check_target(str(target), run.options.workspace)
@@ -179,6 +180,7 @@ def _without_strangers(run: Run, ours: list[pytest.Function], items: list[pytest
 
 def _hints(run: Run, collected: set[Place | None]) -> list[str]:
     """Name the models of which `verify_` tests only were collected, unless the arguments name single tests."""
+
     if any("::" in argument for argument in run.config.args):
         return []
     nodeids = {place.nodeid for place in collected if place is not None}
@@ -239,6 +241,9 @@ def _check_loader(item: pytest.Function) -> None:
 
 def _tell_nothing_collected(run: Run, items: list[pytest.Item]) -> None:
     """Refuse a run that checks no model, unless who chose single tests of his own has left it out, and it may be."""
+
+    from pytest_navigator.plugin.last_failed import runs_last_failed
+
     single = any("::" in argument for argument in run.config.args)
     if items and (single or runs_last_failed(run.config)) and not suite_settings(run.config, None).require:
         who = "the arguments name" if single else "--lf runs"
@@ -272,6 +277,9 @@ def _nothing_collected(run: Run) -> str:
 
 def prepare(item: pytest.Function) -> None:
     """Fill the fixtures that nothing but `nav_model` needs, so that pytest does not build them for this item."""
+
+    from pytest_navigator.plugin.benchmark import prepare as prepare_benchmark
+
     import_no_packages(item)
     generated = item.getparent(SuiteNode) is not None
     asked = fixtures_asked_for(item) - {MODEL, LOADER}
@@ -285,6 +293,11 @@ def prepare(item: pytest.Function) -> None:
 
 def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome | None, run: Run) -> None:
     """Point a generated test's report at the user's file; add figures to junit's properties, its log to an xfail."""
+
+    from pytest_navigator.plugin.last_failed import tell_last_failed
+    from pytest_navigator.reporting.report import properties
+    from pytest_navigator.text import short_path
+
     if outcome is not None:
         tell_last_failed(report, outcome, suite_of(item, run).folder)
     if item.getparent(SuiteNode) is None:

@@ -14,7 +14,6 @@ from pytest_navigator.planning.step import Step
 from pytest_navigator.plugin._compat import closure_of, ids_of
 from pytest_navigator.plugin.collection import MODEL, named_of, place_of
 from pytest_navigator.plugin.run import RUN
-from pytest_navigator.reporting.report import failure_text, short_path
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
@@ -80,6 +79,9 @@ class SuiteItem:
         return self.suite.matrix.runner_of(nav_format, nav_runtime)
 
     def _raise(self, found: Outcome) -> None:
+        from pytest_navigator.reporting.report import failure_text
+        from pytest_navigator.text import short_path
+
         if found.status is Status.FAILED:
             self.suite.folder.mark_reported(found)
             if error := self.run.raised.pop((self.suite.nodeid, found.id), None):

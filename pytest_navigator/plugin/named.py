@@ -25,6 +25,7 @@ from pytest_navigator.plugin.collection import (
     visible_models,
 )
 from pytest_navigator.plugin.detection import framework_of
+from pytest_navigator.plugin.options import NEEDS_MODEL
 from pytest_navigator.plugin.spec import (
     LOADER_OPTION,
     MODEL_OPTION,
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.registry import Registry
     from pytest_navigator.package.source import PackageSource
 
-NEEDS_MODEL = ("nav_model_format", "nav_framework", "nav_dataloader", "nav_config")
-"""Options that say something of the model of `--nav-model`."""
 OF_FILES = ("nav_dataloader", "nav_config", "nav_inputs", "nav_outputs")
 """Those that say how it is called, and with what."""
 

@@ -12,7 +12,6 @@ from pytest_navigator.configuration.run_options import CACHED_STEPS, RunOptions
 from pytest_navigator.configuration.settings import OPTIONS, PROFILE, Settings, names, one_of, resolve
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.plugin._compat import ini_value
-from pytest_navigator.plugin.ini_file import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +29,8 @@ PATHS = ("--nav-package", "--nav-workspace", "--nav-model", "--nav-config", "--n
 UNCHECKED = "no model is checked without --nav, --nav-package=PATH or --nav-model=SPEC"
 
 OF_PROFILES = ("batch_sizes", "profile_seconds")
+NEEDS_MODEL = ("nav_model_format", "nav_framework", "nav_dataloader", "nav_config")
+"""Options that say something of the model of `--nav-model`."""
 """Options that say how to measure."""
 
 MARKERS = {
@@ -202,12 +203,15 @@ def _file_config(config: pytest.Config) -> FileConfig:
     Raises:
         ConfigError: the file or a value cannot be.
     """
-    from pytest_navigator.configuration.file_values import specs
     from pytest_navigator.configuration.nav_config_file import FileConfig, read
 
     path = config.getoption("nav_config")
     found = read(Path(config.invocation_params.dir, path)) if path else FileConfig()
     given = {name: config.getoption(f"nav_{name}") for name in ("inputs", "outputs")}
+    if not any(given.values()):
+        return found
+    from pytest_navigator.configuration.file_values import specs
+
     own: dict[str, Any] = {name: specs(texts, f"--nav-{name}") for name, texts in given.items() if texts}
     return replace(found, **own)
 
@@ -251,6 +255,8 @@ def _ini(config: pytest.Config, name: str, parse: Any, example: str = "") -> Any
     value = ini_value(config, name)
     if value in (None, ""):
         return None
+    from pytest_navigator.plugin.ini_file import parsed
+
     try:
         return parsed(value, parse, example)
     except ArgumentTypeError as error:

@@ -13,18 +13,14 @@ import pytest
 from pytest_navigator.devices.present import lacking
 from pytest_navigator.engine.host import Host
 from pytest_navigator.engine.suite import Suite
-from pytest_navigator.engine.workspace import Workspace
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.registry import Registry, built
-from pytest_navigator.isolation.progress import Progress
-from pytest_navigator.package.planned import package_matrix
 from pytest_navigator.planning import building
 from pytest_navigator.planning.here import Here, on_this_machine
 from pytest_navigator.plugin.collection import pointed_at
 from pytest_navigator.plugin.detection import framework_of
 from pytest_navigator.plugin.fixtures import Fixtures, recordable
-from pytest_navigator.plugin.named import NamedModels, named_models
-from pytest_navigator.plugin.options import suite_settings
+from pytest_navigator.plugin.options import NEEDS_MODEL, suite_settings
 from pytest_navigator.plugin.termination import Termination
 
 if TYPE_CHECKING:
@@ -35,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.plugin.collection import Place
+    from pytest_navigator.plugin.named import NamedModels
 
 RUN = pytest.StashKey["Run"]()
 LACKING = "nav_lacking"
@@ -89,6 +86,10 @@ class Run(Host):
     @classmethod
     def begun(cls, config: pytest.Config, options: RunOptions) -> Run:
         """Begin the run in this process."""
+
+        from pytest_navigator.engine.workspace import Workspace
+        from pytest_navigator.isolation.progress import Progress
+
         worker = getattr(config, "workerinput", {})
         run = cls(
             config=config,
@@ -102,7 +103,10 @@ class Run(Host):
             recordable=recordable,
             progress=Progress(shown=config.option.verbose > 0 and not worker),
         )
-        run.named = named_models(config, run.registry, run.file_config)
+        if any(config.getoption(name) for name in ("nav_model", *NEEDS_MODEL)):
+            from pytest_navigator.plugin.named import named_models
+
+            run.named = named_models(config, run.registry, run.file_config)
         return run
 
     def suite(self, place: Place, model_id: str, parameters: dict[str, Any]) -> CollectedSuite:
@@ -185,11 +189,14 @@ class Run(Host):
 
     def _matrix(self, place: Place, nav_config: NavConfig | None) -> tuple[Matrix, Settings]:
         """Return what a configuration means; every item asks for it, and a NavConfig lives as long as its module."""
+
         key = place.nodeid, id(nav_config)
         if key not in self._matrices:
             settings = suite_settings(self.config, nav_config)
             framework = framework_of(place, nav_config, self.registry)
             if place.package:
+                from pytest_navigator.package.planned import package_matrix
+
                 matrix = package_matrix(place.package, settings, self.registry)
             else:
                 matrix = building.build(settings, self.registry, framework)

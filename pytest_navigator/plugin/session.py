@@ -11,29 +11,23 @@ import pytest
 
 from pytest_navigator._version import __version__
 from pytest_navigator.configuration.settings import config_lines
-from pytest_navigator.core.privacy import redact
 from pytest_navigator.core.records import CACHED, REUSED, earlier_text
-from pytest_navigator.devices.assignment import release
-from pytest_navigator.devices.libraries import tensorrt_title
 from pytest_navigator.devices.present import devices
 from pytest_navigator.devices.records import NONE, devices_line
-from pytest_navigator.devices.shared import sharing
-from pytest_navigator.engine.cache import store
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.formats.registry import using
-from pytest_navigator.plugin import collection, crashes, foreign_reports, generation, verification
+from pytest_navigator.plugin import collection, generation
 from pytest_navigator.plugin._compat import allow_crashes, item_of, worker_pid
 from pytest_navigator.plugin.item import OUTCOME
-from pytest_navigator.plugin.last_failed import LastFailed
 from pytest_navigator.plugin.options import run_options
 from pytest_navigator.plugin.run import LACKING, RUN, Run
-from pytest_navigator.reporting import packages as packing
-from pytest_navigator.reporting.report import elsewhere, short_path
-from pytest_navigator.text import LINE, bounded, printable
+from pytest_navigator.text import LINE, bounded, printable, short_path
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
+
+    from pytest_navigator.reporting import packages as packing
 
 WORKSPACE = "nav_workspace"
 RUN_ID = "nav_run"
@@ -46,6 +40,11 @@ STOPPED = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 
 def start(config: pytest.Config) -> None:
     """Begin the run in this process: the controller claims the workspace, its workers are told where it is."""
+
+    from pytest_navigator.core.privacy import redact
+    from pytest_navigator.plugin import verification
+    from pytest_navigator.plugin.last_failed import LastFailed
+
     try:
         options = run_options(config)
         before = redact(options.redact)
@@ -142,6 +141,8 @@ class Session:
             return  # pytest comes by here on its way out, and what is wrong may be the settings that a suite has
         self.run.selected = generation.selected(self.run, session.items)
         if not session.config.option.collectonly and any(generation.is_ours(item) for item in session.items):
+            from pytest_navigator.devices.assignment import release
+
             release(variant.parameters for s in self.run.suites.values() for variant in s.matrix.variants.values())
             self.run.warm_up()
 
@@ -150,6 +151,9 @@ class Session:
 
         Where no summary will say what needs another machine, this does.
         """
+
+        from pytest_navigator.reporting.collected import elsewhere
+
         suites = self.run.suites.values()
         shown = suites if self.run.options.show_config else ()
         lines = [line for suite in shown for line in (f"{suite.nodeid}:", *config_lines(suite.settings))]
@@ -187,6 +191,9 @@ class Session:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Point at the user's own file, add the figures, and keep what a `verify_` test found."""
+
+        from pytest_navigator.plugin import foreign_reports, verification
+
         report = yield
         if isinstance(item, pytest.Function) and generation.is_ours(item):
             generation.annotate(item, report, item.stash.get(OUTCOME, None), self.run)
@@ -216,8 +223,13 @@ class Controller:
         self._ending = ExitStack()
         if config.option.collectonly:
             return
+        from pytest_navigator.devices.shared import sharing
+        from pytest_navigator.reporting import packages as packing
+
         packing.check_target(run.options.package, run.options.workspace)
         if run.options.cache:
+            from pytest_navigator.engine.cache import store
+
             store.prepare(run.options.cache, run.options.workspace)
         if run.file_config.output_path:
             from pytest_navigator.reporting import conversions
@@ -247,6 +259,9 @@ class Controller:
 
     def _device(self) -> str:
         """Return the GPUs; that there are none, for those who ask for TensorRT alone; "" for all others."""
+
+        from pytest_navigator.devices.libraries import tensorrt_title
+
         option = self.run.config.option
         if option.collectonly:
             return ""
@@ -275,6 +290,9 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
         """Blame the step in which a worker died, not the test that needed it."""
+
+        from pytest_navigator.plugin import crashes
+
         crashes.blame(report, report.node.gateway.id, self.run)
 
     @pytest.hookimpl(optionalhook=True)
@@ -290,6 +308,8 @@ class Controller:
         if self.run.problem:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif not session.config.option.collectonly:
+            from pytest_navigator.reporting import packages as packing
+
             self.written = packing.write_all(self.run, complete=session.exitstatus not in STOPPED)
             if session.exitstatus == pytest.ExitCode.OK and any(w.fails for w in self.written):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.core.records import Status
-from pytest_navigator.engine.verification import record_verification
 from pytest_navigator.planning.step import Step
 from pytest_navigator.plugin.item import OUTCOME, suite_item, suite_of
 from pytest_navigator.text import one_line
@@ -110,6 +109,9 @@ def collected(items: Iterable[pytest.Function], run: Run) -> dict[str, dict[str,
 
 def record(item: pytest.Function, report: pytest.TestReport, run: Run) -> None:
     """Note what a `verify_` test of a runner found: it failed if any of its phases did."""
+
+    from pytest_navigator.engine.verification import record_verification
+
     cell, status = _cell(item), _status(report)
     if not cell or not status:
         return

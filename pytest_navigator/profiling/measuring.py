@@ -23,15 +23,13 @@ from pytest_navigator.profiling import machine
 from pytest_navigator.profiling.figures import rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = [
     "MeasurementMode",
     "OptimizationProfile",
     "ProfilerConfig",
     "Windows",
-    "batch_ids",
-    "batch_of",
     "measure",
     "summary",
 ]
@@ -46,30 +44,6 @@ _WARM_UP_SHARE = 0.1
 _WARM_UP_LENGTH = NS_PER_S // 10  # long enough to tell the contention, and for the processor to reach its clock
 _WARM_UP_ROUND = 5
 _STILL_FALLING = 0.95
-
-
-def batch_ids(
-    batch_sizes: Iterable[int] | None, batch_dim: int | None, loader_max: int | None = None
-) -> tuple[str, ...]:
-    """Return the ids of the batch sizes to profile: "batch1", "batchmax", "batch8", "nobatch".
-
-    Args:
-        batch_sizes: the sizes that were asked for, all of which are kept; None: 1 and the loader's largest.
-        batch_dim: the batch axis; None for a model without one, which has no sizes to choose from.
-        loader_max: the loader's largest batch where it is known (it is not while tests are collected).
-    """
-    if batch_dim is None:
-        return ("nobatch",)
-    if batch_sizes is not None:
-        return tuple(f"batch{size}" for size in sorted(set(batch_sizes)))
-    return ("batch1",) if loader_max == 1 else ("batch1", "batchmax")
-
-
-def batch_of(id: str, loader_max: int | None) -> int | None:
-    """Return the batch size that an id of `batch_ids` means for a loader; None: without a batch axis."""
-    if id == "nobatch":
-        return None
-    return loader_max if id == "batchmax" else int(id.removeprefix("batch"))
 
 
 def measure(

@@ -12,7 +12,7 @@ from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.writer import dump
 from pytest_navigator.package.layout import config_yaml, convert_results
 from pytest_navigator.reporting import output_path as delivery
-from pytest_navigator.reporting.report import short_path
+from pytest_navigator.text import short_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

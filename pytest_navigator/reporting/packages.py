@@ -10,9 +10,9 @@ from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.package.zip.archive import check_writable, partial_path
 from pytest_navigator.reporting.other_runners import instead, other_runners
-from pytest_navigator.reporting.report import short_path, summary, title
+from pytest_navigator.reporting.report import summary, title
 from pytest_navigator.reporting.shortcomings import unchecked_at_all, unmet, unreported, unverified
-from pytest_navigator.text import one_line
+from pytest_navigator.text import one_line, short_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

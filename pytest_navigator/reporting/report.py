@@ -8,10 +8,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.core.kinds import TITLES
 from pytest_navigator.core.records import Status, earlier_text, output_reports, profile_result
 from pytest_navigator.package.query.results import MACHINE
 from pytest_navigator.profiling.figures import caveat
+from pytest_navigator.reporting.collected import elsewhere, steps
 from pytest_navigator.reporting.summary_figures import CAVEAT, Measured, caveats, p50, strategies, throughput
 from pytest_navigator.text import LINE, bounded, columns, one_line, printable
 
@@ -28,11 +28,6 @@ DETAIL = 32
 
 NOT_MADE = (Status.FAILED, Status.XFAILED)
 WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped", Status.XFAILED: "xfailed"}
-
-
-def short_path(path: Path, start: Path) -> Path:
-    """Return a path as people read it: relative if it is below `start`."""
-    return path.relative_to(start) if path.is_relative_to(start) else path
 
 
 def failure_text(outcome: Outcome, folder: Path) -> str:
@@ -207,17 +202,7 @@ def _only_made(results: Results, key: str) -> str:
 def _skips(outcomes: Sequence[Outcome]) -> list[str]:
     """Fold the skips for what this machine lacks: one line a requirement."""
     counts: Counter[str] = Counter(o.requirement for o in outcomes if o.status is Status.SKIPPED and o.requirement)
-    return [f"skipped: {_steps(count)}: {requirement}" for requirement, count in counts.items()]
-
-
-def elsewhere(steps: Mapping[str, int]) -> list[str]:
-    """Return a line for each kind of device that is not here: how many steps were left out, and how to see them."""
-    needed = {kind: f"{_steps(count)} {'needs' if count == 1 else 'need'}" for kind, count in steps.items()}
-    return [f"not here: {n} {TITLES.get(kind, kind)} (--nav-device=all lists them)" for kind, n in needed.items()]
-
-
-def _steps(count: int) -> str:
-    return f"{count} {'step' if count == 1 else 'steps'}"
+    return [f"skipped: {steps(count)}: {requirement}" for requirement, count in counts.items()]
 
 
 def _machines(results: Results) -> list[str]:

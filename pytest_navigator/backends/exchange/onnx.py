@@ -6,13 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.onnx.file import check_axes, check_opset, conform, dynamic_axes, opset_of, store
 from pytest_navigator.backends.onnx.sources import SOURCES
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxDynamoExportConfig, plain_axes
-from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.records import Variant
-from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.navigator import Navigator
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.onnx_config import Axes
     from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.formats.base import LoaderData
     from pytest_navigator.frameworks.base import Source
 
@@ -111,6 +108,9 @@ class OnnxFormat(Format):
 
     def depends_on(self, variant: Variant) -> JSON:
         """Return the digest of a ready file: its path says nothing of what is in it."""
+
+        from pytest_navigator.core.digests import digest_of
+
         ready = variant.parameters.get("model_path")  # a source has none
         return digest_of(Path(ready)) if ready and Path(ready).is_file() else None
 
@@ -243,6 +243,9 @@ def _made(
     signature: Signature, variant: Variant, path: Path, make: Callable[[Signature], dict[str, JSON]]
 ) -> dict[str, JSON]:
     """Write the file, by `make` with the dynamic axes that are asked for, or from the ready one."""
+
+    from pytest_navigator.backends.onnx.file import check_axes, check_opset, conform, dynamic_axes, opset_of, store
+
     signature, ready = _with_axes(signature, variant.parameters["dynamic_axes"]), variant.parameters["model_path"]
     if ready:
         store(Path(ready), path)
@@ -261,7 +264,9 @@ def _made(
 
 
 def _script(subject: Subject, write: Callable[[Subject], MakingCode]) -> MakingCode | None:
+    from pytest_navigator.backends.onnx.file import check_axes, check_opset, dynamic_axes
     from pytest_navigator.backends.onnx.running_code import LOADS
+    from pytest_navigator.core.script_parts import MakingCode
     from pytest_navigator.reproduce.code import literal
 
     parameters = subject.variant.parameters

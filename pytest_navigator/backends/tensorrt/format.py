@@ -6,13 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.onnx.sources import SOURCES
-from pytest_navigator.backends.tensorrt import attempts, build, command, network, profiles
 from pytest_navigator.configuration.tensorrt_config import PRECISIONS, TensorRTConfig, TensorRTRTXConfig
-from pytest_navigator.core.cloning import copy_file
-from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.records import Variant
-from pytest_navigator.devices.built_with import Library
-from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.navigator import Navigator
 from pytest_navigator.runners.spec import table
@@ -20,9 +15,11 @@ from pytest_navigator.runners.spec import table
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_navigator.backends.tensorrt import profiles
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.core.records import JSON, Description, LoaderRecord, Signature, TensorSpec
     from pytest_navigator.core.script_parts import CommandLine, Subject
+    from pytest_navigator.devices.built_with import Library
     from pytest_navigator.formats.base import LoaderData
 
 NOT_PARAMETERS = ("precision", "precision_mode", "trt_profile", "model_path", "timing_cache_dir")
@@ -85,6 +82,9 @@ class TensorRTFormat(Format):
 
     def depends_on(self, variant: Variant) -> JSON:
         """Return the digests of the files that its parameters name: paths say nothing of what is in them."""
+
+        from pytest_navigator.core.digests import digest_of
+
         parameters = variant.parameters
         named = [parameters.get("model_path"), *parameters.get("custom_args", {}).values()]
         files = [
@@ -117,7 +117,11 @@ class TensorRTFormat(Format):
         Raises:
             StepFailed: a profile does not fit the model or its samples, or no engine was built.
         """
+
+        from pytest_navigator.backends.tensorrt import command, network
         from pytest_navigator.backends.tensorrt.engine import check_flavour
+        from pytest_navigator.core.cloning import copy_file
+        from pytest_navigator.devices.libraries import tensorrt_version
 
         parameters, root = variant.parameters, path.parent.parent
         if parameters["model_path"]:
@@ -148,6 +152,11 @@ class TensorRTFormat(Format):
 
     def built_by(self, parameters: Mapping[str, JSON]) -> Library:
         """Return the TensorRT that is installed; a version-compatible engine runs with later ones too."""
+
+        from pytest_navigator.backends.tensorrt import command
+        from pytest_navigator.devices.built_with import Library
+        from pytest_navigator.devices.libraries import tensorrt_version
+
         return Library(self.library, tensorrt_version(self.backend), later=command.version_compatible(parameters))
 
     def capabilities(self, parameters: Mapping[str, JSON]) -> tuple[str, ...] | None:
@@ -167,6 +176,8 @@ class TensorRTFormat(Format):
         root: Path,
     ) -> tuple[list[profiles.Profile], list[str]]:
         """Build for the largest batch that was asked for, or for the first smaller one that works."""
+
+        from pytest_navigator.backends.tensorrt import attempts, build, command, network, profiles
 
         names = network.axes(root / files[0])
 
@@ -205,6 +216,10 @@ class TensorRTRTXFormat(TensorRTFormat):
 
     def built_by(self, parameters: Mapping[str, JSON]) -> Library:
         """Return the TensorRT-RTX that is installed; its engines are of one version."""
+
+        from pytest_navigator.devices.built_with import Library
+        from pytest_navigator.devices.libraries import tensorrt_version
+
         return Library(self.library, tensorrt_version(self.backend), parts=None)
 
     def capabilities(self, parameters: Mapping[str, JSON]) -> tuple[str, ...] | None:

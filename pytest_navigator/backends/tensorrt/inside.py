@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.tensorrt import profiles
 from pytest_navigator.configuration.tensorrt_config import CustomConfigForTensorRT
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
@@ -15,6 +14,7 @@ from pytest_navigator.formats.base import Format
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_navigator.backends.tensorrt import profiles
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.core.script_parts import Subject
 
@@ -77,6 +77,9 @@ class TensorRTInsideFormat(Format):
 
 def profile_of(subject: Subject) -> profiles.Profile:
     """Return the profile that an artifact was built with; before it is built, the one of the first attempt."""
+
+    from pytest_navigator.backends.tensorrt import profiles
+
     if found := subject.data.get("profiles"):
         return dict(found[0])
     loader, given = subject.loader, subject.variant.parameters["trt_profiles"]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pytest_navigator.backends.torch.live import AUTOCAST, AutocastConfig
 from pytest_navigator.backends.torch.programs import load_program
 from pytest_navigator.core.records import Variant
-from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.navigator import Navigator
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.frameworks.base import Source
 
 
@@ -71,6 +70,7 @@ class TorchExportedProgramFormat(Format):
 
     def load(self, path: Path) -> Any:
         """Return the program as a `torch.nn.Module`: tensors in the order of the inputs in, a tuple of tensors out."""
+
         return load_program(path).module()
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
@@ -81,6 +81,7 @@ class TorchExportedProgramFormat(Format):
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
         """Export the model with the dynamic axes of the signature."""
+
         import torch
 
         from pytest_navigator.backends.torch.flat import example_tensors, exported_program, on_device
@@ -97,7 +98,9 @@ class TorchExportedProgramFormat(Format):
 
     def export_script(self, subject: Subject) -> MakingCode:
         """Return the export, by the way that succeeded."""
+
         from pytest_navigator.backends.torch import making_code as text
+        from pytest_navigator.core.script_parts import MakingCode
 
         options = subject.variant.parameters["custom_args"]
         program = text.program(subject.signature, options, derived=bool(subject.data.get("derived_sizes")))

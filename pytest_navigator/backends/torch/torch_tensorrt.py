@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.tensorrt import attempts
 from pytest_navigator.backends.tensorrt.inside import InsideConfig, TensorRTInsideFormat, installed_version, profile_of
 from pytest_navigator.configuration.tensorrt_config import check_whole
-from pytest_navigator.core.script_parts import MakingCode
-from pytest_navigator.devices.built_with import Library
-from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.navigator import Navigator
@@ -23,7 +19,8 @@ if TYPE_CHECKING:
     from pytest_navigator.backends.tensorrt.profiles import Profile
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.core.records import JSON, Signature, Variant
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.script_parts import MakingCode, Subject
+    from pytest_navigator.devices.built_with import Library
     from pytest_navigator.formats.base import LoaderData
 
 DISTRIBUTIONS = ("torch-tensorrt", "torch-tensorrt-rtx")
@@ -108,7 +105,10 @@ class TorchTensorRTFormat(TensorRTInsideFormat):
             StepFailed: a profile does not fit the model or its samples, Torch-TensorRT raised, or TensorRT runs no part
                 of the model.
         """
+
+        from pytest_navigator.backends.tensorrt import attempts
         from pytest_navigator.backends.torch.torch_tensorrt_model import compile_program
+        from pytest_navigator.devices.libraries import tensorrt_version
 
         def make(shapes: list[Profile]) -> dict[str, JSON]:
             arguments = inputs(signature, shapes[0]), options(variant.parameters), variant.parameters["pickle_protocol"]
@@ -122,7 +122,9 @@ class TorchTensorRTFormat(TensorRTInsideFormat):
 
     def convert_script(self, subject: Subject) -> MakingCode:
         """Return the same as source text."""
+
         from pytest_navigator.backends.torch.torch_tensorrt_model import compile_program
+        from pytest_navigator.core.script_parts import MakingCode
         from pytest_navigator.reproduce.code import literal
 
         parameters = subject.variant.parameters
@@ -134,6 +136,9 @@ class TorchTensorRTFormat(TensorRTInsideFormat):
 
     def built_by(self, parameters: Mapping[str, JSON]) -> Library:
         """Return the Torch-TensorRT that is installed; each of its minor versions is for one of TensorRT's."""
+
+        from pytest_navigator.devices.built_with import Library
+
         return Library("Torch-TensorRT", installed_version(*DISTRIBUTIONS))
 
     def capabilities(self, parameters: Mapping[str, JSON]) -> tuple[str, ...] | None:

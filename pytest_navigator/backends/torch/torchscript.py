@@ -15,7 +15,6 @@ from pytest_navigator.backends.torch.source import calling, preserving
 from pytest_navigator.backends.torch.torchscript_runners import INTERFACE
 from pytest_navigator.configuration.format_config import invalid
 from pytest_navigator.core.records import Variant
-from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.exporting import exporter
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_navigator.backends.torch.flat import Example
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
-    from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.frameworks.base import Source
 
 
@@ -135,6 +134,7 @@ class TorchScriptFormat(Format):
         self, source: Source, example: Mapping[str, np.ndarray], signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
         """Script or trace the model."""
+
         from pytest_navigator.backends.torch.flat import example_tensors, on_device, scripted
 
         model, device = on_device(source, variant.parameters)
@@ -149,7 +149,9 @@ class TorchScriptFormat(Format):
 
     def export_script(self, subject: Subject) -> MakingCode:
         """Return the export, with the interface that succeeded."""
+
         from pytest_navigator.backends.torch import making_code as text
+        from pytest_navigator.core.script_parts import MakingCode
         from pytest_navigator.reproduce.code import keywords
 
         options = keywords(subject.variant.parameters["custom_args"])
@@ -199,6 +201,7 @@ def _traced(
     model: torch.nn.Module, tensors: Example, signature: Signature, variant: Variant
 ) -> tuple[torch.jit.ScriptModule, dict[str, JSON]]:
     """Trace the model with its own interface, or, where tracing has no types for that, with a flat one."""
+
     import torch
 
     from pytest_navigator.backends.torch.flat import flat_module
