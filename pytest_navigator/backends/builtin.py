@@ -11,8 +11,6 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.backends.onnx.sources import SOURCES
-from pytest_navigator.core.loaded import loaded
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.listed import Listed
 from pytest_navigator.formats.registry import built, current
@@ -40,6 +38,8 @@ def known() -> Registry:
 
 def _imported(base: Any) -> Iterator[type[Format]]:
     """Yield the formats that the caller has imported: a package names classes, and never decides what is imported."""
+    from pytest_navigator.core.loaded import loaded
+
     for kind in base.__subclasses__():
         if (
             vars(kind).get("name")
@@ -81,6 +81,9 @@ def _plugins() -> Iterator[ModuleType]:
 def _listed(name: str, path: str, *marks: str) -> Listed:
     return Listed(name, f"pytest_navigator.backends.{path}", marks)
 
+
+SOURCES = ("torch", "tensorflow", "jax", "tf-savedmodel", "torchscript", "torch-exportedprogram", "onnx")
+"""Frameworks whose models, and formats whose files, ONNX is made of; it is made of itself as well."""
 
 FORMATS = (
     _listed("torch", "torch.live:TorchFormat", "torch"),

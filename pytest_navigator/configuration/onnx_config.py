@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.configuration.format_config import FormatConfig, check_device, invalid
 from pytest_navigator.core.described import foreign
 from pytest_navigator.errors import ConfigError
@@ -105,6 +104,10 @@ class OnnxConfig(FormatConfig):
 
 def _check_session_options(config: OnnxConfig) -> None:
     """Refuse what cannot go to the process in which ONNX Runtime runs."""
+    if not config.custom_args:
+        return
+    from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
+
     options = config.custom_args.get(SESSION_OPTIONS, {})
     for name, value in options.items():
         if any(foreign(value)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import traceback
 from typing import TYPE_CHECKING
 
@@ -13,11 +12,6 @@ if TYPE_CHECKING:
 
 MACHINERY = ("pytest_navigator", "_pytest", "pluggy")
 """Packages whose frames lead to the user's code and say nothing about it."""
-
-
-def debugging() -> bool:
-    """Whether exceptions go through to the user's debugger, besides being recorded."""
-    return os.environ.get("NAV_DEBUG") == "1"
 
 
 def users_frames(error: BaseException) -> TracebackType | None:

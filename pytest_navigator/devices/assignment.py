@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from pytest_navigator.devices.present import devices
-from pytest_navigator.devices.shared import FOLDER
+from pytest_navigator.devices.records import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

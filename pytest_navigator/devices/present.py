@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.records import plain, structured
-from pytest_navigator.devices.records import NONE, Devices, unusable
+from pytest_navigator.devices.records import FOLDER, NONE, Devices, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,20 +27,16 @@ def devices() -> Devices:
 
     Costs less than 1 ms without a driver, and is asked once a run where there is one.
     """
-
-    from pytest_navigator.devices.shared import FOLDER
-
     return _devices(*(os.environ.get(name, "") for name in ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", FOLDER)))
 
 
 @cache
 def _devices(*environment: str) -> Devices:
     """Args: all that the answer depends on."""
-
-    from pytest_navigator.devices.shared import once
-
     if not has_driver():
         return Devices()
+    from pytest_navigator.devices.shared import once
+
     return structured(once("devices", lambda: plain(_asked())), Devices)
 
 

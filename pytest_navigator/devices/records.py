@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FOLDER = "NAV_PROBES"
+"""Environment variable with the folder of what a run asks once: set by the run, and so for its workers and children."""
+
 NONE = "no CUDA device"
 
 

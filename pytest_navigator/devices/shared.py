@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.records import write_atomically
+from pytest_navigator.devices.records import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_navigator.core.records import JSON
-
-FOLDER = "NAV_PROBES"
-"""Environment variable with the folder of the answers: set by the run, and so for its workers and their children."""
 
 
 @contextmanager

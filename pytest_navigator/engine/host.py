@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.records import save
-from pytest_navigator.core.tracebacks import debugging
 from pytest_navigator.devices.present import lacking
 from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation.progress import Progress
@@ -44,6 +44,11 @@ def recordable(what: str) -> Iterator[None]:
         yield
     except SystemExit as error:
         raise SourceError(f"{what} raised {error_line(error)}") from error
+
+
+def debugging() -> bool:
+    """Whether exceptions go through to the user's debugger, besides being recorded."""
+    return os.environ.get("NAV_DEBUG") == "1"
 
 
 @dataclass

@@ -10,9 +10,7 @@ from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.planning.choosing import Choice, covers, format_names, precise, runs
 from pytest_navigator.planning.expansion import expand, wanted, with_parents
-from pytest_navigator.planning.left_out import check
 from pytest_navigator.planning.matrix import Matrix, with_line
-from pytest_navigator.planning.required import required_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -74,8 +72,14 @@ def assemble(
         xfail=settings.config.xfail,
         provided=tuple(key for key in provided if key in kept),
     )
-    matrix = replace(matrix, required=required_of(matrix, settings.require))
-    check(Choice(settings, registry, everything, matrix, live))
+    if settings.require:
+        from pytest_navigator.planning.required import required_of
+
+        matrix = replace(matrix, required=required_of(matrix, settings.require))
+    if settings.require or settings.config.xfail:
+        from pytest_navigator.planning.left_out import check
+
+        check(Choice(settings, registry, everything, matrix, live))
     return matrix
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.kinds import AUTO
+from pytest_navigator.core.kinds import AUTO, TITLES
 from pytest_navigator.planning.choosing import covers, format_names
 from pytest_navigator.planning.matrix import with_line
-from pytest_navigator.planning.required import required_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.core.records import Variant
@@ -68,6 +67,7 @@ def at_home(
     Args:
         unasked: names of formats in the settings that nobody has asked for by name.
     """
+
     if not here.lacking:
         return matrix
     cells = _cells(matrix, here, settings, _asked(matrix, here, settings, registry, unasked))
@@ -81,12 +81,12 @@ def at_home(
         named=tuple(key for key in matrix.named if key in variants),
         implied=tuple(key for key in matrix.implied if key in variants),
     )
+    if settings.require:
+        from pytest_navigator.planning.required import required_of
+
+        limited = replace(limited, required=required_of(limited, settings.require))
     left_out = len(matrix.steps()) - len(limited.steps())
-    return replace(
-        limited,
-        required=required_of(limited, settings.require),
-        elsewhere=dict.fromkeys(here.lacking, left_out) if left_out else {},
-    )
+    return replace(limited, elsewhere=dict.fromkeys(here.lacking, left_out) if left_out else {})
 
 
 def _asked(
@@ -119,3 +119,14 @@ def _cells(matrix: Matrix, here: Here, settings: Settings, asked: Collection[str
     return tuple(
         cell for cell in matrix.cells if runs(cell) or named(cell) or (cell[0] in asked and cell[0] not in found)
     )
+
+
+def elsewhere(counts: Mapping[str, int]) -> list[str]:
+    """Return a line for each kind of device that is not here: how many steps were left out, and how to see them."""
+    needed = {kind: f"{steps(count)} {'needs' if count == 1 else 'need'}" for kind, count in counts.items()}
+    return [f"not here: {n} {TITLES.get(kind, kind)} (--nav-device=all lists them)" for kind, n in needed.items()]
+
+
+def steps(count: int) -> str:
+    """Return how many steps, in words."""
+    return f"{count} {'step' if count == 1 else 'steps'}"

@@ -34,6 +34,9 @@ RUN_ID = "nav_run"
 PROBLEM = "nav_problem"
 HINTS = "nav_hints"
 
+PYTEST_BENCHMARK = ("benchmark", "pytest_benchmark.plugin")
+"""What the plugin is called: by its entry point, and by `-p` where entry points are not loaded."""
+
 STOPPED = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 """How a session ends that may not have run what was selected."""
 
@@ -41,21 +44,25 @@ STOPPED = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 def start(config: pytest.Config) -> None:
     """Begin the run in this process: the controller claims the workspace, its workers are told where it is."""
 
-    from pytest_navigator.core.privacy import redact
     from pytest_navigator.plugin import verification
-    from pytest_navigator.plugin.last_failed import LastFailed
 
     try:
         options = run_options(config)
-        before = redact(options.redact)
-        config.add_cleanup(lambda: [redact(before)].clear())
+        if options.redact:
+            from pytest_navigator.core.privacy import redact
+
+            before = redact(options.redact)
+            config.add_cleanup(lambda: [redact(before)].clear())
         run = Run.begun(config, options)
         knowing = ExitStack()
         knowing.enter_context(using(run.registry))
         config.add_cleanup(knowing.close)
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(Controller(config, run), "navigator-controller")
-            config.pluginmanager.register(LastFailed(), "navigator-lastfailed")
+            if not config.option.collectonly:
+                from pytest_navigator.plugin.last_failed import LastFailed
+
+                config.pluginmanager.register(LastFailed(), "navigator-lastfailed")
         else:
             run.id = config.workerinput[RUN_ID]
         if run.named:
@@ -65,7 +72,7 @@ def start(config: pytest.Config) -> None:
     config.stash[RUN] = config.stash[collection.NOTES] = run
     config.pluginmanager.register(Session(run), "navigator-session")
     config.pluginmanager.register(verification.Fixtures(), "navigator-fixtures")
-    if not config.pluginmanager.hasplugin("benchmark"):
+    if not any(map(config.pluginmanager.hasplugin, PYTEST_BENCHMARK)):
         from pytest_navigator.plugin.benchmark import NullBenchmark
 
         config.pluginmanager.register(NullBenchmark(), "navigator-benchmark")
@@ -152,7 +159,7 @@ class Session:
         Where no summary will say what needs another machine, this does.
         """
 
-        from pytest_navigator.reporting.collected import elsewhere
+        from pytest_navigator.planning.here import elsewhere
 
         suites = self.run.suites.values()
         shown = suites if self.run.options.show_config else ()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.records import Status, earlier_text, output_reports, profile_result
 from pytest_navigator.package.query.results import MACHINE
+from pytest_navigator.planning.here import elsewhere, steps
 from pytest_navigator.profiling.figures import caveat
-from pytest_navigator.reporting.collected import elsewhere, steps
 from pytest_navigator.reporting.summary_figures import CAVEAT, Measured, caveats, p50, strategies, throughput
 from pytest_navigator.text import LINE, bounded, columns, one_line, printable
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.onnx.sources import SOURCES
-from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
+from pytest_navigator.backends.builtin import SOURCES
 from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxDynamoExportConfig, plain_axes
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError, StepFailed
@@ -120,7 +119,10 @@ class OnnxFormat(Format):
 
     def ways(self, variant: Variant, source: str) -> Ways:
         """Return the engines of the library that writes ONNX of such a source; of a ready file none."""
+
         from pytest_navigator.backends.jax import jax2onnx
+        from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
+        from pytest_navigator.formats.ways import Way, Ways
 
         parameters = variant.parameters
         if parameters["model_path"]:

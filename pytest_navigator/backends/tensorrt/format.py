@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.backends.onnx.sources import SOURCES
+from pytest_navigator.backends.builtin import SOURCES
 from pytest_navigator.configuration.tensorrt_config import PRECISIONS, TensorRTConfig, TensorRTRTXConfig
 from pytest_navigator.core.records import Variant
 from pytest_navigator.formats.base import Format
