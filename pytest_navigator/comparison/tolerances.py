@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pytest_navigator.comparison import scopes
 from pytest_navigator.comparison.precisions import DEFAULTS, PRECISIONS, coarsest
 from pytest_navigator.errors import ConfigError
 
@@ -200,6 +199,9 @@ def resolve(
     Raises:
         ConfigError: a value, a format or an output that does not exist, or a rule that the output's type cannot have.
     """
+
+    from pytest_navigator.comparison import scopes
+
     places = (variant_key, format_name, "")
     names = [output.name for output in outputs]
     valid = {*formats, variant_key, format_name}
@@ -226,6 +228,9 @@ def functions(
     formats: Iterable[str] = (),
 ) -> dict[str, Function]:
     """Return the user's function of every output whose rule is "function", for one format."""
+
+    from pytest_navigator.comparison import scopes
+
     names = [output.name for output in outputs]
     levels = _comparison_levels(comparisons, {*formats, variant_key, format_name}, names)
     picked = {name: scopes.pick(levels, name, (variant_key, format_name, "")) for name in names}
@@ -240,6 +245,8 @@ def judged_by_user(comparisons: Comparisons, output: str) -> bool:
 
 
 def _levels(setting: Tolerance, option: str, formats: set[str], outputs: list[str]) -> Levels[float]:
+    from pytest_navigator.comparison import scopes
+
     if isinstance(setting, str):
         setting = parse(setting, option)
     elif setting is not None and not isinstance(setting, Mapping):
@@ -248,6 +255,8 @@ def _levels(setting: Tolerance, option: str, formats: set[str], outputs: list[st
 
 
 def _comparison_levels(setting: Comparisons, formats: set[str], outputs: list[str]) -> Levels[Any]:
+    from pytest_navigator.comparison import scopes
+
     return scopes.read(setting or {}, "comparisons", formats, outputs, comparison_of)
 
 

@@ -266,15 +266,14 @@ class Controller:
 
     def _device(self) -> str:
         """Return the GPUs; that there are none, for those who ask for TensorRT alone; "" for all others."""
-
-        from pytest_navigator.devices.libraries import tensorrt_title
-
         option = self.run.config.option
         if option.collectonly:
             return ""
         asked = f"{option.nav_formats} {option.nav_runtimes} {option.nav_require}"
         if devices().missing == NONE and not re.search("trt|tensorrt", asked):
             return ""
+        from pytest_navigator.devices.libraries import tensorrt_title
+
         return ", ".join(filter(None, (devices_line(devices()), tensorrt_title())))
 
     @pytest.hookimpl(optionalhook=True)

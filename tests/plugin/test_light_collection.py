@@ -57,10 +57,17 @@ def test_collection_imports_no_framework_and_nothing_else_that_is_heavy(imported
     assert "pytest_navigator.plugin.session" in imported["active, ours"]
 
 
+def test_only_what_collection_needs_is_imported_of_ours_and_of_one_framework(imported: dict[str, set[str]]) -> None:
+    active = imported["active, ours"]
+    assert len(active) <= 80
+    backends = {name.split(".")[2] for name in active if name.startswith("pytest_navigator.backends.")}
+    assert backends == {"builtin", "exchange", "tensorrt", "torch"}
+
+
 def test_without_an_option_of_ours_only_the_options_are_imported(imported: dict[str, set[str]]) -> None:
     assert imported["inactive, ours"] == {
         *(f"pytest_navigator.{name}" for name in ("plugin", "errors", "_version", "configuration")),
-        *(f"pytest_navigator.plugin.{name}" for name in ("options", "ini_file", "hookspec", "_compat")),
+        *(f"pytest_navigator.plugin.{name}" for name in ("options", "hookspec", "_compat")),
         *(f"pytest_navigator.configuration.{name}" for name in ("config", "known_fields", "run_options")),
         *(f"pytest_navigator.configuration.{name}" for name in ("settings", "rules")),
         *("pytest_navigator.core", "pytest_navigator.core.kinds"),  # what `--nav-device` takes

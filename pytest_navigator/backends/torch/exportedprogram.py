@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.torch.live import AUTOCAST, AutocastConfig
-from pytest_navigator.backends.torch.programs import load_program
 from pytest_navigator.core.records import Variant
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.navigator import Navigator
 from pytest_navigator.runners.spec import table
 
@@ -71,6 +69,8 @@ class TorchExportedProgramFormat(Format):
     def load(self, path: Path) -> Any:
         """Return the program as a `torch.nn.Module`: tensors in the order of the inputs in, a tuple of tensors out."""
 
+        from pytest_navigator.backends.torch.programs import load_program
+
         return load_program(path).module()
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
@@ -85,6 +85,7 @@ class TorchExportedProgramFormat(Format):
         import torch
 
         from pytest_navigator.backends.torch.flat import example_tensors, exported_program, on_device
+        from pytest_navigator.formats.exporting import exporter
 
         model, device = on_device(source, variant.parameters)
         tensors = example_tensors(example, signature, device)

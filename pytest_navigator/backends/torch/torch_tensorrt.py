@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pytest_navigator.backends.tensorrt.inside import InsideConfig, TensorRTInsideFormat, installed_version, profile_of
 from pytest_navigator.configuration.tensorrt_config import check_whole
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.navigator import Navigator
 from pytest_navigator.runners.spec import table
 
@@ -109,6 +108,7 @@ class TorchTensorRTFormat(TensorRTInsideFormat):
         from pytest_navigator.backends.tensorrt import attempts
         from pytest_navigator.backends.torch.torch_tensorrt_model import compile_program
         from pytest_navigator.devices.libraries import tensorrt_version
+        from pytest_navigator.formats.exporting import exporter
 
         def make(shapes: list[Profile]) -> dict[str, JSON]:
             arguments = inputs(signature, shapes[0]), options(variant.parameters), variant.parameters["pickle_protocol"]

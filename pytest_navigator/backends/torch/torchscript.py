@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.torch.live import AUTOCAST, AutocastConfig
-from pytest_navigator.backends.torch.source import calling, preserving
-from pytest_navigator.backends.torch.torchscript_runners import INTERFACE
 from pytest_navigator.configuration.format_config import invalid
 from pytest_navigator.core.records import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
-from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.formats.navigator import Navigator
 from pytest_navigator.runners.spec import table
 
@@ -136,6 +133,9 @@ class TorchScriptFormat(Format):
         """Script or trace the model."""
 
         from pytest_navigator.backends.torch.flat import example_tensors, on_device, scripted
+        from pytest_navigator.backends.torch.source import calling
+        from pytest_navigator.backends.torch.torchscript_runners import INTERFACE
+        from pytest_navigator.formats.exporting import exporter
 
         model, device = on_device(source, variant.parameters)
         kind = variant.parameters["jit_type"]
@@ -205,6 +205,7 @@ def _traced(
     import torch
 
     from pytest_navigator.backends.torch.flat import flat_module
+    from pytest_navigator.backends.torch.source import preserving
 
     options = {"check_trace": False, "strict": _strict(signature, variant), **variant.parameters["custom_args"]}
     try:
