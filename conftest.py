@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import importlib
 import importlib.util
 import os
@@ -26,42 +27,65 @@ STAYING = (
     "torch._dynamo",
     "torch._dynamo.repro.after_dynamo",
     "torch._inductor.compile_fx",
-    "torch.export",
-    "torch.onnx._internal",
+    "torch.export._trace",
+    "torch.fx.experimental.validator",
+    "torch.onnx._internal.exporter._core",
+    "torch.onnx._internal.exporter._torchlib.ops",
+    "onnxscript.function_libs.torch_lib.ops",
+    "sympy.tensor.tensor",
     "openvino",
     "hypothesis",
 )
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # torch's own use of what it deprecates
-    for name in STAYING:
-        if importlib.util.find_spec(name.partition(".")[0]) is not None:
-            importlib.import_module(name)
+# A run that a test starts is none of the workers that run the tests.
+WORKER = "PYTEST_XDIST_WORKER" in os.environ
+for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
+    del os.environ[name]
 
-# Where PYTHONDONTWRITEBYTECODE is set, each process that a test starts would compile all of it again, and once more
-# what pytest gives its own assertions, all plugins: 1.5 s of CPU.
-unwritten, sys.dont_write_bytecode = sys.dont_write_bytecode, False
-if unwritten and "PYTEST_XDIST_WORKER" not in os.environ:
+pytest_plugins = ["pytester"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Import what stays, but in the process that only hands the tests to workers."""
+    sys.dont_write_bytecode = False
+    if not WORKER and sys.flags.dont_write_bytecode:
+        _compile()
+    if WORKER or getattr(config.option, "dist", "no") == "no":
+        _import_what_stays()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is there now stays: the collector of garbage need not look at millions of objects again and again."""
+    sys.dont_write_bytecode = sys.flags.dont_write_bytecode  # a test writes a file twice in a second
+    gc.collect()
+    gc.freeze()
+
+
+def _import_what_stays() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own use of what it deprecates
+        for name in STAYING:
+            if importlib.util.find_spec(name.partition(".")[0]) is not None:
+                importlib.import_module(name)
+    # A second in-process run would meet classes of ours twice, an old one and a new one.
+    for module in pkgutil.walk_packages(pytest_navigator.__path__, "pytest_navigator."):
+        if not module.name.endswith(".__main__"):  # which is run by being imported
+            try:
+                importlib.import_module(module.name)
+            except ModuleNotFoundError as error:
+                if error.name is None or importlib.util.find_spec(error.name) is not None:
+                    raise  # and not only what follows a framework that is not installed
+
+
+def _compile() -> None:
+    """Compile our modules, and with pytest's own assertions all plugins: each process that a test starts would.
+
+    That are 1.5 s of CPU each, where PYTHONDONTWRITEBYTECODE is set.
+    """
     compileall.compile_dir(pytest_navigator.__path__[0], quiet=1)
     writing = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     plugins = [sys.executable, "-m", "pytest", "--noconftest", "--help"]
     subprocess.run(plugins, env=writing, capture_output=True, check=True)
-
-# A run that a test starts is none of the workers that run the tests.
-for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
-    del os.environ[name]
-
-# As above: a second in-process run would meet classes of ours twice, an old one and a new one.
-for module in pkgutil.walk_packages(pytest_navigator.__path__, "pytest_navigator."):
-    if not module.name.endswith(".__main__"):  # which is run by being imported
-        try:
-            importlib.import_module(module.name)
-        except ModuleNotFoundError as error:
-            if error.name is None or importlib.util.find_spec(error.name) is not None:
-                raise  # and not only what follows a framework that is not installed
-sys.dont_write_bytecode = unwritten  # a test writes a file twice in a second
-
-pytest_plugins = ["pytester"]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

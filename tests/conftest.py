@@ -29,12 +29,16 @@ ALLOWED = "NAV_ALLOWED_SKIPS"
 
 SHARING = (
     "backends/test_networks.py",
+    "package/test_formats_of_others.py",
     "plugin/test_interrupted.py",
     "reproduce/test_scripts.py",
     "test_command_line_document.py",
     "samples/test_npz.py",
 )
 """Files whose tests share a fixture of a wide scope."""
+
+STARTING = re.compile(r"backends/test_(jax|tensorflow|stablehlo|savedmodel|tf2onnx|preserved_)")
+"""Files of TensorFlow and JAX: a process takes ten seconds to start these and to compile its first model."""
 
 UNIMPORTED = re.compile(r"could not import '(\w+)[^']*'")
 _found: list[str] = []
@@ -75,6 +79,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Sharing(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
+            if STARTING.search(file):
+                return STARTING.pattern
             return file if file.endswith(SHARING) else nodeid
 
     return Sharing(config, log)
