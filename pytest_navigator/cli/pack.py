@@ -40,13 +40,12 @@ def run(arguments: argparse.Namespace) -> int:
         targets = _targets(arguments.output, [results.suite.name for _, results in suites])
         git = None if arguments.no_git else git_state(arguments.workspace)
         for (folder, results), target in zip(suites, targets, strict=True):
-            settings = results.suite.settings
             path = pack(
                 folder.path,
                 target,
-                keep=settings["keep"]["value"],
-                save_data=settings["save_data"]["value"],
-                required=settings["require"]["value"],
+                keep=results.setting("keep"),
+                save_data=results.setting("save_data"),
+                required=results.setting("require"),
                 git=git,
             )
             print(*summary(results), *_closing(path, results), sep="\n")

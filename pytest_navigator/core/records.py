@@ -411,6 +411,11 @@ class Outcome:
         """Whether a step that needs this one can run."""
         return self.status is Status.PASSED
 
+    @property
+    def failed(self) -> bool:
+        """Whether it did not reach its goal, be that expected or not; what was skipped has not tried."""
+        return self.status in (Status.FAILED, Status.XFAILED)
+
 
 def step_id(step: str, key: str = "", runner: str = "", batch: str = "") -> str:
     """Return the id of a step: `profile.onnx.OnnxCPU.batch1`."""
@@ -444,12 +449,8 @@ def structured(value: JSON, kind: type[T]) -> T:
 
 def save(path: Path, value: object) -> None:
     """Write a record as JSON, atomically: readers see the old file or the new one."""
-    write_atomically(path, _json(value))
-
-
-def _json(value: object) -> bytes:
     # Half of a pair of surrogates has no UTF-8, and this escape is JSON's own: it is read as what it was.
-    return json.dumps(plain(value), indent=1, ensure_ascii=False).encode(errors="backslashreplace")
+    write_atomically(path, json.dumps(plain(value), indent=1, ensure_ascii=False).encode(errors="backslashreplace"))
 
 
 def load(path: Path, kind: type[T]) -> T:

@@ -112,14 +112,13 @@ def _pack(host: Host, results: Results, folder: Path, complete: bool) -> list[st
     if not results.suite.package:
         return [f"results: {short_path(folder, start)}"]
     target = Path(start, results.suite.package)
-    settings = results.suite.settings
     path = pack(
         folder,
         target,
-        keep=settings["keep"]["value"],
-        save_data=settings["save_data"]["value"],
+        keep=results.setting("keep"),
+        save_data=results.setting("save_data"),
         complete=complete,
-        required=settings["require"]["value"],
+        required=results.setting("require"),
         free=not host.hands_over and not host.file_config.output_path,  # those take models from the workspace
         environment=environment(),
         git=None if host.options.no_git else git_state(host.project),
@@ -137,7 +136,7 @@ def _kept_nothing(results: Results) -> list[str]:
     """Say that the best one of no formats is in the package."""
     from pytest_navigator.package.query.strategies import best
 
-    if results.suite.settings["keep"]["value"] != "best" or best(results, files_only=True).keys:
+    if results.setting("keep") != "best" or best(results, files_only=True).keys:
         return []
     return ["note: keep = best: no model is in the package, for no format has passed correctness and profiling"]
 

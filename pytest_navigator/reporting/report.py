@@ -26,7 +26,6 @@ HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "inf
 DETAIL = 32
 """Lines of a failure's details that the terminal shows."""
 
-NOT_MADE = (Status.FAILED, Status.XFAILED)
 WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped", Status.XFAILED: "xfailed"}
 
 
@@ -153,7 +152,7 @@ def _word(outcome: Outcome | None) -> str:
 
 def _not_made(results: Results) -> list[str]:
     """Return a line for the source that is not fit and for every format that could not be made, with the reason."""
-    made = [o for o in results.outcomes if o.step in ("source", "export", "convert") and o.status in NOT_MADE]
+    made = [o for o in results.outcomes if o.step in ("source", "export", "convert") and o.failed]
     return [f"{WORDS[o.status]}: {f'{o.step} {o.key}'.strip()}: {o.message}" for o in made]
 
 

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pytest_navigator.backends.tensorflow.source import ENVIRONMENT
 from pytest_navigator.errors import SourceError
-from pytest_navigator.frameworks.base import Framework
-from pytest_navigator.samples import feeds
+from pytest_navigator.frameworks.numpy_arrays import NumpyFramework
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Mapping
 
     import numpy as np
 
     from pytest_navigator.backends.files.source import FileSource
-    from pytest_navigator.core.records import JSON, TensorSpec
+    from pytest_navigator.core.records import JSON
+    from pytest_navigator.frameworks.base import Framework
 
 
-class FileFramework(Framework):
+class FileFramework(NumpyFramework):
     """Files of one format; subclasses only say which."""
 
     name: ClassVar[str] = "file"
-    package: ClassVar[str] = ""
     array_type: ClassVar[str] = "numpy"
 
     def is_array(self, value: object) -> bool:
@@ -45,18 +42,6 @@ class FileFramework(Framework):
     def from_numpy(self, array: np.ndarray, device: str = "cpu") -> np.ndarray:
         """Return the array."""
         return array
-
-    def fits(self, spec: TensorSpec) -> Callable[[Any], bool] | None:
-        """Return what tells whether a value is an array as runtimes take it; None for text."""
-        return feeds.fits(spec)
-
-    def shared(self, array: np.ndarray) -> np.ndarray:
-        """Return the array."""
-        return array
-
-    def seeded(self, seed: int) -> AbstractContextManager[None]:
-        """Do nothing: a file has no state of its own."""
-        return nullcontext()
 
     def source(self, model: object, parameters: dict[str, JSON]) -> FileSource:
         """Wrap the path of a file.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.errors import SourceError
-from pytest_navigator.frameworks.base import Framework, Source
+from pytest_navigator.frameworks.base import Source
+from pytest_navigator.frameworks.numpy_arrays import NumpyFramework
 from pytest_navigator.frameworks.state import numpy_array
 from pytest_navigator.frameworks.surroundings import restored
-from pytest_navigator.samples import feeds
 from pytest_navigator.samples.flattening import type_name
 
 if TYPE_CHECKING:
@@ -19,16 +18,15 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, TensorSpec
+    from pytest_navigator.core.records import JSON
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-class PythonFramework(Framework):
+class PythonFramework(NumpyFramework):
     """Callables of numpy arrays."""
 
     name: ClassVar[str] = "python"
-    package: ClassVar[str] = ""
 
     def is_array(self, value: object) -> bool:
         """Whether `value` is a numpy array.
@@ -56,18 +54,6 @@ class PythonFramework(Framework):
         import numpy as np
 
         return np.array(array)
-
-    def fits(self, spec: TensorSpec) -> Callable[[Any], bool] | None:
-        """Return what tells whether a value is an array as runtimes take it; None for text."""
-        return feeds.fits(spec)
-
-    def shared(self, array: np.ndarray) -> np.ndarray:
-        """Return the array."""
-        return array
-
-    def seeded(self, seed: int) -> AbstractContextManager[None]:
-        """Do nothing: Python's and numpy's own states are seeded for every framework."""
-        return nullcontext()
 
     def source(self, model: object, parameters: dict[str, JSON]) -> PythonSource:
         """Wrap a function, a bound method or an object with `__call__`."""

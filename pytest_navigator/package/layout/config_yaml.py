@@ -128,7 +128,7 @@ def _built_with(results: Results, variant: Variant) -> dict[str, JSON]:
 
 def _asked(results: Results, variant: Variant, name: str) -> dict[str, float]:
     outputs = results.signature.outputs if results.signature else ()
-    settings = {key: results.suite.settings.get(key, {}).get("value") for key in ("atol", "rtol")}
+    settings = {key: results.setting(key) for key in ("atol", "rtol")}
     # Whether every name exists has been checked at the collection, against more formats than this suite has.
     named = {key for value in settings.values() if isinstance(value, dict) for key in value}
     try:
@@ -156,9 +156,8 @@ def _passed(results: Results, variant: Variant, name: str) -> dict[str, float]:
 
 def _batch(results: Results) -> dict[str, JSON]:
     """Return what the user has said of the batch axis; 0 is what everybody takes it for."""
-    said = {name: results.suite.settings.get(name, {}).get("value") for name in ("batch_dim", "unbatched")}
-    axis = {"batch_dim": said["batch_dim"]} if said["batch_dim"] != 0 and "batch_dim" in results.suite.settings else {}
-    return axis | ({"unbatched": said["unbatched"]} if said["unbatched"] else {})
+    axis, unbatched = results.setting("batch_dim", 0), results.setting("unbatched")
+    return ({"batch_dim": axis} if axis != 0 else {}) | ({"unbatched": unbatched} if unbatched else {})
 
 
 def _opsets(results: Results, variant: Variant) -> list[JSON]:

@@ -53,7 +53,7 @@ def state(results: Results, variant: Variant) -> tuple[str, str]:
     checks = [o for runner in variant.runners if (o := results.correctness(variant.key, runner))]
     if made is None or not made.passed:
         return _unmade(made)
-    failed = next((o for o in checks if o.status in (Status.FAILED, Status.XFAILED)), None)
+    failed = next((o for o in checks if o.failed), None)
     if failed:
         return FAILED, f"{failed.runner}: {failed.message}"
     if any(o.passed for o in checks):
@@ -106,11 +106,11 @@ def _output(results: Results, variant: Variant, folder: str) -> JSON:
         "format": variant.format,
         "sha256": made.digest,
         "correctness": {
-            runner: {"status": str(o.status), "message": o.message, "outputs": _measured(o)}
+            runner: {
+                "status": str(o.status),
+                "message": o.message,
+                "outputs": {each.name: {key: getattr(each, key) for key in COMPARATOR} for each in output_reports(o)},
+            }
             for runner, o in checks.items()
         },
     }
-
-
-def _measured(outcome: Outcome) -> JSON:
-    return {report.name: {key: getattr(report, key) for key in COMPARATOR} for report in output_reports(outcome)}

@@ -85,7 +85,7 @@ def _suite(
         framework=framework,
         package="",
         variants=variants,
-        runners={name: record for model in models for name, record in _runners(model).items()},
+        runners={name: _runner(name, m.model_config.format) for m in models for name in m.runners_status},
         steps=tuple(outcome.id for outcome in outcomes if outcome.step != "verify"),
         settings=settings,
         provided=tuple(v.key for v in variants if v.format == framework and v.file),
@@ -134,10 +134,6 @@ def _parameters(config: Mapping[str, JSON]) -> dict[str, JSON]:
         found["autocast_dtype"] = str(found["autocast_dtype"]).removeprefix("torch.")
     # Its programs have the model's own structure, ours are flat.
     return {**found, "structured": True} if config["format"] == "torch-exportedprogram" else found
-
-
-def _runners(model: ModelStatus) -> dict[str, RunnerRecord]:
-    return {name: _runner(name, model.model_config.format) for name in model.runners_status}
 
 
 def _runner(name: str, form: str) -> RunnerRecord:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.package.query.selection import DATA, artifact_names, holds
 from pytest_navigator.package.zip.file_names import name_problem
+from pytest_navigator.package.zip.safety import TAMPERED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -59,9 +60,6 @@ PLACES: tuple[tuple[tuple[str, ...], Callable[[str], str]], ...] = (
     *(((*step, "data", "cases", EACH, "output"), _below(OUTPUT)) for step in STEPS),
 )
 """Where such a value is, and what says why it is not one."""
-
-
-TAMPERED = "the package was tampered with"
 
 
 def astray(status: Mapping[str, JSON]) -> str:

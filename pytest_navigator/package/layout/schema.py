@@ -105,6 +105,7 @@ class OutputTolerance:
 class Profiling:
     """The figures of one batch size; the earliest versions had few of them."""
 
+    sample_id: int | None = None
     batch_size: int | None = None
     avg_latency: Measure | None = None
     std_latency: Measure | None = None
@@ -114,7 +115,6 @@ class Profiling:
     p99_latency: Measure | None = None
     throughput: Measure | None = None
     request_count: int | None = None
-    sample_id: int | None = None
     avg_gpu_clock: float | None = None
 
 
@@ -257,9 +257,9 @@ def _converter() -> Converter:
     for kind, accepted in ((str, (str,)), (int, (int,)), (float, (float, int)), (bool, (bool,))):
         converter.register_structure_hook(kind, partial(_strict, accepted))
     converter.register_structure_hook(Status, _status)
-    converter.register_structure_hook_factory(_is_list, partial(_listed, converter, list))
-    converter.register_structure_hook_factory(_is_dict, partial(_named, converter))
-    converter.register_structure_hook_factory(_is_tuple, partial(_listed, converter, tuple))
+    for made, read in ((list, partial(_listed, converter, list)), (tuple, partial(_listed, converter, tuple))):
+        converter.register_structure_hook_factory(partial(_is, made), read)
+    converter.register_structure_hook_factory(partial(_is, dict), partial(_named, converter))
     return converter
 
 
@@ -306,19 +306,10 @@ def _facts(converter: Converter, value: Plain, _: type) -> Plain:
     return value
 
 
-def _is_list(kind: Plain) -> bool:
+def _is(made: type, kind: Plain) -> bool:
     origin: Plain = get_origin(kind)
-    return origin is list
-
-
-def _is_tuple(kind: Plain) -> bool:
-    origin: Plain = get_origin(kind)
-    return origin is tuple and get_args(kind)[-1] is Ellipsis
-
-
-def _is_dict(kind: Plain) -> bool:
-    origin: Plain = get_origin(kind)
-    return origin is dict
+    # A tuple of a fixed length has a type for each place, which cattrs reads well enough.
+    return origin is made and (made is not tuple or get_args(kind)[-1] is Ellipsis)
 
 
 def _listed(converter: Converter, made: type, kind: Plain) -> Callable[[Plain, type], Plain]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid as uuids
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.core.privacy import REDACT, scrubbed, scrubber
-from pytest_navigator.core.records import ProfileResult, Status, output_reports, profile_result
+from pytest_navigator.core.records import Status, output_reports, profile_result
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.layout import compatible, schema
 from pytest_navigator.package.layout.config_yaml import usable
@@ -29,20 +30,7 @@ MODEL_NAVIGATOR_VERSION = "0.14.0"
 
 STATUSES = {Status.PASSED: "OK", Status.FAILED: "FAIL", Status.XFAILED: "FAIL", Status.SKIPPED: "SKIPPED"}
 
-
-PROFILING_KEYS = (
-    "sample_id",
-    "batch_size",
-    "avg_latency",
-    "std_latency",
-    "p50_latency",
-    "p90_latency",
-    "p95_latency",
-    "p99_latency",
-    "throughput",
-    "request_count",
-    "avg_gpu_clock",
-)
+PROFILING_KEYS = tuple(each.name for each in fields(schema.Profiling))
 
 
 def build(
@@ -107,15 +95,10 @@ def _body(results: Results, timestamp: str) -> dict[str, JSON]:
         "output_metadata": _metadata(signature, "output"),
         "dataloader_trt_profile": source.get("profile") or {},
         "dataloader_max_batch_size": source.get("max_batch_size") or 0,
-        "status": _source_status(results.source),
+        "status": dict.fromkeys(SOURCE_COMMANDS, STATUSES[results.source.status]) if results.source else {},
         "result": {},
         "timestamp": timestamp,
     }
-
-
-def setting(results: Results, name: str, default: JSON = None) -> JSON:
-    """Return the value of one of the suite's settings, without its origin."""
-    return results.suite.settings.get(name, {}).get("value", default)
 
 
 def _config(results: Results) -> dict[str, JSON]:
@@ -126,11 +109,11 @@ def _config(results: Results) -> dict[str, JSON]:
         "framework": compatible.framework(suite.framework),
         "target_formats": list(dict.fromkeys(variant.format for variant in variants)),
         "target_device": _device(results),
-        "sample_count": setting(results, "sample_count"),
+        "sample_count": results.setting("sample_count"),
         "optimization_profile": _optimization_profile(results),
         "runner_names": list(dict.fromkeys(runners)),
         "batch_dim": signature.batch_dim if signature else None,
-        "seed": setting(results, "seed"),
+        "seed": results.setting("seed"),
         "_input_names": [spec.name for spec in signature.inputs] if signature else None,
         "_output_names": [spec.name for spec in signature.outputs] if signature else None,
         "from_source": True,
@@ -143,17 +126,17 @@ def _config(results: Results) -> dict[str, JSON]:
 
 def _device(results: Results) -> str:
     """Return what was asked for, else "cuda" if anything ran there."""
-    if (asked := setting(results, "device")) in KINDS:
+    if (asked := results.setting("device")) in KINDS:
         return str(asked)
     passed = (o.runner for o in results.outcomes if o.step == "correctness" and o.passed)
     return "cuda" if any(results.suite.runners[name].device == "cuda" for name in passed) else "cpu"
 
 
 def _optimization_profile(results: Results) -> dict[str, JSON]:
-    own = setting(results, "optimization_profile") or {}
+    own = results.setting("optimization_profile") or {}
     if "measurement_mode" in own:
         own = _windows_of(own)
-    asked = setting(results, "batch_sizes") or own.get("batch_sizes")
+    asked = results.setting("batch_sizes") or own.get("batch_sizes")
     return {key: own.get(key, default) for key, default in OPTIMIZATION_PROFILE.items()} | {"batch_sizes": asked}
 
 
@@ -249,11 +232,8 @@ def _correctness_result(outcome: Outcome) -> dict[str, JSON]:
 
 def _performance_result(outcomes: Sequence[Outcome]) -> dict[str, JSON]:
     measured = [profile_result(outcome) for outcome in outcomes if outcome.passed]
-    return {**_time(outcomes), "profiling_results": [_figures(result) for result in measured]}
-
-
-def _figures(result: ProfileResult) -> dict[str, JSON]:
-    return {**{name: getattr(result, name) for name in PROFILING_KEYS}, "detailed_results": {}}
+    rows = [{name: getattr(result, name) for name in PROFILING_KEYS} for result in measured]
+    return {**_time(outcomes), "profiling_results": [{**row, "detailed_results": {}} for row in rows]}
 
 
 def _verified_status(results: Results, key: str, runner: str) -> str:
@@ -278,7 +258,3 @@ def _metadata(signature: Signature | None, side: str) -> dict[str, JSON] | None:
         },
         "is_legacy": False,
     }
-
-
-def _source_status(source: Outcome | None) -> dict[str, str]:
-    return dict.fromkeys(SOURCE_COMMANDS, STATUSES[source.status]) if source else {}

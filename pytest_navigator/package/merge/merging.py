@@ -87,7 +87,7 @@ def merge(parts: Sequence[Part]) -> Merged:
         standing = not (first.step == "correctness" and (first.data[MACHINE], first.key) in foreign)
         (chosen if standing else others).append(first)
         others += rest
-        if first.step != "source" and _disagree([first, *rest]):
+        if first.step != "source" and len({combined([outcome]) for outcome in (first, *rest)}) > 1:
             conflicts.append(_conflict([first, *rest]))
     every = [part.results for part in parts]
     results = replace(
@@ -196,10 +196,6 @@ def _ranked(outcomes: list[Outcome], digests: Mapping[str, str]) -> list[Outcome
         return other, WORST.index(outcome.status)
 
     return sorted(outcomes, key=rank)
-
-
-def _disagree(outcomes: Sequence[Outcome]) -> bool:
-    return len({combined([outcome]) for outcome in outcomes}) > 1
 
 
 def _conflict(outcomes: Sequence[Outcome]) -> str:

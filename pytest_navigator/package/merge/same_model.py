@@ -9,7 +9,6 @@ from pytest_navigator.comparison.correctness import Comparison, failure_line
 from pytest_navigator.comparison.tolerances import Rule, default
 from pytest_navigator.core.records import structured
 from pytest_navigator.errors import PackageError
-from pytest_navigator.package.layout.status import setting
 from pytest_navigator.package.query.selection import DATA
 from pytest_navigator.samples.npz import MOST_RATIO, SMALL, UNREADABLE, read_npz
 
@@ -69,8 +68,8 @@ def _records(mine: Results, theirs: Results) -> str:
     if mine.signature != theirs.signature:
         return f"the signature differs: {_signature_text(mine)} and {_signature_text(theirs)}"
     for name in ASKED:
-        if setting(mine, name) != setting(theirs, name):
-            return f"{name} was {setting(mine, name)} and {setting(theirs, name)}: outcomes were judged differently"
+        if (ours := mine.setting(name)) != (other := theirs.setting(name)):
+            return f"{name} was {ours} and {other}: outcomes were judged differently"
     return ""
 
 

@@ -55,6 +55,10 @@ class Results:
         """What the source step recorded; empty if it has not run."""
         return self.source.data if self.source else {}
 
+    def setting(self, name: str, default: JSON = None) -> JSON:
+        """Return the value of one of the suite's settings, without its origin."""
+        return self.suite.settings.get(name, {}).get("value", default)
+
     @cached_property
     def missing(self) -> tuple[str, ...]:
         """Ids of the suite's steps, and of its verify tests, that neither ran nor were skipped."""

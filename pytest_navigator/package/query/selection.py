@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.ours import RELEASED
-from pytest_navigator.core.records import Status, write_atomically
+from pytest_navigator.core.records import write_atomically
 from pytest_navigator.package.query.strategies import best
 from pytest_navigator.package.zip.file_names import colliding, name_problem
 from pytest_navigator.samples.polygraphy_json import INPUTS, OUTPUTS
@@ -84,7 +84,7 @@ def release(folder: Path, results: Results, selection: Selection) -> None:
 
     A model of which something failed, or something that was made from it, stays: its scripts show the failure.
     """
-    failed = {o.key for o in results.outcomes if o.status in (Status.FAILED, Status.XFAILED) and o.key}
+    failed = {o.key for o in results.outcomes if o.failed and o.key}
     needed = _with_parents(results, failed & {variant.key for variant in results.suite.variants})
     gone = {
         name: reason

@@ -26,8 +26,6 @@ UNVERIFIED = (
     "runtime), or leave out verified_only"
 )
 
-FAILED = (Status.FAILED, Status.XFAILED)
-
 
 def made(results: Results, variant: Variant) -> Outcome | None:
     """Return the step after which a format is there; the source step for the source."""
@@ -38,8 +36,8 @@ def good(results: Results, variant: Variant) -> bool:
     """Whether a format was made, and passed correctness somewhere unless no machine was there to check it."""
     step = made(results, variant)
     checks = [outcome for name in variant.runners if (outcome := results.correctness(variant.key, name))]
-    failed = any(outcome.status in FAILED for outcome in checks)
-    return bool(step and step.passed) and (not failed or any(outcome.passed for outcome in checks))
+    wrong = any(outcome.failed for outcome in checks) and not any(outcome.passed for outcome in checks)
+    return bool(step and step.passed) and not wrong
 
 
 def passed(results: Results, key: str, runner: str) -> bool:
@@ -153,7 +151,7 @@ def _failure(results: Results, key: str, runner: str) -> str:
     step, check = made(results, results.variant(key)), results.correctness(key, runner)
     if step is None or not step.passed:
         return f"{key} was not made: {step.message if step else 'its step did not run'}"
-    if check and check.status in FAILED:
+    if check and check.failed:
         return f"{_place(key, runner)} failed correctness: {check.message}"
     return ""
 

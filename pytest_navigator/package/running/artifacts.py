@@ -163,7 +163,8 @@ def runner(
         PackageError: the package does not say what goes in and what comes out; or names a file that is not in it.
     """
     if results.signature is None:
-        raise PackageError(f"the package has no signature: its source step {_reason(results)}")
+        why = f"did not pass ({results.source.message})" if results.source else "did not run"
+        raise PackageError(f"the package has no signature: its source step {why}")
     if not isinstance(variant.parameters.get("custom_args"), Given):
         check_arguments(variant, making=False)
     check_parameters(variant)
@@ -215,7 +216,3 @@ def _absence(package: PackageFile, results: Results, variant: Variant) -> str:
     step = results.made(variant.key)
     why = step.message if step and not step.passed else "its file is missing"
     return f"{variant.key} is not in it: {why}"
-
-
-def _reason(results: Results) -> str:
-    return f"did not pass ({results.source.message})" if results.source else "did not run"

@@ -55,7 +55,7 @@ def colliding(names: Iterable[str]) -> list[list[str]]:
     known: dict[str, tuple[tuple[str, bool], str]] = {}
     found: dict[str, list[str]] = {}
     for name in names:
-        places = {_folded(place): (place, ends) for place, ends in _places(name)}
+        places = {_folded(place): (place, ends) for place, ends in places_of(name)}
         others = (known[folded][1] for folded, place in places.items() if known.get(folded, (place, ""))[0] != place)
         if (other := next(others, None)) is not None:
             found.setdefault(other, [other]).append(name)
@@ -84,7 +84,7 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def _places(name: str) -> Iterator[tuple[str, bool]]:
+def places_of(name: str) -> Iterator[tuple[str, bool]]:
     """Yield the folders that a name is in, and itself, with whether it is a file."""
     yield from ((name[:position], False) for position, letter in enumerate(name) if letter == "/")
     if not name.endswith("/"):

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.package.zip.file_names import colliding, name_problem
+from pytest_navigator.package.zip.file_names import colliding, name_problem, places_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 SMALL = 64 * 2**20
 """A package may always unpack to this many bytes, however small it is."""
@@ -22,6 +22,9 @@ FILES = "NAV_PACKAGE_MAX_FILES"
 RATIO = "NAV_PACKAGE_MAX_RATIO"
 """Environment variables that raise the limits."""
 
+
+TAMPERED = "the package was tampered with"
+"""What no packer has written."""
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """How files may be compressed: what others unpack to, and in how much memory, no size tells."""
@@ -73,22 +76,17 @@ def _names_problem(infos: Sequence[zipfile.ZipInfo]) -> str:
     names = [info.filename for info in infos]
     for name, count in Counter(names).items():
         if count > 1:
-            return f"{name!r} is there {count} times; the package was tampered with"
+            return f"{name!r} is there {count} times; {TAMPERED}"
     for info in infos:
         if problem := _entry_problem(info):
-            return f"{info.filename!r} is {problem}; the package was tampered with"
+            return f"{info.filename!r} is {problem}; {TAMPERED}"
     files = {name for name in names if not name.endswith("/")}
-    parents = {parent for name in names for parent in _parents(name)}
+    parents = {place for name in names for place, is_file in places_of(name) if not is_file}
     if both := sorted(files & parents):
-        return f"{both[0]!r} is a file and a folder; the package was tampered with"
+        return f"{both[0]!r} is a file and a folder; {TAMPERED}"
     if same := next(iter(colliding(names)), []):
-        return f"{same[0]!r} and {same[1]!r} are one file on many file systems; the package was tampered with"
+        return f"{same[0]!r} and {same[1]!r} are one file on many file systems; {TAMPERED}"
     return ""
-
-
-def _parents(name: str) -> Iterable[str]:
-    """Return the folders that a name is in, and the folder that it is itself."""
-    return (name[:position] for position, letter in enumerate(name) if letter == "/")
 
 
 def _entry_problem(info: zipfile.ZipInfo) -> str:
@@ -105,7 +103,7 @@ def _size_problem(infos: Sequence[zipfile.ZipInfo], size: int, limits: Limits) -
     if len(infos) > limits.files:
         return f"it has {len(infos)} files, more than {limits.files}; {FILES}={len(infos)} lets it pass"
     if sum(info.compress_size for info in infos) > size:
-        return "its files overlap; the package was tampered with"
+        return f"its files overlap; {TAMPERED}"
     unpacked = sum(info.file_size for info in infos)
     if unpacked > max(SMALL, limits.ratio * size):
         ratio = unpacked / size
