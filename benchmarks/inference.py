@@ -27,8 +27,9 @@ from pytest_navigator.backends.torch.exportedprogram import TorchExportedProgram
 from pytest_navigator.backends.torch.live import TorchFormat
 from pytest_navigator.backends.torch.source import TorchFramework
 from pytest_navigator.backends.torch.torchscript import TorchScriptConfig, TorchScriptFormat
+from pytest_navigator.configuration.profile_config import Windows
 from pytest_navigator.core.records import Signature, TensorSpec
-from pytest_navigator.profiling.measuring import Windows, measure
+from pytest_navigator.profiling.measuring import measure
 
 if TYPE_CHECKING:
     from pytest_navigator.runners.base import Runner

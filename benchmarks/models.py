@@ -99,7 +99,7 @@ sys.path.insert(0, {benchmarks!r})
 
 from models import build
 from pytest_navigator.configuration.config import NavConfig
-from pytest_navigator.profiling.measuring import OptimizationProfile
+from pytest_navigator.configuration.profile_config import OptimizationProfile
 
 nav_config = NavConfig(
     name={name!r},

@@ -56,7 +56,7 @@ def release(parameters: Iterable[JSON]) -> None:
     Args:
         parameters: of every variant of the run.
     """
-    chosen = any(isinstance(each, dict) and _numbered(each.get("device")) for each in parameters)
+    chosen = any(isinstance(each, dict) and ":" in str(each.get("device")) for each in parameters)
     if not chosen or OWN not in os.environ:
         return
     del os.environ[OWN]
@@ -83,7 +83,3 @@ def held() -> Iterator[None]:
             if folder:
                 stack.enter_context(FileLock(Path(folder, f"device{index}.lock")))
         yield
-
-
-def _numbered(device: JSON) -> bool:
-    return isinstance(device, str) and ":" in device

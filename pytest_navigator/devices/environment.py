@@ -19,8 +19,6 @@ from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.devices.present import devices
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pytest_navigator.core.records import JSON
 
 TIMEOUT = 10.0
@@ -145,12 +143,10 @@ def _libraries(packages: dict[str, str]) -> dict[str, JSON]:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    return _output(["git", "-C", str(root), *arguments])
-
-
-def _output(command: Sequence[str]) -> str | None:
-    """Return what a command prints; None if it is missing, fails or takes too long."""
+    """Return what git prints; None if it is missing, fails or takes too long."""
+    # Without its locks: the user may be in the middle of a commit.
     quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    command = ["git", "-C", str(root), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT, env=quiet, check=True)
     except (OSError, subprocess.SubprocessError):

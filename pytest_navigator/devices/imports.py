@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -38,13 +39,9 @@ def _asked(name: str) -> Answer:
         return {"error": f"{type(error).__name__}: {first}"}
 
 
-def _tensorrt() -> Answer:
-    module = import_module("tensorrt")
-    return {"version": module.__version__, "builds": hasattr(module, "Builder")}
-
-
-def _tensorrt_rtx() -> Answer:
-    module = import_module("tensorrt_rtx")
+def _builder(name: str) -> Answer:
+    """Tell a flavour of TensorRT that builds engines from a lean one, which only runs them."""
+    module = import_module(name)
     return {"version": module.__version__, "builds": hasattr(module, "Builder")}
 
 
@@ -55,10 +52,6 @@ def _onnxruntime_tensorrt() -> Answer:
         import_module("tensorrt")
     listed = "TensorrtExecutionProvider" in runtime.get_available_providers()
     return {"version": runtime.__version__, "listed": listed, "lacking": _lacking("libnvinfer.so.10")}
-
-
-def _torch_tensorrt() -> Answer:
-    return {"version": import_module("torch_tensorrt").__version__}
 
 
 def _tf_trt() -> Answer:
@@ -81,10 +74,10 @@ def _lacking(library: str) -> str:
 
 
 QUESTIONS: dict[str, Callable[[], Answer]] = {
-    "tensorrt": _tensorrt,
-    "tensorrt-rtx": _tensorrt_rtx,
+    "tensorrt": partial(_builder, "tensorrt"),
+    "tensorrt-rtx": partial(_builder, "tensorrt_rtx"),
     "onnxruntime-tensorrt": _onnxruntime_tensorrt,
-    "torch-tensorrt": _torch_tensorrt,
+    "torch-tensorrt": lambda: {"version": import_module("torch_tensorrt").__version__},
     "tf-trt": _tf_trt,
 }
 

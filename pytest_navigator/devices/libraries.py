@@ -36,10 +36,7 @@ TF_TRT = "needs Linux, a TensorFlow <= 2.17 GPU wheel with TensorRT 8.6, or NVID
 MODULES = {
     "tensorrt": ("tensorrt", f"TensorRT is not installed ({FULL})"),
     "tensorrt-rtx": ("tensorrt_rtx", f"TensorRT-RTX is not installed ({RTX})"),
-    "onnxruntime-tensorrt": (
-        "onnxruntime",
-        "ONNX Runtime is not installed (pip install onnxruntime-gpu)",
-    ),
+    "onnxruntime-tensorrt": ("onnxruntime", "ONNX Runtime is not installed (pip install onnxruntime-gpu)"),
     "torch-tensorrt": ("torch_tensorrt", f"Torch-TensorRT is not installed ({TORCH})"),
     "tf-trt": ("tensorflow", f"TensorFlow is not installed (pip install 'tensorflow<2.18'; TF-TRT {TF_TRT})"),
 }
@@ -129,10 +126,9 @@ def _upgrade() -> str:
 
 
 def _of_tensorrt_rtx(answer: Mapping[str, Any]) -> str | None:
-    """Its driver does not matter here: it builds engines without one."""
-    if "error" in answer:
-        return f"TensorRT-RTX {tensorrt_version('tensorrt_rtx')} cannot be used: {answer['error']} ({RTX})"
-    return None
+    # Its driver does not matter here: it builds engines without one.
+    name = f"TensorRT-RTX {tensorrt_version('tensorrt_rtx')}"
+    return f"{name} cannot be used: {answer['error']} ({RTX})" if "error" in answer else None
 
 
 def _of_onnxruntime(answer: Mapping[str, Any]) -> str | None:

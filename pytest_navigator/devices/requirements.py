@@ -51,11 +51,6 @@ def _installed(name: str) -> bool:
         return True
 
 
-def _cuda() -> str | None:
-    """Ask the driver itself: frameworks differ in what they call available, and may abort."""
-    return devices().missing
-
-
 def _torch_cuda() -> str | None:
     import torch
 
@@ -97,18 +92,14 @@ def _cuda_bindings() -> str | None:
     return None if found else "NVIDIA's bindings of CUDA are not installed (pip install cuda-bindings)"
 
 
-def _compiler() -> str | None:
-    return None if shutil.which("g++") else "torch.compile needs a C++ compiler (g++)"
-
-
 CHECKS: dict[str, Callable[[], str | None]] = {
-    "cuda": _cuda,
+    "cuda": lambda: devices().missing,  # of the driver: frameworks differ in what they call available, and may abort
     "torch-cuda": _torch_cuda,
     "jax-cuda": _jax_cuda,
     "onnxruntime-cuda": _onnxruntime_cuda,
     "tensorflow-cuda": _tensorflow_cuda,
     "tensorrt-rtx-cuda": partial(libraries.driver_problem, "tensorrt_rtx"),
     "cuda-bindings": _cuda_bindings,
-    "c++ compiler": _compiler,
+    "c++ compiler": lambda: None if shutil.which("g++") else "torch.compile needs a C++ compiler (g++)",
     **{name: partial(libraries.missing, name) for name in libraries.MODULES},
 }

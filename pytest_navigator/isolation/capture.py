@@ -72,13 +72,9 @@ def holds(path: Path, text: str) -> bool:
 
 
 def _shown(lines: Sequence[str]) -> str:
-    return "\n".join(map(_cut, lines))
-
-
-def _cut(line: str) -> str:
     # After a crash faulthandler names every extension module in one line: with torch, several thousand characters.
     # What ONNX Runtime says ends with the sizes that do not fit, behind the path of its own source file.
-    return bounded(line, LINE_LENGTH)
+    return "\n".join(bounded(line, LINE_LENGTH) for line in lines)
 
 
 def _open(log: Path) -> None:

@@ -149,7 +149,7 @@ class Process:
 
     def _receive(self, timeout: float | None, late: str) -> tuple[dict[str, Any], dict[str, np.ndarray] | None]:
         end = None if timeout is None else time.monotonic() + timeout
-        while not self.connection.poll(_step(end)):
+        while not self.connection.poll(POLL if end is None else max(0.0, min(POLL, end - time.monotonic()))):
             if end is not None and time.monotonic() >= end:
                 raise TimeoutError(late)
             if self._popen.poll() is not None and not self.connection.poll(0):
@@ -213,10 +213,6 @@ def search_path(first: Sequence[str]) -> list[str]:
 def _absolute(entry: str) -> str:
     # What is no path belongs to a path hook, of an editable installation for example.
     return os.path.abspath(entry) if not entry or os.path.exists(entry) else entry
-
-
-def _step(end: float | None) -> float:
-    return POLL if end is None else max(0.0, min(POLL, end - time.monotonic()))
 
 
 def _oom_kills() -> int | None:

@@ -25,9 +25,10 @@ MEDIAN = 1.25
 def caveat(result: ProfileResult) -> str:
     """Return what a reader of the figures must know, one line; "" when there is nothing."""
     means = ", ".join(f"{mean:.3g}" for mean in result.window_means)
+    count = result.request_count
     notes = {
         "unstable": f"unstable: the means of the last windows are {means} ms",
-        "short": f"short: the time limit left room for {_inferences(result.request_count)}",
+        "short": f"short: the time limit left room for {count} inference{'' if count == 1 else 's'}",
     }
     lines = [notes[result.stability]] if result.stability in notes else []
     if result.contention is not None and result.contention >= CONTENDED:
@@ -71,7 +72,3 @@ def _order(value: float) -> int:
 def rate(latency: float, batch_size: int | None) -> float:
     """Return the throughput (infer/s) of a runner that always takes this latency (ms)."""
     return 1000 * (batch_size or 1) / latency
-
-
-def _inferences(number: int) -> str:
-    return f"{number} inference{'' if number == 1 else 's'}"

@@ -17,7 +17,6 @@ from math import inf
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.configuration.profile_config import MeasurementMode, OptimizationProfile, ProfilerConfig, Windows
 from pytest_navigator.core.records import ProfileResult
 from pytest_navigator.profiling import machine
 from pytest_navigator.profiling.figures import rate
@@ -25,14 +24,7 @@ from pytest_navigator.profiling.figures import rate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = [
-    "MeasurementMode",
-    "OptimizationProfile",
-    "ProfilerConfig",
-    "Windows",
-    "measure",
-    "summary",
-]
+    from pytest_navigator.configuration.profile_config import Windows
 
 SMALLEST_WINDOW = 5
 """Inferences; no window is smaller, however slow the model is, unless a smaller one was asked for."""

@@ -79,17 +79,8 @@ def correctness_script(
     subject: Subject, code: RunnerCode, name: str, cases: Sequence[Case], rules: Mapping[str, Rule], live: bool
 ) -> str:
     """Return the script that repeats a comparison."""
-    signature = subject.signature
     rows = [case.input.removeprefix("model_input/") for case in cases if case.kind == "row"]
     batches = [case.input.removeprefix("model_input/") for case in cases if case.kind != "row"]
-    what = "the live model" if live else subject.artifact
-    constants = [
-        types("INPUTS", signature.inputs),
-        types("OUTPUTS", signature.outputs),
-        f"# Below model_input and model_output: the user's batches as they came.\n{literal(batches, 'BATCHES')}",
-    ]
-    if rows:
-        constants += [f"# Single rows of them.\n{literal(rows, 'ROWS')}", *_batch_axis(signature)]
     judged = "\n".join(f"        {output!r}: {RULES[rule.kind](rule)}," for output, rule in rules.items())
     main = _filled(
         COMPARE,
@@ -98,28 +89,41 @@ def correctness_script(
         all="BATCHES + ROWS" if rows else "BATCHES",
         reading=_indented(READING_ROWS if rows else READING, 8),
     )
-    call = _in_context(code.call, code.context)
-    functions = [
-        *_live(subject, code, live),
-        _filled(INFER, prepare=_indented(code.prepare), call=_indented(call), outputs=_indented(code.outputs)),
-        _arguments(subject, live, {}),
-        main,
-    ]
-    title = f"Compare what {subject.runner} gives for {what} with what the source model gave."
-    notes = "Exits with 0 if every output is within its tolerance, else with 1." + _own(rules)
-    used = sources([*_judges(rules), *code.functions, *code.output_functions])
-    body = [used.text, code.helpers, code.output_helpers, READ, *([READ_ROW] if rows else []), *functions]
-    imports = ["import sys", *_live_imports(live), *code.imports, *used.imports]
-    return _script(title, notes, name, live, imports, constants, body, signature)
+    call = _indented(_in_context(code.call, code.context))
+    infer = _filled(INFER, prepare=_indented(code.prepare), call=call, outputs=_indented(code.outputs))
+    return _script(
+        subject,
+        code,
+        name,
+        f"Compare what {subject.runner} gives for {_what(subject, live)} with what the source model gave.",
+        [*([READ_ROW] if rows else []), infer, main],
+        live=live,
+        notes="Exits with 0 if every output is within its tolerance, else with 1." + _own(rules),
+        constants=_files(batches, rows, subject.signature),
+        imports=["import sys"],
+        helpers=code.output_helpers,
+        functions=[*_judges(rules), *code.output_functions],
+    )
+
+
+def _files(batches: list[str], rows: list[str], signature: Signature) -> list[str]:
+    """Return what says which samples there are, and what is in them."""
+    where = "# Below model_input and model_output: the user's batches as they came."
+    whole = [types("OUTPUTS", signature.outputs), f"{where}\n{literal(batches, 'BATCHES')}"]
+    if not rows:
+        return whole
+    batched = sorted({spec.name for spec in (*signature.inputs, *signature.outputs) if spec.batched})
+    axis = [literal(batched, "BATCHED"), literal(signature.batch_dim, "BATCH_DIM")]
+    return [*whole, f"# Single rows of them.\n{literal(rows, 'ROWS')}", *axis]
 
 
 def profiling_script(subject: Subject, code: RunnerCode, name: str, seconds: float, live: bool) -> str:
     """Return the script that times the bare call."""
     signature, options = subject.signature, {"seconds": f"type=float, default={seconds!r}"}
-    batched = [spec.name for spec in signature.inputs if spec.batched]
     resize = ""
     if signature.batch_dim is not None:
         options["batch-size"] = 'type=int, help="rows of the sample, used again from the first on; default: all"'
+        batched = [spec.name for spec in signature.inputs if spec.batched]
         resize = RESIZE.format(dim=signature.batch_dim, batched=literal(batched))
     timing = _in_context(f"{code.call}  # It may compile.\n{TIMING.format(call=_indented(code.call))}", code.context)
     main = _filled(
@@ -130,12 +134,9 @@ def profiling_script(subject: Subject, code: RunnerCode, name: str, seconds: flo
         prepare=_indented(code.prepare),
         timing=_indented(timing),
     )
-    what = "the live model" if live else subject.artifact
+    what = _what(subject, live)
     title = f"Time {subject.runner} on {what}: the bare call, on inputs that are where it wants them."
-    used = sources(code.functions)
-    imports = ["import time", *_live_imports(live), *code.imports, *used.imports]
-    body = [used.text, code.helpers, READ, *_live(subject, code, live), _arguments(subject, live, options), main]
-    return _script(title, "", name, live, imports, [types("INPUTS", signature.inputs)], body, signature)
+    return _script(subject, code, name, title, [main], live=live, options=options, imports=["import time"])
 
 
 def types(name: str, specs: Sequence[TensorSpec]) -> str:
@@ -155,47 +156,61 @@ def shell(name: str) -> str:
 
 
 def _make(subject: Subject, code: MakingCode, title: str, name: str, *, live: bool) -> str:
-    signature = subject.signature
     suffix = f".{subject.variant.file.partition('.')[2]}" if "." in subject.variant.file else ""
-    output = f'default="{subject.variant.key}/reproduced{suffix}"'
+    options = {"output": f'default="{subject.variant.key}/reproduced{suffix}"'}
     load = "model = load_model(args.model)" if live else ""
     main = _filled(MAKE, title=title, batch=subject.batch, load=_indented(load), body=_indented(code.body))
-    used, options = sources(code.functions), {"output": output}
-    body = [used.text, code.helpers, READ, *_live(subject, code, live), _arguments(subject, live, options), main]
-    imports = [*_live_imports(live), *code.imports, *used.imports]
-    return _script(title, "", name, live, imports, [types("INPUTS", signature.inputs)], body, signature)
+    return _script(subject, code, name, title, [main], live=live, options=options)
 
 
 def _script(
-    title: str,
-    notes: str,
+    subject: Subject,
+    code: MakingCode | RunnerCode,
     name: str,
-    live: bool,
-    imports: Sequence[str],
-    constants: Sequence[str],
+    title: str,
     body: Sequence[str],
-    signature: Signature,
+    *,
+    live: bool,
+    options: Mapping[str, str] | None = None,
+    notes: str = "",
+    constants: Sequence[str] = (),
+    imports: Sequence[str] = (),
+    helpers: str = "",
+    functions: Sequence[Callable[..., object]] = (),
 ) -> str:
-    """Put the parts together and see that the result is Python."""
-    if any(map(is_foreign, (*signature.inputs, *signature.outputs))):
-        imports = [*imports, "import ml_dtypes"]
+    """Put the parts together: what every script has, and what is the kind's own."""
+    signature = subject.signature
+    used = sources([*functions, *code.functions])
+    foreign = ["import ml_dtypes"] if any(map(is_foreign, (*signature.inputs, *signature.outputs))) else []
+    alive = ["import importlib", "import random"] if live else []
+    imports = [*imports, *alive, *code.imports, *used.imports, *foreign]
+    load = [_filled(LOAD_MODEL, seed=subject.seed, seeding=_indented(code.seeding))] if live else []
+    whole = [used.text, code.helpers, helpers, READ, *load, _arguments(subject, live, options or {}), *body]
+    head = f'"""{_head(name, title, notes, live, imports)}\n"""'
+    blocks = ["\n\n".join([head, _imports(imports), types("INPUTS", signature.inputs), *constants])]
+    blocks += [block.strip() for block in whole if block.strip()]
+    return _checked(name, "\n\n\n".join([*blocks, 'if __name__ == "__main__":\n    main()\n']))
+
+
+def _head(name: str, title: str, notes: str, live: bool, imports: Sequence[str]) -> str:
     usage = f"Run it from the root of the package (the unpacked .nav): bash {name}.sh"
+    model = LIVE.format(name=name).strip() if live else ""
     made = f"Made with {', '.join(_versions(imports))}."
-    head = "\n\n".join(part for part in (title, f"{usage}\n{notes}".strip(), _live_note(name, live), made) if part)
-    blocks = [block.strip() for block in body if block.strip()]
-    text = "\n\n\n".join(
-        [
-            "\n\n".join([f'"""{head}\n"""', _imports(imports), *constants]),
-            *blocks,
-            'if __name__ == "__main__":\n    main()\n',
-        ]
-    )
+    return "\n\n".join(part for part in (title, f"{usage}\n{notes}".strip(), model, made) if part)
+
+
+def _checked(name: str, text: str) -> str:
+    # What a format or a runner gives may be anything: a script that is no Python is of no use to anybody.
     text = "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
     try:
         compile(text, f"{name}.py", "exec")
     except SyntaxError as error:
         raise NoScript(f"{name}.py would not be Python: {error}") from error
     return text
+
+
+def _what(subject: Subject, live: bool) -> str:
+    return "the live model" if live else subject.artifact
 
 
 def _imports(lines: Sequence[str]) -> str:
@@ -207,10 +222,6 @@ def _imports(lines: Sequence[str]) -> str:
 
 def _package(line: str) -> str:
     return line.split()[1].partition(".")[0]
-
-
-def _live_note(name: str, live: bool) -> str:
-    return LIVE.format(name=name).strip() if live else ""
 
 
 def _versions(imports: Sequence[str]) -> list[str]:
@@ -238,19 +249,6 @@ def _further(rule: Rule) -> str:
 def _own(rules: Mapping[str, Rule]) -> str:
     own = [f"{output!r} by {rule.note}" for output, rule in rules.items() if rule.kind == "function"]
     return f"\nNot judged here: {', '.join(own)} (a function of the test suite)." if own else ""
-
-
-def _batch_axis(signature: Signature) -> list[str]:
-    names = sorted({spec.name for spec in (*signature.inputs, *signature.outputs) if spec.batched})
-    return [literal(names, "BATCHED"), literal(signature.batch_dim, "BATCH_DIM")]
-
-
-def _live(subject: Subject, code: MakingCode | RunnerCode, live: bool) -> list[str]:
-    return [_filled(LOAD_MODEL, seed=subject.seed, seeding=_indented(code.seeding))] if live else []
-
-
-def _live_imports(live: bool) -> list[str]:
-    return ["import importlib", "import random"] if live else []
 
 
 def _load(code: RunnerCode, live: bool) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CONFIGURED = """
 from pytest_navigator.configuration.config import NavConfig
-from pytest_navigator.profiling.measuring import OptimizationProfile
+from pytest_navigator.configuration.profile_config import OptimizationProfile
 
 nav_config = NavConfig(optimization_profile=OptimizationProfile(window_size=5, min_trials=3, max_trials=3))
 """
