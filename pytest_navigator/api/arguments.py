@@ -68,7 +68,6 @@ def unasked(framework: str, target_formats: Names, configs: Sequence[FormatConfi
 
 
 def _targets() -> dict[str, type[FormatConfig]]:
-    """Return the configuration of each format that something can be made into."""
     registry = known()
     return {form.name: form.config for form in registry.formats.values() if not _is_live(form, registry)}
 
@@ -81,7 +80,7 @@ def _usual(framework: str) -> list[type[FormatConfig]]:
 
 
 def _is_live(form: Format, registry: Registry) -> bool:
-    """Whether a format is the live model of a framework itself."""
+    # A live model's format is called as its framework, and has no file; that of a model file has one.
     return form.name in registry.frameworks and not form.file
 
 

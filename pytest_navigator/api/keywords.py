@@ -194,7 +194,6 @@ def optimized(framework: str, model: object, dataloader: object, options: Optimi
 
 
 def _fields(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of NavConfig that keywords stand for."""
     same = {name: options.get(name) for name in SAME}
     renamed = {field: options[name] for name, field in RENAMED.items() if options.get(name) is not None}
     return {**same, **renamed, "device": kind_of(options.get("target_device"))}

@@ -69,7 +69,7 @@ def _check(copy: Path, target: Path, path: Path, flags: Mapping[str, object]) ->
 
 
 def _configured(results: Results, config: Profile | None) -> Results:
-    """Return results whose settings say what to check and how to profile: a run takes them from its package."""
+    # A run takes its settings from its package.
     said = {OWN_FORMATS: {"value": True, "origin": "nav_config"}}
     if config is not None:
         said |= {

@@ -63,7 +63,7 @@ def check(
 
 
 def _checked(subject: Given, workdir: Path, *, no_git: bool, debug: bool) -> Package:
-    """Run the steps and return the package, whose file is in a temporary folder that goes with it."""
+    # The caller gets an object, not a path: the file has to go when the object does.
     name = re.sub(r"[^\w.-]", "_", subject.config.name or "model")
     with ExitStack() as stack:
         folder = tempfile.TemporaryDirectory(prefix="pytest_navigator-")
@@ -103,7 +103,6 @@ def _remove(folder: Path) -> None:
 
 
 def _opened(session: Session, target: Path) -> Package:
-    """Return the package of a run that is over."""
     from pytest_navigator.api.loading import load
 
     source = session.suite.folder.record("source")

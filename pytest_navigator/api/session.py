@@ -125,7 +125,6 @@ class Session:
         self._tell(f"{self.suite.nodeid}::{name}", found.status, found.message)
 
     def _verify(self, key: str, runner: str) -> None:
-        """Ask `verify_func` about one runner, if that has passed."""
         checked = self.suite.folder.record(Step("correctness", key, runner).id)
         nodeid, begin = self._nodeid(key, runner), time.perf_counter()
         error: BaseException | None = None
@@ -166,7 +165,6 @@ class Session:
         _print([step_line(nodeid, status, message, self._done, total)])
 
     def _end(self, *, complete: bool) -> None:
-        """Write what there is, and say what came of it."""
         written = packing.write_all(self.host, complete=complete)
         lines = [line for each in written for line in each.lines]
         _print([*failures(self.failed), rule("navigator", "="), *lines, *self.host.hints])

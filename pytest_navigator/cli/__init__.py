@@ -71,7 +71,7 @@ def _problem(error: Exception) -> str:
 
 
 def _say(problem: str) -> None:
-    """Print an error; its further lines are indented: what a package says never starts one."""
+    # What a package says never starts a line: its further ones are indented.
     if sys.stderr is None:
         return
     try:
@@ -81,7 +81,7 @@ def _say(problem: str) -> None:
 
 
 def _hush(stream: TextIO) -> None:
-    """Send what is still to be written nowhere: Python writes it at its exit, and fails once more."""
+    # Python flushes what is left at its exit, and would fail once more, with a traceback.
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -61,7 +61,7 @@ def _chosen(package: PackageFile, names: list[str]) -> list[str]:
 
 
 def _worth(files: list[str]) -> set[str]:
-    """Return the folders that hold something else than a log: one that could not be made has its log alone."""
+    # A format that could not be made has its log alone.
     return {file.partition("/")[0] for file in files if "/" in file and not file.endswith(".log")}
 
 

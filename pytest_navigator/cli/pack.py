@@ -53,7 +53,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _buried(folder: SuiteFolder) -> Results:
-    """Return what a suite's folder says, once the steps in which the run died are recorded."""
     for step in folder.unfinished():
         folder.bury(step)
     return read_results(folder.path)

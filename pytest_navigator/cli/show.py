@@ -49,7 +49,6 @@ def _partial(package: PackageFile) -> list[str]:
 
 
 def _made_with(status: dict[str, JSON], details: dict[str, JSON]) -> list[str]:
-    """Return when, where and from which commit the package was made."""
     environment, git = status.get("environment") or {}, details.get("git")
     parts = [f"Python {environment['python_version']}"] if "python_version" in environment else []
     parts += [device["name"] for name in ("cpu", "gpu") if (device := environment.get(name))]

@@ -119,7 +119,7 @@ def above(bins: NDArray[np.int64], limit: float) -> int:
 
 
 def _bin(values: Floats) -> NDArray[np.int32]:
-    """Positive floats sort like their bits; the upper ones are a logarithmic scale."""
+    # Positive floats sort like their bits; the upper ones are a logarithmic scale.
     return values.astype(np.float32).view(np.int32) >> SHIFT
 
 

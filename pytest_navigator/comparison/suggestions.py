@@ -62,7 +62,7 @@ class Suggester:
         return f"atol {number(alone)}{beside}"
 
     def _search(self, largest: float, explained: float) -> tuple[float, float] | None:
-        """Model Navigator's `ToleranceParameterHelper`, for one output, up to an rtol that rounding explains."""
+        # Model Navigator's `ToleranceParameterHelper`, for one output: who comes from there finds its numbers again.
         for step in range(measures.STEPS if self.spreads else 0):
             atol = _thousandths(max(spread.mean + step * spread.std for spread in self.spreads))
             rtol = _thousandths(max(float(spread.rtols[step]) for spread in self.spreads))

@@ -238,7 +238,7 @@ def _judge_equal(output: Tally) -> _Verdict:
 
 
 def _share(output: Tally) -> str:
-    """Return the share that would pass: only of ids, and only where ties explain what differs."""
+    # Of ids alone: where no tie explains what differs, a share that passes would hide a wrong model.
     return share_that_passes(_equal(output)) if output.tied else ""
 
 

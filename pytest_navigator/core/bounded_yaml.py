@@ -66,7 +66,7 @@ def _utf8(content: str | bytes) -> bytes:
 
 
 def _check(content: bytes, most: int) -> None:
-    """Count the values, and follow the levels, without making anything of them."""
+    # Nothing is made of them yet: the first alias bomb would be in memory by then.
     if sum(1 for _ in DIRECTIVE.finditer(content)) > MOST_DIRECTIVES:
         raise ValueError(f"more than {MOST_DIRECTIVES} of its lines start with %, as directives do")
     count = _Count(most, len(content) + REPEATED_TEXT)

@@ -131,7 +131,6 @@ def _scalar(value: object) -> Any:
 
 
 def _source(value: Any) -> str:
-    """Return a digest of the source of a function or a class, "" where there is none."""
     try:
         return _digest(inspect.getsource(value).encode(errors="surrogatepass"))
     except (OSError, TypeError):

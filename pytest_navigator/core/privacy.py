@@ -104,7 +104,6 @@ def _compiled(pattern: str, where: str) -> re.Pattern[str]:
 
 
 def _user_pattern() -> re.Pattern[str] | None:
-    """Match the name of this user where it is a word of its own."""
     names = {os.environ.get(name, "") for name in USERS}
     found = sorted(re.escape(n) for n in names if len(n) >= SHORTEST_USER and not _is_nobody(n))
     return re.compile(rf"(?<![\w-])(?:{'|'.join(found)})(?![\w-])") if found else None
@@ -115,7 +114,7 @@ def _is_nobody(name: str) -> bool:
 
 
 def _home_pattern() -> re.Pattern[str] | None:
-    """Match this user's home folder, also where it is neither below /home nor below /Users."""
+    # Not every home is below /home or /Users.
     homes = {os.environ.get("HOME", ""), str(Path("~").expanduser())}
     paths = sorted((home.rstrip("/") for home in homes if len(Path(home).parts) > 1), key=len, reverse=True)
     every = "|".join(re.escape(path) for path in paths)

@@ -28,7 +28,7 @@ def received(outcome: Outcome) -> Outcome:
 
 
 def _bounded(value: JSON) -> JSON:
-    """Return plain data with no long text; names stay what they are, for others are compared with them."""
+    # Names stay what they are, for others are compared with them.
     if isinstance(value, str):
         return bounded(value, RECORD)
     if isinstance(value, dict):

@@ -483,7 +483,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @cache
 def _umask() -> int:
-    """Return the file mode mask; it cannot be read without setting it."""
+    # It cannot be read without setting it, which another thread would see: once.
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -125,7 +125,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _built(built: BuiltWith) -> str:
-    """Return what counts of where it was built, and the GPUs that it is for where these are not its own."""
+    # The GPUs that it is for are said where these are not its own.
     own = (built.compute_capability,)
     targets = () if built.capabilities == own else tuple(map(_architecture, built.capabilities))
     meant = f"for {', '.join(targets)} " if targets else ""

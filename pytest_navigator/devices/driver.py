@@ -56,7 +56,7 @@ def _nvml() -> ctypes.CDLL | None:
 
 
 def _cuda_version(cuda: ctypes.CDLL) -> str:
-    """Return what 12040 stands for: "12.4"."""
+    # 12040 stands for "12.4".
     number = c_int()
     if cuda.cuDriverGetVersion(byref(number)):
         return ""

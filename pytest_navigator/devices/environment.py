@@ -119,7 +119,6 @@ def cpu_name() -> str:
 
 
 def _gpu() -> dict[str, JSON] | None:
-    """Return the GPU of this process with its driver, in Model Navigator's words; None without one that works."""
     found, gpu = devices(), own_gpu()
     if gpu is None:
         return None

@@ -46,7 +46,7 @@ def _builder(name: str) -> Answer:
 
 
 def _onnxruntime_tensorrt() -> Answer:
-    """Find out what ONNX Runtime does not tell: it lists the provider whether or not it could be loaded."""
+    # It lists the provider whether or not it could be loaded.
     runtime = import_module("onnxruntime")
     with suppress(Exception):  # loads the libraries of its own wheel, which are on no path
         import_module("tensorrt")
@@ -55,7 +55,7 @@ def _onnxruntime_tensorrt() -> Answer:
 
 
 def _tf_trt() -> Answer:
-    """Ask what is compiled in first: without it, asking for what is loaded aborts the process."""
+    # What is compiled in comes first: without it, asking for what is loaded aborts the process.
     version = import_module("tensorflow").__version__
     library = import_module("tensorflow.compiler.tf2tensorrt._pywrap_py_utils")
     if not library.is_tensorrt_enabled():

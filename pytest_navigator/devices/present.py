@@ -32,7 +32,7 @@ def devices() -> Devices:
 
 @cache
 def _devices(*environment: str) -> Devices:
-    """Args: all that the answer depends on."""
+    # The arguments are all that the answer depends on: the cache is of them.
     if not has_driver():
         return Devices()
     from pytest_navigator.devices.shared import once
@@ -52,7 +52,7 @@ def has_driver() -> bool:
 
 
 def _cached() -> bytes:
-    """Return the loader's list of libraries: a binary file in which their names stand as they are."""
+    # A binary file, in which the names of libraries stand as they are.
     try:
         return CACHE.read_bytes()
     except OSError:

@@ -44,7 +44,7 @@ def _check(name: str) -> str | None:
 
 
 def _installed(name: str) -> bool:
-    """Whether a module can be found. One that is found and cannot be imported is not missing: that fails the step."""
+    # One that is found and cannot be imported is not missing: that fails the step.
     try:
         return importlib.util.find_spec(name) is not None
     except ValueError:  # it is imported, or half of it, without saying from where

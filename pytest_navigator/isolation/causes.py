@@ -47,7 +47,7 @@ def error_line(error: BaseException) -> str:
 
 
 def _hint(cause: BaseException) -> str:
-    """Name the setting of an environment in which Python, and what others wrote in it, takes files for ASCII."""
+    # Python, and what others wrote in it, takes files for ASCII in the C locale of a container.
     ascii_only = isinstance(cause, UnicodeError) and getattr(cause, "encoding", "") == "ascii"
     return "; files are ASCII in this locale (LC_ALL, LANG): set PYTHONUTF8=1" if ascii_only else ""
 

@@ -185,7 +185,7 @@ class Child:
             raise ConfigError(f"child_imports: {broken.splitlines()[0]}")
 
     def _failure(self, error: Exception, log: Path | None = None, written: int = 0) -> StepFailed:
-        """End the child and return the failure that tells why it had to."""
+        # How the child ended is known only when it is over, and its output only before its file goes with it.
         assert self._process is not None
         process, self._process = self._process, None
         late = isinstance(error, TimeoutError)

@@ -71,7 +71,7 @@ def registered(modules: Iterable[str]) -> None:
 
 
 def _file_of(kind: type) -> str:
-    """Return the file of a class: a function of it knows, where the name of its module may mean another one."""
+    # A function of the class knows, where the name of its module may mean another conftest.py.
     own = next((f for f in vars(kind).values() if inspect.isfunction(f)), None)
     scope = own.__globals__ if own else vars(sys.modules[kind.__module__])
     return str(scope["__file__"])

@@ -50,8 +50,7 @@ def live_section(log: Path, limit: float | None) -> Iterator[None]:
 
 @contextmanager
 def _warnings_to_stderr() -> Iterator[None]:
-    """Keep the warnings of exporters, which no user can act on, out of pytest's summary and of `-W error`."""
-
+    # No user can act on those of exporters; they would fill pytest's summary, and fail it with `-W error`.
     def show(
         message: Warning | str,
         category: type[Warning],
@@ -70,7 +69,7 @@ def _warnings_to_stderr() -> Iterator[None]:
 
 @contextmanager
 def _logging_to_stderr() -> Iterator[None]:
-    """Keep what exporters log out of pytest's "Captured log": torch alone logs hundreds of debug lines."""
+    # Torch alone logs hundreds of debug lines, which pytest would show as "Captured log".
     root = logging.getLogger()
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.WARNING)

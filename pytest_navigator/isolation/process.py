@@ -216,7 +216,7 @@ def _absolute(entry: str) -> str:
 
 
 def _oom_kills() -> int | None:
-    """Return the kernel's own count; inside a container that of the whole machine."""
+    # Inside a container this is the count of the whole machine: there is no other.
     with suppress(OSError):
         if found := re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(encoding="utf-8"), re.MULTILINE):
             return int(found[1])

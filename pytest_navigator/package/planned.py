@@ -45,7 +45,7 @@ def package_matrix(package: PackageSource, settings: Settings, registry: Registr
 
 
 def _recorded(package: PackageSource, registry: Registry) -> dict[str, Variant]:
-    """Return the variants of the package that can be checked: formats that are known here, with their parents."""
+    # A format that is not known here cannot be checked, nor what is made from it.
     exported = {variant.key for variant in package.exported}
     own = package.suite.framework
     found: dict[str, Variant] = {}

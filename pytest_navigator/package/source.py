@@ -178,7 +178,7 @@ def _read(package: PackageFile, results: Results) -> PackageSource:
 
 
 def _check(found: PackageSource) -> None:
-    """Find what is not in a package, or wrong in it, before anything runs."""
+    # Before anything runs: what is missing would fail each step by itself, after hours.
     found.profile()
     for variant in found.suite.variants:
         if variant.file:
@@ -198,7 +198,6 @@ def _check(found: PackageSource) -> None:
 
 
 def _needed(found: PackageSource) -> list[str]:
-    """Return the samples that the checks read, and the outputs that they compare with."""
     batches = [str(found.source.data[name]) for name in BATCHES if found.source.data.get(name)]
     return [*(name for case in found.cases for name in (case.output, case.input)), *batches]
 
@@ -212,7 +211,7 @@ def _foreign(path: Path, status: dict[str, JSON]) -> str:
 
 
 def _comparisons(value: dict[str, JSON]) -> dict[str, Any]:
-    """Return rules as such, without those that were functions of the user's."""
+    # No package can hold a function of the user's.
     found: dict[str, Any] = {}
     for name, each in value.items():
         if _is_rule(each):
@@ -223,7 +222,6 @@ def _comparisons(value: dict[str, JSON]) -> dict[str, Any]:
 
 
 def _functions(value: dict[str, JSON]) -> list[str]:
-    """Return where functions were, with their names."""
     found = []
     for name, each in value.items():
         if isinstance(each, str):

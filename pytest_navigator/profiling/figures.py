@@ -65,7 +65,6 @@ def rounded(value: float, spread: float) -> str:
 
 
 def _order(value: float) -> int:
-    """Return the power of ten of the first digit."""
     return math.floor(math.log10(abs(value))) if value else 0
 
 

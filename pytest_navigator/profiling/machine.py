@@ -65,14 +65,14 @@ def _sample() -> _Sample | None:
 
 
 def _own_processors(process: psutil.Process, times: list[ProcessorTimes]) -> list[ProcessorTimes]:
-    """Leave the processors that the process may run on; lxcfs lists those only, under other numbers."""
+    # lxcfs lists only those that the process may run on, under other numbers.
     if not hasattr(process, "cpu_affinity"):
         return times
     return [times[index] for index in process.cpu_affinity() if index < len(times)] or times
 
 
 def _total(times: ProcessorTimes) -> float:
-    """Sum the states; Linux counts guest time in user time already."""
+    # Linux counts guest time in user time already.
     return float(sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0))
 
 
@@ -87,7 +87,6 @@ def _used(process: psutil.Process) -> float:
 
 
 def _quota() -> float | None:
-    """Return how many processors the container may use, None without a limit."""
     try:
         limit, period = (_CGROUP / "cpu.max").read_text(encoding="utf-8").split()
         return int(limit) / int(period)
@@ -96,7 +95,7 @@ def _quota() -> float | None:
 
 
 def _group_usage() -> float:
-    """Return what all processes of the container used so far, in s."""
+    # Of all processes of the container, in s.
     try:
         lines = (_CGROUP / "cpu.stat").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) / 1e6 for line in lines if line.startswith("usage_usec"))

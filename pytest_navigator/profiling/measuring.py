@@ -134,7 +134,7 @@ class _Stopwatch:
 
 
 def _warm_up(watch: _Stopwatch) -> None:
-    """Call until the latency stops falling or the time is over."""
+    # A compiler, a cache or a clock that rises makes the first ones slower than all that follow.
     enough = watch.clock() + _WARM_UP_LENGTH
     before, latency = inf, fmean(watch.time(1, 1, 0))
     while latency < before * _STILL_FALLING and latency < watch.left():
@@ -144,7 +144,6 @@ def _warm_up(watch: _Stopwatch) -> None:
 def _run(
     watch: _Stopwatch, windows: Windows, gpu_clock: Callable[[], float | None] | None
 ) -> tuple[list[list[int]], str, list[float]]:
-    """Return the windows, the stability to record, and the clocks after each window."""
     window = _fitting(windows, watch.left(), watch.floor)
     trials: list[list[int]] = []
     clocks: list[float] = []

@@ -68,7 +68,7 @@ def free() -> None:
 
 
 def _used_by_this() -> int | None:
-    """Return bytes; None where the driver does not know this process, or not what it uses."""
+    # In most containers the driver does not know this process, or not what it uses.
     library, device = nvml()
     infos, count = (_ProcessInfo * MOST)(), ctypes.c_uint(MOST)
     if library is None or library.nvmlDeviceGetComputeRunningProcesses_v3(device, ctypes.byref(count), infos):

@@ -83,7 +83,6 @@ def _copied(artifact: Path, weights: Path | None, folder: Path, target: Path) ->
 
 
 def _parts(target: Path) -> list[Path]:
-    """Return what is there of a model: it, and the weights beside it."""
     return [path for path in (target, target.with_name(target.name + DATA)) if os.path.lexists(path)]
 
 
@@ -101,7 +100,7 @@ def _note(target: Path) -> Path:
 
 
 def _replace(made: Path, target: Path, folder: Path) -> None:
-    """Move what is made to its place; where one of the two is a folder, the old one goes aside first."""
+    # Where one of the two is a folder, the old one goes aside first: nothing is moved onto a folder.
     if target.is_dir() or (made.is_dir() and target.exists()):
         target.rename(folder / f"{target.name}.old")
     made.replace(target)

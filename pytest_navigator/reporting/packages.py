@@ -133,7 +133,7 @@ def _pack(host: Host, results: Results, folder: Path, complete: bool) -> list[st
 
 
 def _kept_nothing(results: Results) -> list[str]:
-    """Say that the best one of no formats is in the package."""
+    # Who asks for the best one and gets none would look for it in vain.
     from pytest_navigator.package.query.strategies import best
 
     if results.setting("keep") != "best" or best(results, files_only=True).keys:
@@ -142,7 +142,6 @@ def _kept_nothing(results: Results) -> list[str]:
 
 
 def _lacks(results: Results) -> str:
-    """Return why a package is partial."""
     if not results.missing:
         return "the run was interrupted"
     return f"{len(results.missing)} of {len(results.suite.steps) + len(results.suite.verify)} steps did not run"

@@ -42,7 +42,7 @@ def failure_text(outcome: Outcome, folder: Path) -> str:
 
 
 def _shortened(detail: str) -> str:
-    """Return a text without its middle: an exporter's traceback has hundreds of lines, and the log has them all."""
+    # An exporter's traceback has hundreds of lines, and the log has them all.
     lines = detail.splitlines()
     if len(lines) > DETAIL:
         said = f"... {len(lines) - DETAIL} more lines in the log ..."
@@ -157,7 +157,7 @@ def _not_made(results: Results) -> list[str]:
 
 
 def _declined(results: Results) -> list[str]:
-    """Return a line for every runner that could not, or was expected to fail: no test that failed says why."""
+    # No test that failed says why.
     found = [o for o in results.outcomes if o.status is Status.XFAILED and o.step in ("correctness", "profile")]
     lines = [f"{WORDS[o.status]}: {o.step} {o.key} {o.runner}: {o.message}" for o in found]
     return list(dict.fromkeys(lines))  # a profile item for each batch size
@@ -187,7 +187,6 @@ def _shown(results: Results, key: str, runner: str) -> bool:
 
 
 def _unavailable(results: Results, key: str, runner: str) -> bool:
-    """Whether this machine cannot run a cell."""
     checked = results.correctness(key, runner)
     return checked is not None and checked.status is Status.SKIPPED and bool(checked.requirement)
 
@@ -199,7 +198,7 @@ def _only_made(results: Results, key: str) -> str:
 
 
 def _skips(outcomes: Sequence[Outcome]) -> list[str]:
-    """Fold the skips for what this machine lacks: one line a requirement."""
+    # One line a requirement: a machine without a GPU would have dozens.
     counts: Counter[str] = Counter(o.requirement for o in outcomes if o.status is Status.SKIPPED and o.requirement)
     return [f"skipped: {steps(count)}: {requirement}" for requirement, count in counts.items()]
 
@@ -216,6 +215,5 @@ def _machines(results: Results) -> list[str]:
 
 
 def _device(environment: Mapping[str, JSON]) -> str:
-    """Return the name of a machine's GPU, else of its processor."""
     device = environment.get("gpu") or environment.get("cpu") or {}
     return str(device.get("name", "unknown"))

@@ -54,7 +54,7 @@ class Measured:
         return _ratio(source, figure) if source and figure.p50_latency else "-"
 
     def _alike(self, figure: Figure) -> tuple[JSON, ...]:
-        """Return what two figures must share to be compared; a machine has a name in a merged package."""
+        # A machine has a name in a merged package: no speed-up is one of two machines.
         machine = self._results.profiles(figure.key, figure.runner)[0].data.get(MACHINE)
         return figure.batch_size, self._results.suite.runners[figure.runner].device, machine
 
@@ -102,7 +102,6 @@ def caveats(results: Results) -> list[str]:
 
 
 def _notes(noted: Sequence[Outcome]) -> list[str]:
-    """Return a line for each caveat, with the steps that have it."""
     steps: dict[str, list[str]] = {}
     for outcome in noted:
         steps.setdefault(outcome.message, []).append(outcome.id)

@@ -184,7 +184,7 @@ def _object(kind: str, values: dict[str, str]) -> str:
 
 
 def _cache(kind: str, values: dict[str, str]) -> str:
-    """Return the expression of a cache of transformers, of a layer the tuple that one is made of."""
+    # A layer is made of the tuple of its tensors.
     if kind in LAYERS:
         window = f", torch.tensor({values['sliding_window']})" if "sliding_window" in values else ""
         return f"({values['keys']}, {values['values']}{window})"

@@ -107,7 +107,6 @@ def correctness_script(
 
 
 def _files(batches: list[str], rows: list[str], signature: Signature) -> list[str]:
-    """Return what says which samples there are, and what is in them."""
     where = "# Below model_input and model_output: the user's batches as they came."
     whole = [types("OUTPUTS", signature.outputs), f"{where}\n{literal(batches, 'BATCHES')}"]
     if not rows:
@@ -235,14 +234,12 @@ def _versions(imports: Sequence[str]) -> list[str]:
 
 
 def _judges(rules: Mapping[str, Rule]) -> list[Callable[..., object]]:
-    """Return the classes that judge by these rules."""
     from pytest_navigator.reproduce import comparison
 
     return [getattr(comparison, RULES[rule.kind](rule).partition("(")[0]) for rule in rules.values()]
 
 
 def _further(rule: Rule) -> str:
-    """Return the arguments that only some rules have."""
     return "".join(f", {name}={value!r}" for name in ("axis", "digits") if (value := getattr(rule, name)))
 
 

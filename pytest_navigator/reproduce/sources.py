@@ -115,7 +115,6 @@ def _module(name: str) -> _Module:
 
 
 def _note_imports(nodes: Iterable[ast.stmt], found: _Module) -> list[ast.stmt]:
-    """Note what import statements give; returns them."""
     taken: list[ast.stmt] = []
     for node in nodes:
         if not isinstance(node, ast.Import | ast.ImportFrom) or getattr(node, "module", "") == "__future__":

@@ -68,13 +68,12 @@ def _differences(tree: Tree, expected: Tree, reference: str, place: str) -> Iter
 
 
 def _kind(tree: Tree) -> str:
-    """Return the tag of a node, with the type of an object."""
     tag = next(iter(tree))
     return str(tree[tag]["type"]) if tag == "object" else tag
 
 
 def _same_value(tree: Tree, expected: Tree) -> bool:
-    """Whether two constants are equal, and of one type; a NaN is itself."""
+    # A NaN is itself, though it equals nothing; and True is not 1 here.
     a, b = tree.get("value"), expected.get("value")
     return type(a) is type(b) and (a == b or (a != a and b != b))
 

@@ -155,7 +155,7 @@ def _loaded(archive: zipfile.ZipFile, spec: TensorSpec, batch_dim: int | None) -
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """Return one array whose header says what there is: numpy makes room for whatever it says."""
+    # numpy makes room for whatever a header says: it is held against what the file has.
     held = archive.getinfo(name).file_size
     with archive.open(name) as file:
         version = np.lib.format.read_magic(file)

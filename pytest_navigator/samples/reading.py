@@ -217,11 +217,11 @@ class _Reader:
         return {index for (*_, end), index in self.extremes.items() if end == "max"}
 
     def _fullness(self, index: int) -> tuple[int, int]:
-        """Order samples: one with fewer empty inputs shows more of what the model does, then the later one."""
+        # A sample with fewer empty inputs shows more of what the model does; then the later one.
         return -sum(any(sizes[index] == 0 for sizes in axes) for axes in self.dims.values()), index
 
     def _extreme(self) -> set[int]:
-        """Return the samples that are kept in any case; inputs without axes have no sizes, and the first will do."""
+        # Inputs without axes have no sizes, and the first sample will do.
         return set(self.extremes.values()) or {0}
 
     def _drop_unwanted(self) -> None:
@@ -263,7 +263,7 @@ def one_sample(value: object) -> str:
 
 
 def _can_be_iterated(loader: object) -> bool:
-    """Whether `iter` takes it; a data set of PyTorch has only `__getitem__`."""
+    # `iter` takes both: a data set of PyTorch has only `__getitem__`.
     return hasattr(loader, "__iter__") or hasattr(loader, "__getitem__")
 
 

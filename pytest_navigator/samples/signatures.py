@@ -202,7 +202,7 @@ def _taken(
 def _with_rows(
     arrays: Mapping[str, np.ndarray], specs: Sequence[TensorSpec], batch_dim: int | None
 ) -> dict[str, np.ndarray]:
-    """Return the arrays, with one row of zeros in a batch that has none."""
+    # A batch that has no row has none to repeat.
     empty = {spec.name for spec in specs if spec.batched and arrays[spec.name].shape[batch_dim or 0] == 0}
     return {
         name: np.zeros([1 if axis == batch_dim else size for axis, size in enumerate(array.shape)], array.dtype)
@@ -213,7 +213,6 @@ def _with_rows(
 
 
 def _given(dynamic_axes: DynamicAxes, arrays: Arrays) -> dict[Axis, str]:
-    """Return the user's axes with their symbols, "" for none."""
     given = {}
     for name, axes in dynamic_axes.items():
         if name not in arrays:

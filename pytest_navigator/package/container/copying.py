@@ -93,7 +93,7 @@ def _status(package: PackageFile, results: Results, digests: dict[str, str], *, 
 
 
 def _configs(results: Results, members: dict[str, Stored]) -> dict[str, Member]:
-    """Return the configurations without the ranges of the samples."""
+    # They have the ranges of the samples, which tell something of them.
     names = {f"{variant.key}/{CONFIG}": variant for variant in results.suite.variants}
     return {
         name: Member(name, dump(config_yaml.config(results, variant, {})))

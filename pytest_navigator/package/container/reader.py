@@ -244,7 +244,7 @@ def _why_not(path: Path) -> str:
 
 
 def _checked_names(path: Path, archive: zipfile.ZipFile, limits: Limits) -> dict[str, zipfile.ZipInfo]:
-    """Return the files by name; folders need no entry of their own."""
+    # Folders need no entry of their own.
     infos = archive.infolist()
     # In a truncated package the last sample's own end record is found, since an npz is a ZIP: it does not begin at 0.
     if infos and min(info.header_offset for info in infos) != 0:
@@ -257,7 +257,7 @@ def _checked_names(path: Path, archive: zipfile.ZipFile, limits: Limits) -> dict
 
 
 def _ends(path: Path, comment: int) -> bool:
-    """Whether the end record of an archive, with a comment of this many bytes, is the end of the file."""
+    # Something appended to a ZIP is found by no check of its members.
     with path.open("rb") as file:
         file.seek(-min(END + comment, path.stat().st_size), os.SEEK_END)
         return file.read(len(END_RECORD)) == END_RECORD

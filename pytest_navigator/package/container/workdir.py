@@ -82,7 +82,7 @@ class Workdir:
             self.remove()
 
     def _folder(self) -> Path:
-        """Return the folder, made again if somebody has removed it."""
+        # Somebody may have removed it since: it is made again.
         try:
             if self._path is None and self._made is None:
                 self._made = Path(tempfile.mkdtemp(prefix="pytest_navigator."))
@@ -95,7 +95,7 @@ class Workdir:
         return folder
 
     def _claim(self, folder: Path) -> None:
-        """Find out whether the folder is still ours; one that was emptied is again."""
+        # Another package may have been loaded with the same workdir, or somebody has emptied it.
         owner = _marker(folder).owner
         if owner not in ("", self._owner):
             raise PackageError(
@@ -138,20 +138,20 @@ def _empty(folder: Path, *, override: bool) -> bool:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what the marker names, and the marker after it."""
+    # The marker goes last: who is killed before leaves a folder that says whose it is.
     for name in _marker(folder).names:
         remove(folder / name)
     (folder / MARKER).unlink(missing_ok=True)
 
 
 def _note(folder: Path, names: Iterable[str], owner: str) -> None:
-    """Write down what is ours before it is there."""
+    # Before anything is there: who is killed while it extracts leaves nothing that nobody owns.
     own = sorted({*_marker(folder).names, *(name.partition("/")[0] for name in names)})
     write_note(folder / MARKER, purpose="files of a package", owner=owner, names=own)
 
 
 def _marker(folder: Path) -> Marker:
-    """Return what is noted in a folder; its names are names alone, whatever somebody wrote into the file."""
+    # Somebody may have written into the file: its names are names alone, so that nothing outside is removed.
     try:
         if (said := read_note(folder / MARKER)) is None:
             return Marker()

@@ -158,7 +158,7 @@ def _check(option: str, value: str, valid: Sequence[str] | Mapping[str, object])
 
 
 def _write_texts(folder: Path, results: Results, save_data: str) -> None:
-    """Write what is derived from the records, so that workspace and package look the same."""
+    # The workspace is to look like the package: who has no package yet reads the same texts there.
     write_atomically(folder / LOG, navlog.render(results).encode())
     if results.signature is None:
         return

@@ -73,7 +73,7 @@ def parameters(variant: Variant) -> dict[str, JSON]:
 
 
 def _parts(results: Results, variant: Variant) -> list[str]:
-    """Return what it appends to the format's name to get the folder: parameters of the whole chain, the root first."""
+    # It works the folder out from the parameters of the whole chain, the root first, instead of reading it.
     chain = [results.variant(key) for key in reversed(results.chain(variant.key))]
     return [part for each in chain for part in _own_parts(each.format, each.parameters)]
 

@@ -114,13 +114,12 @@ def _range(array: np.ndarray) -> tuple[float, float] | None:
 
 
 def _made_by(results: Results, variant: Variant) -> dict[str, JSON]:
-    """Return the exporter or converter that made the artifact, and why those before it did not."""
+    # Why those before it declined is worth as much as who made it.
     made = results.made(variant.key)
     return {name: made.data[name] for name in ("engine", "declined") if made and made.data.get(name)}
 
 
 def _built_with(results: Results, variant: Variant) -> dict[str, JSON]:
-    """Return the GPU and the library of an artifact that is bound to them."""
     made = results.made(variant.key)
     built = bound.recorded(made, variant.key) if made else None
     return {bound.BUILT_WITH: plain(built)} if built else {}
@@ -155,7 +154,7 @@ def _passed(results: Results, variant: Variant, name: str) -> dict[str, float]:
 
 
 def _batch(results: Results) -> dict[str, JSON]:
-    """Return what the user has said of the batch axis; 0 is what everybody takes it for."""
+    # 0 is what everybody takes it for.
     axis, unbatched = results.setting("batch_dim", 0), results.setting("unbatched")
     return ({"batch_dim": axis} if axis != 0 else {}) | ({"unbatched": unbatched} if unbatched else {})
 

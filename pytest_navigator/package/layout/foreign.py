@@ -93,7 +93,7 @@ def _suite(
 
 
 def _framework(config: Config, variants: tuple[Variant, ...]) -> str:
-    """Return the framework by our name: for a Python function it has none."""
+    # For a Python function it has none: the format of the live model tells.
     name = config.framework or "none"
     live = (variant.format for variant in variants if not variant.file)
     return next(live, name) if name == "none" else {"tensorrt": "trt"}.get(name, name)
@@ -147,7 +147,7 @@ def _runner(name: str, form: str) -> RunnerRecord:
 
 
 def _source(status: StatusFile, started: str, signature: Signature | None) -> Outcome:
-    """Return its four commands as one; a package of its early versions does not list them."""
+    # Of its four commands, early versions list none.
     failed = [name for name in SOURCE_COMMANDS if status.status.get(name) == "FAIL"]
     return Outcome(
         "source",
@@ -209,7 +209,7 @@ def _correctness(base: Outcome, found: RunnerResult) -> Iterator[Outcome]:
 
 
 def _profiles(base: Outcome, found: RunnerResult) -> Iterator[Outcome]:
-    """Yield one step per batch size; one without figures where it says nothing else."""
+    # Where it says nothing of the figures, the step is there all the same: it was asked for.
     measured = [figures for row in found.profiling_results if (figures := _figures(row))]
     for figures in measured:
         batch = "nobatch" if figures.batch_size is None else f"batch{figures.batch_size}"
@@ -220,7 +220,7 @@ def _profiles(base: Outcome, found: RunnerResult) -> Iterator[Outcome]:
 
 
 def _figures(row: Profiling) -> ProfileResult | None:
-    """Return the figures of one batch size; the earliest version had the average alone."""
+    # The earliest version had the average alone: that stands for each percentile.
     average, throughput = row.avg_latency, row.throughput
     if average is None or throughput is None:
         return None
@@ -238,7 +238,7 @@ def _figures(row: Profiling) -> ProfileResult | None:
 
 
 def _verified(base: Outcome, found: RunnerResult) -> Iterator[Outcome]:
-    """Yield the user's `verify_func`, if it ran: a model that nobody verified is skipped there, not here."""
+    # A model that nobody verified is skipped there, not here.
     if base.status is not Status.SKIPPED:
         yield replace(base, step="verify", data={"nodeid": "verify_func"})
 
@@ -266,7 +266,7 @@ def _signature(status: StatusFile) -> Signature | None:
 
 
 def _spec(tensor: Tensor, batch_dim: int | None) -> TensorSpec:
-    """Return a tensor; it does not record which dynamic axes are equal, but for the batch."""
+    # It does not record which dynamic axes are equal, but for the batch.
     shape, name = tuple(tensor.shape), tensor.name
     dynamic = [axis for axis, size in enumerate(shape) if size == -1]
     axes = {axis: "batch" if axis == batch_dim else f"{name}_{axis}" for axis in dynamic}
@@ -274,14 +274,14 @@ def _spec(tensor: Tensor, batch_dim: int | None) -> TensorSpec:
 
 
 def _call(tree: JSON) -> JSON:
-    """Return the arguments: a mapping at the end is the keyword ones."""
+    # A mapping at the end is the keyword ones.
     parts = list(tree) if isinstance(tree, list | tuple) else [tree]
     keywords = parts.pop() if parts and isinstance(parts[-1], dict) else {}
     return {"args": [_node(part) for part in parts], "kwargs": [[key, _node(part)] for key, part in keywords.items()]}
 
 
 def _node(tree: JSON) -> JSON:
-    """Return a structure in our form: a string is the name of an array."""
+    # A string is the name of an array there.
     if isinstance(tree, str):
         return {"leaf": tree}
     if isinstance(tree, dict):

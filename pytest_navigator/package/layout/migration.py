@@ -85,7 +85,7 @@ def _version(text: JSON) -> Version:
 
 
 def _figures(status: Status) -> None:
-    """0.1.0 had one latency, the average."""
+    # 0.1.0 had one latency, the average.
     for model in status["model_status"]:
         for runtime in model["runtime_results"]:
             for row in runtime.get("performance") or []:
@@ -95,7 +95,7 @@ def _figures(status: Status) -> None:
 
 
 def _models(status: Status) -> None:
-    """Up to 0.1.4 artifacts and their runtimes were lists, and the configuration was one of the export."""
+    # Up to 0.1.4 artifacts and their runtimes were lists, and the configuration was one of the export.
     status["models_status"] = {_key(model): _model(model) for model in status.pop("model_status") if model.get("path")}
     export = status.pop("export_config")
     profile = (
@@ -135,7 +135,7 @@ def _model(model: Status) -> Status:
 
 
 def _runner(name: str, result: Status) -> Status:
-    """A tolerance or a figure that is there says that its step passed."""
+    # A tolerance or a figure that is there says that its step passed: there were no statuses.
     tolerance, figures = result.get("tolerance") or [], result.get("performance") or []
     performance = "OK" if figures else "FAIL" if tolerance else "SKIPPED"
     return {
@@ -158,7 +158,7 @@ def _custom_configs(export: Status) -> Status:
 
 
 def _shapes(axes: JSON) -> Status:
-    """0.1.2 and before: input -> axis -> [smallest, usual, largest]; axes that are not named are not known."""
+    # 0.1.2 and before: input -> axis -> [smallest, usual, largest]; axes that are not named are not known.
     kinds = ("min", "opt", "max")
     return {
         name: {kind: [sizes[axis][place] for axis in sorted(sizes, key=int)] for place, kind in enumerate(kinds)}
@@ -177,7 +177,7 @@ def _largest_batch(status: Status) -> int:
 
 
 def _optimization_profile(status: Status) -> None:
-    """Up to 0.2.1 it was called profiler_config."""
+    # Up to 0.2.1 it was called profiler_config.
     profiler = status["config"].pop("profiler_config", None)
     if profiler:
         found = {new: profiler[old] for old, new in PROFILER.items() if old in profiler}
@@ -185,7 +185,7 @@ def _optimization_profile(status: Status) -> None:
 
 
 def _trt_profiles(status: Status) -> None:
-    """Up to 0.2.2 there was one profile."""
+    # Up to 0.2.2 there was one profile.
     for config in (status["config"].get("custom_configs") or {}).values():
         if "trt_profile" in config:
             profile = config.pop("trt_profile")
@@ -193,7 +193,7 @@ def _trt_profiles(status: Status) -> None:
 
 
 def _structures(status: Status) -> None:
-    """Up to 0.2.3 inputs and outputs were lists of tensors."""
+    # Up to 0.2.3 inputs and outputs were lists of tensors.
     names = status["config"].pop("forward_kw_names", None)
     for side, keywords in (("input_metadata", names), ("output_metadata", None)):
         tensors = status[side]
@@ -209,7 +209,7 @@ def _structures(status: Status) -> None:
 
 
 def _torchscript(status: Status) -> None:
-    """Up to 0.3.0 TorchScript's configuration was called Torch."""
+    # Up to 0.3.0 TorchScript's configuration was called Torch.
     configs = status["config"].get("custom_configs") or {}
     if "Torch" in configs:
         configs["TorchScript"] = configs.pop("Torch")

@@ -82,7 +82,7 @@ def _title(framework: str, variants: Mapping[str, Variant], outcome: Outcome) ->
 
 
 def _difference(parts: Sequence[str], differing: Sequence[bool]) -> str:
-    """Return what tells an outcome from its namesakes, as little as possible."""
+    # As little as possible: the log is read beside Model Navigator's.
     return ", ".join(part for part, differs in zip(parts, differing, strict=True) if differs and part)
 
 

@@ -61,7 +61,7 @@ def render(results: Results) -> str:
 
 
 def _rows(results: Results) -> list[Row]:
-    """Return the rows in the order of the suite: data, steps, and what packing adds to them."""
+    # Model Navigator's packing has steps of its own, for the samples and the configurations.
     rows = _step_rows(results)
     source = next((row for row in rows if row.title == "Fetch input model data"), None)
     end = max((row.ended for row in rows), default=EPOCH)
@@ -133,7 +133,7 @@ def _summary(row: Row, at: datetime) -> str:
 
 
 def _strategies(results: Results, at: datetime) -> list[str]:
-    """Return Model Navigator's block for each strategy of the summary; the live model has no file."""
+    # The live model has no file, and stands there by its name.
     return [
         line
         for name, figure in best(results).winners

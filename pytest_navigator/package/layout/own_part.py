@@ -62,7 +62,7 @@ def _step(outcome: Outcome) -> dict[str, JSON]:
 
 
 def _without_latencies(result: JSON) -> JSON:
-    """Thousands of numbers a runner would make status.yaml unreadable."""
+    # Thousands of numbers a runner would make status.yaml unreadable.
     return (
         {name: value for name, value in result.items() if name != "latencies"} if isinstance(result, dict) else result
     )

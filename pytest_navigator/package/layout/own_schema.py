@@ -163,7 +163,6 @@ class Recorded(Saved):
         return wrong or self._elsewhere(outcome)
 
     def _elsewhere(self, outcome: Outcome) -> str:
-        """Return that a step of a merged package is of no machine that is described."""
         machine = outcome.data.get(MACHINE, "")
         if not self.machines or machine in self.machines:
             return ""

@@ -124,7 +124,7 @@ def _absent(own: Mapping[str, JSON], files: Collection[str]) -> Iterator[str]:
 
 
 def _made(own: Mapping[str, JSON], key: str) -> bool:
-    """Whether the step that made an artifact passed; what failed may have left anything."""
+    # What failed may have left anything.
     provided = key in (own["suite"].get("provided") or ())
     ids = ("source",) if provided else (f"export.{key}", f"convert.{key}")
     steps = own.get("steps") or {}

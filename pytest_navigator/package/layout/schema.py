@@ -250,7 +250,7 @@ def _text(error: BaseException, kind: type | None) -> str:
 
 @cache
 def _converter() -> Converter:
-    """Return a converter that takes no value for another one: "3" is no number, and True is none either."""
+    # cattrs converts: to it, "3" is a number, and True is one too.
     converter = Converter()
     converter.register_structure_hook_factory(is_dataclass, partial(_mapping, converter))
     converter.register_structure_hook_factory(lambda kind: kind is Saved, partial(_own, converter))
@@ -268,7 +268,7 @@ class _MeasureError(ValueError):
 
 
 def _mapping(converter: Converter, kind: type) -> Callable[[Plain, type], Plain]:
-    """Return how a class is read; cattrs would take a text for one that has none of the fields."""
+    # cattrs would take a text for a class of which it has none of the fields.
     read: Callable[[Plain, type], Plain] = make_dict_structure_fn(kind, converter, **_ranges(converter, kind))
     also = ELSEWHERE if kind is SuiteRecord else {}
 
@@ -281,7 +281,7 @@ def _mapping(converter: Converter, kind: type) -> Callable[[Plain, type], Plain]
 
 
 def _ranges(converter: Converter, kind: type) -> dict[str, Plain]:
-    """Return how those fields of a class are read of which more is asked than a type; cattrs drops `Annotated`."""
+    # cattrs drops `Annotated`, which says that a figure is not negative.
     hints = get_type_hints(kind, include_extras=True)
     measures = (name for name, hint in hints.items() if Measure in (hint, *get_args(hint)))
     facts = ("data",) if kind in WITH_FACTS else ()
@@ -291,7 +291,7 @@ def _ranges(converter: Converter, kind: type) -> dict[str, Plain]:
 
 
 def _own(converter: Converter, kind: type) -> Callable[[Plain, type], Plain]:
-    """Return how our part is read: what a run has recorded is more than what every package has."""
+    # What a run has recorded is more than what every package has.
     saved, recorded = _mapping(converter, kind), converter.get_structure_hook(Recorded)
 
     def structure(value: Plain, of: type) -> Plain:
@@ -301,7 +301,7 @@ def _own(converter: Converter, kind: type) -> Callable[[Plain, type], Plain]:
 
 
 def _facts(converter: Converter, value: Plain, _: type) -> Plain:
-    """Return what a step found out as it is: the rest of it is nobody's to calculate with."""
+    # Checked, and handed out as it is: the rest of it is nobody's to calculate with.
     converter.structure(value, Facts)
     return value
 
@@ -313,7 +313,7 @@ def _is(made: type, kind: Plain) -> bool:
 
 
 def _listed(converter: Converter, made: type, kind: Plain) -> Callable[[Plain, type], Plain]:
-    """Return how a list is read; cattrs would take the letters of a text, or the keys of a mapping."""
+    # cattrs would take the letters of a text, or the keys of a mapping.
     inner = get_args(kind)[0]
     read = converter.get_structure_hook(inner)
 
@@ -326,7 +326,6 @@ def _listed(converter: Converter, made: type, kind: Plain) -> Callable[[Plain, t
 
 
 def _named(converter: Converter, kind: Plain) -> Callable[[Plain, type], Plain]:
-    """Return how a mapping is read."""
     name_kind, inner = get_args(kind)
     read_name, read = converter.get_structure_hook(name_kind), converter.get_structure_hook(inner)
 
@@ -338,7 +337,7 @@ def _named(converter: Converter, kind: Plain) -> Callable[[Plain, type], Plain]:
 
 
 def _read(value: Plain, read: Callable[[Plain, type], Plain], kind: type, place: str | int) -> Plain:
-    """Read one of several values; the first wrong one is the last: cattrs would gather the errors of all."""
+    # The first wrong one is the last: cattrs would gather the errors of all, of a million too.
     try:
         return read(value, kind)
     except Exception as error:

@@ -125,7 +125,6 @@ def _config(results: Results) -> dict[str, JSON]:
 
 
 def _device(results: Results) -> str:
-    """Return what was asked for, else "cuda" if anything ran there."""
     if (asked := results.setting("device")) in KINDS:
         return str(asked)
     passed = (o.runner for o in results.outcomes if o.step == "correctness" and o.passed)
@@ -237,7 +236,7 @@ def _performance_result(outcomes: Sequence[Outcome]) -> dict[str, JSON]:
 
 
 def _verified_status(results: Results, key: str, runner: str) -> str:
-    """Tests that have seen another artifact say nothing about this one."""
+    # Tests that have seen another artifact say nothing about this one.
     if results.verified(key, runner):
         return "OK"
     current = [o for o in results.verifications(key, runner) if results.current(o)]

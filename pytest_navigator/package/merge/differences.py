@@ -86,7 +86,7 @@ def differences(
 
 
 def _other_outputs(first: tuple[PackageFile, Results], second: tuple[PackageFile, Results]) -> list[Difference]:
-    """Return what the model gives otherwise on the same samples; its parameters may be the same."""
+    # The parameters may be the same, and what is computed from them not.
     reports = other_outputs(first, second)
     largest = {each.name: each.atol if 0 < each.atol < math.inf else None for each in reports}
     return [Difference("model", OUTPUTS, None, largest)] if largest else []
@@ -100,7 +100,7 @@ def _verdict(each: Difference, disturbed: Mapping[str, str]) -> str:
 
 
 def _less(before: JSON, after: JSON) -> bool:
-    """Whether less is there of what nobody wants more of; a figure of what is new says nothing against it."""
+    # A figure of what is new says nothing against it.
     return before is None or (after is not None and bool(after < before))
 
 
@@ -126,7 +126,7 @@ def _formats(package: PackageFile, results: Results) -> dict[str, JSON]:
 
 
 def _outcomes(package: PackageFile, results: Results) -> dict[str, JSON]:
-    """Return the words of the steps; figures and files have topics of their own."""
+    # Figures and files have topics of their own.
     steps = (o for o in results.outcomes if o.step != "profile")
     return {str(o.data.get("nodeid") or o.id): str(o.status) for o in steps}
 
@@ -145,7 +145,7 @@ def _distance(value: float | None) -> str:
 
 
 def _significant(value: float) -> float:
-    """Return two digits: the last ones differ from run to run."""
+    # The last digits differ from run to run.
     return float(f"{value:.1e}")
 
 
@@ -155,7 +155,6 @@ def _latencies(package: PackageFile, results: Results) -> dict[str, JSON]:
 
 
 def _disturbed(results: Results) -> dict[str, str]:
-    """Return the caveats of the latencies that have one."""
     measured = (o for o in results.outcomes if o.step == "profile" and o.passed)
     found = {f"{_cell(o)} {o.batch}": caveat(profile_result(o)) for o in measured}
     return {subject: text for subject, text in found.items() if text}
@@ -218,7 +217,6 @@ def _text(topic: str, value: JSON) -> str:
 
 
 def _said(each: Difference) -> str:
-    """Return what a difference means, where it is no difference that counts."""
     if each.verdict == BETTER:
         return "" if each.before is None else f" ({BETTER})"
     return f": {each.verdict}" if each.verdict == DISTURBED else ""

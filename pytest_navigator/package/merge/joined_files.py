@@ -69,7 +69,7 @@ def _write(packages: Mapping[str, PackageFile], merged: Merged, target: Path, *,
 
 
 def _status(packages: Iterable[PackageFile], results: Results, digests: Mapping[str, str]) -> dict[str, JSON]:
-    """Return status.yaml: the environment that Model Navigator's schema has a place for is the first machine's."""
+    # Model Navigator's schema has a place for one environment: that is the first machine's.
     machines = list(results.machines.values())
     left_out = {name: why for package in packages for name, why in (package.details.get("left_out") or {}).items()}
     return status.build(
@@ -102,5 +102,5 @@ def _files(packages: Mapping[str, PackageFile], merged: Merged) -> dict[str, Sto
 
 
 def _apart(name: str) -> bool:
-    """Whether a file is a log, a script or a configuration: where machines differ in it, each keeps its own."""
+    # Logs, scripts and configurations tell of their machine: where these differ, each keeps its own.
     return name.endswith(TEXTS)

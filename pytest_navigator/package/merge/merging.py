@@ -114,7 +114,6 @@ def _renamed(results: Results, names: Mapping[str, str], machines: Mapping[str, 
 
 
 def _free(name: str, machine: Mapping[str, JSON], known: Mapping[str, Mapping[str, JSON]]) -> str:
-    """Return a machine's own name, or one with a number if another machine has it."""
     candidates = (name, *(f"{name}-{number}" for number in range(2, len(known) + 3)))
     return next(each for each in candidates if each not in known or known[each] == machine)
 
@@ -136,7 +135,7 @@ def _artifacts(parts: Sequence[Part]) -> tuple[dict[str, str], dict[str, list[st
 
 
 def _checks(part: Part, key: str) -> list[Status]:
-    """Return what the runners of a part made of its artifact; a skip is no opinion."""
+    # A skip is no opinion.
     outcomes = (o for o in part.results.outcomes if o.step == "correctness" and o.key == key)
     return [o.status for o in outcomes if o.status is not Status.SKIPPED]
 
@@ -151,7 +150,7 @@ def _may_stand(first: Part, second: Part, key: str) -> bool:
 
 
 def _builder(results: Results, key: str) -> str:
-    """Return the machine that built an engine, which is of no use on the other machines; "" of any other artifact."""
+    # An engine is of no use on the other machines.
     made = results.made(key)
     return str(made.data[MACHINE]) if made and bound.recorded(made, key) else ""
 
@@ -174,7 +173,7 @@ def _digest(results: Results, variant: Variant) -> str:
 
 
 def _by_step(parts: Sequence[Part]) -> dict[tuple[str, str], list[Outcome]]:
-    """Return the outcomes of each step; of the verify tests, which share an id, those of each test."""
+    # The verify tests of a runner share an id: theirs are told apart by the test.
     found: dict[tuple[str, str], list[Outcome]] = {}
     for part in parts:
         for outcome in part.results.outcomes:
@@ -228,7 +227,7 @@ def _suite(suites: Sequence[SuiteRecord], made: set[str]) -> SuiteRecord:
 
 
 def _nowhere(every: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    """Return what every machine has left out."""
+    # What one machine has left out, another one may have checked.
     return {kind: min(one[kind] for one in every) for kind in every[0] if all(kind in one for one in every)}
 
 

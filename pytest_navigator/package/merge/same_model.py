@@ -112,7 +112,7 @@ def _reports(a: PackageFile, b: PackageFile, results: Results, names: Sequence[s
 
 
 def _rules(results: Results) -> dict[str, Rule]:
-    """Return the rules that a format was judged by, without functions of the user's, which no package holds."""
+    # A function of the user's is in no package.
     checked = (o.data["rules"] for o in results.outcomes if o.step == "correctness" and "rules" in o.data)
     rules = structured(next(checked, {}), dict[str, Rule])
     outputs = results.signature.outputs if results.signature else ()

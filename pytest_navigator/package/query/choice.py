@@ -152,7 +152,7 @@ def _for_runtime(values: Iterable[JSON], results: Results) -> str:
 
 
 def _same(name: str, own: JSON, asked: JSON) -> bool:
-    """Compare a parameter; a flag that nobody set is off."""
+    # A flag that nobody set is off.
     return _value(name, own) == (asked if name in FLAGS else str(asked))
 
 

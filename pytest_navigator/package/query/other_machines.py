@@ -40,7 +40,7 @@ def different(then: Mapping[str, Any], here: Mapping[str, Any], requires: Sequen
 
 
 def _environment(results: Results, status: Mapping[str, JSON], key: str, runner: RunnerRecord) -> Mapping[str, Any]:
-    """Return what was recorded of the machine, in a merged package of the one that checked this runner."""
+    # A merged package has one of each machine: that of the one that checked this runner counts.
     checked = results.correctness(key, runner.name)
     machine: Any = results.machines.get(checked.data.get(MACHINE, "")) if checked else None
     found: Mapping[str, Any] = (machine or status).get("environment") or {}

@@ -128,7 +128,7 @@ class Results:
 
     @cached_property
     def _cells(self) -> dict[tuple[str, str, str], list[Outcome]]:
-        """The outcomes by what they are about: the summary asks for each cell several times."""
+        # The summary asks for each cell several times.
         found: dict[tuple[str, str, str], list[Outcome]] = {}
         for outcome in self.outcomes:
             found.setdefault((outcome.step, outcome.key, outcome.runner), []).append(outcome)
@@ -136,7 +136,6 @@ class Results:
 
     @cached_property
     def _made(self) -> dict[str, Outcome]:
-        """The first step that made each variant."""
         return {outcome.key: outcome for outcome in reversed(self.outcomes) if outcome.step in MADE}
 
     @cached_property

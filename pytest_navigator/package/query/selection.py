@@ -148,7 +148,7 @@ def _reason(name: str, path: Path, folder: Path, dropped: set[str], keep: str, s
 
 
 def _files(folder: Path, root: Path) -> Iterator[tuple[str, Path]]:
-    """Yield every file; a link to a folder counts as one, so that it is not followed and not forgotten."""
+    # A link to a folder counts as a file, so that it is not followed and not forgotten.
     for entry in os.scandir(folder):
         path = Path(entry.path)
         if entry.name.startswith(".") or entry.name == "__pycache__":

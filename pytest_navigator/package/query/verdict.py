@@ -157,7 +157,6 @@ def _failure(results: Results, key: str, runner: str) -> str:
 
 
 def _verification(results: Results, key: str, runner: str) -> Outcome:
-    """Return the record of a verification by hand, of the artifact as it is now."""
     if results.variant(key).file:
         step = results.made(key)
         digest = step.digest_of(key) if step else ""

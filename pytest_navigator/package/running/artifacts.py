@@ -199,7 +199,7 @@ def source_of(results: Results, model: object) -> Source:
 
 
 def _framework(name: str) -> Framework:
-    """Return whose arrays a call takes and gives: numpy's where the source's framework is not installed."""
+    # Where the source's framework is not installed, there are still numpy's arrays.
     from pytest_navigator.backends.files.frameworks import FileFramework
 
     found = known().frameworks.get(name)
@@ -209,7 +209,6 @@ def _framework(name: str) -> Framework:
 
 
 def _absence(package: PackageFile, results: Results, variant: Variant) -> str:
-    """Return why there is no file of a format."""
     left_out = artifact_names(package.details.get("left_out") or {}, variant.key)
     if left_out:
         return f"{variant.key} was left out of it ({package.details['left_out'][left_out[0]]})"

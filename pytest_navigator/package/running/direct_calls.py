@@ -103,7 +103,6 @@ class Ways:
 
 
 def _converting(framework: Framework, infer: Direct, direct: Direct | None) -> Direct:
-    """Return an inference on numpy's arrays as one on a framework's."""
     run = direct or infer
     taken: Callable[[Any], Any] = framework.shared if direct else framework.to_numpy
     given: Callable[[Any], Any] = framework.adopted if direct else framework.from_numpy
@@ -124,5 +123,5 @@ def _keys(tree: Tree, names: Sequence[str]) -> list[Any]:
 
 
 def _never(value: object) -> bool:
-    """Refuse a value of a type that always needs conversion."""
+    # Text is never taken as it is: such a call goes the long way.
     return False

@@ -90,7 +90,7 @@ def member(name: str, path: Path, scrub: Callable[[str], str]) -> Member:
 
 
 def _log_text(path: Path) -> str:
-    """Return what a log says, which is whatever others have printed; of a long one, its beginning and its end."""
+    # Whatever others have printed; of a long one the beginning and the end tell most.
     size, half = path.stat().st_size, LONGEST_LOG // 2
     if size <= LONGEST_LOG:
         return path.read_bytes().decode(errors="backslashreplace")
@@ -172,7 +172,7 @@ def _kept(target: Path) -> str:
 
 
 def _is_ours(target: Path) -> bool:
-    """Whether a file is a package, whole or not; Model Navigator's, and empty ones, tell by their suffix only."""
+    # Model Navigator's, and empty ones, tell by their suffix only.
     with target.open("rb") as file:
         head = file.read(ZIP_HEADER + len(STATUS))
     named = target.suffix == SUFFIX
