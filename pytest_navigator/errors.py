@@ -40,8 +40,7 @@ class InferenceError(SourceError):
     """The model raises on a sample, or gives no finite numbers there."""
 
 
-EAGER = "eager"
-"""Kind of the failure of a compiled runner that has compiled nothing."""
+EAGER = "eager"  # Kind of the failure of a compiled runner that has compiled nothing
 
 
 class StepFailed(NavigatorError):
@@ -99,6 +98,7 @@ def unknown_text(what: str, value: str, valid: Iterable[str]) -> str:
     return f"unknown {what} {value!r}{hint} (valid: {', '.join(names)})"
 
 
+# What others call what we have: their letters are nearer to something else ("gpu" to "cpu"), or to nothing.
 SYNONYMS = (
     {"gpu", "nvidia", "cuda"},
     {"trt", "tensorrt"},
@@ -112,7 +112,6 @@ SYNONYMS = (
     {"bfloat16", "bf16"},
     {"single", "float32", "fp32"},
 )
-"""What others call what we have: their letters are nearer to something else ("gpu" to "cpu"), or to nothing."""
 
 
 def _nearest(value: str, names: list[str]) -> str | None:

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+# Control characters but for the tab and the end of a line; what ends a line or turns its direction in Unicode; halves
+# of a pair of surrogates, which stand for the bytes of a file name that is not UTF-8 and cannot be written.
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but for the tab and the end of a line; what ends a line or turns its direction in Unicode; halves
-of a pair of surrogates, which stand for the bytes of a file name that is not UTF-8 and cannot be written."""
 
 ESCAPES = {
     code: chr(code).encode("unicode_escape").decode("ascii")
@@ -19,14 +19,11 @@ ESCAPES = {
     if STEERING.match(chr(code))
 }
 
+# Characters of a one-line reason, which stands in every report that follows from it, and of a text on a terminal.
 LINE = 4 * 1024
-"""Characters of a one-line reason, which stands in every report that follows from it, and of a text on a terminal."""
 
-RECORD = 64 * 1024
-"""Characters of any other text in a record, and so in a package and in junit's XML."""
-
-LOG = 1024 * 1024
-"""Characters that a step adds to its log of one text: that of an exception."""
+RECORD = 64 * 1024  # Characters of any other text in a record, and so in a package and in junit's XML
+LOG = 1024 * 1024  # Characters that a step adds to its log of one text: that of an exception
 
 
 def bounded(text: str, limit: int) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Names = str | Sequence[str] | None
 
+# Model Navigator 0.3 names what executes a format by its provider; any other name is one of `--nav-runtimes`.
 RUNTIMES: dict[str, tuple[str, ...]] = {
     RuntimeProvider.CPU: ("OnnxCPU",),
     RuntimeProvider.CUDA: ("OnnxCUDA",),
@@ -31,7 +32,6 @@ RUNTIMES: dict[str, tuple[str, ...]] = {
     ),
     RuntimeProvider.TF: ("TensorFlowSavedModelCPU", "TensorFlowSavedModelCUDA", "TensorFlowTensorRT"),
 }
-"""Model Navigator 0.3 names what executes a format by its provider; any other name is one of `--nav-runtimes`."""
 
 
 def configuration(

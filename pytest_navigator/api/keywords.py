@@ -90,6 +90,7 @@ class OptimizeOptions(TypedDict, total=False):
     child_imports: Sequence[str] | None
 
 
+# Keywords that NavConfig has under the same name.
 SAME = (
     "sample_count",
     "atol",
@@ -100,18 +101,18 @@ SAME = (
     "optimization_profile",
     "child_imports",
 )
-"""Keywords that NavConfig has under the same name."""
 
 RENAMED = {"model_name": "name", "run_profiling": "profile", "profiler_config": "optimization_profile"}
 
+# Keyword -> the field of TensorRTConfig that it is.
 TENSORRT = {
     "target_precisions": "precision",
     "precison_mode": "precision_mode",
     "max_workspace_size": "max_workspace_size",
     "trt_dynamic_axes": "trt_profiles",
 }
-"""Keyword -> the field of TensorRTConfig that it is."""
 
+# Framework -> the configuration of its own format with TensorRT in it, and the keywords that mean a field of that.
 INSIDE = {
     "torch": (TorchTensorRTConfig, TENSORRT),
     "tensorflow": (
@@ -119,15 +120,14 @@ INSIDE = {
         {**{k: v for k, v in TENSORRT.items() if k != "precison_mode"}, "minimum_segment_size": "minimum_segment_size"},
     ),
 }
-"""Framework -> the configuration of its own format with TensorRT in it, and the keywords that mean a field of that."""
 
 
+# What holds where a keyword is not given; None of the others.
 DEFAULTS = {
     **dict.fromkeys(("override_workdir", "disable_git_info", "verbose", "debug"), False),
     **dict.fromkeys(("keep_workdir", "run_profiling"), True),
     "batch_dim": 0,
 }
-"""What holds where a keyword is not given; None of the others."""
 
 
 def signed(options: type) -> Callable[[Callable[P, Package]], Callable[P, Package]]:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     Profile = OptimizationProfile | ProfilerConfig
 
 
-SUITE = "suite.json"
-"""What tells the folder of a suite from any other."""
+SUITE = "suite.json"  # What tells the folder of a suite from any other
 
 
 def load(

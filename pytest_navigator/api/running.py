@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pytest_navigator.api.given import Given
     from pytest_navigator.api.package import Package
 
+# Of an exception that goes through, which leaves the caller without a package.
 RESULTS = "pytest-navigator: the results up to here are in {workdir}; a package of them: {command}"
-"""Of an exception that goes through, which leaves the caller without a package."""
 
 
 def check(

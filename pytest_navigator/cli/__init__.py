@@ -24,11 +24,8 @@ if TYPE_CHECKING:
 
 COMMANDS = (show, diff, verify, extract, pack, merge)
 
-LONGEST = 500
-"""Characters of an error that is none of ours."""
-
-ERROR = 2
-"""Exit code where a command could not do its work; argparse's own too."""
+LONGEST = 500  # Characters of an error that is none of ours
+ERROR = 2  # Exit code where a command could not do its work; argparse's own too
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

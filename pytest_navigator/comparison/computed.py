@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# How often the body of a loop is followed: a value passes on once a round, and there are that many precisions.
 ROUNDS = 3
-"""How often the body of a loop is followed: a value passes on once a round, and there are that many precisions."""
 
 
 @dataclass(frozen=True)

@@ -70,11 +70,8 @@ class Comparison:
         return [*(output.report() for output in self._outputs.values()), *self._strangers.values()]
 
 
-MEASURED = ("max abs", "share", "cosine", "slice")
-"""Problems that are figures."""
-
-PLACE = re.compile(r" \(sample [^)]*\)")
-"""What `verdicts.where` writes."""
+MEASURED = ("max abs", "share", "cosine", "slice")  # Problems that are figures
+PLACE = re.compile(r" \(sample [^)]*\)")  # What `verdicts.where` writes
 
 
 def judge(function: Function, expected: Array, actual: Array) -> str:
@@ -117,8 +114,7 @@ def table(reports: Sequence[OutputReport]) -> str:
     return "\n".join([*lines, *(failed if len(failed) > 1 else ())])
 
 
-TOLD = 3
-"""Outputs in the line of a failure: the worst one of each reason."""
+TOLD = 3  # Outputs in the line of a failure: the worst one of each reason
 
 COLUMNS = ("output", "max abs", "max rel", "where", "outside", "rule", "would pass")
 

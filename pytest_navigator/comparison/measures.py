@@ -18,25 +18,18 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
     Floats = NDArray[np.float64]
 
-BLOCK = 1 << 15
-"""Elements that are looked at together: a few float64 temporaries of this size fit in a core's cache."""
-
-SAMPLE = 4096
-"""Magnitudes that are kept of one array for telling the output's scale."""
-
-SHIFT = 18
-"""Bits that a float32 loses to become the number of its bin: bins are 3 % wide."""
+BLOCK = 1 << 15  # Elements that are looked at together: a few float64 temporaries of this size fit in a core's cache
+SAMPLE = 4096  # Magnitudes that are kept of one array for telling the output's scale
+SHIFT = 18  # Bits that a float32 loses to become the number of its bin: bins are 3 % wide
 
 BINS = 1 << 31 - SHIFT
 
-SMALL = 1e-3
-"""Part of the largest element below which nobody looks for digits."""
+SMALL = 1e-3  # Part of the largest element below which nobody looks for digits
 
+# Units in the last place that two ways of computing may differ by; rounding to a smaller type changes far more.
 LAST_BITS = 16
-"""Units in the last place that two ways of computing may differ by; rounding to a smaller type changes far more."""
 
-STEPS = 50
-"""Standard deviations up to which a tolerance is searched."""
+STEPS = 50  # Standard deviations up to which a tolerance is searched
 
 
 @dataclass

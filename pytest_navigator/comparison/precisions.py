@@ -9,6 +9,10 @@ from pytest_navigator.errors import unknown
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+# Precision -> (tolerance relative to the output's scale, smallest difference that counts at all).
+#
+# The first comes from `benchmarks/tolerances.py`; docs/tolerances.md has the figures. The second is where the type's
+# subnormal numbers have lost their digits; runtimes flush them to zero.
 DEFAULTS: dict[str, tuple[float, float]] = {
     "fp64": (1e-9, 1e-300),
     "fp32": (1e-4, 1e-37),
@@ -18,12 +22,8 @@ DEFAULTS: dict[str, tuple[float, float]] = {
     "int8": (3e-1, 1.2e-7),
     "fp8": (3e-1, 1.2e-7),
 }
-"""Precision -> (tolerance relative to the output's scale, smallest difference that counts at all).
 
-The first comes from `benchmarks/tolerances.py`; docs/tolerances.md has the figures. The second is where the type's
-subnormal numbers have lost their digits; runtimes flush them to zero.
-"""
-
+# Type of an output -> its precision. Floating types that are not here have 8 bits or fewer.
 PRECISIONS = {
     "float64": "fp64",
     "complex128": "fp64",
@@ -32,7 +32,6 @@ PRECISIONS = {
     "float16": "fp16",
     "bfloat16": "bf16",
 }
-"""Type of an output -> its precision. Floating types that are not here have 8 bits or fewer."""
 
 
 def coarsest(*precisions: str) -> str:

@@ -13,11 +13,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Levels: TypeAlias = dict[str, dict[str, T]]
-"""Format ("" for all) -> output ("" for all) -> value."""
+Levels: TypeAlias = dict[str, dict[str, T]]  # Format ("" for all) -> output ("" for all) -> value
 
-EVERY = ("", "*")
-"""The names that stand for every output."""
+EVERY = ("", "*")  # The names that stand for every output
 
 
 @dataclass(frozen=True)

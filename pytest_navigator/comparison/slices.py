@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-MOST = 4096
-"""Slices of one output: each is judged by itself, which takes time and memory."""
+MOST = 4096  # Slices of one output: each is judged by itself, which takes time and memory
 
 
 @dataclass

@@ -14,17 +14,10 @@ if TYPE_CHECKING:
 
     from pytest_navigator.comparison.measures import Measure, Spread
 
-LARGEST_ATOL = 0.01
-"""Part of the output's largest value from which on Model Navigator suggests nothing."""
-
-LARGEST_RTOL = 0.05
-"""Model Navigator accepts a pair of tolerances below this."""
-
-MOST = 0.5
-"""A share of equal elements below this is none of an output with a few ties."""
-
-NO_ROUNDING = 0.1
-"""Part of the output's largest value from which on a difference is shown beside that value."""
+LARGEST_ATOL = 0.01  # Part of the output's largest value from which on Model Navigator suggests nothing
+LARGEST_RTOL = 0.05  # Model Navigator accepts a pair of tolerances below this
+MOST = 0.5  # A share of equal elements below this is none of an output with a few ties
+NO_ROUNDING = 0.1  # Part of the output's largest value from which on a difference is shown beside that value
 
 
 @dataclass

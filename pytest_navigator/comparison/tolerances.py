@@ -17,29 +17,26 @@ if TYPE_CHECKING:
     from pytest_navigator.comparison.scopes import Found, Levels
     from pytest_navigator.core.records import TensorSpec
 
+# A comparison of the user's own: `f(expected, actual) -> bool | str | None`.
 Function: TypeAlias = Callable[..., object]
-"""A comparison of the user's own: `f(expected, actual) -> bool | str | None`."""
 
+# A tolerance as it is configured: `1e-4`, `"1e-5 logits=1e-4"`, `{"*": 1e-4, "onnx": {"logits": 1e-3}}`.
 Tolerance: TypeAlias = "float | str | Mapping[str, float | Mapping[str, float]] | None"
-"""A tolerance as it is configured: `1e-4`, `"1e-5 logits=1e-4"`, `{"*": 1e-4, "onnx": {"logits": 1e-3}}`."""
 
+# Comparisons as they are configured: output -> rule or function, or format -> output -> rule or function.
 Comparisons: TypeAlias = "Mapping[str, Any] | None"
-"""Comparisons as they are configured: output -> rule or function, or format -> output -> rule or function."""
 
+# Precision -> what a result may change by, relative to its scale, when it is converted to it: one digit.
 ROUNDED: dict[str, float] = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 2**-10, "bf16": 2**-7, "int8": 3e-1, "fp8": 2**-2}
-"""Precision -> what a result may change by, relative to its scale, when it is converted to it: one digit."""
 
+# Type of an output -> types with fewer digits.
 FEWER: dict[str, tuple[str, ...]] = {"float64": ("float32",), "float32": ("float16", "bfloat16")}
-"""Type of an output -> types with fewer digits."""
 
+# A tolerance is suggested up to this many times the default: rounding explains no more, however long the sums are.
 EXPLAINED = 20
-"""A tolerance is suggested up to this many times the default: rounding explains no more, however long the sums are."""
 
-ASKED = "asked for"
-"""Note of a rule "scaled" whose tolerance is the user's."""
-
-LARGEST_EXPLAINED = 0.01
-"""Part of the output's scale from which on nothing above the default is suggested."""
+ASKED = "asked for"  # Note of a rule "scaled" whose tolerance is the user's
+LARGEST_EXPLAINED = 0.01  # Part of the output's scale from which on nothing above the default is suggested
 
 
 @dataclass(frozen=True)

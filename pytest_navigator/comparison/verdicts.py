@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-Place = tuple[int, str, tuple[int, ...]]
-"""Sample, kind of case, index."""
+Place = tuple[int, str, tuple[int, ...]]  # Sample, kind of case, index
 
 
 @dataclass

@@ -54,6 +54,7 @@ def _is_profile(value: Any) -> bool:
     return isinstance(value, OptimizationProfile | ProfilerConfig)
 
 
+# Field -> what its value must be.
 FIELDS: dict[str, Rule] = {
     "name": Rule("a text is needed", is_text),
     "framework": Rule("the name of a framework is needed", is_text),
@@ -66,4 +67,3 @@ FIELDS: dict[str, Rule] = {
     "comparisons": Rule("write {output: nav.share(0.99)}", lambda value: isinstance(value, Mapping)),
     "xfail": Rule('write {"torchscript-script": "the reason"}', mapping_of(is_text)),
 }
-"""Field -> what its value must be."""

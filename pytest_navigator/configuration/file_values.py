@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import TensorSpec
 
 T = TypeVar("T")
-Parser = "Callable[[Any, str], T]"
-"""Takes a value and what to name in an error (file and key)."""
+Parser = "Callable[[Any, str], T]"  # Takes a value and what to name in an error (file and key)
 
 
 def text(value: Any, where: str) -> str:

@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.foreign_options import Accepts
     from pytest_navigator.core.records import JSON, Variant
 
+# Parameters of a variant that name files of the machine that made it; a package never has them read or written.
 PARAMETERS = ("model_path", "timing_cache_dir")
-"""Parameters of a variant that name files of the machine that made it; a package never has them read or written."""
 
+# Environment variable: files that the `custom_args` of a package may name, as PATH lists folders.
 ALLOWED = "NAV_PACKAGE_FILES"
-"""Environment variable: files that the `custom_args` of a package may name, as PATH lists folders."""
 
+# What tells that an argument is a file: its name, or its value. It is told so, and needs a permission of its own.
 FILE_ARGUMENT = re.compile(r"path|file|dir|librar|plugin|script|cache", re.IGNORECASE)
 FILE_NAME = re.compile(r"[/\\]|\.[A-Za-z_]\w*$")
-"""What tells that an argument is a file: its name, or its value. It is told so, and needs a permission of its own."""
 
 
 def check_arguments(variant: Variant, *, making: bool) -> None:

@@ -12,22 +12,21 @@ if TYPE_CHECKING:
 
     Accepts = Callable[[JSON], bool]
 
+# The method of ONNX Runtime's options that takes a name with dots in it, and its value.
 CONFIG_ENTRY = "add_session_config_entry"
-"""The method of ONNX Runtime's options that takes a name with dots in it, and its value."""
 
+# The one of the `custom_args` that a runtime takes, ONNX Runtime's; the others are of what makes an artifact.
 SESSION_OPTIONS = "session_options"
-"""The one of the `custom_args` that a runtime takes, ONNX Runtime's; the others are of what makes an artifact."""
 
+# Of a number, of threads, of a text or a list: a package asks for no more.
 MOST = 2**40
 MOST_THREADS = 1024
 LONGEST = 128
-"""Of a number, of threads, of a text or a list: a package asks for no more."""
 
-WORD = re.compile(rf"\w[\w.:+-]{{0,{LONGEST}}}")
-"""A name or a number as text: no path, no further option."""
+WORD = re.compile(rf"\w[\w.:+-]{{0,{LONGEST}}}")  # A name or a number as text: no path, no further option
 
+# A text among the parameters: no path, and no option of a command line.
 TEXT = re.compile(rf"(?!-)[^/\\\x00-\x1f]{{0,{LONGEST}}}")
-"""A text among the parameters: no path, and no option of a command line."""
 
 
 def flag(value: JSON) -> bool:
@@ -87,6 +86,7 @@ def _named(accepts: Accepts, names: str) -> dict[str, Accepts]:
     return dict.fromkeys(names.split(), accepts)
 
 
+# Entries of ONNX Runtime's configuration that write, read and load nothing.
 ENTRIES = _named(
     word,
     """
@@ -99,8 +99,8 @@ ENTRIES = _named(
     mlas.enable_gemm_fastmath_arm64_bfloat16
     """,
 )
-"""Entries of ONNX Runtime's configuration that write, read and load nothing."""
 
+# Of onnxruntime.SessionOptions: not where a profile or an optimised model is written, not what is no option.
 SESSION: Mapping[str, Accepts] = {
     **_named(threads, "intra_op_num_threads inter_op_num_threads log_severity_level log_verbosity_level"),
     **_named(word, "graph_optimization_level execution_mode execution_order"),
@@ -110,21 +110,21 @@ SESSION: Mapping[str, Accepts] = {
     CONFIG_ENTRY: _entry,
     "register_custom_ops_library": file,
 }
-"""Of onnxruntime.SessionOptions: not where a profile or an optimised model is written, not what is no option."""
 
+# Of torch.compile: the options of Inductor name compilers and folders.
 COMPILE: Mapping[str, Accepts] = {
     "backend": one_of("inductor", "eager", "aot_eager", "cudagraphs"),
     "mode": one_of("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"),
     **_named(flag, "fullgraph dynamic"),
 }
-"""Of torch.compile: the options of Inductor name compilers and folders."""
 
+# Of jax.jit: the options of XLA's compiler name folders.
 JIT: Mapping[str, Accepts] = _named(flag, "inline keep_unused")
-"""Of jax.jit: the options of XLA's compiler name folders."""
 
+# Format -> what its runners take of the `custom_args`; the other runners take nothing.
 RUNNING: Mapping[str, Mapping[str, Accepts]] = {"onnx": SESSION, "torch": COMPILE, "jax": JIT}
-"""Format -> what its runners take of the `custom_args`; the other runners take nothing."""
 
+# Of `polygraphy convert`.
 POLYGRAPHY: Mapping[str, Accepts] = {
     **_named(
         flag,
@@ -144,8 +144,8 @@ POLYGRAPHY: Mapping[str, Accepts] = {
     ),
     **_named(file, "plugins load_timing_cache save_timing_cache"),
 }
-"""Of `polygraphy convert`."""
 
+# Format -> what makes it of another file takes of the `custom_args`; the other formats are made of live models.
 MAKING: Mapping[str, Mapping[str, Accepts]] = {
     "trt": POLYGRAPHY,
     "trt-rtx": POLYGRAPHY,
@@ -169,8 +169,8 @@ MAKING: Mapping[str, Mapping[str, Accepts]] = {
         **_named(count, "minimum_segment_size maximum_cached_engines max_workspace_size_bytes"),
     },
 }
-"""Format -> what makes it of another file takes of the `custom_args`; the other formats are made of live models."""
 
+# Parameters that become an attribute or a module, or decide how something is called.
 ATTRIBUTES: Mapping[str, Accepts] = {
     "autocast_dtype": one_of("float16", "bfloat16"),
     "precision": one_of("fp32", "fp16", "bf16", "int8", "fp8"),
@@ -178,4 +178,3 @@ ATTRIBUTES: Mapping[str, Accepts] = {
     "backend": one_of("tensorrt", "tensorrt_rtx"),
     **_named(flag, "autocast inference_mode strict structured"),
 }
-"""Parameters that become an attribute or a module, or decide how something is called."""

@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
     Shapes = Mapping[str, tuple[int, ...]]
 
+# What Model Navigator takes for that of atol and rtol that a file does not say, if it says the other.
 OTHER_TOLERANCE = 1e-5
-"""What Model Navigator takes for that of atol and rtol that a file does not say, if it says the other."""
 
-REPEAT = "pytest_navigator"
-"""Key of a package's config.yaml under which is what Model Navigator has no key for."""
+REPEAT = "pytest_navigator"  # Key of a package's config.yaml under which is what Model Navigator has no key for
 
 
 @dataclass(frozen=True)
@@ -238,24 +237,24 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
 TARGET_FORMATS = ("tf-trt", "tf-savedmodel", "onnx", "trt", "torchscript", "torch-trt")
 MODEL_FORMATS = ("torchscript", "tf-savedmodel", "onnx", "trt", "trt-rtx", "torch-exportedprogram")
 
+# Key -> the field of TensorRTConfig that it is.
 TENSORRT = {
     "tensorrt_precisions": "precision",
     "tensorrt_precisions_mode": "precision_mode",
     "tensorrt_sparse_weights": "sparse_weights",
     "tensorrt_max_workspace_size": "max_workspace_size",
 }
-"""Key -> the field of TensorRTConfig that it is."""
 
+# Format -> the keys that its configuration has.
 ENGINES = {"trt": tuple(TENSORRT), "tf-trt": ("tensorrt_precisions", "tensorrt_max_workspace_size")}
-"""Format -> the keys that its configuration has."""
 
-SAYING = {"onnx": ("onnx_opsets",), "trt": tuple(TENSORRT)}
-"""Format -> the keys that say how it is to be made."""
+SAYING = {"onnx": ("onnx_opsets",), "trt": tuple(TENSORRT)}  # Format -> the keys that say how it is to be made
 
 CONTAINERS = "this version starts no containers: everything runs in this Python"
 TRITON = "this version does not set up a Triton Inference Server"
 GPUS = "this version chooses no GPUs; the environment variable CUDA_VISIBLE_DEVICES does"
 
+# Key -> what reads its value; a key that is no field of `FileConfig` is only checked.
 KEYS: dict[str, Callable[[Any, str], Any]] = {
     "model_name": values.text,
     "model_path": values.text,
@@ -298,6 +297,5 @@ KEYS: dict[str, Callable[[Any, str], Any]] = {
     "engine_count_per_device": _only(TRITON, [], {}),
     REPEAT: _mapping,
 }
-"""Key -> what reads its value; a key that is no field of `FileConfig` is only checked."""
 
 NAMES = frozenset(each.name for each in fields(FileConfig))

@@ -14,8 +14,7 @@ from pytest_navigator.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DEFAULT_OPSET = 18
-"""Both engines deliver it for most models, and every runtime and converter takes it."""
+DEFAULT_OPSET = 18  # Both engines deliver it for most models, and every runtime and converter takes it
 
 LOWEST_OPSET = 7
 

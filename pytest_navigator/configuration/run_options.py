@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.nav_config_file import FileConfig
 
+# A measurement is cached for who asks for it only: it says how fast this machine was then.
 CACHED_STEPS = ("convert", "correctness")
-"""A measurement is cached for who asks for it only: it says how fast this machine was then."""
 
 
 def _no_file() -> FileConfig:

@@ -13,8 +13,7 @@ from pytest_navigator.core.described import foreign
 from pytest_navigator.core.enums import TensorRTPrecision, TensorRTPrecisionMode
 from pytest_navigator.errors import ConfigError
 
-PRECISIONS = ("fp32", "fp16", "bf16", "int8", "fp8")
-"""What networks can be converted to; nvfp4 needs NVIDIA's ModelOpt."""
+PRECISIONS = ("fp32", "fp16", "bf16", "int8", "fp8")  # What networks can be converted to; nvfp4 needs NVIDIA's ModelOpt
 
 MODES = tuple(str(mode) for mode in TensorRTPrecisionMode)
 COMPATIBILITY = ("none", "ampere_plus", "same_compute_capability")

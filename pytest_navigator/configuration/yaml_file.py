@@ -12,9 +12,9 @@ from pytest_navigator.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
+# Bytes and values of a file that people write.
 LARGEST = 4 * 2**20
 MOST_VALUES = 100_000
-"""Bytes and values of a file that people write."""
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

@@ -14,33 +14,24 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import JSON
 
-DEEPEST = 200
-"""Levels of nesting: the fast loader has no limit of its own, and ends the process where its stack ends."""
-
-MOST_ANCHORS = 10_000
-"""Names of repeated values: each one is looked for among all."""
-
-MOST_DIRECTIVES = 64
-"""Lines before a document that say how it is written: each one is compared with all."""
+DEEPEST = 200  # Levels of nesting: the fast loader has no limit of its own, and ends the process where its stack ends
+MOST_ANCHORS = 10_000  # Names of repeated values: each one is looked for among all
+MOST_DIRECTIVES = 64  # Lines before a document that say how it is written: each one is compared with all
 
 DIRECTIVE = re.compile(rb"(?:^|[\r\n]|\xc2\x85|\xe2\x80[\xa8\xa9])%")
 
-REPEATED_TEXT = 2**20
-"""Characters that texts may have beyond those that are written, because aliases repeat them."""
+REPEATED_TEXT = 2**20  # Characters that texts may have beyond those that are written, because aliases repeat them
 
+# Characters of a number that is a key: numbers of 61 bits and more can be chosen so that all have one hash.
 LONGEST_KEY = 18
-"""Characters of a number that is a key: numbers of 61 bits and more can be chosen so that all have one hash."""
 
-LONGEST_NUMBER = 40
-"""Characters of a number: a longer one takes time in the square of its length."""
-
-SEXAGESIMAL = ":"
-"""In what YAML takes for a number to the base 60, which nobody writes on purpose: it stays a text."""
+LONGEST_NUMBER = 40  # Characters of a number: a longer one takes time in the square of its length
+SEXAGESIMAL = ":"  # In what YAML takes for a number to the base 60, which nobody writes on purpose: it stays a text
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+# YAML's types that are plain data here; a time stays a text, a set or bytes are refused.
 PLAIN = ("null", "bool", "int", "float", "str", "seq", "map", "timestamp", "value")
-"""YAML's types that are plain data here; a time stays a text, a set or bytes are refused."""
 
 
 def load(content: str | bytes, most: int, *, unique: bool = False) -> JSON:

@@ -9,8 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 
+# Linux's request to share the blocks of a file: Btrfs, XFS, bcachefs, OCFS2 and some of NFS and SMB can.
 FICLONE = 0x40049409
-"""Linux's request to share the blocks of a file: Btrfs, XFS, bcachefs, OCFS2 and some of NFS and SMB can."""
 
 
 def copy_file(origin: Path, target: Path) -> None:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 SCALARS = (bool, int, float, str)
 COLLECTIONS = (list, tuple, set, frozenset)
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_DESCRIBED: set[int] = set()
-"""What is being described just now, by `id`."""
+_DESCRIBED: set[int] = set()  # What is being described just now, by `id`
 
 
 def described(value: object) -> Any:

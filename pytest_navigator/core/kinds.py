@@ -7,8 +7,8 @@ from pytest_navigator.errors import ConfigError
 KINDS = ("cpu", "cuda")
 TITLES = {"cuda": "a CUDA device"}
 
+# In the place of a kind: what this machine has, and what was named; everything, wherever it runs.
 AUTO, ALL = "auto", "all"
-"""In the place of a kind: what this machine has, and what was named; everything, wherever it runs."""
 
 
 def kind_of(device: object) -> str | None:

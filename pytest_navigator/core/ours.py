@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON
 
 IGNORED = ".gitignore"
+# Keeps a folder of ours out of the user's repository, as pytest's own cache does.
 IGNORES_ALL = b"# Written by pytest-navigator.\n*\n"
-"""Keeps a folder of ours out of the user's repository, as pytest's own cache does."""
 
+# In the folder of a suite: name -> why of the models that a package left out, and that are not there any more.
 RELEASED = ".released.json"
-"""In the folder of a suite: name -> why of the models that a package left out, and that are not there any more."""
 
 
 def ignore(folder: Path) -> None:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import JSON
 
+# Environment variable: regular expressions, one a line, of what is taken out too; what `--nav-redact` adds to.
 REDACT = "NAV_REDACT"
-"""Environment variable: regular expressions, one a line, of what is taken out too; what `--nav-redact` adds to."""
 
 USERS = ("USER", "LOGNAME", "USERNAME", "SUDO_USER")
 SHORTEST_USER = 3
+# Names of accounts that are nobody's.
 NOBODY = frozenset(("root", "user", "admin", "runner", "ubuntu", "jenkins", "nobody", "test", "model"))
-"""Names of accounts that are nobody's."""
 
 PATTERNS = (
     (re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/@'\"]+@", re.IGNORECASE), r"\1"),
@@ -32,8 +32,7 @@ PATTERNS = (
 )
 
 
-_redacted: list[re.Pattern[str]] = []
-"""What the options of the run that goes on in this process take out."""
+_redacted: list[re.Pattern[str]] = []  # What the options of the run that goes on in this process take out
 
 
 def redact(patterns: Iterable[str]) -> list[str]:

@@ -20,23 +20,17 @@ from pytest_navigator.errors import PackageError
 JSON = Any
 T = TypeVar("T")
 
+# A latency, a throughput, a duration, a size of memory; whoever reads what others wrote checks that it is one.
 Measure = Annotated[float, "not negative"]
-"""A latency, a throughput, a duration, a size of memory; whoever reads what others wrote checks that it is one."""
 
-CACHED = "cached"
-"""In the data of an outcome that `--nav-cache` answered: when the step ran."""
+CACHED = "cached"  # In the data of an outcome that `--nav-cache` answered: when the step ran
+CARRIED = "carried"  # In the data of a verification that a package brought: the name of the package
 
-CARRIED = "carried"
-"""In the data of a verification that a package brought: the name of the package."""
-
+# In the data of a failed outcome: somebody has told of it. What nobody tells of is what the end of the run says.
 REPORTED = "reported"
-"""In the data of a failed outcome: somebody has told of it. What nobody tells of is what the end of the run says."""
 
-REUSED = "reused"
-"""In the data of an outcome that `--nav-resume` took over from an earlier run: when the step ran."""
-
-TEXT_TYPES = {"U": "str", "S": "bytes"}
-"""numpy's kind of an array of text -> our name of its type."""
+REUSED = "reused"  # In the data of an outcome that `--nav-resume` took over from an earlier run: when the step ran
+TEXT_TYPES = {"U": "str", "S": "bytes"}  # numpy's kind of an array of text -> our name of its type
 
 
 class Status(StrEnum):

@@ -12,35 +12,33 @@ from pytest_navigator.core.own_words import is_own
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# The part of a variable's name that says that its value is one.
 NAME = re.compile(
     r"(?i)(?:^|[_-])(?:\w*TOKENS?|\w*SECRETS?|\w*PASSW\w*|\w*PASSPHRASE|PASS|\w*PWD|PAT|KEY|\w*APIKEY|\w*AUTH|COOKIES?|"
     r"\w*CREDENTIALS?|CREDS?|\w*WEBHOOK\w*|DSN|BEARER|JWT|SIGNATURE|CONNECTION_?STRING|CONN_?STR|AUTHORIZATION)(?=$|[_\d-])"
 )
-"""The part of a variable's name that says that its value is one."""
 
+# Names that only look like that: of a folder, of a socket.
 NO_NAME = re.compile(r"(?i)^(?:OLD)?PWD$|^SSH_AUTH_SOCK$|^XAUTHORITY$|(?:_|^)KEY_?BINDINGS?$|^GPG_KEY$")
-"""Names that only look like that: of a folder, of a socket."""
 
-SURE = 8
-"""A value of so many characters is found inside of words too."""
+SURE = 8  # A value of so many characters is found inside of words too
+SHORTEST = 4  # A shorter one is found nowhere: it appears by chance
 
-SHORTEST = 4
-"""A shorter one is found nowhere: it appears by chance."""
-
+# Values that nobody can mean, as short as they are.
 WORDS = frozenset(
     ("true", "false", "none", "null", "test", "user", "root", "main", "default", "auto", "basic", "bearer", "token")
 )
-"""Values that nobody can mean, as short as they are."""
 
+# Variables whose random value is no secret: of a commit, of an image.
 NO_CHANCE = re.compile(r"(?i)SHA|COMMIT|REVISION|DIGEST|CHECKSUM|VERSION|(?:^|_)(?:REF|PATH|TAG|IMAGE)(?:$|_)")
-"""Variables whose random value is no secret: of a commit, of an image."""
 
+# What a value that nobody could remember looks like, and the bits of each of its letters.
 RANDOM = re.compile(r"[A-Za-z0-9_+=.~-]{20,}")
 ENTROPY = 3.5
-"""What a value that nobody could remember looks like, and the bits of each of its letters."""
 
 OPAQUE = "***"
 
+# Well-known tokens, and private keys.
 FORMS = (
     re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL),
     re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{10,}|github_pat_\w{10,}|gl(?:pat|ptt|dt|rt|cbt)-[\w-]{10,})"),
@@ -55,8 +53,8 @@ FORMS = (
     # At the start of a word with hyphens alone: of the many that one word may hold, each would be followed to its end.
     re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"),
 )
-"""Well-known tokens, and private keys."""
 
+# What stands after a word that says what it is; the word stays.
 SAID = (
     re.compile(r"(?i)(\b(?:bearer|basic|digest)\s+)[\w.~+/=-]{8,}"),
     re.compile(
@@ -66,10 +64,9 @@ SAID = (
     ),
     re.compile(r"(?i)([?&](?:token|key|sig|signature|code|secret|access_token|api_key|password|pwd|auth)=)[^&\s'\"]+"),
 )
-"""What stands after a word that says what it is; the word stays."""
 
+# A variable with its value, as a shell or a dump of the environment prints it.
 VARIABLE = re.compile(r"\b([A-Z][A-Z0-9_]{2,80})([\"']?\s*[:=]\s*[\"']?)([^\s\"',;]+)")
-"""A variable with its value, as a shell or a dump of the environment prints it."""
 
 
 def secret_name(name: str) -> bool:

@@ -10,8 +10,8 @@ from pytest_navigator.text import LOG, bounded
 if TYPE_CHECKING:
     from types import TracebackType
 
+# Packages whose frames lead to the user's code and say nothing about it.
 MACHINERY = ("pytest_navigator", "_pytest", "pluggy")
-"""Packages whose frames lead to the user's code and say nothing about it."""
 
 
 def users_frames(error: BaseException) -> TracebackType | None:

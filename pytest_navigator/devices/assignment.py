@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 WORKER = "PYTEST_XDIST_WORKER"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+# Environment variable with the position, among all GPUs of the run, of the one that this process uses.
 OWN = "NAV_DEVICE"
-"""Environment variable with the position, among all GPUs of the run, of the one that this process uses."""
+# Environment variable with what the user's CUDA_VISIBLE_DEVICES was; absent if there was none.
 BEFORE = "NAV_CUDA_VISIBLE_DEVICES"
-"""Environment variable with what the user's CUDA_VISIBLE_DEVICES was; absent if there was none."""
 
 
 def assign() -> None:

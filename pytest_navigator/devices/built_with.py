@@ -15,11 +15,10 @@ from pytest_navigator.devices.records import NONE
 if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Outcome
 
-BUILT_WITH = "built_with"
-"""In the data of an outcome that made a bound artifact: `BuiltWith` as plain data."""
+BUILT_WITH = "built_with"  # In the data of an outcome that made a bound artifact: `BuiltWith` as plain data
 
+# In the data of a source that is a package: key of each bound artifact that it brings -> the same.
 BROUGHT = "brought_built_with"
-"""In the data of a source that is a package: key of each bound artifact that it brings -> the same."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-EXIT_LIMIT = 1.0
-"""s that a killed process gets; one that sleeps in a driver cannot be killed at all."""
+EXIT_LIMIT = 1.0  # s that a killed process gets; one that sleeps in a driver cannot be killed at all
 
 
 class ProbeFailed(Exception):

@@ -13,11 +13,10 @@ import sys
 from ctypes import byref, c_int
 from typing import Any
 
+# CUDA_ERROR_NO_DEVICE: the driver is well, and has no GPU or may show none (CUDA_VISIBLE_DEVICES is empty).
 NO_DEVICE = 100
-"""CUDA_ERROR_NO_DEVICE: the driver is well, and has no GPU or may show none (CUDA_VISIBLE_DEVICES is empty)."""
 
-MAJOR, MINOR = 75, 76
-"""CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR."""
+MAJOR, MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
 
 MIB = 2**20
 TEXT = 256

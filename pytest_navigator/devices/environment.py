@@ -21,9 +21,11 @@ from pytest_navigator.devices.present import devices
 if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON
 
-TIMEOUT = 10.0
-"""How long git may take, s."""
+TIMEOUT = 10.0  # How long git may take, s
 
+# Model Navigator's name of a library -> how the name of its distribution starts.
+#
+# Model Navigator takes these from environment variables of NVIDIA's containers, which need not be what is loaded.
 LIBRARIES = {
     "CUDA_VERSION": "nvidia-cuda-runtime",
     "CUDNN_VERSION": "nvidia-cudnn",
@@ -34,16 +36,12 @@ LIBRARIES = {
     "CUSPARSE_VERSION": "nvidia-cusparse",
     "NCCL_VERSION": "nvidia-nccl",
 }
-"""Model Navigator's name of a library -> how the name of its distribution starts.
 
-Model Navigator takes these from environment variables of NVIDIA's containers, which need not be what is loaded.
-"""
-
+# What identifies a distribution, in the head of its metadata.
 NAMED = re.compile(r"^(Name|Version):[ \t]*(\S+)", re.MULTILINE)
-"""What identifies a distribution, in the head of its metadata."""
 
+# The same for TensorRT -> its flavour; the second name is ours.
 TENSORRT = {"TRT_VERSION": "tensorrt", "TRT_RTX_VERSION": "tensorrt_rtx"}
-"""The same for TensorRT -> its flavour; the second name is ours."""
 
 
 def environment() -> dict[str, JSON]:

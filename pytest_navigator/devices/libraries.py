@@ -20,11 +20,8 @@ from pytest_navigator.devices.shared import once
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-OLDEST = Version("10.12")
-"""Of TensorRT: what obeys the types of a network."""
-
-LIMIT = 180.0
-"""s; a framework on a network disk takes minutes."""
+OLDEST = Version("10.12")  # Of TensorRT: what obeys the types of a network
+LIMIT = 180.0  # s; a framework on a network disk takes minutes
 
 FULL = "pip install tensorrt-cu13, which fetches its libraries from NVIDIA's own index"
 RTX = "pip install pytest-navigator[tensorrt-rtx]"
@@ -33,6 +30,7 @@ IN_ITS_PLACE = "pip uninstall onnxruntime, then pip install onnxruntime-gpu: bot
 TORCH = "pip install torch-tensorrt of the same minor version as torch, which needs TensorRT from NVIDIA's own index"
 TF_TRT = "needs Linux, a TensorFlow <= 2.17 GPU wheel with TensorRT 8.6, or NVIDIA's TensorFlow container"
 
+# Requirement -> the module that it is, and the text of its absence.
 MODULES = {
     "tensorrt": ("tensorrt", f"TensorRT is not installed ({FULL})"),
     "tensorrt-rtx": ("tensorrt_rtx", f"TensorRT-RTX is not installed ({RTX})"),
@@ -40,13 +38,12 @@ MODULES = {
     "torch-tensorrt": ("torch_tensorrt", f"Torch-TensorRT is not installed ({TORCH})"),
     "tf-trt": ("tensorflow", f"TensorFlow is not installed (pip install 'tensorflow<2.18'; TF-TRT {TF_TRT})"),
 }
-"""Requirement -> the module that it is, and the text of its absence."""
 
+# Flavour of TensorRT -> the names of its distributions, with the CUDA that they were built for.
 FLAVOURS = {
     "tensorrt": re.compile(r"tensorrt(-cu(\d+))?(-libs|-bindings)?"),
     "tensorrt_rtx": re.compile(r"tensorrt-rtx(-cu(\d+))?(-libs|-bindings)?"),
 }
-"""Flavour of TensorRT -> the names of its distributions, with the CUDA that they were built for."""
 
 TITLES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX"}
 
@@ -155,6 +152,7 @@ def _of_tf_trt(answer: Mapping[str, Any]) -> str | None:
     return None
 
 
+# Requirement -> what is wrong with an answer of `imports`, None for nothing (pure but for what is installed).
 PROBLEMS: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
     "tensorrt": _of_tensorrt,
     "tensorrt-rtx": _of_tensorrt_rtx,
@@ -162,4 +160,3 @@ PROBLEMS: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
     "torch-tensorrt": _of_torch_tensorrt,
     "tf-trt": _of_tf_trt,
 }
-"""Requirement -> what is wrong with an answer of `imports`, None for nothing (pure but for what is installed)."""

@@ -14,8 +14,7 @@ from pytest_navigator.devices.records import FOLDER, NONE, Devices, unusable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LIMIT = 60.0
-"""s; without persistence mode a driver takes seconds for each GPU, one in trouble takes for ever."""
+LIMIT = 60.0  # s; without persistence mode a driver takes seconds for each GPU, one in trouble takes for ever
 
 LIBRARY = "libcuda.so.1"
 FOLDERS = ("/usr/lib/wsl/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib")

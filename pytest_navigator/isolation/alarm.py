@@ -14,8 +14,7 @@ from pytest_navigator.errors import StepFailed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SOON = 1e-3
-"""s; a timer that is set to 0 never rings."""
+SOON = 1e-3  # s; a timer that is set to 0 never rings
 
 
 @contextmanager

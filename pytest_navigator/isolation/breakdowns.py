@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import re
 
+# Kinds of failures that end a process, or would have.
 ENDS = re.compile(r"timeout|crash|disconnected|exit -?\d+|signal \d+|SIG[A-Z0-9+-]+|SystemExit|KeyboardInterrupt")
-"""Kinds of failures that end a process, or would have."""
 
-DEFECT = "defect of pytest_navigator"
-"""Kind of the failure of an export or a conversion by an error that is ours."""
+DEFECT = "defect of pytest_navigator"  # Kind of the failure of an export or a conversion by an error that is ours
 
+# Types of errors by which libraries say that memory is lacking.
 LACKING = re.compile(r"_?(Array)?(MemoryError|OutOfMemoryError|ResourceExhaustedError)")
-"""Types of errors by which libraries say that memory is lacking."""
 
+# One of them in a traceback, as the cause of another error or as what ended it.
 RAISED = re.compile(rf"^([\w.]+\.)?{LACKING.pattern}(:|$)", re.MULTILINE)
-"""One of them in a traceback, as the cause of another error or as what ended it."""
 
+# What errors of any type say when memory, disk or files are lacking.
 EXHAUSTED = re.compile(
     r"out of memory|(can't|cannot|failed to|could not) allocate|bad_alloc|RESOURCE_EXHAUSTED|MemoryError"
     r"|\[Errno (12|24|27|28|122)\]|No space left on device|Too many open files",
     re.IGNORECASE,
 )
-"""What errors of any type say when memory, disk or files are lacking."""
 
 
 def broke_down(kind: str, message: str, detail: str = "") -> bool:

@@ -6,20 +6,20 @@ import re
 
 from pytest_navigator.text import LINE, RECORD, bounded, text_of
 
-CAUSE = re.compile(r"\w*(Error|Exception): \S")
-"""How a line starts that ends a traceback."""
+CAUSE = re.compile(r"\w*(Error|Exception): \S")  # How a line starts that ends a traceback
 
+# How its errors start: a code, and the type that the exception has, too.
 ONNX_RUNTIME = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
-"""How its errors start: a code, and the type that the exception has, too."""
 
+# What Keras makes of the errors in a layer: the cause stands in the middle, in bold.
 KERAS = re.compile(r"Exception encountered when calling ([\w.]+\(\))\.\s+\x1b\[1m(.+?)\x1b\[0m", re.DOTALL)
-"""What Keras makes of the errors in a layer: the cause stands in the middle, in bold."""
 
+# How TensorFlow starts the error of a graph, whose cause is behind the places of its nodes.
 GRAPH = "Graph execution error:"
-"""How TensorFlow starts the error of a graph, whose cause is behind the places of its nodes."""
 
 PLACES = ("Detected at node", "<stack traces", "File ", "Stack trace for op", GRAPH)
 
+# What frameworks say of an operator or a class that nobody has registered in this process -> what it is.
 UNREGISTERED = (
     (r"failed to resolve torch\.ops\.(\w+)\.(\w+)", "the operator '{0}::{1}'"),
     (r"Unknown builtin op: ([\w:]+)", "the operator '{0}'"),
@@ -31,7 +31,6 @@ UNREGISTERED = (
     (r"Could not locate (class|function|object) '([^']+)'", "the {0} '{1}'"),
     (r"Unknown (layer|object|loss|metric|initializer|activation function): '?([\w>:.]+)", "the {0} '{1}'"),
 )
-"""What frameworks say of an operator or a class that nobody has registered in this process -> what it is."""
 
 NOT_REGISTERED = "is not registered in the process that runs the model"
 

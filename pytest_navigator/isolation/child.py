@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import JSON
 
-GRACE = 1.0
-"""How long in s an idle child gets for its own exit."""
+GRACE = 1.0  # How long in s an idle child gets for its own exit
 
 LOG = logging.getLogger(__name__)
 

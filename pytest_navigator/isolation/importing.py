@@ -16,8 +16,8 @@ from pytest_navigator.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# Classes whose path was asked for in this process, which must not run their conftest.py a second time.
 _known: dict[str, type] = {}
-"""Classes whose path was asked for in this process, which must not run their conftest.py a second time."""
 
 
 def path_of(kind: type) -> str:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_ONE = threading.RLock()
-"""Held by a section: what it redirects is the whole process's."""
+_ONE = threading.RLock()  # Held by a section: what it redirects is the whole process's
 
 
 @contextmanager

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import JSON
 
+# numpy's kinds of types whose bytes are the whole value (not objects, structures or numpy's StringDType).
 PLAIN_KINDS = "biufcSUmM"
-"""numpy's kinds of types whose bytes are the whole value (not objects, structures or numpy's StringDType)."""
 
 ERRORS: dict[str, Callable[[dict[str, JSON]], Exception]] = {
     "StepFailed": lambda fields: StepFailed(**fields),

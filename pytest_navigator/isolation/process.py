@@ -24,14 +24,13 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import JSON
 
+# Longest time in s in which a child starts and makes its imports (a framework on a network disk: minutes).
 START_LIMIT = 300.0
-"""Longest time in s in which a child starts and makes its imports (a framework on a network disk: minutes)."""
 
+# How often in s it is looked whether the child still lives, should a process of its own hold its socket open.
 POLL = 0.5
-"""How often in s it is looked whether the child still lives, should a process of its own hold its socket open."""
 
-EXIT_LIMIT = 5.0
-"""How long in s a process whose socket has closed may take to end."""
+EXIT_LIMIT = 5.0  # How long in s a process whose socket has closed may take to end
 
 
 class Process:

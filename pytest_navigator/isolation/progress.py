@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-INTERVAL = 10.0
-"""s between two signs of life."""
+INTERVAL = 10.0  # s between two signs of life
 
 
 class Progress:

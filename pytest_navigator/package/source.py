@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
 
-BATCHES = ("profiling_batch", "timed_batch")
-"""In the data of a source step: files below the suite's folder."""
+BATCHES = ("profiling_batch", "timed_batch")  # In the data of a source step: files below the suite's folder
 
 PROFILES = (OptimizationProfile, ProfilerConfig)
 
@@ -128,11 +127,10 @@ class PackageSource:
         return None if setting.get("origin") == "default" else setting.get("value")
 
 
-RESTORED = ("atol", "rtol", "batch_sizes", "seed")
-"""Settings that are plain values and make the checks what they were."""
+RESTORED = ("atol", "rtol", "batch_sizes", "seed")  # Settings that are plain values and make the checks what they were
 
+# The setting of `PackageSource.own_formats`, in the copy that is checked when Python asks for it.
 OWN_FORMATS = "own_formats"
-"""The setting of `PackageSource.own_formats`, in the copy that is checked when Python asks for it."""
 
 
 def read_package(path: Path) -> PackageSource:

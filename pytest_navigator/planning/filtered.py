@@ -33,16 +33,16 @@ def _of_batch(size: int, matrix: Matrix) -> bool:
     return not matrix.batches or f"batch{size}" in matrix.batches
 
 
+# Setting -> whether one of its values chooses anything of a suite.
 CHOOSES: dict[str, Callable[..., bool]] = {
     "formats": _of_format,
     "runtimes": _of_runtime,
     "precisions": _of_precision,
     "batch_sizes": _of_batch,
 }
-"""Setting -> whether one of its values chooses anything of a suite."""
 
+# Setting -> which may leave out what its values would choose.
 NARROWED = dict.fromkeys(("formats", "runtimes", "precisions"), ("formats", "runtimes", "precisions", "device"))
-"""Setting -> which may leave out what its values would choose."""
 
 
 def check_cells(

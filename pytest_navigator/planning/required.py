@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.planning.step import Step
 
+# Of several runners that would do: whose outcome says best why none did.
 WORST_FIRST = (Status.FAILED, Status.XFAILED, Status.SKIPPED)
-"""Of several runners that would do: whose outcome says best why none did."""
 
 
 def required_of(matrix: Matrix, names: Iterable[str]) -> tuple[Required, ...]:

@@ -9,17 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_navigator.core.records import ProfileResult
 
-CONTENDED = 0.2
-"""Share of the processors, used by others, from which on a figure bears a caveat."""
+CONTENDED = 0.2  # Share of the processors, used by others, from which on a figure bears a caveat
 
-FEWEST, MOST = 2, 4
-"""Digits of a figure."""
+FEWEST, MOST = 2, 4  # Digits of a figure
 
-P90 = 1.28
-"""Standard deviations between the median and the 90th percentile of what is normally distributed."""
-
-MEDIAN = 1.25
-"""The standard error of a median, in those of a mean."""
+P90 = 1.28  # Standard deviations between the median and the 90th percentile of what is normally distributed
+MEDIAN = 1.25  # The standard error of a median, in those of a mean
 
 
 def caveat(result: ProfileResult) -> str:

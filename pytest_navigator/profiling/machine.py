@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     import psutil
     from psutil._ntuples import scputimes as ProcessorTimes
 
-SHORTEST_SAMPLE = 0.05
-"""s; the kernel counts processor time in steps of 10 ms, so a shorter sample tells nothing."""
+SHORTEST_SAMPLE = 0.05  # s; the kernel counts processor time in steps of 10 ms, so a shorter sample tells nothing
 
 _CGROUP = Path("/sys/fs/cgroup")
 _CLEAR_REFS = Path("/proc/self/clear_refs")

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.profile_config import Windows
 
-SMALLEST_WINDOW = 5
-"""Inferences; no window is smaller, however slow the model is, unless a smaller one was asked for."""
+SMALLEST_WINDOW = 5  # Inferences; no window is smaller, however slow the model is, unless a smaller one was asked for
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000

@@ -10,8 +10,7 @@ import sys
 from pytest_navigator.profiling.machine import nvml
 
 MIB = 2**20
-MOST = 1024
-"""Processes on one GPU that are listed."""
+MOST = 1024  # Processes on one GPU that are listed
 
 
 class _ProcessInfo(ctypes.Structure):

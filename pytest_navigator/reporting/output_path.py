@@ -16,11 +16,8 @@ from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.ours import read_note, write_note
 from pytest_navigator.errors import ConfigError, PackageError
 
-NOTE = ".pytest_navigator.json"
-"""How the name of the note ends."""
-
-DATA = ".data"
-"""How the name of a large ONNX model's weights ends, beside the model."""
+NOTE = ".pytest_navigator.json"  # How the name of the note ends
+DATA = ".data"  # How the name of a large ONNX model's weights ends, beside the model
 
 
 def check(target: Path, workspace: Path) -> None:

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from pytest_navigator.package.query.results import Results
 
 HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s at p50", "speed-up", "verified")
-DETAIL = 32
-"""Lines of a failure's details that the terminal shows."""
+DETAIL = 32  # Lines of a failure's details that the terminal shows
 
 WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped", Status.XFAILED: "xfailed"}
 

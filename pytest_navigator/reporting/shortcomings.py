@@ -118,6 +118,7 @@ def _of_batches(results: Results, sizes: Sequence[int]) -> list[str]:
     return [step for step in _steps(results, "profile") if step.rpartition(".")[2] in ids]
 
 
+# Setting that chooses what is checked -> ids of the steps that it asks for.
 CHOSEN: dict[str, Callable[[Results, Any], list[str]]] = {
     "formats": _of_formats,
     "precisions": _of_precisions,
@@ -125,7 +126,6 @@ CHOSEN: dict[str, Callable[[Results, Any], list[str]]] = {
     "device": lambda results, _: _steps(results, "correctness"),
     "batch_sizes": _of_batches,
 }
-"""Setting that chooses what is checked -> ids of the steps that it asks for."""
 
 
 def unreported(results: Results, run_id: str) -> list[str]:

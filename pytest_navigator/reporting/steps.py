@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.planning.step import Step
 
+# As pytest writes them.
 WORDS = {Status.PASSED: "PASSED", Status.FAILED: "FAILED", Status.SKIPPED: "SKIPPED", Status.XFAILED: "XFAIL"}
-"""As pytest writes them."""
 
 WIDTH = 80
 

@@ -18,15 +18,14 @@ if TYPE_CHECKING:
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Figure
 
+# Marks a figure that was unstable, disturbed, cut short or of an earlier run, and all that follow from one.
 CAVEAT = "*"
-"""Marks a figure that was unstable, disturbed, cut short or of an earlier run, and all that follow from one."""
 
+# The lines of Model Navigator's block for a strategy, as columns, and the batch size that the figures are of.
 STRATEGIES = ("Strategy", "p50 latency [ms]", "Throughput at p50 [infer/sec]", "Runner", "Model", "Batch")
-"""The lines of Model Navigator's block for a strategy, as columns, and the batch size that the figures are of."""
 
 
-COARSE = 0.005
-"""Spread of a speed-up, at least: nobody reads four digits of it."""
+COARSE = 0.005  # Spread of a speed-up, at least: nobody reads four digits of it
 
 
 class Measured:

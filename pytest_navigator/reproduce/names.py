@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import Outcome
 
+# Step -> Model Navigator's word for it in the script's name.
 WORDS = {"export": "export", "convert": "conversion", "correctness": "correctness", "profile": "profiling"}
-"""Step -> Model Navigator's word for it in the script's name."""
 
 
 def script_name(step: str, key: str, runner: str = "") -> str:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 NUMPY_ONLY = ("float", "int", "uint", "complex", "bool", "str", "bytes")
 
+# Kind of a rule -> the object of `comparison` that judges like it.
 RULES: dict[str, Callable[[Rule], str]] = {
     "scaled": lambda rule: f"Scaled(rtol={rule.rtol!r}, atol={rule.atol!r}{_further(rule)})",
     "close": lambda rule: f"Close(atol={rule.atol!r}, rtol={rule.rtol!r})",
@@ -46,7 +47,6 @@ RULES: dict[str, Callable[[Rule], str]] = {
     "function": lambda rule: "Unchecked()",
     "unchecked": lambda rule: "Unchecked()",
 }
-"""Kind of a rule -> the object of `comparison` that judges like it."""
 
 
 def export_script(subject: Subject, code: MakingCode, name: str) -> str:

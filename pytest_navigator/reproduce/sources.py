@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 OWN = __name__.partition(".")[0]
 
+# What our own checkers are told.
 REMARK = re.compile(r"  # (type: ignore|noqa)\b.*$", re.MULTILINE)
-"""What our own checkers are told."""
 
 
 @dataclass
@@ -144,6 +144,8 @@ def _take_imports(node: ast.stmt, found: _Module) -> set[int]:
 def _text(lines: list[str], node: ast.stmt, dropped: set[int]) -> str:
     decorators = getattr(node, "decorator_list", [])
     first = decorators[0].lineno if decorators else node.lineno
+    while first > 1 and lines[first - 2].startswith("#"):  # what is said of a constant belongs to it
+        first -= 1
     numbers = range(first, (node.end_lineno or first) + 1)
     # The empty line after imports goes with them, but not the one before a function.
     blank = {n + 1 for n in dropped if not lines[n] and not lines[n + 1].lstrip().startswith(("def ", "class ", "@"))}

@@ -22,8 +22,7 @@ REMEDY = (
 )
 
 
-CacheField = tuple[str, str, object]
-"""Attribute, what names have of it ("": nothing), and value."""
+CacheField = tuple[str, str, object]  # Attribute, what names have of it ("": nothing), and value
 
 
 def cache_fields(value: object) -> list[CacheField] | None:

@@ -90,8 +90,8 @@ def check_feed(feed: Mapping[str, object], signature: Signature) -> None:
         raise InputError(f"input {absent[0]!r} is missing (the model's inputs: {', '.join(names)})")
 
 
+# How a framework converts what is no array of numpy's.
 CASTS = {"torch": ", or a tensor with .to(torch.{0})", "tensorflow": ", or a tensor with tf.cast(x, tf.{0})"}
-"""How a framework converts what is no array of numpy's."""
 
 
 def check_arrays(feed: Mapping[str, object], signature: Signature, framework: str = "") -> None:

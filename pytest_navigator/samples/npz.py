@@ -25,18 +25,18 @@ def _is_scalar(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, np.generic)
 
 
+# The types that numpy has from ml_dtypes, by name.
 MORE_TYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(kind) for name, kind in vars(ml_dtypes).items() if _is_scalar(kind)
 }
-"""The types that numpy has from ml_dtypes, by name."""
 
-KINDS = "biufcmM"
-"""Of numpy's own types: those of numbers, and of times."""
+KINDS = "biufcmM"  # Of numpy's own types: those of numbers, and of times
 
+# A file of arrays may unpack to so many times its size, and always to the second, in B. Ours are not compressed.
 MOST_RATIO = 20
 SMALL = 64 * 2**10
-"""A file of arrays may unpack to so many times its size, and always to the second, in B. Ours are not compressed."""
 
+# What reading a damaged file of arrays raises.
 UNREADABLE = (
     ValueError,
     OSError,
@@ -47,10 +47,9 @@ UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What reading a damaged file of arrays raises."""
 
+# How a type is called; numpy takes more, which describes records of several.
 TYPE_NAME = re.compile(r"[<>=|]?[A-Za-z]\w{0,20}(\[\w{1,5}\])?")
-"""How a type is called; numpy takes more, which describes records of several."""
 
 
 def save_npz(

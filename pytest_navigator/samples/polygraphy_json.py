@@ -23,13 +23,11 @@ if TYPE_CHECKING:
 
     Arrays = Mapping[str, NDArray[Any]]
 
-TYPE = "polygraphy_class"
-"""The key that tells Polygraphy which of its types an object is."""
+TYPE = "polygraphy_class"  # The key that tells Polygraphy which of its types an object is
 
 INPUTS = ".comparator_inputs.json"
 OUTPUTS = ".comparator_outputs.json"
-SOURCE = "source"
-"""Under what name the source's outputs are among the runners'."""
+SOURCE = "source"  # Under what name the source's outputs are among the runners'
 
 
 def save_inputs(path: Path, feeds: Sequence[Arrays]) -> None:

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 MIB = 2**20
 
-NO_LOADER = object()
-"""Stands for the user's loader where there is none."""
+NO_LOADER = object()  # Stands for the user's loader where there is none
 
 
 @dataclass(frozen=True)

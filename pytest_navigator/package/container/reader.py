@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON
     from pytest_navigator.package.query.results import Results
 
+# More than this is no status.yaml, B; in a package that is smaller than it, more than the second and the package.
 LARGEST_STATUS = 64 * 2**20
 SMALL_STATUS = 8 * 2**20
-"""More than this is no status.yaml, B; in a package that is smaller than it, more than the second and the package."""
 
+# How the last record of a ZIP starts, and its size in B without the comment.
 END_RECORD = b"PK\5\6"
 END = 22
-"""How the last record of a ZIP starts, and its size in B without the comment."""
 
 TRUNCATED = "is truncated or damaged"
 AGAIN = "make it again with pytest --nav-package=PATH, or get another copy"

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.package.container.reader import PackageFile
 
+# Tells that a folder holds an extracted package, whose it is, and what of it is ours.
 MARKER = ".pytest_navigator_package.json"
-"""Tells that a folder holds an extracted package, whose it is, and what of it is ours."""
 
 
 class Workdir:

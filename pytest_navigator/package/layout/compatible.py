@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.navigator import Navigator
     from pytest_navigator.package.query.results import Results
 
-COMMON = ("custom_args", "device")
-"""Fields of all its custom configurations."""
+COMMON = ("custom_args", "device")  # Fields of all its custom configurations
 
 FLAT = ("torch-exportedprogram", "torchscript")
 

@@ -37,19 +37,19 @@ if TYPE_CHECKING:
         Tensor,
     )
 
+# Every other one of its statuses says that a command did not run.
 STATUSES = {"OK": Status.PASSED, "FAIL": Status.FAILED}
-"""Every other one of its statuses says that a command did not run."""
 
+# Formats that have no file; the path of such a model is a placeholder.
 SOURCES = ("torch", "tensorflow", "jax", "python")
-"""Formats that have no file; the path of such a model is a placeholder."""
 
+# Our setting -> its key in `config`.
 SETTINGS = {
     "sample_count": "sample_count",
     "seed": "seed",
     "device": "target_device",
     "optimization_profile": "optimization_profile",
 }
-"""Our setting -> its key in `config`."""
 
 PERCENTILES = ("p50_latency", "p90_latency", "p95_latency", "p99_latency")
 PATHS = ("format", "key", "path", "parent_path", "parent_key", "log_path")

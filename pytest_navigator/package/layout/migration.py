@@ -23,6 +23,7 @@ Version = tuple[int, int, int]
 
 FRAMEWORKS = {"pytorch": "torch", "tensorflow2": "tensorflow"}
 
+# Format and runtime of Model Navigator 0.3 -> the runner of today; trtexec has none, its figures are lost.
 RUNNERS = {
     ("onnx", "CPUExecutionProvider"): "OnnxCPU",
     ("onnx", "CUDAExecutionProvider"): "OnnxCUDA",
@@ -33,7 +34,6 @@ RUNNERS = {
     ("torch-trt", "PyTorchExecutionProvider"): "TorchTensorRT",
     ("torchscript", "PyTorchExecutionProvider"): "TorchScriptCUDA",
 }
-"""Format and runtime of Model Navigator 0.3 -> the runner of today; trtexec has none, its figures are lost."""
 
 PARAMETERS = {
     "precision": "precision",
@@ -42,6 +42,7 @@ PARAMETERS = {
     "jit_compile": "jit_compile",
 }
 CONFIG = ("target_formats", "sample_count", "batch_dim", "_input_names", "_output_names", "target_device", "seed")
+# Field of 0.3's ProfilerConfig -> field of the OptimizationProfile.
 PROFILER = {
     "batch_sizes": "batch_sizes",
     "measurement_request_count": "window_size",
@@ -49,7 +50,6 @@ PROFILER = {
     "max_trials": "max_trials",
     "throughput_cutoff_threshold": "throughput_cutoff_threshold",
 }
-"""Field of 0.3's ProfilerConfig -> field of the OptimizationProfile."""
 
 LATENCIES = ("std_latency", "p50_latency", "p90_latency", "p95_latency", "p99_latency", "request_count")
 
@@ -215,6 +215,7 @@ def _torchscript(status: Status) -> None:
         configs["TorchScript"] = configs.pop("Torch")
 
 
+# The last version that a step is for, and the step.
 STEPS: tuple[tuple[Version, Callable[[Status], None]], ...] = (
     ((0, 1, 1), _figures),
     ((0, 1, 4), _models),
@@ -223,4 +224,3 @@ STEPS: tuple[tuple[Version, Callable[[Status], None]], ...] = (
     ((0, 2, 3), _structures),
     ((0, 3, 0), _torchscript),
 )
-"""The last version that a step is for, and the step."""

@@ -26,11 +26,11 @@ class FormatNames:
     command: str
 
 
+# Commands whose name does not follow `<Export|Convert><from>2<to>`.
 IRREGULAR = {"ExportTorch2ExportedProgram": "ExportExportedProgram"}
-"""Commands whose name does not follow `<Export|Convert><from>2<to>`."""
 
+# What Model Navigator does in four commands is one step here.
 SOURCE_COMMANDS = ("InferInputMetadata", "FetchInputModelData", "InferOutputMetadata", "FetchOutputModelData")
-"""What Model Navigator does in four commands is one step here."""
 
 TITLES = {
     "source": "Fetch input model data",

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Figure
 
-WIDTH = 100
-"""Columns of a banner."""
+WIDTH = 100  # Columns of a banner
 
 HINT = "You can disable error suppression for debugging with flag NAV_DEBUG=1"
 UNVERIFIED = (

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 SOURCE_KEYS = ("samples", "max_batch_size", "selection", "model", "bitwise")
 ASKED = ("atol", "rtol", "comparisons")
+# Fields of an outcome that are not in status.yaml: the first is in navigator.log, the second is for resuming.
 LONG = ("detail", "identity")
-"""Fields of an outcome that are not in status.yaml: the first is in navigator.log, the second is for resuming."""
 
 
 def details(results: Results, *, git: Mapping[str, JSON] | None, complete: bool) -> dict[str, JSON]:

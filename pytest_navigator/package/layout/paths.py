@@ -13,15 +13,12 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import JSON
 
-EACH = "*"
-"""In a path: every value of a mapping or a list."""
+EACH = "*"  # In a path: every value of a mapping or a list
+NAMES = "@"  # In a path: every key of a mapping
 
-NAMES = "@"
-"""In a path: every key of a mapping."""
-
+# A path: how each part of it is written, and its name. It becomes a text where that is said: a name may be long, and
+# many values below it.
 Where = tuple[tuple[str, "JSON"], ...]
-"""A path: how each part of it is written, and its name. It becomes a text where that is said: a name may be long, and
-many values below it."""
 
 OWN = "pytest_navigator"
 VARIANTS = (OWN, "suite", "variants", EACH)
@@ -48,6 +45,7 @@ def _below(folder: str) -> Callable[[str], str]:
     return lambda value: name_problem(value) or ("" if value.startswith(f"{folder}/") else f"not below {folder}/")
 
 
+# Where such a value is, and what says why it is not one.
 PLACES: tuple[tuple[tuple[str, ...], Callable[[str], str]], ...] = (
     ((*VARIANTS, "key"), _key),
     ((*VARIANTS, "file"), _file),
@@ -59,7 +57,6 @@ PLACES: tuple[tuple[tuple[str, ...], Callable[[str], str]], ...] = (
     *(((*step, "data", "cases", EACH, "input"), _below(INPUT)) for step in STEPS),
     *(((*step, "data", "cases", EACH, "output"), _below(OUTPUT)) for step in STEPS),
 )
-"""Where such a value is, and what says why it is not one."""
 
 
 def astray(status: Mapping[str, JSON]) -> str:

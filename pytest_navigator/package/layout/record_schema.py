@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 Plain = Any
 OptionalText = str | None
+# Of a suite: what is done for each pair of them has to come to an end.
 MOST_FORMATS = 256
 MOST_CELLS = 512
 MOST_STEPS = 10_000
-"""Of a suite: what is done for each pair of them has to come to an end."""
 
 MOST_AXES = 64
 LARGEST_SIZE = 2**48
@@ -62,6 +62,7 @@ def _profile(value: Plain) -> bool:
     return True
 
 
+# What settings that somebody reads have to be.
 SETTINGS: Mapping[str, Callable[[Plain], bool]] = {
     **dict.fromkeys(("atol", "rtol"), _tolerance),
     **dict.fromkeys(("seed", "sample_count", "batch_dim"), _optional(int)),
@@ -71,7 +72,6 @@ SETTINGS: Mapping[str, Callable[[Plain], bool]] = {
     "batch_sizes": _list_of(int),
     "optimization_profile": _profile,
 }
-"""What settings that somebody reads have to be."""
 
 
 def in_circle(key: str, parents: Mapping[str, str | None]) -> bool:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON
 
 
-FORMAT_VERSION = "0.3.2"
-"""Of the schema that is written."""
+FORMAT_VERSION = "0.3.2"  # Of the schema that is written
 
+# The keys of `optimization_profile`, with Model Navigator's defaults.
 OPTIMIZATION_PROFILE: dict[str, JSON] = {
     "max_batch_size": None,
     "batch_sizes": None,
@@ -38,11 +38,10 @@ OPTIMIZATION_PROFILE: dict[str, JSON] = {
     "throughput_cutoff_threshold": 0.05,
     "throughput_backoff_limit": 2,
 }
-"""The keys of `optimization_profile`, with Model Navigator's defaults."""
 
 
+# What the record of a suite in a package does not have: it lies anywhere, and its settings stand beside it.
 ELSEWHERE: dict[str, Plain] = {"package": "", "settings": {}}
-"""What the record of a suite in a package does not have: it lies anywhere, and its settings stand beside it."""
 
 WITH_FACTS = (Outcome, Verification)
 

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Outcome, Signature, TensorSpec, Variant
     from pytest_navigator.package.query.results import Results
 
-MODEL_NAVIGATOR_VERSION = "0.14.0"
-"""The generation whose schema this is, for its own loader."""
+MODEL_NAVIGATOR_VERSION = "0.14.0"  # The generation whose schema this is, for its own loader
 
 STATUSES = {Status.PASSED: "OK", Status.FAILED: "FAIL", Status.XFAILED: "FAIL", Status.SKIPPED: "SKIPPED"}
 

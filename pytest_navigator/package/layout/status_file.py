@@ -13,9 +13,9 @@ from pytest_navigator.package.layout import migration, schema
 if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON
 
+# A status.yaml may have the first number of values, and one more for every so many bytes of its package.
 FEWEST_VALUES = 100_000
 BYTES_OF_VALUE = 16
-"""A status.yaml may have the first number of values, and one more for every so many bytes of its package."""
 
 
 def parse(content: bytes, size: int = 0) -> dict[str, JSON]:

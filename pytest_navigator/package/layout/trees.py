@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import JSON
 
+# Of a node: the part of the call, and the keys that lead there. Its text is made where it is said alone: a key may be
+# longer than all the rest.
 Place = tuple[str | int, ...]
-"""Of a node: the part of the call, and the keys that lead there. Its text is made where it is said alone: a key may be
-longer than all the rest."""
 
 SCALARS = (bool, int, float, str, type(None))
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 ABSENT = "-"
 OUTPUTS = "outputs"
 
+# What a difference means: an improvement fails nothing, and a disturbed figure tells nothing of the model.
 DIFFERENT, BETTER, DISTURBED = "different", "better", "disturbed, not compared"
-"""What a difference means: an improvement fails nothing, and a disturbed figure tells nothing of the model."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ def _less(before: JSON, after: JSON) -> bool:
     return before is None or (after is not None and bool(after < before))
 
 
+# Topic -> whether what is different is an improvement; of any other topic nobody can tell.
 IMPROVES: Mapping[str, Callable[[JSON, JSON], bool]] = {
     "format": lambda before, after: before is None,
     "outcome": lambda before, after: after == Status.PASSED,
@@ -111,7 +112,6 @@ IMPROVES: Mapping[str, Callable[[JSON, JSON], bool]] = {
     "latency": _less,
     "size": _less,
 }
-"""Topic -> whether what is different is an improvement; of any other topic nobody can tell."""
 
 
 def _within(each: Difference, threshold: float) -> bool:
@@ -194,6 +194,7 @@ def _leaves(path: str, value: JSON) -> Iterator[tuple[str, JSON]]:
         yield from _leaves(f"{path}.{name}" if path else str(name), inner)
 
 
+# What is compared: topic -> subject -> value, in the order of the report.
 VALUES: Mapping[str, Callable[[PackageFile, Results], dict[str, JSON]]] = {
     "model": _model,
     "signature": _signature,
@@ -204,7 +205,6 @@ VALUES: Mapping[str, Callable[[PackageFile, Results], dict[str, JSON]]] = {
     "size": _sizes,
     "environment": _environment,
 }
-"""What is compared: topic -> subject -> value, in the order of the report."""
 
 UNITS = {"latency": " ms", "size": " B"}
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pytest_navigator.package.merge.merging import Merged
     from pytest_navigator.package.query.results import Results
 
+# What a machine keeps of status.yaml, and of our part of it.
 KEPT = ("environment", "uuid", "timestamp")
 OWN = ("git", "version")
-"""What a machine keeps of status.yaml, and of our part of it."""
 
 
 def join(packages: Sequence[PackageFile], target: Path, *, override: bool, keep_conflicts: bool) -> Merged:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import JSON, Outcome, SuiteRecord, Variant
 
+# Which of several outcomes stands for a step about which machines disagree, the first that there is.
 WORST = (Status.FAILED, Status.XFAILED, Status.PASSED, Status.SKIPPED)
-"""Which of several outcomes stands for a step about which machines disagree, the first that there is."""
 
 
 @dataclass(frozen=True)

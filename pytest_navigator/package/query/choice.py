@@ -15,26 +15,25 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, RunnerRecord, Variant
     from pytest_navigator.package.query.results import Results
 
-Cell = tuple[str, str]
-"""A format's key and the name of its runner."""
+Cell = tuple[str, str]  # A format's key and the name of its runner
 
 FLAGS = ("enable_xla", "jit_compile")
+# Parameters that tell formats of one kind apart, and keywords of what chooses one.
 TELLING = ("jit_type", "precision", *FLAGS)
-"""Parameters that tell formats of one kind apart, and keywords of what chooses one."""
 
+# Model Navigator 0.3's name of a runtime -> ours.
 RUNTIMES = {
     RuntimeProvider.CPU: "cpu",
     RuntimeProvider.CUDA: "cuda",
     RuntimeProvider.TRT: "tensorrt",
     RuntimeProvider.TRT_TRTEXEC: "trtexec",
 }
-"""Model Navigator 0.3's name of a runtime -> ours."""
 
+# Its runtimes that are a framework -> the formats that the framework executes, on any device.
 FAMILIES = {
     RuntimeProvider.PYT: (Format.TORCH, Format.TORCHSCRIPT, Format.TORCH_EXPORTEDPROGRAM, Format.TORCH_TRT),
     RuntimeProvider.TF: (Format.TENSORFLOW, Format.TF_SAVEDMODEL, Format.TF_TRT),
 }
-"""Its runtimes that are a framework -> the formats that the framework executes, on any device."""
 
 
 def one_runtime(runtime: str | None, provider: str | None) -> str | None:

@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.base import Format
     from pytest_navigator.package.query.results import Results
 
+# Folder of a merged package with what machines have of their own.
+#
+# These are logs, engines, and scripts and configurations that are not the ones above.
 MACHINES = "machines"
-"""Folder of a merged package with what machines have of their own.
-
-These are logs, engines, and scripts and configurations that are not the ones above.
-"""
 
 
 def folder(results: Results, variant: Variant, form: Format | None) -> str:

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, RunnerRecord
     from pytest_navigator.package.query.results import Results
 
+# A module may come from a distribution of its own name, or of one of its builds (`tensorflow-cpu`).
 BUILDS = ("cpu", "gpu")
-"""A module may come from a distribution of its own name, or of one of its builds (`tensorflow-cpu`)."""
 
+# Fields of the GPU's record that matter, with what people call them.
 GPU = {"name": "GPU", "driver_version": "driver", "cuda_version": "CUDA"}
-"""Fields of the GPU's record that matter, with what people call them."""
 
 
 def differences(results: Results, status: Mapping[str, JSON], key: str, runner: RunnerRecord) -> list[str]:

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-MACHINE = "machine"
-"""In the data of an outcome in a merged package: the name of the machine that it is from."""
+MACHINE = "machine"  # In the data of an outcome in a merged package: the name of the machine that it is from
 
 MADE = ("export", "convert")
 

@@ -21,16 +21,13 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import Variant
     from pytest_navigator.package.query.results import Results
 
-RECORDS = ("suite.json", "signature.json")
-"""What they say is in status.yaml."""
-
-KEEP = "keep="
-"""How the reason begins of a model that `--nav-keep` leaves out."""
+RECORDS = ("suite.json", "signature.json")  # What they say is in status.yaml
+KEEP = "keep="  # How the reason begins of a model that `--nav-keep` leaves out
 
 DATA = ("model_input", "model_output")
 
+# How the names start of what stays of a format whose model is left out.
 SMALL = ("config.yaml", "format.log", "reproduce_")
-"""How the names start of what stays of a format whose model is left out."""
 
 KEPT: dict[str, Callable[[Results, Sequence[str]], set[str]]] = {
     "all": lambda results, required: {variant.key for variant in results.suite.variants},

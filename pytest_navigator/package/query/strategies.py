@@ -184,11 +184,11 @@ class Best:
         return {figure.key for _, figure in self.winners}
 
 
+# Model Navigator's: the second one where the first one has no answer.
 DEFAULT: tuple[Strategy, ...] = (MaxThroughputAndMinLatencyStrategy(), MinLatencyStrategy())
-"""Model Navigator's: the second one where the first one has no answer."""
 
+# What the summary of a run and status.yaml say, and `--nav-keep=best` keeps.
 SUMMARY: dict[str, Strategy] = {"throughput": MaxThroughputStrategy(), "latency": MinLatencyStrategy()}
-"""What the summary of a run and status.yaml say, and `--nav-keep=best` keeps."""
 
 
 def choose(figures: Sequence[Figure], strategies: Strategy | Sequence[Strategy] = DEFAULT) -> Figure:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Figure, Strategy
 
-BY_HAND = "set_verified"
-"""Stands for the node id of a `verify_` test."""
+BY_HAND = "set_verified"  # Stands for the node id of a `verify_` test
 
 UNVERIFIED = (
     "no verify_ test vouches for it, nor set_verified; write such a test, or call package.set_verified(format, "

@@ -25,24 +25,15 @@ if TYPE_CHECKING:
 CHUNK = 2**20
 SUFFIX = ".nav"
 ZIP_START = b"PK"
-ZIP_HEADER = 30
-"""Bytes before the name of a ZIP's first member."""
-STATUS = "status.yaml"
-"""Name of the first member of every package of ours, which says what the others are."""
-
-LEFT = 3600.0
-"""Age in s of a half-written file from which on its writer was killed: a living one writes all the time."""
+ZIP_HEADER = 30  # Bytes before the name of a ZIP's first member
+STATUS = "status.yaml"  # Name of the first member of every package of ours, which says what the others are
+LEFT = 3600.0  # Age in s of a half-written file from which on its writer was killed: a living one writes all the time
 
 IRREGULAR = "this is no regular file (but a device, a FIFO or a socket), and stays; choose another name"
 LOST = "this file is no package and would be lost; choose another name or delete it"
-TIME = (1980, 1, 1, 0, 0, 0)
-"""The time of every member: ZIP's first, so that equal content is equal bytes."""
-
-LONGEST_LOG = 16 * 1024 * 1024
-"""Bytes of a log in a package; the workspace has the whole of it."""
-
-TEXTS = (".log", ".py", ".sh", ".txt", ".yaml")
-"""Files that are written by us or for people, and so are scrubbed."""
+TIME = (1980, 1, 1, 0, 0, 0)  # The time of every member: ZIP's first, so that equal content is equal bytes
+LONGEST_LOG = 16 * 1024 * 1024  # Bytes of a log in a package; the workspace has the whole of it
+TEXTS = (".log", ".py", ".sh", ".txt", ".yaml")  # Files that are written by us or for people, and so are scrubbed
 
 
 @dataclass(frozen=True)

@@ -11,22 +11,21 @@ from pytest_navigator.errors import PackageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+# Unicode's categories of what steers a terminal, is not seen, or ends a line; macOS ignores some of it in names.
 UNSEEN = ("Cc", "Cf", "Zl", "Zp")
-"""Unicode's categories of what steers a terminal, is not seen, or ends a line; macOS ignores some of it in names."""
 
+# Folders that a file may be in: a path of a few thousand is longer than systems take, or this language's stack.
 DEEPEST = 64
-"""Folders that a file may be in: a path of a few thousand is longer than systems take, or this language's stack."""
 
-LONGEST = 255
-"""Bytes of the name of a file or folder, as in every common file system."""
+LONGEST = 255  # Bytes of the name of a file or folder, as in every common file system
 
+# What a file or folder must not be called, with the reason.
 ELSEWHERE = (
     (r'[<>:"|?*]', "a name that Windows does not allow"),
     (r"[. ]$", "a name that Windows takes for another one: it ends in a dot or a space"),
     (r"(?i)^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", "a device on Windows"),
     (r"^(?=[^.]{1,8}(\.|$))[^.]+~\d+(\.[^.]{0,3})?$", "a short name of Windows, which may mean another file"),
 )
-"""What a file or folder must not be called, with the reason."""
 
 
 def name_problem(name: str) -> str:

@@ -15,19 +15,17 @@ from pytest_navigator.package.zip.file_names import colliding, name_problem, pla
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SMALL = 64 * 2**20
-"""A package may always unpack to this many bytes, however small it is."""
+SMALL = 64 * 2**20  # A package may always unpack to this many bytes, however small it is
 
+# Environment variables that raise the limits.
 FILES = "NAV_PACKAGE_MAX_FILES"
 RATIO = "NAV_PACKAGE_MAX_RATIO"
-"""Environment variables that raise the limits."""
 
 
-TAMPERED = "the package was tampered with"
-"""What no packer has written."""
+TAMPERED = "the package was tampered with"  # What no packer has written
 
+# How files may be compressed: what others unpack to, and in how much memory, no size tells.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""How files may be compressed: what others unpack to, and in how much memory, no size tells."""
 
 
 @dataclass(frozen=True)
