@@ -141,6 +141,7 @@ def signed(options: type) -> Callable[[Callable[P, Package]], Callable[P, Packag
 
     def sign(function: Callable[P, Package]) -> Callable[P, Package]:
         own = signature(function)
+        # `help` and notebooks show a signature, and **options tells nobody what there is.
         kept = [each for each in own.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
         function.__signature__ = own.replace(parameters=[*kept, *more])  # type: ignore[attr-defined]
         return function
@@ -188,7 +189,7 @@ def optimized(framework: str, model: object, dataloader: object, options: Optimi
     return check(
         Given(model, dataloader, config, options.get("verify_func"), others),
         options.get("workspace") or "navigator_workspace",
-        override_workdir=True,
+        override_workdir=True,  # as Model Navigator does; a folder with anything else in it is never replaced
         debug=options.get("debug", False),
     )
 
@@ -214,6 +215,7 @@ def engines(framework: str, options: Mapping[str, Any]) -> list[FormatConfig]:
         config, fields = INSIDE[framework]
         said = _said(fields, options)
         precisions = words(said.get("precision")) or ()
+        # One list of precisions is for all engines: what this one lacks, TensorRT itself may still have.
         if possible := tuple(name for name in precisions if name in config.precisions):
             said["precision"] = possible
         found += [config(**said)] if said else []

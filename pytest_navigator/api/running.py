@@ -74,7 +74,7 @@ def _checked(subject: Given, workdir: Path, *, no_git: bool, debug: bool) -> Pac
         with _told_where(workdir, target):
             session.run()
         package = _opened(session, target)
-        stack.pop_all()
+        stack.pop_all()  # from here on the folder goes with the package
     weakref.finalize(package, folder.cleanup)
     return package
 
@@ -89,6 +89,7 @@ def _told_where(workdir: Path, target: Path) -> Iterator[None]:
     except BaseException as error:
         command = shlex.join(["pytest-navigator", "pack", str(workdir), "-o", target.name])
         error.add_note(RESULTS.format(workdir=workdir, command=command))
+        # The frames above lead from their call to their code through ours, which says nothing of the error.
         error.__traceback__ = users_frames(error)
         raise
 

@@ -98,6 +98,7 @@ class Session:
             BaseException: what goes through to who debugs, or an interruption; what ran before is recorded.
         """
         with ExitStack() as ending:
+            # The last one is the first to be called: nobody gets the workspace while the child still writes into it.
             ending.callback(self.host.workspace.claim().release)
             ending.callback(self.host.close)
             self.host.progress = Progress(shown=True, within_line=False)
@@ -120,7 +121,7 @@ class Session:
         found = engine.outcome(self.host, self.suite, step, self.live)
         name = test_name(step, self.suite.matrix)
         if found.status is Status.FAILED:
-            self.suite.folder.mark_reported(found)
+            self.suite.folder.mark_reported(found)  # else the end of the run would tell of it once more
             self.failed[name] = failure_text(found, short_path(self.suite.folder.path, self.host.start))
         self._tell(f"{self.suite.nodeid}::{name}", found.status, found.message)
 
@@ -135,6 +136,7 @@ class Session:
         took = time.perf_counter() - begin
         record_verification(self.suite, key, runner, status, message, took, nodeid)
         self._tell(nodeid, status, message)
+        # After it is recorded and told: a debugger that stops here must not lose it.
         if error is not None and self.host.debug:
             raise error
         if status is Status.FAILED:

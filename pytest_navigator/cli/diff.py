@@ -39,6 +39,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _share(text: str) -> float:
     value = float(text)
-    if not value >= 0:
+    if not value >= 0:  # nor is nan
         raise argparse.ArgumentTypeError(f"{text} is no share: a number from 0 on")
     return value

@@ -35,6 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write a package for every suite of which anything has run."""
     workspace = Workspace(arguments.workspace)
+    # A run that goes on would be packed in the middle of a step, and its steps be buried alive.
     with workspace.held():
         suites = [(folder, results) for folder in workspace.suites() if (results := _buried(folder)).outcomes]
         targets = _targets(arguments.output, [results.suite.name for _, results in suites])

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         damaged, files = package.damaged(), package.files()
     for problem in damaged:
         print(one_line(problem))
-    unknown = sum(not digest for digest in files.values())
+    unknown = sum(not digest for digest in files.values())  # Model Navigator records none
     note = f" ({unknown} without a digest: only their checksums were compared)" if unknown else ""
     said = f"{len(damaged)} of {len(files)} files are damaged" if damaged else f"all {len(files)} files are as recorded"
     print(f"{arguments.package}: {said}{note}")

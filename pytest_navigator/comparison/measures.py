@@ -72,6 +72,7 @@ class Spread:
 
 def measure(expected: Array, actual: Array, rule: Rule) -> Measure:
     """Compare two arrays of one shape and kind."""
+    # Overflow, 0/0 and NaN are what is looked for here: a warning says nothing new.
     result = Measure()
     with np.errstate(all="ignore"):
         for start, difference, magnitude in blocks(expected, actual):
@@ -85,6 +86,7 @@ def measure(expected: Array, actual: Array, rule: Rule) -> Measure:
 def _account(result: Measure, rule: Rule, start: int, worst: float, difference: Floats, magnitude: Floats) -> None:
     if worst > result.atol:
         result.atol, result.where = worst, start + int(difference.argmax())
+    # fmax leaves out 0/0, which is no difference; x/0 is infinite, and stays.
     result.rtol = max(result.rtol, float(np.fmax.reduce(difference / magnitude)))
     if rule.kind in ("equal", "share"):
         result.mismatched += int(np.count_nonzero(difference))
@@ -200,6 +202,7 @@ def cosine(expected: Array, actual: Array) -> float:
     if not left or not right:
         return float(left == right)
     value = dot / left**0.5 / right**0.5
+    # Rounding leaves two equal vectors a little short of 1, and cosine(1.0) has to pass them.
     return 1.0 if value > 1 - 1e-12 else value
 
 
@@ -229,6 +232,7 @@ def _float_distance(expected: Array, actual: Array) -> tuple[Floats, Floats]:
     wide = _wide(expected)
     difference = np.abs(np.subtract(wide, _wide(actual)))
     magnitude = np.abs(wide)
+    # Only then: the masks cost more than all the rest.
     if not np.isfinite(difference.max()):
         same = (expected == actual) | (np.isnan(expected) & np.isnan(actual))
         difference = np.where(same, 0.0, np.where(np.isfinite(difference), difference, np.inf))

@@ -57,6 +57,7 @@ class Slices:
             call = scaled_call(self.rule.axis, self.rule.rtol)
             self.whole.break_off(place, f"{call} makes {prod(sizes)} slices of it, at most {MOST} are judged")
             return
+        # An axis may be longer in a later sample: its slices are added then.
         for index in np.ndindex(*sizes):
             if index not in self.parts:
                 self.parts[index] = Tally(self.name, self.rule, locate=partial(self._full, index))

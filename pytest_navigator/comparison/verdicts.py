@@ -84,6 +84,7 @@ class Tally:
         place = (*place[:2], self.locate(index))
         if np.isinf(found.atol) and (problem := _infinite(expected[index], actual[index])):
             self.break_off(place, problem)
+        # Of equals the first place, so that the report is the same in whatever order the cases come.
         if found.atol > self.atol or (found.atol == self.atol and (self.place is None or place < self.place)):
             self.atol, self.place = found.atol, place
         self._add_up(found, expected.size)

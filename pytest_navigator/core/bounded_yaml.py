@@ -52,7 +52,7 @@ def load(content: str | bytes, most: int, *, unique: bool = False) -> JSON:
 
 def _utf8(content: str | bytes) -> bytes:
     if isinstance(content, bytes) and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        content = content.decode("utf-16")
+        content = content.decode("utf-16")  # PyYAML reads it too, but what counts directives looks at bytes
     return content.encode(errors="surrogatepass") if isinstance(content, str) else content
 
 
@@ -183,4 +183,4 @@ def _constructors() -> dict[str | None, Any]:
 
 
 _Plain.yaml_constructors = _constructors()
-_Plain.yaml_multi_constructors = {}
+_Plain.yaml_multi_constructors = {}  # what others have registered with PyYAML is not asked

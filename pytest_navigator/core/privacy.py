@@ -61,6 +61,7 @@ def scrubber() -> Callable[[str], str]:
         text = home.sub("~", text) if home else text
         for pattern, replacement in PATTERNS:
             text = pattern.sub(replacement, text)
+        # The user's name last: it is a part of what the others know as a whole, a home folder or an address.
         return user.sub("user", secrets.hidden(text)) if user else secrets.hidden(text)
 
     return scrub

@@ -30,6 +30,7 @@ BEFORE = "NAV_CUDA_VISIBLE_DEVICES"
 def assign() -> None:
     """Give this xdist worker, and all that it starts, one GPU of the run. CUDA must not have been used yet."""
     worker = re.fullmatch(r"gw(\d+)", os.environ.get(WORKER, ""))
+    # Outside of a run of ours, what xdist's workers use is none of our business.
     count = len(devices().gpus) if worker and FOLDER in os.environ else 0
     if not worker or not count:
         return
@@ -79,6 +80,7 @@ def held() -> Iterator[None]:
     folder, count = os.environ.get(FOLDER), len(devices().gpus)
     own = os.environ.get(OWN)
     with ExitStack() as stack:
+        # Always in this order, so that no two processes wait for each other.
         for index in range(count) if own is None else (int(own),):
             if folder:
                 stack.enter_context(FileLock(Path(folder, f"device{index}.lock")))

@@ -59,12 +59,12 @@ def ask(script: Path, arguments: Sequence[str], limit: float) -> str:
 
 def _start(command: list[str], answer: int, log: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-P", *command],
+        [sys.executable, "-P", *command],  # nothing in the working directory hides the standard library
         stdin=subprocess.DEVNULL,
         stdout=answer,
         stderr=log,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(search_path(()))},
-        start_new_session=True,
+        start_new_session=True,  # what it starts itself is killed with it
     )
 
 

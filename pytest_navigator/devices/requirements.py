@@ -87,6 +87,7 @@ def _tensorflow_cuda() -> str | None:
 def _cuda_bindings() -> str | None:
     try:
         found = importlib.util.find_spec("cuda.bindings")
+    # Of `cuda` itself, the package around it.
     except ModuleNotFoundError:
         found = None
     return None if found else "NVIDIA's bindings of CUDA are not installed (pip install cuda-bindings)"

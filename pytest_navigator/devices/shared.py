@@ -33,11 +33,12 @@ def sharing(folder: Path) -> Iterator[None]:
 def once(name: str, ask: Callable[[], JSON]) -> JSON:
     """Return the answer of this run, asking if nobody has; outside of a run, ask."""
     folder = os.environ.get(FOLDER)
-    if not folder or not Path(folder).is_dir():
+    if not folder or not Path(folder).is_dir():  # a child may outlive the folder of its run
         return ask()
     from filelock import FileLock
 
     path = Path(folder, f"{name}.json")
+    # Whoever comes first asks for all: a driver in trouble takes a minute for each that does.
     with FileLock(f"{path}.lock"):
         if not path.exists():
             write_atomically(path, json.dumps(ask()).encode())

@@ -72,6 +72,7 @@ class _Clock:
         if self._end < self._due:
             self.rang = True
             raise self.up
+        # Theirs was due: it rings as if nobody were in between.
         self._due = self._due + self._interval if self._interval else math.inf
         self._set(min(self._due, self._end))
         if callable(self._before):

@@ -167,7 +167,7 @@ class Child:
                 raise
             failure = self._failure(error)
             self._leave_out(process.importing, f"{failure}\n{failure.detail}".strip())
-            return self._ready()
+            return self._ready()  # another child, that imports what is left
         for module, text in process.failed.items():
             self._leave_out(module, f"the child process cannot import {module!r}: {text}")
         process.failed.clear()

@@ -79,7 +79,7 @@ def _file_of(kind: type) -> str:
 
 def _module_at(file: Path) -> Any:
     digest = hashlib.sha256(os.fsencode(file)).hexdigest()
-    name = f"conftest_{digest[:12]}"
+    name = f"conftest_{digest[:12]}"  # of its own: there are several conftest.py
     if name not in sys.modules:
         spec = spec_from_file_location(name, file)
         assert spec is not None

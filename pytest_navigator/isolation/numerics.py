@@ -137,7 +137,7 @@ class SettingsOnImport(MetaPathFinder):
         """Return the spec that the other finders have, its loader followed by the settings."""
         if fullname not in SETTINGS or self._searching:
             return None
-        self._searching = True
+        self._searching = True  # find_spec asks all finders, and this one is among them
         try:
             spec = importlib.util.find_spec(fullname)
         finally:

@@ -151,7 +151,7 @@ class Process:
         while not self.connection.poll(POLL if end is None else max(0.0, min(POLL, end - time.monotonic()))):
             if end is not None and time.monotonic() >= end:
                 raise TimeoutError(late)
-            if self._popen.poll() is not None and not self.connection.poll(0):
+            if self._popen.poll() is not None and not self.connection.poll(0):  # what it wrote last is still to be read
                 raise EOFError
         return decode(self.connection.recv_bytes)
 

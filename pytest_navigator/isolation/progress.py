@@ -24,7 +24,7 @@ class Progress:
 
     def __init__(self, shown: bool, *, within_line: bool = True) -> None:
         self._form = "\n  {step}: {seconds:.0f} s ..." if within_line else "  {step}: {seconds:.0f} s ...\n"
-        self._terminal = os.dup(1) if shown else None
+        self._terminal = os.dup(1) if shown else None  # before anybody captures it
 
     @contextmanager
     def of(self, step: str, interval: float = INTERVAL) -> Iterator[None]:

@@ -40,7 +40,7 @@ IONBF = 2
 def main() -> NoReturn:
     """Serve the parent until it closes the connection."""
     socket, lifeline, parent = map(int, sys.argv[1:])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
     _end_with(parent, lifeline, socket)
     _offer_to_the_oom_killer()
     _unbuffer_c_output()
@@ -110,6 +110,7 @@ class Worker:
                 parts = self.run(request["function"], request["kwargs"], arrays)
         except BaseException as error:
             parts = _failed(error)
+        # The next call may be of another library, which gets nothing of what torch keeps for itself.
         free()
         self.send(parts)
 

@@ -55,6 +55,7 @@ def deliver(artifact: Path, target: Path) -> None:
                 raise PackageError(f"output_path: {foreign[0]} is not what an earlier run wrote, and stays as it is")
             digests = {path.name: digest_of(path) for path in made}
             for path in _parts(target):
+                # Weights of an earlier model that this one has not.
                 if path.name not in digests:
                     path.unlink()
             for path in made:

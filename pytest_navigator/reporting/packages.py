@@ -71,6 +71,7 @@ def _recorded(host: Host) -> tuple[list[tuple[SuiteFolder, Results]], list[Writt
     readable, others = [], []
     for folder in host.workspace.suites():
         try:
+            # A step that began and did not end is one in which the process died.
             for step in folder.unfinished():
                 folder.bury(step)
             results = read_results(folder.path)

@@ -62,7 +62,7 @@ def _laid_out(value: Any, width: int) -> str:
 
 def keywords(options: Mapping[str, object]) -> str:
     """Return keyword arguments, each after a comma: `, opset_version=18, verbose=False`."""
-    if all(map(is_name, options)):
+    if all(map(is_name, options)):  # what a library calls an option may be no identifier
         return "".join(f", {name}={literal(value)}" for name, value in options.items())
     return f", **{literal(dict(options))}"
 

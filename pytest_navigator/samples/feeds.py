@@ -127,6 +127,7 @@ def fits(spec: TensorSpec) -> Callable[[Any], bool] | None:
         return None
 
     def fitting(value: Any) -> bool:
+        # Of no subclass: a masked array or a matrix means something else by the same bytes.
         return type(value) is np.ndarray and value.dtype == dtype and value.ndim == axes and value.flags.c_contiguous
 
     return fitting

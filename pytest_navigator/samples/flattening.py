@@ -89,7 +89,7 @@ class Flattener:
         import numpy as np
 
         if isinstance(value, np.ndarray | np.generic):
-            return self._leaf(np.array(value, order="C"), place)
+            return self._leaf(np.array(value, order="C"), place)  # a copy: loaders use their buffers again
         if self.framework.is_array(value):
             return self._leaf(self.framework.to_numpy(value), place)
         if type(value) in CONSTANTS:

@@ -75,6 +75,7 @@ def save_npz(
             stored = storable(array)
             if batch_dim is not None and name in batched:
                 stored = np.squeeze(stored, batch_dim)
+            # Not np.savez: it writes the time of the day, and takes no array that is called `file`.
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, stored, allow_pickle=False)
     write_atomically(path, buffer.getvalue())

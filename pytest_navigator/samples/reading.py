@@ -112,6 +112,7 @@ def read_loader(
     iterable = _iterable(loader)
     reader = _Reader(_chosen(_length(iterable), limits, seed), limits, seed)
     for index, sample in enumerate(_samples(iterable)):
+        # What comes after is not even asked for: a loader may be a stream of millions.
         if index == limits.read_limit:
             _check_sized(iterable, index)
             return reader.result(complete=False)
@@ -180,6 +181,7 @@ class _Reader:
         self.kept[index] = arrays
         self.bytes[index] = sum(array.nbytes for array in arrays.values())
         if self.chosen is None or index in self.chosen:
+            # Numbers of its own: numpy's state is the user's, and a loader may draw from it.
             self.priority[index] = self.random.random_sample()
             self.candidates += 1
         self._note_sizes(index, arrays)

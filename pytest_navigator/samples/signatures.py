@@ -97,6 +97,7 @@ def infer_outputs(runs: Sequence[Run], inputs: Sequence[TensorSpec], batch_dim: 
     for run in runs[1:]:
         _check_outputs(run, runs[0])
     sizes = {(name, axis): _sizes(runs, name, axis) for name, array in first.items() for axis in range(array.ndim)}
+    # Of each run, so that an axis is the batch only if it always went with it.
     of_batch = tuple(run.batch_size for run in runs)
     batch = {axis for axis, values in sizes.items() if axis[1] == batch_dim and values == of_batch}
     dynamic = [axis for axis, values in sizes.items() if axis in batch or len(set(values)) > 1]

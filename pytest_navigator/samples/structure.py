@@ -218,7 +218,7 @@ def _instance(kind: str, values: dict[str, object]) -> object:
         # The class takes other arguments than its fields.
         return values
     for name in late & values.keys():
-        object.__setattr__(instance, name, values[name])
+        object.__setattr__(instance, name, values[name])  # a frozen one refuses setattr
     return instance
 
 

@@ -189,6 +189,7 @@ class PackageFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
         try:
+            # Only a whole file gets its name: who reads the folder meanwhile finds the old one.
             with temporary.open("xb") as file:
                 file.write(first)
                 file.writelines(chunks)

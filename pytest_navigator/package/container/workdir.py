@@ -70,6 +70,7 @@ class Workdir:
             self._extracted.clear()
             if self._remove is not None:
                 self._remove()
+            # Another package may have taken the folder over since; its files are not ours to remove.
             elif self._path is not None and _marker(self._path).owner == self._owner:
                 _clear(self._path)
                 if not any(self._path.iterdir()):

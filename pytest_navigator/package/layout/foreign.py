@@ -106,6 +106,7 @@ def _parents_first(models: Mapping[str, ModelStatus]) -> list[ModelStatus]:
     found = list(sources)
     while pending:
         known = {model.model_config.key for model in found}
+        # Where none is ready, a parent is missing: all that are left are taken as they are, so that this ends.
         ready = [m for m in pending if m.model_config.parent_key in (None, *known)] or pending
         found += ready
         pending = [model for model in pending if model not in ready]

@@ -82,7 +82,7 @@ def _signature_text(results: Results) -> str:
 def _inputs(a: PackageFile, b: PackageFile, mine: Results, theirs: Results) -> str:
     ours, other = _samples(a, INPUTS), _samples(b, INPUTS)
     if not ours or not other:
-        observed = mine.source_data.get("observed")
+        observed = mine.source_data.get("observed")  # a digest of what the loader gave and the model made of it
         if observed and observed == theirs.source_data.get("observed"):
             return ""
         lacking = a if not ours else b
@@ -90,6 +90,7 @@ def _inputs(a: PackageFile, b: PackageFile, mine: Results, theirs: Results) -> s
     if lacking_name := next(iter(sorted(ours.keys() ^ other.keys())), ""):
         return f"the samples differ: only one of them has {lacking_name}"
     for name in ours:
+        # Another numpy writes the same arrays in other bytes.
         if ours[name] != other[name] and not _equal(_arrays(a, name), _arrays(b, name)):
             return f"the samples differ: {name}"
     return ""

@@ -162,6 +162,7 @@ def read_results(folder: Path) -> Results:
     signature = folder / "signature.json"
     outcomes = [_load(path, Outcome) for path in sorted((folder / ".steps").glob("*.json"))]
     order = {step: position for position, step in enumerate(suite.steps)}
+    # Files come in the order of their names; those of verify tests, which are no steps, by time.
     outcomes.sort(key=lambda o: (order.get(o.id, len(order)), o.started, o.id, str(o.data.get("nodeid"))))
     unfinished = sorted(path.stem for path in (folder / ".steps").glob("*.started"))
     return Results(

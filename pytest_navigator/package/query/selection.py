@@ -90,6 +90,7 @@ def release(folder: Path, results: Results, selection: Selection) -> None:
     }
     if not gone:
         return
+    # Before they go: who is killed in between finds a reason for each that is not there.
     write_atomically(folder / RELEASED, json.dumps(_released(folder) | gone).encode())
     for name in gone:
         _remove(folder / name, folder / name.partition("/")[0])

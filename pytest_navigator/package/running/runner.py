@@ -146,12 +146,14 @@ class PackageRunner:
 
     def _inferred(self, run: Callable[[Any], dict[str, Any]], feed: Mapping[str, Any], checked: bool) -> dict[str, Any]:
         with self._lock:
+            # Asked while the lock is held: another thread may have freed it while this one waited.
             if not self.is_active:
                 raise InputError(f"{self.name} is not active: use it as a context manager (with runner: ...)")
             started = perf_counter()
             try:
                 outputs = run(feed)
             except Exception as error:
+                # Not before: some runtimes take such inputs, and a check of each call would cost them.
                 if checked and (problem := shape_problem(feed, self.signature)):
                     raise InputError(problem) from error
                 raise

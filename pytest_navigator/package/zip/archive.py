@@ -111,7 +111,7 @@ def write_archive(target: Path, members: Sequence[Member], digests: dict[str, st
                 if digests.get(each.name, digest) != digest:
                     raise PackageError(f"{each.name} changed while it was packed; pack again when nothing writes it")
         file.flush()
-        os.fsync(file.fileno())
+        os.fsync(file.fileno())  # the old package must not go before the new one is on the disk
 
 
 def check_writable(target: Path) -> str:
@@ -209,7 +209,7 @@ def _move(temporary: Path, target: Path, *, override: bool) -> None:
     """Give a file its name; without `override` only if nobody else has taken the name in the meantime."""
     if not override:
         try:
-            os.link(temporary, target)
+            os.link(temporary, target)  # unlike a rename, it fails if somebody has taken the name
         except FileExistsError:
             raise PackageError(f"{target} exists; override=True replaces it") from None
         except OSError:  # a file system without links
