@@ -55,14 +55,10 @@ def _chosen(package: PackageFile, names: list[str]) -> list[str]:
         if not any(_means(name, file) for file in files):
             raise PackageError(f"{package.path}: {name}: {_why_not(package, name, files)}")
     if not names:
-        worth = _worth(files)
+        # A format that could not be made has its log alone.
+        worth = {file.partition("/")[0] for file in files if "/" in file and not file.endswith(".log")}
         return [file for file in files if "/" not in file or file.partition("/")[0] in worth]
     return [file for file in files if any(_means(name, file) for name in names)]
-
-
-def _worth(files: list[str]) -> set[str]:
-    # A format that could not be made has its log alone.
-    return {file.partition("/")[0] for file in files if "/" in file and not file.endswith(".log")}
 
 
 def _means(name: str, file: str) -> bool:

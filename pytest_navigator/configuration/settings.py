@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_navigator.configuration.config import NavConfig
@@ -71,23 +72,17 @@ def one_of(*valid: str) -> Callable[[str], str]:
     return parse
 
 
-def atol(text: str) -> Mapping[str, float]:
-    """Parse `1e-5 logits=1e-4`: a default and overrides together."""
-    return _tolerance(text, "atol")
-
-
-def rtol(text: str) -> Mapping[str, float]:
-    """Parse `1e-5 logits=1e-4`: a default and overrides together."""
-    return _tolerance(text, "rtol")
-
-
-def _tolerance(text: str, option: str) -> Mapping[str, float]:
+def _tolerance(option: str, text: str) -> Mapping[str, float]:
     from pytest_navigator.comparison.tolerances import parse
 
     try:
         return parse(text, option)
     except ConfigError as error:
         raise ArgumentTypeError(str(error)) from None
+
+
+# `1e-5 logits=1e-4`: a default and overrides together.
+atol, rtol = partial(_tolerance, "atol"), partial(_tolerance, "rtol")
 
 
 def yes(text: str | bool) -> bool:
@@ -130,10 +125,6 @@ def _is_checked(value: Any) -> Any:
     return value
 
 
-def _each_counted(value: Any) -> tuple[int, ...]:
-    return tuple(map(count, value))
-
-
 OPTIONS = (
     Option(
         "formats", names, None, "NAMES", "Formats to make, separated by commas (onnx,torchscript-trace)", _is_checked
@@ -146,7 +137,7 @@ OPTIONS = (
         None,
         "SIZES",
         "Batch sizes to profile (1,8); default: 1 and the loader's largest",
-        _each_counted,
+        lambda value: tuple(map(count, value)),
     ),
     Option("profile_seconds", seconds, 10.0, "S", "Time limit of one profile item (default: 10)"),
     Option("atol", atol, None, "TOL", "Absolute tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'", _is_checked),

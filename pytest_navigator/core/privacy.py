@@ -105,12 +105,8 @@ def _compiled(pattern: str, where: str) -> re.Pattern[str]:
 
 def _user_pattern() -> re.Pattern[str] | None:
     names = {os.environ.get(name, "") for name in USERS}
-    found = sorted(re.escape(n) for n in names if len(n) >= SHORTEST_USER and not _is_nobody(n))
+    found = sorted(re.escape(n) for n in names if len(n) >= SHORTEST_USER and n.lower() not in NOBODY and not is_own(n))
     return re.compile(rf"(?<![\w-])(?:{'|'.join(found)})(?![\w-])") if found else None
-
-
-def _is_nobody(name: str) -> bool:
-    return name.lower() in NOBODY or is_own(name)
 
 
 def _home_pattern() -> re.Pattern[str] | None:

@@ -206,12 +206,9 @@ def _start(
 
 def search_path(first: Sequence[str]) -> list[str]:
     """Return `first` and `sys.path`, each entry once and the same in every working directory."""
-    return list(dict.fromkeys(_absolute(entry) for entry in (*first, *sys.path)))
-
-
-def _absolute(entry: str) -> str:
     # What is no path belongs to a path hook, of an editable installation for example.
-    return os.path.abspath(entry) if not entry or os.path.exists(entry) else entry
+    every = (os.path.abspath(one) if not one or os.path.exists(one) else one for one in (*first, *sys.path))
+    return list(dict.fromkeys(every))
 
 
 def _oom_kills() -> int | None:

@@ -17,28 +17,12 @@ if TYPE_CHECKING:
     from pytest_navigator.planning.matrix import Matrix
 
 
-def _of_format(name: str, matrix: Matrix) -> bool:
-    return any(covers(name, variant) for variant in matrix.variants.values())
-
-
-def _of_runtime(name: str, matrix: Matrix) -> bool:
-    return any(name in (runner.name, runner.runtime) for runner in matrix.runners.values())
-
-
-def _of_precision(name: str, matrix: Matrix) -> bool:
-    return any(of_precision(variant, [name]) for variant in matrix.variants.values())
-
-
-def _of_batch(size: int, matrix: Matrix) -> bool:
-    return not matrix.batches or f"batch{size}" in matrix.batches
-
-
 # Setting -> whether one of its values chooses anything of a suite.
 CHOOSES: dict[str, Callable[..., bool]] = {
-    "formats": _of_format,
-    "runtimes": _of_runtime,
-    "precisions": _of_precision,
-    "batch_sizes": _of_batch,
+    "formats": lambda name, matrix: any(covers(name, variant) for variant in matrix.variants.values()),
+    "runtimes": lambda name, matrix: any(name in (each.name, each.runtime) for each in matrix.runners.values()),
+    "precisions": lambda name, matrix: any(of_precision(variant, [name]) for variant in matrix.variants.values()),
+    "batch_sizes": lambda size, matrix: not matrix.batches or f"batch{size}" in matrix.batches,
 }
 
 # Setting -> which may leave out what its values would choose.

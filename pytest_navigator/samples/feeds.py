@@ -50,7 +50,7 @@ def feed_of(call: Call, signature: Signature, framework: ArrayLibrary) -> dict[s
 
 def _other_count(call: Call, found: Collection[str], names: Sequence[str]) -> str:
     """Return how many arrays a call has, and which are missing, where each argument is one of them."""
-    said = f"the call has {_arrays(len(found))}, the model takes {len(names)}: {', '.join(names)}"
+    said = f"the call has {len(found)} array{'s' * (len(found) != 1)}, the model takes {len(names)}: {', '.join(names)}"
     if len(found) > len(names) or len(found) != len(call.args) + len(call.kwargs) or not set(call.kwargs) <= set(names):
         return said
     return f"{said}; missing: {', '.join(name for name in names[len(call.args) :] if name not in call.kwargs)}"
@@ -159,10 +159,6 @@ def shape_problem(feed: Mapping[str, Any], signature: Signature) -> str:
             if size != shape[axis]:
                 return f"input {spec.name!r} has {shape[axis]} in axis {axis} ({symbol}), {name!r} has {size}"
     return ""
-
-
-def _arrays(count: int) -> str:
-    return f"{count} array{'s' * (count != 1)}"
 
 
 def _of_shape(spec: TensorSpec, shape: tuple[int, ...]) -> str:

@@ -21,13 +21,11 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import TensorSpec
 
 
-def _is_scalar(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, np.generic)
-
-
 # The types that numpy has from ml_dtypes, by name.
 MORE_TYPES: dict[str, np.dtype[Any]] = {
-    name: np.dtype(kind) for name, kind in vars(ml_dtypes).items() if _is_scalar(kind)
+    name: np.dtype(kind)
+    for name, kind in vars(ml_dtypes).items()
+    if isinstance(kind, type) and issubclass(kind, np.generic)
 }
 
 KINDS = "biufcmM"  # Of numpy's own types: those of numbers, and of times

@@ -84,17 +84,10 @@ def pack(
         selection = select(folder, results, keep=keep, save_data=save_data, required=required)
         members = _members(selection)
         digests = {each.name: each.digest() for each in members}
-        said = status.build(
-            results,
-            this_environment() if environment is None else environment,
-            files=digests,
-            left_out=selection.left_out,
-            git=git,
-            complete=whole,
-            uuid=uuid or content_uuid(results, digests),
-            timestamp=timestamp or _end(results),
-        )
-        content = dump(said)
+        about = {"uuid": uuid or content_uuid(results, digests), "timestamp": timestamp or _end(results)}
+        here = this_environment() if environment is None else environment
+        left_out = selection.left_out
+        content = dump(status.build(results, here, files=digests, left_out=left_out, git=git, complete=whole, **about))
         if free and whole:  # a partial package is written again: --nav-resume needs the models for it
             release(folder, results, selection)
         write_atomically(folder / STATUS, content)

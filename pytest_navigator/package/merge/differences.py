@@ -133,7 +133,7 @@ def _outcomes(package: PackageFile, results: Results) -> dict[str, JSON]:
 
 def _tolerances(package: PackageFile, results: Results) -> dict[str, JSON]:
     return {
-        f"{_cell(o)} {report.name}": _significant(report.atol)
+        f"{_cell(o)} {report.name}": float(f"{report.atol:.1e}")  # the last digits differ from run to run
         for o in results.outcomes
         if o.step == "correctness"
         for report in output_reports(o)
@@ -142,11 +142,6 @@ def _tolerances(package: PackageFile, results: Results) -> dict[str, JSON]:
 
 def _distance(value: float | None) -> str:
     return "of another shape or type" if value is None else f"max abs {number(value)}"
-
-
-def _significant(value: float) -> float:
-    # The last digits differ from run to run.
-    return float(f"{value:.1e}")
 
 
 def _latencies(package: PackageFile, results: Results) -> dict[str, JSON]:
@@ -170,19 +165,11 @@ def _sizes(package: PackageFile, results: Results) -> dict[str, JSON]:
     return {key: sum(map(package.size, names)) for key, names in found.items() if names}
 
 
-def _model(package: PackageFile, results: Results) -> dict[str, JSON]:
-    return {"fingerprint": results.source_data.get("fingerprint")}
-
-
 def _signature(package: PackageFile, results: Results) -> dict[str, JSON]:
     if results.signature is None:
         return {}
     sides = (("input", results.signature.inputs), ("output", results.signature.outputs))
     return {f"{side} {spec.name}": f"{spec.dtype}{list(spec.shape)}" for side, specs in sides for spec in specs}
-
-
-def _environment(package: PackageFile, results: Results) -> dict[str, JSON]:
-    return dict(_leaves("", package.status.get("environment") or {}))
 
 
 def _leaves(path: str, value: JSON) -> Iterator[tuple[str, JSON]]:
@@ -196,14 +183,14 @@ def _leaves(path: str, value: JSON) -> Iterator[tuple[str, JSON]]:
 
 # What is compared: topic -> subject -> value, in the order of the report.
 VALUES: Mapping[str, Callable[[PackageFile, Results], dict[str, JSON]]] = {
-    "model": _model,
+    "model": lambda package, results: {"fingerprint": results.source_data.get("fingerprint")},
     "signature": _signature,
     "format": _formats,
     "outcome": _outcomes,
     "tolerance": _tolerances,
     "latency": _latencies,
     "size": _sizes,
-    "environment": _environment,
+    "environment": lambda package, results: dict(_leaves("", package.status.get("environment") or {})),
 }
 
 UNITS = {"latency": " ms", "size": " B"}

@@ -130,7 +130,8 @@ class Wanted:
         return unknown_text("format", self.format, names)
 
     def _fits(self, variant: Variant) -> bool:
-        return all(_same(name, variant.parameters.get(name), value) for name, value in self._parameters().items())
+        given, own = self._parameters().items(), variant.parameters
+        return all(_value(n, own.get(n)) == (asked if n in FLAGS else str(asked)) for n, asked in given)
 
     def _parameters(self) -> dict[str, JSON]:
         return {name: getattr(self, name) for name in TELLING if getattr(self, name) is not None}
@@ -150,13 +151,8 @@ def _for_runtime(values: Iterable[JSON], results: Results) -> str:
     return next((f"; did you mean runtime={str(value)!r}?" for value in values if str(value) in known), "")
 
 
-def _same(name: str, own: JSON, asked: JSON) -> bool:
-    # A flag that nobody set is off.
-    return _value(name, own) == (asked if name in FLAGS else str(asked))
-
-
 def _value(name: str, own: JSON) -> bool | str:
-    return bool(own) if name in FLAGS else str(own)
+    return bool(own) if name in FLAGS else str(own)  # a flag that nobody set is off
 
 
 def _telling(variants: Sequence[Variant]) -> str:
