@@ -1,3 +1,1 @@
 """What a user asks for: flags, the ini file and `nav_config`, and what holds for one suite."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """GPUs and what runs on them: which there are, who has which, and what is bound to one."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """The child that makes the calls of a step, and everything that passes between it and this process."""
-
-from __future__ import annotations

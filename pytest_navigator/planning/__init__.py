@@ -1,3 +1,1 @@
 """From settings to the formats, runners and steps of a suite, and what a machine lacks for them."""
-
-from __future__ import annotations

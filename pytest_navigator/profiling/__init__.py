@@ -1,3 +1,1 @@
 """How fast a runner is, and on what machine that was measured."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """What a run says to people, and the files that its end leaves beside the package."""
-
-from __future__ import annotations

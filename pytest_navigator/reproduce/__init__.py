@@ -14,5 +14,3 @@ Of a script's text this is no source of the product's, and why:
 - reading samples: the product does not trust the files, a script is run by who made them;
 - the run of an engine: the product runs engines by CUDA itself, a script by Polygraphy.
 """
-
-from __future__ import annotations

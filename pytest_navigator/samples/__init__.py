@@ -1,3 +1,1 @@
 """The user's samples: read, flattened to named arrays, described, stored, and put back together."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """`--nav-cache`: what an earlier run has made and checked from the same bytes, for this one."""
-
-from __future__ import annotations
