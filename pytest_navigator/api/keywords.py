@@ -159,8 +159,8 @@ def exported(
     """
     _check_known("export", options, ExportOptions.__annotations__)
     fields = {**_fields(options), "runtimes": runtimes(options.get("runtimes"))}
-    onnx = [OnnxConfig(opset=options["opset"])] if options.get("opset") is not None else []
-    configs = [*onnx, *configs, *engines(framework, options)]
+    opset = [OnnxConfig(opset=options["opset"])] if options.get("opset") is not None else []
+    configs = [*opset, *configs, *engines(framework, options)]
     config = configuration(framework, options.get("target_formats"), configs, **fields)
     config = config.replace(batch_dim=options.get("batch_dim", 0))
     return check(

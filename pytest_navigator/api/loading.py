@@ -48,7 +48,7 @@ def load(
             or the checks cannot be run again.
     """
     device = kind_of(target_device)
-    check_profile(profiler_config, "profiler_config")
+    check_profile(profiler_config)
     folder = Workdir(Path(workdir) if workdir is not None else None, override=override_workdir)
     file = _opened(Path(path))
     try:

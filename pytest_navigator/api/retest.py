@@ -41,7 +41,7 @@ def checked_again(
         ConfigError: `config` is no configuration of the profiler.
         PackageError: the package holds nothing to check, or the run did not come to its end.
     """
-    check_profile(config, "profiler_config")
+    check_profile(config)
     source_of(package)  # what the run would refuse is said once, before it starts
     # The file stays readable for as long as it is open.
     with tempfile.TemporaryDirectory(prefix="pytest_navigator.") as name:

@@ -170,14 +170,14 @@ class OptimizationProfile(KnownFields):
         return in_a_row > 0 and in_a_row >= self.throughput_backoff_limit
 
 
-def check_profile(value: object, keyword: str) -> None:
+def check_profile(value: object) -> None:
     """Refuse what says nothing about how to profile.
 
     Raises:
         ConfigError: it is neither None nor an OptimizationProfile nor a ProfilerConfig.
     """
     if not isinstance(value, OptimizationProfile | ProfilerConfig | None):
-        raise ConfigError(f"{keyword}={value!r}: OptimizationProfile(...) or ProfilerConfig(...) is needed")
+        raise ConfigError(f"profiler_config={value!r}: OptimizationProfile(...) or ProfilerConfig(...) is needed")
 
 
 def _check(config: object, rule: Rule, *names: str) -> None:

@@ -31,9 +31,9 @@ class Choice:
     live: bool
 
 
-def covers(name: str, variant: Variant, cell: str = "") -> bool:
-    """Whether a name that a user wrote means this variant (its key, its format) or this cell of it."""
-    return name in (variant.key, variant.format, cell)
+def covers(name: str, variant: Variant) -> bool:
+    """Whether a name that a user wrote means this variant: its key, or its format."""
+    return name in (variant.key, variant.format)
 
 
 def precise(variant: Variant, precisions: Sequence[str] | None) -> bool:
