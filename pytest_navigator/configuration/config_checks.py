@@ -33,7 +33,7 @@ def check(config: Any) -> None:
 
 
 def _check_leaves(setting: Any, where: str, check: Callable[[Any, str], object]) -> None:
-    """Check the values of `{output: value}` and `{format: {output: value}}`; the names are known later only."""
+    # Values alone: which outputs and formats there are is known later only.
     if not isinstance(setting, Mapping):
         check(setting, where)
         return
@@ -42,7 +42,6 @@ def _check_leaves(setting: Any, where: str, check: Callable[[Any, str], object])
 
 
 def _are_axes(value: Any) -> bool:
-    """Whether this is `{0: "batch"}` or `[0]`."""
     symbols = value.values() if isinstance(value, Mapping) else ()
     axes = isinstance(value, Mapping) or is_list(value)
     return axes and all(map(FROM_ZERO.fits, value)) and all(map(is_text, symbols))

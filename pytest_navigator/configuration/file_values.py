@@ -143,13 +143,11 @@ def _pair(part: Any, separators: str) -> tuple[str, Any]:
 
 
 def _split(value: str | list[Any]) -> list[Any]:
-    """Return what spaces separate; numbers of a list stay."""
     parts = [value] if isinstance(value, str) else value
     return [one for part in parts for one in (part.split() if isinstance(part, str) else [part])]
 
 
 def _listed(value: Any) -> list[Any]:
-    """Return the parts of a list, or of a text with spaces or commas between them."""
     return value if isinstance(value, list) else str(value).replace(",", " ").split()
 
 
@@ -168,7 +166,7 @@ def _range(value: Any, where: str) -> tuple[float, float]:
 
 
 def _number(value: Any) -> float:
-    """Return a number, whole where it is written so; NaN for anything else. YAML takes 1e-5 for a text."""
+    # YAML takes 1e-5 for a text.
     if not isinstance(value, str | int | float):
         return math.nan
     for kind in (int, float):

@@ -20,4 +20,4 @@ class KnownFields:
         for name in kwargs:
             if name not in valid:
                 raise unknown(f"field of {cls.__name__}", name, valid)
-        return super().__new__(cls)
+        return super().__new__(cls)  # the dataclass's own __init__ does the rest

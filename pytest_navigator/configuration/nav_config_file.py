@@ -156,7 +156,7 @@ class FileConfig:
         return chosen | (_onnx(parameters) if form.name == "onnx" else {})
 
     def _tolerance(self, name: str, other: str) -> Mapping[str, float] | None:
-        """Return a tolerance; a package's own file says all that holds."""
+        # A package's own file says all that holds: what it leaves out is the default.
         own, given = getattr(self, name), getattr(self, other)
         if own is not None or given is None or REPEAT in self.given:
             return own  # type: ignore[no-any-return]
@@ -183,12 +183,12 @@ def read(path: Path) -> FileConfig:
 
 
 def _says(key: str, value: object) -> bool:
-    """Whether a key says something: without a value it does not, but for the batch axis that there may not be."""
+    # A key without a value says nothing, but for the batch axis that there may not be.
     return value is not None or key == "batch_dim"
 
 
 def _onnx(parameters: Mapping[str, JSON]) -> dict[str, Any]:
-    """Return the fields of OnnxConfig that have another form among a variant's parameters."""
+    # They have another form among a variant's parameters, which are plain data.
     from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig, OnnxTraceExportConfig
 
     engines = {"dynamo": OnnxDynamoExportConfig, "trace": OnnxTraceExportConfig}

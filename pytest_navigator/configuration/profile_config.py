@@ -165,6 +165,7 @@ class OptimizationProfile(KnownFields):
             return False
         best, in_a_row = 0.0, 0
         for throughput in throughputs:
+            # One that gains little may be followed by one that gains much: a tile of the processor is full again.
             in_a_row = in_a_row + 1 if throughput < best * (1 + self.throughput_cutoff_threshold) else 0
             best = max(best, throughput)
         return in_a_row > 0 and in_a_row >= self.throughput_backoff_limit

@@ -15,7 +15,7 @@ CACHED_STEPS = ("convert", "correctness")
 
 
 def _no_file() -> FileConfig:
-    """Return what holds without a file; it is not imported by runs of others."""
+    # Runs without a file do not import what reads one.
     from pytest_navigator.configuration.nav_config_file import FileConfig
 
     return FileConfig()

@@ -121,7 +121,6 @@ class Option:
 
 
 def _is_checked(value: Any) -> Any:
-    """Return a value that NavConfig has checked."""
     return value
 
 
@@ -219,7 +218,7 @@ def resolve(flags: Mapping[str, Any], ini: Mapping[str, Any], config: NavConfig 
 def _first(option: Option, flags: Mapping[str, Any], ini: Mapping[str, Any], config: NavConfig) -> Setting:
     name = option.name
     if flags.get(name) is not None:
-        value = option.default if flags[name] == () else flags[name]
+        value = option.default if flags[name] == () else flags[name]  # `--nav-formats=` takes back what nav_config says
         return Setting(value, "--nav-no-profile" if option is PROFILE else option.flag, 3)
     if getattr(config, name) is not None:
         return Setting(_checked(option, getattr(config, name)), "nav_config", 2)
@@ -229,7 +228,6 @@ def _first(option: Option, flags: Mapping[str, Any], ini: Mapping[str, Any], con
 
 
 def _checked(option: Option, value: Any) -> Any:
-    """Hold a value of nav_config to the same rules as the flag's text."""
     try:
         return (option.check or option.parse)(value)
     except ArgumentTypeError as error:

@@ -167,7 +167,7 @@ def known_dtype(text: Any, where: str) -> str:
 
 
 def _of_numpy(text: str) -> bool:
-    """Whether numpy has a type that `dtype_of` refuses: objects, dates, structures."""
+    # Objects, dates, structures: numpy has them, and no tensor does.
     try:
         return np.dtype(text) is not None
     except TypeError:

@@ -58,6 +58,7 @@ def assemble(
     names = format_names(settings, registry)
     asked = [*(name for name in names if name not in unasked), *settings.require]
     kept = _kept(everything, names or usual, settings, framework)
+    # What somebody has named stays, and says itself that nothing runs it.
     if not names:
         kept = _runnable(kept, _cells(kept, settings, registry, live=live), settings, (framework, *provided))
     cells = _cells(kept, settings, registry, live=live)

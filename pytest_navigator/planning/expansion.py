@@ -53,6 +53,7 @@ def _by_format(
     for entry in entries:
         form = _owner(entry, registry, framework) if isinstance(entry, str) else registry.format_of(entry)
         configs = found.setdefault(form.name, [])
+        # What is configured goes before what is only named: a name alone asks for the usual configuration.
         if not isinstance(entry, str):
             configs.append(entry)
         elif more := form.named(entry):
@@ -63,7 +64,6 @@ def _by_format(
 
 
 def _owner(name: str, registry: Registry, framework: str) -> Format:
-    """Return the format that `name` means: its own name or the key of one of its variants."""
     form = meant(name, registry, framework)
     if form is None:
         raise unknown(f"format of a {framework} model", name, _every_name(registry, framework))

@@ -50,7 +50,6 @@ def check_cells(
 
 
 def _not_made(settings: Settings, matrix: Matrix, registry: Registry) -> str:
-    """Return what would have to be made for a runner that is asked for."""
     made = {variant.format for variant in matrix.variants.values()}
     asked, formats = settings.runtimes or (), registry.formats.values()
     lacking = [r for form in formats for r in form.runner_specs if r.name in asked and form.name not in made]
@@ -80,7 +79,6 @@ def needless(
 
 
 def _narrowed(option: str, settings: Settings) -> bool:
-    """Whether another setting narrows this one from a stronger place."""
     others = (settings.all[name].strength for name in NARROWED.get(option, ()))
     return any(strength > settings.all[option].strength for strength in others)
 

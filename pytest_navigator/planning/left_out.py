@@ -50,7 +50,7 @@ def _check_known(what: str, names: Iterable[str], valid: set[str], choice: Choic
 
 
 def _check_whole(name: str, choice: Choice) -> None:
-    """Refuse the name of a format of which this run makes some variants only: they are not all of it."""
+    # Some variants of a format are not all of it, and a green run would look as if they were.
     there = [v.key for v in choice.everything.values() if covers(name, v) and v.key in choice.matrix.variants]
     for variant in choice.everything.values():
         if covers(name, variant) and variant.key not in there:
@@ -146,7 +146,6 @@ def _of_runner(runner: RunnerSpec, choice: Choice) -> str:
 
 
 def _setting(option: str, more: str, choice: Choice) -> str:
-    """Return that a list of names leaves something out, and where to add it."""
     value, origin = choice.settings.all[option].value, choice.settings.all[option].origin
     names = format_names(choice.settings, choice.registry) if option == "formats" else value
     places = {

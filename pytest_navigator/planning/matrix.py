@@ -56,6 +56,7 @@ class Matrix:
     @property
     def verifiable(self) -> list[tuple[str, str]]:
         """The cells that run from a file, which can be deployed; of a source without any, its live ones."""
+        # What runs the live model is not what is deployed.
         return [(key, runner) for key, runner in self.cells if not self.runners[runner].live] or list(self.cells)
 
     def made(self, step: str) -> list[str]:

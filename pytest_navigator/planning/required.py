@@ -74,7 +74,7 @@ def _meant(name: str, matrix: Matrix) -> tuple[tuple[str, ...], tuple[tuple[str,
 
 
 def _of_formats(name: str, matrix: Matrix) -> Iterator[tuple[Step, ...]]:
-    """Yield for each variant of a format how it is made, and all that check it: one of them must."""
+    # Its making and one of its checks, whichever runner does them: that is what it takes to have the format.
     for variant in matrix.variants.values():
         if name in (variant.key, variant.format):
             yield (matrix.making(variant.key),)
