@@ -210,10 +210,8 @@ def _move(temporary: Path, target: Path, *, override: bool) -> None:
     if not override:
         try:
             os.link(temporary, target)  # unlike a rename, it fails if somebody has taken the name
-        except FileExistsError:
-            raise PackageError(f"{target} exists; override=True replaces it") from None
-        except OSError:  # a file system without links
-            if target.exists():
+        except OSError as error:  # of a file system without links, too
+            if isinstance(error, FileExistsError) or target.exists():
                 raise PackageError(f"{target} exists; override=True replaces it") from None
         else:
             temporary.unlink()
