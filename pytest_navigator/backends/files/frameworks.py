@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from pytest_navigator.backends.files.source import FileSource
     from pytest_navigator.core.records import JSON
-    from pytest_navigator.frameworks.base import Framework
 
 
 class FileFramework(NumpyFramework):
