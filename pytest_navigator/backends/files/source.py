@@ -171,7 +171,7 @@ class FileSource(Source):
             "open_runner",
             folder=self._connection.place,
             variant=self._connection.variant,
-            runner=runner.path,
+            runner=runner,
             handle=handle,
             signature=self._signature(),
         )
