@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from pytest_navigator.configuration.settings import with_origin
-from pytest_navigator.core.records import JSON, Signature, plain, structured
+from pytest_navigator.core.records import JSON, Description, Signature, plain, structured
 from pytest_navigator.devices import requirements
+from pytest_navigator.engine import isolated
 from pytest_navigator.errors import SourceError, StepFailed
 from pytest_navigator.formats.ways import Way, chosen
 from pytest_navigator.isolation.causes import NOT_REGISTERED
@@ -22,7 +24,7 @@ LEAST = 0.1
 """s that a step has at least: nothing can be called with less."""
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
     from pytest_navigator.isolation.child import Reply
     from pytest_navigator.planning.step import Step
 
+    Arrays = tuple[JSON, dict[str, np.ndarray]]
+    """What a runner gives, and its structure."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 REGISTER = (
     "it imports no conftest.py: put what registers it into a module of its own, which conftest.py imports, and name "
@@ -43,7 +51,7 @@ REGISTER = (
 )
 """What to do about an operator or a class that the child does not know."""
 
-LOADING_NOTHING = ("missing", "take", "close_runner")
+LOADING_NOTHING = (isolated.missing, isolated.take, isolated.close_runner)
 """What runs in the child and needs nothing of the model's."""
 
 
@@ -133,11 +141,6 @@ class Context:
         return self.host.file_config.outputs
 
     @property
-    def format_path(self) -> str:
-        """Where the child imports the format of the variant from."""
-        return path_of(type(self._format))
-
-    @property
     def reads_with(self) -> tuple[str, ...]:
         """What reading a file of this format needs."""
         return self._format.reads_with
@@ -155,18 +158,23 @@ class Context:
         of = variant or self.variant
         return self.folder.path / of.key / of.file
 
-    def isolated(self, function: str, **kwargs: Any) -> JSON:
-        """Run a function of `engine/isolated.py` in the child (in this process with `--nav-in-process`)."""
+    def isolated(self, function: Callable[P, R], *_: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function of `engine/isolated.py` in the child (in this process with `--nav-in-process`).
+
+        Args:
+            kwargs: what it takes, objects: they get there as plain data.
+        """
         arguments = json.loads(json.dumps(plain(kwargs)))
         if self.host.options.in_process:
-            from pytest_navigator.engine import isolated
             from pytest_navigator.isolation.live_section import live_section
 
             with live_section(self.log, self.limit):
                 registered(self._needs)
-                return getattr(isolated, function)(**arguments)
+                here: Callable[..., R] = function  # what comes back from JSON has no types
+                return here(**arguments)
         self.host.child.start(imports=self._record_modules(arguments.get("signature")))
-        return self._called(function, arguments).result
+        found: R = self._called(function, arguments).result
+        return found
 
     def import_records(self) -> None:
         """Import what the structures of the model need, in this process; it is the user's own code, or none at all."""
@@ -185,26 +193,56 @@ class Context:
         found = record_modules(known.input_tree, known.output_tree) if known else []
         return [name for name in found if self.suite.package is None or name in sys.modules]
 
+    def take(self, model: Path, parts: Sequence[str]) -> None:
+        """Copy a file that is the source, and those beside it that belong to it, into the suite's folder."""
+        self.isolated(isolated.take, path=model, target=self.artifact(), parts=parts)
+
+    def describe(self, model: Path) -> Description:
+        """Return what a file that is the source says of itself."""
+        kind, said = path_of(type(self._format)), self.variant.parameters
+        found = self.isolated(
+            isolated.describe, path=model, format=kind, parameters=said, inputs=self.inputs, outputs=self.outputs
+        )
+        return structured(found, Description)
+
+    def open_runner(self, runner: RunnerRecord, signature: Signature | None = None) -> str:
+        """Load a runner in the child, and keep it until it is closed; returns its handle.
+
+        Args:
+            signature: None: that of the source step.
+        """
+        handle = uuid.uuid4().hex
+        self.isolated(
+            isolated.open_runner,
+            folder=self.folder.path,
+            variant=self.variant,
+            runner=runner,
+            handle=handle,
+            signature=signature,
+        )
+        return handle
+
+    def close_runner(self, handle: str) -> None:
+        """Free it."""
+        self.isolated(isolated.close_runner, handle=handle)
+
     def infer(self, handle: str, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one inference of a runner that `open_runner` of `engine/isolated.py` has loaded."""
-        return self._with_arrays("infer", handle, feed)[1]
+        return self._with_arrays(isolated.infer, handle, feed)[1]
 
     def observe(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
         """Do the same with a runner whose outputs are not known yet; returns their structure too."""
-        return self._with_arrays("observe", handle, feed)
+        return self._with_arrays(isolated.observe, handle, feed)
 
     def watch(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
         """Do the same with what the outputs are computed in, as text, in their places; nothing where nothing tells."""
-        return self._with_arrays("watch", handle, feed)
+        return self._with_arrays(isolated.watch, handle, feed)
 
     def _with_arrays(
-        self, function: str, handle: str, feed: Mapping[str, np.ndarray]
-    ) -> tuple[JSON, dict[str, np.ndarray]]:
+        self, function: Callable[[Mapping[str, np.ndarray], str], Arrays], handle: str, feed: Mapping[str, np.ndarray]
+    ) -> Arrays:
         if self.host.options.in_process:
-            from pytest_navigator.engine import isolated
-
-            found: tuple[JSON, dict[str, np.ndarray]] = getattr(isolated, function)(feed, handle=handle)
-            return found
+            return function(feed, handle)
         reply = self._called(function, {"handle": handle}, feed)
         return reply.result, reply.arrays
 
@@ -213,9 +251,11 @@ class Context:
         """The modules that register what the model's files need."""
         return tuple(self.suite.settings.child_imports)
 
-    def _called(self, function: str, arguments: dict[str, JSON], feed: Mapping[str, np.ndarray] | None = None) -> Reply:
+    def _called(
+        self, function: Callable[..., object], arguments: dict[str, JSON], feed: Mapping[str, np.ndarray] | None = None
+    ) -> Reply:
         """Run a function in the child; of what is not registered there, say how it is."""
-        path = f"pytest_navigator.engine.isolated:{function}"
+        path = f"{function.__module__}:{function.__qualname__}"
         call = partial(self.host.child.call, path, arguments, arrays=feed, log=self.log, timeout=self.limit)
         try:
             return call(needs=() if function in LOADING_NOTHING else self._needs)
@@ -243,5 +283,4 @@ class Context:
         """
         if all(name in requirements.MODULES for name in names):
             return requirements.missing(names)
-        text: str | None = self.isolated("missing", names=names)
-        return text
+        return self.isolated(isolated.missing, names=names)

@@ -13,7 +13,7 @@ from pytest_navigator.comparison.tolerances import functions, resolve
 from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.core.records import Case, OutputReport, plain, structured
 from pytest_navigator.core.tracebacks import users_traceback
-from pytest_navigator.engine import evidence, gpu
+from pytest_navigator.engine import evidence, gpu, isolated
 from pytest_navigator.engine.active import live_runner, subject
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.scripts import write_correctness
@@ -128,7 +128,7 @@ def _names(context: Context) -> set[str]:
 
 def _compared(context: Context, cases: Sequence[Case], rules: dict[str, Rule], keep: Path) -> list[OutputReport]:
     if not context.runner.live:
-        found = context.isolated("correctness", **subject(context), cases=cases, rules=rules, keep=keep)
+        found = context.isolated(isolated.correctness, **subject(context), cases=cases, rules=rules, keep=keep)
         return structured(found, list[OutputReport])
     from pytest_navigator.engine.checks import compare
 

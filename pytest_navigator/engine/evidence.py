@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_navigator.engine import isolated
 from pytest_navigator.engine.active import live_runner, subject
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.samples.polygraphy_json import INPUTS, OUTPUTS
@@ -68,7 +69,7 @@ def _chosen(context: Context, reports: Sequence[OutputReport], cases: Sequence[C
 
 def _dump(context: Context, cases: Sequence[Case], stem: str) -> None:
     if not context.runner.live:
-        context.isolated("dump", **subject(context), cases=cases, stem=stem)
+        context.isolated(isolated.dump, **subject(context), cases=cases, stem=stem)
         return
     from pytest_navigator.engine.checks import dump
 

@@ -33,25 +33,31 @@ from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.structure import flatten_output
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     import numpy as np
 
     from pytest_navigator.runners.base import Runner
 
+    StrPath = str | os.PathLike[str]
+    Sent = Any
+    """Plain data, of what the caller has given as an object: a child gets none."""
 
-def missing(names: list[str]) -> str | None:
+
+def missing(names: Sequence[str]) -> str | None:
     """Return the text of the first requirement that is not met."""
     return requirements.missing(names)
 
 
-def loads(folder: str, variant: JSON, runner: JSON) -> JSON:
+def loads(folder: StrPath, variant: Sent, runner: Sent) -> JSON:
     """Load an artifact and free it again; returns the settings that its figures would depend on."""
     with _runner(folder, variant, runner) as active:
         return active.settings()
 
 
-def convert(folder: str, variant: JSON, parent: JSON, format: str, example: str, loader: JSON) -> JSON:
+def convert(folder: StrPath, variant: Sent, parent: Sent, format: str, example: str, loader: Sent) -> JSON:
     """Make a variant from its parent's artifact; returns what is worth recording."""
     root, made, origin = Path(folder), structured(variant, Variant), structured(parent, Variant)
     signature, record = load(root / "signature.json", Signature), structured(loader, LoaderRecord)
@@ -61,7 +67,7 @@ def convert(folder: str, variant: JSON, parent: JSON, format: str, example: str,
     return imported(format)().convert(source, data, signature, made, root / made.key / made.file)
 
 
-def correctness(folder: str, variant: JSON, runner: JSON, cases: JSON, rules: JSON, keep: str) -> JSON:
+def correctness(folder: StrPath, variant: Sent, runner: Sent, cases: Sent, rules: Sent, keep: StrPath) -> JSON:
     """Compare a runner with the source on every case; returns the reports, as plain data."""
     with _runner(folder, variant, runner) as active:
         reports = checks.compare(
@@ -70,14 +76,14 @@ def correctness(folder: str, variant: JSON, runner: JSON, cases: JSON, rules: JS
         return plain(reports)
 
 
-def dump(folder: str, variant: JSON, runner: JSON, cases: JSON, stem: str) -> None:
+def dump(folder: StrPath, variant: Sent, runner: Sent, cases: Sent, stem: str) -> None:
     """Write what goes into a runner and what comes out of it for Polygraphy."""
     with _runner(folder, variant, runner) as active:
         checks.dump(active, Path(folder), structured(cases, list[Case]), stem)
 
 
 def profile(
-    folder: str, variant: JSON, runner: JSON, sample: str, batch_size: int | None, windows: JSON, seconds: float
+    folder: StrPath, variant: Sent, runner: Sent, sample: str, batch_size: int | None, windows: Sent, seconds: float
 ) -> JSON:
     """Time a runner; returns a ProfileResult and the runner's settings, as plain data."""
     reset_peak()
@@ -91,7 +97,7 @@ _OPEN: dict[str, Runner] = {}
 """Runners that a `verify_` test holds open, by handle."""
 
 
-def open_runner(folder: str, variant: JSON, runner: JSON, handle: str, signature: JSON = None) -> None:
+def open_runner(folder: StrPath, variant: Sent, runner: Sent, handle: str, signature: Sent = None) -> None:
     """Load a runner and keep it until `close_runner`; without a signature, with that of the source step."""
     active = _runner(folder, variant, runner, signature)
     active.activate()
@@ -128,13 +134,13 @@ def close_runner(handle: str) -> None:
         _OPEN.pop(handle).deactivate()
 
 
-def describe(path: str, format: str, parameters: JSON, inputs: JSON, outputs: JSON) -> JSON:
+def describe(path: StrPath, format: str, parameters: Sent, inputs: Sent, outputs: Sent) -> JSON:
     """Return what a model file says of itself, as plain data; inputs and outputs are what the user says of it."""
     given = [structured(specs, tuple[TensorSpec, ...]) if specs else () for specs in (inputs, outputs)]
     return plain(imported(format)().describe(Path(path), parameters, *given))
 
 
-def take(path: str, target: str, parts: list[str]) -> None:
+def take(path: StrPath, target: StrPath, parts: Sequence[str]) -> None:
     """Copy a model file or folder, and the files beside it that it needs, without loading anything."""
     origin, copy = Path(path), Path(target)
     copy.parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +154,7 @@ def take(path: str, target: str, parts: list[str]) -> None:
         copy_file(origin.parent / part, beside)
 
 
-def _runner(folder: str, variant: JSON, runner: JSON, signature: JSON = None) -> Runner:
+def _runner(folder: StrPath, variant: Sent, runner: Sent, signature: Sent = None) -> Runner:
     root, of = Path(folder), structured(variant, Variant)
     known = structured(signature, Signature) if signature else load(root / "signature.json", Signature)
     kind = runner_class(structured(runner, RunnerRecord))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.described import foreign
 from pytest_navigator.core.digests import digest_of, files_of
-from pytest_navigator.engine import gpu
+from pytest_navigator.engine import gpu, isolated
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.engine.scripts import write_making
@@ -57,7 +57,7 @@ def convert(context: Context) -> Result:
 
     def make(way: Context) -> dict[str, JSON]:
         data: dict[str, JSON] = way.isolated(
-            "convert",
+            isolated.convert,
             folder=way.folder.path,
             variant=way.variant,
             parent=way.suite.matrix.variants[way.variant.parent or ""],
@@ -133,7 +133,7 @@ def _proven(context: Context, data: JSON) -> Result:
         lacking = lacking or missing or ""
         if missing is None:
             settings = context.isolated(
-                "loads", folder=context.folder.path, variant=context.variant, runner=runner.record()
+                isolated.loads, folder=context.folder.path, variant=context.variant, runner=runner.record()
             )
             loaded = {"loaded": runner.name, "settings": settings}
             return Result({**recorded, **loaded}, message=caveat, digest=digest_of(artifact))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import OptimizationProfile, batch_of
 from pytest_navigator.core.records import ProfileResult, plain, profile_result, structured
-from pytest_navigator.engine import gpu
+from pytest_navigator.engine import gpu, isolated
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.scripts import write_profiling
 from pytest_navigator.engine.timing_sample import timed_batch
@@ -65,7 +65,7 @@ def _measured(context: Context, batch_size: int | None) -> JSON:
     sample, seconds = timed_batch(context.folder), context.suite.settings.profile_seconds
     if not context.runner.live:
         return context.isolated(
-            "profile",
+            isolated.profile,
             folder=context.folder.path,
             variant=context.variant,
             runner=context.runner,

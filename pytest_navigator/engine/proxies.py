@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
 
 from pytest_navigator.engine.context import Context
@@ -39,7 +38,7 @@ class RunnerProxy:
         self.format = key
         self.name = runner
         self._host, self._suite, self._objects = host, suite, live
-        self._handle = uuid.uuid4().hex
+        self._handle = ""
         self._signature = suite.folder.signature
         self._live: Runner | None = None
 
@@ -77,16 +76,15 @@ class RunnerProxy:
             with self._machine():
                 self._live.activate()
             return self
-        arguments = {"folder": context.folder.path, "variant": context.variant, "runner": context.runner}
         with self._machine():
-            context.isolated("open_runner", **arguments, handle=self._handle)
+            self._handle = context.open_runner(context.runner)
         return self
 
     def __exit__(self, *exc: object) -> None:
         if self._live is not None:
             self._live.deactivate()
             return
-        self._context().isolated("close_runner", handle=self._handle)
+        self._context().close_runner(self._handle)
 
     def _machine(self) -> AbstractContextManager[None]:
         """Wait until nobody measures, and keep others from it: each call for itself, since a test may do more."""

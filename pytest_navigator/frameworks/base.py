@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.comparison.computed import Computed
-    from pytest_navigator.core.records import JSON, Description, RunnerRecord, TensorSpec, Variant
+    from pytest_navigator.core.records import JSON, Description, RunnerRecord, Signature, TensorSpec
     from pytest_navigator.samples.structure import Call
 
     Watched = tuple[object, Callable[[Any], Computed]]
@@ -25,37 +25,23 @@ class Connection(Protocol):
     """What a source that does not run in this process has of the step: the child, and what it is told there."""
 
     @property
-    def variant(self) -> Variant:
-        """The source's own."""
-
-    @property
-    def place(self) -> Path:
-        """The folder of everything that is kept of the model."""
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...] | None:
-        """What the user says of the inputs of a file that does not; None: nothing."""
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...] | None:
-        """The same of the outputs."""
-
-    @property
-    def format_path(self) -> str:
-        """Where the child imports the format of the variant from."""
-
-    @property
     def reads_with(self) -> tuple[str, ...]:
         """What reading a file of this format needs."""
 
     def runners(self) -> Sequence[RunnerRecord]:
         """Return what can run the variant, the preferred one first."""
 
-    def artifact(self) -> Path:
-        """Return where the artifact of the variant is, or will be."""
+    def take(self, model: Path, parts: Sequence[str]) -> None:
+        """Copy a file, and those beside it that belong to it, into the suite's folder."""
 
-    def isolated(self, function: str, **kwargs: Any) -> JSON:
-        """Run a function of the child's."""
+    def describe(self, model: Path) -> Description:
+        """Return what a file says of itself, and what the user says of it where it does not."""
+
+    def open_runner(self, runner: RunnerRecord, signature: Signature) -> str:
+        """Load a runner of the file in the child, and keep it until it is closed; returns its handle."""
+
+    def close_runner(self, handle: str) -> None:
+        """Free it."""
 
     def observe(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
         """Run one inference of an open runner; returns the structure of its outputs too."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pytest_navigator.backends.files.description import distinct
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.records import Description, Signature, structured
+from pytest_navigator.core.records import Description, Signature
 from pytest_navigator.errors import SourceError, Unavailable, unknown
 from pytest_navigator.frameworks.base import Source
 from pytest_navigator.samples.npz import dtype_name
@@ -62,12 +61,7 @@ class FileSource(Source):
             StepFailed: the runtime cannot load it.
         """
         runner = self.runner
-        self._connection.isolated(
-            "take",
-            path=self.model,
-            target=self._connection.artifact(),
-            parts=self._description.parts,
-        )
+        self._connection.take(self.model, self._description.parts)
         self._open(runner)
 
     def fingerprint(self) -> str | None:
@@ -155,32 +149,15 @@ class FileSource(Source):
         except Unavailable as error:
             raise SourceError(f"{self.model.name} cannot be read: {error}") from None
         format_of(self.model, self.framework.name)
-        found = self._connection.isolated(
-            "describe",
-            path=self.model,
-            format=self._connection.format_path,
-            parameters=self._connection.variant.parameters,
-            inputs=self._connection.inputs,
-            outputs=self._connection.outputs,
-        )
-        return structured(found, Description)
+        return self._connection.describe(self.model)
 
     def _open(self, runner: RunnerRecord) -> None:
-        handle = uuid.uuid4().hex
-        self._connection.isolated(
-            "open_runner",
-            folder=self._connection.place,
-            variant=self._connection.variant,
-            runner=runner,
-            handle=handle,
-            signature=self._signature(),
-        )
-        self._handle = handle
+        self._handle = self._connection.open_runner(runner, self._signature())
 
     def _close(self) -> None:
         handle, self._handle = self._handle, ""
         if handle:
-            self._connection.isolated("close_runner", handle=handle)
+            self._connection.close_runner(handle)
 
     def _signature(self) -> Signature:
         """Return what a runner needs to know before anything has been seen."""
