@@ -26,6 +26,7 @@ from costs import table
 
 from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.torch.runners import TorchRunner
+from pytest_navigator.configuration.profile_config import batch_of
 from pytest_navigator.core.records import profile_result
 from pytest_navigator.devices.present import devices
 from pytest_navigator.devices.records import devices_line
@@ -33,7 +34,6 @@ from pytest_navigator.devices.requirements import missing
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.engine.workspace import Workspace
 from pytest_navigator.package.query.results import read_results
-from pytest_navigator.profiling.measuring import batch_of
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.signatures import resized
 

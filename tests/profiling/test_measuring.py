@@ -12,11 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_navigator.configuration.profile_config import MeasurementMode, OptimizationProfile, ProfilerConfig, Windows
+from pytest_navigator.configuration.profile_config import (
+    MeasurementMode,
+    OptimizationProfile,
+    ProfilerConfig,
+    Windows,
+    batch_ids,
+    batch_of,
+)
 from pytest_navigator.core.records import ProfileResult, plain, structured
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.profiling.figures import caveat
-from pytest_navigator.profiling.measuring import batch_ids, batch_of, measure, summary
+from pytest_navigator.profiling.measuring import measure, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
