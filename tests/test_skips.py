@@ -33,7 +33,9 @@ def test_one_that_is_not_installed_is(guarded: pytest.Pytester) -> None:
     assert guarded.runpytest_inprocess("-p", "no:randomly").ret == 0
 
 
-@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["one process", "n1"])
+@pytest.mark.parametrize(
+    "workers", [pytest.param((), id="one process"), pytest.param(("-n1",), id="n1", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
     "skipping", ["def test_it(): pytest.skip('no {}')", "pytest.skip('no {}', allow_module_level=True)"]
 )

@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is shown in one process is shown again in several workers by a slow test."""
     for item in items:
         callspec = getattr(item, "callspec", None)
-        if callspec is not None and not {"n2", "workers"}.isdisjoint(callspec.id.split("-")):
+        if callspec is not None and not {"n1", "n2", "workers", "xdist1"}.isdisjoint(callspec.id.split("-")):
             item.add_marker("slow")
 
 

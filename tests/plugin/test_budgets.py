@@ -63,6 +63,7 @@ def test_the_budgets_of_the_document_hold_and_skip_where_nothing_was_measured(
     assert profile or "nothing was measured: the run has --nav-no-profile" in str(found.stdout)
 
 
+@pytest.mark.slow
 def test_it_is_of_each_model_in_any_order_and_in_any_distribution(dense: Fake, nav: Nav) -> None:
     pytester = write(dense, "1e9", several=True)
     order = "\ndef pytest_collection_modifyitems(items): items.reverse()\n"

@@ -149,6 +149,7 @@ def test_a_function_of_the_users_is_asked_again(cached: pytest.Pytester, nav: Na
     assert count(cached) == {"convert": 1, "compared": 24, "timed": 0}
 
 
+@pytest.mark.slow
 def test_two_workers_use_it_too(cached: pytest.Pytester, nav: Nav) -> None:
     result = run(nav, "-n2", subprocess=True)
     assert set(words(result).values()) == {"PASSED"}
@@ -156,6 +157,7 @@ def test_two_workers_use_it_too(cached: pytest.Pytester, nav: Nav) -> None:
     assert count(cached) == {"convert": 1, "compared": 8, "timed": 0}
 
 
+@pytest.mark.slow
 def test_two_workers_fill_it(turned: Write, nav: Nav) -> None:
     pytester = turned()
     run(nav, "-n2", subprocess=True)

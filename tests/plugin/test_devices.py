@@ -96,6 +96,7 @@ def test_without_a_gpu_only_who_asks_for_tensorrt_hears_of_it(dense: Fake, nav: 
     assert line.startswith("navigator: device: no CUDA device")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("visible", [None, "1,0"])
 def test_each_worker_and_its_child_have_their_own_gpu(
     dense: Fake, nav: Nav, use: Use, monkeypatch: pytest.MonkeyPatch, visible: str | None

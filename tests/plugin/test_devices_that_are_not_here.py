@@ -157,6 +157,7 @@ def test_a_gpu_in_trouble_is_here(run: Run, use: Use) -> None:
     result.stdout.fnmatch_lines(["SKIPPED [[]2[]] *CUDA is visible but unusable (driver error 999)"])
 
 
+@pytest.mark.slow
 def test_every_worker_collects_what_the_controller_has_found(run: Run, use: Use) -> None:
     folder = use(gpus=())
 

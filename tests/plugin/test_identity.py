@@ -90,6 +90,7 @@ def test_a_function_scoped_model_that_draws_upstream_is_an_error(project: pytest
     result.stdout.fnmatch_lines([SEEN])
 
 
+@pytest.mark.slow
 def test_a_session_scoped_model_that_draws_upstream_is_an_error_in_the_second_worker(dense: Fake, nav: Nav) -> None:
     """Whichever worker has not run the source step has another model; each of the two has a step that needs it."""
     pytester = dense()

@@ -170,6 +170,7 @@ def test_an_end_of_the_process_in_the_model_is_told_by_the_next_run(
     assert set(words(result).values()) == {"PASSED"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS_LIVE)
 def test_with_one_worker_an_end_of_the_process_in_the_model_is_one_failed_test(
     pytester: pytest.Pytester, nav: Nav, end: str

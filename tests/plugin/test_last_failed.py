@@ -106,6 +106,7 @@ def test_a_retry_that_passes_leaves_nothing_to_run_again(dense: Fake, nav: Nav) 
     result.stdout.fnmatch_lines(["run-last-failure: no previously failed tests, not deselecting items."])
 
 
+@pytest.mark.slow
 def test_the_followers_of_a_step_that_crashed_its_worker_run_again(dense: Fake, nav: Nav) -> None:
     dense("mode='segfault', where='export'")
     crashed = words(nav("-v", "-n1", formats="", subprocess=True))

@@ -96,6 +96,7 @@ def test_its_items_are_chosen_as_any_others(pytester: pytest.Pytester, nav: Nav)
     some.assert_outcomes(passed=1, deselected=1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("onnx_file")
 def test_it_runs_on_several_workers(nav: Nav) -> None:
     result = nav("-v", "-n2", "--nav-model=linear.onnx", formats="", subprocess=True)
@@ -134,6 +135,7 @@ def test_a_users_loader_replaces_the_random_data(pytester: pytest.Pytester, nav:
     assert batches(pytester) == [3, 6]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("onnx_file")
 @pytest.mark.parametrize("named", [False, True], ids=["fixture", "option"])
 def test_a_loader_that_is_called_replaces_the_random_data_in_every_worker(

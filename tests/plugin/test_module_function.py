@@ -67,6 +67,7 @@ def test_the_model_and_its_samples_come_from_functions(pytester: pytest.Pytester
     assert words(static) == TORCH
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("package")
 def test_a_single_item_and_several_workers(nav: Nav) -> None:
     one = nav("-v", *BOTH, "my_pkg/models.py::build::nav_model::test_source", "--nav-in-process", formats="torch")

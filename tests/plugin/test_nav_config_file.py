@@ -71,6 +71,7 @@ def test_a_flag_wins_over_the_file_and_the_file_over_the_ini_file(
     assert "seed 1 (--nav-seed)" in shown
 
 
+@pytest.mark.slow
 def test_the_workers_of_xdist_have_the_same_data(pytester: pytest.Pytester, configured: Configured) -> None:
     result = configured({"max_batch_size": 4, "value_ranges": "2,3"}, "-n", "2")
 

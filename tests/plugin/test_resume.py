@@ -94,6 +94,7 @@ def test_a_run_that_was_stopped_is_completed(dense: Fake, nav: Nav) -> None:
     assert status(pytester.path / "out.nav")["pytest_navigator"]["complete"]
 
 
+@pytest.mark.slow
 def test_two_workers_resume_too(project: pytest.Pytester, nav: Nav) -> None:
     result = nav("-v", "-n2", "--nav-resume", formats="", profile=True, subprocess=True)
     assert set(words(result).values()) == {"PASSED"}

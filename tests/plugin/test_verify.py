@@ -257,6 +257,12 @@ def test_a_verify_test_alone_pulls_what_it_needs_and_names_the_suite(project: py
     result.stdout.fnmatch_lines([hint])
     assert hint not in run(nav, "quality", "conftest.py").outlines
     assert hint not in run(nav, "quality/test_quality.py::verify_shape").outlines
+
+
+@pytest.mark.slow
+def test_a_verify_test_alone_names_the_suite_in_several_workers_too(project: pytest.Pytester, nav: Nav) -> None:
+    project.mkdir("quality").joinpath("test_quality.py").write_text(PASSES)
+    hint = "note: conftest.py was not collected, only tests that use its nav_model; add conftest.py to run all"
     assert hint in nav("-n2", "quality", formats="", subprocess=True).outlines
 
 
@@ -294,17 +300,19 @@ def test_a_cell_is_verified_only_when_each_of_its_verify_tests_has_run(project: 
     assert [row[-2:] for row in rows if row[:2] == ["fake", "FakeCPU"]] == [["not", "run"]]
 
 
-def test_x_in_a_verify_test_leaves_the_complete_package(project: pytest.Pytester, nav: Nav) -> None:
+@pytest.mark.parametrize("arguments", [(), ("-n2",)], ids=["plain", "n2"])
+def test_x_in_a_verify_test_leaves_the_complete_package(
+    project: pytest.Pytester, nav: Nav, arguments: tuple[str, ...]
+) -> None:
     project.makepyfile(test_quality=PASSES)
     run(nav)
     before = (project.path / "out.nav").read_bytes()
     project.makepyfile(test_quality=PASSES + "    assert nav_runner.format == 'other', 'wrong'\n")
-    for arguments in ((), ("-n2",)):
-        result = nav("--nav-package=out.nav", "-x", *arguments, formats="", subprocess=True)
-        assert result.ret != 0
-        result.stdout.fnmatch_lines(["package: out.partial.nav (partial: *; out.nav is as it was)"])
-        assert "fake/FakeCPU" not in verified(project.path / "out.partial.nav")
-        assert (project.path / "out.nav").read_bytes() == before
+    result = nav("--nav-package=out.nav", "-x", *arguments, formats="", subprocess=bool(arguments))
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["package: out.partial.nav (partial: *; out.nav is as it was)"])
+    assert "fake/FakeCPU" not in verified(project.path / "out.partial.nav")
+    assert (project.path / "out.nav").read_bytes() == before
 
 
 def test_the_record_of_a_failure_has_its_reason(project: pytest.Pytester, nav: Nav) -> None:
@@ -368,6 +376,7 @@ def test_a_verify_test_that_was_skipped_leaves_the_package_complete_and_unverifi
     assert sorted(r["status"] for r in own["verification"]) == ["passed", "passed", "skipped", "skipped"]
 
 
+@pytest.mark.slow
 def test_the_groups_of_xdist_do_not_hide_a_verify_test(project: pytest.Pytester, nav: Nav) -> None:
     project.makepyfile(test_quality=PASSES.replace("def ", "import pytest\n@pytest.mark.xdist_group('g')\ndef "))
     nav("--nav-package=out.nav", "-n2", "--dist=loadgroup", formats="", subprocess=True)

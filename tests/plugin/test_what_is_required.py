@@ -114,6 +114,7 @@ def test_nav_config_and_the_ini_file_require_as_the_flag_does_and_an_empty_flag_
     green.stdout.no_fnmatch_line("*required*")
 
 
+@pytest.mark.slow
 def test_each_of_several_models_must_meet_what_is_required_in_any_distribution(dense: Fake, nav: Nav) -> None:
     pytester = dense()
     conftest = pytester.path / "conftest.py"
