@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONFIG = "nav_config = NavConfig(framework='dense', formats=[FakeConfig()])\n"
+STACKS = """
+import faulthandler, os, signal
+faulthandler.register(signal.SIGUSR1, all_threads=True, file=open(f"stacks-{os.getpid()}.txt", "w"))
+"""
+"""Has every process of the run write where it is, when it is asked."""
 
 VERIFIED = """
 import time
@@ -45,7 +50,7 @@ SECOND = "test_quality.py::verify_second[fake-cpu]"
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with its complete, verified package."""
     folder = tmp_path_factory.mktemp("verified")
-    files = {"fake_format.py": FAKE_FORMAT, "test_quality.py": VERIFIED, "conftest.py": DENSE + CONFIG}
+    files = {"fake_format.py": FAKE_FORMAT, "test_quality.py": VERIFIED, "conftest.py": STACKS + DENSE + CONFIG}
     for name, content in files.items():
         (folder / name).write_text(content)
     with started(folder) as run:
@@ -91,6 +96,17 @@ def interrupt(run: subprocess.Popen[bytes], waiting: Path) -> None:
     os.killpg(run.pid, signal.SIGINT)
 
 
+def ended(run: subprocess.Popen[bytes], folder: Path) -> int:
+    """Wait for the end of a run; of one that does not end, say where its processes are."""
+    try:
+        return run.wait(120)
+    except subprocess.TimeoutExpired:
+        os.killpg(run.pid, signal.SIGUSR1)
+        time.sleep(5)
+        stacks = [f"{path.name}:\n{path.read_text()}" for path in sorted(folder.glob("stacks-*.txt"))]
+        pytest.fail("\n".join(["the run did not end", (folder / "output.txt").read_text(), *stacks]))
+
+
 def left(folder: Path, before: bytes) -> None:
     """The complete package as it was, and a partial one beside it that verifies nothing."""
     output = (folder / "output.txt").read_text()
@@ -106,7 +122,7 @@ def test_ctrl_c_in_a_verify_test_leaves_the_complete_package(verified: Path, arg
     (verified / "way.txt").write_text("wait")
     with started(verified, *arguments) as run:
         interrupt(run, verified / "waiting.txt")
-        assert run.wait(120) == pytest.ExitCode.INTERRUPTED
+        assert ended(run, verified) == pytest.ExitCode.INTERRUPTED
     left(verified, before)
     assert "package: out.partial.nav (partial: " in (verified / "output.txt").read_text()
 
@@ -116,7 +132,7 @@ def test_pytest_exit_in_a_verify_test_leaves_the_complete_package(verified: Path
     before = (verified / "out.nav").read_bytes()
     (verified / "way.txt").write_text("exit")
     with started(verified, *arguments) as run:
-        run.wait(120)  # xdist does not expect this of a worker, and says so with an internal error
+        ended(run, verified)  # xdist does not expect this of a worker, and says so with an internal error
     left(verified, before)
 
 
@@ -126,7 +142,7 @@ def test_ctrl_c_in_a_test_of_the_users_own_leaves_the_complete_package(verified:
     (verified / "way.txt").write_text("wait")
     with started(verified, "conftest.py", "test_zzz.py") as run:
         interrupt(run, verified / "waiting.txt")
-        assert run.wait(120) == pytest.ExitCode.INTERRUPTED
+        assert ended(run, verified) == pytest.ExitCode.INTERRUPTED
     assert (verified / "out.nav").read_bytes() == before
     assert not status(verified / "out.partial.nav")["pytest_navigator"]["missing"]
     assert "(partial: the run was interrupted; out.nav is as it was)" in (verified / "output.txt").read_text()
