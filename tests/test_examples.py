@@ -20,7 +20,6 @@ PACKAGES = {
     "torch_cnn": {"torch_cnn"},
     "torch_transformer": {"torch_transformer"},
     "tract_plugin": {"tract_plugin"},
-    "openvino_plugin": {"openvino_plugin"},
     "tensorflow_keras": {"tensorflow_keras"},
     "jax_flax": {"jax_flax"},
     "onnx_file": {"digits"},
@@ -28,7 +27,7 @@ PACKAGES = {
     "many_models": {"autoencoder", "classifier-large", "classifier-small"},
 }
 
-NEEDS = {"tract_plugin": "tract", "openvino_plugin": "openvino", "tensorrt_resnet": "tensorrt_rtx"}
+NEEDS = {"tract_plugin": "tract", "tensorrt_resnet": "tensorrt_rtx"}
 """A package that an example needs and that is not there on every machine."""
 
 

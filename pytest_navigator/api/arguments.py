@@ -75,7 +75,7 @@ def _targets() -> dict[str, type[FormatConfig]]:
 def _usual(framework: str) -> list[type[FormatConfig]]:
     """Return what is made of a framework's models unless `target_formats` says otherwise."""
     registry = known()
-    forms = [form for form in registry.formats.marked(framework) if form.default]
+    forms = [form for form in registry.formats.usual(framework) if form.default]
     return [form.config for form in forms if not _is_live(form, registry)]
 
 

@@ -78,8 +78,8 @@ def _plugins() -> Iterator[ModuleType]:
             yield entry.load()
 
 
-def _listed(name: str, path: str, *marks: str) -> Listed:
-    return Listed(name, f"pytest_navigator.backends.{path}", marks)
+def _listed(name: str, path: str, *marks: str, default: bool = True) -> Listed:
+    return Listed(name, f"pytest_navigator.backends.{path}", marks, default)
 
 
 SOURCES = ("torch", "tensorflow", "jax", "tf-savedmodel", "torchscript", "torch-exportedprogram", "onnx")
@@ -95,11 +95,14 @@ FORMATS = (
     _listed("tensorflow", "tensorflow.live:TensorFlowFormat", "tensorflow"),
     _listed("jax", "jax.live:JaxFormat", "jax"),
     _listed("tf-savedmodel", "exchange.savedmodel:TensorFlowSavedModelFormat", "tensorflow", "jax", "tf-savedmodel"),
-    _listed("tf-trt", "tensorflow.tf_tensorrt:TensorFlowTensorRTFormat", "tensorflow", "jax", "tf-savedmodel"),
+    _listed(
+        "tf-trt", "tensorflow.tf_tensorrt:TensorFlowTensorRTFormat", "tensorflow", "jax", "tf-savedmodel", default=False
+    ),
     _listed("stablehlo", "jax.stablehlo:StableHLOFormat", "jax"),
     _listed("onnx", "exchange.onnx:OnnxFormat", *SOURCES),
     _listed("trt", "tensorrt.format:TensorRTFormat", *SOURCES, "trt"),
-    _listed("trt-rtx", "tensorrt.format:TensorRTRTXFormat", *SOURCES, "trt-rtx"),
+    _listed("trt-rtx", "tensorrt.format:TensorRTRTXFormat", *SOURCES, "trt-rtx", default=False),
+    _listed("openvino", "openvino.format:OpenVINOFormat", *SOURCES, default=False),
     _listed("python", "python.live:PythonFormat", "python"),
 )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from contextlib import suppress
 from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, metadata
 from typing import TYPE_CHECKING
 
 from pytest_navigator.devices import libraries
@@ -40,7 +42,15 @@ def _check(name: str) -> str | None:
         return CHECKS[name]()
     if _installed(name):
         return None
-    return MODULES.get(name, f"{name} is not installed")
+    return MODULES.get(name) or f"{name} is not installed{_extra(name)}"
+
+
+def _extra(name: str) -> str:
+    """Return how to install a package that an extra of ours is called after; "" without one."""
+    with suppress(PackageNotFoundError):  # a checkout that nobody has installed
+        if name in (metadata("pytest-navigator").get_all("Provides-Extra") or ()):
+            return f" (pip install pytest-navigator[{name}])"
+    return ""
 
 
 def _installed(name: str) -> bool:

@@ -21,11 +21,13 @@ class Listed(NamedTuple):
         name: as its class has it.
         kind: the class, or where it is imported from, "package.module:Class".
         marks: of a format what it is made of (`Format.frameworks`), of a framework the packages of its models.
+        default: of a format whether it is made when nobody says what to make.
     """
 
     name: str
     kind: str | type
     marks: tuple[str, ...]
+    default: bool = True
 
     def load(self) -> Any:
         """Return the class."""
@@ -71,6 +73,11 @@ class Kinds(Mapping[str, T], Generic[T]):
     def marked(self, mark: str) -> list[T]:
         """Return those that are called so, or have it among their marks."""
         return [self[one.name] for one in self.listed.values() if mark in (one.name, *one.marks)]
+
+    def usual(self, mark: str) -> list[T]:
+        """Return those of them that nobody needs to name."""
+        named = (one.name for one in self.listed.values() if mark == one.name or (one.default and mark in one.marks))
+        return [self[name] for name in named]
 
     def extended(self, more: Iterable[Listed]) -> Kinds[T]:
         """Return the same with more of them."""

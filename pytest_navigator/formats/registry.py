@@ -106,7 +106,7 @@ def current() -> Registry | None:
 
 
 def _format(kind: type[Format] | Listed) -> Listed:
-    return kind if isinstance(kind, Listed) else Listed(kind.name, kind, kind.frameworks)
+    return kind if isinstance(kind, Listed) else Listed(kind.name, kind, kind.frameworks, kind.default)
 
 
 def _framework(kind: type[Framework] | Listed) -> Listed:

@@ -25,8 +25,7 @@ def wanted(settings: Settings, registry: Registry, framework: str) -> dict[str, 
     """
     configured = _by_format(settings.config.formats or (), registry, framework)
     if settings.formats is None:
-        usual = (f for f in registry.formats.marked(framework) if f.default or f.name == framework)
-        return {f.name: configured.get(f.name, [f.config()]) for f in usual}
+        return {f.name: configured.get(f.name, [f.config()]) for f in registry.formats.usual(framework)}
     asked = _by_format(settings.formats, registry, framework)
     for name in asked:
         _check_possible(registry.format(name), registry, framework)

@@ -22,7 +22,7 @@ print(*(name for name in sys.modules if name.startswith("pytest_navigator.backen
 @pytest.mark.parametrize("listed", FORMATS, ids=lambda listed: listed.name)
 def test_the_list_says_of_a_format_what_its_class_says(listed):
     kind = listed.load()
-    assert (listed.name, listed.marks) == (kind.name, kind.frameworks)
+    assert (listed.name, listed.marks, listed.default) == (kind.name, kind.frameworks, kind.default)
 
 
 @pytest.mark.parametrize("listed", FRAMEWORKS, ids=lambda listed: listed.name)

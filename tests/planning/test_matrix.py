@@ -168,6 +168,7 @@ def test_a_run_of_fewer_formats_has_the_same_configuration(matrix_of):
 
 def test_an_exported_format_that_is_no_default_is_made_only_where_it_is_named(registry, matrix_of):
     vars(registry.formats["torchscript"])["default"] = False
+    registry.formats.listed["torchscript"] = registry.formats.listed["torchscript"]._replace(default=False)
     with pytest.raises(ConfigError, match=r"only where it is named; write --nav-formats=\S+,trt,torchscript$"):
         matrix_of(require=["torchscript"])
 

@@ -95,6 +95,7 @@ class Wanted:
         """
         found = self.variants(results)
         usable = [variant for variant in found if variant.key in among] or found
+        usable = [variant for variant in usable if variant.key == self.format] or usable
         if len(usable) > 1:
             raise PackageError(
                 f"{self.format} means several formats here ({_keys(usable)}): give one of these names{_telling(usable)}"

@@ -1,0 +1,1 @@
+"""OpenVINO: converted from ONNX, run on the CPU."""

@@ -1,0 +1,57 @@
+"""OpenVINO is made where it is named, and nowhere else; then it is a format like all others."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from blackbox import status, words
+
+import pytest_navigator as nav_api
+
+if TYPE_CHECKING:
+    from blackbox import Nav
+
+pytest.importorskip("openvino")
+
+
+def test_nobody_has_it_who_does_not_name_it(linear: pytest.Pytester, nav: Nav) -> None:
+    text = nav("--collect-only", "-q", formats="").stdout.str()
+    assert "onnx" in text
+    assert "openvino" not in text
+
+
+def test_it_is_checked_required_packed_loaded_and_its_scripts_run(
+    linear: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = ("--nav-package=out.nav", "--nav-require=openvino-cpu,OpenVINOCPU")
+    result = nav("-v", *named, formats="openvino,openvino-fp16", subprocess=True)
+    found = words(result)
+    assert {found[f"test_convert[openvino{end}]"] for end in ("", "-fp16")} == {"PASSED"}
+    assert {found[f"test_correctness[openvino{end}-cpu]"] for end in ("", "-fp16")} == {"PASSED"}
+    assert "openvino" in status(linear.path / "out.nav")["environment"]["python_packages"]
+
+    x = np.ones((3, 5), np.float32)
+    with nav_api.load("out.nav") as package:
+        with (
+            package.get_runner("openvino", runtime="OpenVINOCPU") as runner,
+            package.get_runner("onnx") as other,
+        ):
+            np.testing.assert_allclose(np.asarray(runner(x)), np.asarray(other(x)), atol=1e-5)
+        assert [port.any_name for port in package.get_model("openvino-fp16").inputs] == ["input"]
+
+    with zipfile.ZipFile("out.nav") as package_file:
+        assert b"Convert ONNX to OpenVINO" in package_file.read("navigator.log")
+        package_file.extractall("unpacked")
+    monkeypatch.chdir("unpacked")
+    for script, said in {
+        "openvino-fp16/reproduce_conversion.py": "written: openvino-fp16/reproduced.openvino",
+        "openvino/reproduce_correctness-openvinocpu.py": "output__0: max abs *: passed",
+    }.items():
+        assert "navigator" not in (linear.path / "unpacked" / script).read_text(encoding="utf-8").split('"""')[2]
+        ran = linear.run(sys.executable, script)
+        assert ran.ret == 0
+        ran.stdout.fnmatch_lines([said])
