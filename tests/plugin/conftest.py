@@ -10,6 +10,7 @@ import pytest
 from blackbox import DENSE, FAKE_CONFTEST, FAKE_FORMAT, LINEAR, words
 from turned import CONFTEST, TURNED, count, run
 
+from tests.distributions import kept
 from tests.forking import Forked
 
 if TYPE_CHECKING:
@@ -71,9 +72,10 @@ def dense(pytester: pytest.Pytester) -> Callable[..., pytest.Pytester]:
 
 @pytest.fixture(autouse=True)
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The children of runs in this process are forks."""
+    """The children of runs in this process are forks, and what is installed is read once for all runs."""
     forking = SimpleNamespace(**{**vars(subprocess), "Popen": Forked})
     monkeypatch.setattr("pytest_navigator.isolation.process.subprocess", forking)
+    monkeypatch.setattr("importlib.metadata.distributions", kept)
 
 
 @pytest.fixture
