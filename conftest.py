@@ -62,19 +62,24 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _import_what_stays() -> None:
+    # A second in-process run would meet classes of ours twice, an old one and a new one.
+    ours = [module.name for module in pkgutil.walk_packages(pytest_navigator.__path__, "pytest_navigator.")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own use of what it deprecates
         for name in STAYING:
             if importlib.util.find_spec(name.partition(".")[0]) is not None:
-                importlib.import_module(name)
-    # A second in-process run would meet classes of ours twice, an old one and a new one.
-    for module in pkgutil.walk_packages(pytest_navigator.__path__, "pytest_navigator."):
-        if not module.name.endswith(".__main__"):  # which is run by being imported
-            try:
-                importlib.import_module(module.name)
-            except ModuleNotFoundError as error:
-                if error.name is None or importlib.util.find_spec(error.name) is not None:
-                    raise  # and not only what follows a framework that is not installed
+                _import(name)
+    for name in ours:
+        if not name.endswith(".__main__"):  # which is run by being imported
+            _import(name)
+
+
+def _import(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or importlib.util.find_spec(error.name) is not None:
+            raise  # and not only what follows a library that is not installed
 
 
 def _compile() -> None:
