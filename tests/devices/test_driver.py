@@ -45,7 +45,7 @@ def test_without_a_driver_no_process_is_started(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
     monkeypatch.setattr(found, "FOLDERS", ())
     monkeypatch.setattr(found, "CACHE", tmp_path / "none")
-    monkeypatch.setattr(found, "ask", lambda *_: pytest.fail("a process was started"))
+    monkeypatch.setattr("pytest_navigator.devices.disposable.ask", lambda *_: pytest.fail("a process was started"))
 
     assert not has_driver()
     assert devices() == Devices()
