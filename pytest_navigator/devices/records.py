@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Environment variable with the folder of what a run asks once: set by the run, and so for its workers and children.
 FOLDER = "NAV_PROBES"
-"""Environment variable with the folder of what a run asks once: set by the run, and so for its workers and children."""
 
 NONE = "no CUDA device"
 
