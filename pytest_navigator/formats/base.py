@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import CommandLine, MakingCode, Subject
     from pytest_navigator.devices.built_with import Library
+    from pytest_navigator.formats.content import Content
     from pytest_navigator.formats.navigator import Navigator
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.runners.base import Runner
@@ -74,6 +75,12 @@ class Format(ABC):
     file: ClassVar[str] = ""
     """Name of a file (or folder) of this format that is itself the source; "": there is no such source."""
 
+    file_title: ClassVar[str] = ""
+    """What people call such a file: "an ONNX file"; "": nobody gives one."""
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """How the names of such files end: (".onnx",)."""
+
     default: ClassVar[bool] = True
     """Whether it is made when nobody says what to make."""
 
@@ -104,7 +111,7 @@ class Format(ABC):
 
     def __init_subclass__(cls) -> None:
         """Give none of the names of what it is derived from to another format."""
-        for fact in ("title", "command", "navigator"):
+        for fact in ("title", "command", "navigator", "file_title", "suffixes"):
             if fact not in vars(cls):
                 setattr(cls, fact, getattr(Format, fact))
 
@@ -145,6 +152,14 @@ class Format(ABC):
         from pytest_navigator.formats.given_signature import described
 
         return described(path, inputs, outputs)
+
+    def is_in(self, content: Content) -> bool:
+        """Whether what is in a file or folder shows that it is of this format.
+
+        Raises:
+            ConfigError: it is, but not all of it is there.
+        """
+        return False
 
     def load(self, path: Path) -> Any:
         """Return the file as the model object of its library, on the CPU; its path where there is no such object."""

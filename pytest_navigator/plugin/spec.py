@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.backends.files.kinds import PACKAGE, SAVED_MODEL, format_of, title
+from pytest_navigator.backends.exchange.savedmodel import SAVED_MODEL
+from pytest_navigator.backends.files.kinds import PACKAGE, format_of, title
 from pytest_navigator.errors import ConfigError, SourceError, unknown
 from pytest_navigator.isolation.causes import error_line
 

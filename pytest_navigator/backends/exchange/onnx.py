@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.formats.base import LoaderData
+    from pytest_navigator.formats.content import Content
     from pytest_navigator.frameworks.base import Source
 
 DYNAMO = Way("dynamo", "OnnxConfig(export_engine=OnnxDynamoExportConfig())")
@@ -82,6 +83,8 @@ class OnnxFormat(Format):
         "torch-exportedprogram": "torch-exportedprogram",
     }
     file: ClassVar[str] = "model.onnx"
+    file_title: ClassVar[str] = "an ONNX file"
+    suffixes: ClassVar[tuple[str, ...]] = (".onnx",)
     reads_with: ClassVar[tuple[str, ...]] = ("onnx",)
     runners = table(
         "onnx",
@@ -90,6 +93,16 @@ class OnnxFormat(Format):
         ("OnnxCUDA", "OnnxCUDA", "cuda", ("cuda", "onnxruntime", "onnxruntime-cuda")),
         ("OnnxTensorRT", "OnnxTensorRT", "tensorrt", ("cuda", "onnxruntime", "onnxruntime-tensorrt")),
     )
+
+    def is_in(self, content: Content) -> bool:
+        """Whether the outermost fields are those of an ONNX file.
+
+        Raises:
+            ConfigError: it was cut off.
+        """
+        from pytest_navigator.backends.onnx.content import is_onnx
+
+        return bool(content.head) and is_onnx(content.path)
 
     def describe(
         self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]

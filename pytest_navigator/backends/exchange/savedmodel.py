@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import MakingCode, Subject
+    from pytest_navigator.formats.content import Content
     from pytest_navigator.frameworks.base import Source
 
 REQUIRES = {"tensorflow": ("tensorflow",), "jax": ("jax", "tensorflow")}
 
 FLAGS = (None, True, False)
+
+
+SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
+"""Files of which each SavedModel has one."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,18 @@ class TensorFlowSavedModelFormat(Format):
     config: ClassVar[type[FormatConfig]] = TensorFlowSavedModelConfig
     frameworks: ClassVar[tuple[str, ...]] = ("tensorflow", "jax", "tf-savedmodel")
     file: ClassVar[str] = "model.savedmodel"
+    file_title: ClassVar[str] = "a SavedModel"
+    suffixes: ClassVar[tuple[str, ...]] = (".savedmodel",)
     runners = table(
         "tf-savedmodel",
         "pytest_navigator.backends.tensorflow.runners",
         ("TensorFlowSavedModelCPU", "SavedModelRunner", "cpu", ("tensorflow",)),
         ("TensorFlowSavedModelCUDA", "SavedModelRunner", "cuda", ("cuda", "tensorflow", "tensorflow-cuda")),
     )
+
+    def is_in(self, content: Content) -> bool:
+        """Whether a folder has the file that each SavedModel has."""
+        return content.folder and any((content.path / name).is_file() for name in SAVED_MODEL)
 
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a folder, with the signature that runs."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.script_parts import CommandLine, Subject
     from pytest_navigator.devices.built_with import Library
     from pytest_navigator.formats.base import LoaderData
+    from pytest_navigator.formats.content import Content
 
 NOT_PARAMETERS = ("precision", "precision_mode", "trt_profile", "model_path", "timing_cache_dir")
 """Fields of the configuration that its variants do not take as they are."""
@@ -42,6 +43,8 @@ class TensorRTFormat(Format):
     frameworks: ClassVar[tuple[str, ...]] = (*SOURCES, "trt")
     parent: ClassVar[str | None] = "onnx"
     file: ClassVar[str] = "model.plan"
+    file_title: ClassVar[str] = "a TensorRT plan"
+    suffixes: ClassVar[tuple[str, ...]] = (".plan", ".trt", ".engine")
     requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt", "onnx", "onnxruntime", "polygraphy")
     reads_with: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt")
     bound: ClassVar[bool] = True
@@ -63,6 +66,13 @@ class TensorRTFormat(Format):
     """Python's name of the library."""
 
     library: ClassVar[str] = "TensorRT"
+
+    starts: ClassVar[tuple[bytes, ...]] = (b"ptrt", b"ftrt")
+    """How its engines start."""
+
+    def is_in(self, content: Content) -> bool:
+        """Whether it starts as engines of this flavour do."""
+        return content.head.startswith(self.starts)
 
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a ready engine, whose precision nobody knows."""
@@ -213,6 +223,9 @@ class TensorRTRTXFormat(TensorRTFormat):
     )
     backend: ClassVar[str] = "tensorrt_rtx"
     library: ClassVar[str] = "TensorRT-RTX"
+    file_title: ClassVar[str] = "a TensorRT-RTX plan"
+    suffixes: ClassVar[tuple[str, ...]] = TensorRTFormat.suffixes
+    starts: ClassVar[tuple[bytes, ...]] = (b"vtrt",)
 
     def built_by(self, parameters: Mapping[str, JSON]) -> Library:
         """Return the TensorRT-RTX that is installed; its engines are of one version."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import MakingCode, Subject
+    from pytest_navigator.formats.content import Content
     from pytest_navigator.frameworks.base import Source
 
 
@@ -43,6 +44,8 @@ class TorchExportedProgramFormat(Format):
     config: ClassVar[type[FormatConfig]] = TorchExportConfig
     frameworks: ClassVar[tuple[str, ...]] = ("torch", "torch-exportedprogram")
     file: ClassVar[str] = "model.pt2"
+    file_title: ClassVar[str] = "an ExportedProgram"
+    suffixes: ClassVar[tuple[str, ...]] = (".pt2", ".pt", ".pth")
     requires: ClassVar[tuple[str, ...]] = ("torch",)
     runners = table(
         "torch-exportedprogram",
@@ -51,6 +54,11 @@ class TorchExportedProgramFormat(Format):
         ("TorchExportedProgramCUDA", "TorchExportedProgramRunner", "cuda", ("cuda", "torch-cuda")),
         imports=("torch._dynamo",),
     )
+
+    def is_in(self, content: Content) -> bool:
+        """Whether an archive has a program, as this or an older torch writes it."""
+        old = "serialized_exported_program.json" in content.names | content.inner
+        return old or {"archive_format", "models/model.json"} <= content.inner
 
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a file, which has the structure of the model that it was exported from."""

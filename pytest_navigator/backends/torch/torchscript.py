@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import MakingCode, Subject
+    from pytest_navigator.formats.content import Content
     from pytest_navigator.frameworks.base import Source
 
 
@@ -84,6 +85,8 @@ class TorchScriptFormat(Format):
     config: ClassVar[type[FormatConfig]] = TorchScriptConfig
     frameworks: ClassVar[tuple[str, ...]] = ("torch", "torchscript")
     file: ClassVar[str] = "model.pt"
+    file_title: ClassVar[str] = "a TorchScript file"
+    suffixes: ClassVar[tuple[str, ...]] = (".pt", ".pth", ".jit", ".ts", ".torchscript")
     requires: ClassVar[tuple[str, ...]] = ("torch",)
     runners = table(
         "torchscript",
@@ -91,6 +94,10 @@ class TorchScriptFormat(Format):
         ("TorchScriptCPU", "TorchScriptRunner", "cpu", ("torch",)),
         ("TorchScriptCUDA", "TorchScriptRunner", "cuda", ("cuda", "torch-cuda")),
     )
+
+    def is_in(self, content: Content) -> bool:
+        """Whether an archive has code and constants."""
+        return "constants.pkl" in content.inner and any(name.startswith("code/") for name in content.inner)
 
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of a file."""
