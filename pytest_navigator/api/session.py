@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.backends.builtin import known
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.core.records import Status
+from pytest_navigator.core.steps import Step
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.engine import engine
 from pytest_navigator.engine.host import Host
@@ -26,7 +27,6 @@ from pytest_navigator.package.planned import package_matrix
 from pytest_navigator.planning import building
 from pytest_navigator.planning.filtered import check_cells
 from pytest_navigator.planning.here import Here, on_this_machine
-from pytest_navigator.planning.step import Step
 from pytest_navigator.reporting import packages as packing
 from pytest_navigator.reporting.report import failure_text
 from pytest_navigator.reporting.steps import failures, rule, step_line, test_name

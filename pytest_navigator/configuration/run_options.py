@@ -10,15 +10,18 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.nav_config_file import FileConfig
 
-# A measurement is cached for who asks for it only: it says how fast this machine was then.
-CACHED_STEPS = ("convert", "correctness")
-
 
 def _no_file() -> FileConfig:
     # Runs without a file do not import what reads one.
     from pytest_navigator.configuration.nav_config_file import FileConfig
 
     return FileConfig()
+
+
+def _cached() -> tuple[str, ...]:
+    from pytest_navigator.core.steps import CACHED
+
+    return CACHED
 
 
 @dataclass(frozen=True)
@@ -40,5 +43,5 @@ class RunOptions:
     show_config: bool = False
     file_config: FileConfig = field(default_factory=_no_file)
     cache: Path | None = None
-    cache_steps: tuple[str, ...] = CACHED_STEPS
+    cache_steps: tuple[str, ...] = field(default_factory=_cached)
     redact: tuple[str, ...] = ()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import fields, is_dataclass
 
-from pytest_navigator.core import enums, records
+from pytest_navigator.core import enums, records, steps
 
-STEPS = ("source", "export", "convert", "correctness", "profile", "verify")
 ENUMERATIONS = (
     records.Status,
     enums.Format,
@@ -20,7 +19,7 @@ DTYPE = re.compile(r"b?float\d+\w*|u?int\d+|complex\d+|bool|bytes")
 
 WORDS = frozenset(
     (
-        *STEPS,
+        *steps.KINDS,
         *FOLDERS,
         *(member.value.lower() for each in ENUMERATIONS for member in each),
         *(field.name for each in vars(records).values() if is_dataclass(each) for field in fields(each)),

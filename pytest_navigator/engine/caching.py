@@ -7,20 +7,18 @@ limit; it must be looked at and tried again, and no key can know what has been d
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.privacy import scrubbed, scrubber
 from pytest_navigator.core.records import CACHED, Outcome, earlier_text, plain, structured
-from pytest_navigator.engine import correctness, evidence, make, scripts
 from pytest_navigator.engine.identity import required
+from pytest_navigator.engine.steps import STEPS
 from pytest_navigator.errors import NavigatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_navigator.core.records import JSON
     from pytest_navigator.engine.context import Context
 
@@ -36,7 +34,7 @@ def recalled(context: Context, name: str) -> Outcome | None:
         with tempfile.TemporaryDirectory(prefix=".cached-", dir=context.folder.path) as folder:
             if not cache.take(entry, Path(folder)):
                 return None
-            KINDS[context.step.step].restore(context, Path(folder), found.data)
+            STEPS[context.step.step].restore(context, Path(folder), found.data)
     except OSError as error:
         context.host.warn(f"{entry.folder} could not be used ({error.strerror})")
         return None
@@ -56,7 +54,7 @@ def remember(context: Context, name: str, found: Outcome, logged: int) -> None:
     with context.log.open("rb") as log:
         log.seek(logged)
         text = log.read().decode(errors="replace")
-    paths = KINDS[context.step.step].files(context)
+    paths = STEPS[context.step.step].files(context)
     record = _portable(context, {"outcome": plain(replace(found, identity="")), "log": text})
     assert context.host.cache is not None
     context.host.cache.add(name, record, paths)
@@ -97,52 +95,3 @@ def _digest(context: Context, found: Outcome) -> str:
         return found.digest
     made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
     return made.digest_of(context.variant.key) if made and found.digest else found.digest
-
-
-def _made_files(context: Context) -> dict[str, Path]:
-    """Return what a conversion has written, by its path below the variant's folder."""
-    root = context.artifact().parent
-    inner = (file for path in make.made(context) for file in (path.rglob("*") if path.is_dir() else [path]))
-    return {file.relative_to(root).as_posix(): file for file in inner if file.is_file()}
-
-
-def _restore_made(context: Context, folder: Path, data: dict[str, JSON]) -> None:
-    make.clear(context)
-    own = context.artifact().parent
-    own.mkdir(exist_ok=True)
-    for path in folder.iterdir():
-        path.rename(own / path.name)
-    scripts.write_making(context, data)
-
-
-def _restore_compared(context: Context, folder: Path, data: dict[str, JSON]) -> None:
-    evidence.forget(context)
-    scripts.write_correctness(context, context.folder.source.cases, correctness.rules_of_step(context))
-
-
-def _restore_timed(context: Context, folder: Path, data: dict[str, JSON]) -> None:
-    scripts.write_profiling(context)
-
-
-def _no_files(context: Context) -> dict[str, Path]:
-    return {}
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of step that can be cached.
-
-    Attributes:
-        files: what it leaves, by name.
-        restore: puts those files, which are in a folder, to their places, and writes its scripts by what it recorded.
-    """
-
-    files: Callable[[Context], dict[str, Path]]
-    restore: Callable[[Context, Path, dict[str, JSON]], None]
-
-
-KINDS = {
-    "convert": Kind(_made_files, _restore_made),
-    "correctness": Kind(_no_files, _restore_compared),
-    "profile": Kind(_no_files, _restore_timed),
-}

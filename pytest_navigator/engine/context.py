@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.core.records import RunnerRecord, TensorSpec, Variant
+    from pytest_navigator.core.steps import Step
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.suite import Suite
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.formats.base import Format
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.isolation.child import Reply
-    from pytest_navigator.planning.step import Step
 
     Arrays = tuple[JSON, dict[str, np.ndarray]]
     """What a runner gives, and its structure."""

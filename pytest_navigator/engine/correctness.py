@@ -11,12 +11,15 @@ from pytest_navigator.comparison.correctness import failure_line, judge, table
 from pytest_navigator.comparison.precisions import coarsest
 from pytest_navigator.comparison.tolerances import functions, resolve
 from pytest_navigator.comparison.verdicts import where
+from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.records import Case, OutputReport, plain, structured
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.engine import evidence, gpu, isolated
 from pytest_navigator.engine.active import live_runner, subject
+from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.scripts import write_correctness
+from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.samples.npz import load_npz
@@ -162,3 +165,23 @@ def _asked(
         if problem:
             return replace(report, problem=problem + place, sample=case.sample, case=case.kind, index=())
     return report
+
+
+def _comparing(context: Context) -> dict[str, JSON] | None:
+    """Return what a comparison reads; None for one that a function of the user's judges, or that leaves its arrays."""
+    cases = context.folder.source.cases
+    rules = rules_of_step(context)
+    if context.host.file_config.verbose or any(rule.kind == "function" for rule in rules.values()):
+        return None
+    files = [(case.input, case.output) for case in cases]
+    digests = [[digest_of(context.folder.path / name) for name in names] for names in files]
+    artifact = content_of(context, context.variant)
+    return {"artifact": artifact, "cases": [plain(cases), digests], "rules": plain(rules)}
+
+
+def _restore_compared(context: Context, folder: Path, data: dict[str, JSON]) -> None:
+    evidence.forget(context)
+    write_correctness(context, context.folder.source.cases, rules_of_step(context))
+
+
+STEP = StepCode(run, _comparing, restore=_restore_compared)

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.records import REPORTED, Outcome, Status, plain
+from pytest_navigator.core.steps import KINDS
 from pytest_navigator.core.tracebacks import users_traceback
-from pytest_navigator.engine import caching, correctness, gpu, make, profile, source
+from pytest_navigator.engine import caching, gpu
 from pytest_navigator.engine.cache_key import name_of
 from pytest_navigator.engine.context import Context
 from pytest_navigator.engine.identity import identity_of
 from pytest_navigator.engine.resuming import take_over
+from pytest_navigator.engine.steps import STEPS
 from pytest_navigator.errors import EAGER, NavigatorError, NotApplicable, StepFailed, Unavailable
 from pytest_navigator.isolation import causes
 from pytest_navigator.isolation.breakdowns import broke_down
@@ -25,25 +27,13 @@ from pytest_navigator.reproduce.names import with_script
 from pytest_navigator.text import LOG, bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_navigator.engine.context import LiveObjects, Result
+    from pytest_navigator.core.steps import Step
+    from pytest_navigator.engine.context import LiveObjects
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.suite import Suite
-    from pytest_navigator.planning.step import Step
 
     Attempt = tuple[Outcome, BaseException | None]
     """The outcome, and the exception that goes through to who debugs."""
-
-STEPS: dict[str, Callable[[Context], Result]] = {
-    "source": source.run,
-    "export": make.export,
-    "convert": make.convert,
-    "correctness": correctness.run,
-    "profile": profile.run,
-}
-MEASURING = {"profile"}
-"""Steps that want the machine for themselves."""
 
 CRASHED = "the pytest process ended while this step ran in it; -n 1 keeps such a crash to one test"
 WORKER_CRASHED = "the worker process ended while this step ran in it"
@@ -66,7 +56,7 @@ def outcome(host: Host, suite: Suite, step: Step, live: LiveObjects, *, again: b
     if blocked is not None:
         return folder.write(blocked)
     context = Context(host, suite, step, live)
-    machine, device = host.workspace.machine(exclusive=step.step in MEASURING), gpu.held_by(context)
+    machine, device = host.workspace.machine(exclusive=KINDS[step.step].measures), gpu.held_by(context)
     with machine, device, folder.lock(step.id):
         recorded = folder.record(step.id)
         if recorded is not None and not again:
@@ -143,7 +133,7 @@ def _attempt(context: Context) -> Attempt:
     step = context.step
     try:
         with context.host.recordable("the step"):
-            result = STEPS[step.step](context)
+            result = STEPS[step.step].run(context)
     except Exception as error:
         found = _outcome_of(context, error)
         return replace(found, message=_advised(context, found.message)), _through(context, found, error)
@@ -221,7 +211,7 @@ def _declined(context: Context, kind: str, message: str, detail: str) -> bool:
 
     A crash, a hang or a lack of memory is no such answer.
     """
-    if context.step.step not in ("export", "convert") or context.suite.matrix.asked_for(context.step.key):
+    if not KINDS[context.step.step].makes or context.suite.matrix.asked_for(context.step.key):
         return False
     return not broke_down(kind, message, detail)
 

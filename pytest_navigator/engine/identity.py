@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.described import code_in
 from pytest_navigator.core.records import plain
+from pytest_navigator.core.steps import KINDS
 from pytest_navigator.engine import gpu
 from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.code import code_of
@@ -49,7 +50,7 @@ TIMING = {"profile_seconds"}
 
 def identity_of(context: Context) -> str:
     """Return the digest over a step's facts, its settings and the outcomes that it starts from."""
-    left_out = IRRELEVANT if context.step.step == "profile" else IRRELEVANT | TIMING
+    left_out = IRRELEVANT if KINDS[context.step.step].measures else IRRELEVANT | TIMING
     settings = context.suite.settings
     needed = [context.folder.record(step.id) for step in context.suite.matrix.needs(context.step)]
     known: JSON = {

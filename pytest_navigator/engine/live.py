@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_navigator.core.digests import fingerprint
+from pytest_navigator.core.steps import Step
 from pytest_navigator.engine.context import Context
 from pytest_navigator.engine.source import other_outputs
 from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation.live_section import live_section
-from pytest_navigator.planning.step import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.described import foreign
 from pytest_navigator.core.digests import digest_of, files_of
+from pytest_navigator.core.records import plain
 from pytest_navigator.engine import gpu, isolated
+from pytest_navigator.engine.cache import hardware
+from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result
+from pytest_navigator.engine.identity import numerics, required
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.engine.scripts import write_making
+from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import frozen
 from pytest_navigator.formats.ways import first_that_makes
@@ -151,3 +156,42 @@ def clear(context: Context) -> None:
     """Remove what an earlier attempt left."""
     for path in made(context):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _converting(context: Context) -> dict[str, JSON]:
+    """Return what a conversion reads; the device too, if its artifact runs on no other."""
+    form, loader = context.host.registry.format(context.variant.format), loader_record(context)
+    parent = context.suite.matrix.variants[context.variant.parent or ""]
+    devices = {runner.device for runner in form.runner_specs}
+    bound = devices == {"cuda"} or any("cuda" in name for name in required(context))
+    return {
+        "parent": [plain(parent), content_of(context, parent)],
+        "example": digest_of(context.folder.path / context.folder.source.profiling_batch),
+        "samples": [plain(loader), [digest_of(context.folder.path / batch) for batch in loader.batches]],
+        "numerics": {name: _without_threads(values) for name, values in numerics(context).items()},
+        "device": hardware.gpu() if bound else None,
+    }
+
+
+def _without_threads(values: dict[str, JSON]) -> dict[str, JSON]:
+    return {name: value for name, value in values.items() if "threads" not in name}
+
+
+def _made_files(context: Context) -> dict[str, Path]:
+    """Return what a conversion has written, by its path below the variant's folder."""
+    root = context.artifact().parent
+    inner = (file for path in made(context) for file in (path.rglob("*") if path.is_dir() else [path]))
+    return {file.relative_to(root).as_posix(): file for file in inner if file.is_file()}
+
+
+def _restore_made(context: Context, folder: Path, data: dict[str, JSON]) -> None:
+    clear(context)
+    own = context.artifact().parent
+    own.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        path.rename(own / path.name)
+    write_making(context, data)
+
+
+EXPORT = StepCode(export)
+CONVERT = StepCode(convert, _converting, _made_files, _restore_made)

@@ -6,10 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import OptimizationProfile, batch_of
+from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.records import ProfileResult, plain, profile_result, structured
 from pytest_navigator.engine import gpu, isolated
+from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.scripts import write_profiling
+from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.isolation.live_section import live_section
@@ -19,6 +22,8 @@ from pytest_navigator.profiling.memory import PeakMemory
 from pytest_navigator.runners.spec import runner_class
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_navigator.configuration.profile_config import Windows
     from pytest_navigator.core.records import JSON
     from pytest_navigator.engine.context import Context
@@ -93,3 +98,21 @@ def windows(context: Context) -> Windows:
     """Return how the measurement is made up."""
     configured = context.suite.settings.config.optimization_profile or OptimizationProfile()
     return configured.windows()
+
+
+def _timing(context: Context) -> dict[str, JSON]:
+    """Return what a measurement depends on."""
+    source = context.folder.source
+    return {
+        "artifact": content_of(context, context.variant),
+        "sample": digest_of(context.folder.path / timed_batch(context.folder)),
+        "batches": [context.step.batch, source.max_batch_size, source.fixed_batch, source.device],
+        "windows": [plain(windows(context)), context.suite.settings.profile_seconds],
+    }
+
+
+def _restore_timed(context: Context, folder: Path, data: dict[str, JSON]) -> None:
+    write_profiling(context)
+
+
+STEP = StepCode(run, _timing, restore=_restore_timed)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.steps import Step
 from pytest_navigator.engine.context import Context
 from pytest_navigator.isolation.live_section import live_section
-from pytest_navigator.planning.step import Step
 from pytest_navigator.runners.spec import runner_class
 from pytest_navigator.samples.feeds import called, check_feed, native
 from pytest_navigator.samples.structure import Call, flatten_output, unflatten_call

@@ -16,6 +16,7 @@ from pytest_navigator.engine.correctness import functions_of, rules_of
 from pytest_navigator.engine.inference import Repetition, SourceModel
 from pytest_navigator.engine.observation import FOLDERS, Observation
 from pytest_navigator.engine.package import provide
+from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.engine.timing_sample import write_timing_sample
 from pytest_navigator.errors import ConfigError, InferenceError, SourceError
 from pytest_navigator.frameworks.seeding import seeded
@@ -215,3 +216,6 @@ def _caveats(observation: Observation, changing: list[str]) -> list[str]:
     if not samples.complete:
         notes.append(f"the loader goes on after sample {samples.read - 1}, where reading stopped")
     return notes
+
+
+STEP = StepCode(run)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.records import Outcome
-from pytest_navigator.planning.step import Step
+from pytest_navigator.core.steps import Step
 
 if TYPE_CHECKING:
     from pytest_navigator.core.records import Status

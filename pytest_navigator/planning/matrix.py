@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_navigator.planning.step import Step
+from pytest_navigator.core.steps import KINDS, PARENT, PLANNED, Per, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,9 +59,16 @@ class Matrix:
         # What runs the live model is not what is deployed.
         return [(key, runner) for key, runner in self.cells if not self.runners[runner].live] or list(self.cells)
 
-    def made(self, step: str) -> list[str]:
-        """Return the keys of the variants that `step` ("export" or "convert") makes."""
-        return [v.key for v in self.variants.values() if self.making(v.key).step == step]
+    def each(self, per: Per) -> list[tuple[str, str, str]]:
+        """Return key, name of the runner and batch of whatever there is a step of, "" where it has none."""
+        match per:
+            case Per.MODEL:
+                return [("", "", "")]
+            case Per.RUNNER:
+                return [(key, runner, "") for key, runner in self.cells]
+            case Per.BATCH:
+                return [(key, runner, batch) for key, runner in self.cells for batch in self.batches]
+        return [(v.key, "", "") for v in self.variants.values() if KINDS[self.making(v.key).step].per is per]
 
     def making(self, key: str) -> Step:
         """Return the step after which a variant is there."""
@@ -72,19 +79,16 @@ class Matrix:
 
     def steps(self) -> list[Step]:
         """Return every step, in the order of the generated tests."""
-        makes = [Step(step, key) for step in ("export", "convert") for key in self.made(step)]
-        checks = [Step("correctness", key, runner) for key, runner in self.cells]
-        profiles = [Step("profile", key, runner, batch) for key, runner in self.cells for batch in self.batches]
-        return [Step("source"), *makes, *checks, *profiles]
+        return [Step(kind.name, *place) for kind in PLANNED for place in self.each(kind.per)]
 
     def needs(self, step: Step) -> list[Step]:
         """Return the steps that must have passed before `step` can run, in the order in which to run them."""
-        variant = self.variants.get(step.key)
-        if step.step == "source" or variant is None:
+        variant, after = self.variants.get(step.key), KINDS[step.step].after
+        if not after or variant is None:
             return []
-        if step.step == "profile":
-            return [Step("correctness", step.key, step.runner)]
-        made_from = variant.parent if step.step in ("export", "convert") else step.key
+        if after in KINDS:
+            return [Step(after, step.key, step.runner)]
+        made_from = variant.parent if after == PARENT else step.key
         makes = [self.making(made_from)] if made_from else []
         return list(dict.fromkeys([Step("source"), *makes]))
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.steps import Step
     from pytest_navigator.planning.matrix import Matrix
-    from pytest_navigator.planning.step import Step
 
 # Of several runners that would do: whose outcome says best why none did.
 WORST_FIRST = (Status.FAILED, Status.XFAILED, Status.SKIPPED)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.records import Outcome, Status, structured
+from pytest_navigator.core.steps import Step
 from pytest_navigator.package.query.results import read_results
-from pytest_navigator.planning.step import Step
 from pytest_navigator.plugin.last_failed import tell_last_failed
 from pytest_navigator.reporting.report import cell_ids, failure_text
 from pytest_navigator.text import one_line, short_path

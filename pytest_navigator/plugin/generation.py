@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.configuration.settings import too_short
+from pytest_navigator.core.steps import PLANNED, Per, Step
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.planning.filtered import check_cells
-from pytest_navigator.planning.step import Step
 from pytest_navigator.plugin._compat import class_setups, direct_names, fixtures_asked_for, import_no_packages
 from pytest_navigator.plugin.collection import (
     LOADER,
@@ -29,7 +29,7 @@ from pytest_navigator.plugin.item import suite_of
 from pytest_navigator.plugin.options import suite_settings, unmeasured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.planning.matrix import Matrix
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
     from pytest_navigator.plugin.named import NamedModels
     from pytest_navigator.plugin.run import CollectedSuite, Run
 
-PARAMETERS: dict[str, tuple[tuple[str, ...], Callable[[Matrix], Iterable[tuple[str, ...]]]]] = {
-    "test_export": (("nav_format",), lambda m: ((key,) for key in m.made("export"))),
-    "test_convert": (("nav_format",), lambda m: ((key,) for key in m.made("convert"))),
-    "test_correctness": (("nav_format", "nav_runtime"), lambda m: ((k, m.runners[r].runtime) for k, r in m.cells)),
-    "test_profile": (
-        ("nav_format", "nav_runtime", "nav_batch"),
-        lambda m: ((k, m.runners[r].runtime, batch) for k, r in m.cells for batch in m.batches),
-    ),
+PARAMETERS = {
+    Per.EXPORTED: ("nav_format",),
+    Per.CONVERTED: ("nav_format",),
+    Per.RUNNER: ("nav_format", "nav_runtime"),
+    Per.BATCH: ("nav_format", "nav_runtime", "nav_batch"),
 }
-"""The generated test -> its parameters, and their values for a suite."""
+"""What there is a step of -> the parameters of its test."""
+
+TESTS = {f"test_{kind.name}": kind.per for kind in PLANNED if kind.per in PARAMETERS}
+"""The generated tests that have any."""
 
 NOT_BUILT = object()
 """Stands for `nav_model` in an item that has not asked for it."""
@@ -63,23 +63,29 @@ def is_ours(item: pytest.Item) -> bool:
 
 def is_empty(collector: pytest.Collector, name: str, run: Run) -> bool:
     """Whether a generated test has no parameters in this suite (no conversions, or no profiling)."""
-    if name not in PARAMETERS or not isinstance(collector, SuiteNode):
+    if name not in TESTS or not isinstance(collector, SuiteNode):
         return False
-    return not any(True for matrix in run.matrices(place_of(collector)) for _ in PARAMETERS[name][1](matrix))
+    return not any(matrix.each(TESTS[name]) for matrix in run.matrices(place_of(collector)))
 
 
 def parametrize(metafunc: pytest.Metafunc, run: Run) -> None:
     """Give a generated test, or a `verify_` test with `nav_runner`, its parameters."""
     node = metafunc.definition
-    if node.getparent(SuiteNode) is not None and node.originalname in PARAMETERS:
-        names, values = PARAMETERS[node.originalname]
-        cells = list(dict.fromkeys(v for m in run.matrices(place_of(node)) for v in values(m)))
-        metafunc.parametrize(names, cells, ids=["-".join(c) for c in cells])
+    if node.getparent(SuiteNode) is not None and node.originalname in TESTS:
+        per = TESTS[node.originalname]
+        cells = list(dict.fromkeys(cell for matrix in run.matrices(place_of(node)) for cell in _values(per, matrix)))
+        metafunc.parametrize(PARAMETERS[per], cells, ids=["-".join(c) for c in cells])
     elif SUITE in metafunc.fixturenames and run.named:
         _parametrize_by_suite(metafunc, run, run.named)
     elif "nav_runner" in metafunc.fixturenames and place_of(node) is not None:
         own = _cells_of(place_of(node), run)
         metafunc.parametrize("nav_runner", own, indirect=True, ids=["-".join(c) for c in own])
+
+
+def _values(per: Per, matrix: Matrix) -> list[tuple[str, ...]]:
+    """Return the values of a test's parameters, as ids write them."""
+    cells = ((key, runner and matrix.runners[runner].runtime, batch) for key, runner, batch in matrix.each(per))
+    return [tuple(filter(None, cell)) for cell in cells]
 
 
 def _parametrize_by_suite(metafunc: pytest.Metafunc, run: Run, named: NamedModels) -> None:
@@ -194,17 +200,17 @@ def _hints(run: Run, collected: set[Place | None]) -> list[str]:
 def _belongs(item: pytest.Function, suite: CollectedSuite) -> bool:
     """Whether the item's cell is one of its own model's (the models of one fixture may differ in configuration)."""
     if _is_cell(item):
-        return _cell_of(item) in set(PARAMETERS[item.originalname][1](suite.matrix))
+        return _cell_of(item) in set(_values(TESTS[item.originalname], suite.matrix))
     cell = item.callspec.params.get("nav_runner") if hasattr(item, "callspec") else None
     return cell is None or cell in _runner_cells(suite.matrix)
 
 
 def _is_cell(item: pytest.Function) -> bool:
-    return item.getparent(SuiteNode) is not None and item.originalname in PARAMETERS
+    return item.getparent(SuiteNode) is not None and item.originalname in TESTS
 
 
 def _cell_of(item: pytest.Function) -> tuple[str, ...]:
-    return tuple(str(item.callspec.params[name]) for name in PARAMETERS[item.originalname][0])
+    return tuple(str(item.callspec.params[name]) for name in PARAMETERS[TESTS[item.originalname]])
 
 
 def _expect_failure(item: pytest.Function, matrix: Matrix) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_navigator.core.records import Outcome, Status, profile_result
+from pytest_navigator.core.steps import Step
 from pytest_navigator.errors import PackageError
 from pytest_navigator.planning.required import stops
-from pytest_navigator.planning.step import Step
 from pytest_navigator.plugin._compat import closure_of, ids_of
 from pytest_navigator.plugin.collection import MODEL, named_of, place_of
 from pytest_navigator.plugin.run import RUN

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.configuration.run_options import CACHED_STEPS, RunOptions
+from pytest_navigator.configuration.run_options import RunOptions
 from pytest_navigator.configuration.settings import OPTIONS, PROFILE, Settings, names, one_of, resolve
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.plugin._compat import ini_value
@@ -63,7 +63,9 @@ def _cached_steps(text: str) -> tuple[str, ...]:
 
 def steps(found: tuple[str, ...]) -> tuple[str, ...]:
     """Return the steps that can be cached, as they are."""
-    return tuple(map(one_of("convert", "correctness", "profile"), found))
+    from pytest_navigator.core.steps import PLANNED
+
+    return tuple(map(one_of(*(kind.name for kind in PLANNED if kind.cached is not False)), found))
 
 
 CACHE_OPTIONS: tuple[tuple[str, str, Callable[[str], Any], str], ...] = (
@@ -171,7 +173,11 @@ def _cached(config: pytest.Config) -> tuple[str, ...]:
     """Return which steps are cached; a flag with nothing after it asks for the usual ones."""
     given = config.getoption("nav_cache_steps")
     found: tuple[str, ...] | None = _cached_steps_of_ini(config) if given is None else given
-    return found or CACHED_STEPS
+    if found:
+        return found
+    from pytest_navigator.core.steps import CACHED
+
+    return CACHED
 
 
 def _cached_steps_of_ini(config: pytest.Config) -> tuple[str, ...] | None:

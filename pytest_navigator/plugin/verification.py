@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.core.records import Status
-from pytest_navigator.planning.step import Step
+from pytest_navigator.core.steps import Step
 from pytest_navigator.plugin.item import OUTCOME, suite_item, suite_of
 from pytest_navigator.text import one_line
 

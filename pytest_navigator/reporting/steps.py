@@ -8,8 +8,8 @@ from pytest_navigator.core.records import Status
 from pytest_navigator.text import one_line, printable
 
 if TYPE_CHECKING:
+    from pytest_navigator.core.steps import Step
     from pytest_navigator.planning.matrix import Matrix
-    from pytest_navigator.planning.step import Step
 
 # As pytest writes them.
 WORDS = {Status.PASSED: "PASSED", Status.FAILED: "FAILED", Status.SKIPPED: "SKIPPED", Status.XFAILED: "XFAIL"}

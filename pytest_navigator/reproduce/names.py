@@ -6,21 +6,20 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.steps import KINDS, Per
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.core.records import Outcome
 
-# Step -> Model Navigator's word for it in the script's name.
-WORDS = {"export": "export", "convert": "conversion", "correctness": "correctness", "profile": "profiling"}
-
 
 def script_name(step: str, key: str, runner: str = "") -> str:
     """Return the path of a step's script below the package's root, without suffix; "" for a step without one."""
-    if step not in WORDS:
+    if step not in KINDS or not (word := KINDS[step].script):
         return ""
     slug = re.sub(r"[^a-z0-9]+", "-", runner.lower()).strip("-")
-    return f"{key}/reproduce_{WORDS[step]}{f'-{slug}' if slug else ''}"
+    return f"{key}/reproduce_{word}{f'-{slug}' if slug else ''}"
 
 
 def with_script(outcome: Outcome, folder: Path, *, live: bool = False) -> Outcome:
@@ -33,6 +32,6 @@ def with_script(outcome: Outcome, folder: Path, *, live: bool = False) -> Outcom
     name = script_name(outcome.step, outcome.key, outcome.runner)
     if not name or not (folder / f"{name}.sh").is_file():
         return outcome
-    batch, live = outcome.batch.removeprefix("batch"), live or outcome.step == "export"
+    batch, live = outcome.batch.removeprefix("batch"), live or KINDS[outcome.step].per is Per.EXPORTED
     options = [*(["--model MODULE:FUNCTION"] if live else []), *([f"--batch-size {batch}"] if batch.isdigit() else [])]
     return replace(outcome, data={**outcome.data, "script": " ".join([f"{name}.sh", *options])})

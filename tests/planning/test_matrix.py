@@ -7,9 +7,9 @@ import pytest
 
 from pytest_navigator import NavConfig, OnnxConfig, OptimizationProfile, TorchScriptConfig, plugin
 from pytest_navigator.configuration.settings import resolve
+from pytest_navigator.core.steps import Step
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.planning.building import build
-from pytest_navigator.planning.step import Step
 from pytest_navigator.plugin.run import registry_of
 
 if TYPE_CHECKING:

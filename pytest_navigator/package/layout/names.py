@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_navigator.backends.builtin import known
+from pytest_navigator.core.steps import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,15 +32,6 @@ IRREGULAR = {"ExportTorch2ExportedProgram": "ExportExportedProgram"}
 
 # What Model Navigator does in four commands is one step here.
 SOURCE_COMMANDS = ("InferInputMetadata", "FetchInputModelData", "InferOutputMetadata", "FetchOutputModelData")
-
-TITLES = {
-    "source": "Fetch input model data",
-    "export": "Export {source} to {format}",
-    "convert": "Convert {parent} to {format}",
-    "correctness": "Correctness {source} to {format}",
-    "profile": "Performance {format}",
-    "verify": "Verify {format}",
-}
 
 
 def names_of(format_name: str) -> FormatNames:
@@ -73,7 +65,7 @@ def _title(framework: str, variants: Mapping[str, Variant], outcome: Outcome) ->
     variant = variants.get(outcome.key)
     parent = variants.get(variant.parent or "") if variant else None
     source = names_of(framework).title
-    title = TITLES[outcome.step].format(
+    title = KINDS[outcome.step].title.format(
         source=source,
         format=names_of(variant.format if variant else outcome.key).title,
         parent=names_of(parent.format).title if parent else "",

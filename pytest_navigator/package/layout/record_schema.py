@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.comparison.tolerances import Rule  # noqa: TC001 (cattrs reads the annotation)
 from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.core.records import OutputReport, ProfileResult, Status
+from pytest_navigator.core.steps import KINDS
 from pytest_navigator.devices.built_with import BuiltWith  # noqa: TC001 (cattrs reads the annotation)
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.package.layout.trees import call_problem, tree_problem
@@ -32,8 +33,6 @@ MOST_STEPS = 10_000
 MOST_AXES = 64
 LARGEST_SIZE = 2**48
 LONGEST_STEP = 1e9
-STEPS = ("source", "export", "convert", "correctness", "profile")
-WITH_RUNNER = ("correctness", "profile", "verify")
 RULES = ("close", "scaled", "equal", "share", "cosine", "function", "unchecked")
 DTYPE = re.compile(r"[a-z][a-z0-9_]{0,24}(\[\w{1,5}\])?")
 
@@ -154,7 +153,7 @@ def _runners(suite: SuiteRecord) -> Iterator[str]:
 
 def step_problem(outcome: Outcome, suite: SuiteRecord) -> str:
     """Return what a step says of a suite that is not in it, "" if nothing is."""
-    if outcome.step not in STEPS:
+    if outcome.step not in KINDS or KINDS[outcome.step].recorded:
         return f".step: {outcome.step!r} is no step"
     if problem := time_problem("started", outcome.started, outcome.duration):
         return problem
@@ -170,7 +169,7 @@ def cell_problem(outcome: Outcome, suite: SuiteRecord) -> str:
     """Return that an outcome is of a format or a runner that the suite does not have, "" if it has them."""
     if all(variant.key != outcome.key for variant in suite.variants):
         return f".key: {outcome.key!r} is no format of the package"
-    if outcome.step in WITH_RUNNER and outcome.runner not in suite.runners:
+    if KINDS[outcome.step].with_runner and outcome.runner not in suite.runners:
         return f".runner: {outcome.runner!r} is no runner of the package"
     return ""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core import records
 from pytest_navigator.core.records import CARRIED, Outcome, Signature, Status, SuiteRecord
+from pytest_navigator.core.steps import KINDS
 from pytest_navigator.errors import PackageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 MACHINE = "machine"  # In the data of an outcome in a merged package: the name of the machine that it is from
 
-MADE = ("export", "convert")
+MADE = tuple(kind.name for kind in KINDS.values() if kind.makes)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,19 @@
+"""What each kind of step runs, and what of it can be kept for other runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.engine import correctness, make, profile, source
+
+if TYPE_CHECKING:
+    from pytest_navigator.engine.step_code import StepCode
+
+STEPS: dict[str, StepCode] = {
+    "source": source.STEP,
+    "export": make.EXPORT,
+    "convert": make.CONVERT,
+    "correctness": correctness.STEP,
+    "profile": profile.STEP,
+}
+"""By the name of the kind, of those that a run makes."""
