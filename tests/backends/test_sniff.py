@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.backends.builtin import FORMATS, FRAMEWORKS
+from pytest_navigator.backends.files.frameworks import FileFramework
 from pytest_navigator.backends.files.kinds import format_of
+from pytest_navigator.configuration.format_config import FormatConfig
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.formats.base import Format
+from pytest_navigator.formats.registry import built, using
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from pytest_navigator.core.records import Variant
+    from pytest_navigator.formats.content import Content
 
 IR_VERSION = b"\x08\x0a"
 PRODUCER = b"\x12\x03abc"
@@ -88,3 +97,36 @@ def test_what_the_user_says_decides_only_where_the_content_does_not(tmp_path: Pa
         format_of(path, "onnx")
     with pytest.raises(ConfigError, match="is a TorchScript file by its content, not an ONNX file"):
         format_of(archive(tmp_path / "model", ARCHIVES["torchscript"]), "onnx")
+
+
+class Shop(Format):
+    """A format of somebody else's."""
+
+    name = "shop"
+    config = type("ShopConfig", (FormatConfig,), {})
+    frameworks = ("shop",)
+    file = "model.shop"
+    file_title = "a file of the shop"
+    suffixes = (".shop",)
+
+    def is_in(self, content: Content) -> bool:
+        return content.head.startswith(b"SHOP") or "shop.json" in content.names
+
+    def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
+        return []
+
+
+def test_a_file_of_somebody_elses_format_is_told_by_that_format(tmp_path: Path) -> None:
+    files = type("ShopFiles", (FileFramework,), {"name": "shop"})
+    plain, named = tmp_path / "model", tmp_path / "other.shop"
+    plain.write_bytes(b"SHOP 1")
+    named.write_bytes(IR_VERSION + GRAPH)
+    with using(built([list(FORMATS), [Shop]], [], [list(FRAMEWORKS), [files]])):
+        assert format_of(plain) == format_of(archive(tmp_path / "zip", ["shop.json"])) == "shop"
+        with pytest.raises(ConfigError, match="called like a file of the shop, but its content is an ONNX file"):
+            format_of(named)
+        named.write_bytes(b"nothing")
+        with pytest.raises(ConfigError, match="is not a file of the shop"):
+            format_of(named)
+    with pytest.raises(ConfigError, match="is no model that is known here"):
+        format_of(plain)

@@ -103,7 +103,7 @@ def test_no_artifact_holds_an_absolute_path(format: str, library: Any, tmp_path:
 
     assert holders(path, *needles(library)) == set()
     assert sorted(p.name for p in tmp_path.iterdir()) == [path.name]
-    model.check(form.runners[0](path, model.signature, variant.parameters))
+    model.check(form.runner_specs[0].load()(path, model.signature, variant.parameters))
 
 
 @pytest.mark.parametrize("format", ["exportedprogram", "onnx-dynamo"])
@@ -113,7 +113,7 @@ def test_neither_do_the_branches_of_a_condition(format: str, library: Any, tmp_p
     variant, _ = model.export(form, config, tmp_path)
 
     assert holders(tmp_path / variant.file, *needles(library)) == set()
-    model.check(form.runners[0](tmp_path / variant.file, model.signature, variant.parameters))
+    model.check(form.runner_specs[0].load()(tmp_path / variant.file, model.signature, variant.parameters))
 
 
 def test_what_torch_writes_by_itself_does_hold_them(library: Any, tmp_path: Path) -> None:
