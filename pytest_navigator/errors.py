@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class NavigatorError(Exception):
@@ -53,12 +53,12 @@ class StepFailed(NavigatorError):
         data: what the step found out all the same, plain data.
     """
 
-    def __init__(self, message: str, detail: str = "", kind: str = "", data: dict[str, object] | None = None) -> None:
+    def __init__(self, message: str, detail: str = "", kind: str = "", data: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.message = str(self.args[0])
         self.detail = detail
         self.kind = kind
-        self.data = data or {}
+        self.data = dict(data or {})
 
 
 class Unavailable(NavigatorError):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
-    from pytest_navigator.core.records import JSON, Variant
+    from pytest_navigator.core.records import JSON, Parameters, Variant
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.container.workdir import Workdir
@@ -280,7 +280,7 @@ class Package:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _runner(self, key: str, name: str, options: dict[str, JSON] | None) -> PackageRunner:
+    def _runner(self, key: str, name: str, options: Parameters | None) -> PackageRunner:
         variant, record = self.results.variant(key), self.results.suite.runners[name]
         artifacts.check_runs_here(self.results, key, name)
         if found := differences(self.results, self.status, key, record):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
+    from pytest_navigator.core.records import Setting
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
 
@@ -70,7 +71,7 @@ def _check(copy: Path, target: Path, path: Path, flags: Mapping[str, object]) ->
 
 def _configured(results: Results, config: Profile | None) -> Results:
     # A run takes its settings from its package.
-    said = {OWN_FORMATS: {"value": True, "origin": "nav_config"}}
+    said: dict[str, Setting] = {OWN_FORMATS: {"value": True, "origin": "nav_config"}}
     if config is not None:
         said |= {
             "optimization_profile": {"value": plain(config), "origin": "nav_config"},

@@ -13,8 +13,8 @@ from pytest_navigator.text import one_line
 if TYPE_CHECKING:
     import argparse
 
-    from pytest_navigator.core.records import JSON
     from pytest_navigator.package.container.reader import PackageFile
+    from pytest_navigator.package.layout.content import Content
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def _partial(package: PackageFile) -> list[str]:
     return [f"partial: {len(missing)} {steps} did not run: {', '.join(missing)}" if missing else "partial: interrupted"]
 
 
-def _made_with(status: dict[str, JSON], details: dict[str, JSON]) -> list[str]:
+def _made_with(status: Content, details: Content) -> list[str]:
     environment, git = status.get("environment") or {}, details.get("git")
     parts = [f"Python {environment['python_version']}"] if "python_version" in environment else []
     parts += [device["name"] for name in ("cpu", "gpu") if (device := environment.get(name))]

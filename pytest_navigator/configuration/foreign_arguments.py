@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_navigator.configuration.foreign_options import Accepts
-    from pytest_navigator.core.records import JSON, Variant
+    from pytest_navigator.core.records import JSON, Parameters, Variant
 
 # Parameters of a variant that name files of the machine that made it; a package never has them read or written.
 PARAMETERS = ("model_path", "timing_cache_dir")
@@ -71,12 +71,12 @@ def check_parameters(variant: Variant) -> None:
             raise PackageError(f"{variant.key}: its parameter {name} is {value!r}, which it cannot be")
 
 
-def without_files(parameters: Mapping[str, JSON]) -> dict[str, JSON]:
+def without_files(parameters: Parameters) -> dict[str, JSON]:
     """Return the parameters of a variant that is made again here."""
     return {name: None if name in PARAMETERS else value for name, value in parameters.items()}
 
 
-def _check(variant: Variant, table: Mapping[str, Accepts], options: Mapping[str, JSON]) -> None:
+def _check(variant: Variant, table: Mapping[str, Accepts], options: Parameters) -> None:
     permitted = os.environ.get(ALLOWED, "").split(os.pathsep)
     for name, value in options.items():
         accepts = table.get(str(name).replace("-", "_").removeprefix("__"))

@@ -36,7 +36,7 @@ def flag(value: JSON) -> bool:
 
 def count(value: JSON) -> bool:
     """Whether a value is a number that something can have."""
-    return type(value) in (int, float) and 0 <= value <= MOST
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST
 
 
 def threads(value: JSON) -> bool:
@@ -78,8 +78,11 @@ def _dimension(value: JSON) -> bool:
 
 
 def _entry(value: JSON) -> bool:
-    pair = isinstance(value, list) and len(value) == 2 and all(isinstance(each, str) for each in value)
-    return pair and value[0] in ENTRIES and re.fullmatch(r"[\d.]{1,12}", value[1]) is not None
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    name, number = value
+    texts = isinstance(name, str) and isinstance(number, str)
+    return texts and name in ENTRIES and re.fullmatch(r"[\d.]{1,12}", number) is not None
 
 
 def _named(accepts: Accepts, names: str) -> dict[str, Accepts]:

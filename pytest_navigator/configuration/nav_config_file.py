@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.format_config import Configured, FormatConfig
-    from pytest_navigator.core.records import JSON, TensorSpec
+    from pytest_navigator.core.records import Parameters, TensorSpec
 
     Shapes = Mapping[str, tuple[int, ...]]
 
@@ -84,7 +84,7 @@ class FileConfig:
     max_shapes: Shapes = field(default_factory=dict)
     value_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     dtypes: Mapping[str, str] = field(default_factory=dict)
-    pytest_navigator: Mapping[str, JSON] = field(default_factory=dict)
+    pytest_navigator: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -187,7 +187,7 @@ def _says(key: str, value: object) -> bool:
     return value is not None or key == "batch_dim"
 
 
-def _onnx(parameters: Mapping[str, JSON]) -> dict[str, Any]:
+def _onnx(parameters: Parameters) -> dict[str, Any]:
     # They have another form among a variant's parameters, which are plain data.
     from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig, OnnxTraceExportConfig
 

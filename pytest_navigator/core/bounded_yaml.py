@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from pytest_navigator.core.records import JSON
 
@@ -47,7 +47,8 @@ def load(content: str | bytes, most: int, *, unique: bool = False) -> JSON:
     """
     encoded = _utf8(content)
     _check(encoded, most)
-    return yaml.load(encoded, Loader=_Unique if unique else _Plain)
+    found: JSON = yaml.load(encoded, Loader=_Unique if unique else _Plain)
+    return found
 
 
 def _utf8(content: str | bytes) -> bytes:
@@ -140,15 +141,17 @@ class _Plain(_LOADER):  # type: ignore[misc]
         super().flatten_mapping(node)
         _check_keys(node)
 
-    def number(self, node: yaml.ScalarNode) -> JSON:
+    def number(self, node: yaml.ScalarNode) -> str | float:
         """Return a number; a text, if it is one to the base 60."""
         if SEXAGESIMAL in node.value:
-            return node.value
+            return str(node.value)
         if len(node.value) > LONGEST_NUMBER:
             raise ValueError(f"the number {node.value[:LONGEST_NUMBER]}... is {len(node.value)} characters long")
-        kind = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
+        construct: Callable[[yaml.ScalarNode], float] = (
+            self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
+        )
         try:
-            return kind(node)
+            return construct(node)
         except (ValueError, OverflowError) as error:
             raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
 

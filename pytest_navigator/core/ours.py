@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.records import write_atomically
 
@@ -39,7 +39,7 @@ def write_note(path: Path, **content: JSON) -> None:
     write_atomically(path, json.dumps(content).encode())
 
 
-def read_note(path: Path) -> dict[str, JSON] | None:
+def read_note(path: Path) -> dict[str, Any] | None:
     """Return what a note says, None where there is none.
 
     Raises:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from pytest_navigator.core.own_words import is_own
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from pytest_navigator.core.records import JSON
 
@@ -73,15 +73,25 @@ def _opaque(found: re.Match[str]) -> str:
     return secrets.OPAQUE if found[0] else ""  # a place between two letters is nothing that can be taken out
 
 
+def scrubbed_fields(value: Mapping[str, JSON], scrub: Callable[[str], str]) -> dict[str, JSON]:
+    """Return a dictionary with every text in it scrubbed, names too."""
+    return {_key(key, scrub): scrubbed(item, scrub) for key, item in value.items()}
+
+
 def scrubbed(value: JSON, scrub: Callable[[str], str]) -> JSON:
     """Return plain data with every text scrubbed, in lists and dictionaries of its own."""
     if isinstance(value, str):
         return scrub(value)
     if isinstance(value, dict):
-        return {scrubbed(key, scrub): scrubbed(item, scrub) for key, item in value.items()}
+        return scrubbed_fields(value, scrub)
     if isinstance(value, (list, tuple)):
         return [scrubbed(item, scrub) for item in value]
     return value
+
+
+def _key(key: Any, scrub: Callable[[str], str]) -> str:
+    """Return a name scrubbed; an axis is a number until it is written."""
+    return scrub(key) if isinstance(key, str) else key
 
 
 def public_url(url: str) -> str:

@@ -23,7 +23,7 @@ def received(outcome: Outcome) -> Outcome:
         detail=writable(bounded(outcome.detail, RECORD)),
         requirement=writable(bounded(outcome.requirement, LINE)),
         error=writable(bounded(outcome.error, LINE)),
-        data=_bounded(outcome.data),
+        data={name: _bounded(value) for name, value in outcome.data.items()},
     )
 
 

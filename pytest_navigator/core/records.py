@@ -8,28 +8,39 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict, TypeVar
 
 from pytest_navigator.core.described import described
 from pytest_navigator.errors import PackageError
 
-JSON = Any
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from _typeshed import DataclassInstance
+
+    JSON: TypeAlias = bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"] | None
+    """Plain data, to be read: whoever writes it builds a dict or a list."""
+    Tree: TypeAlias = dict[str, Any]
+    """A node of a structure, see `pytest_navigator.samples.structure`: what its one tag holds depends on the tag."""
+else:
+    JSON = Tree = Any  # cattrs takes them as they are
+
+Parameters: TypeAlias = Mapping[str, Any]
+"""What a format is configured with, or has recorded: names and types are the format's own, which nobody else knows."""
+
 T = TypeVar("T")
 
 # A latency, a throughput, a duration, a size of memory; whoever reads what others wrote checks that it is one.
 Measure = Annotated[float, "not negative"]
 
-CACHED = "cached"  # In the data of an outcome that `--nav-cache` answered: when the step ran
-CARRIED = "carried"  # In the data of a verification that a package brought: the name of the package
+# How an outcome of an earlier run comes into this one: by `--nav-cache`, by `--nav-resume`.
+CACHED, REUSED = "cached", "reused"
 
-# In the data of a failed outcome: somebody has told of it. What nobody tells of is what the end of the run says.
-REPORTED = "reported"
-
-REUSED = "reused"  # In the data of an outcome that `--nav-resume` took over from an earlier run: when the step ran
 TEXT_TYPES = {"U": "str", "S": "bytes"}  # numpy's kind of an array of text -> our name of its type
 
 
@@ -75,8 +86,8 @@ class Signature:
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    input_tree: JSON
-    output_tree: JSON
+    input_tree: Tree
+    output_tree: Tree
     batch_dim: int | None
     array_type: str
 
@@ -96,7 +107,7 @@ class Description:
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...] = ()
-    input_tree: JSON = None
+    input_tree: Tree | None = None
     parts: tuple[str, ...] = ()
     precision: str = ""
     data: dict[str, JSON] = field(default_factory=dict)
@@ -121,38 +132,6 @@ class Case:
 
 
 @dataclass(frozen=True)
-class SourceFacts:
-    """What the source step found out, as far as the other steps go by it.
-
-    Attributes:
-        cases: what is compared.
-        profiling_batch, timed_batch: npz files below the suite's folder: the user's own batch that exports and profiles
-            start from; what is timed instead, if that is another one.
-        device: of the live model; model: what it is called in texts.
-        selection: which samples of the loader are for what.
-        computed_in: output -> what the source computes it in, as text.
-        bitwise: whether two calls gave the same bits.
-        fingerprint: of the parameters; changing: names of those that change when the model is called.
-        max_batch_size: of the samples; None without a batch axis; fixed_batch: the only one that a model file takes.
-        profile: as in `LoaderRecord`.
-    """
-
-    cases: tuple[Case, ...]
-    profiling_batch: str
-    device: str
-    model: str = ""
-    selection: dict[str, JSON] = field(default_factory=dict)
-    computed_in: dict[str, str] = field(default_factory=dict)
-    bitwise: bool = False
-    fingerprint: str | None = None
-    changing: tuple[str, ...] = ()
-    max_batch_size: int | None = None
-    fixed_batch: int | None = None
-    profile: dict[str, dict[str, list[int]]] = field(default_factory=dict)
-    timed_batch: str | None = None
-
-
-@dataclass(frozen=True)
 class Variant:
     """One artifact that a suite makes: a format with every parameter that makes it a different one.
 
@@ -169,7 +148,7 @@ class Variant:
     format: str
     parent: str | None
     file: str
-    parameters: dict[str, JSON] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
     runners: tuple[str, ...] = ()
 
     @property
@@ -231,6 +210,13 @@ class Required:
     checks: tuple[tuple[str, ...], ...]
 
 
+class Setting(TypedDict, total=False):
+    """One setting of a suite: its value, plain data whose type is the setting's own, and where it came from."""
+
+    value: Any
+    origin: str
+
+
 @dataclass(frozen=True)
 class SuiteRecord:
     """The generated tests of one `nav_model` (of one parameter of it), as they were collected.
@@ -243,7 +229,7 @@ class SuiteRecord:
         variants: every format of the suite, the source's own first, parents before what is made from them.
         runners: every runner of those, by name.
         steps: ids of all steps that the suite generated, in order (see `step_id`).
-        settings: every setting as it holds for this suite, `{"sample_count": {"value": 100, "origin": "default"}}`.
+        settings: every setting as it holds for this suite, by name.
         implied: keys of the variants that nobody asked for but that others are made from.
         named: keys of the variants that somebody named (their failure is never an xfail).
         provided: keys of the variants whose artifact comes with the source.
@@ -260,7 +246,7 @@ class SuiteRecord:
     variants: tuple[Variant, ...]
     runners: dict[str, RunnerRecord]
     steps: tuple[str, ...]
-    settings: dict[str, JSON]
+    settings: dict[str, Setting]
     implied: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     provided: tuple[str, ...] = ()
@@ -341,6 +327,35 @@ class ProfileResult:
 
 
 @dataclass(frozen=True)
+class Notes:
+    """What is noted on an outcome, beside what its step found out.
+
+    Attributes:
+        run: id of the run that recorded it.
+        worker: of xdist, in which the step began; asked: the step that its test was about, as plain data.
+        script: the command that reproduces the step.
+        reported: somebody has told of the failure. What nobody tells of is what the end of the run says.
+        cached, reused: when the step ran, in another run, see `Outcome.earlier`.
+        artifacts: of a source that brings several: key of the variant -> SHA-256.
+        carried: of a verification that a package brought: name of the package.
+        machine: in a merged package: name of the machine that it is from.
+        nodeid: of a verification: the test.
+    """
+
+    run: str = ""
+    worker: str = ""
+    asked: JSON = None
+    script: str = ""
+    reported: bool = False
+    cached: str = ""
+    reused: str = ""
+    artifacts: dict[str, str] = field(default_factory=dict)
+    carried: str = ""
+    machine: str = ""
+    nodeid: str = ""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How one step of one suite ended.
 
@@ -358,7 +373,7 @@ class Outcome:
         started: UTC, ISO 8601.
         identity: digest of all that this outcome depends on; `--nav-resume` compares it.
         digest: SHA-256 of the artifact that the step made or used.
-        data: the step's own results, plain data.
+        data: the step's own results, plain data; `core.facts` reads them. The fields of `Notes` are among them.
     """
 
     step: str
@@ -388,7 +403,17 @@ class Outcome:
 
         Two empty texts, if this run ran the step.
         """
-        return next(((way, str(self.data[way])) for way in (CACHED, REUSED) if way in self.data), ("", ""))
+        ways = {CACHED: self.notes.cached, REUSED: self.notes.reused}
+        return next(((way, ran) for way, ran in ways.items() if ran), ("", ""))
+
+    @cached_property
+    def notes(self) -> Notes:
+        """What is noted on it."""
+        return structured(self.data, Notes)
+
+    def noted(self, **notes: JSON) -> Outcome:
+        """Return the outcome with these fields of `Notes`."""
+        return replace(self, data={**self.data, **notes})
 
     @property
     def spent(self) -> float:
@@ -397,8 +422,7 @@ class Outcome:
 
     def digest_of(self, key: str) -> str:
         """Return the SHA-256 of one variant's artifact: a source can bring several."""
-        artifacts: dict[str, str] = self.data.get("artifacts", {})
-        return artifacts.get(key, self.digest)
+        return self.notes.artifacts.get(key, self.digest)
 
     @property
     def passed(self) -> bool:
@@ -428,7 +452,13 @@ def earlier_text(way: str, ran: str) -> str:
 
 def plain(value: object) -> JSON:
     """Return a record as plain data (dict, list, str, int, float, bool, None); see `described` for any other value."""
-    return described(value)
+    found: JSON = described(value)
+    return found
+
+
+def fields_of(record: DataclassInstance) -> dict[str, JSON]:
+    """Return the fields of a record as plain data."""
+    return {each.name: plain(getattr(record, each.name)) for each in fields(record)}
 
 
 def structured(value: JSON, kind: type[T]) -> T:
@@ -488,13 +518,3 @@ def _converter() -> Any:
     from cattrs.preconf.json import make_converter
 
     return make_converter()
-
-
-def profile_result(outcome: Outcome) -> ProfileResult:
-    """Return the figures of a profile step that passed."""
-    return structured(outcome.data["result"], ProfileResult)
-
-
-def output_reports(outcome: Outcome) -> tuple[OutputReport, ...]:
-    """Return how the outputs compare that a correctness step compared; none of any other outcome."""
-    return structured(outcome.data.get("outputs", ()), tuple[OutputReport, ...])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.records import LoaderRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Subject:
     batch: str
     shapes: dict[str, tuple[int, ...]]
     seed: int = 0
-    settings: dict[str, JSON] = field(default_factory=dict)
-    data: dict[str, JSON] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
+    data: Parameters = field(default_factory=dict)
     parent: Variant | None = None
     runner: str = ""
     loader: LoaderRecord = field(default_factory=LoaderRecord)

@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from pytest_navigator.core.records import structured
+from pytest_navigator.core.facts import Facts, facts_of
 from pytest_navigator.devices.assignment import own_gpu
 from pytest_navigator.devices.present import devices
 from pytest_navigator.devices.records import NONE
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import JSON, Outcome
-
-BUILT_WITH = "built_with"  # In the data of an outcome that made a bound artifact: `BuiltWith` as plain data
-
-# In the data of a source that is a package: key of each bound artifact that it brings -> the same.
-BROUGHT = "brought_built_with"
+    from pytest_navigator.core.records import Outcome
 
 
 @dataclass(frozen=True)
@@ -67,6 +62,21 @@ class BuiltWith:
     capabilities: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class BoundFacts(Facts):
+    """What the step that made or brought artifacts recorded of what they are bound to; None: of none.
+
+    Attributes:
+        built_with: of the artifact that it made.
+        brought_built_with: key of each artifact that a package brings as the source -> the same.
+    """
+
+    steps = ("source", "export", "convert")
+
+    built_with: BuiltWith | None = None
+    brought_built_with: dict[str, BuiltWith] | None = None
+
+
 def of_this_process(library: Library, capabilities: tuple[str, ...] | None = None) -> BuiltWith:
     """Return this process's GPU with a library; for itself unless other capabilities are given."""
     found, gpu = devices(), own_gpu()
@@ -81,9 +91,8 @@ def recorded(outcome: Outcome, key: str) -> BuiltWith | None:
 
     None of an artifact that is not bound.
     """
-    brought: JSON = outcome.data.get(BROUGHT, {}).get(key)
-    found = brought or outcome.data.get(BUILT_WITH)
-    return structured(found, BuiltWith) if found else None
+    found = facts_of(outcome, BoundFacts)
+    return (found.brought_built_with or {}).get(key) or found.built_with
 
 
 def mismatch(built: BuiltWith, found: BuiltWith) -> str | None:

@@ -6,7 +6,7 @@ import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_navigator.core.records import write_atomically
 from pytest_navigator.devices.records import FOLDER
@@ -14,7 +14,8 @@ from pytest_navigator.devices.records import FOLDER
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_navigator.core.records import JSON
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def sharing(folder: Path) -> Iterator[None]:
             os.environ[FOLDER] = before
 
 
-def once(name: str, ask: Callable[[], JSON]) -> JSON:
+def once(name: str, ask: Callable[[], T]) -> T:
     """Return the answer of this run, asking if nobody has; outside of a run, ask."""
     folder = os.environ.get(FOLDER)
     if not folder or not Path(folder).is_dir():  # a child may outlive the folder of its run
@@ -42,4 +43,5 @@ def once(name: str, ask: Callable[[], JSON]) -> JSON:
     with FileLock(f"{path}.lock"):
         if not path.exists():
             write_atomically(path, json.dumps(ask()).encode())
-        return json.loads(path.read_bytes())
+        found: T = json.loads(path.read_bytes())
+        return found

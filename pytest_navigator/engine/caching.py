@@ -12,13 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.privacy import scrubbed, scrubber
+from pytest_navigator.core.privacy import scrubbed_fields, scrubber
 from pytest_navigator.core.records import CACHED, Outcome, earlier_text, plain, structured
 from pytest_navigator.engine.identity import required
 from pytest_navigator.engine.steps import STEPS
 from pytest_navigator.errors import NavigatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_navigator.core.records import JSON
     from pytest_navigator.engine.context import Context
 
@@ -41,8 +43,9 @@ def recalled(context: Context, name: str) -> Outcome | None:
     said = earlier_text(CACHED, found.started)
     with context.log.open("a", encoding="utf-8", errors="backslashreplace") as log:
         log.write(f"{context.step.id}: {said}, with this log:\n{entry.record['log']}")
-    message, data = "; ".join(filter(None, (said, found.message))), {**found.data, CACHED: found.started}
-    return replace(found, message=message, digest=_digest(context, found), started=_now(), data=data)
+    message = "; ".join(filter(None, (said, found.message)))
+    noted = found.noted(cached=found.started)
+    return replace(noted, message=message, digest=_digest(context, found), started=_now())
 
 
 def remember(context: Context, name: str, found: Outcome, logged: int) -> None:
@@ -77,7 +80,7 @@ def _possible(context: Context) -> bool:
         return False
 
 
-def _portable(context: Context, value: JSON) -> JSON:
+def _portable(context: Context, value: Mapping[str, JSON]) -> dict[str, JSON]:
     """Return plain data without secrets, home folders and the paths of this run."""
     scrub, own = scrubber(), [str(context.folder.path), str(context.host.project)]
 
@@ -86,7 +89,7 @@ def _portable(context: Context, value: JSON) -> JSON:
             text = text.replace(path, ".")
         return scrub(text)
 
-    return scrubbed(value, portable)
+    return scrubbed_fields(value, portable)
 
 
 def _digest(context: Context, found: Outcome) -> str:

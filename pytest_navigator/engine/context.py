@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import RunnerRecord, TensorSpec, Variant
+    from pytest_navigator.core.records import RunnerRecord, TensorSpec, Tree, Variant
     from pytest_navigator.core.steps import Step
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.suite import Suite
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.base import Format
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.isolation.child import Reply
-
-    Arrays = tuple[JSON, dict[str, np.ndarray]]
-    """What a runner gives, and its structure."""
 
 
 P = ParamSpec("P")
@@ -230,17 +227,20 @@ class Context:
         """Run one inference of a runner that `open_runner` of `engine/isolated.py` has loaded."""
         return self._with_arrays(isolated.infer, handle, feed)[1]
 
-    def observe(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
+    def observe(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[Tree, dict[str, np.ndarray]]:
         """Do the same with a runner whose outputs are not known yet; returns their structure too."""
         return self._with_arrays(isolated.observe, handle, feed)
 
-    def watch(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
+    def watch(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[Tree | None, dict[str, np.ndarray]]:
         """Do the same with what the outputs are computed in, as text, in their places; nothing where nothing tells."""
         return self._with_arrays(isolated.watch, handle, feed)
 
     def _with_arrays(
-        self, function: Callable[[Mapping[str, np.ndarray], str], Arrays], handle: str, feed: Mapping[str, np.ndarray]
-    ) -> Arrays:
+        self,
+        function: Callable[[Mapping[str, np.ndarray], str], tuple[R, dict[str, np.ndarray]]],
+        handle: str,
+        feed: Mapping[str, np.ndarray],
+    ) -> tuple[R, dict[str, np.ndarray]]:
         if self.host.options.in_process:
             return function(feed, handle)
         reply = self._called(function, {"handle": handle}, feed)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.correctness import failure_line, judge, table
+from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.comparison.precisions import coarsest
 from pytest_navigator.comparison.tolerances import functions, resolve
 from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.records import Case, OutputReport, plain, structured
+from pytest_navigator.core.facts import as_data
+from pytest_navigator.core.records import OutputReport, plain, structured
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.engine import evidence, gpu, isolated
 from pytest_navigator.engine.active import live_runner, subject
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.comparison.tolerances import Function, Rule
-    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.records import JSON, Case, Parameters, Signature, Variant
     from pytest_navigator.engine.context import Context
 
 
@@ -50,7 +52,7 @@ def run(context: Context) -> Result:
         reports = _judged(context, _compared(context, cases, rules, keep), cases, keep)
     finally:
         shutil.rmtree(keep, ignore_errors=True)
-    data = {"outputs": plain(reports), "cases": len(cases), "rules": plain(rules)}
+    data = as_data(CorrectnessFacts(tuple(reports), len(cases), rules))
     failed = any(report.problem for report in reports)
     kept = evidence.keep(context, reports, cases) if failed or context.host.file_config.verbose else ""
     if failed:
@@ -104,7 +106,7 @@ def functions_of(context: Context, variant: Variant, signature: Signature) -> di
     )
 
 
-def computed_in(source: Computed, place: str, parameters: Mapping[str, JSON], device: str) -> Computed:
+def computed_in(source: Computed, place: str, parameters: Parameters, device: str) -> Computed:
     """Return what an output is computed in by the coarser of source and runner (pure).
 
     A GPU rounds float32 products to tf32, unless an engine was told not to and the source did not run there either.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import REPORTED, Outcome, Status, plain
+from pytest_navigator.core.records import Outcome, Status, plain
 from pytest_navigator.core.steps import KINDS
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.engine import caching, gpu
@@ -100,8 +100,8 @@ def _run(context: Context, *, again: bool) -> Attempt:
         free()
     live = bool(context.step.runner) and context.runner.live
     found = with_script(found, context.folder.path, live=live)
-    told = {REPORTED: True} if error is not None and context.host.debug else {}
-    return replace(found, data={**found.data, **own, **told}), error
+    told = {"reported": True} if error is not None and context.host.debug else {}
+    return found.noted(**own, **told), error
 
 
 def _died(context: Context, own: dict[str, str]) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import plain
+from pytest_navigator.core.facts import SourceFacts, as_data, facts_of
 from pytest_navigator.devices import built_with as bound
 from pytest_navigator.devices.assignment import held
 from pytest_navigator.devices.present import devices
@@ -27,7 +27,7 @@ def held_by(context: Context) -> AbstractContextManager[None]:
 def _uses(context: Context) -> bool:
     """Whether a step may run on the GPU; nobody knows where the model lies before the source step has run."""
     source = context.folder.record("source")
-    live_on_cpu = source is not None and str(source.data.get("device", "")).startswith("cpu")
+    live_on_cpu = facts_of(source, SourceFacts).device.startswith("cpu")
     if context.step.runner:
         return context.runner.device == "cuda" or (context.runner.live and not live_on_cpu)
     form = context.host.registry.formats.get(context.variant.format)
@@ -41,7 +41,7 @@ def built_with(context: Context) -> dict[str, JSON]:
     form = context.host.registry.formats.get(context.variant.format)
     if context.step.runner or form is None or not form.bound or context.variant.parameters.get("model_path"):
         return {}  # nobody knows where a ready file was built
-    return {bound.BUILT_WITH: plain(_here(form, context.variant))}
+    return as_data(bound.BoundFacts(_here(form, context.variant)))
 
 
 def why_elsewhere(form: Format, variant: Variant) -> str:

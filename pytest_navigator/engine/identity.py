@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.described import code_in
+from pytest_navigator.core.facts import SourceFacts, facts_of
 from pytest_navigator.core.records import plain
 from pytest_navigator.core.steps import KINDS
 from pytest_navigator.engine import gpu
@@ -59,7 +60,10 @@ def identity_of(context: Context) -> str:
         "config": [plain(settings.config), code_of(list(code_in(settings.config)))],
         "loader": plain(loader_record(context)) if context.step.step == "convert" else None,
         "needs": [
-            (n.identity, n.digest, n.data.get("fingerprint"), n.data.get("observed")) for n in needed if n is not None
+            (each.identity, each.digest, source.fingerprint, source.observed)
+            for each in needed
+            if each is not None
+            for source in [facts_of(each, SourceFacts)]
         ],
     }
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_navigator.comparison.tolerances import Comparisons, Function, Rule
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Tree
     from pytest_navigator.frameworks.base import Framework, Source
     from pytest_navigator.samples.structure import Call
 
@@ -58,7 +58,7 @@ class SourceModel:
     def __init__(
         self,
         source: Source,
-        tree: JSON,
+        tree: Tree,
         names: Sequence[str] | None,
         comparisons: Comparisons = None,
         row_hint: str = "",
@@ -68,7 +68,7 @@ class SourceModel:
         self.input_tree = tree
         self.names = names
         self.comparisons = comparisons
-        self.tree: JSON = None
+        self.tree: Tree | None = None
 
     def __call__(self, arrays: Mapping[str, np.ndarray], place: str) -> Arrays:
         """Run one inference; `place` tells people on what ("sample 3").

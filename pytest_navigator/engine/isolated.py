@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.core.records import Tree
     from pytest_navigator.runners.base import Runner
 
     StrPath = str | os.PathLike[str]
@@ -51,20 +52,21 @@ def missing(names: Sequence[str]) -> str | None:
     return requirements.missing(names)
 
 
-def loads(folder: StrPath, variant: Sent, runner: Sent) -> JSON:
+def loads(folder: StrPath, variant: Sent, runner: Sent) -> dict[str, JSON]:
     """Load an artifact and free it again; returns the settings that its figures would depend on."""
     with _runner(folder, variant, runner) as active:
         return active.settings()
 
 
-def convert(folder: StrPath, variant: Sent, parent: Sent, format: str, example: str, loader: Sent) -> JSON:
+def convert(folder: StrPath, variant: Sent, parent: Sent, format: str, example: str, loader: Sent) -> dict[str, JSON]:
     """Make a variant from its parent's artifact; returns what is worth recording."""
     root, made, origin = Path(folder), structured(variant, Variant), structured(parent, Variant)
     signature, record = load(root / "signature.json", Signature), structured(loader, LoaderRecord)
     batches = (load_npz(root / batch, signature.inputs) for batch in record.batches)
     data = LoaderData(load_npz(root / example, signature.inputs), batches, record)
     source = root / origin.key / origin.file
-    return imported(format)().convert(source, data, signature, made, root / made.key / made.file)
+    found: dict[str, JSON] = imported(format)().convert(source, data, signature, made, root / made.key / made.file)
+    return found
 
 
 def correctness(folder: StrPath, variant: Sent, runner: Sent, cases: Sent, rules: Sent, keep: StrPath) -> JSON:
@@ -111,7 +113,7 @@ def infer(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[None, dict[str
     return None, _OPEN[handle].infer(arrays)
 
 
-def observe(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[JSON, dict[str, np.ndarray]]:
+def observe(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[Tree, dict[str, np.ndarray]]:
     """Run one inference of an open runner whose outputs are not known yet; returns their structure too."""
     from pytest_navigator.backends.files.frameworks import FileFramework
 
@@ -120,7 +122,7 @@ def observe(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[JSON, dict[s
     return flatten_output(_OPEN[handle].structured(arrays), None, FileFramework())
 
 
-def watch(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[JSON, dict[str, np.ndarray]]:
+def watch(arrays: Mapping[str, np.ndarray], handle: str) -> tuple[Tree | None, dict[str, np.ndarray]]:
     """Tell what the outputs of an open runner are computed in, as text, in their places; nothing where it cannot."""
     from pytest_navigator.backends.files.frameworks import FileFramework
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.described import foreign
 from pytest_navigator.core.digests import digest_of, files_of
-from pytest_navigator.core.records import plain
+from pytest_navigator.core.facts import MakingFacts, as_data
+from pytest_navigator.core.records import plain, structured
 from pytest_navigator.engine import gpu, isolated
 from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.content import content_of
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Variant
     from pytest_navigator.engine.context import Context
     from pytest_navigator.formats.ways import Way, Ways
-
-DECLINED = "declined"
-"""In the data of an artifact that another way than the first one made: why those before it did not, by engine."""
 
 
 def export(context: Context) -> Result:
@@ -61,7 +59,7 @@ def convert(context: Context) -> Result:
     _check_sendable(context.variant)
 
     def make(way: Context) -> dict[str, JSON]:
-        data: dict[str, JSON] = way.isolated(
+        return way.isolated(
             isolated.convert,
             folder=way.folder.path,
             variant=way.variant,
@@ -70,7 +68,6 @@ def convert(context: Context) -> Result:
             example=way.folder.source.profiling_batch,
             loader=loader_record(way),
         )
-        return data
 
     return _made(context, make)
 
@@ -96,7 +93,7 @@ def _made(context: Context, make: Callable[[Context], dict[str, JSON]]) -> Resul
         raise
     if not made.declined:
         return made.value
-    data = {**made.value.data, "engine": made.engine, DECLINED: made.declined}
+    data = {**made.value.data, **as_data(MakingFacts(engine=made.engine, declined=made.declined))}
     return replace(made.value, data=data, message="; ".join(filter(None, (made.note, made.value.message))))
 
 
@@ -126,12 +123,13 @@ def _check_sendable(variant: Variant) -> None:
         )
 
 
-def _proven(context: Context, data: JSON) -> Result:
+def _proven(context: Context, data: dict[str, JSON]) -> Result:
     """Load the artifact in the first runner that this machine has; without any it is not proven, and says so."""
     artifact = context.artifact()
     form = context.host.registry.format(context.variant.format)
-    recorded = {**data, **gpu.built_with(context), "bytes": sum(path.stat().st_size for path in files_of(artifact))}
-    caveat = frozen(data.get("warnings", ()))
+    facts = MakingFacts(bytes=sum(path.stat().st_size for path in files_of(artifact)))
+    caveat = frozen(structured(data, MakingFacts).warnings or ())
+    recorded = {**data, **gpu.built_with(context)}
     elsewhere, lacking = gpu.why_elsewhere(form, context.variant), ""
     for runner in () if elsewhere else form.runner_specs:
         missing = context.missing(runner.requires)
@@ -140,10 +138,10 @@ def _proven(context: Context, data: JSON) -> Result:
             settings = context.isolated(
                 isolated.loads, folder=context.folder.path, variant=context.variant, runner=runner.record()
             )
-            loaded = {"loaded": runner.name, "settings": settings}
-            return Result({**recorded, **loaded}, message=caveat, digest=digest_of(artifact))
+            facts = replace(facts, loaded=runner.name, settings=settings)
+            return Result({**recorded, **as_data(facts)}, message=caveat, digest=digest_of(artifact))
     message = "; ".join(filter(None, (f"not loaded: {elsewhere or lacking or 'it has no runner'}", caveat)))
-    return Result(recorded, message=message, digest=digest_of(artifact))
+    return Result({**recorded, **as_data(facts)}, message=message, digest=digest_of(artifact))
 
 
 def made(context: Context) -> list[Path]:

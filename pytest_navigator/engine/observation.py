@@ -107,12 +107,13 @@ class Observation:
         """What the inferences so far show of inputs and outputs."""
         outputs = infer_outputs(self._runs, self._inputs, self._config.batch_dim)
         check_output_axes(self._config.dynamic_axes, self._inputs, outputs)
-        framework, trees = self._model.source.framework, (self._model.input_tree, self._model.tree)
+        framework, tree = self._model.source.framework, self._model.tree
         arrays, dim = framework.array_type or framework.name, self._config.batch_dim
         inputs, outputs = self._inputs, widened(outputs, self._own and named(self._own, self._config))
         if self.only_batch_1:
             inputs, outputs = with_constant_batch(inputs, dim), with_constant_batch(outputs, dim)
-        return Signature(inputs, outputs, *trees, dim, arrays)
+        assert tree is not None
+        return Signature(inputs, outputs, self._model.input_tree, tree, dim, arrays)
 
     @property
     def misdeclared(self) -> list[str]:

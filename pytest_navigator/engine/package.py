@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.records import CARRIED, save
-from pytest_navigator.devices.built_with import BROUGHT
+from pytest_navigator.core.facts import as_data
+from pytest_navigator.core.records import save
+from pytest_navigator.devices.built_with import BoundFacts
 from pytest_navigator.engine.context import Result
 from pytest_navigator.isolation.live_section import live_section
 
@@ -29,10 +29,11 @@ def provide(context: Context, package: RecordedModel) -> Result:
         artifacts = {key: digest_of(context.artifact(matrix.variants[key])) for key in matrix.provided}
     for outcome in package.verifications:
         if (outcome.key, outcome.runner) in matrix.cells:
-            folder.write_verification(replace(outcome, data={**outcome.data, CARRIED: package.path.name}))
+            folder.write_verification(outcome.noted(carried=package.path.name))
     built_with = {key: found for key, found in package.built_with.items() if key in artifacts}
-    data = {**package.source.data, "artifacts": artifacts, **({BROUGHT: built_with} if built_with else {})}
-    return Result(data, _note(package), digest_of(package.path))
+    source = package.source.noted(artifacts=artifacts)
+    bound = as_data(BoundFacts(brought_built_with=built_with or None))
+    return Result({**source.data, **bound}, _note(package), digest_of(package.path))
 
 
 def _note(package: RecordedModel) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import OptimizationProfile, batch_of
 from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.records import ProfileResult, plain, profile_result, structured
+from pytest_navigator.core.facts import ProfileFacts, as_data, profile_result
+from pytest_navigator.core.records import plain, structured
 from pytest_navigator.engine import gpu, isolated
 from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result
@@ -43,8 +44,8 @@ def run(context: Context) -> Result:
     _check_saturated(context)
     write_profiling(context)
     found = _measured(context, batch_of(context.step.batch, largest))
-    result = structured(found["result"], ProfileResult)
-    return Result({**found, "source_device": source.device}, message=caveat(result))
+    data = as_data(replace(found, source_device=source.device))
+    return Result(data, message=caveat(found.result) if found.result else "")
 
 
 def _check_fixed(context: Context, fixed: int | None) -> None:
@@ -66,10 +67,10 @@ def _check_saturated(context: Context) -> None:
         raise NotApplicable(f"the throughput was saturated at {smaller[len(figures) - 1].batch}")
 
 
-def _measured(context: Context, batch_size: int | None) -> JSON:
+def _measured(context: Context, batch_size: int | None) -> ProfileFacts:
     sample, seconds = timed_batch(context.folder), context.suite.settings.profile_seconds
     if not context.runner.live:
-        return context.isolated(
+        found = context.isolated(
             isolated.profile,
             folder=context.folder.path,
             variant=context.variant,
@@ -79,10 +80,11 @@ def _measured(context: Context, batch_size: int | None) -> JSON:
             windows=windows(context),
             seconds=seconds,
         )
+        return structured(found, ProfileFacts)
     return _live(context, sample, batch_size, seconds)
 
 
-def _live(context: Context, sample: str, batch_size: int | None, seconds: float) -> JSON:
+def _live(context: Context, sample: str, batch_size: int | None, seconds: float) -> ProfileFacts:
     from pytest_navigator.engine import checks
 
     source, kind = context.live.source(), runner_class(context.runner)
@@ -91,7 +93,7 @@ def _live(context: Context, sample: str, batch_size: int | None, seconds: float)
     active = kind(source, context.folder.signature, context.variant.parameters)
     with live_section(context.log, context.limit), source.preserved(), active as runner:
         result = checks.profile(runner, context.folder.path, sample, batch_size, windows(context), seconds, memory)
-        return {"result": plain(replace(result, peak_memory=peak())), "settings": runner.settings()}
+        return ProfileFacts(replace(result, peak_memory=peak()), runner.settings())
 
 
 def windows(context: Context) -> Windows:

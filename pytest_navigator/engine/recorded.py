@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON, Outcome, Signature, SuiteRecord
+    from pytest_navigator.core.records import Outcome, Signature, SuiteRecord
+    from pytest_navigator.devices.built_with import BuiltWith
 
 
 class RecordedModel(Protocol):
@@ -35,7 +36,7 @@ class RecordedModel(Protocol):
         """What `verify_` tests found."""
 
     @property
-    def built_with(self) -> Mapping[str, JSON]:
+    def built_with(self) -> Mapping[str, BuiltWith]:
         """Key of each bound artifact -> what it was built with."""
 
     def extract(self, target: Path) -> None:

@@ -68,7 +68,7 @@ def _take(context: Context, recorded: Outcome) -> None:
         replace_with(folder.path / path.relative_to(folder.earlier.path), path)
     way, ran = recorded.earlier
     own = {"run": context.host.id} | ({} if way else {REUSED: ran or recorded.started})
-    folder.write(replace(recorded, data={**recorded.data, **own}))
+    folder.write(recorded.noted(**own))
 
 
 def _files(context: Context) -> list[Path]:

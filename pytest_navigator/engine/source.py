@@ -10,7 +10,8 @@ from pytest_navigator.backends.files.description import configured, facts, named
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.tolerances import default
 from pytest_navigator.core.digests import changed, digest_of, digest_of_arrays, fingerprint
-from pytest_navigator.core.records import JSON, TEXT_TYPES, plain, save
+from pytest_navigator.core.facts import Selection
+from pytest_navigator.core.records import JSON, TEXT_TYPES, Tree, plain, save
 from pytest_navigator.engine.context import Context, Result
 from pytest_navigator.engine.correctness import functions_of, rules_of
 from pytest_navigator.engine.inference import Repetition, SourceModel
@@ -99,7 +100,7 @@ def other_outputs(context: Context, source: Source) -> str:
     functions = {} if known.bitwise else functions_of(context, context.variant, signature)
     tight = {spec.name: default(spec.dtype, computed=told.get(spec.name)) for spec in signature.outputs}
     rules = {n: _roomy(r) if not known.bitwise or r.kind == "unchecked" else tight[n] for n, r in own.items()}
-    return Repetition(rules, functions).problem(known.selection["profiling"], expected, actual)
+    return Repetition(rules, functions).problem(known.selection.profiling, expected, actual)
 
 
 def _roomy(rule: Rule) -> Rule:
@@ -160,7 +161,7 @@ def _flatten(source: Source, config: NavConfig) -> Flatten:
     """Return what turns a sample into the structure of the call and arrays by name."""
     names = source.parameter_names()
 
-    def flatten(sample: object) -> tuple[JSON, Arrays]:
+    def flatten(sample: object) -> tuple[Tree, Arrays]:
         call = source.call_of(sample)
         return flatten_call(call, names, config.input_names or source.input_names(call), source.framework)
 
@@ -190,11 +191,7 @@ def _facts(observation: Observation, source: Source) -> dict[str, JSON]:
             "complete": samples.complete,
             "bytes": sum(observation.bytes.values()),
         },
-        "selection": {
-            "correctness": list(samples.correctness),
-            "conversion": list(samples.conversion),
-            "profiling": samples.profiling,
-        },
+        "selection": plain(Selection(tuple(samples.correctness), tuple(samples.conversion), samples.profiling)),
         "profiling_batch": f"model_input/{observation.file(samples.profiling)}",
         "max_batch_size": max((size for size in observation.sizes.values() if size is not None), default=None),
         "profile": trt_profile(samples, signature.inputs, signature.batch_dim),

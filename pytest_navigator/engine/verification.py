@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.facts import SourceFacts, facts_of
 from pytest_navigator.core.records import Outcome
 from pytest_navigator.core.steps import Step
 
@@ -40,6 +41,6 @@ def _digest(suite: Suite, key: str, runner: str) -> str:
     """Return what tells the artifact that was verified from another one; of the live source, its fingerprint."""
     if suite.matrix.runners[runner].live:
         source = suite.folder.record("source")
-        return str(source.data.get("fingerprint", "")) if source else ""
+        return facts_of(source, SourceFacts).fingerprint or ""
     checked = suite.folder.record(Step("correctness", key, runner).id)
     return checked.digest if checked else ""

@@ -6,13 +6,13 @@ import os
 import re
 import shutil
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import text_digest
 from pytest_navigator.core.ours import IGNORED, RELEASED, foreign, ignore, ignores, remove, replace_with, write_note
-from pytest_navigator.core.records import REPORTED, Outcome, Signature, SourceFacts, SuiteRecord, load, save, structured
+from pytest_navigator.core.records import Outcome, Signature, SuiteRecord, load, save
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from filelock import FileLock, ReadWriteLock
+
+    from pytest_navigator.core.facts import SourceFacts
 
 MARKER = ".pytest_navigator.json"
 """Tells that a folder is a workspace of ours, and so may be replaced."""
@@ -243,11 +245,11 @@ class SuiteFolder:
 
     def mark_reported(self, outcome: Outcome) -> None:
         """Note that somebody has told of a failure."""
-        self.write(replace(outcome, data={**outcome.data, REPORTED: True}))
+        self.write(outcome.noted(reported=True))
 
     def write_verification(self, outcome: Outcome) -> Outcome:
         """Record what one `verify_` test found; its node id tells it from the others of the runner."""
-        return self.write(outcome, "." + text_digest(outcome.data["nodeid"])[:12])
+        return self.write(outcome, "." + text_digest(outcome.notes.nodeid)[:12])
 
     def forget(self, step: str) -> None:
         """Drop an outcome, before the step is run again."""
@@ -296,9 +298,11 @@ class SuiteFolder:
     @property
     def source(self) -> SourceFacts:
         """What the source step found out, which must have passed."""
+        from pytest_navigator.core.facts import SourceFacts, facts_of
+
         record = self.record("source")
         assert record is not None
-        return structured(record.data, SourceFacts)
+        return facts_of(record, SourceFacts)
 
     @property
     def signature(self) -> Signature:

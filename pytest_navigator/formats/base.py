@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
+    from pytest_navigator.core.records import JSON, Description, Parameters, Signature, TensorSpec
     from pytest_navigator.core.script_parts import CommandLine, MakingCode, Subject
     from pytest_navigator.devices.built_with import Library
     from pytest_navigator.formats.content import Content
@@ -137,7 +137,7 @@ class Format(ABC):
         return Variant(self.name, self.name, None, self.file, arguments, self.runner_names)
 
     def describe(
-        self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+        self, path: Path, parameters: Parameters, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
     ) -> Description:
         """Return what a file of this format says of itself. Runs in the child.
 
@@ -212,11 +212,11 @@ class Format(ABC):
         """Write the artifact at `parent` to `path` in this format. Runs in the child."""
         raise NotImplementedError
 
-    def built_by(self, parameters: Mapping[str, JSON]) -> Library:
+    def built_by(self, parameters: Parameters) -> Library:
         """Return what builds and runs artifacts of a bound format here, without importing it; version "" if absent."""
         raise NotImplementedError
 
-    def capabilities(self, parameters: Mapping[str, JSON]) -> tuple[str, ...] | None:
+    def capabilities(self, parameters: Parameters) -> tuple[str, ...] | None:
         """Return the compute capabilities that an artifact of a bound format is for, whatever it was built on.
 
         "8.6" is that one, "8.0+" that one and all newer ones; () is any; None is that of the GPU that it was built on.

@@ -121,6 +121,7 @@ def _after(error: StepFailed | Unavailable, before: dict[str, StepFailed | Unava
 def _none(ways: Ways, errors: dict[str, StepFailed | Unavailable]) -> Exception:
     """Return the first way's error, with what the others said and what there is beside them."""
 
+    from pytest_navigator.core.facts import MakingFacts, as_data
     from pytest_navigator.isolation.breakdowns import DEFECT
 
     failed = {engine: error for engine, error in errors.items() if isinstance(error, StepFailed)}
@@ -129,9 +130,9 @@ def _none(ways: Ways, errors: dict[str, StepFailed | Unavailable]) -> Exception:
     first, *rest = failed.items()
     message = "; ".join([first[1].message, *_also(first[1].message, rest), *_offered(ways.others)])
     detail = "\n".join(f"{engine}:\n{error.detail}" if rest else error.detail for engine, error in failed.items())
-    declined = {"declined": {engine: _message(error) for engine, error in errors.items()}} if len(errors) > 1 else {}
+    declined = {engine: _message(error) for engine, error in errors.items()} if len(errors) > 1 else None
     kind = DEFECT if any(error.kind == DEFECT for error in failed.values()) else first[1].kind
-    return StepFailed(message, detail, kind, {**first[1].data, **declined})
+    return StepFailed(message, detail, kind, {**first[1].data, **as_data(MakingFacts(declined=declined))})
 
 
 def _also(first: str, rest: Sequence[tuple[str, StepFailed]]) -> list[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.comparison.computed import Computed
-    from pytest_navigator.core.records import JSON, Description, RunnerRecord, Signature, TensorSpec
+    from pytest_navigator.core.records import Description, Parameters, RunnerRecord, Signature, TensorSpec, Tree
     from pytest_navigator.samples.structure import Call
 
     Watched = tuple[object, Callable[[Any], Computed]]
@@ -43,10 +43,10 @@ class Connection(Protocol):
     def close_runner(self, handle: str) -> None:
         """Free it."""
 
-    def observe(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
+    def observe(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[Tree, dict[str, np.ndarray]]:
         """Run one inference of an open runner; returns the structure of its outputs too."""
 
-    def watch(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[JSON, dict[str, np.ndarray]]:
+    def watch(self, handle: str, feed: Mapping[str, np.ndarray]) -> tuple[Tree | None, dict[str, np.ndarray]]:
         """Do the same with what the outputs are computed in, as text, in their places; nothing where nothing tells."""
 
     def missing(self, names: Sequence[str]) -> str | None:
@@ -109,7 +109,7 @@ class Framework(ABC):
         """Seed the framework's random state (all devices); put the old state back on leaving."""
 
     @abstractmethod
-    def source(self, model: object, parameters: dict[str, JSON]) -> Source:
+    def source(self, model: object, parameters: Parameters) -> Source:
         """Wrap the user's model.
 
         Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.isolation.capture import tail
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.core.records import JSON
+    from pytest_navigator.isolation.messages import Message
 
 GRACE = 1.0  # How long in s an idle child gets for its own exit
 
@@ -30,12 +31,12 @@ class Reply:
     """What a call gave.
 
     Attributes:
-        result: plain data.
+        result: plain data, of the type that the function says.
         arrays: by name, writable.
         peak_memory: high-water mark of the child during the call in MiB; None where the platform does not tell.
     """
 
-    result: JSON
+    result: Any
     arrays: dict[str, np.ndarray]
     peak_memory: float | None
 
@@ -62,7 +63,7 @@ class Child:
         python_path: Sequence[str] | None = None,
         cwd: Path | None = None,
         environment: Mapping[str, str] | None = None,
-        settings: dict[str, JSON] | None = None,
+        settings: dict[str, dict[str, JSON]] | None = None,
     ) -> None:
         self.python_path = list(python_path or ())
         self.cwd = cwd
@@ -135,7 +136,7 @@ class Child:
 
     def _answer(
         self, message: Iterable[bytes], needs: Sequence[str], timeout: float | None, log: Path
-    ) -> tuple[dict[str, JSON], dict[str, np.ndarray] | None]:
+    ) -> tuple[Message, dict[str, np.ndarray] | None]:
         __tracebackhide__ = True
         written = log.stat().st_size if log.exists() else 0  # what earlier calls wrote is not this one's failure
         try:

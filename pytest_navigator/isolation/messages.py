@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from pytest_navigator.errors import ConfigError, SourceError, StepFailed, Unavailable
 from pytest_navigator.isolation.causes import error_line
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
+
+Message: TypeAlias = dict[str, Any]
+"""What this process and its child tell each other: the same code is at both ends."""
 
 # numpy's kinds of types whose bytes are the whole value (not objects, structures or numpy's StringDType).
 PLAIN_KINDS = "biufcSUmM"
 
-ERRORS: dict[str, Callable[[dict[str, JSON]], Exception]] = {
+ERRORS: dict[str, Callable[[Message], Exception]] = {
     "StepFailed": lambda fields: StepFailed(**fields),
     "Unavailable": lambda fields: Unavailable(**fields),
     "ConfigError": lambda fields: ConfigError(fields["message"]),
@@ -28,7 +30,7 @@ ERRORS: dict[str, Callable[[dict[str, JSON]], Exception]] = {
 }
 
 
-def encode(content: Mapping[str, JSON], arrays: Mapping[str, np.ndarray] | None = None) -> Iterator[bytes]:
+def encode(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> Iterator[bytes]:
     """Return an iterator over the parts of a message: a header, then the bytes of every array.
 
     Args:
@@ -48,7 +50,7 @@ def encode(content: Mapping[str, JSON], arrays: Mapping[str, np.ndarray] | None 
     return _parts(header, list((arrays or {}).values()))
 
 
-def decode(receive: Callable[[], bytes]) -> tuple[dict[str, JSON], dict[str, np.ndarray] | None]:
+def decode(receive: Callable[[], bytes]) -> tuple[Message, dict[str, np.ndarray] | None]:
     """Return content and arrays of a message; `receive` returns one part after the other."""
     content = json.loads(receive())
     table = content.pop("arrays")
@@ -57,7 +59,7 @@ def decode(receive: Callable[[], bytes]) -> tuple[dict[str, JSON], dict[str, np.
     return content, {entry["name"]: _array(entry["dtype"], entry["shape"], receive()) for entry in table}
 
 
-def error_fields(error: BaseException, frames_of: str = "") -> dict[str, JSON]:
+def error_fields(error: BaseException, frames_of: str = "") -> Message:
     """Return an error as plain data, the traceback without the first frames as long as they are in file `frames_of`."""
     if isinstance(error, StepFailed):
         parts = {"message": error.message, "detail": error.detail, "kind": error.kind, "data": error.data}
@@ -71,7 +73,7 @@ def error_fields(error: BaseException, frames_of: str = "") -> dict[str, JSON]:
     return {"type": "StepFailed", "message": error_line(error), "detail": detail, "kind": name}
 
 
-def error_from(fields: Mapping[str, JSON]) -> Exception:
+def error_from(fields: Mapping[str, Any]) -> Exception:
     """Return the exception that `error_fields` turned into plain data."""
     rest = dict(fields)
     return ERRORS[rest.pop("type")](rest)

@@ -93,19 +93,19 @@ SETTINGS: dict[str, dict[str, Setting]] = {
 }
 
 
-def statements(name: str, settings: Mapping[str, JSON]) -> str:
+def statements(name: str, settings: Mapping[str, Mapping[str, JSON]]) -> str:
     """Return what repeats the settings of a framework in a script, a line each."""
     values = settings.get(name, {})
     told = [one for key, one in SETTINGS[name].items() if one.statement and values.get(key, one.default) != one.default]
     return "".join(f"{one.statement.format(**values)}\n" for one in told)
 
 
-def current_settings() -> dict[str, JSON]:
+def current_settings() -> dict[str, dict[str, JSON]]:
     """Return the settings of those frameworks that this process has imported; imports none."""
     return {name: _read(name, module) for name in SETTINGS if (module := sys.modules.get(name)) is not None}
 
 
-def apply_settings(settings: Mapping[str, JSON]) -> None:
+def apply_settings(settings: Mapping[str, Mapping[str, JSON]]) -> None:
     """Apply settings to the frameworks that this process has imported; the others are left alone.
 
     Raises:
@@ -117,7 +117,7 @@ def apply_settings(settings: Mapping[str, JSON]) -> None:
             _write(name, module, settings[name])
 
 
-def check_settings(settings: Mapping[str, JSON]) -> None:
+def check_settings(settings: Mapping[str, Mapping[str, JSON]]) -> None:
     """Raise ValueError unless every framework and every setting is one of `SETTINGS`."""
     for name, values in settings.items():
         if unknown := [key for key in values if key not in SETTINGS.get(name, {})]:
@@ -128,7 +128,7 @@ class SettingsOnImport(MetaPathFinder):
     """Applies `settings` right after a framework was imported, before anything can compute with it."""
 
     def __init__(self) -> None:
-        self.settings: Mapping[str, JSON] = {}
+        self.settings: Mapping[str, Mapping[str, JSON]] = {}
         self._searching = False
 
     def find_spec(

@@ -42,7 +42,11 @@ class Process:
     """
 
     def __init__(
-        self, python_path: Sequence[str], cwd: Path | None, settings: dict[str, JSON], environment: Mapping[str, str]
+        self,
+        python_path: Sequence[str],
+        cwd: Path | None,
+        settings: dict[str, dict[str, JSON]],
+        environment: Mapping[str, str],
     ) -> None:
         self.importing = ""
         self.failed: dict[str, str] = {}

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.core.records import JSON
+    from pytest_navigator.isolation.messages import Message
 
 PR_SET_PDEATHSIG = 1
 IONBF = 2
@@ -70,7 +71,7 @@ class Worker:
             else:
                 self.answer(request, arrays)
 
-    def receive(self) -> tuple[dict[str, JSON], dict[str, np.ndarray] | None]:
+    def receive(self) -> tuple[Message, dict[str, np.ndarray] | None]:
         """Wait for a message."""
         return decode(self.connection.recv_bytes)
 
@@ -79,7 +80,7 @@ class Worker:
         for part in parts:
             self.connection.send_bytes(part)
 
-    def set_up(self, path: list[str], environment: dict[str, str | None], settings: dict[str, JSON]) -> None:
+    def set_up(self, path: list[str], environment: dict[str, str | None], settings: dict[str, dict[str, JSON]]) -> None:
         """Take over from the parent what an interpreter's start does not."""
         sys.path[:] = path
         self.on_import.settings = settings
@@ -101,7 +102,7 @@ class Worker:
                 self.send(_failed(error, failed=name))
         self.send(encode({"ready": True}))
 
-    def answer(self, request: dict[str, JSON], arrays: dict[str, np.ndarray] | None) -> None:
+    def answer(self, request: Message, arrays: dict[str, np.ndarray] | None) -> None:
         """Run one function and send what it returned or raised."""
         try:
             with redirected(Path(request["log"])):

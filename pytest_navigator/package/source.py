@@ -10,7 +10,8 @@ from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.configuration.foreign_arguments import check_arguments, check_parameters
 from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
-from pytest_navigator.core.records import Case, plain, structured
+from pytest_navigator.core.facts import SourceFacts, facts_of
+from pytest_navigator.core.records import structured
 from pytest_navigator.devices.built_with import recorded as built_with
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.reader import open_package
@@ -18,13 +19,13 @@ from pytest_navigator.package.layout.recorded import REPACK, records_of
 from pytest_navigator.package.query.selection import DATA, artifact_names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON, Outcome, Signature, SuiteRecord, Variant
+    from pytest_navigator.core.records import JSON, Case, Outcome, Signature, SuiteRecord, Variant
+    from pytest_navigator.devices.built_with import BuiltWith
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
-
-BATCHES = ("profiling_batch", "timed_batch")  # In the data of a source step: files below the suite's folder
 
 PROFILES = (OptimizationProfile, ProfilerConfig)
 
@@ -40,7 +41,7 @@ class PackageSource:
         verifications: what its `verify_` tests found.
         files: name -> SHA-256 of everything in the package.
         digests: key -> digest of the artifacts that stand for the source, as their steps recorded it.
-        built_with: key -> `BuiltWith`, as plain data, of those that are bound to where they were built.
+        built_with: of those that are bound to where they were built.
     """
 
     path: Path
@@ -51,7 +52,7 @@ class PackageSource:
     verifications: tuple[Outcome, ...]
     files: dict[str, str]
     digests: dict[str, str]
-    built_with: dict[str, JSON]
+    built_with: dict[str, BuiltWith]
 
     @property
     def exported(self) -> tuple[Variant, ...]:
@@ -112,7 +113,8 @@ class PackageSource:
     @property
     def xfail(self) -> dict[str, str]:
         """What was expected to fail; much of it is not in the package."""
-        return self._setting("xfail") or {}
+        found: dict[str, str] = self._setting("xfail") or {}
+        return found
 
     def lost(self) -> list[str]:
         """Return the user's own comparisons, which no package can hold: "logits (by its function near)"."""
@@ -121,10 +123,10 @@ class PackageSource:
     def _samples(self) -> list[str]:
         return [name for name in self.files if name.partition("/")[0] in DATA]
 
-    def _setting(self, name: str) -> JSON:
+    def _setting(self, name: str) -> Any:
         """Return a setting of that run that somebody made, None for a default."""
-        setting = self.suite.settings.get(name) or {}
-        return None if setting.get("origin") == "default" else setting.get("value")
+        setting = self.suite.settings.get(name)
+        return setting.get("value") if setting and setting.get("origin") != "default" else None
 
 
 RESTORED = ("atol", "rtol", "batch_sizes", "seed")  # Settings that are plain values and make the checks what they were
@@ -160,6 +162,9 @@ def _read(package: PackageFile, results: Results) -> PackageSource:
         raise PackageError(f"{package.path}: its model was not fit for checks: {why}")
     if not suite.nodeid:  # saved by us, run by Model Navigator
         raise PackageError(_foreign(package.path, package.status))
+    cases = facts_of(source, SourceFacts).cases
+    if not cases:
+        raise KeyError("cases")  # `records_of` says the rest
     made = {v.key: outcome for v in suite.variants if (outcome := results.made(v.key)) is not None}
     digests = {o.key: o.digest for o in results.outcomes if o.step == "export" and o.passed}
     return PackageSource(
@@ -167,11 +172,11 @@ def _read(package: PackageFile, results: Results) -> PackageSource:
         suite=suite,
         signature=results.signature,
         source=source,
-        cases=structured(source.data["cases"], tuple[Case, ...]),
+        cases=cases,
         verifications=tuple(outcome for outcome in results.outcomes if outcome.step == "verify"),
         files=package.files(),
         digests={key: source.digest_of(key) for key in suite.provided} | digests,
-        built_with={key: plain(found) for key, outcome in made.items() if (found := built_with(outcome, key))},
+        built_with={key: found for key, outcome in made.items() if (found := built_with(outcome, key))},
     )
 
 
@@ -196,7 +201,8 @@ def _check(found: PackageSource) -> None:
 
 
 def _needed(found: PackageSource) -> list[str]:
-    batches = [str(found.source.data[name]) for name in BATCHES if found.source.data.get(name)]
+    facts = facts_of(found.source, SourceFacts)
+    batches = filter(None, (facts.profiling_batch, facts.timed_batch))
     return [*(name for case in found.cases for name in (case.output, case.input)), *batches]
 
 
@@ -208,7 +214,7 @@ def _foreign(path: Path, status: dict[str, JSON]) -> str:
     )
 
 
-def _comparisons(value: dict[str, JSON]) -> dict[str, Any]:
+def _comparisons(value: Mapping[str, JSON]) -> dict[str, Any]:
     # No package can hold a function of the user's.
     found: dict[str, Any] = {}
     for name, each in value.items():
@@ -219,12 +225,12 @@ def _comparisons(value: dict[str, JSON]) -> dict[str, Any]:
     return found
 
 
-def _functions(value: dict[str, JSON]) -> list[str]:
+def _functions(value: Mapping[str, JSON]) -> list[str]:
     found = []
     for name, each in value.items():
         if isinstance(each, str):
             found.append(f"{name} (by its function {each})")
-        elif not _is_rule(each):
+        elif isinstance(each, dict) and not _is_rule(each):
             found += [f"{name}: {inner}" for inner in _functions(each)]
     return found
 

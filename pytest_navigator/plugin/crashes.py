@@ -28,9 +28,9 @@ def blame(report: pytest.TestReport, worker: str, run: Run) -> None:
     for folder in run.workspace.suites():
         for step in folder.unfinished():
             note = folder.noted(step)
-            if note.data.get("worker") == worker:
+            if note.notes.worker == worker:
                 found = folder.bury(step)
-                _tell(report, found, note.data["asked"], folder, run)
+                _tell(report, found, note.notes.asked, folder, run)
                 tell_last_failed(report, found, folder)
                 return
 
@@ -50,7 +50,7 @@ def _tell(report: pytest.TestReport, found: Outcome, asked: JSON, folder: SuiteF
     report.longrepr = failure_text(found, path)
     results = read_results(folder.path)
     (name,) = cell_ids(results, [(found.key, found.runner)])
-    if not found.batch and (reason := results.suite.settings["xfail"]["value"].get(name)):
+    if not found.batch and (reason := results.setting("xfail").get(name)):
         report.wasxfail = f"{reason} (log: {path / found.key / 'format.log'})"
         _skip(report, reason)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_navigator.core.records import Outcome, Status, profile_result
+from pytest_navigator.core.records import Outcome, Status
 from pytest_navigator.core.steps import Step
 from pytest_navigator.errors import PackageError
 from pytest_navigator.planning.required import stops
@@ -67,6 +67,7 @@ class SuiteItem:
 
     def profile(self, nav_format: str, nav_runtime: str, nav_batch: str, benchmark: Any) -> None:
         """Report a profile step, and show its figures as pytest-benchmark's."""
+        from pytest_navigator.core.facts import profile_result
         from pytest_navigator.plugin.benchmark import measured, replay_item
 
         with measured(benchmark):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.comparison.facts import CorrectnessFacts, output_reports
 from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.core.records import Status, earlier_text, output_reports, profile_result
-from pytest_navigator.package.query.results import MACHINE
+from pytest_navigator.core.facts import ProfileFacts, facts_of
+from pytest_navigator.core.records import Status, earlier_text
 from pytest_navigator.planning.here import elsewhere, steps
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.reporting.summary_figures import CAVEAT, Measured, caveats, p50, strategies, throughput
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON, Outcome
+    from pytest_navigator.core.records import Outcome
     from pytest_navigator.package.query.results import Results
 
 HEADINGS = ("format", "runner", "made", "correctness", "max abs", "p50 ms", "infer/s at p50", "speed-up", "verified")
@@ -33,7 +34,7 @@ def failure_text(outcome: Outcome, folder: Path) -> str:
     lines = [outcome.message, *([_shortened(outcome.detail)] if outcome.detail else [])]
     if outcome.key:
         lines.append(f"log: {folder / outcome.key / 'format.log'}")
-    script = outcome.data.get("script")
+    script = outcome.notes.script
     if script:
         # The script takes the python of the PATH, which is another one where no environment is activated.
         lines.append(f"reproduce, from {folder}: PYTHON={shlex.quote(sys.executable)} bash {script}")
@@ -59,8 +60,7 @@ def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
     if way:
         found.append((f"nav_{way}", ran))
     found += [(f"nav_atol_{report.name}", report.atol) for report in output_reports(outcome)]
-    if outcome.data.get("result"):
-        result = profile_result(outcome)
+    if result := facts_of(outcome, ProfileFacts).result:
         found += [("nav_p50_ms", result.p50_latency), ("nav_throughput", result.throughput)]
         if noted := caveat(result):
             found.append(("nav_caveat", noted))
@@ -97,9 +97,10 @@ def unchecked(results: Results) -> dict[tuple[str, str], list[tuple[str, str]]]:
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for key, runner in results.cells():
         checked = results.correctness(key, runner)
-        for output, rule in (checked.data.get("rules", {}) if checked and checked.passed else {}).items():
-            if rule["kind"] == "unchecked":
-                found.setdefault((output, rule["note"]), []).append((key, runner))
+        facts = facts_of(checked if checked and checked.passed else None, CorrectnessFacts)
+        for output, rule in facts.rules.items():
+            if rule.kind == "unchecked":
+                found.setdefault((output, rule.note), []).append((key, runner))
     return found
 
 
@@ -204,8 +205,8 @@ def _skips(outcomes: Sequence[Outcome]) -> list[str]:
 
 def _machines(results: Results) -> list[str]:
     """Return a line for each machine of a merged package, with how many of the outcomes are from it."""
-    counts = Counter(str(o.data.get(MACHINE, "")) for o in results.outcomes)
-    others = Counter(str(o.data.get(MACHINE, "")) for o in results.others)
+    counts = Counter(o.notes.machine for o in results.outcomes)
+    others = Counter(o.notes.machine for o in results.others)
     return [
         f"machine: {name} ({_device(machine.get('environment') or {})}): {counts[name]} steps"
         + (f", and {others[name]} that another machine's stand for" if others[name] else "")
@@ -213,6 +214,6 @@ def _machines(results: Results) -> list[str]:
     ]
 
 
-def _device(environment: Mapping[str, JSON]) -> str:
+def _device(environment: Mapping[str, Any]) -> str:
     device = environment.get("gpu") or environment.get("cpu") or {}
     return str(device.get("name", "unknown"))

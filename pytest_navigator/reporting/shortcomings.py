@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration.settings import listed
 from pytest_navigator.core.kinds import ALL, AUTO
-from pytest_navigator.core.records import REPORTED, Status
+from pytest_navigator.core.records import Status
 from pytest_navigator.planning import required
 from pytest_navigator.planning.choosing import covers
 from pytest_navigator.planning.filtered import of_precision
@@ -16,7 +16,7 @@ from pytest_navigator.reporting.report import cell_ids, cell_texts, unchecked
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import JSON, Setting
     from pytest_navigator.package.query.results import Results
 
 
@@ -44,7 +44,7 @@ def unfit(results: Results, others: Sequence[str] = ()) -> str:
     return f"{text}: {runners} {UNABLE} ({lacking}){_could(results.suite.settings, others)}"
 
 
-def _could(settings: Mapping[str, JSON], others: Sequence[str]) -> str:
+def _could(settings: Mapping[str, Setting], others: Sequence[str]) -> str:
     """Return which runners would do, and what to write for them."""
     chosen = {n: s for n in ("runtimes", "device") if (s := settings[n])["value"] not in (None, AUTO, ALL)}
     if not others or not chosen:
@@ -131,7 +131,7 @@ CHOSEN: dict[str, Callable[[Results, Any], list[str]]] = {
 def unreported(results: Results, run_id: str) -> list[str]:
     """Return what failed in this run although no selected test says so: those that need it are skipped."""
     failed = [o for o in results.outcomes if o.status is Status.FAILED and o.step != "verify"]
-    hidden = [o for o in failed if o.data.get("run") == run_id and not o.data.get(REPORTED)]
+    hidden = [o for o in failed if o.notes.run == run_id and not o.notes.reported]
     return [f"{' '.join(filter(None, (o.step, o.key, o.runner)))} failed, and selected tests need it" for o in hidden]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import hypot
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import earlier_text, profile_result
-from pytest_navigator.package.query.results import MACHINE
+from pytest_navigator.core.facts import profile_result
+from pytest_navigator.core.records import earlier_text
 from pytest_navigator.package.query.strategies import best, candidates
 from pytest_navigator.profiling.figures import rounded
 from pytest_navigator.text import columns
@@ -52,9 +52,9 @@ class Measured:
         source = self._sources.get(self._alike(figure))
         return _ratio(source, figure) if source and figure.p50_latency else "-"
 
-    def _alike(self, figure: Figure) -> tuple[JSON, ...]:
+    def _alike(self, figure: Figure) -> tuple[int | str | None, ...]:
         # A machine has a name in a merged package: no speed-up is one of two machines.
-        machine = self._results.profiles(figure.key, figure.runner)[0].data.get(MACHINE)
+        machine = self._results.profiles(figure.key, figure.runner)[0].notes.machine
         return figure.batch_size, self._results.suite.runners[figure.runner].device, machine
 
 

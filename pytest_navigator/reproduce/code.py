@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from functools import partial
 
-    from pytest_navigator.core.records import JSON, Signature
+    from pytest_navigator.core.records import Signature, Tree
 
 WIDTH = 110
 BRACKETS: dict[type, str] = {dict: "{}", list: "[]", tuple: "()", set: "{}"}
@@ -92,7 +92,7 @@ def converted(values: Mapping[str, str], function: str) -> str:
     return f"{{\n{items}}}"
 
 
-def call_arguments(tree: JSON, leaf: Callable[[str], str]) -> str:
+def call_arguments(tree: Tree, leaf: Callable[[str], str]) -> str:
     """Return the arguments of a call of the structure `tree`.
 
     Args:
@@ -106,7 +106,7 @@ def call_arguments(tree: JSON, leaf: Callable[[str], str]) -> str:
     return ", ".join([*positional, f"**{{{items}}}"])
 
 
-def expression(tree: JSON, leaf: Callable[[str], str]) -> str:
+def expression(tree: Tree, leaf: Callable[[str], str]) -> str:
     """Return a structure as an expression."""
     match tree:
         case {"leaf": name}:
@@ -124,7 +124,7 @@ def expression(tree: JSON, leaf: Callable[[str], str]) -> str:
     raise NoScript(f"not a node of a structure: {tree!r}")
 
 
-def imports_of(tree: JSON) -> list[str]:
+def imports_of(tree: Tree) -> list[str]:
     """Return the imports that the expression of a structure needs."""
     kinds = {node["object"]["type"] for node in nodes(tree) if "object" in node}
     return sorted(
@@ -132,7 +132,7 @@ def imports_of(tree: JSON) -> list[str]:
     )
 
 
-def paths(tree: JSON, root: str, field: str = "{0}.{1}") -> dict[str, str]:
+def paths(tree: Tree, root: str, field: str = "{0}.{1}") -> dict[str, str]:
     """Return the expression of every array in a value of the structure `tree`, by name.
 
     Args:
@@ -153,7 +153,7 @@ def paths(tree: JSON, root: str, field: str = "{0}.{1}") -> dict[str, str]:
     return {name: path for text, item in children for name, path in paths(item, text, field).items()}
 
 
-def has_objects(tree: JSON) -> bool:
+def has_objects(tree: Tree) -> bool:
     """Whether there is an object in a structure."""
     return any("object" in node for node in nodes(tree))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.steps import KINDS, Per
@@ -34,4 +33,4 @@ def with_script(outcome: Outcome, folder: Path, *, live: bool = False) -> Outcom
         return outcome
     batch, live = outcome.batch.removeprefix("batch"), live or KINDS[outcome.step].per is Per.EXPORTED
     options = [*(["--model MODULE:FUNCTION"] if live else []), *([f"--batch-size {batch}"] if batch.isdigit() else [])]
-    return replace(outcome, data={**outcome.data, "script": " ".join([f"{name}.sh", *options])})
+    return outcome.noted(script=" ".join([f"{name}.sh", *options]))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, Signature
+    from pytest_navigator.core.records import JSON, Parameters, Signature
     from pytest_navigator.core.script_parts import RunnerCode, Subject
     from pytest_navigator.frameworks.base import Source
 
@@ -55,7 +55,7 @@ class Runner(ABC):
     live: ClassVar[bool] = False
     """Whether it runs the live model, and so in the process that holds it, instead of a file."""
 
-    def __init__(self, artifact: Path | Source, signature: Signature, parameters: Mapping[str, JSON]) -> None:
+    def __init__(self, artifact: Path | Source, signature: Signature, parameters: Parameters) -> None:
         self.artifact = artifact
         self.signature = signature
         self.parameters = parameters

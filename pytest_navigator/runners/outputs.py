@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, Signature
+    from pytest_navigator.core.records import Signature, Tree
 
 
 class OtherStructure(Exception):
@@ -93,7 +93,7 @@ def numbered(values: Sequence[object]) -> dict[str, object]:
     return {f"output__{index}": value for index, value in enumerate(values)}
 
 
-def leaves(tree: JSON, value: object) -> Iterator[tuple[str, object]]:
+def leaves(tree: Tree, value: object) -> Iterator[tuple[str, object]]:
     """Walk a value along a tree of `pytest_navigator.samples.structure` and give (name, leaf).
 
     Raises:
@@ -115,7 +115,7 @@ def leaves(tree: JSON, value: object) -> Iterator[tuple[str, object]]:
             yield from leaves(branch, children.get(key))
 
 
-def _branches(kind: str, content: JSON) -> dict[object, JSON]:
+def _branches(kind: str, content: Any) -> dict[object, Tree]:
     if kind in ("list", "tuple"):
         return dict(enumerate(content))
     return dict(content["fields"] if kind == "object" else content)

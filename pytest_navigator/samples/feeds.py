@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import Signature, TensorSpec
-    from pytest_navigator.samples.flattening import Tree
+    from pytest_navigator.core.records import Signature, TensorSpec, Tree
     from pytest_navigator.samples.libraries import ArrayLibrary
 
     Infer = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]

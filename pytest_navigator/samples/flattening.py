@@ -6,7 +6,7 @@ import json
 from collections import Counter, UserList
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError, SourceError
 from pytest_navigator.samples.caches import MODULE, CacheField, cache_fields, constants, name_of
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.core.records import Tree
     from pytest_navigator.samples.libraries import ArrayLibrary
 
-Tree = dict[str, Any]
 Arrays = dict[str, "np.ndarray"]
 
 CONSTANTS = (type(None), bool, int, float, str)

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.core.loaded import loaded
 from pytest_navigator.errors import SourceError
 from pytest_navigator.samples.caches import KINDS, rebuilt
-from pytest_navigator.samples.flattening import Arrays, Flattener, Place, Tree, quoted, type_name
+from pytest_navigator.samples.flattening import Arrays, Flattener, Place, quoted, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from pytest_navigator.core.records import Tree
     from pytest_navigator.samples.libraries import ArrayLibrary
 
     Leaves = Mapping[str, object]

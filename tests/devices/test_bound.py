@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_navigator.core.records import Outcome, Status, plain
-from pytest_navigator.devices.built_with import BROUGHT, BUILT_WITH, BuiltWith, Library, mismatch, recorded, runs_on
+from pytest_navigator.devices.built_with import BuiltWith, Library, mismatch, recorded, runs_on
 
 GPUS = {"9.0": "NVIDIA H200", "8.0": "NVIDIA A100", "8.6": "NVIDIA A10", "": ""}
 
@@ -127,8 +127,8 @@ def test_capabilities_are_compared_as_numbers(capability: str, listed: tuple[str
 
 def test_the_record_is_that_of_the_step_that_made_or_brought_the_artifact() -> None:
     built = on("9.0")
-    made = Outcome("convert", Status.PASSED, "trt-fp16", data={BUILT_WITH: plain(built)})
-    source = Outcome("source", Status.PASSED, data={BROUGHT: {"trt-fp16": plain(built)}})
+    made = Outcome("convert", Status.PASSED, "trt-fp16", data={"built_with": plain(built)})
+    source = Outcome("source", Status.PASSED, data={"brought_built_with": {"trt-fp16": plain(built)}})
 
     assert recorded(made, "trt-fp16") == recorded(source, "trt-fp16") == built
     assert recorded(source, "onnx") is None

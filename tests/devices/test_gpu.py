@@ -135,7 +135,7 @@ def test_engines_of_tensorrt_rtx_give_the_sources_numbers(pytester: pytest.Pytes
 
 def figures(path: Path) -> dict[str, ProfileResult]:
     """Return the last figures of each runner of a package."""
-    from pytest_navigator.core.records import profile_result
+    from pytest_navigator.core.facts import profile_result
     from pytest_navigator.package.container.reader import open_package
     from pytest_navigator.package.layout.recorded import recorded
 

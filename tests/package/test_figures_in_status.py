@@ -55,6 +55,13 @@ def test_a_figure_that_is_none_is_named(package: Path, name: str, value: Any, pr
             {"trt-fp16": {"gpu": "A"}},
             "steps['source'].data.brought_built_with['trt-fp16'].compute_capability: required field missing",
         ),
+        (
+            ("steps", "source", "data", "selection", "profiling"),
+            "first",
+            "steps['source'].data.selection.profiling: expected int",
+        ),
+        (("steps", "export.onnx", "data", "opset"), "18", "steps['export.onnx'].data.opset: expected int"),
+        (("steps", "export.onnx", "data", "declined"), {"trace": 3}, ".data.declined['trace']: expected str"),
         (("suite", "steps"), None, "$.pytest_navigator.suite.steps: expected tuple"),
         (("suite",), None, "$.pytest_navigator.suite: expected Suite"),
         ((*CHECKED,), "passed", "$.pytest_navigator.steps['correctness.torch.TorchCPU']: expected Step"),

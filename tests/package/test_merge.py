@@ -13,9 +13,9 @@ import pytest
 
 import pytest_navigator as nav
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
-from pytest_navigator.core.records import CARRIED, Outcome, Status, plain, save
+from pytest_navigator.core.records import Outcome, Status, plain, save
 from pytest_navigator.devices import built_with as bound
-from pytest_navigator.devices.built_with import BUILT_WITH, BuiltWith, Library
+from pytest_navigator.devices.built_with import BuiltWith, Library
 from pytest_navigator.devices.records import Gpu
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
@@ -247,7 +247,7 @@ def test_what_was_compared_with_the_file_that_is_not_taken_is_missing(part: Part
 
 def test_a_verification_that_came_with_the_package_is_its_own_again(part: Part, tmp_path: Path) -> None:
     own = verify("onnx", "OnnxCPU")
-    carried = replace(own, data={**own.data, CARRIED: "cpu.nav"})
+    carried = replace(own, data={**own.data, "carried": "cpu.nav"})
 
     command(
         "merge", part("cpu", [*ON_CPU, own]), part("gpu", [*ON_GPU, carried], GPU, provided=("onnx",)), "-o", "all.nav"
@@ -255,7 +255,7 @@ def test_a_verification_that_came_with_the_package_is_its_own_again(part: Part, 
 
     results = merged(tmp_path / "all.nav")
     assert results.verified("onnx", "OnnxCPU")
-    assert [CARRIED in o.data for o in results.outcomes if o.step == "verify"] == [False]
+    assert ["carried" in o.data for o in results.outcomes if o.step == "verify"] == [False]
 
 
 OTHER_FINGERPRINT = replace(SOURCE, data={**SOURCE.data, "fingerprint": "0" * 64})
@@ -399,7 +399,7 @@ def engine(part: Part, name: str, gpu: str, capability: str, content: bytes) -> 
     digest = hashlib.sha256(content).hexdigest()
     steps = [
         SOURCE,
-        replace(EXPORT, digest=digest, data={BUILT_WITH: plain(built)}),
+        replace(EXPORT, digest=digest, data={"built_with": plain(built)}),
         replace(ON_CPU[2], digest=digest),
     ]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.core.records import CARRIED, Status
+from pytest_navigator.core.records import Status
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
@@ -68,7 +68,7 @@ def test_an_unfinished_run_and_one_without_a_signature_come_back_too(
 
 
 def test_a_verification_that_came_from_elsewhere_still_says_so(workspace: Callable[..., Path], tmp_path: Path) -> None:
-    carried = replace(VERIFIED[0], digest="0" * 64, data={**VERIFIED[0].data, CARRIED: "cpu.nav"})
+    carried = replace(VERIFIED[0], digest="0" * 64, data={**VERIFIED[0].data, "carried": "cpu.nav"})
 
     after = from_package(pack(workspace([*outcomes(), carried]), tmp_path / "out.nav", environment={}))
 

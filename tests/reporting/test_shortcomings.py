@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_navigator.core.records import REPORTED, Outcome, Required, Status
+from pytest_navigator.core.records import Outcome, Required, Status
 from pytest_navigator.reporting.shortcomings import unchecked_at_all, unfit, unmet, unreported, untried, unverified
 from tests.package.recorded import DIGEST, SOURCE, correctness, results, verify
 
@@ -328,7 +328,7 @@ def test_a_failure_of_this_run_that_no_test_told_is_told():
 @pytest.mark.parametrize(
     "outcome",
     [
-        failed(**{REPORTED: True}),
+        failed(reported=True),
         failed(run="earlier"),
         failed("verify"),
         replace(failed(), status=Status.XFAILED),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.onnx_config import Axes
-    from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
+    from pytest_navigator.core.records import JSON, Description, Parameters, Signature, TensorSpec
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.formats.base import LoaderData
     from pytest_navigator.formats.content import Content
@@ -105,7 +105,7 @@ class OnnxFormat(Format):
         return bool(content.head) and is_onnx(content.path)
 
     def describe(
-        self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+        self, path: Path, parameters: Parameters, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
     ) -> Description:
         """Return what the graph says."""
         from pytest_navigator.backends.onnx.description import describe

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
+    from pytest_navigator.core.records import JSON, Description, Parameters, Signature, TensorSpec
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.formats.content import Content
     from pytest_navigator.frameworks.base import Source
@@ -101,7 +101,7 @@ class TensorFlowSavedModelFormat(Format):
         return Variant(self.name, self.name, None, self.file, parameters, self.runner_names)
 
     def describe(
-        self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+        self, path: Path, parameters: Parameters, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
     ) -> Description:
         """Return what the signature says."""
         from pytest_navigator.backends.tensorflow.description import describe

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.records import structured
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -82,7 +84,7 @@ def facts(config: NavConfig, own: Description) -> dict[str, JSON]:
 
 def misdeclared(seen: Sequence[TensorSpec], own: Description) -> list[str]:
     """Return a note of each output that has another shape than is declared; runtimes warn of it at most."""
-    unsaid = own.data.get("outputs_without_shape", ())
+    unsaid = structured(own.data.get("outputs_without_shape", ()), tuple[int, ...])
     declared = {spec.name: spec for index, spec in enumerate(own.outputs) if index not in unsaid}
     return [
         f"output {spec.name!r} has the shape {_shape(spec)}, the file declares {_shape(declared[spec.name])}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.backends.files.source import FileSource
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Parameters
 
 
 class FileFramework(NumpyFramework):
@@ -42,7 +42,7 @@ class FileFramework(NumpyFramework):
         """Return the array."""
         return array
 
-    def source(self, model: object, parameters: dict[str, JSON]) -> FileSource:
+    def source(self, model: object, parameters: Parameters) -> FileSource:
         """Wrap the path of a file.
 
         Raises:

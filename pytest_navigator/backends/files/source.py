@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, RunnerRecord, TensorSpec
+    from pytest_navigator.core.records import RunnerRecord, TensorSpec, Tree
     from pytest_navigator.frameworks.base import Connection, Framework, Watched
 
 
@@ -110,8 +110,8 @@ class FileSource(Source):
 
     def watched(self, args: Sequence[object], kwargs: dict[str, Any]) -> Watched | None:
         """Follow one inference, or the graph, in the child."""
-        found = self._connection.watch(self._handle, self._arrays(Call(*args, **kwargs)))
-        return (unflatten(*found), lambda array: read(str(array))) if found[1] else None
+        tree, arrays = self._connection.watch(self._handle, self._arrays(Call(*args, **kwargs)))
+        return (unflatten(tree, arrays), lambda array: read(str(array))) if tree and arrays else None
 
     def title(self) -> str:
         """Return what the model is called in records."""
@@ -167,7 +167,7 @@ class FileSource(Source):
         return Signature(own.inputs, outputs, self._tree, tree, None, self.framework.array_type)
 
     @property
-    def _tree(self) -> JSON:
+    def _tree(self) -> Tree:
         """The structure of the file's own call."""
         own = self._description
         return own.input_tree or {"args": [], "kwargs": [[spec.name, {"leaf": spec.name}] for spec in own.inputs]}

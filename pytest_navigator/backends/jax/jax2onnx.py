@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.frameworks.base import Source
 
@@ -52,7 +52,7 @@ def ways() -> Ways:
     return Ways((TF2ONNX,)) if missing(("jax2onnx",)) else Ways((JAX2ONNX, TF2ONNX))
 
 
-def _engine(parameters: Mapping[str, JSON]) -> str:
+def _engine(parameters: Parameters) -> str:
     return str(parameters.get("engine") or ways().tried[0].engine)
 
 
@@ -97,13 +97,13 @@ def _unreadable() -> str | None:
     return f"JAX {jax.__version__} writes a program of XLA into it instead of operators, which tf2onnx cannot read"
 
 
-def _writing(signature: Signature, parameters: Mapping[str, JSON]) -> partial[None]:
+def _writing(signature: Signature, parameters: Parameters) -> partial[None]:
     inputs = described(signature, [spec.name for spec in signature.inputs])
     outputs = [spec.name for spec in signature.outputs]
     return partial(write_onnx, inputs=inputs, outputs=outputs, options=_options(signature, parameters))
 
 
-def _options(signature: Signature, parameters: Mapping[str, JSON]) -> dict[str, Any]:
+def _options(signature: Signature, parameters: Parameters) -> dict[str, Any]:
     # The names of the outputs are given later: jax2onnx has no second name for a value.
     names = {"input_names": [spec.name for spec in signature.inputs]}
     own = {key: value for key, value in parameters["custom_args"].items() if key != SESSION_OPTIONS}

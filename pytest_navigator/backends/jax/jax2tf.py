@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.frameworks.base import Source
 
@@ -81,7 +81,7 @@ NO_XLA: dict[str, Any] = {"enable_xla": False, "native_serialization": False, "w
 """Options of jax2tf for a graph of TensorFlow's own operators; without gradients it would leave one that ONNX lacks."""
 
 
-def _options(parameters: Mapping[str, JSON]) -> dict[str, Any]:
+def _options(parameters: Parameters) -> dict[str, Any]:
     """Return the options of `jax2tf.convert`; a file that has no gradients is smaller."""
     asked = parameters.get("enable_xla")
     chosen = NO_XLA if asked is False else {"with_gradient": False, **({"enable_xla": True} if asked else {})}

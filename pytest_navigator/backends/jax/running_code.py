@@ -19,9 +19,9 @@ from pytest_navigator.reproduce.code import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from pytest_navigator.core.records import JSON, Signature
+    from pytest_navigator.core.records import Parameters, Signature
     from pytest_navigator.core.script_parts import Subject
 
 MODEL = (parts, arrays, filled)
@@ -56,7 +56,7 @@ def live_code(subject: Subject, device: str) -> RunnerCode:
     )
 
 
-def jit_code(subject: Subject, device: str, options: Mapping[str, JSON]) -> RunnerCode:
+def jit_code(subject: Subject, device: str, options: Parameters) -> RunnerCode:
     """Return the call of the compiled model."""
     load = (
         "flat, parameters = flat_function(model)\n"

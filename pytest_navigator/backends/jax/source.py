@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import jax
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, TensorSpec
+    from pytest_navigator.core.records import Parameters, TensorSpec
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.state import Undo
 
@@ -105,7 +105,7 @@ class JaxFramework(Framework):
         """Do nothing: JAX has no global random state, its users pass keys."""
         return nullcontext()
 
-    def source(self, model: object, parameters: dict[str, JSON]) -> JaxSource:
+    def source(self, model: object, parameters: Parameters) -> JaxSource:
         """Wrap a model; `parameters` are the fields of JaxConfig."""
         if problem := _problem(model):
             raise SourceError(f"the model is {problem}: {WHAT}")
@@ -120,7 +120,7 @@ class JaxSource(Source):
         tree: holds the parameters; `arrays` are those of its leaves that are arrays, by their place in it.
     """
 
-    def __init__(self, framework: JaxFramework, model: Any, parameters: dict[str, JSON]) -> None:
+    def __init__(self, framework: JaxFramework, model: Any, parameters: Parameters) -> None:
         self.framework = framework
         self.model = model[0] if type(model) is tuple else model
         self.parameters = parameters

@@ -14,9 +14,7 @@ from pytest_navigator.reproduce.scripts import is_foreign
 from pytest_navigator.runners.outputs import has_own_names, own_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pytest_navigator.core.records import JSON, Signature
+    from pytest_navigator.core.records import Parameters, Signature
     from pytest_navigator.core.script_parts import Subject
 
 LOADS = MakingCode(
@@ -36,7 +34,7 @@ FALLBACK = """if model.get_providers()[0] != {provider!r}:
     sys.exit(f"ONNX Runtime fell back from {provider} to {{model.get_providers()[0]}}")"""
 
 
-def runner_code(subject: Subject, chosen: tuple[str, ...], device: str, options: Mapping[str, JSON]) -> RunnerCode:
+def runner_code(subject: Subject, chosen: tuple[str, ...], device: str, options: Parameters) -> RunnerCode:
     """Return the code of `onnxruntime.InferenceSession` with these providers, and the CPU behind them."""
     signature, lines = subject.signature, []
     if device == "cuda":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Parameters
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -55,7 +55,7 @@ class PythonFramework(NumpyFramework):
 
         return np.array(array)
 
-    def source(self, model: object, parameters: dict[str, JSON]) -> PythonSource:
+    def source(self, model: object, parameters: Parameters) -> PythonSource:
         """Wrap a function, a bound method or an object with `__call__`."""
         if inspect.isclass(model):
             raise SourceError(f"the model is the class {model.__name__}: an instance of it is needed")

@@ -10,13 +10,12 @@ from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation.causes import error_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Parameters
 
 
-def describe(path: Path, parameters: Mapping[str, JSON]) -> Description:
+def describe(path: Path, parameters: Parameters) -> Description:
     """Read the signature that runs: the configured one, "serving_default", or the only one.
 
     Raises:

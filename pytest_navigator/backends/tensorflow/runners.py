@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from pytest_navigator.backends.tensorflow.source import TensorFlowSource
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import JSON, Parameters
     from pytest_navigator.core.script_parts import RunnerCode, Subject
     from pytest_navigator.runners.base import Direct
 
@@ -176,7 +176,7 @@ class SavedModelRunner(TensorFlowRunner):
         return text.savedmodel_code(subject, cls.device, subject.variant.parameters.get("signature") or SIGNATURE)
 
 
-def signature_name(names: list[str], parameters: Mapping[str, JSON]) -> str:
+def signature_name(names: list[str], parameters: Parameters) -> str:
     """Return the signature of a SavedModel that is run: the configured one, "serving_default", or the only one.
 
     Raises:

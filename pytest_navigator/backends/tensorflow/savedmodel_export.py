@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from pytest_navigator.backends.tensorflow.source import TensorFlowSource
-    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.frameworks.base import Source
 
@@ -83,7 +83,7 @@ def export_script(subject: Subject) -> MakingCode:
     return code.then(LOADS)
 
 
-def _writing(signature: Signature, parameters: Mapping[str, JSON]) -> partial[None]:
+def _writing(signature: Signature, parameters: Parameters) -> partial[None]:
     shapes = [[None if size < 0 else size for size in spec.shape] for spec in signature.inputs]
     types = [_type(spec.dtype) for spec in signature.inputs]
     return partial(

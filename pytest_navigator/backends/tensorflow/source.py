@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-    from pytest_navigator.core.records import JSON, TensorSpec
+    from pytest_navigator.core.records import Parameters, TensorSpec
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.state import Undo
 
@@ -108,7 +108,7 @@ class TensorFlowFramework(Framework):
             vars(eager).update({"_rng": None, **state})
             stateful_random_ops.global_generator = generator
 
-    def source(self, model: object, parameters: dict[str, JSON]) -> TensorFlowSource:
+    def source(self, model: object, parameters: Parameters) -> TensorFlowSource:
         """Wrap a Keras model, a `tf.Module` with a tf.function, or a tf.function."""
         if isinstance(model, type):
             raise SourceError(f"the model is the class {model.__name__}: an instance of it is needed")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
     from pytest_navigator.core.script_parts import Subject
 
 COMMAND = "tf2onnx-command"
@@ -66,7 +66,7 @@ def savedmodel_script(subject: Subject) -> MakingCode:
     return MakingCode(f"made = {call}\nonnx.save(made, args.output)", imports, functions=(converting.func,))
 
 
-def _converting(signature: Signature, parameters: Mapping[str, JSON], engine: str, chosen: str) -> partial[Any]:
+def _converting(signature: Signature, parameters: Parameters, engine: str, chosen: str) -> partial[Any]:
     inputs, outputs = names_in_file(signature)
     given = {"signature": chosen, "inputs": inputs, "outputs": outputs, "opset": parameters["opset"]}
     if engine == COMMAND:
@@ -74,5 +74,5 @@ def _converting(signature: Signature, parameters: Mapping[str, JSON], engine: st
     return partial(converted, **given, options=_options(parameters))
 
 
-def _options(parameters: Mapping[str, JSON]) -> dict[str, Any]:
+def _options(parameters: Parameters) -> dict[str, Any]:
     return {key: value for key, value in parameters["custom_args"].items() if key != SESSION_OPTIONS}

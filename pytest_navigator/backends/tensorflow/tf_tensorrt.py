@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.backends.tensorrt.profiles import Profile
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.formats.base import LoaderData
 
@@ -108,7 +108,7 @@ class TensorFlowTensorRTFormat(TensorRTInsideFormat):
             return {"engines": engines, "warnings": lines}
 
         shapes, made = attempts.largest(data.record, variant.parameters, signature, make)
-        found = {"backend": "tf-trt", "version": installed_version(*DISTRIBUTIONS), "profiles": shapes}
+        found: dict[str, JSON] = {"backend": "tf-trt", "version": installed_version(*DISTRIBUTIONS), "profiles": shapes}
         return {**found, "calibrated_with": len(calibration), **made}
 
     def convert_script(self, subject: Subject) -> MakingCode:
@@ -124,7 +124,7 @@ class TensorFlowTensorRTFormat(TensorRTInsideFormat):
         lines += [f"calibration = {calibration}", call_of(work, *live)]
         return MakingCode("\n".join(lines), functions=tuple(functions))
 
-    def built_by(self, parameters: Mapping[str, JSON]) -> Library:
+    def built_by(self, parameters: Parameters) -> Library:
         """Return the TensorFlow that is installed, which is linked to one version of TensorRT."""
         return Library("TensorFlow", installed_version(*DISTRIBUTIONS))
 
@@ -142,11 +142,11 @@ def argument_of(signature: Signature) -> dict[str, str]:
     return dict(zip(argument_names(signature), (spec.name for spec in signature.inputs), strict=True))
 
 
-def _converting(parameters: Mapping[str, JSON]) -> partial[int]:
+def _converting(parameters: Parameters) -> partial[int]:
     return partial(convert_savedmodel, options=options(parameters))
 
 
-def options(parameters: Mapping[str, JSON]) -> dict[str, Any]:
+def options(parameters: Parameters) -> dict[str, Any]:
     """Return the options of `tf.experimental.tensorrt.Converter` (pure)."""
     size = parameters["max_workspace_size"]
     return {

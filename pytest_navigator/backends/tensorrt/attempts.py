@@ -8,17 +8,17 @@ from pytest_navigator.backends.tensorrt import profiles
 from pytest_navigator.errors import StepFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pytest_navigator.backends.tensorrt.profiles import Profile
-    from pytest_navigator.core.records import JSON, LoaderRecord, Signature
+    from pytest_navigator.core.records import LoaderRecord, Parameters, Signature
 
 T = TypeVar("T")
 
 
 def largest(
     loader: LoaderRecord,
-    parameters: Mapping[str, JSON],
+    parameters: Parameters,
     signature: Signature,
     build: Callable[[list[Profile]], T],
 ) -> tuple[list[Profile], T]:

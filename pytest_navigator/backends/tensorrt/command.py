@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_navigator.backends.tensorrt.profiles import Profile
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Parameters
 
 ENVIRONMENT = {
     "tensorrt": {"POLYGRAPHY_AUTOINSTALL_DEPS": "0"},
@@ -35,7 +35,7 @@ def postprocess_config(builder, network, config):
 '''
 
 
-def convert(network: str, plan: str, parameters: Mapping[str, JSON], profiles: Sequence[Profile]) -> list[str]:
+def convert(network: str, plan: str, parameters: Parameters, profiles: Sequence[Profile]) -> list[str]:
     """Return the arguments of `polygraphy`; paths are below the package's root."""
     return [
         *("convert", network, "--convert-to", "trt", "--output", plan, "--strongly-typed"),
@@ -45,7 +45,7 @@ def convert(network: str, plan: str, parameters: Mapping[str, JSON], profiles: S
     ]
 
 
-def version_compatible(parameters: Mapping[str, JSON]) -> bool:
+def version_compatible(parameters: Parameters) -> bool:
     """Whether later versions of TensorRT run the engine too; it brings its own runtime, which is code."""
     custom = {_option(name): value for name, value in parameters.get("custom_args", {}).items()}
     return custom.get("--version-compatible") is True
@@ -58,7 +58,7 @@ def _shapes(profile: Profile) -> Iterator[str]:
             yield f"{name}:[{','.join(map(str, shapes[word]))}]"
 
 
-def _options(parameters: Mapping[str, JSON], folder: str) -> Iterator[str]:
+def _options(parameters: Parameters, folder: str) -> Iterator[str]:
     rtx, hierarchy = parameters["backend"] == "tensorrt_rtx", parameters["precision_mode"] == "hierarchy"
     if hierarchy and not rtx:
         yield "--tf32"

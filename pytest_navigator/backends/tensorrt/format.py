@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.backends.tensorrt import profiles
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON, Description, LoaderRecord, Signature, TensorSpec
+    from pytest_navigator.core.records import JSON, Description, LoaderRecord, Parameters, Signature, TensorSpec
     from pytest_navigator.core.script_parts import CommandLine, Subject
     from pytest_navigator.devices.built_with import Library
     from pytest_navigator.formats.base import LoaderData
@@ -79,7 +79,7 @@ class TensorRTFormat(Format):
         return Variant(self.name, self.name, None, self.file, {"backend": self.backend}, self._runners)
 
     def describe(
-        self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+        self, path: Path, parameters: Parameters, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
     ) -> Description:
         """Return what the engine says: names, types, and the shapes of its first profile."""
         from pytest_navigator.backends.tensorrt.description import describe
@@ -160,7 +160,7 @@ class TensorRTFormat(Format):
 
         return None if subject.variant.parameters["model_path"] else text.build(subject, self.backend)
 
-    def built_by(self, parameters: Mapping[str, JSON]) -> Library:
+    def built_by(self, parameters: Parameters) -> Library:
         """Return the TensorRT that is installed; a version-compatible engine runs with later ones too."""
 
         from pytest_navigator.backends.tensorrt import command
@@ -169,7 +169,7 @@ class TensorRTFormat(Format):
 
         return Library(self.library, tensorrt_version(self.backend), later=command.version_compatible(parameters))
 
-    def capabilities(self, parameters: Mapping[str, JSON]) -> tuple[str, ...] | None:
+    def capabilities(self, parameters: Parameters) -> tuple[str, ...] | None:
         """Return what hardware compatibility says."""
         return {"ampere_plus": ("8.0+",)}.get(parameters.get("compatibility_level") or "")
 
@@ -180,7 +180,7 @@ class TensorRTFormat(Format):
     def _build(
         self,
         files: tuple[str, str],
-        parameters: Mapping[str, JSON],
+        parameters: Parameters,
         loader: LoaderRecord,
         signature: Signature,
         root: Path,
@@ -227,7 +227,7 @@ class TensorRTRTXFormat(TensorRTFormat):
     suffixes: ClassVar[tuple[str, ...]] = TensorRTFormat.suffixes
     starts: ClassVar[tuple[bytes, ...]] = (b"vtrt",)
 
-    def built_by(self, parameters: Mapping[str, JSON]) -> Library:
+    def built_by(self, parameters: Parameters) -> Library:
         """Return the TensorRT-RTX that is installed; its engines are of one version."""
 
         from pytest_navigator.devices.built_with import Library
@@ -235,6 +235,6 @@ class TensorRTRTXFormat(TensorRTFormat):
 
         return Library(self.library, tensorrt_version(self.backend), parts=None)
 
-    def capabilities(self, parameters: Mapping[str, JSON]) -> tuple[str, ...] | None:
+    def capabilities(self, parameters: Parameters) -> tuple[str, ...] | None:
         """Return the GPUs that the engine is for."""
         return tuple(parameters.get("compute_capabilities") or ())

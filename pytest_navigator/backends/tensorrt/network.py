@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Parameters
 
 NETWORK = "network.onnx"
 """What TensorRT was given, beside the engine; for fp32 it is the parent's own file."""
@@ -21,7 +21,7 @@ CALIBRATED = ("int8", "fp8")
 """Precisions that need samples."""
 
 
-def changes(parameters: Mapping[str, JSON]) -> bool:
+def changes(parameters: Parameters) -> bool:
     """Whether an engine needs a network of its own."""
     return bool(parameters["precision"] != "fp32")
 
@@ -39,9 +39,7 @@ def axes(path: Path) -> dict[str, dict[int, str]]:
     }
 
 
-def write(
-    parent: Path, parameters: Mapping[str, JSON], samples: Iterable[Mapping[str, np.ndarray]], path: Path
-) -> list[str]:
+def write(parent: Path, parameters: Parameters, samples: Iterable[Mapping[str, np.ndarray]], path: Path) -> list[str]:
     """Write the network; returns what a user should know of it.
 
     Raises:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Tree
 
 
 def describe_torchscript(path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Description:
@@ -78,7 +78,7 @@ def describe_program(path: Path) -> Description:
     )
 
 
-def _call(program: torch.export.ExportedProgram, names: list[str]) -> JSON:
+def _call(program: torch.export.ExportedProgram, names: list[str]) -> Tree:
     """Return the structure of the arguments that the program was exported with."""
     from torch.utils._pytree import tree_unflatten
 

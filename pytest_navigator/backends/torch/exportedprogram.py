@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
+    from pytest_navigator.core.records import JSON, Description, Parameters, Signature, TensorSpec
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.formats.content import Content
     from pytest_navigator.frameworks.base import Source
@@ -67,7 +67,7 @@ class TorchExportedProgramFormat(Format):
         )
 
     def describe(
-        self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+        self, path: Path, parameters: Parameters, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
     ) -> Description:
         """Return what the program says."""
         from pytest_navigator.backends.torch.description import describe_program

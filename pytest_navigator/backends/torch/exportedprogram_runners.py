@@ -10,13 +10,13 @@ from pytest_navigator.backends.torch.runners import TorchRunner
 from pytest_navigator.runners.outputs import in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import torch
 
     from pytest_navigator.backends.torch.runners import Arguments
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Parameters
     from pytest_navigator.core.script_parts import RunnerCode, Subject
 
 
@@ -58,7 +58,7 @@ class TorchExportedProgramRunner(TorchRunner):
         )
 
 
-def _is_others(parameters: Mapping[str, JSON]) -> bool:
+def _is_others(parameters: Parameters) -> bool:
     """Whether the program has the structure of the model that somebody exported; ours takes and gives tensors."""
     return bool(parameters.get("structured"))
 

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_navigator.backends.torch.source import TorchSource
-    from pytest_navigator.core.records import JSON, Signature, TensorSpec
+    from pytest_navigator.core.records import Parameters, Signature, TensorSpec
     from pytest_navigator.frameworks.base import Source
 
 Example = tuple["torch.Tensor", ...]
 
 
-def on_device(source: Source, parameters: Mapping[str, JSON]) -> tuple[torch.nn.Module, str]:
+def on_device(source: Source, parameters: Parameters) -> tuple[torch.nn.Module, str]:
     """Return the model on the device that the variant asks for (a copy if it is not there), and that device.
 
     Raises:
@@ -109,7 +109,7 @@ def _tensor(value: Any, spec: TensorSpec) -> torch.Tensor:
 
 
 def exported_program(
-    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], device: str
+    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Parameters, device: str
 ) -> tuple[torch.export.ExportedProgram, bool]:
     """Return the model as a program in which every axis that is dynamic in the signature is dynamic.
 

@@ -12,9 +12,9 @@ from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.reproduce.code import call_arguments, call_of, identifiers, imports_of, keywords, literal, paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from pytest_navigator.core.records import JSON, Signature, TensorSpec
+    from pytest_navigator.core.records import Parameters, Signature, TensorSpec
     from pytest_navigator.core.script_parts import Subject
 
 FLAT = '''
@@ -51,7 +51,7 @@ def flat_module(signature: Signature) -> str:
     return text if all(spec.shape for spec in signature.outputs) else f"{NUMBER.strip()}\n\n\n{text.strip()}"
 
 
-def program(signature: Signature, options: Mapping[str, JSON], *, derived: bool) -> str:
+def program(signature: Signature, options: Parameters, *, derived: bool) -> str:
     """Return the assignment of `program`: `torch.export` of the flat module, with the signature's dynamic axes."""
     symbols = list(dict.fromkeys(symbol for spec in signature.inputs for symbol in spec.axes.values()))
     names = dict(zip(symbols, identifiers(symbols), strict=True))

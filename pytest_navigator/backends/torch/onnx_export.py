@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_navigator.backends.torch.flat import Example
-    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.frameworks.base import Source
 
@@ -62,7 +62,7 @@ def export_script(subject: Subject) -> MakingCode:
 
 
 def _export(
-    source: Source, example: Mapping[str, np.ndarray], signature: Signature, parameters: dict[str, JSON], path: Path
+    source: Source, example: Mapping[str, np.ndarray], signature: Signature, parameters: Parameters, path: Path
 ) -> dict[str, JSON]:
     model, device = on_device(source, parameters)
     tensors, engine = example_tensors(example, signature, device), parameters["engine"]
@@ -79,7 +79,7 @@ def _export(
 
 
 def _dynamo(
-    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
+    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Parameters, path: Path
 ) -> dict[str, JSON]:
     import torch
 
@@ -92,7 +92,7 @@ def _dynamo(
 
 
 def trace(
-    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
+    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Parameters, path: Path
 ) -> dict[str, JSON]:
     """Export by the TorchScript-based exporter, a ScriptModule too."""
     import torch
@@ -104,7 +104,7 @@ def trace(
 
 
 def _script(
-    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Mapping[str, JSON], path: Path
+    model: torch.nn.Module, tensors: Example, signature: Signature, parameters: Parameters, path: Path
 ) -> dict[str, JSON]:
 
     return trace(scripted(model), tensors, signature, parameters, path)
@@ -113,19 +113,19 @@ def _script(
 ENGINES = {"dynamo": _dynamo, "trace": trace, "script": _script}
 
 
-def writing(signature: Signature, parameters: Mapping[str, JSON]) -> partial[None]:
+def writing(signature: Signature, parameters: Parameters) -> partial[None]:
     """Return what writes an exported program to a path."""
     return partial(write_onnx, options=_options(signature, parameters))
 
 
-def tracing(signature: Signature, parameters: Mapping[str, JSON], *, scripted: bool) -> partial[None]:
+def tracing(signature: Signature, parameters: Parameters, *, scripted: bool) -> partial[None]:
     """Return what traces a flat module with example tensors and writes it to a path."""
     axes = {spec.name: spec.axes for spec in (*signature.inputs, *signature.outputs)}
     options = {"dynamic_axes": axes, **_options(signature, parameters)}
     return partial(write_onnx_by_trace, scripted=scripted, options=options)
 
 
-def _options(signature: Signature, parameters: Mapping[str, JSON]) -> dict[str, Any]:
+def _options(signature: Signature, parameters: Parameters) -> dict[str, Any]:
     """Return the options of `torch.onnx.export` that both exporters have."""
     names = {"input_names": [s.name for s in signature.inputs], "output_names": [s.name for s in signature.outputs]}
     own = {key: value for key, value in parameters["custom_args"].items() if key != SESSION_OPTIONS}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_navigator.backends.torch.source import TorchSource
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import JSON, Parameters
     from pytest_navigator.core.script_parts import RunnerCode, Subject
     from pytest_navigator.runners.base import Direct
 
@@ -276,7 +276,7 @@ def _eager_message() -> str:
     return f"nothing was compiled, the model ran eagerly: {why}"
 
 
-def _options(parameters: Mapping[str, JSON]) -> dict[str, Any]:
+def _options(parameters: Parameters) -> dict[str, Any]:
     return {"backend": "inductor", **parameters.get("custom_args", {})}
 
 

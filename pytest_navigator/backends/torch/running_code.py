@@ -10,9 +10,7 @@ from pytest_navigator.isolation.numerics import statements
 from pytest_navigator.reproduce.code import converted, has_objects, imports_of, model_call, paths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import Parameters
     from pytest_navigator.core.script_parts import Subject
 
 SEEDING = "torch.manual_seed({seed})"
@@ -26,7 +24,7 @@ def part(value, name: str, index: int):
 '''
 
 
-def calling(parameters: Mapping[str, JSON], device: str, *, inference_mode: bool | None = None) -> str:
+def calling(parameters: Parameters, device: str, *, inference_mode: bool | None = None) -> str:
     """Return the contexts of a call, as `frameworks.torch.calling` enters them."""
     inference = parameters.get("inference_mode", True) if inference_mode is None else inference_mode
     contexts = "torch.inference_mode()" if inference else "torch.no_grad()"

@@ -18,13 +18,13 @@ from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.samples import caches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
     import torch
 
-    from pytest_navigator.core.records import JSON, TensorSpec
+    from pytest_navigator.core.records import Parameters, TensorSpec
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.state import Undo
 
@@ -106,7 +106,7 @@ class TorchFramework(Framework):
             torch.manual_seed(seed)
             yield
 
-    def source(self, model: object, parameters: dict[str, JSON]) -> TorchSource:
+    def source(self, model: object, parameters: Parameters) -> TorchSource:
         """Wrap an `nn.Module` (or a ScriptModule); `parameters` are the fields of TorchConfig."""
         import torch
 
@@ -120,7 +120,7 @@ class TorchFramework(Framework):
 class TorchSource(Source):
     """A live `nn.Module`."""
 
-    def __init__(self, framework: TorchFramework, model: torch.nn.Module, parameters: dict[str, JSON]) -> None:
+    def __init__(self, framework: TorchFramework, model: torch.nn.Module, parameters: Parameters) -> None:
         self.framework = framework
         self.model: torch.nn.Module = model
         self.parameters = parameters
@@ -294,12 +294,12 @@ def _equal(first: torch.Tensor, second: torch.Tensor) -> bool:
     return _bytes(first) == _bytes(second)
 
 
-def calling(parameters: Mapping[str, JSON], device: str) -> AbstractContextManager[Any]:
+def calling(parameters: Parameters, device: str) -> AbstractContextManager[Any]:
     """How a model is called: without gradients, with autocast only if `parameters` ask for it."""
     return mode(parameters, device)()
 
 
-def mode(parameters: Mapping[str, JSON], device: str) -> Callable[[], AbstractContextManager[Any]]:
+def mode(parameters: Parameters, device: str) -> Callable[[], AbstractContextManager[Any]]:
     """Return what makes the context of each of many calls."""
     import torch
 
@@ -317,7 +317,7 @@ def _together(contexts: Sequence[AbstractContextManager[Any]]) -> Iterator[None]
         yield
 
 
-def contexts(parameters: Mapping[str, JSON], device: str) -> list[AbstractContextManager[Any]]:
+def contexts(parameters: Parameters, device: str) -> list[AbstractContextManager[Any]]:
     """Return the contexts of `calling`, for those who must enter them for longer than one call."""
     import torch
 

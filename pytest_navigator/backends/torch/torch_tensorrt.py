@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.backends.tensorrt.profiles import Profile
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.devices.built_with import Library
     from pytest_navigator.formats.base import LoaderData
@@ -134,14 +134,14 @@ class TorchTensorRTFormat(TensorRTInsideFormat):
         lines.append(f'compile_program(args.artifact, args.output, inputs, options, {protocol}, "cuda")')
         return MakingCode("\n".join(lines), functions=(compile_program,))
 
-    def built_by(self, parameters: Mapping[str, JSON]) -> Library:
+    def built_by(self, parameters: Parameters) -> Library:
         """Return the Torch-TensorRT that is installed; each of its minor versions is for one of TensorRT's."""
 
         from pytest_navigator.devices.built_with import Library
 
         return Library("Torch-TensorRT", installed_version(*DISTRIBUTIONS))
 
-    def capabilities(self, parameters: Mapping[str, JSON]) -> tuple[str, ...] | None:
+    def capabilities(self, parameters: Parameters) -> tuple[str, ...] | None:
         """Return what hardware compatibility says."""
         return ("8.0+",) if parameters.get("custom_args", {}).get("hardware_compatible") else None
 
@@ -157,7 +157,7 @@ def _input(dtype: str, shapes: Mapping[str, list[int]] | None, fixed: tuple[int,
     return {**{f"{word}_shape": list(shapes[word]) for word in ("min", "opt", "max")}, "dtype": dtype}
 
 
-def options(parameters: Mapping[str, JSON]) -> dict[str, Any]:
+def options(parameters: Parameters) -> dict[str, Any]:
     """Return the options of `torch_tensorrt.dynamo.compile`; types by name (pure)."""
     low = TorchTensorRTConfig.precisions[parameters["precision"]]
     autocast = {"enable_autocast": True, "autocast_low_precision_type": low} if low else {}

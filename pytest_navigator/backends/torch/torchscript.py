@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.backends.torch.flat import Example
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON, Description, Signature, TensorSpec
+    from pytest_navigator.core.records import JSON, Description, Parameters, Signature, TensorSpec, Tree
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.formats.content import Content
     from pytest_navigator.frameworks.base import Source
@@ -104,7 +104,7 @@ class TorchScriptFormat(Format):
         return Variant(self.name, self.name, None, self.file, config.parameters(), self.runner_names)
 
     def describe(
-        self, path: Path, parameters: Mapping[str, JSON], inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+        self, path: Path, parameters: Parameters, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
     ) -> Description:
         """Return what the user says: the file knows no shapes and types."""
         from pytest_navigator.backends.torch.description import describe_torchscript
@@ -148,7 +148,8 @@ class TorchScriptFormat(Format):
         kind = variant.parameters["jit_type"]
         with exporter(f"torch.jit.{kind}") as lines, calling({**variant.parameters, "inference_mode": False}, device):
             if kind == JitType.SCRIPT:
-                module, data = scripted(model, **variant.parameters["custom_args"]), {"interface": "model"}
+                module = scripted(model, **variant.parameters["custom_args"])
+                data: dict[str, JSON] = {"interface": "model"}
             else:
                 module, data = _traced(model, example_tensors(example, signature, device), signature, variant)
             _save(module, {INTERFACE: str(data["interface"])}, path)
@@ -232,7 +233,7 @@ def _strict(signature: Signature, variant: Variant) -> bool:
     return bool(variant.parameters["strict"]) and not _has_dict(signature.output_tree)
 
 
-def _has_dict(tree: JSON) -> bool:
+def _has_dict(tree: Tree) -> bool:
     ((kind, content),) = tree.items()
     return kind in ("dict", "object") or (kind in ("list", "tuple") and any(_has_dict(part) for part in content))
 

@@ -91,7 +91,7 @@ class Store:
         try:
             unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.root))
             digests = {inner: _copied(path, unfinished / inner) for inner, path in files.items()}
-            content = {"name": name, "record": record, "files": digests}
+            content: dict[str, JSON] = {"name": name, "record": record, "files": digests}
             (unfinished / ENTRY).write_text(json.dumps({**content, "sha256": _digest(content)}), encoding="utf-8")
             unfinished.chmod(0o777 & ~_umask(unfinished / ENTRY))
             unfinished.rename(self.root / name)

@@ -75,7 +75,7 @@ def write_members(
         ) from error
 
 
-def _status(package: PackageFile, results: Results, digests: dict[str, str], *, save_data: bool) -> dict[str, object]:
+def _status(package: PackageFile, results: Results, digests: dict[str, str], *, save_data: bool) -> dict[str, JSON]:
     old, details = package.status, package.details
     left_out = dict(details.get("left_out") or {})
     if not save_data:

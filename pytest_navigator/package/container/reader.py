@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from pytest_navigator.core.records import JSON
+    from pytest_navigator.package.layout.content import Content
     from pytest_navigator.package.query.results import Results
 
 # More than this is no status.yaml, B; in a package that is smaller than it, more than the second and the package.
@@ -50,7 +51,7 @@ class PackageFile:
         self.path = path
         self._archive = archive
         self._names = _checked_names(path, archive, limits)
-        self.status: dict[str, JSON] = self._read_status()
+        self.status: Content = self._read_status()
         self._digests: dict[str, str] = self.details.get("files") or {}
         self._compare_with_list()
         if problem := paths.absent(self.status, self._names):
@@ -62,7 +63,7 @@ class PackageFile:
         return recorded(self)
 
     @property
-    def details(self) -> dict[str, JSON]:
+    def details(self) -> Content:
         """What is in status.yaml under `pytest_navigator`; empty for a package of Model Navigator's own."""
         details = self.status.get("pytest_navigator")
         return details if isinstance(details, dict) else {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.backends.builtin import known
+from pytest_navigator.core.facts import MakingFacts, facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,8 +88,7 @@ def _flat(results: Results, variant: Variant) -> bool:
     """Whether a program takes arrays by position and returns a tuple of them, whatever the model's structure is."""
     if variant.format == "torch-exportedprogram":
         return not variant.parameters.get("structured")
-    made = results.made(variant.key)
-    return bool(made and made.data.get("interface") == "flat")
+    return facts_of(results.made(variant.key), MakingFacts).interface == "flat"
 
 
 def _by_position(signature: Signature | None) -> bool:

@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison import tolerances
-from pytest_navigator.core.records import output_reports, plain
+from pytest_navigator.comparison.facts import output_reports
+from pytest_navigator.core.facts import MakingFacts, as_data, facts_of
 from pytest_navigator.devices import built_with as bound
 from pytest_navigator.errors import ConfigError
 
@@ -31,10 +32,9 @@ def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[f
     Args:
         value_ranges: smallest and largest value of each input; see `ranges`.
     """
-    signature, source = results.signature, results.source_data
+    signature, source = results.signature, results.source_facts
     if signature is None:
         raise ValueError("there is no configuration of a model that could not be run")
-    profile = source.get("profile") or {}
     everything = {
         "model_name": results.suite.name,
         "target_formats": [variant.format],
@@ -45,8 +45,8 @@ def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[f
         "outputs": {spec.name: _tensor(spec) for spec in signature.outputs},
         "atol": tolerance(results, variant, "atol"),
         "rtol": tolerance(results, variant, "rtol"),
-        "max_batch_size": source.get("max_batch_size"),
-        **{f"{kind}_shapes": {name: list(shapes[kind]) for name, shapes in profile.items()} for kind in SHAPES},
+        "max_batch_size": source.max_batch_size,
+        **{f"{kind}_shapes": {name: list(shapes[kind]) for name, shapes in source.profile.items()} for kind in SHAPES},
         "value_ranges": dict(value_ranges),
         "dtypes": {spec.name: spec.dtype for spec in signature.inputs},
         "pytest_navigator": {
@@ -115,28 +115,29 @@ def _range(array: np.ndarray) -> tuple[float, float] | None:
 
 def _made_by(results: Results, variant: Variant) -> dict[str, JSON]:
     # Why those before it declined is worth as much as who made it.
-    made = results.made(variant.key)
-    return {name: made.data[name] for name in ("engine", "declined") if made and made.data.get(name)}
+    made = facts_of(results.made(variant.key), MakingFacts)
+    return as_data(MakingFacts(engine=made.engine or None, declined=made.declined or None))
 
 
 def _built_with(results: Results, variant: Variant) -> dict[str, JSON]:
     made = results.made(variant.key)
     built = bound.recorded(made, variant.key) if made else None
-    return {bound.BUILT_WITH: plain(built)} if built else {}
+    return as_data(bound.BoundFacts(built))
 
 
 def _asked(results: Results, variant: Variant, name: str) -> dict[str, float]:
     outputs = results.signature.outputs if results.signature else ()
-    settings = {key: results.setting(key) for key in ("atol", "rtol")}
+    atol, rtol = (results.setting(key) for key in ("atol", "rtol"))
     # Whether every name exists has been checked at the collection, against more formats than this suite has.
-    named = {key for value in settings.values() if isinstance(value, dict) for key in value}
+    named = {key for value in (atol, rtol) if isinstance(value, dict) for key in value}
     try:
         rules = tolerances.resolve(
             outputs,
             variant_key=variant.key,
             format_name=variant.format,
             formats=named - {spec.name for spec in outputs} - {"", "*"},
-            **settings,
+            atol=atol,
+            rtol=rtol,
         )
     except ConfigError:
         # The correctness step has failed for it; the package says so and is written all the same.
@@ -160,8 +161,7 @@ def _batch(results: Results) -> dict[str, JSON]:
 
 
 def _opsets(results: Results, variant: Variant) -> list[JSON]:
-    made = results.made(variant.key)
-    used = made.data.get("opset") if made else None
+    used = facts_of(results.made(variant.key), MakingFacts).opset
     return _listed(used or variant.parameters.get("opset")) if variant.format == "onnx" else []
 
 

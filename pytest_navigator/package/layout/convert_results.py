@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Status, output_reports
+from pytest_navigator.comparison.facts import output_reports
+from pytest_navigator.core.records import Status
 from pytest_navigator.package.layout import config_yaml
 
 if TYPE_CHECKING:

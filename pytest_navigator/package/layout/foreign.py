@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.builtin import known
+from pytest_navigator.comparison.facts import CorrectnessFacts
+from pytest_navigator.core.facts import ProfileFacts, as_data
 from pytest_navigator.core.records import (
     Outcome,
+    OutputReport,
     ProfileResult,
     RunnerRecord,
     Signature,
@@ -26,7 +29,8 @@ from pytest_navigator.package.query.results import Results
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import JSON, Parameters, Setting, Tree
+    from pytest_navigator.package.layout.content import Content
     from pytest_navigator.package.layout.schema import (
         Config,
         ModelConfig,
@@ -55,7 +59,7 @@ PERCENTILES = ("p50_latency", "p90_latency", "p95_latency", "p99_latency")
 PATHS = ("format", "key", "path", "parent_path", "parent_key", "log_path")
 
 
-def results(status: Mapping[str, JSON], name: str) -> Results:
+def results(status: Content, name: str) -> Results:
     """Return what Model Navigator recorded.
 
     It notes no reason of a failure and no digest of a file; figures are those of its own way to measure.
@@ -72,13 +76,15 @@ def results(status: Mapping[str, JSON], name: str) -> Results:
 
 
 def _suite(
-    status: Mapping[str, JSON], config: Config, models: list[ModelStatus], outcomes: tuple[Outcome, ...], name: str
+    status: Content, config: Config, models: list[ModelStatus], outcomes: tuple[Outcome, ...], name: str
 ) -> SuiteRecord:
     # What makes an artifact differs from format to format, and is in no schema.
     raw = {each["model_config"]["key"]: each["model_config"] for each in status.get("models_status", {}).values()}
     variants = tuple(_variant(model, raw[model.model_config.key]) for model in models)
     framework = _framework(config, variants)
-    settings = {ours: {"value": getattr(config, theirs), "origin": "package"} for ours, theirs in SETTINGS.items()}
+    settings: dict[str, Setting] = {
+        ours: {"value": getattr(config, theirs), "origin": "package"} for ours, theirs in SETTINGS.items()
+    }
     return SuiteRecord(
         name=name,
         nodeid="",
@@ -129,7 +135,7 @@ def _variant(model: ModelStatus, said: Mapping[str, JSON]) -> Variant:
     )
 
 
-def _parameters(config: Mapping[str, JSON]) -> dict[str, JSON]:
+def _parameters(config: Parameters) -> dict[str, JSON]:
     found = {name: value for name, value in config.items() if name not in PATHS}
     if found.get("autocast_dtype"):
         found["autocast_dtype"] = str(found["autocast_dtype"]).removeprefix("torch.")
@@ -205,8 +211,8 @@ def _cell(key: str, runner: RunnerStatus, digest: str) -> Iterator[Outcome]:
 
 def _correctness(base: Outcome, found: RunnerResult) -> Iterator[Outcome]:
     rows = found.per_output_tolerance
-    outputs = [{"name": row.output_name, "atol": row.atol, "rtol": row.rtol} for row in rows]
-    yield replace(base, step="correctness", data={"outputs": outputs})
+    outputs = tuple(OutputReport(row.output_name, row.atol, row.rtol) for row in rows)
+    yield replace(base, step="correctness", data=as_data(CorrectnessFacts(outputs)))
 
 
 def _profiles(base: Outcome, found: RunnerResult) -> Iterator[Outcome]:
@@ -214,7 +220,7 @@ def _profiles(base: Outcome, found: RunnerResult) -> Iterator[Outcome]:
     measured = [figures for row in found.profiling_results if (figures := _figures(row))]
     for figures in measured:
         batch = "nobatch" if figures.batch_size is None else f"batch{figures.batch_size}"
-        yield replace(base, step="profile", batch=batch, data={"result": plain(figures)})
+        yield replace(base, step="profile", batch=batch, data=as_data(ProfileFacts(figures)))
     if not measured:
         status = Status.SKIPPED if base.passed else base.status
         yield replace(base, step="profile", status=status, message=base.message or "no figures were recorded")
@@ -225,7 +231,7 @@ def _figures(row: Profiling) -> ProfileResult | None:
     average, throughput = row.avg_latency, row.throughput
     if average is None or throughput is None:
         return None
-    said: dict[str, JSON] = {name: average if (found := getattr(row, name)) is None else found for name in PERCENTILES}
+    said: dict[str, Any] = {name: average if (found := getattr(row, name)) is None else found for name in PERCENTILES}
     return ProfileResult(
         batch_size=row.batch_size,
         avg_latency=average,
@@ -274,14 +280,14 @@ def _spec(tensor: Tensor, batch_dim: int | None) -> TensorSpec:
     return TensorSpec(name, shape, tensor.dtype.removeprefix("torch."), axes, batch_dim in dynamic)
 
 
-def _call(tree: JSON) -> JSON:
+def _call(tree: Any) -> Tree:
     # A mapping at the end is the keyword ones.
     parts = list(tree) if isinstance(tree, list | tuple) else [tree]
     keywords = parts.pop() if parts and isinstance(parts[-1], dict) else {}
     return {"args": [_node(part) for part in parts], "kwargs": [[key, _node(part)] for key, part in keywords.items()]}
 
 
-def _node(tree: JSON) -> JSON:
+def _node(tree: Any) -> Tree:
     # A string is the name of an array there.
     if isinstance(tree, str):
         return {"leaf": tree}

@@ -8,16 +8,15 @@ from __future__ import annotations
 import re
 from copy import deepcopy
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.package.layout.schema import FORMAT_VERSION, OPTIMIZATION_PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.core.records import JSON
-
-    Status = dict[str, JSON]
+    Status = dict[str, Any]
+    """Of a form that is no more: it is changed in place, and the schema checks what comes of it."""
 
 Version = tuple[int, int, int]
 
@@ -76,7 +75,7 @@ def migrated(status: Status) -> Status:
     return {**status, "format_version": FORMAT_VERSION}
 
 
-def _version(text: JSON) -> Version:
+def _version(text: Any) -> Version:
     found = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", str(text))
     if not found:
         raise ValueError(f"its format_version, {text!r}, is none: it looks like {FORMAT_VERSION}")
@@ -157,7 +156,7 @@ def _custom_configs(export: Status) -> Status:
     return {"Onnx": onnx} if onnx else {}
 
 
-def _shapes(axes: JSON) -> Status:
+def _shapes(axes: Any) -> Status:
     # 0.1.2 and before: input -> axis -> [smallest, usual, largest]; axes that are not named are not known.
     kinds = ("min", "opt", "max")
     return {
@@ -200,7 +199,7 @@ def _structures(status: Status) -> None:
         if not isinstance(tensors, list):
             continue
         own = [tensor["name"] for tensor in tensors]
-        tree: JSON = dict(zip(keywords, own, strict=False)) if keywords else own[0] if len(own) == 1 else own
+        tree: Any = dict(zip(keywords, own, strict=False)) if keywords else own[0] if len(own) == 1 else own
         status[side] = {
             "metadata": tensors,
             "pytree_metadata": {"metadata": tree, "tensor_type": "numpy"},

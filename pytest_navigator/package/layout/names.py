@@ -79,4 +79,4 @@ def _difference(parts: Sequence[str], differing: Sequence[bool]) -> str:
 
 
 def _parts(outcome: Outcome) -> tuple[str, ...]:
-    return outcome.key, outcome.runner, outcome.batch, str(outcome.data.get("nodeid", ""))
+    return outcome.key, outcome.runner, outcome.batch, outcome.notes.nodeid

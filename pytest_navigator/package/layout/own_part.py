@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator._version import __version__
-from pytest_navigator.core.records import plain
+from pytest_navigator.core.records import fields_of, plain
 from pytest_navigator.package.query.strategies import best
 
 if TYPE_CHECKING:
@@ -25,24 +25,23 @@ def details(results: Results, *, git: Mapping[str, JSON] | None, complete: bool)
 
     `suite`, `signature` and `steps` have the form of `core.records`, so that they can be read back as such.
     """
-    suite, source, winners = results.suite, results.source_data, best(results)
-    settings = plain(suite.settings)
+    suite, source, winners = results.suite, results.source, best(results)
     return {
         "version": __version__,
         "complete": complete and not results.missing,
         "missing": list(results.missing),
         "unfinished": list(results.unfinished),
-        "fingerprint": source.get("fingerprint"),
+        "fingerprint": results.source_facts.fingerprint,
         "git": dict(git) if git else None,
-        "source": {key: source[key] for key in SOURCE_KEYS if key in source},
-        "tolerances": {key: settings[key]["value"] for key in ASKED if key in settings},
+        "source": {key: source.data[key] for key in SOURCE_KEYS if source and key in source.data},
+        "tolerances": {key: plain(suite.settings[key]["value"]) for key in ASKED if key in suite.settings},
         "verified": [f"{key}/{runner}" for key, runner in results.cells() if results.verified(key, runner)],
         "verification": [_verification(results, o) for o in results.outcomes if o.step == "verify"],
         "best": {"latency": plain(winners.latency), "throughput": plain(winners.throughput)},
         "steps": {outcome.id: _step(outcome) for outcome in results.outcomes if outcome.step != "verify"},
-        "settings": settings,
+        "settings": plain(suite.settings),
         # Where the package lies is its reader's business.
-        "suite": {name: value for name, value in plain(suite).items() if name not in ("package", "settings")},
+        "suite": {name: value for name, value in fields_of(suite).items() if name not in ("package", "settings")},
         "signature": plain(results.signature),
         **_merged(results),
     }
@@ -55,7 +54,7 @@ def _merged(results: Results) -> dict[str, JSON]:
 
 
 def _step(outcome: Outcome) -> dict[str, JSON]:
-    record = {name: value for name, value in plain(outcome).items() if name not in LONG and value not in ("", {})}
+    record = {name: value for name, value in fields_of(outcome).items() if name not in LONG and value not in ("", {})}
     if outcome.step == "profile" and "result" in outcome.data:
         record["data"] = outcome.data | {"result": _without_latencies(outcome.data["result"])}
     return record
@@ -71,7 +70,7 @@ def _without_latencies(result: JSON) -> JSON:
 def _verification(results: Results, outcome: Outcome) -> dict[str, JSON]:
     more = {name: value for name, value in outcome.data.items() if name != "nodeid"}
     return {
-        "nodeid": outcome.data.get("nodeid", ""),
+        "nodeid": outcome.notes.nodeid,
         "key": outcome.key,
         "runner": outcome.runner,
         "status": str(outcome.status),

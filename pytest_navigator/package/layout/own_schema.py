@@ -18,7 +18,7 @@ from pytest_navigator.package.layout.record_schema import (
     suite_problem,
     time_problem,
 )
-from pytest_navigator.package.query.results import MACHINE, Results
+from pytest_navigator.package.query.results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,7 +163,7 @@ class Recorded(Saved):
         return wrong or self._elsewhere(outcome)
 
     def _elsewhere(self, outcome: Outcome) -> str:
-        machine = outcome.data.get(MACHINE, "")
+        machine = outcome.notes.machine
         if not self.machines or machine in self.machines:
             return ""
-        return f".data.{MACHINE}: {machine!r} is none of the machines"
+        return f".data.machine: {machine!r} is none of the machines"

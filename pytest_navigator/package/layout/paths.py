@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.package.query.selection import DATA, artifact_names, holds
 from pytest_navigator.package.zip.file_names import name_problem
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from pytest_navigator.core.records import JSON
+    from pytest_navigator.package.layout.content import Content
 
 EACH = "*"  # In a path: every value of a mapping or a list
 NAMES = "@"  # In a path: every key of a mapping
@@ -72,7 +73,7 @@ def astray(status: Mapping[str, JSON]) -> str:
     return ""
 
 
-def absent(status: Mapping[str, JSON], files: Collection[str]) -> str:
+def absent(status: Content, files: Collection[str]) -> str:
     """Return the first value that names a file which is not there, with its path, "" if there is none.
 
     Args:
@@ -83,7 +84,7 @@ def absent(status: Mapping[str, JSON], files: Collection[str]) -> str:
     return f"{found}; {TAMPERED}" if found else ""
 
 
-def _values(value: JSON, place: tuple[str, ...], where: Where = ()) -> Iterator[tuple[Where, JSON]]:
+def _values(value: JSON, place: tuple[str, ...], where: Where = ()) -> Iterator[tuple[Where, Any]]:
     """Yield what is at a place, as far as it is there, with its path."""
     if not place:
         yield where, value
@@ -109,7 +110,7 @@ def _reason(value: JSON, reason_of: Callable[[str], str]) -> str:
     return reason_of(value) if isinstance(value, str) else "no text"
 
 
-def _absent(own: Mapping[str, JSON], files: Collection[str]) -> Iterator[str]:
+def _absent(own: Content, files: Collection[str]) -> Iterator[str]:
     """Yield the artifacts that are not in the package although others are in their folders."""
     left_out = own.get("left_out") or {}
     for where, variant in _values({OWN: own}, VARIANTS):
@@ -120,7 +121,7 @@ def _absent(own: Mapping[str, JSON], files: Collection[str]) -> Iterator[str]:
             yield f"{_text(where)}.file: the package has no {place!r}"
 
 
-def _made(own: Mapping[str, JSON], key: str) -> bool:
+def _made(own: Content, key: str) -> bool:
     # What failed may have left anything.
     provided = key in (own["suite"].get("provided") or ())
     ids = ("source",) if provided else (f"export.{key}", f"convert.{key}")

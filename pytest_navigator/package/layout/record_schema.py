@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.comparison.tolerances import Rule  # noqa: TC001 (cattrs reads the annotation)
+from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.configuration.profile_config import ProfilerConfig
-from pytest_navigator.core.records import OutputReport, ProfileResult, Status
+from pytest_navigator.core.facts import Facts, MakingFacts, ProfileFacts, SourceFacts, facts_of
+from pytest_navigator.core.records import Status
 from pytest_navigator.core.steps import KINDS
-from pytest_navigator.devices.built_with import BuiltWith  # noqa: TC001 (cattrs reads the annotation)
+from pytest_navigator.devices.built_with import BoundFacts
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.package.layout.trees import call_problem, tree_problem
 
@@ -92,28 +93,17 @@ class Shapes:
     max: list[int]
 
 
-@dataclass
-class Facts:
-    """What is in the data of an outcome, of whatever step, and is calculated with."""
+@dataclass(frozen=True)
+class ShapeFacts(Facts):
+    """What packages need of the samples' shapes: all three."""
 
-    result: ProfileResult | None = None
-    outputs: list[OutputReport] = field(default_factory=list)
-    rules: dict[str, Rule] = field(default_factory=dict)
-    built_with: BuiltWith | None = None
-    brought_built_with: dict[str, BuiltWith] = field(default_factory=dict)
-    artifacts: dict[str, str] = field(default_factory=dict)
-    profile: dict[str, Shapes] | None = None
-    max_batch_size: int | None = None
-    opset: int | None = None
-    fingerprint: OptionalText = None
-    observed: OptionalText = None
-    changing: list[str] = field(default_factory=list)
-    machine: str = ""
-    nodeid: str = ""
-    cached: str = ""
-    carried: str = ""
-    profiling_batch: OptionalText = None
-    timed_batch: OptionalText = None
+    steps = SourceFacts.steps
+
+    profile: dict[str, Shapes] = field(default_factory=dict)
+
+
+FACTS: tuple[type[Facts], ...] = (SourceFacts, ShapeFacts, MakingFacts, BoundFacts, CorrectnessFacts, ProfileFacts)
+"""What is in the data of outcomes and is calculated with."""
 
 
 def suite_problem(suite: SuiteRecord) -> str:
@@ -159,9 +149,9 @@ def step_problem(outcome: Outcome, suite: SuiteRecord) -> str:
         return problem
     if outcome.step != "source" and (problem := cell_problem(outcome, suite)):
         return problem
-    if (outcome.step, outcome.status) == ("profile", Status.PASSED) and not outcome.data.get("result"):
+    if (outcome.step, outcome.status) == ("profile", Status.PASSED) and not facts_of(outcome, ProfileFacts).result:
         return ".data.result: required field missing"
-    rules = (name for name, rule in outcome.data.get("rules", {}).items() if rule["kind"] not in RULES)
+    rules = (name for name, rule in facts_of(outcome, CorrectnessFacts).rules.items() if rule.kind not in RULES)
     return next((f".data.rules[{name!r}].kind: no rule is called that" for name in rules), "")
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.package.layout.content import Content
     from pytest_navigator.package.query.results import Results
 
 REPACK = "make it again from the model"
@@ -29,11 +29,11 @@ class Packaged(Protocol):
         """Of the package."""
 
     @property
-    def status(self) -> dict[str, JSON]:
+    def status(self) -> Content:
         """Content of status.yaml."""
 
     @property
-    def details(self) -> dict[str, JSON]:
+    def details(self) -> Content:
         """What is in it under `pytest_navigator`."""
 
 

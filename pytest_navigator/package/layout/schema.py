@@ -13,16 +13,26 @@ from cattrs import BaseValidationError, Converter, IterableValidationError, Iter
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.v import format_exception
 
-from pytest_navigator.core.records import Measure, Outcome, Status, SuiteRecord
+from pytest_navigator.core.records import Measure, Notes, Outcome, Status, SuiteRecord
+from pytest_navigator.core.steps import KINDS
 from pytest_navigator.package.layout import paths
 from pytest_navigator.package.layout.own_schema import Recorded, Saved, Verification
-from pytest_navigator.package.layout.record_schema import MOST_FORMATS, Facts, OptionalText, Plain, Shapes, in_circle
+from pytest_navigator.package.layout.record_schema import (
+    FACTS,
+    MOST_FORMATS,
+    OptionalText,
+    Plain,
+    Shapes,
+    in_circle,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_navigator.core.records import JSON
 
+    Hook = Callable[[Plain, type], Plain]
+    """What reads a value as a type."""
 
 FORMAT_VERSION = "0.3.2"  # Of the schema that is written
 
@@ -253,6 +263,7 @@ def _converter() -> Converter:
     converter = Converter()
     converter.register_structure_hook_factory(is_dataclass, partial(_mapping, converter))
     converter.register_structure_hook_factory(lambda kind: kind is Saved, partial(_own, converter))
+    converter.register_structure_hook_factory(lambda kind: kind in WITH_FACTS, partial(_outcome, converter))
     for kind, accepted in ((str, (str,)), (int, (int,)), (float, (float, int)), (bool, (bool,))):
         converter.register_structure_hook(kind, partial(_strict, accepted))
     converter.register_structure_hook(Status, _status)
@@ -266,9 +277,12 @@ class _MeasureError(ValueError):
     """A figure is no number, or less than nothing."""
 
 
-def _mapping(converter: Converter, kind: type) -> Callable[[Plain, type], Plain]:
+def _mapping(converter: Converter, kind: type) -> Hook:
     # cattrs would take a text for a class of which it has none of the fields.
-    read: Callable[[Plain, type], Plain] = make_dict_structure_fn(kind, converter, **_ranges(converter, kind))
+    return _fields(kind, make_dict_structure_fn(kind, converter, **_ranges(kind)))
+
+
+def _fields(kind: type, read: Hook) -> Hook:
     also = ELSEWHERE if kind is SuiteRecord else {}
 
     def structure(value: Plain, of: type) -> Plain:
@@ -279,17 +293,14 @@ def _mapping(converter: Converter, kind: type) -> Callable[[Plain, type], Plain]
     return structure
 
 
-def _ranges(converter: Converter, kind: type) -> dict[str, Plain]:
+def _ranges(kind: type) -> dict[str, Plain]:
     # cattrs drops `Annotated`, which says that a figure is not negative.
     hints = get_type_hints(kind, include_extras=True)
     measures = (name for name, hint in hints.items() if Measure in (hint, *get_args(hint)))
-    facts = ("data",) if kind in WITH_FACTS else ()
-    return {name: override(struct_hook=_measure) for name in measures} | {
-        name: override(struct_hook=partial(_facts, converter)) for name in facts
-    }
+    return {name: override(struct_hook=_measure) for name in measures}
 
 
-def _own(converter: Converter, kind: type) -> Callable[[Plain, type], Plain]:
+def _own(converter: Converter, kind: type) -> Hook:
     # What a run has recorded is more than what every package has.
     saved, recorded = _mapping(converter, kind), converter.get_structure_hook(Recorded)
 
@@ -299,9 +310,27 @@ def _own(converter: Converter, kind: type) -> Callable[[Plain, type], Plain]:
     return structure
 
 
-def _facts(converter: Converter, value: Plain, _: type) -> Plain:
-    # Checked, and handed out as it is: the rest of it is nobody's to calculate with.
-    converter.structure(value, Facts)
+def _outcome(converter: Converter, kind: type) -> Hook:
+    """Return how what became of a step is read: what it found out depends on the kind of step."""
+
+    def of_step(step: str) -> Hook:
+        kinds: tuple[type, ...] = (Notes, *(each for each in FACTS if step in each.steps))
+        data: Plain = override(struct_hook=partial(_checked, converter, kinds))
+        return _fields(kind, make_dict_structure_fn(kind, converter, **_ranges(kind), data=data))
+
+    reads = {step: of_step(step) for step in (*KINDS, "")}
+
+    def structure(value: Plain, of: type) -> Plain:
+        step = value.get("step") if isinstance(value, dict) else None
+        return reads[step if isinstance(step, str) and step in KINDS else ""](value, of)
+
+    return structure
+
+
+def _checked(converter: Converter, kinds: Sequence[type], value: Plain, _: type) -> Plain:
+    """Return what a step found out as it is: the rest of it is nobody's to calculate with."""
+    for kind in kinds:
+        converter.structure(value, kind)
     return value
 
 
@@ -311,7 +340,7 @@ def _is(made: type, kind: Plain) -> bool:
     return origin is made and (made is not tuple or get_args(kind)[-1] is Ellipsis)
 
 
-def _listed(converter: Converter, made: type, kind: Plain) -> Callable[[Plain, type], Plain]:
+def _listed(converter: Converter, made: type, kind: Plain) -> Hook:
     # cattrs would take the letters of a text, or the keys of a mapping.
     inner = get_args(kind)[0]
     read = converter.get_structure_hook(inner)
@@ -324,7 +353,7 @@ def _listed(converter: Converter, made: type, kind: Plain) -> Callable[[Plain, t
     return structure
 
 
-def _named(converter: Converter, kind: Plain) -> Callable[[Plain, type], Plain]:
+def _named(converter: Converter, kind: Plain) -> Hook:
     name_kind, inner = get_args(kind)
     read_name, read = converter.get_structure_hook(name_kind), converter.get_structure_hook(inner)
 
@@ -335,7 +364,7 @@ def _named(converter: Converter, kind: Plain) -> Callable[[Plain, type], Plain]:
     return structure
 
 
-def _read(value: Plain, read: Callable[[Plain, type], Plain], kind: type, place: str | int) -> Plain:
+def _read(value: Plain, read: Hook, kind: type, place: str | int) -> Plain:
     # The first wrong one is the last: cattrs would gather the errors of all, of a million too.
     try:
         return read(value, kind)

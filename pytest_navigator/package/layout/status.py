@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid as uuids
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.comparison.facts import output_reports
 from pytest_navigator.configuration.profile_config import ProfilerConfig
+from pytest_navigator.core.facts import profile_result
 from pytest_navigator.core.kinds import KINDS
-from pytest_navigator.core.privacy import REDACT, scrubbed, scrubber
-from pytest_navigator.core.records import Status, output_reports, profile_result
+from pytest_navigator.core.privacy import REDACT, scrubbed_fields, scrubber
+from pytest_navigator.core.records import Status
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.layout import compatible, schema
 from pytest_navigator.package.layout.config_yaml import usable
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_navigator.core.records import JSON, Outcome, Signature, TensorSpec, Variant
+    from pytest_navigator.package.layout.content import Content
     from pytest_navigator.package.query.results import Results
 
 MODEL_NAVIGATOR_VERSION = "0.14.0"  # The generation whose schema this is, for its own loader
@@ -42,7 +45,7 @@ def build(
     complete: bool = True,
     uuid: str = "",
     timestamp: str = "",
-) -> dict[str, JSON]:
+) -> Content:
     """Return the content of status.yaml: built-in types only, without anything private.
 
     Args:
@@ -51,7 +54,7 @@ def build(
         complete: whether the run covered the whole suite; False also if a step of the suite is missing.
         uuid, timestamp: of the package; "": a new one (random: Model Navigator's uuid1 tells the machine) and now.
     """
-    status = {
+    status: dict[str, JSON] = {
         **_head(uuid or str(uuids.uuid4()), environment),
         **_body(results, timestamp or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"),
         "pytest_navigator": {
@@ -59,7 +62,7 @@ def build(
             "models_status": _models_status(results, own=False),
         },
     }
-    public: dict[str, JSON] = scrubbed(status, scrubber())
+    public: Content = {**scrubbed_fields(status, scrubber())}
     _check(status, public)
     # Names of files are looked up in the archive: they stay as they are.
     public["pytest_navigator"] |= {"left_out": dict(left_out or {}), "files": dict(files or {})}
@@ -86,14 +89,14 @@ def _head(uuid: str, environment: Mapping[str, JSON]) -> dict[str, JSON]:
 
 
 def _body(results: Results, timestamp: str) -> dict[str, JSON]:
-    signature, source = results.signature, results.source_data
+    signature, source = results.signature, results.source_facts
     return {
         "config": _config(results),
         "models_status": _models_status(results, own=True),
         "input_metadata": _metadata(signature, "input"),
         "output_metadata": _metadata(signature, "output"),
-        "dataloader_trt_profile": source.get("profile") or {},
-        "dataloader_max_batch_size": source.get("max_batch_size") or 0,
+        "dataloader_trt_profile": source.profile,
+        "dataloader_max_batch_size": source.max_batch_size or 0,
         "status": dict.fromkeys(SOURCE_COMMANDS, STATUSES[results.source.status]) if results.source else {},
         "result": {},
         "timestamp": timestamp,
@@ -138,7 +141,7 @@ def _optimization_profile(results: Results) -> dict[str, JSON]:
     return {key: own.get(key, default) for key, default in OPTIMIZATION_PROFILE.items()} | {"batch_sizes": asked}
 
 
-def _windows_of(own: Mapping[str, JSON]) -> dict[str, JSON]:
+def _windows_of(own: Mapping[str, Any]) -> dict[str, JSON]:
     """Return what a ProfilerConfig means in the words of an OptimizationProfile, None for what it has not."""
     windows = ProfilerConfig(**own).windows()
     return {
@@ -156,7 +159,7 @@ def _readable(results: Results) -> list[Variant]:
 def _models_status(results: Results, *, own: bool) -> dict[str, JSON]:
     """Return the formats and runners that Model Navigator's loader can read, or else the other ones."""
     readable = {variant.key: compatible.own_runners(variant) for variant in _readable(results)}
-    found = {}
+    found: dict[str, JSON] = {}
     for variant in results.suite.variants:
         there = readable.get(variant.key, ())
         runners = there if own else tuple(name for name in variant.runners if name not in there)
@@ -195,8 +198,7 @@ def _path(variant: Variant) -> str:
 
 
 def _made_result(made: Outcome) -> dict[str, JSON]:
-    names = ("conversion_max_batch_size", "conversion_profiles")
-    return {"execution_time": made.duration, **{name: made.data[name] for name in names if name in made.data}}
+    return {"execution_time": made.duration}
 
 
 def _runner_status(results: Results, key: str, runner: str) -> dict[str, JSON]:
@@ -221,7 +223,7 @@ def _time(outcomes: Sequence[Outcome]) -> dict[str, JSON]:
 
 
 def _correctness_result(outcome: Outcome) -> dict[str, JSON]:
-    tolerances = [
+    tolerances: list[JSON] = [
         {"output_name": report.name, **{name: usable(report, name) for name in ("atol", "rtol")}}
         for report in output_reports(outcome)
     ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import keyword
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.records import JSON, Tree
 
 # Of a node: the part of the call, and the keys that lead there. Its text is made where it is said alone: a key may be
 # longer than all the rest.
@@ -18,7 +18,7 @@ Place = tuple[str | int, ...]
 SCALARS = (bool, int, float, str, type(None))
 
 
-def tree_problem(tree: JSON, names: Sequence[str]) -> str:
+def tree_problem(tree: Tree, names: Sequence[str]) -> str:
     """Return what is wrong with a structure, with its place in it; "" if nothing is.
 
     Args:
@@ -27,7 +27,7 @@ def tree_problem(tree: JSON, names: Sequence[str]) -> str:
     return _problem(list(_walk(tree, ("",))), names)
 
 
-def call_problem(tree: JSON, names: Sequence[str]) -> str:
+def call_problem(tree: Any, names: Sequence[str]) -> str:
     """Return the same of the arguments of a call."""
     if not isinstance(tree, dict) or tree.keys() != {"args", "kwargs"} or not isinstance(tree["args"], list):
         return ": it is no call with args and kwargs"
@@ -42,7 +42,7 @@ def _problem(found: Sequence[tuple[str, str]], names: Sequence[str]) -> str:
     return "" if Counter(name for _, name in found) == Counter(names) else f": its arrays are not {list(names)}"
 
 
-def _walk(tree: JSON, place: Place) -> Iterator[tuple[str, str]]:
+def _walk(tree: Tree, place: Place) -> Iterator[tuple[str, str]]:
     """Yield the name of every array, or what is wrong with a node; see `pytest_navigator.samples.structure`."""
     match tree:
         case {"leaf": str(name), **more} if not more:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
+from pytest_navigator.comparison.facts import output_reports
 from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.core.records import Status, output_reports, profile_result
+from pytest_navigator.core.facts import profile_result
+from pytest_navigator.core.records import Status
 from pytest_navigator.package.merge.same_model import other_outputs
 from pytest_navigator.package.query.selection import artifact_names
 from pytest_navigator.profiling.figures import caveat
@@ -55,7 +57,7 @@ class Difference:
 
     def line(self) -> str:
         """Return it for people."""
-        if (self.topic, self.subject) == ("model", OUTPUTS):
+        if (self.topic, self.subject) == ("model", OUTPUTS) and isinstance(self.after, dict):
             told = (f"{name} {_distance(value)}" for name, value in self.after.items())
             return f"model: {OUTPUTS}: {', '.join(told)}"
         if self.topic == "format":
@@ -101,7 +103,11 @@ def _verdict(each: Difference, disturbed: Mapping[str, str]) -> str:
 
 def _less(before: JSON, after: JSON) -> bool:
     # A figure of what is new says nothing against it.
-    return before is None or (after is not None and bool(after < before))
+    return before is None or (_is_figure(before) and _is_figure(after) and after < before)
+
+
+def _is_figure(value: JSON) -> TypeGuard[float]:
+    return isinstance(value, int | float)
 
 
 # Topic -> whether what is different is an improvement; of any other topic nobody can tell.
@@ -115,9 +121,10 @@ IMPROVES: Mapping[str, Callable[[JSON, JSON], bool]] = {
 
 
 def _within(each: Difference, threshold: float) -> bool:
-    if each.topic != "latency" or each.before is None or each.after is None:
+    before, after = each.before, each.after
+    if each.topic != "latency" or not _is_figure(before) or not _is_figure(after):
         return False
-    return bool(abs(each.after - each.before) <= threshold * each.before)
+    return abs(after - before) <= threshold * before
 
 
 def _formats(package: PackageFile, results: Results) -> dict[str, JSON]:
@@ -128,7 +135,7 @@ def _formats(package: PackageFile, results: Results) -> dict[str, JSON]:
 def _outcomes(package: PackageFile, results: Results) -> dict[str, JSON]:
     # Figures and files have topics of their own.
     steps = (o for o in results.outcomes if o.step != "profile")
-    return {str(o.data.get("nodeid") or o.id): str(o.status) for o in steps}
+    return {o.notes.nodeid or o.id: str(o.status) for o in steps}
 
 
 def _tolerances(package: PackageFile, results: Results) -> dict[str, JSON]:
@@ -140,8 +147,8 @@ def _tolerances(package: PackageFile, results: Results) -> dict[str, JSON]:
     }
 
 
-def _distance(value: float | None) -> str:
-    return "of another shape or type" if value is None else f"max abs {number(value)}"
+def _distance(value: JSON) -> str:
+    return f"max abs {number(value)}" if isinstance(value, float) else "of another shape or type"
 
 
 def _latencies(package: PackageFile, results: Results) -> dict[str, JSON]:
@@ -183,7 +190,7 @@ def _leaves(path: str, value: JSON) -> Iterator[tuple[str, JSON]]:
 
 # What is compared: topic -> subject -> value, in the order of the report.
 VALUES: Mapping[str, Callable[[PackageFile, Results], dict[str, JSON]]] = {
-    "model": lambda package, results: {"fingerprint": results.source_data.get("fingerprint")},
+    "model": lambda package, results: {"fingerprint": results.source_facts.fingerprint},
     "signature": _signature,
     "format": _formats,
     "outcome": _outcomes,
@@ -194,12 +201,14 @@ VALUES: Mapping[str, Callable[[PackageFile, Results], dict[str, JSON]]] = {
 }
 
 UNITS = {"latency": " ms", "size": " B"}
+FIGURES: Mapping[str, Callable[[float], str]] = {"tolerance": number, "latency": "{:.4g}".format}
+"""How the figures of a topic are written, if not as they are."""
 
 
 def _text(topic: str, value: JSON) -> str:
     if value is None:
         return ABSENT
-    shown = number(value) if topic == "tolerance" else f"{value:.4g}" if topic == "latency" else str(value)
+    shown = FIGURES[topic](value) if topic in FIGURES and _is_figure(value) else str(value)
     return f"{shown}{UNITS.get(topic, '')}"
 
 
@@ -210,6 +219,7 @@ def _said(each: Difference) -> str:
 
 
 def _ratio(each: Difference) -> str:
-    if each.topic not in UNITS or not each.before or not each.after or each.verdict == DISTURBED:
+    before, after = each.before, each.after
+    if each.topic not in UNITS or not _is_figure(before) or not _is_figure(after) or each.verdict == DISTURBED:
         return ""
-    return f" ({each.after / each.before - 1:+.0%})"
+    return f" ({after / before - 1:+.0%})" if before and after else ""

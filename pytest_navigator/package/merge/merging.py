@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import CARRIED, Status
+from pytest_navigator.core.records import Status
 from pytest_navigator.devices import built_with as bound
-from pytest_navigator.package.query.results import MACHINE, MADE, Results, combined
+from pytest_navigator.package.query.results import MADE, Machine, Results, combined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_navigator.core.records import JSON, Outcome, SuiteRecord, Variant
+    from pytest_navigator.core.records import Outcome, SuiteRecord, Variant
 
 # Which of several outcomes stands for a step about which machines disagree, the first that there is.
 WORST = (Status.FAILED, Status.XFAILED, Status.PASSED, Status.SKIPPED)
@@ -49,13 +49,13 @@ class Merged:
     notes: tuple[str, ...] = ()
 
 
-def told_apart(packages: Iterable[tuple[str, Results, Mapping[str, JSON]]]) -> list[Part]:
+def told_apart(packages: Iterable[tuple[str, Results, Machine]]) -> list[Part]:
     """Return packages as parts: machines of one name that are different ones are numbered.
 
     Args:
         packages: name, results, and what is recorded of the machine.
     """
-    known: dict[str, Mapping[str, JSON]] = {}
+    known: dict[str, Machine] = {}
     parts = []
     for name, results, machine in packages:
         own = results if results.machines else _renamed(results, {"": name}, {name: machine})
@@ -84,7 +84,7 @@ def merge(parts: Sequence[Part]) -> Merged:
     conflicts: list[str] = []
     for outcomes in _by_step(parts).values():
         first, *rest = _ranked(_with_opinion(outcomes), digests)
-        standing = not (first.step == "correctness" and (first.data[MACHINE], first.key) in foreign)
+        standing = not (first.step == "correctness" and (first.notes.machine, first.key) in foreign)
         (chosen if standing else others).append(first)
         others += rest
         if first.step != "source" and len({combined([outcome]) for outcome in (first, *rest)}) > 1:
@@ -101,9 +101,9 @@ def merge(parts: Sequence[Part]) -> Merged:
     return Merged(results, holders, apart, (*artifacts, *conflicts), tuple(_taken(*pair) for pair in taken))
 
 
-def _renamed(results: Results, names: Mapping[str, str], machines: Mapping[str, JSON]) -> Results:
+def _renamed(results: Results, names: Mapping[str, str], machines: Mapping[str, Machine]) -> Results:
     def renamed(outcome: Outcome) -> Outcome:
-        return replace(outcome, data={**outcome.data, MACHINE: names[outcome.data.get(MACHINE, "")]})
+        return outcome.noted(machine=names[outcome.notes.machine])
 
     return replace(
         results,
@@ -113,7 +113,7 @@ def _renamed(results: Results, names: Mapping[str, str], machines: Mapping[str, 
     )
 
 
-def _free(name: str, machine: Mapping[str, JSON], known: Mapping[str, Mapping[str, JSON]]) -> str:
+def _free(name: str, machine: Machine, known: Mapping[str, Machine]) -> str:
     candidates = (name, *(f"{name}-{number}" for number in range(2, len(known) + 3)))
     return next(each for each in candidates if each not in known or known[each] == machine)
 
@@ -152,7 +152,7 @@ def _may_stand(first: Part, second: Part, key: str) -> bool:
 def _builder(results: Results, key: str) -> str:
     # An engine is of no use on the other machines.
     made = results.made(key)
-    return str(made.data[MACHINE]) if made and bound.recorded(made, key) else ""
+    return made.notes.machine if made and bound.recorded(made, key) else ""
 
 
 def _different(first: Part, second: Part, key: str) -> str:
@@ -177,14 +177,14 @@ def _by_step(parts: Sequence[Part]) -> dict[tuple[str, str], list[Outcome]]:
     found: dict[tuple[str, str], list[Outcome]] = {}
     for part in parts:
         for outcome in part.results.outcomes:
-            found.setdefault((outcome.id, str(outcome.data.get("nodeid", ""))), []).append(outcome)
+            found.setdefault((outcome.id, outcome.notes.nodeid), []).append(outcome)
     return found
 
 
 def _with_opinion(outcomes: list[Outcome]) -> list[Outcome]:
     """Return those that ran, the first one if none did; a verification that a package brought is its own again."""
     ran = [o for o in outcomes if o.status is not Status.SKIPPED] or outcomes[:1]
-    return [o for o in ran if CARRIED not in o.data] or ran[:1]
+    return [o for o in ran if not o.notes.carried] or ran[:1]
 
 
 def _ranked(outcomes: list[Outcome], digests: Mapping[str, str]) -> list[Outcome]:
@@ -198,8 +198,8 @@ def _ranked(outcomes: list[Outcome], digests: Mapping[str, str]) -> list[Outcome
 
 
 def _conflict(outcomes: Sequence[Outcome]) -> str:
-    said = (f"{o.status} on {o.data[MACHINE]}{f' ({o.message})' if o.message else ''}" for o in outcomes)
-    return f"{outcomes[0].data.get('nodeid') or outcomes[0].id}: {', '.join(said)}"
+    said = (f"{o.status} on {o.notes.machine}{f' ({o.message})' if o.message else ''}" for o in outcomes)
+    return f"{outcomes[0].notes.nodeid or outcomes[0].id}: {', '.join(said)}"
 
 
 def _suite(suites: Sequence[SuiteRecord], made: set[str]) -> SuiteRecord:

@@ -6,8 +6,9 @@ import io
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.correctness import Comparison, failure_line
-from pytest_navigator.comparison.tolerances import Rule, default
-from pytest_navigator.core.records import structured
+from pytest_navigator.comparison.facts import CorrectnessFacts
+from pytest_navigator.comparison.tolerances import default
+from pytest_navigator.core.facts import facts_of
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.query.selection import DATA
 from pytest_navigator.samples.npz import MOST_RATIO, SMALL, UNREADABLE, read_npz
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.core.records import OutputReport
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
@@ -62,14 +64,14 @@ def _records(mine: Results, theirs: Results) -> str:
     for results in (mine, theirs):
         if results.signature is None or not (results.source and results.source.passed):
             return f"the source step of {results.suite.name} did not pass"
-    ours, other = (results.source_data.get("fingerprint") for results in (mine, theirs))
+    ours, other = (results.source_facts.fingerprint for results in (mine, theirs))
     if ours != other:
         return f"the model has other parameters (fingerprint {str(ours)[:12]} and {str(other)[:12]})"
     if mine.signature != theirs.signature:
         return f"the signature differs: {_signature_text(mine)} and {_signature_text(theirs)}"
     for name in ASKED:
-        if (ours := mine.setting(name)) != (other := theirs.setting(name)):
-            return f"{name} was {ours} and {other}: outcomes were judged differently"
+        if (before := mine.setting(name)) != (now := theirs.setting(name)):
+            return f"{name} was {before} and {now}: outcomes were judged differently"
     return ""
 
 
@@ -82,8 +84,8 @@ def _signature_text(results: Results) -> str:
 def _inputs(a: PackageFile, b: PackageFile, mine: Results, theirs: Results) -> str:
     ours, other = _samples(a, INPUTS), _samples(b, INPUTS)
     if not ours or not other:
-        observed = mine.source_data.get("observed")  # a digest of what the loader gave and the model made of it
-        if observed and observed == theirs.source_data.get("observed"):
+        observed = mine.source_facts.observed
+        if observed and observed == theirs.source_facts.observed:
             return ""
         lacking = a if not ours else b
         return f"{lacking.path} holds no samples (--nav-save-data=none): nothing tells what it was checked on"
@@ -114,8 +116,8 @@ def _reports(a: PackageFile, b: PackageFile, results: Results, names: Sequence[s
 
 def _rules(results: Results) -> dict[str, Rule]:
     # A function of the user's is in no package.
-    checked = (o.data["rules"] for o in results.outcomes if o.step == "correctness" and "rules" in o.data)
-    rules = structured(next(checked, {}), dict[str, Rule])
+    checked = (facts_of(o, CorrectnessFacts).rules for o in results.outcomes if o.step == "correctness")
+    rules = next(filter(None, checked), {})
     outputs = results.signature.outputs if results.signature else ()
     found = {spec.name: rules.get(spec.name, default(spec.dtype)) for spec in outputs}
     return {name: rule for name, rule in found.items() if rule.kind != "function"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.devices import built_with as bound
-from pytest_navigator.package.query.results import MACHINE, MADE
+from pytest_navigator.package.query.results import MADE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def _engines(results: Results, variant: Variant, form: Format | None) -> Iterato
     """Yield the folder of each artifact of a bound format, the one that counts first, with why it does not run here."""
     made = results.made(variant.key)
     others = (o for o in results.others if o.step in MADE and o.key == variant.key and o.passed)
-    places = ((f"{MACHINES}/{outcome.data[MACHINE]}/{variant.key}", outcome) for outcome in others)
+    places = ((f"{MACHINES}/{outcome.notes.machine}/{variant.key}", outcome) for outcome in others)
     for place, outcome in (*([(variant.key, made)] if made else []), *places):
         built = bound.recorded(outcome, variant.key)
         if built is not None:

@@ -6,8 +6,6 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.package.query.results import MACHINE
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -21,7 +19,7 @@ BUILDS = ("cpu", "gpu")
 GPU = {"name": "GPU", "driver_version": "driver", "cuda_version": "CUDA"}
 
 
-def differences(results: Results, status: Mapping[str, JSON], key: str, runner: RunnerRecord) -> list[str]:
+def differences(results: Results, status: Mapping[str, Any], key: str, runner: RunnerRecord) -> list[str]:
     """Return what differs between the machine that checked a runner and this one, "onnxruntime 1.31.1, here 1.30.0".
 
     Nothing differs from a record that says nothing.
@@ -39,10 +37,10 @@ def different(then: Mapping[str, Any], here: Mapping[str, Any], requires: Sequen
     return [f"{what} {old}, here {new or 'none'}" for what, old, new in pairs if old and old != new]
 
 
-def _environment(results: Results, status: Mapping[str, JSON], key: str, runner: RunnerRecord) -> Mapping[str, Any]:
+def _environment(results: Results, status: Mapping[str, Any], key: str, runner: RunnerRecord) -> Mapping[str, Any]:
     # A merged package has one of each machine: that of the one that checked this runner counts.
     checked = results.correctness(key, runner.name)
-    machine: Any = results.machines.get(checked.data.get(MACHINE, "")) if checked else None
+    machine: Any = results.machines.get(checked.notes.machine) if checked else None
     found: Mapping[str, Any] = (machine or status).get("environment") or {}
     return found
 

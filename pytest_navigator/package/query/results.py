@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_navigator.core import records
-from pytest_navigator.core.records import CARRIED, Outcome, Signature, Status, SuiteRecord
+from pytest_navigator.core.facts import SourceFacts, facts_of
+from pytest_navigator.core.records import Outcome, Signature, Status, SuiteRecord
 from pytest_navigator.core.steps import KINDS
 from pytest_navigator.errors import PackageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
     from typing import TypeVar
 
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-MACHINE = "machine"  # In the data of an outcome in a merged package: the name of the machine that it is from
+Machine: TypeAlias = Mapping[str, Any]
+"""What is recorded of one of the machines of a merged package: environment, git, uuid, timestamp."""
 
 MADE = tuple(kind.name for kind in KINDS.values() if kind.makes)
 
@@ -34,7 +37,7 @@ class Results:
         signature: None as long as the source step has not passed.
         unfinished: steps in which the process that holds the live model died.
         machines: of a merged package: name -> what was recorded of that machine (environment, git, uuid, timestamp);
-            each outcome names its own in its data, under "machine".
+            each outcome notes its own.
         others: outcomes of steps that another machine's outcome stands for in `outcomes`.
     """
 
@@ -42,7 +45,7 @@ class Results:
     outcomes: tuple[Outcome, ...]
     signature: Signature | None = None
     unfinished: tuple[str, ...] = ()
-    machines: Mapping[str, JSON] = field(default_factory=dict)
+    machines: Mapping[str, Machine] = field(default_factory=dict)
     others: tuple[Outcome, ...] = ()
 
     @property
@@ -51,21 +54,20 @@ class Results:
         return next((outcome for outcome in self.outcomes if outcome.step == "source"), None)
 
     @property
-    def source_data(self) -> dict[str, JSON]:
-        """What the source step recorded; empty if it has not run."""
-        return self.source.data if self.source else {}
-
-    def setting(self, name: str, default: JSON = None) -> JSON:
-        """Return the value of one of the suite's settings, without its origin."""
-        return self.suite.settings.get(name, {}).get("value", default)
+    def source_facts(self) -> SourceFacts:
+        """What the source step found out."""
+        return facts_of(self.source, SourceFacts)
 
     @cached_property
     def missing(self) -> tuple[str, ...]:
         """Ids of the suite's steps, and of its verify tests, that neither ran nor were skipped."""
-        known = {outcome.id for outcome in self.outcomes} | {
-            str(outcome.data.get("nodeid")) for outcome in self.outcomes
-        }
+        known = {outcome.id for outcome in self.outcomes} | {outcome.notes.nodeid for outcome in self.outcomes}
         return tuple(step for step in (*self.suite.steps, *self.suite.verify) if step not in known)
+
+    def setting(self, name: str, default: JSON = None) -> Any:
+        """Return the value of one of the suite's settings, without its origin."""
+        found = self.suite.settings.get(name)
+        return found.get("value", default) if found else default
 
     def unverified(self, key: str, runner: str) -> list[str]:
         """Return the verify tests of one runner that were collected and did not run."""
@@ -102,7 +104,7 @@ class Results:
     def verifications(self, key: str, runner: str) -> list[Outcome]:
         """Return the user's verify tests of one runner; those of another run count for the same artifact only."""
         found = self._cell("verify", key, runner)
-        return [outcome for outcome in found if CARRIED not in outcome.data or self.current(outcome)]
+        return [outcome for outcome in found if not outcome.notes.carried or self.current(outcome)]
 
     def current(self, verification: Outcome) -> bool:
         """Whether the artifact is still the one that a verify test has seen."""
@@ -110,7 +112,7 @@ class Results:
             made = self.made(verification.key)
             digest = made.digest_of(verification.key) if made else ""
             return bool(digest) and digest == verification.digest
-        known = {self.source.digest if self.source else "", str(self.source_data.get("fingerprint") or "")}
+        known = {self.source.digest if self.source else "", self.source_facts.fingerprint or ""}
         return verification.digest in ((known - {""}) or {""})
 
     def verified(self, key: str, runner: str) -> bool:
@@ -164,7 +166,7 @@ def read_results(folder: Path) -> Results:
     outcomes = [_load(path, Outcome) for path in sorted((folder / ".steps").glob("*.json"))]
     order = {step: position for position, step in enumerate(suite.steps)}
     # Files come in the order of their names; those of verify tests, which are no steps, by time.
-    outcomes.sort(key=lambda o: (order.get(o.id, len(order)), o.started, o.id, str(o.data.get("nodeid"))))
+    outcomes.sort(key=lambda o: (order.get(o.id, len(order)), o.started, o.id, o.notes.nodeid))
     unfinished = sorted(path.stem for path in (folder / ".steps").glob("*.started"))
     return Results(
         suite, tuple(outcomes), _load(signature, Signature) if signature.exists() else None, tuple(unfinished)

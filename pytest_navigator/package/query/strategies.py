@@ -10,7 +10,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.core.records import Status, earlier_text, profile_result
+from pytest_navigator.core.facts import profile_result
+from pytest_navigator.core.records import Status, earlier_text
 from pytest_navigator.errors import ConfigError, StrategyError
 from pytest_navigator.package.query.results import combined
 from pytest_navigator.profiling.figures import caveat, rate, spread

@@ -160,7 +160,7 @@ def _verification(results: Results, key: str, runner: str) -> Outcome:
         step = results.made(key)
         digest = step.digest_of(key) if step else ""
     else:
-        digest = str(results.source_data.get("fingerprint") or (results.source.digest if results.source else ""))
+        digest = results.source_facts.fingerprint or (results.source.digest if results.source else "")
     return Outcome(
         step="verify",
         status=Status.PASSED,
@@ -173,13 +173,13 @@ def _verification(results: Results, key: str, runner: str) -> Outcome:
 
 
 def _by_hand(outcome: Outcome) -> bool:
-    return outcome.step == "verify" and outcome.data.get("nodeid") == BY_HAND
+    return outcome.step == "verify" and outcome.notes.nodeid == BY_HAND
 
 
 def _objection(results: Results, key: str, runner: str) -> str:
     against = [o for o in results.verifications(key, runner) if not (o.passed and results.current(o))]
     if against:
-        return f"{against[0].data.get('nodeid')} {against[0].status} for it; run that test again first"
+        return f"{against[0].notes.nodeid} {against[0].status} for it; run that test again first"
     return f"its verify_ tests did not all run ({', '.join(results.unverified(key, runner))})"
 
 

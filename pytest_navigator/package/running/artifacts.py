@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON, RunnerRecord, Variant
+    from pytest_navigator.core.records import JSON, Parameters, RunnerRecord, Variant
     from pytest_navigator.frameworks.base import Framework, Source
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.choice import Cell
@@ -71,7 +71,7 @@ def session_options(threads: int | None, given: Mapping[str, JSON] | None) -> di
     return {**({} if threads is None else {"intra_op_num_threads": threads}), **(given or {})}
 
 
-def with_options(variant: Variant, options: dict[str, JSON] | None) -> Variant:
+def with_options(variant: Variant, options: Parameters | None) -> Variant:
     """Return a variant with the caller's session options in place of its own; they are the caller's to answer for.
 
     Raises:
@@ -192,8 +192,8 @@ def source_of(results: Results, model: object) -> Source:
     source.check()
     # Of a model without parameters the fingerprint is one of its outputs, which other versions give other bits of.
     digests = source.digests()
-    recorded = results.source_data.get("fingerprint")
-    if digests and recorded and fingerprint(digests, results.source_data.get("changing", ())) != recorded:
+    recorded = results.source_facts
+    if digests and recorded.fingerprint and fingerprint(digests, recorded.changing) != recorded.fingerprint:
         raise PackageError(f"this {source.title()} is another model than the package was made from: its weights differ")
     return source
 

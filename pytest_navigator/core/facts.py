@@ -1,0 +1,132 @@
+"""What steps find out, as records.
+
+An outcome has its data plain: formats add to it what they like, and so do later versions. What anybody goes by is a
+field of a class here, of `CorrectnessFacts` beside the rules of a comparison, or of `BoundFacts` beside GPUs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from pytest_navigator.core.records import JSON, Case, ProfileResult, fields_of, structured
+
+if TYPE_CHECKING:
+    from pytest_navigator.core.records import Outcome
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What steps of some kinds find out, the same for each of these."""
+
+    steps: ClassVar[tuple[str, ...]]
+
+
+F = TypeVar("F", bound=Facts)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Indices of the samples of the loader that are compared, that conversions may see, and that is timed."""
+
+    correctness: tuple[int, ...] = ()
+    conversion: tuple[int, ...] = ()
+    profiling: int = 0
+
+
+@dataclass(frozen=True)
+class SourceFacts(Facts):
+    """What the source step found out, as far as the other steps go by it.
+
+    Attributes:
+        cases: what is compared.
+        profiling_batch, timed_batch: npz files below the suite's folder: the user's own batch that exports and profiles
+            start from; what is timed instead, if that is another one.
+        device: of the live model; model: what it is called in texts.
+        selection: which samples of the loader are for what.
+        computed_in: output -> what the source computes it in, as text.
+        bitwise: whether two calls gave the same bits.
+        fingerprint: of the parameters; changing: names of those that change when the model is called.
+        observed: SHA-256 of all that went in and came out.
+        max_batch_size: of the samples; None without a batch axis; fixed_batch: the only one that a model file takes.
+        profile: as in `LoaderRecord`.
+    """
+
+    steps = ("source",)
+
+    cases: tuple[Case, ...] = ()
+    profiling_batch: str = ""
+    device: str = ""
+    model: str = ""
+    selection: Selection = Selection()
+    computed_in: dict[str, str] = field(default_factory=dict)
+    bitwise: bool = False
+    fingerprint: str | None = None
+    changing: tuple[str, ...] = ()
+    observed: str | None = None
+    max_batch_size: int | None = None
+    fixed_batch: int | None = None
+    profile: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    timed_batch: str | None = None
+
+
+@dataclass(frozen=True)
+class MakingFacts(Facts):
+    """What an export or a conversion found out, and a source that brings its artifact; None: it does not say.
+
+    Attributes:
+        bytes: of the artifact.
+        loaded: name of the runner that has loaded it; settings: that this one had.
+        engine: what made it; declined: why those before it did not, by their names.
+        opset: of an ONNX file.
+        interface: of a TorchScript program: "flat", where it takes arrays by position and gives a tuple of them.
+        warnings: lines that the exporter wrote.
+    """
+
+    steps = ("source", "export", "convert")
+
+    bytes: int | None = None
+    loaded: str | None = None
+    settings: dict[str, JSON] | None = None
+    engine: str | None = None
+    declined: dict[str, str] | None = None
+    opset: int | None = None
+    interface: str | None = None
+    warnings: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ProfileFacts(Facts):
+    """What a profile step found out; None: it does not say.
+
+    Attributes:
+        result: the figures.
+        settings: that the runner had.
+        source_device: where the live model was.
+    """
+
+    steps = ("profile",)
+
+    result: ProfileResult | None = None
+    settings: dict[str, JSON] | None = None
+    source_device: str | None = None
+
+
+def facts_of(outcome: Outcome | None, kind: type[F]) -> F:
+    """Return what a step found out.
+
+    What it does not say, and all of a step of another kind or of one that has not run, has its default.
+    """
+    return structured(outcome.data if outcome and outcome.step in kind.steps else {}, kind)
+
+
+def as_data(facts: Facts) -> dict[str, JSON]:
+    """Return facts as the data of an outcome, without those that are not known."""
+    return {name: value for name, value in fields_of(facts).items() if value is not None}
+
+
+def profile_result(outcome: Outcome) -> ProfileResult:
+    """Return the figures of a profile step that passed."""
+    result = facts_of(outcome, ProfileFacts).result
+    assert result is not None, f"{outcome.id} {outcome.status}"
+    return result
