@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 import pytest
-from blackbox import LINEAR
+from blackbox import LAZY, LINEAR
 
 BELOW = """
 import pytest
@@ -102,7 +102,7 @@ def test_a_run_without_a_model_says_what_to_write(pytester: pytest.Pytester, fla
 
 
 def test_a_model_in_a_plugin_of_the_project_is_to_be_imported_into_a_conftest(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(models=LINEAR, test_mine="def test_of_mine(): pass")
+    pytester.makepyfile(models=LAZY, test_mine="def test_of_mine(): pass")
     pytester.makeconftest("pytest_plugins = ['models']")
 
     refused(

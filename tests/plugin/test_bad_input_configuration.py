@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase as fnmatch
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import LINEAR
+from blackbox import LAZY, LINEAR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,11 +184,12 @@ def test_dynamic_axes_as_torch_takes_them_name_inputs_and_outputs(project: Proje
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["plain", "n2"])
 def test_a_flag_without_the_one_that_switches_the_checks_on_is_a_usage_error(
-    linear: pytest.Pytester, workers: list[str]
+    pytester: pytest.Pytester, workers: list[str]
 ) -> None:
-    linear.makepyfile("def test_another(): pass")
+    pytester.makeconftest(LAZY)
+    pytester.makepyfile("def test_another(): pass")
 
-    result = linear.runpytest_subprocess("--nav-require=onnx", *workers)
+    result = pytester.runpytest_subprocess("--nav-require=onnx", *workers)
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
@@ -196,11 +197,12 @@ def test_a_flag_without_the_one_that_switches_the_checks_on_is_a_usage_error(
     )
 
 
-def test_what_a_project_says_of_its_checks_in_addopts_does_not_hinder_other_runs(linear: pytest.Pytester) -> None:
-    own = linear.makepyfile("def test_another(): pass")
-    linear.makeini("[pytest]\naddopts = --nav-require=onnx")
+def test_what_a_project_says_of_its_checks_in_addopts_does_not_hinder_other_runs(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(LAZY)
+    own = pytester.makepyfile("def test_another(): pass")
+    pytester.makeini("[pytest]\naddopts = --nav-require=onnx")
 
-    linear.runpytest_subprocess(own).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(own).assert_outcomes(passed=1)
 
 
 def test_flags_of_measurements_beside_the_one_that_switches_them_off_are_told(

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import LINEAR, calls
+from blackbox import calls
 from filelock import FileLock
 
 from pytest_navigator.errors import PackageError
@@ -189,18 +189,20 @@ def test_a_package_path_that_pytest_takes_for_an_argument_is_told(
 
 
 def test_a_package_path_below_the_current_folder_may_be_an_argument_of_its_own(linear: pytest.Pytester) -> None:
-    arguments = ("--nav-formats=onnx", "--nav-no-profile", "--nav-runtimes=cpu", "--nav-package", "out.nav")
-    linear.runpytest(*arguments).assert_outcomes(passed=4)
+    cheap = ("--nav-formats=torchscript-trace", "--nav-no-profile", "--nav-runtimes=cpu")
+    linear.runpytest(*cheap, "--nav-package", "out.nav").assert_outcomes(passed=4)
 
-    linear.runpytest(*arguments).assert_outcomes(passed=4)
+    linear.runpytest(*cheap, "--nav-package", "out.nav").assert_outcomes(passed=4)
 
 
-def test_a_full_disk_keeps_the_package_that_was_there(linear: pytest.Pytester, nav: Nav) -> None:
-    nav("--nav-package=out.nav").assert_outcomes(passed=4)
-    before = (linear.path / "out.nav").read_bytes()
-    linear.makeconftest(LINEAR + FULL_DISK)
+def test_a_full_disk_keeps_the_package_that_was_there(dense: Fake, nav: Nav) -> None:
+    folder = dense().path
+    nav("--nav-package=out.nav", formats="").assert_outcomes(passed=4)
+    before = (folder / "out.nav").read_bytes()
+    with (folder / "conftest.py").open("a", encoding="utf-8") as conftest:
+        conftest.write(FULL_DISK)
 
-    result = nav("--nav-package=out.nav", subprocess=True)
+    result = nav("--nav-package=out.nav", formats="", subprocess=True)
 
     result.stdout.fnmatch_lines(
         [
@@ -209,8 +211,8 @@ def test_a_full_disk_keeps_the_package_that_was_there(linear: pytest.Pytester, n
         ]
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert (linear.path / "out.nav").read_bytes() == before
-    assert [path.name for path in linear.path.iterdir() if "out.nav" in path.name] == ["out.nav"]
+    assert (folder / "out.nav").read_bytes() == before
+    assert [path.name for path in folder.iterdir() if "out.nav" in path.name] == ["out.nav"]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
