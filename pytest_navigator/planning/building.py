@@ -73,6 +73,12 @@ def assemble(
         xfail=settings.config.xfail,
         provided=tuple(key for key in provided if key in kept),
     )
+    return _with_required(Choice(settings, registry, everything, matrix, live))
+
+
+def _with_required(choice: Choice) -> Matrix:
+    # Most runs require nothing and expect no failure: their collection imports nothing for that.
+    settings, matrix = choice.settings, choice.matrix
     if settings.require:
         from pytest_navigator.planning.required import required_of
 
@@ -80,7 +86,7 @@ def assemble(
     if settings.require or settings.config.xfail:
         from pytest_navigator.planning.left_out import check
 
-        check(Choice(settings, registry, everything, matrix, live))
+        check(replace(choice, matrix=matrix))
     return matrix
 
 
