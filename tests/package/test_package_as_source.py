@@ -12,7 +12,7 @@ from pytest_navigator import NavConfig, OptimizationProfile, ProfilerConfig, cos
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.core.records import Status, plain
 from pytest_navigator.errors import ConfigError, PackageError
-from pytest_navigator.formats.registry import Registry
+from pytest_navigator.formats.registry import Registry, built
 from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.planned import package_matrix
 from pytest_navigator.package.source import read_package
@@ -46,8 +46,7 @@ def packed(workspace: Callable[..., Path], tmp_path: Path) -> Callable[..., Path
 
 @pytest.fixture
 def registry() -> Registry:
-    formats = {kind.name: kind() for kind in plugin.pytest_nav_formats()}
-    return Registry(formats, {kind.name: kind() for kind in plugin.pytest_nav_frameworks()})
+    return built([plugin.pytest_nav_formats()], [], [plugin.pytest_nav_frameworks()])
 
 
 def test_the_exported_formats_with_an_artifact_stand_for_the_source(packed: Callable[..., Path]) -> None:
@@ -154,7 +153,6 @@ def test_exports_are_provided_and_conversions_are_made_again(packed: Callable[..
 def test_the_recorded_conversion_of_a_format_that_is_known_keeps_its_parameters(
     packed: Callable[..., Path], registry: Registry
 ) -> None:
-    registry.formats["trt"] = type(registry.formats["onnx"])()
     matrix = package_matrix(read_package(packed()), resolve({}, {}, NavConfig()), registry)
     assert matrix.made("convert") == ["trt-fp16"]
     assert matrix.variants["trt-fp16"].parameters == {"precision": "fp16"}
