@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.core.records import Status
-from pytest_navigator.reproduce.names import WORDS
+from pytest_navigator.core.steps import KINDS
 from tests.reproduce.others import OTHERS
 from tests.reproduce.project import TESTS
 
@@ -49,7 +49,7 @@ def first_way(detail: str) -> str:
 
 @pytest.mark.parametrize("model", ALL)
 def test_every_step_that_ran_names_its_script_and_the_package_holds_it(home: Project, model: str):
-    ran = [o for o in home.outcomes(model).values() if o.status is not Status.SKIPPED and o.step in WORDS]
+    ran = [o for o in home.outcomes(model).values() if o.status is not Status.SKIPPED and KINDS[o.step].script]
     named = {o.id for o in home.scripted(model) if o.status is not Status.SKIPPED}
     assert {o.id for o in ran if "nscripted" not in o.id} == named
     for outcome in home.scripted(model):
