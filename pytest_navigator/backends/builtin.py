@@ -82,8 +82,8 @@ def _listed(name: str, path: str, *marks: str, default: bool = True) -> Listed:
     return Listed(name, f"pytest_navigator.backends.{path}", marks, default)
 
 
+# Frameworks whose models, and formats whose files, ONNX is made of; it is made of itself as well.
 SOURCES = ("torch", "tensorflow", "jax", "tf-savedmodel", "torchscript", "torch-exportedprogram", "onnx")
-"""Frameworks whose models, and formats whose files, ONNX is made of; it is made of itself as well."""
 
 FORMATS = (
     _listed("torch", "torch.live:TorchFormat", "torch"),

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from pytest_navigator.profiling.memory import PeakMemory
     from pytest_navigator.runners.base import Runner
 
-COPIES = 9
-"""How often copies to a GPU and back are timed."""
+COPIES = 9  # How often copies to a GPU and back are timed
 
 
 def read_input(folder: Path, case: Case, signature: Signature) -> dict[str, np.ndarray]:

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import Variant
     from pytest_navigator.engine.context import Context
 
-RANDOM = "fingerprint.pb"
-"""TensorFlow writes a new random number into it with every SavedModel; nothing reads it."""
+RANDOM = "fingerprint.pb"  # TensorFlow writes a new random number into it with every SavedModel; nothing reads it
 
 
 def content_of(context: Context, variant: Variant) -> str:

@@ -20,8 +20,7 @@ from pytest_navigator.formats.ways import Way, chosen
 from pytest_navigator.isolation.causes import NOT_REGISTERED
 from pytest_navigator.isolation.importing import path_of, registered
 
-LEAST = 0.1
-"""s that a step has at least: nothing can be called with less."""
+LEAST = 0.1  # s that a step has at least: nothing can be called with less
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,14 +41,14 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# What to do about an operator or a class that the child does not know.
 REGISTER = (
     "it imports no conftest.py: put what registers it into a module of its own, which conftest.py imports, and name "
     "that module: NavConfig(child_imports=['package.module']), --nav-child-imports=package.module"
 )
-"""What to do about an operator or a class that the child does not know."""
 
+# What runs in the child and needs nothing of the model's.
 LOADING_NOTHING = (isolated.missing, isolated.take, isolated.close_runner)
-"""What runs in the child and needs nothing of the model's."""
 
 
 @dataclass(frozen=True)

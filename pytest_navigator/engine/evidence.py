@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import Case, OutputReport
     from pytest_navigator.engine.context import Context
 
+# Inputs and outputs of the source that are kept; as text they take a third more, and the runner has its own.
 LARGEST_BYTES = 64 * 2**20
-"""Inputs and outputs of the source that are kept; as text they take a third more, and the runner has its own."""
 
 
 def keep(context: Context, reports: Sequence[OutputReport], cases: Sequence[Case]) -> str:

@@ -40,13 +40,12 @@ LIBRARIES = (
     "jax2onnx",
     "flax",
 )
+# Settings that choose what is run or packed, not how a step comes out.
 IRRELEVANT = {
     *("keep", "save_data", "require", "formats", "runtimes", "precisions", "device", "timeout", "profile"),
     "batch_sizes",
 }
-"""Settings that choose what is run or packed, not how a step comes out."""
-TIMING = {"profile_seconds"}
-"""Settings that concern measurements only."""
+TIMING = {"profile_seconds"}  # Settings that concern measurements only
 
 
 def identity_of(context: Context) -> str:

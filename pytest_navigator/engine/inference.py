@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 Arrays = dict[str, np.ndarray]
 T = TypeVar("T")
 
-AT_BATCH_1 = " at batch 1"
-"""Ends the place of an inference on the first row of a sample."""
+AT_BATCH_1 = " at batch 1"  # Ends the place of an inference on the first row of a sample
 
 TOO_MANY = (
     "; a tuple or list is the positional arguments, {} here: leave out what the model does not take "
@@ -39,8 +38,8 @@ TOO_MANY = (
 
 DRAWS = "switch off what is random in it (dropout, sampling), "
 KEEPS = "it draws no random numbers: it keeps something from one call to the next, which forward has to start anew, "
+# What a model may do whose output changes from call to call.
 UNKNOWN = "switch off what is random in it, or what it keeps from one call to the next, "
-"""What a model may do whose output changes from call to call."""
 
 
 class SourceModel:

@@ -95,8 +95,7 @@ def profile(
         return {"result": plain(replace(result, peak_memory=peak())), "settings": active.settings()}
 
 
-_OPEN: dict[str, Runner] = {}
-"""Runners that a `verify_` test holds open, by handle."""
+_OPEN: dict[str, Runner] = {}  # Runners that a `verify_` test holds open, by handle
 
 
 def open_runner(folder: StrPath, variant: Sent, runner: Sent, handle: str, signature: Sent = None) -> None:

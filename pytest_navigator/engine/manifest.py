@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from pytest_navigator.engine.suite import Suite
 
 
-MODEL = "{model}"
-"""What stands for the model's name where the user writes the path of a package."""
+MODEL = "{model}"  # What stands for the model's name where the user writes the path of a package
 
 
 def package_path(pattern: str | None, name: str) -> str:

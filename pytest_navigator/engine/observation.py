@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     from pytest_navigator.samples.reading import Samples
 
 FOLDERS = ("model_input", "model_output")
-ROWS = ".rows"
-"""Where the first rows wait until it is known which samples stay and which axes are the batch."""
+ROWS = ".rows"  # Where the first rows wait until it is known which samples stay and which axes are the batch
 
 
 class Observation:

@@ -29,17 +29,12 @@ if TYPE_CHECKING:
 
 Bounds = tuple[float, float]
 
+# Of every number. Whole numbers of 0 and 1 are masks, segments and tokens that every model has.
 DEFAULT_RANGE: Bounds = (0, 1)
-"""Of every number. Whole numbers of 0 and 1 are masks, segments and tokens that every model has."""
 
-NAMELESS = ""
-"""Key of the range and of the type of the inputs that have none of their own."""
-
-LETTERS = 8
-"""Of a random text, at most."""
-
-LARGEST_MEMORY = 0.25
-"""Share of the free memory that random data may take."""
+NAMELESS = ""  # Key of the range and of the type of the inputs that have none of their own
+LETTERS = 8  # Of a random text, at most
+LARGEST_MEMORY = 0.25  # Share of the free memory that random data may take
 
 
 def samples(inputs: Sequence[TensorSpec], config: FileConfig, seed: int) -> list[dict[str, Array]]:

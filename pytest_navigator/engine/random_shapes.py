@@ -25,23 +25,18 @@ Range = tuple[int, int, int]
 
 KINDS = ("min", "opt", "max")
 
-GUESS = 16
-"""Stands for a size that the user has to say."""
+GUESS = 16  # Stands for a size that the user has to say
 
 YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
-SOME_ROWS = 4
-"""The largest batch in what is proposed to be written."""
+SOME_ROWS = 4  # The largest batch in what is proposed to be written
+TEXT_BYTES = 32  # Size of one element of random text: up to 8 characters of 4 bytes
 
-TEXT_BYTES = 32
-"""Size of one element of random text: up to 8 characters of 4 bytes."""
-
+# What the inputs of the largest batch take, at most, where nobody has set `max_batch_size`.
+#
+# Measured with ResNet-50 in PyTorch on two busy cores: a batch of 27 images (15 MiB) takes 6 s and 0.4 GiB, one of 128
+# takes 40 s and 1.4 GiB; and a run infers on it dozens of times.
 LARGEST_BATCH_BYTES = 16 * 2**20
-"""What the inputs of the largest batch take, at most, where nobody has set `max_batch_size`.
-
-Measured with ResNet-50 in PyTorch on two busy cores: a batch of 27 images (15 MiB) takes 6 s and 0.4 GiB, one of 128
-takes 40 s and 1.4 GiB; and a run infers on it dozens of times.
-"""
 
 
 @dataclass(frozen=True)

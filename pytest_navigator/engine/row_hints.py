@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 IN_CODE = {"batch_dim": "NavConfig(batch_dim=None)", "unbatched": "NavConfig(unbatched=[...])"}
+# How the settings are written, by where the user has them.
 IN_FILE = {"batch_dim": "batch_dim: null in --nav-config", "unbatched": "unbatched: [...] in --nav-config"}
-"""How the settings are written, by where the user has them."""
 
 OWN_CALL = (
     "; this call, on the first row of a sample, is a check of ours: where the model takes no batch of 1, say that "

@@ -40,10 +40,9 @@ if TYPE_CHECKING:
     from pytest_navigator.samples.reading import Flatten, Samples
 
 
+# What errors say that no other sizes or values of the samples mend.
 NOT_OF_VALUES = ("type", "not implemented", "NOT_IMPLEMENTED", NOT_REGISTERED)
-"""What errors say that no other sizes or values of the samples mend."""
-ROOM = 10
-"""How much further apart than two calls of one process may be, those of two may."""
+ROOM = 10  # How much further apart than two calls of one process may be, those of two may
 
 
 def run(context: Context) -> Result:

@@ -9,6 +9,7 @@ from pytest_navigator.engine import correctness, make, profile, source
 if TYPE_CHECKING:
     from pytest_navigator.engine.step_code import StepCode
 
+# By the name of the kind, of those that a run makes.
 STEPS: dict[str, StepCode] = {
     "source": source.STEP,
     "export": make.EXPORT,
@@ -16,4 +17,3 @@ STEPS: dict[str, StepCode] = {
     "correctness": correctness.STEP,
     "profile": profile.STEP,
 }
-"""By the name of the kind, of those that a run makes."""

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from pytest_navigator.samples.reading import Flatten, Samples
 
 FILE = "model_input/profiling_batch.npz"
-TIMED = "timed_batch"
-"""In the data of the source step: the file, below the suite's folder."""
+TIMED = "timed_batch"  # In the data of the source step: the file, below the suite's folder
 
 
 def write_timing_sample(

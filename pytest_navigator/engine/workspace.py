@@ -23,23 +23,18 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.facts import SourceFacts
 
-MARKER = ".pytest_navigator.json"
-"""Tells that a folder is a workspace of ours, and so may be replaced."""
+MARKER = ".pytest_navigator.json"  # Tells that a folder is a workspace of ours, and so may be replaced
 LOCK = ".pytest_navigator.lock"
+# What became of the run's conversions of model files, beside the suites' folders.
 CONVERT_RESULTS = "convert_results.yaml"
-"""What became of the run's conversions of model files, beside the suites' folders."""
+# What the processes of a run know together of GPUs and of libraries for them, and a lock for each GPU.
 DEVICES = ".devices"
-"""What the processes of a run know together of GPUs and of libraries for them, and a lock for each GPU."""
-MACHINE = ".machine.db"
-"""Held for reading by every step of the run, for writing by a step that measures."""
-LONGEST = 504
-"""Bytes of a path that SQLite opens: its buffer of 512 less the names of its journals."""
-EARLIER = ".earlier"
-"""In a suite's folder: what the run before left, until it is known to be still true."""
-STEPS = ".steps"
-"""In a suite's folder: the outcomes of its steps, in this run."""
+MACHINE = ".machine.db"  # Held for reading by every step of the run, for writing by a step that measures
+LONGEST = 504  # Bytes of a path that SQLite opens: its buffer of 512 less the names of its journals
+EARLIER = ".earlier"  # In a suite's folder: what the run before left, until it is known to be still true
+STEPS = ".steps"  # In a suite's folder: the outcomes of its steps, in this run
+# What the source step or the end of a run writes, whatever the run before left.
 WRITTEN_ANEW = ("model_input", "model_output", "signature.json", "status.yaml", "navigator.log", RELEASED)
-"""What the source step or the end of a run writes, whatever the run before left."""
 
 
 @dataclass

@@ -22,28 +22,24 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import Signature
 
+# Whose lines in a traceback are not the user's.
 LIBRARIES = ("torch", "tensorflow", "keras", "tf2onnx", "jax", "jaxlib", "flax", "equinox", "jax2onnx", "onnx")
-"""Whose lines in a traceback are not the user's."""
 
 OWN_FOLDER = f"{Path(__file__).parents[1]}{os.sep}"
 
+# Types, exactly, of what a line of ours raises where it is wrong about what a library gives.
 MISTAKES = (AssertionError, AttributeError, IndexError, KeyError, NameError, UnboundLocalError)
-"""Types, exactly, of what a line of ours raises where it is wrong about what a library gives."""
 
+# Characters of what an exporter says; of more the beginning and the end are told, where the sizes often are.
 LONGEST = 400
-"""Characters of what an exporter says; of more the beginning and the end are told, where the sizes often are."""
 
-TRACER = ": TracerWarning: "
-"""What torch says of what its tracer cannot see."""
+TRACER = ": TracerWarning: "  # What torch says of what its tracer cannot see
 
+# How a cause ends that has its place: TorchScript's compiler knows the line of the expression.
 PLACED = re.compile(r" \(at \S+:\d+\)$")
-"""How a cause ends that has its place: TorchScript's compiler knows the line of the expression."""
 
-TOLD = re.compile(r'File "([^"\n]+)", line (\d+)(?:, in [^\n]*)?\n\s+([^\n]+)')
-"""A frame in the text of an error."""
-
-OTHERS = r"site-packages|pytest_navigator/|^flat\.py$"
-"""In the names of files that are not the user's."""
+TOLD = re.compile(r'File "([^"\n]+)", line (\d+)(?:, in [^\n]*)?\n\s+([^\n]+)')  # A frame in the text of an error
+OTHERS = r"site-packages|pytest_navigator/|^flat\.py$"  # In the names of files that are not the user's
 
 # What exporters say of failures that users meet often, and what it means for their model.
 CAUSES = (

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from pytest_navigator.runners.base import Runner
     from pytest_navigator.runners.spec import RunnerSpec
 
-_RUNS: list[Registry] = []
-"""The registries of the runs of this process, the innermost last: a test may run pytest."""
+_RUNS: list[Registry] = []  # The registries of the runs of this process, the innermost last: a test may run pytest
 
 
 @dataclass(frozen=True)

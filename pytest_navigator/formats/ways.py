@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LONGEST = 240
-"""Characters of the reason why a way did not make an artifact that another one made."""
+LONGEST = 240  # Characters of the reason why a way did not make an artifact that another one made
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     Undo = Callable[[], object]
 
+# Bytes of an array whose values are kept: what a call overwrites is small (counters, grids), weights are not.
 LARGEST = 16 * 2**20
-"""Bytes of an array whose values are kept: what a call overwrites is small (counters, grids), weights are not."""
 
 MAPPINGS = (OrderedDict, defaultdict, dict)
 SEQUENCES = (list, deque)
@@ -32,19 +32,19 @@ SAVED: dict[type[Any], str] = {
     set: "_set",
 }
 PLAIN = (str, bytes, int, float, complex, bool, type(None), range, slice)
+# What is nobody's state, or cannot be looked into.
 CLOSED = (type, types.ModuleType, types.BuiltinFunctionType, types.GeneratorType, types.CodeType, types.FrameType)
-"""What is nobody's state, or cannot be looked into."""
 
+# Packages whose own objects are left alone, unless `opens` says otherwise: they are no part of a model.
 FOREIGN = frozenset(
     {"torch", "tensorflow", "keras", "jax", "jaxlib", "numpy", "onnxruntime", "pytest", "_pytest", "pluggy"}
     | sys.stdlib_module_names
 ) - {"__main__", "builtins"}
-"""Packages whose own objects are left alone, unless `opens` says otherwise: they are no part of a model."""
+# Those of Python's own that do nothing but hold what somebody puts into them.
 HOLDERS = (
     *(types.SimpleNamespace, argparse.Namespace, threading.local, UserDict, UserList, ChainMap),
     *(weakref.WeakKeyDictionary, weakref.WeakValueDictionary),
 )
-"""Those of Python's own that do nothing but hold what somebody puts into them."""
 
 
 class State:

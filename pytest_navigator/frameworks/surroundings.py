@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.frameworks.state import Undo
 
+# Functions. Types are compared, and no attribute is asked for: that of a lazy object may load it, or raise.
 ROUTINES = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools._lru_cache_wrapper)
-"""Functions. Types are compared, and no attribute is asked for: that of a lazy object may load it, or raise."""
 
 
 @contextmanager

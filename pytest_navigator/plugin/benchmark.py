@@ -35,16 +35,15 @@ class ReplayClock:
         self.now = 0.0
 
 
-CLOCK = pytest.StashKey[ReplayClock]()
-"""The clock of an item that replays."""
+CLOCK = pytest.StashKey[ReplayClock]()  # The clock of an item that replays
 
 
 OPTION = "--benchmark-"
+# Options of pytest-benchmark that say how the user's own functions are measured, and ask to see nothing.
 SILENT = (
     *("min-time", "max-time", "min-rounds", "precision", "confidence", "timer", "calibration-precision"),
     *("warmup", "warmup-iterations", "disable-gc", "disable", "skip", "quiet", "storage", "netrc", "project-name"),
 )
-"""Options of pytest-benchmark that say how the user's own functions are measured, and ask to see nothing."""
 
 
 def wanted(config: pytest.Config) -> bool:

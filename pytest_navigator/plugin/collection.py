@@ -23,14 +23,13 @@ if TYPE_CHECKING:
 
 MODEL = "nav_model"
 LOADER = "nav_dataloader"
-SUITE = "nav_suite"
-"""The parameter of a `verify_` test that says which one of several named models it is of."""
+SUITE = "nav_suite"  # The parameter of a `verify_` test that says which one of several named models it is of
+# The hooks that are asked once, before anything is collected.
 EXTENDING = ("pytest_nav_formats", "pytest_nav_runners", "pytest_nav_frameworks")
-"""The hooks that are asked once, before anything is collected."""
 VERIFY = "verify_"
 RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
+# Folders that say nothing of whose model is in them: a package `tests.nav` is nobody's.
 OF_TESTS = ("tests", "test", "testing")
-"""Folders that say nothing of whose model is in them: a package `tests.nav` is nobody's."""
 
 
 class Notes(Protocol):
@@ -60,8 +59,7 @@ class Named(Protocol):
         """Find a `verify_` test that sees another loader than its model's file."""
 
 
-NAMED = pytest.StashKey[Named]()
-"""Not there without `--nav-model`."""
+NAMED = pytest.StashKey[Named]()  # Not there without `--nav-model`
 
 
 class SuiteNode(PlantedClass):

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.registry import Registry
     from pytest_navigator.plugin.collection import Place
 
+# How a return annotation names any function of arrays; stands for the package of the framework "python".
 CALLABLE = "Callable"
-"""How a return annotation names any function of arrays; stands for the package of the framework "python"."""
+# Packages that no model of a framework comes from.
 NO_MODELS = {*sys.stdlib_module_names, "numpy", "pytest", "pytest_navigator", "scipy"}
-"""Packages that no model of a framework comes from."""
 
 
 def framework_of(place: Place, config: NavConfig | None, registry: Registry) -> str:

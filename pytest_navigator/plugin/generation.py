@@ -37,19 +37,18 @@ if TYPE_CHECKING:
     from pytest_navigator.plugin.named import NamedModels
     from pytest_navigator.plugin.run import CollectedSuite, Run
 
+# What there is a step of -> the parameters of its test.
 PARAMETERS = {
     Per.EXPORTED: ("nav_format",),
     Per.CONVERTED: ("nav_format",),
     Per.RUNNER: ("nav_format", "nav_runtime"),
     Per.BATCH: ("nav_format", "nav_runtime", "nav_batch"),
 }
-"""What there is a step of -> the parameters of its test."""
 
+# The generated tests that have any.
 TESTS = {f"test_{kind.name}": kind.per for kind in PLANNED if kind.per in PARAMETERS}
-"""The generated tests that have any."""
 
-NOT_BUILT = object()
-"""Stands for `nav_model` in an item that has not asked for it."""
+NOT_BUILT = object()  # Stands for `nav_model` in an item that has not asked for it
 
 
 def is_ours(item: pytest.Item) -> bool:

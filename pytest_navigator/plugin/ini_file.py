@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LISTS = (settings.names, settings.counts)
 TOLERANCES = (settings.atol, settings.rtol)
 
+# What parses a setting -> what can be written in TOML.
 EXAMPLES: dict[Callable[[Any], Any], str] = {
     settings.names: '["a", "b"] or "a,b"',
     settings.counts: '[1, 8] or "1,8"',
@@ -25,7 +26,6 @@ EXAMPLES: dict[Callable[[Any], Any], str] = {
     settings.rtol: '1e-5, "1e-5 logits=1e-4" or a table of outputs like { logits = 1e-4 }',
     settings.yes: "true or false",
 }
-"""What parses a setting -> what can be written in TOML."""
 
 
 def parsed(value: Any, parse: Callable[[Any], Any], example: str = "") -> Any:

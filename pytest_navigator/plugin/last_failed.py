@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.engine.workspace import SuiteFolder
 
-LASTFAILED = "cache/lastfailed"
-"""pytest's own entry in its cache: node id -> True."""
+LASTFAILED = "cache/lastfailed"  # pytest's own entry in its cache: node id -> True
 
+# Attributes of a report, which xdist sends along: the failure that a skip follows from; a failure that is expected.
 FOLLOWS, EXPECTED = "nav_follows", "nav_expected"
-"""Attributes of a report, which xdist sends along: the failure that a skip follows from; a failure that is expected."""
 
 
 def tell_last_failed(report: pytest.TestReport, found: Outcome, folder: SuiteFolder) -> None:

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.registry import Registry
     from pytest_navigator.package.source import PackageSource
 
+# Those that say how it is called, and with what.
 OF_FILES = ("nav_dataloader", "nav_config", "nav_inputs", "nav_outputs")
-"""Those that say how it is called, and with what."""
 
 
 @dataclass(frozen=True)

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 A_FOLDER = 'a text like "folder"'
 
+# Flags whose value pytest can take for an argument.
 PATHS = ("--nav-package", "--nav-workspace", "--nav-model", "--nav-config", "--nav-cache")
-"""Flags whose value pytest can take for an argument."""
 
 UNCHECKED = "no model is checked without --nav, --nav-package=PATH or --nav-model=SPEC"
 
-OF_PROFILES = ("batch_sizes", "profile_seconds")
+OF_PROFILES = ("batch_sizes", "profile_seconds")  # Options that say how to measure
+
+# Options that say something of the model of `--nav-model`.
 NEEDS_MODEL = ("nav_model_format", "nav_framework", "nav_dataloader", "nav_config")
-"""Options that say something of the model of `--nav-model`."""
-"""Options that say how to measure."""
 
 MARKERS = {
     "nav": "a test that pytest-navigator generated",
@@ -44,6 +44,7 @@ MARKERS = {
 }
 
 
+# Flag, what argparse does with it, how its value is called, help.
 MODEL_OPTIONS = (
     ("--nav-model", "append", "SPEC", "Model to check: a file, or module:function that returns it; repeatable"),
     ("--nav-model-format", "store", "NAME", "Format of the model file, where neither content nor suffix tells it"),
@@ -53,7 +54,6 @@ MODEL_OPTIONS = (
     ("--nav-outputs", "append", "SPECS", "Its outputs, in the same form"),
     ("--nav-config", "store", "FILE", "YAML file with the configuration of the model file and its random data"),
 )
-"""Flag, what argparse does with it, how its value is called, help."""
 
 
 def _cached_steps(text: str) -> tuple[str, ...]:
@@ -68,11 +68,11 @@ def steps(found: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(one_of(*(kind.name for kind in PLANNED if kind.cached is not False)), found))
 
 
+# Flag, how its value is called, what parses it, help; each is an ini option too.
 CACHE_OPTIONS: tuple[tuple[str, str, Callable[[str], Any], str], ...] = (
     ("--nav-cache", "DIR", str, "Folder with conversions and checks of earlier runs, to use and to add to"),
     ("--nav-cache-steps", "STEPS", _cached_steps, "Of convert,correctness,profile (default: convert,correctness)"),
 )
-"""Flag, how its value is called, what parses it, help; each is an ini option too."""
 
 
 def add_options(parser: pytest.Parser) -> None:

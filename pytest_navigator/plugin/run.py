@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from pytest_navigator.plugin.named import NamedModels
 
 RUN = pytest.StashKey["Run"]()
-LACKING = "nav_lacking"
-"""What an xdist worker is told of `Run.lacking`, so that all of them collect the same."""
+LACKING = "nav_lacking"  # What an xdist worker is told of `Run.lacking`, so that all of them collect the same
 
 
 def registry_of(config: pytest.Config) -> Registry:

@@ -34,11 +34,11 @@ RUN_ID = "nav_run"
 PROBLEM = "nav_problem"
 HINTS = "nav_hints"
 
+# What the plugin is called: by its entry point, and by `-p` where entry points are not loaded.
 PYTEST_BENCHMARK = ("benchmark", "pytest_benchmark.plugin")
-"""What the plugin is called: by its entry point, and by `-p` where entry points are not loaded."""
 
+# How a session ends that may not have run what was selected.
 STOPPED = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
-"""How a session ends that may not have run what was selected."""
 
 
 def start(config: pytest.Config) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 OF_ONE_RUNNER = {"nav_runner", "nav_source_runner"}
+# Of a `verify_` test of a runner, as it was collected: xdist adds its groups to an item's own.
 NODEID = pytest.StashKey[str]()
-"""Of a `verify_` test of a runner, as it was collected: xdist adds its groups to an item's own."""
 
 
 class Fixtures:

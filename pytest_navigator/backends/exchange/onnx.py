@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
 
 DYNAMO = Way("dynamo", "OnnxConfig(export_engine=OnnxDynamoExportConfig())")
+# What torch.export says of Python code that reads the values of a tensor.
 ON_VALUES = r"[Dd]ata-?[Dd]ependent|_local_scalar_dense|numpy\(\) is not supported"
-"""What torch.export says of Python code that reads the values of a tensor."""
 
 TRACE = Way(
     "trace",
@@ -40,16 +40,15 @@ TRACE = Way(
 )
 SCRIPT = Way("script", "OnnxConfig(onnx_extended_conversion=True)")
 TF2ONNX, TF2ONNX_COMMAND = Way("tf2onnx"), Way("tf2onnx-command")
+# Framework of a live model, or format of a file -> what makes ONNX of it, the best one first.
 WAYS = {
     "torch": (DYNAMO, TRACE, SCRIPT),
     "torchscript": (TRACE,),
     "torch-exportedprogram": (DYNAMO, TRACE),
     "tf-savedmodel": (TF2ONNX, TF2ONNX_COMMAND),
 }
-"""Framework of a live model, or format of a file -> what makes ONNX of it, the best one first."""
 
-WITHOUT_OPTIONS = (TF2ONNX_COMMAND,)
-"""What does not take `custom_args`."""
+WITHOUT_OPTIONS = (TF2ONNX_COMMAND,)  # What does not take `custom_args`
 
 TENSORFLOW = ("tensorflow", "tf2onnx", "onnx")
 TORCH = ("torch", "onnx", "onnxscript")

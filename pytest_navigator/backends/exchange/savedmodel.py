@@ -31,8 +31,7 @@ REQUIRES = {"tensorflow": ("tensorflow",), "jax": ("jax", "tensorflow")}
 FLAGS = (None, True, False)
 
 
-SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
-"""Files of which each SavedModel has one."""
+SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")  # Files of which each SavedModel has one
 
 
 @dataclass(frozen=True)

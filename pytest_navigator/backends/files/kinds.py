@@ -15,19 +15,18 @@ if TYPE_CHECKING:
 
     from pytest_navigator.formats.base import Format
 
-PACKAGE = "nav"
-"""Stands for a package among the names of formats."""
+PACKAGE = "nav"  # Stands for a package among the names of formats
 
 CUT_OFF = "is a ZIP archive that was cut off (TorchScript, an ExportedProgram or a package): copy it again"
 LOAD_IT = "write a function that loads the model and give --nav-model=module:function"
 
+# How files start that look like models and are none -> what to do with them.
 FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "is a Git LFS pointer, not the model itself: run git lfs pull"),
     (b"\x89HDF\r\n", f"is an HDF5 file (Keras weights or an old Keras model): {LOAD_IT}"),
     (b"PK\x03\x04", CUT_OFF),
     (b"\x80", f"is a pickle (an old torch.save): {LOAD_IT}, or save it with torch.jit.save or torch.export.save"),
 )
-"""How files start that look like models and are none -> what to do with them."""
 
 
 def format_of(path: Path, named: str | None = None) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+# jax.export's own check, in StableHLO and in the SavedModels that hold it: no option of it lets a 0 pass.
 REFUSED = re.compile(r"Expected value >= 1 for dimension variable '([^']+)'")
-"""jax.export's own check, in StableHLO and in the SavedModels that hold it: no option of it lets a 0 pass."""
 
 REMEDY = (
     "; what JAX exports takes sizes from 1 on in a dynamic axis, which {0} is, and this sample is empty there: "

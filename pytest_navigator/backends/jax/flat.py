@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
 
 
+# JAX's option for what is removed from the names of files in the programs that it writes.
 FOLDERS = "jax_hlo_source_file_canonicalization_regex"
-"""JAX's option for what is removed from the names of files in the programs that it writes."""
 
 
 @contextmanager

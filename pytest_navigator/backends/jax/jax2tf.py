@@ -77,8 +77,8 @@ def ignores_enable_xla() -> bool:
         return any(operation.type == "XlaCallModule" for operation in graph.get_operations())
 
 
+# Options of jax2tf for a graph of TensorFlow's own operators; without gradients it would leave one that ONNX lacks.
 NO_XLA: dict[str, Any] = {"enable_xla": False, "native_serialization": False, "with_gradient": True}
-"""Options of jax2tf for a graph of TensorFlow's own operators; without gradients it would leave one that ONNX lacks."""
 
 
 def _options(parameters: Parameters) -> dict[str, Any]:

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import Parameters, Signature
     from pytest_navigator.core.script_parts import Subject
 
-MODEL = (parts, arrays, filled)
-"""What a script needs for a live model."""
+MODEL = (parts, arrays, filled)  # What a script needs for a live model
 
 FLAT = '''
 def flat_function(model):

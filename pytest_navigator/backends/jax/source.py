@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.state import Undo
 
+# Attributes of flax's and equinox's modules that are False while a model is trained, None where they say nothing.
 TRAINING = ("inference", "deterministic", "use_running_average")
-"""Attributes of flax's and equinox's modules that are False while a model is trained, None where they say nothing."""
 
 WHAT = (
     "(function, params) is needed, with the parameters in the function's argument `params` or its last one, a "

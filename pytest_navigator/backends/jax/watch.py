@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     Values = list[Computed]
 
-CASTS = names("convert_element_type")
-"""Primitives that give the same numbers in another type."""
+CASTS = names("convert_element_type")  # Primitives that give the same numbers in another type
 
+# Primitives whose results are elements of what they take, or their negatives, or constants.
 MOVES = names(
     """
     abs argsort bitcast_convert_type broadcast broadcast_in_dim clamp concatenate copy copy_p cummax cummin
@@ -22,7 +22,6 @@ MOVES = names(
     select_n slice sort split squeeze stop_gradient top_k transpose
     """
 )
-"""Primitives whose results are elements of what they take, or their negatives, or constants."""
 
 
 def watched(call: Callable[..., object], args: object, kwargs: object) -> object:
@@ -91,8 +90,8 @@ def _scan(params: dict[str, Any], taken: Values) -> Values:
     return [*end, *_followed(program, [*constants, *end, *rows])[carried:]]
 
 
+# Primitives that run programs -> what follows those.
 INSIDE: dict[str, Callable[[dict[str, Any], Values], Values | None]] = {"cond": _cond, "while": _while, "scan": _scan}
-"""Primitives that run programs -> what follows those."""
 
 
 def _type(atom: Any) -> str:

@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+# What stands for them in the symbol of a size that is an expression: "n + 1" and "n/1" are two sizes.
 OPERATORS = {"+": "_plus_", " - ": "_minus_", "*": "_times_", "/": "_over_"}
-"""What stands for them in the symbol of a size that is an expression: "n + 1" and "n/1" are two sizes."""
 
+# What ONNX has beside tensors.
 KINDS = {
     "sequence_type": "a sequence",
     "map_type": "a map",
     "optional_type": "an optional value",
     "sparse_tensor_type": "a sparse tensor",
 }
-"""What ONNX has beside tensors."""
 
 NOT_A_TENSOR = "is {kind}: only models of tensors can be checked"
 
+# What writes classifiers in this way, and how not to.
 ZIPMAP = (
     "; ZipMap makes it of the tensor {of!r}, for users of Python's dicts: write the file without it (skl2onnx: "
     'options={{"zipmap": False}}; onnxmltools: zipmap=False), or make {of!r} the output in its place'
 )
-"""What writes classifiers in this way, and how not to."""
 
 
 def describe(path: Path, given: Mapping[str, TensorSpec]) -> Description:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-CUSTOM_OPS = "register_custom_ops_library"
-"""The method of SessionOptions that takes the path of a library."""
+CUSTOM_OPS = "register_custom_ops_library"  # The method of SessionOptions that takes the path of a library
 
+# Domains whose operators nobody can register: ONNX Runtime has them or has not.
 STANDARD = re.compile(r"(ai\.onnx|com\.microsoft)\b|$")
-"""Domains whose operators nobody can register: ONNX Runtime has them or has not."""
 
+# What it says -> what that means.
 CAUSES = (
     (
         r"Opset (\d+) is under development.* till opset (\d+)",
@@ -24,17 +24,16 @@ CAUSES = (
         "it does not implement the operator {0} in the version of opset {1} for these types",
     ),
 )
-"""What it says -> what that means."""
 
 UNKNOWN = r"(?:Fatal error: )?([\w.]*):(\w+)\(-?\d+\) is not a registered function/op"
 
+# What stands in front of the reason: an error code, our own path, a line and a function of its source.
 NOISE = (
     r"^\[ONNXRuntimeError\] : \d+ : \w+ : ",
     r"^Load model from .*? failed:",
     r"^\S*onnxruntime_src\S* ",
     r"^[\w:<>,&*\s]*::[\w:<>,&*\s]*\([^)]*\)(?: const)? ",
 )
-"""What stands in front of the reason: an error code, our own path, a line and a function of its source."""
 
 
 def cause(text: str) -> str:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import Signature, TensorSpec
 
+# Weights above this go to `model.onnx.data` beside the file: one protobuf message holds less than 2 GiB.
 EXTERNAL_DATA_BYTES = 1_500_000_000
-"""Weights above this go to `model.onnx.data` beside the file: one protobuf message holds less than 2 GiB."""
 
 
 def opset_of(path: Path | str) -> int:

@@ -12,12 +12,12 @@ from pytest_navigator.backends.onnx.ort_values import ort_value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+# SessionOptions' attributes that take a member of an enumeration of onnxruntime, by its name.
 ENUMERATIONS = {
     "graph_optimization_level": "GraphOptimizationLevel",
     "execution_mode": "ExecutionMode",
     "execution_order": "ExecutionOrder",
 }
-"""SessionOptions' attributes that take a member of an enumeration of onnxruntime, by its name."""
 
 
 def session_options(values: Mapping[str, Any]) -> Any:

@@ -12,14 +12,11 @@ if TYPE_CHECKING:
 
     Load = Callable[[bytes], object]
 
-LARGEST = 16 * 2**20
-"""Bytes of a file that is written anew and loaded a few times to see what helps."""
+LARGEST = 16 * 2**20  # Bytes of a file that is written anew and loaded a few times to see what helps
+OLDEST_OPSET = 7  # The first one of which ONNX Runtime promises anything
 
-OLDEST_OPSET = 7
-"""The first one of which ONNX Runtime promises anything."""
-
+# What another version of the file may help against.
 VERSIONS = r"Unsupported model IR version|under development|Could not find an implementation"
-"""What another version of the file may help against."""
 
 IR_VERSION = r"max supported IR version: (\d+)"
 

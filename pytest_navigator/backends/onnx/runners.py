@@ -28,11 +28,10 @@ if TYPE_CHECKING:
     from pytest_navigator.runners.base import Direct
 
 
+# What numpy knows only through ml_dtypes: ONNX Runtime takes and gives it as OrtValue alone, never through `run`.
 FOREIGN = re.compile(r"bfloat16|float[48]_\w+|u?int[24]")
-"""What numpy knows only through ml_dtypes: ONNX Runtime takes and gives it as OrtValue alone, never through `run`."""
 
-FATAL = 4
-"""The severity of logging at which ONNX Runtime says nothing but its end."""
+FATAL = 4  # The severity of logging at which ONNX Runtime says nothing but its end
 
 NUMPY = {"float": "float32", "double": "float64", "string": "str"}
 

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import Parameters, Signature
     from pytest_navigator.core.script_parts import Subject
 
+# See that what was made loads.
 LOADS = MakingCode(
     'onnxruntime.InferenceSession(args.output, providers=["CPUExecutionProvider"])', imports=("import onnxruntime",)
 )
-"""See that what was made loads."""
 
 BINDING = "x = bound(model, feed, [output.name for output in model.get_outputs()], {device!r})"
 
 NAMES = "[output.name for output in model.get_outputs()]"
 INPUTS_HERE = "[value.name for value in model.get_inputs()]"
 
+# Outputs of `run`, which gives text as Python objects.
 AS_TEXT = "(value.astype(str) if value.dtype == object else value for value in y)"
-"""Outputs of `run`, which gives text as Python objects."""
 
 FALLBACK = """if model.get_providers()[0] != {provider!r}:
     sys.exit(f"ONNX Runtime fell back from {provider} to {{model.get_providers()[0]}}")"""

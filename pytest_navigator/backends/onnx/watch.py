@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
     Values = list[Computed]
 
+# Operators that give the same numbers in another type.
 CASTS = names(
     """
     Cast CastLike DequantizeLinear QuantizeLinear
     """
 )
-"""Operators that give the same numbers in another type."""
 
+# Operators whose results are elements of what they take, or their negatives, or constants.
 MOVES = names(
     """
     Abs CenterCropPad Clip Compress Concat ConcatFromSequence Constant ConstantOfShape DepthToSpace Dropout
@@ -28,7 +29,6 @@ MOVES = names(
     Tile TopK Transpose Trilu Unique Unsqueeze Upsample Where
     """
 )
-"""Operators whose results are elements of what they take, or their negatives, or constants."""
 
 
 def watched(path: Path) -> dict[str, Computed]:
@@ -127,5 +127,5 @@ def _scan(graph: _Graph, node: Any, taken: Values) -> Values:
     return [*end, *graph.inside(node, "body", [*end, *scanned])[len(end) :]]
 
 
+# Operators that run graphs -> what follows those.
 INSIDE: dict[str, Callable[[_Graph, Any, Values], Values | None]] = {"If": _if, "Loop": _loop, "Scan": _scan}
-"""Operators that run graphs -> what follows those."""

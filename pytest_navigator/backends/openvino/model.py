@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+# OpenVINO's types that numpy has only through ml_dtypes: it gives their bits as another type.
 FOREIGN = {"bf16": "bfloat16", "f8e4m3": "float8_e4m3fn", "f8e5m2": "float8_e5m2"}
-"""OpenVINO's types that numpy has only through ml_dtypes: it gives their bits as another type."""
 
 
 def write_model(source: str, target: str, options: dict[str, Any], *, half: bool) -> None:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.script_parts import RunnerCode, Subject
     from pytest_navigator.runners.base import Direct
 
-SIGNATURE = "serving_default"
-"""What TensorFlow, and every server, takes where nobody says which signature."""
+SIGNATURE = "serving_default"  # What TensorFlow, and every server, takes where nobody says which signature
 
 
 class TensorFlowRunner(Runner):

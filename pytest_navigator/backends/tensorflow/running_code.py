@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 SEEDING = "tf.random.set_seed({seed})"
 
+# See that what was made loads.
 LOADS = MakingCode("tf.saved_model.load(args.output)", imports=("import tensorflow as tf",))
-"""See that what was made loads."""
 
 LOAD = """loaded = tf.saved_model.load(args.artifact)
 model = loaded.signatures[{signature!r}]"""

@@ -44,8 +44,8 @@ def serve(*tensors):
 {call}'''
 
 GRAPH, AUTOGRAPH = Way("tf.function"), Way("autograph")
+# The model as it is; and with its branches and loops on values turned into TensorFlow's, which Keras does not do.
 WAYS = Ways((GRAPH, AUTOGRAPH))
-"""The model as it is; and with its branches and loops on values turned into TensorFlow's, which Keras does not do."""
 
 
 def export_savedmodel(

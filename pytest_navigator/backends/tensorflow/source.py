@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.state import Undo
 
+# TensorFlow takes the whole memory of a GPU otherwise, and leaves none to the runtimes that it is compared with.
 ENVIRONMENT = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-"""TensorFlow takes the whole memory of a GPU otherwise, and leaves none to the runtimes that it is compared with."""
 
+# Names that Keras gives to inputs that have none; the number depends on what else this process has built.
 MADE_UP = re.compile(r"(keras_tensor|input_layer)(_\d+)?")
-"""Names that Keras gives to inputs that have none; the number depends on what else this process has built."""
 
 
 class TensorFlowFramework(Framework):

@@ -24,11 +24,8 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
     from pytest_navigator.core.script_parts import Subject
 
-COMMAND = "tf2onnx-command"
-"""The engine that is tf2onnx's command line."""
-
-OPSETS = range(13, 19)
-"""What tf2onnx 1.17 writes and ONNX Runtime takes."""
+COMMAND = "tf2onnx-command"  # The engine that is tf2onnx's command line
+OPSETS = range(13, 19)  # What tf2onnx 1.17 writes and ONNX Runtime takes
 
 
 def convert_savedmodel(

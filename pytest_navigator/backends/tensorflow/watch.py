@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     Values = list[Computed]
 
-CASTS = names("Cast Dequantize QuantizeV2")
-"""Operations that give the same numbers in another type."""
+CASTS = names("Cast Dequantize QuantizeV2")  # Operations that give the same numbers in another type
 
+# Operations whose results are elements of what they take, or their negatives, or constants.
 MOVES = names(
     """
     Abs BatchToSpaceND BroadcastTo Concat ConcatV2 Const DepthToSpace DiagV2 DynamicStitch EnsureShape
@@ -25,10 +25,8 @@ MOVES = names(
     TensorListStack TensorScatterUpdate Tile TopKV2 Transpose Unpack Where ZerosLike
     """
 )
-"""Operations whose results are elements of what they take, or their negatives, or constants."""
 
-LISTS = ("variant", "resource")
-"""Types that hold tensors of another type: what was put into them is what they are."""
+LISTS = ("variant", "resource")  # Types that hold tensors of another type: what was put into them is what they are
 
 
 class Graph:
@@ -121,6 +119,7 @@ def _joined(ends: Iterable[Values | None]) -> Values | None:
     return [moved(values) for values in zip(*known, strict=True)] or None
 
 
+# Operations that call functions -> what follows those.
 INSIDE: dict[str, Callable[[Graph, Any, Values], Values | None]] = {
     "PartitionedCall": _call,
     "StatefulPartitionedCall": _call,
@@ -131,4 +130,3 @@ INSIDE: dict[str, Callable[[Graph, Any, Values], Values | None]] = {
     "While": _while,
     "StatelessWhile": _while,
 }
-"""Operations that call functions -> what follows those."""

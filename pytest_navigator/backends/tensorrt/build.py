@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-NOISE = "'colored' module is not installed"
-"""Polygraphy's first line, which says nothing of the build."""
+NOISE = "'colored' module is not installed"  # Polygraphy's first line, which says nothing of the build
 
 
-LIMIT = "--pool-limit"
-"""Polygraphy's option for what an engine may use beside its weights."""
+LIMIT = "--pool-limit"  # Polygraphy's option for what an engine may use beside its weights
 
 
 def run(arguments: Sequence[str], backend: str, folder: Path) -> None:

@@ -11,18 +11,16 @@ if TYPE_CHECKING:
     from pytest_navigator.backends.tensorrt.profiles import Profile
     from pytest_navigator.core.records import Parameters
 
+# Module of TensorRT -> what Polygraphy finds in its environment: it installs nothing by itself.
 ENVIRONMENT = {
     "tensorrt": {"POLYGRAPHY_AUTOINSTALL_DEPS": "0"},
     "tensorrt_rtx": {"POLYGRAPHY_AUTOINSTALL_DEPS": "0", "POLYGRAPHY_USE_TENSORRT_RTX": "1"},
 }
-"""Module of TensorRT -> what Polygraphy finds in its environment: it installs nothing by itself."""
 
-MAIN = "import sys; from polygraphy.tools import main; sys.exit(main())"
-"""What the command `polygraphy` is."""
+MAIN = "import sys; from polygraphy.tools import main; sys.exit(main())"  # What the command `polygraphy` is
 
 TIMING_CACHE = "timing.cache"
-NO_TF32 = "no_tf32.py"
-"""Script beside an engine of TensorRT-RTX, for which Polygraphy has no flag: TF32 is on."""
+NO_TF32 = "no_tf32.py"  # Script beside an engine of TensorRT-RTX, for which Polygraphy has no flag: TF32 is on
 
 NO_TF32_TEXT = '''"""Given to `polygraphy convert` by --trt-config-postprocess-script."""
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-MAGIC = {b"ptrt": "tensorrt", b"ftrt": "tensorrt", b"vtrt": "tensorrt_rtx"}
-"""How the files of the two flavours start."""
+MAGIC = {b"ptrt": "tensorrt", b"ftrt": "tensorrt", b"vtrt": "tensorrt_rtx"}  # How the files of the two flavours start
 
+# TensorRT's name of a type -> numpy's (and ml_dtypes').
 TYPES = {
     "FLOAT": "float32",
     "HALF": "float16",
@@ -26,7 +26,6 @@ TYPES = {
     "UINT8": "uint8",
     "BOOL": "bool",
 }
-"""TensorRT's name of a type -> numpy's (and ml_dtypes')."""
 
 Range = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.base import LoaderData
     from pytest_navigator.formats.content import Content
 
+# Fields of the configuration that its variants do not take as they are.
 NOT_PARAMETERS = ("precision", "precision_mode", "trt_profile", "model_path", "timing_cache_dir")
-"""Fields of the configuration that its variants do not take as they are."""
 
 
 class TensorRTFormat(Format):

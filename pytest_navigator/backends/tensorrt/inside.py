@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.core.script_parts import Subject
 
+# Fields of the configuration that its variants do not take as they are.
 NOT_PARAMETERS = ("precision", "precision_mode", "trt_profile")
-"""Fields of the configuration that its variants do not take as they are."""
 
 
 @dataclass(frozen=True)

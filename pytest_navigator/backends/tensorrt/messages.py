@@ -9,17 +9,17 @@ NODE = re.compile(
 )
 API = re.compile(r"Error Code \d+: [^(]*\((?P<why>.*)\)\s*$")
 PLACE = re.compile(r"\.? In \w+ at \S+$|^\[\w+\.cpp:\d+: \w+\] ")
-NOISE = ("catchCudaError",)
-"""Asked for a device that is not there, TensorRT-RTX goes on without one."""
+NOISE = ("catchCudaError",)  # Asked for a device that is not there, TensorRT-RTX goes on without one
 
+# What the parser says -> what it means.
 REASONS = (
     ("UNSUPPORTED_NODE", "TensorRT does not have this operator, or not with these types"),
     ("Plugin not found", "TensorRT does not have this operator, and no plugin for it is loaded"),
 )
-"""What the parser says -> what it means."""
 
 WORKSPACE = "a larger max_workspace_size may help"
 MEMORY = "the GPU has too little free memory: a smaller max_workspace_size or batch may help"
+# What stands anywhere in the line of an error -> what may help.
 HINTS = (
     ("within workspace limit", WORKSPACE),
     ("insufficient workspace", WORKSPACE),
@@ -27,7 +27,6 @@ HINTS = (
     ("out of memory", MEMORY),
     ("insufficient for CUDA runtime", "the driver is missing or older than TensorRT's CUDA"),
 )
-"""What stands anywhere in the line of an error -> what may help."""
 
 
 def failure(log: str, *, limited: bool = True) -> str:

@@ -14,11 +14,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import Parameters
 
-NETWORK = "network.onnx"
-"""What TensorRT was given, beside the engine; for fp32 it is the parent's own file."""
-
-CALIBRATED = ("int8", "fp8")
-"""Precisions that need samples."""
+NETWORK = "network.onnx"  # What TensorRT was given, beside the engine; for fp32 it is the parent's own file
+CALIBRATED = ("int8", "fp8")  # Precisions that need samples
 
 
 def changes(parameters: Parameters) -> bool:

@@ -10,8 +10,8 @@ from typing import Any
 
 from pytest_navigator.backends.onnx.names import nodes
 
+# Bytes above which weights go to a file beside the network: one protobuf message holds less than 2 GiB.
 LARGE = 1_500_000_000
-"""Bytes above which weights go to a file beside the network: one protobuf message holds less than 2 GiB."""
 
 
 def write_network(source: str, target: str, precision: str, samples: list[dict[str, Any]], hierarchy: bool) -> bool:

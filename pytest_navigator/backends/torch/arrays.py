@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+# Types that numpy has only through ml_dtypes and torch only by itself; both sides agree on the bits.
 FOREIGN = ("bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu")
-"""Types that numpy has only through ml_dtypes and torch only by itself; both sides agree on the bits."""
 
 BITS = {1: "uint8", 2: "int16"}
 

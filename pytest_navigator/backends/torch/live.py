@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 AUTOCAST_DTYPES = ("float16", "bfloat16")
 
-AUTOCAST = ("autocast", "autocast_dtype", "inference_mode")
-"""Fields of `AutocastConfig`."""
+AUTOCAST = ("autocast", "autocast_dtype", "inference_mode")  # Fields of `AutocastConfig`
 
 
 @dataclass(frozen=True)

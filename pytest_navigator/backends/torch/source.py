@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.state import Undo
 
+# Bytes of a parameter whose values are kept: a call may overwrite a statistic or a scale, weights it does not.
 LARGEST_PARAMETER = 2**16
-"""Bytes of a parameter whose values are kept: a call may overwrite a statistic or a scale, weights it does not."""
 
 NO_INFERENCE_MODE = (
     "this is how it is called here: it does not run under torch.inference_mode(), and does under torch.no_grad(): "
     "TorchConfig(inference_mode=False)"
 )
+# What to do with a model that takes gradients in an inference.
 OWN_GRADIENTS = (
     "this is how it is called here: it needs gradients and does not switch them on itself; put what takes them into "
     "`with torch.enable_grad():` in its forward, and say TorchConfig(inference_mode=False)"
 )
-"""What to do with a model that takes gradients in an inference."""
 
 
 class TorchFramework(Framework):

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 DISTRIBUTIONS = ("torch-tensorrt", "torch-tensorrt-rtx")
 
-OLD_KEYS = ("torch-trt-script-", "torch-trt-trace-")
-"""What Model Navigator made of TorchScript, before 0.12."""
+OLD_KEYS = ("torch-trt-script-", "torch-trt-trace-")  # What Model Navigator made of TorchScript, before 0.12
 
 
 @dataclass(frozen=True)

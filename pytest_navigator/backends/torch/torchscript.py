@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from pytest_navigator.frameworks.base import Source
 
 
+# Where a TorchScript file holds the version of its operators; the second one below version 6.
 VERSIONS = (".data/version", "version")
-"""Where a TorchScript file holds the version of its operators; the second one below version 6."""
 
 
 class JitType(StrEnum):

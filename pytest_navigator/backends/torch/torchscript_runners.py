@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pytest_navigator.backends.torch.runners import Arguments
     from pytest_navigator.core.script_parts import RunnerCode, Subject
 
+# Name of the note inside the file that says how it is called: "model", like the source, or "flat".
 INTERFACE = "pytest_navigator_interface"
-"""Name of the note inside the file that says how it is called: "model", like the source, or "flat"."""
 
 
 class TorchScriptRunner(TorchRunner):

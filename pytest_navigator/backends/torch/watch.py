@@ -16,14 +16,15 @@ from pytest_navigator.comparison.computed import Computed, moved, names, result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Operations that give the same numbers in another type.
 CASTS = names(
     """
     _to_copy copy copy_ dequantize quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic to
     type_as
     """
 )
-"""Operations that give the same numbers in another type."""
 
+# Operations whose results are elements of what they take, or their negatives, or constants.
 MOVES = names(
     """
     _reshape_alias _unsafe_index _unsafe_view abs alias amax amin cat chunk clamp clamp_max clamp_min clone
@@ -37,7 +38,6 @@ MOVES = names(
     upsample_nearest2d upsample_nearest3d where zero_ zeros_like
     """
 )
-"""Operations whose results are elements of what they take, or their negatives, or constants."""
 
 
 class Watch(TorchDispatchMode):  # type: ignore[misc]

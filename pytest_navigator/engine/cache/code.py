@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-OURS = "pytest_navigator"
-"""Our own code is known by our version."""
-INSTALLED = {"site-packages", "dist-packages"}
-"""Folders whose modules are known by the versions of their distributions."""
+OURS = "pytest_navigator"  # Our own code is known by our version
+INSTALLED = {"site-packages", "dist-packages"}  # Folders whose modules are known by the versions of their distributions
 
 
 def code_of(kinds: Iterable[Any]) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from pytest_navigator.devices.present import devices
 if TYPE_CHECKING:
     from pytest_navigator.core.records import JSON
 
+# Of the environment: threads, instruction sets, flags of compilers.
 VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -28,7 +29,6 @@ VARIABLES = (
     "TF_XLA_FLAGS",
     "XLA_FLAGS",
 )
-"""Of the environment: threads, instruction sets, flags of compilers."""
 GPU_VARIABLES = ("NVIDIA_TF32_OVERRIDE", "CUBLAS_WORKSPACE_CONFIG")
 
 

@@ -25,12 +25,9 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import JSON
 
-ENTRY = "entry.json"
-"""In the folder of an entry: its record, and the SHA-256 of every file and of itself."""
-UNFINISHED = ".new-"
-"""How the name of a folder begins that is being written, or taken away."""
-ABANDONED = 24 * 3600.0
-"""Age in s at which such a folder is nobody's any more: whoever wrote it was killed."""
+ENTRY = "entry.json"  # In the folder of an entry: its record, and the SHA-256 of every file and of itself
+UNFINISHED = ".new-"  # How the name of a folder begins that is being written, or taken away
+ABANDONED = 24 * 3600.0  # Age in s at which such a folder is nobody's any more: whoever wrote it was killed
 CHUNK = 2**20
 
 
