@@ -25,7 +25,7 @@ PRECISIONS = ("fp32", "fp16")
 
 @dataclass(frozen=True)
 class OpenVINOConfig(FormatConfig):
-    """OpenVINO; `custom_args` go to `openvino.convert_model`.
+    """OpenVINO; `custom_args` go to `openvino.convert_model`, which tells Intel of each call unless one opts out.
 
     Attributes:
         precision: how the weights are stored, "fp32" or "fp16", one or several; it computes in float32 in any case.
@@ -91,7 +91,7 @@ class OpenVINOFormat(Format):
         texts = [spec.name for spec in (*signature.inputs, *signature.outputs) if spec.dtype in TEXT_TYPES.values()]
         if texts:
             raise StepFailed(f"{texts[0]!r} is text, which OpenVINO's runtime for Python cannot take or give")
-        with exporter("openvino.convert_model") as lines:
+        with exporter("openvino") as lines:
             _writing(variant)(str(parent), str(path))
         return {"version": openvino.__version__, "warnings": lines}
 

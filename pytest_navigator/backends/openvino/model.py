@@ -15,7 +15,9 @@ def write_model(source: str, target: str, options: dict[str, Any], *, half: bool
     """Convert a file of another format to a folder with model.xml and model.bin, half: with float16 weights."""
     import openvino
 
-    openvino.save_model(openvino.convert_model(source, **options), f"{target}/model.xml", compress_to_fp16=half)
+    # Without options the reader is enough, and convert_model, which it is behind, tells a server of each call.
+    model = openvino.convert_model(source, **options) if options else openvino.Core().read_model(source)
+    openvino.save_model(model, f"{target}/model.xml", compress_to_fp16=half)
 
 
 def read_model(folder: str) -> Any:
