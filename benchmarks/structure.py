@@ -19,14 +19,15 @@ PACKAGE = "pytest_navigator"
 LOADING = "api.loading"
 FORMATS = (
     "torchscript",
-    "exportedprogram",
+    "torch-exportedprogram",
     "torch-trt",
     "onnx",
-    "savedmodel",
+    "tf-savedmodel",
     "tf-trt",
     "stablehlo",
     "trt",
     "trt-rtx",
+    "openvino",
 )
 
 
@@ -172,9 +173,12 @@ def functions(tree: ast.Module) -> list[int]:
 
 
 def naming(house: House, format: str) -> list[str]:
-    """Return the modules in which the name of a format stands as a word."""
-    word = re.compile(rf"(?<![\w-]){re.escape(format)}(?![\w-])")
-    return [name for name, text in house.sources.items() if word.search(text)]
+    """Return the modules in which a string is the name of a format; "onnx" in prose, or as a library, is none."""
+    return [
+        name
+        for name, tree in house.trees.items()
+        if any(isinstance(node, ast.Constant) and node.value == format for node in ast.walk(tree))
+    ]
 
 
 def comments(text: str) -> int:
