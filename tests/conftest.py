@@ -138,3 +138,13 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         assert ran.returncode == 0, ran.stdout
 
     return once(request.config, tmp_path_factory, "pair", make) / "pair.nav"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give the runs of pytest that tests start folders of their own.
+
+    pytest deletes what the runs before the last three have left: there, that is what whole runs of these tests have,
+    and it takes minutes.
+    """
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(tmp_path_factory.mktemp("temproot"))
