@@ -115,3 +115,12 @@ def test_a_benchmark_of_the_users_own_needs_the_plugin(project: pytest.Pytester,
     result = run(nav, "-p", "no:benchmark", "-rE")
     assert set(PROFILES) <= {name for name, word in words(result).items() if word == "PASSED"}
     result.stdout.fnmatch_lines(["*the fixture 'benchmark' comes with pytest-benchmark*"])
+
+
+def test_a_benchmark_of_the_users_own_runs_where_plugins_are_named_one_by_one(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    named = [argument for plugin in ("pytest_benchmark", "pytest_navigator") for argument in ("-p", f"{plugin}.plugin")]
+    result = project.runpytest_subprocess(*named, "--nav", "--nav-no-profile", "--nav-formats=dense", "test_mine.py")
+    result.assert_outcomes(passed=2)
