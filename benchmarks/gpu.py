@@ -147,7 +147,7 @@ def timed_again(folder: SuiteFolder, results: Results, outcome: Outcome, example
 
 def runner_class(name: str) -> type[Runner]:
     """Return a built-in runner by its name."""
-    return next(kind for form in known().formats.values() for kind in form.runners if kind.name == name)
+    return known().runners()[name].load()
 
 
 def live(example: str) -> object:
@@ -161,7 +161,7 @@ def feed(folder: SuiteFolder, results: Results, batch: str) -> dict[str, object]
     """Return what the suite has timed, at one of its batch sizes."""
     signature = folder.signature
     arrays = load_npz(folder.path / timed_batch(folder), signature.inputs)
-    size = batch_of(batch, results.source_data["max_batch_size"])
+    size = batch_of(batch, results.source_facts.max_batch_size)
     return arrays if size is None else resized(arrays, signature.inputs, signature.batch_dim, size)
 
 

@@ -76,9 +76,9 @@ def pairs(folder: Path) -> Iterator[tuple[Runner, Bare]]:
         path = folder / variant.file
         if variant.file:
             form.export(source, FEED, SIGNATURE, variant, path)
-        for kind in form.runners:
-            if kind.device == "cpu":
-                artifact = source if kind.live else path
+        for runner in form.runner_specs:
+            if runner.device == "cpu":
+                kind, artifact = runner.load(), source if runner.live else path
                 yield kind(artifact, SIGNATURE, variant.parameters), bare_call(kind.name, path, tensor)
 
 
