@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 else:
     JSON = Tree = Any  # cattrs takes them as they are
 
+# What a format is configured with, or has recorded: names and types are the format's own, which nobody else knows.
 Parameters: TypeAlias = Mapping[str, Any]
-"""What a format is configured with, or has recorded: names and types are the format's own, which nobody else knows."""
 
 T = TypeVar("T")
 

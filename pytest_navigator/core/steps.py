@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from pytest_navigator.core.records import step_id
 
+# What a step comes after: the making of what its variant is made from, or of the variant itself.
 PARENT, VARIANT = "parent", "variant"
-"""What a step comes after: the making of what its variant is made from, or of the variant itself."""
 
 
 class Per(Enum):
@@ -54,6 +54,7 @@ class StepKind(NamedTuple):
         return self.per in (Per.EXPORTED, Per.CONVERTED)
 
 
+# By name, in the order in which they are made.
 KINDS = {
     kind.name: kind
     for kind in (
@@ -66,13 +67,10 @@ KINDS = {
         StepKind("verify", "Verify {format}", Per.RUNNER, VARIANT, recorded=True),
     )
 }
-"""By name, in the order in which they are made."""
 
-PLANNED = tuple(kind for kind in KINDS.values() if not kind.recorded)
-"""Those that a run makes."""
+PLANNED = tuple(kind for kind in KINDS.values() if not kind.recorded)  # Those that a run makes
 
-CACHED = tuple(kind.name for kind in PLANNED if kind.cached)
-"""What `--nav-cache` keeps unless somebody says otherwise."""
+CACHED = tuple(kind.name for kind in PLANNED if kind.cached)  # What `--nav-cache` keeps unless somebody says otherwise
 
 
 @dataclass(frozen=True)
