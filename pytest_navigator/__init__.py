@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_navigator.api import jax as jax
     from pytest_navigator.api import onnx as onnx
     from pytest_navigator.api import python as python
+    from pytest_navigator.api import pytriton as pytriton
     from pytest_navigator.api import tensorflow as tensorflow
     from pytest_navigator.api import torch as torch
     from pytest_navigator.api.loading import load as load
@@ -108,8 +109,8 @@ _HOMES = {
     "unchecked": "comparison.tolerances",
 }
 
-_ENTRIES = ("jax", "onnx", "python", "tensorflow", "torch")
-"""What runs without pytest's command line, by framework."""
+_ENTRIES = ("jax", "onnx", "python", "pytriton", "tensorflow", "torch")
+"""What runs without pytest's command line, by framework; and where a package is deployed."""
 
 # Without the namespaces: `from pytest_navigator import *` must not take the name `torch` from PyTorch itself.
 __all__ = ["__version__", *_HOMES]

@@ -65,6 +65,11 @@ class Package:
         """Where files are extracted; None as long as a temporary folder was not needed."""
         return self._workdir.path
 
+    @property
+    def has_source(self) -> bool:
+        """Whether `load_source` has given it its live model."""
+        return self._source is not None
+
     def get_formats_status(self) -> dict[str, bool]:
         """Return folder name of a format -> whether it was made, and passed correctness in a runtime that was there."""
         return {variant.key: verdict.good(self.results, variant) for variant in self.results.suite.variants}
