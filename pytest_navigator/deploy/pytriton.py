@@ -128,9 +128,9 @@ class PyTritonAdapter:
         """A `Tensor` for each output."""
         return [tensor.described() for tensor in self._outputs]
 
-    @property
+    @cached_property
     def config(self) -> Any:
-        """The `ModelConfig`: requests are joined up to the largest batch that was measured.
+        """The `ModelConfig`, to be changed: requests are joined up to the largest batch that was measured.
 
         Without a batch axis `max_batch_size` is 0, as in Triton's own configuration.
         """
