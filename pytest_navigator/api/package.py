@@ -15,7 +15,7 @@ from pytest_navigator.package.running import artifacts
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
     from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
@@ -162,8 +162,9 @@ class Package:
         Warns (UserWarning) if it was checked with another version of a library that it needs, or on another GPU.
 
         Of several that the keywords leave, strategies choose by the figures. Without strategies, a format has the first
-        runner that passed correctness and that this machine can run; without a format, the strategies are the default
-        ones (`MaxThroughputAndMinLatencyStrategy`, else `MinLatencyStrategy`).
+        runner that passed correctness and that this machine can run; without a format, the default strategies
+        (`MaxThroughputAndMinLatencyStrategy`, else `MinLatencyStrategy`) choose of those that this machine can run: a
+        live model that was not given, and what needs a library that is not installed, are left out.
 
         Args:
             strategies: one, or several, of which the first that has an answer counts.
@@ -181,7 +182,9 @@ class Package:
         wanted = self._wanted(format, runtime, runtime_provider, jit_type, precision, enable_xla, jit_compile)
         own = artifacts.session_options(threads, session_options)
         if format is None or strategies is not None:
-            figure = self._chosen(wanted, strategies, include_source=include_source, verified_only=verified_only)
+            figure = self._chosen(
+                wanted, strategies, self._usable, include_source=include_source, verified_only=verified_only
+            )
             return self._runner(figure.key, figure.runner, own)
         cells = verdict.runnable(self.results, self._cells(wanted), verified_only=verified_only)
         return self._runner(*artifacts.available(self.results, cells), own)
@@ -199,7 +202,7 @@ class Package:
             StrategyError: no strategy has an answer.
         """
         wanted = Wanted(device=self._device)
-        return self._chosen(wanted, strategies, include_source=include_source, verified_only=verified_only)
+        return self._chosen(wanted, strategies, None, include_source=include_source, verified_only=verified_only)
 
     def load_source(self, model: object) -> None:
         """Give the package its live model, which no file holds, so that its runners can run.
@@ -311,5 +314,15 @@ class Package:
     def _cells(self, wanted: Wanted) -> list[Cell]:
         return wanted.cells(self.results, [self._variant(wanted)])
 
-    def _chosen(self, wanted: Wanted, strategies: Strategy | Sequence[Strategy] | None, **among: bool) -> Figure:
-        return verdict.chosen(self.results, wanted, strategies, **among)
+    def _chosen(
+        self,
+        wanted: Wanted,
+        strategies: Strategy | Sequence[Strategy] | None,
+        possible: Callable[[Figure], bool] | None,
+        **among: bool,
+    ) -> Figure:
+        return verdict.chosen(self.results, wanted, strategies, possible=possible, **among)
+
+    def _usable(self, figure: Figure) -> bool:
+        live = self._source is not None
+        return artifacts.usable(self._file, self.results, figure.key, figure.runner, live=live)

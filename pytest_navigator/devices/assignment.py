@@ -8,8 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from pytest_navigator.devices.present import devices
 from pytest_navigator.devices.records import FOLDER
 
@@ -77,6 +75,8 @@ def own_gpu() -> Gpu | None:
 @contextmanager
 def held() -> Iterator[None]:
     """Hold this process's GPU, all GPUs if none is its own; outside of a run, and without a GPU, nothing."""
+    from filelock import FileLock
+
     folder, count = os.environ.get(FOLDER), len(devices().gpus)
     own = os.environ.get(OWN)
     with ExitStack() as stack:

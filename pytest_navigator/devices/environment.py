@@ -11,8 +11,6 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
 from pytest_navigator.core.privacy import public_url
 from pytest_navigator.devices.assignment import own_gpu
 from pytest_navigator.devices.libraries import tensorrt_version
@@ -49,11 +47,13 @@ def environment() -> dict[str, JSON]:
 
     No framework is imported, no environment variable is recorded. Takes some 100 ms.
     """
+    import psutil  # which a machine that only serves does without
+
     packages = python_packages()
     return {
         "cpu": _cpu(),
         "memory": f"{psutil.virtual_memory().total / 2**30:.1f}G",
-        "gpu": _gpu(),
+        "gpu": gpu(),
         "os": {"name": os.name, "platform": platform.system(), "release": platform.release()},
         "python_version": platform.python_version(),
         "python_packages": packages,
@@ -94,6 +94,8 @@ def git_state(root: Path) -> dict[str, JSON] | None:
 
 
 def _cpu() -> dict[str, JSON]:
+    import psutil
+
     frequency = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
     return {
         "name": cpu_name(),
@@ -116,17 +118,18 @@ def cpu_name() -> str:
     return next(names, "") or platform.processor() or platform.machine()
 
 
-def _gpu() -> dict[str, JSON] | None:
-    found, gpu = devices(), own_gpu()
-    if gpu is None:
+def gpu() -> dict[str, JSON] | None:
+    """Return what is recorded of the GPU that this process uses; None without one."""
+    found, own = devices(), own_gpu()
+    if own is None:
         return None
     return {
-        "name": gpu.name,
+        "name": own.name,
         "driver_version": found.driver or None,
-        "memory": f"{gpu.memory} MiB",
-        "tdp": f"{gpu.power_limit:.2f} W" if gpu.power_limit is not None else None,
+        "memory": f"{own.memory} MiB",
+        "tdp": f"{own.power_limit:.2f} W" if own.power_limit is not None else None,
         "cuda_version": found.cuda,
-        "compute_capability": gpu.compute_capability,
+        "compute_capability": own.compute_capability,
     }
 
 

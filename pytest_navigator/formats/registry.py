@@ -61,6 +61,11 @@ class Registry:
         _check(formats)
         return Registry(formats, self.frameworks)
 
+    def runner(self, name: str, format: str) -> RunnerSpec | None:
+        """Return the runner called `name`, None without one; where it is of `format`, no other format is imported."""
+        own = self.formats[format].runner_specs if format in self.formats else ()
+        return next((runner for runner in own if runner.name == name), None) or self.runners().get(name)
+
     def runners(self) -> dict[str, RunnerSpec]:
         """Return the runners of all formats, by name."""
         return {runner.name: runner for form in self.formats.values() for runner in form.runner_specs}

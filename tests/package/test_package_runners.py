@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from pytest_navigator.core.records import RunnerRecord
 from pytest_navigator.errors import ConfigError, PackageError, StrategyError
 from pytest_navigator.package.running.artifacts import runner_class
 from tests.package.pair_project import PROJECT
+from tests.package.recorded import profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,6 +200,20 @@ def test_the_live_model_is_given_to_the_package(package: nav.Package, model: tor
     assert package.get_model("torch") is model
     with package.get_runner(nav.Format.TORCH) as runner:
         torch.testing.assert_close(runner(**FEED)["sum"], model(*map(torch.from_numpy, FEED.values()))["sum"].detach())
+
+
+def test_without_a_format_the_live_model_is_chosen_only_where_it_was_given(
+    package: nav.Package, model: torch.nn.Module
+) -> None:
+    others = [outcome for outcome in package.results.outcomes if (outcome.step, outcome.key) != ("profile", "torch")]
+    fastest = profile("torch", "TorchCPU", "batch1", 1e-6, 1e9)
+    package.results = replace(package.results, outcomes=(*others, fastest))
+    assert package.get_best().key == "torch"
+    assert package.get_runner().format != "torch"
+
+    package.load_source(model)
+
+    assert package.get_runner().format == "torch"
 
 
 def test_another_model_is_refused(package: nav.Package, model: torch.nn.Module) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 import pytest_navigator as nav
 from pytest_navigator.errors import ConfigError, StrategyError
-from pytest_navigator.package.query.strategies import Figure, candidates, choose
+from pytest_navigator.package.query.strategies import Figure, candidates, choose, choose_possible
 from tests.package.recorded import outcomes, profile, results, verify
 
 QUICK = Figure("onnx", "OnnxCPU", 1, 1.0, 1000.0)
@@ -40,6 +40,11 @@ def test_both_at_once_may_share_one_of_them(order: int) -> None:
     as_quick = Figure("trt-fp16", "TensorRT", 1, QUICK.p50_latency, 4000.0)
     as_many = Figure("torch", "TorchCPU", 8, 9.0, 4000.0)
     assert choose([QUICK, as_many, as_quick][::order], nav.MaxThroughputAndMinLatencyStrategy()) == as_quick
+
+
+@pytest.mark.parametrize(("here", "expected"), [({"trt-fp16", "onnx"}, QUICK), ({"trt-fp16"}, WIDE), (set(), QUICK)])
+def test_where_a_runner_can_run_it_is_chosen_before_better_ones_that_cannot(here: set[str], expected: Figure) -> None:
+    assert choose_possible(FIGURES, lambda figure: figure.key in here) == expected
 
 
 @pytest.mark.parametrize("wrong", ["fastest", nav.MinLatencyStrategy, [nav.MinLatencyStrategy(), 5], None])

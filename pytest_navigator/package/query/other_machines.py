@@ -25,7 +25,8 @@ def differences(results: Results, status: Mapping[str, Any], key: str, runner: R
     Nothing differs from a record that says nothing.
     """
     then = _environment(results, status, key, runner)
-    return different(then, _here(), runner.requires, on_gpu=runner.device == "cuda")
+    on_gpu = runner.device == "cuda"
+    return different(then, _here(on_gpu), runner.requires, on_gpu=on_gpu)
 
 
 def different(then: Mapping[str, Any], here: Mapping[str, Any], requires: Sequence[str], *, on_gpu: bool) -> list[str]:
@@ -46,10 +47,10 @@ def _environment(results: Results, status: Mapping[str, Any], key: str, runner: 
 
 
 @cache
-def _here() -> dict[str, JSON]:
-    from pytest_navigator.devices.environment import environment
+def _here(on_gpu: bool) -> dict[str, JSON]:
+    from pytest_navigator.devices.environment import gpu, python_packages
 
-    return environment()
+    return {"gpu": gpu() if on_gpu else None, "python_packages": dict(python_packages())}
 
 
 def _version(environment: Mapping[str, Any], module: str) -> str | None:

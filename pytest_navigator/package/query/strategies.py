@@ -17,7 +17,7 @@ from pytest_navigator.package.query.results import combined
 from pytest_navigator.profiling.figures import caveat, rate, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from pytest_navigator.core.records import Outcome, ProfileResult
     from pytest_navigator.package.query.results import Results
@@ -207,6 +207,23 @@ def choose(figures: Sequence[Figure], strategies: Strategy | Sequence[Strategy] 
         except StrategyError as error:
             reasons.append(str(error))
     raise StrategyError("; ".join(reasons) or "no strategy was given")
+
+
+def choose_possible(figures: Sequence[Figure], possible: Callable[[Figure], bool]) -> Figure:
+    """Return what the default strategies choose of the runners that are possible; where none is, what they do of all.
+
+    Asks only of what they choose, since the answer can take an import.
+
+    Raises:
+        StrategyError: there is nothing to choose from.
+    """
+    left, answer = figures, choose(figures)
+    while left:
+        found = choose(left)
+        if possible(found):
+            return found
+        left = [figure for figure in left if figure.place != found.place]
+    return answer
 
 
 def _listed(strategies: object) -> Sequence[Strategy]:

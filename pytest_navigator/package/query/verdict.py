@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.records import Outcome, Status
 from pytest_navigator.errors import PackageError, StrategyError
-from pytest_navigator.package.query.strategies import DEFAULT, candidates, choose
+from pytest_navigator.package.query.strategies import DEFAULT, candidates, choose, choose_possible
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from pytest_navigator.core.records import Variant
     from pytest_navigator.package.query.choice import Cell, Wanted
@@ -88,8 +88,12 @@ def chosen(
     *,
     include_source: bool,
     verified_only: bool,
+    possible: Callable[[Figure], bool] | None = None,
 ) -> Figure:
     """Return what strategies choose of the runners that are meant; None: the default ones.
+
+    Args:
+        possible: whether a runner can run here: the default strategies choose of those, if there are any. None: of all.
 
     Raises:
         PackageError: there is no such runner.
@@ -97,6 +101,8 @@ def chosen(
     """
     cells = set(wanted.cells(results, wanted.variants(results)))
     found = _figures(results, cells, include_source=include_source, verified_only=verified_only)
+    if strategies is None and possible is not None:
+        return choose_possible(found, possible)
     return choose(found, DEFAULT if strategies is None else strategies)
 
 

@@ -115,6 +115,16 @@ def available(results: Results, cells: Sequence[Cell]) -> Cell:
     return next((cell for cell in cells if obstacle(results, *cell) is None), cells[0])
 
 
+def usable(package: PackageFile, results: Results, key: str, runner: str, *, live: bool) -> bool:
+    """Whether a format can be run here: its file is in the package, or the live model is there, and all it requires.
+
+    Args:
+        live: whether the package was given its live model.
+    """
+    there = live if results.suite.runners[runner].live else held(package, results.variant(key))
+    return there and obstacle(results, key, runner) is None
+
+
 def check_runs_here(results: Results, key: str, runner: str) -> None:
     """Raise PackageError with what is missing here, or other than where it was built, for a runner of a format."""
     if text := obstacle(results, key, runner):
@@ -147,9 +157,8 @@ def runner_class(record: RunnerRecord) -> type[Runner]:
 
 
 def _known(record: RunnerRecord) -> RunnerSpec | None:
-    own = known().runners()
-    if record.name in own:
-        return own[record.name]
+    if own := known().runner(record.name, record.format):
+        return own
     found = loaded(record.path)
     return RunnerSpec.of(found) if isinstance(found, type) and issubclass(found, Runner) else None
 
