@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ("torch", "onnx", "tensorflow", "jax")
+EXTRAS = ("torch", "onnx", "tensorflow", "jax", "benchmark")
 
 
 def promised() -> dict[str, Version]:

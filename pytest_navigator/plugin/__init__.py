@@ -31,8 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before a conftest.py can use CUDA
-def pytest_load_initial_conftests() -> None:
-    """Let an xdist worker of a run that checks models see its own GPU only."""
+def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> None:
+    """Let an xdist worker of a run that checks models see its own GPU only; name what options of others need."""
+    if any(word.startswith("--benchmark-") for word in args):
+        from pytest_navigator.plugin.benchmark import check_installed
+
+        check_installed(parser, args)
     if "NAV_PROBES" in os.environ:
         from pytest_navigator.devices.assignment import assign
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,6 +45,19 @@ SILENT = (
     *("min-time", "max-time", "min-rounds", "precision", "confidence", "timer", "calibration-precision"),
     *("warmup", "warmup-iterations", "disable-gc", "disable", "skip", "quiet", "storage", "netrc", "project-name"),
 )
+
+
+def check_installed(parser: pytest.Parser, args: list[str]) -> None:
+    """Tell who asks for a view of pytest-benchmark's, and of nobody else's, where it comes from.
+
+    Raises:
+        pytest.UsageError: it is not installed.
+    """
+    if find_spec("pytest_benchmark"):
+        return
+    unknown = (word.partition("=")[0] for word in parser.parse_known_and_unknown_args(args)[1])
+    if asked := next((word for word in unknown if word.startswith(OPTION)), None):
+        raise pytest.UsageError(f"{asked}: pytest-benchmark is not installed (pip install pytest-navigator[benchmark])")
 
 
 def wanted(config: pytest.Config) -> bool:
@@ -139,6 +153,6 @@ class NullBenchmark:
         """Nothing: the generated items do without, and tests of others need pytest-benchmark."""
         pytest.fail(
             "the fixture 'benchmark' comes with pytest-benchmark, which is not part of this run "
-            "(not installed, or -p no:benchmark)",
+            "(not installed: pip install pytest-navigator[benchmark]; or -p no:benchmark)",
             pytrace=False,
         )
