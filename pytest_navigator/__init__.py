@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_navigator.api import pytriton as pytriton
     from pytest_navigator.api import tensorflow as tensorflow
     from pytest_navigator.api import torch as torch
+    from pytest_navigator.api import triton as triton
     from pytest_navigator.api.loading import load as load
     from pytest_navigator.api.loading import profile as profile
     from pytest_navigator.api.loading import save as save
@@ -109,7 +110,7 @@ _HOMES = {
     "unchecked": "comparison.tolerances",
 }
 
-_ENTRIES = ("jax", "onnx", "python", "pytriton", "tensorflow", "torch")
+_ENTRIES = ("jax", "onnx", "python", "pytriton", "tensorflow", "torch", "triton")
 """What runs without pytest's command line, by framework; and where a package is deployed."""
 
 # Without the namespaces: `from pytest_navigator import *` must not take the name `torch` from PyTorch itself.

@@ -81,6 +81,10 @@ class PackageError(NavigatorError):
     """A `.nav` file, or a record in the workspace that it is made of, cannot be written or read."""
 
 
+class DeploymentError(NavigatorError):
+    """A model cannot be deployed: not as it is, or not where it is to go."""
+
+
 class StrategyError(PackageError):
     """No runner of a package is what the strategies are for."""
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.deploy.served_project import MODULES, RUN
 from tests.once import once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
 HERE = "NAV_TRITON_PYTHON"
@@ -24,6 +29,24 @@ def triton_python() -> Path:
     if not python.exists():
         pytest.skip(f"Triton is not installed here: bash tests/deploy/triton_environment.sh, or ${HERE}")
     return python
+
+
+@pytest.fixture(scope="session")
+def parsed(triton_python: Path) -> Iterator[Callable[[str], dict[str, Any]]]:
+    """What Triton reads in the content of a `config.pbtxt`: the fields that are not at their defaults."""
+    command = [triton_python, Path(__file__).with_name("triton_text.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdin
+        assert reader.stdout
+
+        def parse(content: str) -> dict[str, Any]:
+            print(json.dumps(content), file=reader.stdin, flush=True)
+            found: dict[str, Any] = json.loads(reader.stdout.readline())
+            assert "error" not in found, f"{found}\n{content}"
+            return found
+
+        yield parse
+        reader.stdin.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Triton's model repository: the folder from which an inference server loads a model."""

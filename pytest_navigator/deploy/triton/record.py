@@ -1,0 +1,101 @@
+"""`navigator.json` of a model in a repository: where each version came from, and what its files are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator._version import __version__
+from pytest_navigator.core.records import load, plain
+from pytest_navigator.deploy.triton.files import digest
+from pytest_navigator.errors import DeploymentError, PackageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+RECORD = "navigator.json"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a version was made from.
+
+    Attributes:
+        source: name of the package, or of the model's file; digest: its SHA-256, "" for the folder of a run.
+        format, runner, device: what is served; "" for a file that no run has checked.
+        tolerance: output -> the largest difference from the source that was measured, and what was allowed.
+        latency: p50 in ms of one inference at `batch_size`, None if it was not measured.
+        settings: of the runner when it was measured.
+        verified: whether a `verify_` test or `set_verified` vouches for it.
+    """
+
+    source: str
+    digest: str = ""
+    format: str = ""
+    runner: str = ""
+    device: str = ""
+    tolerance: dict[str, dict[str, Any]] = field(default_factory=dict)
+    latency: float | None = None
+    batch_size: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    verified: bool = False
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """What is known of a model in a repository.
+
+    Attributes:
+        model: its name.
+        made_with: who wrote it last.
+        versions: number -> what it was made from.
+        files: name below the model's folder -> SHA-256.
+    """
+
+    model: str
+    made_with: str = ""
+    versions: dict[str, Origin] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+
+    def with_version(self, version: int, origin: Origin, digests: Mapping[str, str]) -> ModelRecord:
+        """Return the record after a version was written in place of one of that number."""
+        kept = {name: value for name, value in self.files.items() if not name.startswith(f"{version}/")}
+        return replace(
+            self,
+            made_with=f"pytest-navigator {__version__}",
+            versions={**self.versions, str(version): origin},
+            files=dict(sorted({**kept, **digests}.items())),
+        )
+
+    def content(self) -> bytes:
+        """Return the content of the file."""
+        return f"{json.dumps(plain(self), indent=1)}\n".encode()
+
+
+def read_record(folder: Path) -> ModelRecord | None:
+    """Return what is known of a model, None if nothing is.
+
+    Raises:
+        DeploymentError: the file is damaged.
+    """
+    path = folder / RECORD
+    try:
+        return load(path, ModelRecord)
+    except FileNotFoundError:
+        return None
+    except (PackageError, OSError) as error:
+        raise DeploymentError(f"{path} is damaged or cannot be read: deploy the model again") from error
+
+
+def changed_files(folder: Path, record: ModelRecord) -> list[str]:
+    """Read every file of a model, and return what became of each that is not what was written."""
+    problems = []
+    for name, written in record.files.items():
+        path = folder / name
+        if not path.is_file():
+            problems.append(f"{path} is missing")
+        elif digest(path) != written:
+            problems.append(f"{path} was changed")
+    return problems
