@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -138,7 +139,7 @@ class Place:
         """The file that the fixture is written in; another one than `path` if it was imported from there."""
         return Path(inspect.getfile(function_of(self.fixture)))
 
-    @property
+    @cached_property
     def line(self) -> int:
         """The line of the fixture in that file, from 0."""
         return inspect.getsourcelines(function_of(self.fixture))[1] - 1
@@ -146,6 +147,9 @@ class Place:
     def relative_path(self, config: pytest.Config) -> str:
         """Return that file as pytest's reports write paths."""
         return nodeid_of(self.source, config)
+
+
+PLACE = pytest.StashKey[Place | None]()  # Of a collector: what `place_of` has found for it
 
 
 def visible_models(config: pytest.Config) -> list[str]:
@@ -194,6 +198,14 @@ def place_of(node: pytest.Item | pytest.Collector) -> Place | None:
     """Return the place of the model that `--nav-model` names, else of the nearest `nav_model` seen from `node`."""
     if (named := named_of(node.config)) is not None:
         return named.place_of(node)
+    # Several hooks ask this of every item, and all items of a class or a module see the same.
+    collector = node.parent if isinstance(node, pytest.Item) and node.parent else node
+    if PLACE not in collector.stash:
+        collector.stash[PLACE] = _nearest(collector)
+    return collector.stash[PLACE]
+
+
+def _nearest(node: pytest.Item | pytest.Collector) -> Place | None:
     around = list(holders(node))
     for i, (nodeid, path, obj) in enumerate(around):
         if fixture_called(obj, MODEL):

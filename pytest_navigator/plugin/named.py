@@ -85,7 +85,7 @@ class NamedPlace(Place):
         """The file of the model or of the function."""
         return self.spec.file
 
-    @property
+    @cached_property
     def line(self) -> int:
         """The line of the function, from 0."""
         return self.spec.line
