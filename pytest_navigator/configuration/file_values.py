@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_navigator.configuration import settings
+from pytest_navigator.configuration import options
 from pytest_navigator.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ def text(value: Any, where: str) -> str:
 
 def flag(value: Any, where: str) -> bool:
     """Return a truth value."""
-    return _by(settings.yes, value, where)
+    return _by(options.yes, value, where)
 
 
 def positive(value: Any, where: str) -> int:
     """Return a whole number from 1 on."""
-    return _by(settings.count, value, where)
+    return _by(options.count, value, where)
 
 
 def seed(value: Any, where: str) -> int:
     """Return a whole number from 0 on."""
-    return _by(settings.whole, value, where)
+    return _by(options.whole, value, where)
 
 
 def axis(value: Any, where: str) -> int | None:
@@ -153,7 +153,7 @@ def _listed(value: Any) -> list[Any]:
 
 def _shape(value: Any, where: str) -> tuple[int, ...]:
     try:
-        return tuple(settings.whole(size) for size in (value if isinstance(value, list) else str(value).split(",")))
+        return tuple(options.whole(size) for size in (value if isinstance(value, list) else str(value).split(",")))
     except ArgumentTypeError:
         raise ConfigError(f"{where}: {value!r} is no shape of whole numbers from 0 on; {SHAPE}") from None
 

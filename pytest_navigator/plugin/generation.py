@@ -26,7 +26,7 @@ from pytest_navigator.plugin.collection import (
     visible_models,
 )
 from pytest_navigator.plugin.item import suite_of
-from pytest_navigator.plugin.options import suite_settings, unmeasured
+from pytest_navigator.plugin.option_values import suite_settings, unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,24 +7,24 @@ from ast import literal_eval
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.configuration import settings
+from pytest_navigator.configuration import options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LISTS = (settings.names, settings.counts)
-TOLERANCES = (settings.atol, settings.rtol)
+LISTS = (options.names, options.counts)
+TOLERANCES = (options.atol, options.rtol)
 
 # What parses a setting -> what can be written in TOML.
 EXAMPLES: dict[Callable[[Any], Any], str] = {
-    settings.names: '["a", "b"] or "a,b"',
-    settings.counts: '[1, 8] or "1,8"',
-    settings.count: "a number like 100",
-    settings.whole: "a number like 7",
-    settings.seconds: "a number like 10.0",
-    settings.atol: '1e-5, "1e-5 logits=1e-4" or a table of outputs like { logits = 1e-4 }',
-    settings.rtol: '1e-5, "1e-5 logits=1e-4" or a table of outputs like { logits = 1e-4 }',
-    settings.yes: "true or false",
+    options.names: '["a", "b"] or "a,b"',
+    options.counts: '[1, 8] or "1,8"',
+    options.count: "a number like 100",
+    options.whole: "a number like 7",
+    options.seconds: "a number like 10.0",
+    options.atol: '1e-5, "1e-5 logits=1e-4" or a table of outputs like { logits = 1e-4 }',
+    options.rtol: '1e-5, "1e-5 logits=1e-4" or a table of outputs like { logits = 1e-4 }',
+    options.yes: "true or false",
 }
 
 
@@ -72,10 +72,10 @@ def _text(value: Any, parse: Callable[[Any], Any]) -> str:
     if isinstance(value, dict) and parse in TOLERANCES:
         return " ".join(f"{name}={_number(item)}" for name, item in value.items())
     if isinstance(value, bool):
-        if parse is not settings.yes:
+        if parse is not options.yes:
             raise _WrongType(value)
         return str(value).lower()
-    if isinstance(value, int | float) and parse not in (settings.names, settings.yes) and parse in EXAMPLES:
+    if isinstance(value, int | float) and parse not in (options.names, options.yes) and parse in EXAMPLES:
         return repr(value)
     if not isinstance(value, str):
         raise _WrongType(value)
@@ -83,7 +83,7 @@ def _text(value: Any, parse: Callable[[Any], Any]) -> str:
 
 
 def _item(value: Any, parse: Callable[[Any], Any]) -> str:
-    number = isinstance(value, int) and not isinstance(value, bool) and parse is settings.counts
+    number = isinstance(value, int) and not isinstance(value, bool) and parse is options.counts
     if not number and not isinstance(value, str):
         raise _WrongType(value)
     return str(value)

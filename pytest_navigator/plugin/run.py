@@ -20,7 +20,8 @@ from pytest_navigator.planning.here import Here, on_this_machine
 from pytest_navigator.plugin.collection import pointed_at
 from pytest_navigator.plugin.detection import framework_of
 from pytest_navigator.plugin.fixtures import Fixtures, recordable
-from pytest_navigator.plugin.options import NEEDS_MODEL, suite_settings
+from pytest_navigator.plugin.option_values import suite_settings
+from pytest_navigator.plugin.options import NEEDS_MODEL
 from pytest_navigator.plugin.termination import Termination
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from pytest_navigator.formats.registry import using
 from pytest_navigator.plugin import collection, generation
 from pytest_navigator.plugin._compat import allow_crashes, item_of, worker_pid
 from pytest_navigator.plugin.item import OUTCOME
-from pytest_navigator.plugin.options import run_options
+from pytest_navigator.plugin.option_values import run_options
 from pytest_navigator.plugin.run import LACKING, RUN, Run
 from pytest_navigator.text import LINE, bounded, printable, short_path
 

@@ -1,0 +1,166 @@
+"""Every option once: its flag, its ini name, its field of `NavConfig`, its default; and what reads its text."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from pytest_navigator.configuration.rules import COUNT, FROM_ZERO, POSITIVE
+from pytest_navigator.core.kinds import ALL, AUTO, KINDS
+from pytest_navigator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_navigator.configuration.rules import Rule
+
+T = TypeVar("T")
+MEBIBYTE = 2**20
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Parse `onnx,torchscript-trace`; nothing at all asks for the default, whatever else says something."""
+    if not text:
+        return ()
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not found:
+        raise ArgumentTypeError(f"{text!r} names nothing; separate several with commas: onnx,torchscript-trace")
+    return found
+
+
+def counts(text: str) -> tuple[int, ...]:
+    """Parse `1,8,32`."""
+    return tuple(count(part) for part in names(text))
+
+
+def count(text: str | int) -> int:
+    """Parse a positive whole number."""
+    return _number(int, text, COUNT, "a positive whole number")
+
+
+def whole(text: str | int) -> int:
+    """Parse a whole number that is not negative."""
+    return _number(int, text, FROM_ZERO, "a whole number of 0 or more")
+
+
+def seconds(text: str | float) -> float:
+    """Parse a positive number of seconds."""
+    return _number(float, text, POSITIVE, "a positive number of seconds")
+
+
+def _number(kind: Callable[[Any], T], text: Any, rule: Rule, what: str) -> T:
+    """Parse a number, or take one; what would have to be rounded is none."""
+    if not (isinstance(text, bool) or (kind is int and isinstance(text, float))):
+        with suppress(TypeError, ValueError):
+            if rule.fits(number := kind(text)):
+                return number
+    raise ArgumentTypeError(f"{text!r} is not {what}")
+
+
+def one_of(*valid: str) -> Callable[[str], str]:
+    """Return a parser of one of the words."""
+
+    def parse(text: str) -> str:
+        if text not in valid:
+            raise ArgumentTypeError(f"{text!r} is not one of {', '.join(valid)}")
+        return text
+
+    return parse
+
+
+def _tolerance(option: str, text: str) -> Mapping[str, float]:
+    from pytest_navigator.comparison.tolerances import parse
+
+    try:
+        return parse(text, option)
+    except ConfigError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+# `1e-5 logits=1e-4`: a default and overrides together.
+atol, rtol = partial(_tolerance, "atol"), partial(_tolerance, "rtol")
+
+
+def yes(text: str | bool) -> bool:
+    """Parse an ini file's boolean."""
+    words = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+    if str(text).lower() not in words:
+        raise ArgumentTypeError(f"{text!r} is not a boolean (true, false)")
+    return words[str(text).lower()]
+
+
+class Option(NamedTuple):
+    """One setting: `name` is the field of NavConfig, `--nav-<name>` the flag, `nav_<name>` the ini name.
+
+    Attributes:
+        parse: what reads the text of the flag, and of the ini file.
+        check: what holds a value of nav_config to the same rules; None: `parse`.
+    """
+
+    name: str
+    parse: Callable[[Any], Any]
+    default: Any
+    metavar: str
+    help: str
+    check: Callable[[Any], Any] | None = None
+
+    @property
+    def flag(self) -> str:
+        """The flag as users write it."""
+        return "--nav-" + self.name.replace("_", "-")
+
+    @property
+    def dest(self) -> str:
+        """The name in pytest's option namespace, and in the ini file."""
+        return "nav_" + self.name
+
+
+def _is_checked(value: Any) -> Any:
+    return value
+
+
+OPTIONS = (
+    Option(
+        "formats", names, None, "NAMES", "Formats to make, separated by commas (onnx,torchscript-trace)", _is_checked
+    ),
+    Option("runtimes", names, None, "NAMES", "Runtimes or runners to check (cpu,cuda or OnnxCPU)", _is_checked),
+    Option("precisions", names, None, "NAMES", "Precisions of formats that have several (fp32,fp16)", _is_checked),
+    Option(
+        "batch_sizes",
+        counts,
+        None,
+        "SIZES",
+        "Batch sizes to profile (1,8); default: 1 and the loader's largest",
+        lambda value: tuple(map(count, value)),
+    ),
+    Option("profile_seconds", seconds, 10.0, "S", "Time limit of one profile item (default: 10)"),
+    Option("atol", atol, None, "TOL", "Absolute tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'", _is_checked),
+    Option("rtol", rtol, None, "TOL", "Relative tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'", _is_checked),
+    Option("sample_count", count, 100, "N", "Samples to check correctness on, at most (default: 100)"),
+    Option("max_sample_bytes", count, 512 * MEBIBYTE, "BYTES", "Samples and outputs to keep (default: 512 MiB)"),
+    Option("seed", whole, 0, "N", "Seed of nav_model, nav_dataloader and the choice of samples (default: 0)"),
+    Option(
+        "device",
+        one_of(AUTO, ALL, *KINDS),
+        AUTO,
+        "DEVICE",
+        "Runners on which devices: auto (those that are here, and what is named), all, cpu, cuda (default: auto)",
+    ),
+    Option("require", names, (), "NAMES", "What must be checked and pass (onnx,onnx-cpu,OnnxCPU,cpu)", _is_checked),
+    Option(
+        "keep", one_of("all", "best", "required", "none"), "all", "WHAT", "Models to package: all, best, required, none"
+    ),
+    Option("save_data", one_of("all", "none"), "all", "WHAT", "Samples to package: all or none"),
+    Option(
+        "child_imports",
+        names,
+        (),
+        "MODULES",
+        "Modules to import where model files run: they register operators",
+        _is_checked,
+    ),
+    Option("timeout", seconds, 600.0, "S", "Time limit of one step (default: 600)"),
+)
+PROFILE = Option("profile", yes, True, "BOOL", "Whether to profile")
