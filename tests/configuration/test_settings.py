@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 import pytest
 
 from pytest_navigator import NavConfig
-from pytest_navigator.configuration import settings
+from pytest_navigator.configuration import options
 from pytest_navigator.configuration.settings import config_lines, resolve
 from pytest_navigator.errors import ConfigError, unknown_text
 
@@ -27,18 +27,18 @@ def test_a_setting_that_does_not_exist_is_an_attribute_error():
 @pytest.mark.parametrize(
     ("parse", "text"),
     [
-        (settings.names, " , "),
-        (settings.count, "0"),
-        (settings.count, "many"),
-        (settings.counts, "x"),
-        (settings.whole, "-1"),
-        (settings.seconds, "0"),
-        (settings.seconds, "inf"),
-        (settings.seconds, "nan"),
-        (settings.one_of("all", "none"), "some"),
-        (settings.atol, "logits="),
-        (settings.rtol, "-1"),
-        (settings.yes, "perhaps"),
+        (options.names, " , "),
+        (options.count, "0"),
+        (options.count, "many"),
+        (options.counts, "x"),
+        (options.whole, "-1"),
+        (options.seconds, "0"),
+        (options.seconds, "inf"),
+        (options.seconds, "nan"),
+        (options.one_of("all", "none"), "some"),
+        (options.atol, "logits="),
+        (options.rtol, "-1"),
+        (options.yes, "perhaps"),
     ],
 )
 def test_a_bad_value_is_named(parse, text):
@@ -49,7 +49,7 @@ def test_a_bad_value_is_named(parse, text):
 
 def test_the_tolerance_of_a_bad_flag_is_called_by_its_own_name():
     with pytest.raises(ArgumentTypeError, match="rtol"):
-        settings.rtol("x=y")
+        options.rtol("x=y")
 
 
 @pytest.mark.parametrize(("field", "value"), [("timeout", -1), ("sample_count", 0), ("keep", "some"), ("seed", -3)])
@@ -105,7 +105,7 @@ def test_each_value_is_shown_with_its_origin():
 
 @pytest.mark.parametrize("name", ["formats", "runtimes", "precisions", "batch_sizes", "require"])
 def test_a_list_that_is_given_empty_on_the_command_line_is_the_default(name):
-    option = next(option for option in settings.OPTIONS if option.name == name)
+    option = next(option for option in options.OPTIONS if option.name == name)
     config = NavConfig(**{name: [1] if name == "batch_sizes" else ["onnx"]})
     found = resolve({name: option.parse("")}, {name: option.parse("2")}, config).all[name]
     assert (found.value, found.origin) == (option.default, option.flag)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.configuration import settings
+from pytest_navigator.configuration import options
 from pytest_navigator.plugin.ini_file import parsed
 
 if TYPE_CHECKING:
@@ -83,18 +83,18 @@ def test_a_setting_refuses_what_it_cannot_be_and_says_what_can(dense: Fake, name
 @pytest.mark.parametrize(
     ("value", "parse", "meaning"),
     [
-        (["onnx", "trt"], settings.names, ("onnx", "trt")),
-        ("onnx,trt", settings.names, ("onnx", "trt")),
-        ([1, "8"], settings.counts, (1, 8)),
-        (4, settings.counts, (4,)),
-        (7, settings.whole, 7),
-        (2, settings.seconds, 2.0),
-        ({"logits": 1e-4}, settings.atol, {"logits": 1e-4}),
-        (["1e-5", "logits=1e-4"], settings.atol, {"": 1e-5, "logits": 1e-4}),
-        (1e-5, settings.rtol, {"": 1e-5}),
-        (False, settings.yes, False),
-        ("no", settings.yes, False),
-        ("all", settings.one_of("all", "none"), "all"),
+        (["onnx", "trt"], options.names, ("onnx", "trt")),
+        ("onnx,trt", options.names, ("onnx", "trt")),
+        ([1, "8"], options.counts, (1, 8)),
+        (4, options.counts, (4,)),
+        (7, options.whole, 7),
+        (2, options.seconds, 2.0),
+        ({"logits": 1e-4}, options.atol, {"logits": 1e-4}),
+        (["1e-5", "logits=1e-4"], options.atol, {"": 1e-5, "logits": 1e-4}),
+        (1e-5, options.rtol, {"": 1e-5}),
+        (False, options.yes, False),
+        ("no", options.yes, False),
+        ("all", options.one_of("all", "none"), "all"),
     ],
 )
 def test_a_value_means_what_the_flag_says(value: object, parse: object, meaning: object) -> None:
@@ -104,4 +104,4 @@ def test_a_value_means_what_the_flag_says(value: object, parse: object, meaning:
 @pytest.mark.parametrize("value", [True, [7], {"a": 1}, None, 2.5])
 def test_a_number_is_nothing_else(value: object) -> None:
     with pytest.raises(ArgumentTypeError, match="write a number like 7"):
-        parsed(value, settings.whole)
+        parsed(value, options.whole)
