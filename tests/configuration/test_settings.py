@@ -6,7 +6,7 @@ import pytest
 
 from pytest_navigator import NavConfig
 from pytest_navigator.configuration import options
-from pytest_navigator.configuration.settings import config_lines, resolve
+from pytest_navigator.configuration.settings import config_lines, resolve, too_short
 from pytest_navigator.errors import ConfigError, unknown_text
 
 
@@ -113,6 +113,6 @@ def test_a_list_that_is_given_empty_on_the_command_line_is_the_default(name):
 
 def test_a_limit_below_the_time_of_a_measurement_is_said():
     text = "note: timeout = 5 (nav_config) is less than profile_seconds = 10.0 (default): a measurement that "
-    assert settings.too_short(resolve({}, {}, NavConfig(timeout=5))).startswith(text.replace("= 5 ", "= 5.0 "))
-    assert not settings.too_short(resolve({}, {}, NavConfig(timeout=5, profile=False)))
-    assert not settings.too_short(resolve({}, {}, NavConfig(timeout=5, profile_seconds=5)))
+    assert too_short(resolve({}, {}, NavConfig(timeout=5))).startswith(text.replace("= 5 ", "= 5.0 "))
+    assert not too_short(resolve({}, {}, NavConfig(timeout=5, profile=False)))
+    assert not too_short(resolve({}, {}, NavConfig(timeout=5, profile_seconds=5)))
