@@ -212,27 +212,3 @@ def _iterable(value: object) -> bool:
 
 def _sorted(sizes: Iterable[int] | None) -> tuple[int, ...] | None:
     return None if sizes is None else tuple(sorted(set(sizes)))
-
-
-def batch_ids(
-    batch_sizes: Iterable[int] | None, batch_dim: int | None, loader_max: int | None = None
-) -> tuple[str, ...]:
-    """Return the ids of the batch sizes to profile: "batch1", "batchmax", "batch8", "nobatch".
-
-    Args:
-        batch_sizes: the sizes that were asked for, all of which are kept; None: 1 and the loader's largest.
-        batch_dim: the batch axis; None for a model without one, which has no sizes to choose from.
-        loader_max: the loader's largest batch where it is known (it is not while tests are collected).
-    """
-    if batch_dim is None:
-        return ("nobatch",)
-    if batch_sizes is not None:
-        return tuple(f"batch{size}" for size in sorted(set(batch_sizes)))
-    return ("batch1",) if loader_max == 1 else ("batch1", "batchmax")
-
-
-def batch_of(id: str, loader_max: int | None) -> int | None:
-    """Return the batch size that an id of `batch_ids` means for a loader; None: without a batch axis."""
-    if id == "nobatch":
-        return None
-    return loader_max if id == "batchmax" else int(id.removeprefix("batch"))

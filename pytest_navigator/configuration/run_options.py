@@ -11,13 +11,6 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.nav_config_file import FileConfig
 
 
-def _no_file() -> FileConfig:
-    # Runs without a file do not import what reads one.
-    from pytest_navigator.configuration.nav_config_file import FileConfig
-
-    return FileConfig()
-
-
 def _cached() -> tuple[str, ...]:
     from pytest_navigator.core.steps import CACHED
 
@@ -30,6 +23,7 @@ class RunOptions:
 
     Attributes:
         package: where the packages go, `{model}` in it is a model's name; None: none is written.
+        file_config: what `--nav-config` says; None without it.
         in_process: run in this process what a child would run.
         cache: the folder of `--nav-cache`; None without it.
         redact: regular expressions of what no package may have.
@@ -41,7 +35,7 @@ class RunOptions:
     in_process: bool = False
     no_git: bool = False
     show_config: bool = False
-    file_config: FileConfig = field(default_factory=_no_file)
+    file_config: FileConfig | None = None
     cache: Path | None = None
     cache_steps: tuple[str, ...] = field(default_factory=_cached)
     redact: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.core.records import write_atomically
+from pytest_navigator.core.plain import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,39 +1,28 @@
 """Results as plain data: what the steps write and everything else reads.
 
-Every class here survives ``load(save(x)) == x`` as JSON; none holds a live object.
+Every class here survives ``load(save(x)) == x`` as JSON; none holds a live object. What the collection of tests makes
+of them stands in modules of its own, which is all that it imports: `variants`, `steps`, and `plain` with the functions.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from enum import StrEnum
-from functools import cache, cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict, TypeVar
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Annotated, Any, TypedDict
 
-from pytest_navigator.core.described import described
-from pytest_navigator.errors import PackageError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from _typeshed import DataclassInstance
-
-    JSON: TypeAlias = bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"] | None
-    """Plain data, to be read: whoever writes it builds a dict or a list."""
-    Tree: TypeAlias = dict[str, Any]
-    """A node of a structure, see `pytest_navigator.samples.structure`: what its one tag holds depends on the tag."""
-else:
-    JSON = Tree = Any  # cattrs takes them as they are
-
-# What a format is configured with, or has recorded: names and types are the format's own, which nobody else knows.
-Parameters: TypeAlias = Mapping[str, Any]
-
-T = TypeVar("T")
+from pytest_navigator.core.plain import JSON as JSON
+from pytest_navigator.core.plain import Parameters as Parameters
+from pytest_navigator.core.plain import Tree as Tree
+from pytest_navigator.core.plain import fields_of as fields_of
+from pytest_navigator.core.plain import load as load
+from pytest_navigator.core.plain import plain as plain
+from pytest_navigator.core.plain import save as save
+from pytest_navigator.core.plain import structured as structured
+from pytest_navigator.core.plain import write_atomically as write_atomically
+from pytest_navigator.core.steps import Status as Status
+from pytest_navigator.core.steps import step_id as step_id
+from pytest_navigator.core.variants import RunnerRecord as RunnerRecord  # noqa: TC001  # cattrs reads annotations
+from pytest_navigator.core.variants import Variant as Variant  # noqa: TC001
 
 # A latency, a throughput, a duration, a size of memory; whoever reads what others wrote checks that it is one.
 Measure = Annotated[float, "not negative"]
@@ -42,15 +31,6 @@ Measure = Annotated[float, "not negative"]
 CACHED, REUSED = "cached", "reused"
 
 TEXT_TYPES = {"U": "str", "S": "bytes"}  # numpy's kind of an array of text -> our name of its type
-
-
-class Status(StrEnum):
-    """How a step ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    XFAILED = "xfailed"
 
 
 @dataclass(frozen=True)
@@ -132,32 +112,6 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Variant:
-    """One artifact that a suite makes: a format with every parameter that makes it a different one.
-
-    Attributes:
-        key: the name of its folder, Model Navigator's (`torchscript-trace`).
-        format: Model Navigator's name of the format (`torchscript`).
-        parent: key of the variant that it is made from; None: it is exported from the live source.
-        file: name of the artifact inside the folder; "" for the source itself, which has none.
-        parameters: everything that the format needs to make it, as plain data.
-        runners: names of its runners, in order of preference.
-    """
-
-    key: str
-    format: str
-    parent: str | None
-    file: str
-    parameters: dict[str, Any] = field(default_factory=dict)
-    runners: tuple[str, ...] = ()
-
-    @property
-    def place(self) -> str:
-        """Where a package has it ("onnx/model.onnx"); the key alone of the source."""
-        return f"{self.key}/{self.file}" if self.file else self.key
-
-
-@dataclass(frozen=True)
 class LoaderRecord:
     """What a conversion may need to know of the user's loader.
 
@@ -172,27 +126,6 @@ class LoaderRecord:
     max_batch_size: int | None = None
     asked_batch: int | None = None
     batches: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class RunnerRecord:
-    """What is known of a runner without loading it.
-
-    Attributes:
-        name: Model Navigator's ("OnnxCPU"); runtime: as item ids write it ("cpu", "compile-cpu").
-        format: name of the format that it runs; device: "cpu" or "cuda".
-        live: whether it runs the live model instead of a file.
-        path: where a child process imports it from, "package.module:Class".
-        requires: names of the requirements.
-    """
-
-    name: str
-    runtime: str
-    format: str
-    device: str
-    live: bool
-    path: str
-    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -435,11 +368,6 @@ class Outcome:
         return self.status in (Status.FAILED, Status.XFAILED)
 
 
-def step_id(step: str, key: str = "", runner: str = "", batch: str = "") -> str:
-    """Return the id of a step: `profile.onnx.OnnxCPU.batch1`."""
-    return ".".join(part for part in (step, key, runner, batch) if part)
-
-
 def earlier_text(way: str, ran: str) -> str:
     """Return what is said of an outcome of an earlier run: "cached 2026-11-21"; "" of one of this run.
 
@@ -448,73 +376,3 @@ def earlier_text(way: str, ran: str) -> str:
         ran: when the step ran, ISO 8601.
     """
     return f"{way} {ran[:10]}".strip()
-
-
-def plain(value: object) -> JSON:
-    """Return a record as plain data (dict, list, str, int, float, bool, None); see `described` for any other value."""
-    found: JSON = described(value)
-    return found
-
-
-def fields_of(record: DataclassInstance) -> dict[str, JSON]:
-    """Return the fields of a record as plain data."""
-    return {each.name: plain(getattr(record, each.name)) for each in fields(record)}
-
-
-def structured(value: JSON, kind: type[T]) -> T:
-    """Return plain data as a record of type `kind`.
-
-    Raises:
-        cattrs.ClassValidationError: if the data does not have the form of `kind`.
-    """
-    record: T = _converter().structure(value, kind)
-    return record
-
-
-def save(path: Path, value: object) -> None:
-    """Write a record as JSON, atomically: readers see the old file or the new one."""
-    # Half of a pair of surrogates has no UTF-8, and this escape is JSON's own: it is read as what it was.
-    write_atomically(path, json.dumps(plain(value), indent=1, ensure_ascii=False).encode(errors="backslashreplace"))
-
-
-def load(path: Path, kind: type[T]) -> T:
-    """Read a record that `save` wrote.
-
-    Raises:
-        PackageError: somebody else has written it.
-    """
-    try:
-        return structured(json.loads(path.read_bytes()), kind)
-    except OSError:
-        raise
-    except Exception as error:  # json and cattrs raise many types
-        raise PackageError(f"{path} is damaged ({error}); remove the workspace and run again") from error
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to a temporary file beside `path`, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(name, 0o666 & ~_umask())  # mkstemp's own mode shuts out everybody else who reads the workspace
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-@cache
-def _umask() -> int:
-    # It cannot be read without setting it, which another thread would see: once.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-@cache
-def _converter() -> Any:
-    from cattrs.preconf.json import make_converter
-
-    return make_converter()

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import NamedTuple
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_navigator.core.records import step_id
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # What a step comes after: the making of what its variant is made from, or of the variant itself.
 PARENT, VARIANT = "parent", "variant"
+
+
+class Status(StrEnum):
+    """How a step ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    XFAILED = "xfailed"
 
 
 class Per(Enum):
@@ -91,3 +101,32 @@ class Step:
     def id(self) -> str:
         """Unique in the suite: `profile.onnx.OnnxCPU.batch1`."""
         return step_id(self.step, self.key, self.runner, self.batch)
+
+
+def step_id(step: str, key: str = "", runner: str = "", batch: str = "") -> str:
+    """Return the id of a step: `profile.onnx.OnnxCPU.batch1`."""
+    return ".".join(part for part in (step, key, runner, batch) if part)
+
+
+def batch_ids(
+    batch_sizes: Iterable[int] | None, batch_dim: int | None, loader_max: int | None = None
+) -> tuple[str, ...]:
+    """Return the ids of the batch sizes to profile: "batch1", "batchmax", "batch8", "nobatch".
+
+    Args:
+        batch_sizes: the sizes that were asked for, all of which are kept; None: 1 and the loader's largest.
+        batch_dim: the batch axis; None for a model without one, which has no sizes to choose from.
+        loader_max: the loader's largest batch where it is known (it is not while tests are collected).
+    """
+    if batch_dim is None:
+        return ("nobatch",)
+    if batch_sizes is not None:
+        return tuple(f"batch{size}" for size in sorted(set(batch_sizes)))
+    return ("batch1",) if loader_max == 1 else ("batch1", "batchmax")
+
+
+def batch_of(id: str, loader_max: int | None) -> int | None:
+    """Return the batch size that an id of `batch_ids` means for a loader; None: without a batch axis."""
+    if id == "nobatch":
+        return None
+    return loader_max if id == "batchmax" else int(id.removeprefix("batch"))

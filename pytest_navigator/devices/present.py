@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.core.records import plain, structured
+from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.devices.records import FOLDER, NONE, Devices, unusable
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import save
+from pytest_navigator.core.plain import save
 from pytest_navigator.devices.present import lacking
 from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation.progress import Progress
@@ -87,10 +87,12 @@ class Host:
     hints: list[str] = field(default_factory=list)
     _child: Child | None = None
 
-    @property
+    @cached_property
     def file_config(self) -> FileConfig:
-        """What `--nav-config` says."""
-        return self.options.file_config
+        """What `--nav-config` says; its defaults without one."""
+        from pytest_navigator.configuration.nav_config_file import FileConfig
+
+        return self.options.file_config or FileConfig()
 
     @cached_property
     def lacking(self) -> tuple[str, ...]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.configuration.profile_config import OptimizationProfile, batch_of
+from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.facts import ProfileFacts, as_data, profile_result
 from pytest_navigator.core.records import plain, structured
+from pytest_navigator.core.steps import batch_of
 from pytest_navigator.engine import gpu, isolated
 from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result

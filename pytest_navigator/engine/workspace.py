@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import text_digest
 from pytest_navigator.core.ours import IGNORED, RELEASED, foreign, ignore, ignores, remove, replace_with, write_note
-from pytest_navigator.core.records import Outcome, Signature, SuiteRecord, load, save
+from pytest_navigator.core.plain import load, save
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from filelock import FileLock, ReadWriteLock
 
     from pytest_navigator.core.facts import SourceFacts
+    from pytest_navigator.core.records import Outcome, Signature, SuiteRecord
 
 MARKER = ".pytest_navigator.json"  # Tells that a folder is a workspace of ours, and so may be replaced
 LOCK = ".pytest_navigator.lock"
@@ -227,7 +228,7 @@ class SuiteFolder:
     def record(self, step: str) -> Outcome | None:
         """Return the outcome of a step, None if it has not run."""
         path = self._step(step)
-        return load(path, Outcome) if path.exists() else None
+        return _outcome(path) if path.exists() else None
 
     def write(self, outcome: Outcome, suffix: str = "") -> Outcome:
         """Record an outcome and return it as it is recorded; `suffix` tells several of one step apart."""
@@ -252,7 +253,7 @@ class SuiteFolder:
 
     def outcomes(self) -> list[Outcome]:
         """Return every recorded outcome."""
-        return [load(p, Outcome) for p in sorted((self.path / STEPS).glob("*.json"))]
+        return [_outcome(p) for p in sorted((self.path / STEPS).glob("*.json"))]
 
     def lock(self, step: str) -> FileLock:
         """Return the lock around test and run of one step."""
@@ -276,7 +277,7 @@ class SuiteFolder:
 
     def noted(self, step: str) -> Outcome:
         """Return the note of `start`."""
-        return load(self._started(step), Outcome)
+        return _outcome(self._started(step))
 
     def bury(self, step: str) -> Outcome:
         """Record the failure of a step whose process died in it, and so could not write it itself."""
@@ -287,7 +288,7 @@ class SuiteFolder:
     def _scripted(self, noted: Outcome) -> Outcome:
         from pytest_navigator.reproduce.names import with_script
 
-        runner = load(self.path / "suite.json", SuiteRecord).runners.get(noted.runner) if noted.runner else None
+        runner = self.suite.runners.get(noted.runner) if noted.runner else None
         return with_script(noted, self.path, live=runner is not None and runner.live)
 
     @property
@@ -302,6 +303,8 @@ class SuiteFolder:
     @property
     def signature(self) -> Signature:
         """What the source step found out about inputs and outputs."""
+        from pytest_navigator.core.records import Signature
+
         return load(self.path / "signature.json", Signature)
 
     def known_signature(self) -> Signature | None:
@@ -311,6 +314,8 @@ class SuiteFolder:
     @property
     def suite(self) -> SuiteRecord:
         """The suite as it was collected."""
+        from pytest_navigator.core.records import SuiteRecord
+
         return load(self.path / "suite.json", SuiteRecord)
 
     def log(self, key: str) -> Path:
@@ -324,6 +329,13 @@ class SuiteFolder:
 
     def _started(self, step: str) -> Path:
         return self.path / STEPS / f"{slug(step)}.started"
+
+
+def _outcome(path: Path) -> Outcome:
+    # Collecting tests makes these folders, and reads no record.
+    from pytest_navigator.core.records import Outcome
+
+    return load(path, Outcome)
 
 
 def slug(text: str) -> str:

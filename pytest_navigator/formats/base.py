@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_navigator.core.records import LoaderRecord, Variant
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.formats.ways import Ways
 from pytest_navigator.runners.spec import RunnerSpec
 
@@ -21,13 +21,20 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON, Description, Parameters, Signature, TensorSpec
+    from pytest_navigator.core.records import JSON, Description, LoaderRecord, Parameters, Signature, TensorSpec
     from pytest_navigator.core.script_parts import CommandLine, MakingCode, Subject
     from pytest_navigator.devices.built_with import Library
     from pytest_navigator.formats.content import Content
     from pytest_navigator.formats.navigator import Navigator
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.runners.base import Runner
+
+
+def _nothing_known() -> LoaderRecord:
+    # Formats are imported while tests are collected, and make nothing then.
+    from pytest_navigator.core.records import LoaderRecord
+
+    return LoaderRecord()
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class LoaderData:
 
     example: Mapping[str, np.ndarray]
     batches: Iterable[Mapping[str, np.ndarray]] = ()
-    record: LoaderRecord = field(default_factory=LoaderRecord)
+    record: LoaderRecord = field(default_factory=_nothing_known)
 
 
 class Format(ABC):

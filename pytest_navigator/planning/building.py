@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.configuration.profile_config import batch_ids
 from pytest_navigator.core.kinds import KINDS
+from pytest_navigator.core.steps import batch_ids
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.planning.choosing import Choice, covers, format_names, precise, runs
 from pytest_navigator.planning.expansion import expand, wanted, with_parents

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Required, Status
+from pytest_navigator.core.records import Required
+from pytest_navigator.core.steps import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

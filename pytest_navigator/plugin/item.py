@@ -7,22 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_navigator.core.records import Outcome, Status
-from pytest_navigator.core.steps import Step
+from pytest_navigator.core.steps import Status, Step
 from pytest_navigator.errors import PackageError
-from pytest_navigator.planning.required import stops
 from pytest_navigator.plugin._compat import closure_of, ids_of
 from pytest_navigator.plugin.collection import MODEL, named_of, place_of
 from pytest_navigator.plugin.run import RUN
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
+    from pytest_navigator.core.records import Outcome
     from pytest_navigator.plugin.run import CollectedSuite, Run
 
 OURS = ("nav_format", "nav_runtime", "nav_batch", "nav_runner")
 # pytest-repeat's parameter, from 0: each repetition does what it says, none replays the record of the first.
 REPETITION = "__pytest_repeat_step_number"
-OUTCOME = pytest.StashKey[Outcome]()  # What an item reported: for the report's own line and properties
+OUTCOME = pytest.StashKey["Outcome"]()  # What an item reported: for the report's own line and properties
 
 
 class SuiteItem:
@@ -79,6 +78,7 @@ class SuiteItem:
         return self.suite.matrix.runner_of(nav_format, nav_runtime)
 
     def _raise(self, found: Outcome) -> None:
+        from pytest_navigator.planning.required import stops
         from pytest_navigator.reporting.report import failure_text
         from pytest_navigator.text import short_path
 

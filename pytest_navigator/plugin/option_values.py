@@ -38,10 +38,10 @@ def run_options(config: pytest.Config) -> RunOptions:
     """
     _check_form(config)
     get, said = config.getoption, _file_config(config)
-    given = get("nav_workspace") or said.workspace_path
+    given = get("nav_workspace") or (said and said.workspace_path)
     folder = given or _ini(config, "nav_workspace", str, A_FOLDER) or "navigator_workspace"
     return RunOptions(
-        said.output_package if get("nav_package") is None else get("nav_package"),
+        said.output_package if said and get("nav_package") is None else get("nav_package"),
         Path(config.invocation_params.dir if given else config.rootpath, folder),
         get("nav_resume"),
         get("nav_in_process"),
@@ -88,21 +88,20 @@ def _cache(config: pytest.Config) -> Path | None:
     return Path(config.invocation_params.dir if given else config.rootpath, folder) if folder else None
 
 
-def _file_config(config: pytest.Config) -> FileConfig:
-    """Read `--nav-config`, with what flags say instead of it; its defaults without one.
+def _file_config(config: pytest.Config) -> FileConfig | None:
+    """Read `--nav-config`, with what flags say instead of it; None where neither says anything.
 
     Raises:
         ConfigError: the file or a value cannot be.
     """
+    path = config.getoption("nav_config")
+    given = {name: config.getoption(f"nav_{name}") for name in ("inputs", "outputs")}
+    if not path and not any(given.values()):
+        return None
+    from pytest_navigator.configuration.file_values import specs
     from pytest_navigator.configuration.nav_config_file import FileConfig, read
 
-    path = config.getoption("nav_config")
     found = read(Path(config.invocation_params.dir, path)) if path else FileConfig()
-    given = {name: config.getoption(f"nav_{name}") for name in ("inputs", "outputs")}
-    if not any(given.values()):
-        return found
-    from pytest_navigator.configuration.file_values import specs
-
     own: dict[str, Any] = {name: specs(texts, f"--nav-{name}") for name, texts in given.items() if texts}
     return replace(found, **own)
 

@@ -11,9 +11,6 @@ import pytest
 
 from pytest_navigator._version import __version__
 from pytest_navigator.configuration.settings import config_lines
-from pytest_navigator.core.records import CACHED, REUSED, earlier_text
-from pytest_navigator.devices.present import devices
-from pytest_navigator.devices.records import NONE, devices_line
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.formats.registry import using
 from pytest_navigator.plugin import collection, generation
@@ -189,6 +186,8 @@ class Session:
         """Let `-v` say that an outcome is an earlier run's, and of when."""
         if report.when != "call" or not report.passed:
             return None
+        from pytest_navigator.core.records import CACHED, REUSED, earlier_text
+
         said = dict(getattr(report, "user_properties", ()))
         ways = [earlier_text(way, str(said[f"nav_{way}"])) for way in (CACHED, REUSED) if f"nav_{way}" in said]
         return ("passed", ".", f"PASSED ({ways[0]})") if ways else None
@@ -269,6 +268,9 @@ class Controller:
         option = self.run.config.option
         if option.collectonly:
             return ""
+        from pytest_navigator.devices.present import devices
+        from pytest_navigator.devices.records import NONE, devices_line
+
         asked = f"{option.nav_formats} {option.nav_runtimes} {option.nav_require}"
         if devices().missing == NONE and not re.search("trt|tensorrt", asked):
             return ""

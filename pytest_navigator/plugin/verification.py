@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.steps import Step
+from pytest_navigator.core.steps import Status, Step
 from pytest_navigator.plugin.item import OUTCOME, suite_item, suite_of
 from pytest_navigator.text import one_line
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import RunnerRecord
+from pytest_navigator.core.variants import RunnerRecord
 from pytest_navigator.isolation.importing import imported, path_of
 
 if TYPE_CHECKING:

@@ -17,10 +17,9 @@ from pytest_navigator.configuration.profile_config import (
     OptimizationProfile,
     ProfilerConfig,
     Windows,
-    batch_ids,
-    batch_of,
 )
 from pytest_navigator.core.records import ProfileResult, plain, structured
+from pytest_navigator.core.steps import batch_ids, batch_of
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.profiling.measuring import measure, summary

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.builtin import SOURCES
 from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxDynamoExportConfig, plain_axes
-from pytest_navigator.core.records import Variant
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.navigator import Navigator

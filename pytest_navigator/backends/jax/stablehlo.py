@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.configuration.format_config import FormatConfig, invalid
-from pytest_navigator.core.records import Variant
 from pytest_navigator.core.script_parts import MakingCode
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.formats.base import Format
 from pytest_navigator.runners.spec import table
 

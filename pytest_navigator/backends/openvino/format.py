@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.builtin import SOURCES
 from pytest_navigator.configuration.format_config import FormatConfig, invalid
-from pytest_navigator.core.records import TEXT_TYPES, Variant
+from pytest_navigator.core.records import TEXT_TYPES
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.formats.base import Format
 from pytest_navigator.runners.spec import table
 

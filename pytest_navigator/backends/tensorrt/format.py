@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.builtin import SOURCES
 from pytest_navigator.configuration.tensorrt_config import PRECISIONS, TensorRTConfig, TensorRTRTXConfig
-from pytest_navigator.core.records import Variant
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.navigator import Navigator
 from pytest_navigator.runners.spec import table

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.configuration.tensorrt_config import CustomConfigForTensorRT
-from pytest_navigator.core.records import Variant
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 

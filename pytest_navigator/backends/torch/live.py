@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_navigator.configuration.format_config import FormatConfig, check_device, invalid
-from pytest_navigator.core.records import Variant
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.navigator import Navigator

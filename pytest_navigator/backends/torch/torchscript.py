@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.torch.live import AUTOCAST, AutocastConfig
 from pytest_navigator.configuration.format_config import invalid
-from pytest_navigator.core.records import Variant
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
 from pytest_navigator.formats.navigator import Navigator

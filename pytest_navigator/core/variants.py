@@ -1,0 +1,53 @@
+"""What a suite makes and what runs it, as plain data: the records that collecting tests already needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One artifact that a suite makes: a format with every parameter that makes it a different one.
+
+    Attributes:
+        key: the name of its folder, Model Navigator's (`torchscript-trace`).
+        format: Model Navigator's name of the format (`torchscript`).
+        parent: key of the variant that it is made from; None: it is exported from the live source.
+        file: name of the artifact inside the folder; "" for the source itself, which has none.
+        parameters: everything that the format needs to make it, as plain data.
+        runners: names of its runners, in order of preference.
+    """
+
+    key: str
+    format: str
+    parent: str | None
+    file: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    runners: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where a package has it ("onnx/model.onnx"); the key alone of the source."""
+        return f"{self.key}/{self.file}" if self.file else self.key
+
+
+@dataclass(frozen=True)
+class RunnerRecord:
+    """What is known of a runner without loading it.
+
+    Attributes:
+        name: Model Navigator's ("OnnxCPU"); runtime: as item ids write it ("cpu", "compile-cpu").
+        format: name of the format that it runs; device: "cpu" or "cuda".
+        live: whether it runs the live model instead of a file.
+        path: where a child process imports it from, "package.module:Class".
+        requires: names of the requirements.
+    """
+
+    name: str
+    runtime: str
+    format: str
+    device: str
+    live: bool
+    path: str
+    requires: tuple[str, ...] = ()
