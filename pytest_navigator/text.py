@@ -13,12 +13,6 @@ if TYPE_CHECKING:
 # of a pair of surrogates, which stand for the bytes of a file name that is not UTF-8 and cannot be written.
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
-ESCAPES = {
-    code: chr(code).encode("unicode_escape").decode("ascii")
-    for code in (*range(0xA0), *range(0x2000, 0x2070), *range(0xD800, 0xE000))
-    if STEERING.match(chr(code))
-}
-
 # Characters of a one-line reason, which stands in every report that follows from it, and of a text on a terminal.
 LINE = 4 * 1024
 
@@ -49,7 +43,7 @@ def text_of(error: BaseException) -> str:
 
 def printable(text: str) -> str:
     r"""Return a text of several lines with its control characters as escapes: "\x1b[2J" is seen, and clears nothing."""
-    return text.translate(ESCAPES) if STEERING.search(text) else text
+    return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def one_line(text: str) -> str:

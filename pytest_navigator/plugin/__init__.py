@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.plugin import options
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -20,6 +18,11 @@ if TYPE_CHECKING:
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Let others add formats and frameworks."""
+    from pytest_navigator.plugin._bytecode import import_as_installed
+
+    import_as_installed(pluginmanager)
+
+    # pytest calls this hook first. What of ours is imported before it is rewritten: so no hook's imports stand above.
     from pytest_navigator.plugin import hookspec
 
     pluginmanager.add_hookspecs(hookspec)
@@ -27,6 +30,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the flags and ini options."""
+    from pytest_navigator.plugin import options
+
     options.add_options(parser)
 
 
@@ -46,6 +51,8 @@ def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Non
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist starts workers
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Run no test, neither ours nor the user's, for who asks how models would be checked."""
+    from pytest_navigator.plugin import options
+
     if options.active(config) and not options.checking(config):
         config.option.collectonly = True
 
@@ -53,12 +60,11 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Register what does the work, if this run checks models."""
+    from pytest_navigator.plugin import options
+
     for name, text in options.MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {text}.")
     if options.active(config):
-        from pytest_navigator.plugin._compat import import_as_installed
-
-        import_as_installed(config)
         from pytest_navigator.plugin.session import start
 
         start(config)
@@ -69,19 +75,25 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def nav_package() -> Path:
     """Skip a test of a package where no model is checked; a run that checks models has another one."""
-    pytest.skip(options.UNCHECKED)
+    from pytest_navigator.plugin.options import UNCHECKED
+
+    pytest.skip(UNCHECKED)
 
 
 @pytest.fixture
 def nav_runner() -> RunnerProxy:
     """Skip a test of a format where no model is checked; a run that checks models has another one."""
-    pytest.skip(options.UNCHECKED)
+    from pytest_navigator.plugin.options import UNCHECKED
+
+    pytest.skip(UNCHECKED)
 
 
 @pytest.fixture
 def nav_source_runner() -> SourceProxy:
     """Skip a test of a live model where no model is checked; a run that checks models has another one."""
-    pytest.skip(options.UNCHECKED)
+    from pytest_navigator.plugin.options import UNCHECKED
+
+    pytest.skip(UNCHECKED)
 
 
 @pytest.hookimpl(trylast=True)

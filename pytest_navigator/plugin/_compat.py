@@ -1,4 +1,4 @@
-"""The only place that knows what pytest does not document, each with the reason."""
+"""The only place, beside `_bytecode`, that knows what pytest does not document, each with the reason."""
 
 from __future__ import annotations
 
@@ -28,18 +28,6 @@ def fixture_called(holder: object, name: str) -> Any:
     found = ((key, obj) for space in spaces for key, obj in vars(space).items() if isinstance(obj, FIXTURE))
     # Without a name of the decorator's it is the attribute's, whatever the function is called.
     return next((obj for key, obj in found if (obj._fixture_function_marker.name or key) == name), None)
-
-
-def import_as_installed(config: pytest.Config) -> None:
-    """Let Python import our modules, from the bytecode that pip has compiled.
-
-    pytest rewrites the asserts of whatever a plugin brings: our modules have none to tell of, and where no bytecode may
-    be written (PYTHONDONTWRITEBYTECODE, an image that is read-only) each process would compile all of them again.
-    """
-    hook = config.pluginmanager.rewrite_hook
-    marked: set[str] = getattr(hook, "_must_rewrite", set())  # none with --assert=plain
-    marked -= {name for name in marked if name.partition(".")[0] == "pytest_navigator"}
-    getattr(hook, "_marked_for_rewrite_cache", {}).clear()
 
 
 class PlantedClass(pytest.Class):

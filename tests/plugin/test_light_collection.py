@@ -67,7 +67,7 @@ def test_only_what_collection_needs_is_imported_of_ours_and_of_one_framework(imp
 def test_without_an_option_of_ours_only_the_options_are_imported(imported: dict[str, set[str]]) -> None:
     assert imported["inactive, ours"] == {
         *(f"pytest_navigator.{name}" for name in ("plugin", "errors", "_version", "configuration")),
-        *(f"pytest_navigator.plugin.{name}" for name in ("options", "hookspec")),
+        *(f"pytest_navigator.plugin.{name}" for name in ("options", "hookspec", "_bytecode")),
         *(f"pytest_navigator.configuration.{name}" for name in ("options", "rules")),
         *("pytest_navigator.core", "pytest_navigator.core.kinds"),  # what `--nav-device` takes
     }
