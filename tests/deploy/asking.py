@@ -89,10 +89,10 @@ def free_ports(number: int) -> list[int]:
     return ports
 
 
-def ready(port: int, model: str) -> bool:
-    """Whether a server has a model."""
+def ready(port: int, what: str = "health") -> bool:
+    """Whether a server is ready, or has one of the "models/..."."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/models/{model}/ready", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/{what}/ready", timeout=5) as answer:
             return answer.status == 200
     except OSError:
         return False

@@ -10,7 +10,11 @@ MODULES = {
 import pytest, torch
 from pytest_navigator import NavConfig
 
-nav_config = NavConfig(name="states", formats=["torchscript-trace", "torch-exportedprogram", "onnx"])
+nav_config = NavConfig(
+    name="states",
+    formats=["torchscript-trace", "torch-exportedprogram", "onnx"],
+    output_names=["states", "score"],
+)
 
 class States(torch.nn.Module):
     def __init__(self):
@@ -20,7 +24,7 @@ class States(torch.nn.Module):
 
     def forward(self, tokens):
         states = torch.tanh(self.linear(tokens))
-        return {"states": states, "score": states.sum((1, 2))}
+        return states, states.sum((1, 2))
 
 @pytest.fixture
 def nav_model() -> torch.nn.Module:

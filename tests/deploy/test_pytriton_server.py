@@ -88,7 +88,7 @@ def serving(script: str, model: str, python: Path, packages: Path, folder: Path)
             [python, "-c", script], cwd=packages, env=os.environ | environment, stdout=log, stderr=log, text=True
         )
     try:
-        waited(lambda: ready(http, model), process, folder / "server.log")
+        waited(lambda: ready(http, f"models/{model}"), process, folder / "server.log")
         with Client(python, folder, f"127.0.0.1:{http}", f"127.0.0.1:{grpc}") as client:
             yield client
     finally:
