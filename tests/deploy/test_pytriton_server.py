@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sysconfig
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import pytest
 
 import pytest_navigator as nav
 from tests.deploy.asking import Client, ServerError, free_ports, ready, waited
+from tests.deploy.triton_server import places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,7 @@ def serving(script: str, model: str, python: Path, packages: Path, folder: Path)
     config |= dict.fromkeys(("HTTP_ADDRESS", "GRPC_ADDRESS", "METRICS_ADDRESS"), "127.0.0.1")
     environment = {f"PYTRITON_TRITON_CONFIG_{name}": str(value) for name, value in config.items()}
     # The process of Triton's Python backend looks for the library of its interpreter there.
-    environment["LD_LIBRARY_PATH"] = sysconfig.get_config_var("LIBDIR")
+    environment["LD_LIBRARY_PATH"] = str(places(python)[1])
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
             [python, "-c", script], cwd=packages, env=os.environ | environment, stdout=log, stderr=log, text=True

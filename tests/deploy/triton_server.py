@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BACKENDS = Path(__file__).parent / "triton_backends"
-PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
+PLACES = "import sysconfig; print(sysconfig.get_path('purelib'), sysconfig.get_config_var('LIBDIR'), sep='\\n')"
+
+
+def places(python: Path) -> tuple[Path, Path]:
+    """Return the folders of an interpreter's packages and of its own library."""
+    packages, library = subprocess.check_output([python, "-c", PLACES], text=True).splitlines()
+    return Path(packages), Path(library)
 
 
 @contextmanager
@@ -33,7 +39,7 @@ def tritonserver(python: Path, repository: Path, folder: Path) -> Iterator[Clien
         repository: is read only.
         folder: an empty one, for the backends, the arrays of requests and server.log.
     """
-    packages = Path(subprocess.check_output([python, "-c", PURELIB], text=True).strip())
+    packages, _ = places(python)
     http, grpc, metrics = free_ports(3)
     command = [
         packages / "pytriton" / "tritonserver" / "bin" / "tritonserver",
