@@ -18,12 +18,18 @@ def check(config: Any) -> None:
     Raises:
         ConfigError: with the field, its value and what it may be.
     """
-    from pytest_navigator.comparison import tolerances
-
     for name, rule in FIELDS.items():
         value = getattr(config, name)
         if value is not None and not rule.fits(value):
             raise ConfigError(f"NavConfig({name}={value!r}): {rule.text}")
+    if config.atol is not None or config.rtol is not None or config.comparisons:
+        _check_comparing(config)
+
+
+def _check_comparing(config: Any) -> None:
+    # Most configurations say nothing here: their collection imports nothing of comparing.
+    from pytest_navigator.comparison import tolerances
+
     for option in ("atol", "rtol"):
         if isinstance(setting := getattr(config, option), str):
             tolerances.parse(setting, option)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True)
-class Navigator:
+class Navigator(NamedTuple):
     """A format of Model Navigator's own.
 
     Attributes:
@@ -25,4 +23,4 @@ class Navigator:
     framework: str = ""
     config: str = ""
     fields: tuple[str, ...] = ()
-    folder: Mapping[str, str] = field(default_factory=dict)
+    folder: Mapping[str, str] = {}

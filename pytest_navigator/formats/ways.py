@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Generic, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from pytest_navigator.errors import StepFailed, Unavailable
 from pytest_navigator.text import bounded
@@ -19,8 +19,7 @@ T = TypeVar("T")
 LONGEST = 240  # Characters of the reason why a way did not make an artifact that another one made
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(NamedTuple):
     """One of the exporters or converters that make the same artifact.
 
     Attributes:
@@ -36,8 +35,7 @@ class Way:
     unless: str = ""
 
 
-@dataclass(frozen=True)
-class Ways:
+class Ways(NamedTuple):
     """The ways to one artifact.
 
     Attributes:
@@ -49,13 +47,12 @@ class Ways:
     others: tuple[Way, ...] = ()
 
 
-@dataclass(frozen=True)
-class Made(Generic[T]):
+class Made(NamedTuple, Generic[T]):
     """What the way that made the artifact gave, and why those before it did not."""
 
     value: T
     engine: str
-    declined: dict[str, str] = field(default_factory=dict)
+    declined: dict[str, str]
 
     @property
     def note(self) -> str:

@@ -86,7 +86,7 @@ def _with_required(choice: Choice) -> Matrix:
     if settings.require or settings.config.xfail:
         from pytest_navigator.planning.left_out import check
 
-        check(replace(choice, matrix=matrix))
+        check(choice._replace(matrix=matrix))
     return matrix
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from pytest_navigator.runners.spec import RunnerSpec
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """What the settings were chosen from, and what they leave.
 
     Attributes:

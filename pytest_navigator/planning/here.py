@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_navigator.core.kinds import AUTO, TITLES
 from pytest_navigator.planning.choosing import covers, format_names
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     """Key of a variant and name of its runner."""
 
 
-@dataclass(frozen=True)
-class Here:
+class Here(NamedTuple):
     """What a run knows of its machine before anything runs.
 
     Attributes:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_navigator.core.variants import RunnerRecord
 from pytest_navigator.isolation.importing import imported, path_of
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from pytest_navigator.runners.base import Runner
 
 
-@dataclass(frozen=True)
-class RunnerSpec:
+class RunnerSpec(NamedTuple):
     """A row of a format's table of runners; what each field says stands at `Runner`.
 
     Attributes:
