@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+# A server runs until it is stopped, here once it has said all.
+STOPPED = "{} --port=0 > said & until grep -q '^curl' said; do kill -0 $!; sleep 0.1; done; kill $!; wait $!; cat said"
 QUICK = " --nav-profile-seconds=0.05 -q -p no:cacheprovider"
 
 
 def commands(block: Block) -> list[str]:
     """Return the lines of a block as this checkout runs them, and pytest's without long measurements."""
     module = f"'{sys.executable}' -m pytest_navigator"
-    return [
+    lines = [
         line.replace("pytest-navigator", module) + (QUICK if line.startswith("pytest ") else "") for line in block.lines
     ]
+    return [STOPPED.format(line) if " serve " in line else line for line in lines]
 
 
 def marked(name: str) -> Block:

@@ -1,0 +1,254 @@
+"""The queue of requests, and who takes them to the workers: one task for each worker."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter_ns
+from typing import TYPE_CHECKING
+
+from pytest_navigator.deploy.protocol.errors import RequestError
+from pytest_navigator.deploy.serve import batches
+from pytest_navigator.deploy.serve.process import Worker, WorkerDied
+from pytest_navigator.errors import NavigatorError
+from pytest_navigator.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Self
+
+    from pytest_navigator.deploy.serve.metrics import Metrics
+    from pytest_navigator.deploy.serve.options import Arrays, Options
+    from pytest_navigator.deploy.serve.process import Loaded
+
+# s until the next attempt to replace a worker that does not start.
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+
+
+@dataclass(eq=False)
+class Pending:
+    """A request that waits for its outputs.
+
+    Attributes:
+        alone: whether it is not joined with others: something went wrong with a batch that it was in.
+        since: when it came, in ns.
+    """
+
+    inputs: Arrays
+    rows: int
+    answer: asyncio.Future[Arrays]
+    alone: bool = False
+    since: int = field(default_factory=perf_counter_ns)
+
+
+class Dispatcher:
+    """Takes requests to workers, joined where the model allows; an async context manager, which has the workers."""
+
+    def __init__(self, loaded: Loaded, options: Options, axis: int | None, metrics: Metrics) -> None:
+        """Args: what workers load; axis: along which requests are joined; None: they never are."""
+        self._loaded, self._options, self._metrics = loaded, options, metrics
+        self._axis = axis if options.max_batch_size > 1 else None
+        self._pending: deque[Pending] = deque()
+        self._arrived = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._inside = self._running = 0
+        self._workers: list[Worker] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def ready(self) -> bool:
+        """Whether a worker is there."""
+        return bool(self._workers)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests are received or wait."""
+        return max(0, self._inside - self._running)  # one whose client is gone may still run
+
+    @property
+    def workers(self) -> int:
+        """How many workers are there."""
+        return len(self._workers)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Have a place in the queue, from before a request is received until it is answered.
+
+        Raises:
+            RequestError: there is none.
+        """
+        if self.waiting >= self._options.queue_size:
+            raise RequestError(f"the queue is full: {self._options.queue_size} requests wait; try again later", 503)
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+
+    def put(self, inputs: Arrays) -> Pending:
+        """Let a request wait; its `answer` may be cancelled as long as nobody has begun with it."""
+        answer = asyncio.get_running_loop().create_future()
+        pending = Pending(inputs, batches.rows_of(inputs, self._axis), answer)
+        self._pending.append(pending)
+        self._arrived.set()
+        return pending
+
+    def forget(self, pending: Pending) -> None:
+        """Leave out a request whose client is gone."""
+        pending.answer.cancel()
+        if pending in self._pending:
+            self._pending.remove(pending)
+
+    async def __aenter__(self) -> Self:
+        """Start all workers.
+
+        Raises:
+            NavigatorError: one cannot load the model.
+        """
+        started = [asyncio.ensure_future(Worker.start(self._loaded)) for _ in range(self._options.workers)]
+        ended = await asyncio.gather(*started, return_exceptions=True)
+        self._workers = [worker for worker in ended if isinstance(worker, Worker)]
+        if errors := [error for error in ended if isinstance(error, BaseException)]:
+            await self.__aexit__()
+            raise errors[0]
+        self._tasks = [asyncio.create_task(self._work(worker)) for worker in self._workers]
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(worker.close() for worker in self._workers))
+        self._workers = []
+
+    async def _work(self, worker: Worker) -> None:
+        while True:
+            batch = await self._next()
+            self._running += len(batch)
+            try:
+                await self._run(worker, batch)
+            except WorkerDied as error:
+                self._lost(batch, error)
+                worker = await self._replaced(worker, error)
+            finally:
+                self._running -= len(batch)
+
+    async def _next(self) -> list[Pending]:
+        """Return the requests that are taken to a worker together, as soon as there are some."""
+        async with self._turn:
+            while True:
+                while not self._pending:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                await self._delayed(self._pending[0])
+                if self._pending:  # the client of the only one may be gone
+                    return self._taken()
+
+    async def _delayed(self, first: Pending) -> None:
+        """Wait for others, until the first one has waited long enough, or the batch is full."""
+        delay = self._options.batch_delay_ms * 1e6
+        while self._axis is not None and not first.alone and not first.answer.done():
+            left = first.since + delay - perf_counter_ns()
+            if left <= 0 or sum(each.rows for each in self._fitting(first)) >= self._options.max_batch_size:
+                return
+            self._arrived.clear()
+            try:
+                await asyncio.wait_for(self._arrived.wait(), left / 1e9)
+            except TimeoutError:
+                return
+
+    def _taken(self) -> list[Pending]:
+        batch = self._fitting(self._pending[0])
+        for each in batch:
+            self._pending.remove(each)
+        return batch
+
+    def _fitting(self, first: Pending) -> list[Pending]:
+        """Return the first request and those that can be joined with it, in the order in which they came."""
+        if self._axis is None or first.alone:
+            return [first]
+        alike, rows, found = batches.alike(first.inputs, self._axis), 0, []
+        for each in self._pending:
+            fits = rows + each.rows <= self._options.max_batch_size and not each.alone
+            if each is first or (fits and batches.alike(each.inputs, self._axis) == alike):
+                found.append(each)
+                rows += each.rows
+        return found
+
+    async def _run(self, worker: Worker, batch: Sequence[Pending]) -> None:
+        """Answer the requests of a batch; if it fails, each gets the outcome that it has alone.
+
+        Raises:
+            WorkerDied: the worker has ended.
+        """
+        try:
+            parts = await self._inferred(worker, batch)
+        except RequestError as error:
+            if len(batch) == 1:
+                _fail(batch, error)
+                return
+            for each in batch:
+                await self._run(worker, [each])
+            return
+        for each, outputs in zip(batch, parts, strict=True):
+            if not each.answer.done():
+                each.answer.set_result(outputs)
+
+    async def _inferred(self, worker: Worker, batch: Sequence[Pending]) -> list[Arrays]:
+        started = perf_counter_ns()
+        inputs = [each.inputs for each in batch]
+        one = len(batch) == 1 or self._axis is None
+        outputs, nanoseconds = await worker.infer(inputs[0] if one else batches.join(inputs, self._axis or 0))
+        rows = [each.rows for each in batch]
+        self._metrics.batch([started - each.since for each in batch], nanoseconds, sum(rows))
+        if one:
+            return [outputs]
+        try:
+            return batches.split(outputs, rows, self._axis or 0)
+        except ValueError as error:
+            raise RequestError(str(error), 500) from None
+
+    def _lost(self, batch: Sequence[Pending], error: WorkerDied) -> None:
+        """Fail the request that a worker died of; of several, each is tried again alone."""
+        unanswered = [each for each in batch if not each.answer.done()]
+        if len(batch) == 1:
+            _fail(unanswered, RequestError(f"{error}; it is replaced", 500))
+            return
+        for each in reversed(unanswered):
+            each.alone = True
+            self._pending.appendleft(each)
+        self._arrived.set()
+
+    async def _replaced(self, dead: Worker, error: WorkerDied) -> Worker:
+        """Return a worker in the place of one that has ended; where none starts, nobody waits for it."""
+        self._workers.remove(dead)
+        self._metrics.replaced()
+        _say(f"{error}; it is replaced")
+        await dead.close()
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                worker = await Worker.start(self._loaded)
+            except NavigatorError as problem:
+                _say(f"no worker in its place: {problem}; the next attempt is in {pause:g} s")
+                if not self._workers:
+                    _fail(self._pending, RequestError("no process runs the model at the moment: try again later", 503))
+                    self._pending.clear()
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+                continue
+            self._workers.append(worker)
+            return worker
+
+
+def _fail(requests: Sequence[Pending] | deque[Pending], error: RequestError) -> None:
+    for each in requests:
+        if not each.answer.done():
+            each.answer.set_exception(error)
+
+
+def _say(text: str) -> None:
+    print(one_line(f"pytest-navigator: {text}"), file=sys.stderr, flush=True)

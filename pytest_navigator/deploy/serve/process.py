@@ -1,0 +1,140 @@
+"""A worker as the server sees it: a process that is started, asked, and replaced if it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import shutil
+import signal
+import socket
+import tempfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.deploy.protocol.errors import RequestError
+from pytest_navigator.deploy.serve import worker
+from pytest_navigator.errors import NavigatorError
+from pytest_navigator.isolation.messages import error_from
+
+if TYPE_CHECKING:
+    from asyncio import StreamReader, StreamWriter
+    from collections.abc import Iterator
+    from multiprocessing.context import SpawnProcess
+
+    from pytest_navigator.deploy.serve.options import Arrays, Open
+    from pytest_navigator.isolation.messages import Message
+
+BUFFER = 2**22  # of the socket's reader, in B
+PATIENCE = 5  # s that a worker has to end by itself
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What every worker loads, by a function that is pickled, and the folder in which each has one of its own."""
+
+    open_runner: Open
+    folder: Path
+
+
+class WorkerDied(NavigatorError):
+    """The process ended, or was killed, before it had answered."""
+
+
+class Worker:
+    """A process that has loaded the model; made by `start`."""
+
+    def __init__(self, process: SpawnProcess, streams: tuple[StreamReader, StreamWriter], folder: Path) -> None:
+        self._process = process
+        self._reader, self._writer = streams
+        self._folder = folder
+
+    @classmethod
+    async def start(cls, loaded: Loaded) -> Worker:
+        """Start a process and wait until it has loaded the model.
+
+        Raises:
+            WorkerDied: it ended before.
+            NavigatorError: the model cannot be loaded.
+        """
+        ours, theirs = socket.socketpair()
+        folder = Path(tempfile.mkdtemp(dir=loaded.folder))
+        process = await asyncio.to_thread(_started, theirs, loaded.open_runner, folder)
+        new = cls(process, await asyncio.open_unix_connection(sock=ours, limit=BUFFER), folder)
+        try:
+            content, _ = await new._received()
+            if "error" in content:
+                raise error_from(content["error"])
+        except BaseException:
+            process.kill()
+            await new.close()
+            raise
+        return new
+
+    async def infer(self, inputs: Arrays) -> tuple[Arrays, int]:
+        """Run one batch; returns its outputs, and how long the model itself took, in ns.
+
+        Raises:
+            RequestError: the model does not take it (400), or raised (500).
+            WorkerDied: the process ended instead of answering.
+        """
+        with suppress(ConnectionError):  # its end is noticed when the answer is read
+            self._writer.write(worker.packed({}, inputs))
+            await self._writer.drain()
+        content, outputs = await self._received()
+        if "refused" in content:
+            raise RequestError(content["refused"])
+        if "error" in content:
+            raise RequestError(f"the model raised: {error_from(content['error'])}", 500)
+        return outputs or {}, content["nanoseconds"]
+
+    async def close(self) -> None:
+        """End the process, by force if it does not end itself, and remove its files."""
+        self._writer.close()
+        await asyncio.to_thread(self._end)
+
+    async def _received(self) -> tuple[Message, Arrays | None]:
+        try:
+            (size,) = worker.SIZE.unpack(await self._reader.readexactly(worker.SIZE.size))
+            return worker.unpacked(await self._reader.readexactly(size))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            await asyncio.to_thread(self._process.join, PATIENCE)
+            raise WorkerDied(f"the process that runs the model {_ending(self._process.exitcode)}") from None
+
+    def _end(self) -> None:
+        self._process.join(PATIENCE)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _started(theirs: socket.socket, open_runner: Open, folder: Path) -> SpawnProcess:
+    process = multiprocessing.get_context("spawn").Process(
+        target=worker.main, args=(theirs, open_runner, folder), name="navigator-worker", daemon=True
+    )
+    with theirs, _blocked():
+        process.start()
+    return process
+
+
+@contextmanager
+def _blocked() -> Iterator[None]:
+    """Keep signals from a child that does not ignore them yet: it inherits what its parent's thread has blocked."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, worker.SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "closed its socket"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
