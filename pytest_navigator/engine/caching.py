@@ -33,6 +33,7 @@ def recalled(context: Context, name: str) -> Outcome | None:
         return None
     found = structured(entry.record["outcome"], Outcome)
     try:
+        # In the suite's own folder: what is taken is renamed into its place, which works within one file system only.
         with tempfile.TemporaryDirectory(prefix=".cached-", dir=context.folder.path) as folder:
             if not cache.take(entry, Path(folder)):
                 return None
@@ -58,6 +59,7 @@ def remember(context: Context, name: str, found: Outcome, logged: int) -> None:
         log.seek(logged)
         text = log.read().decode(errors="replace")
     paths = STEPS[context.step.step].files(context)
+    # The identity is one of this run's settings and records: whoever takes the entry gives it his own.
     record = _portable(context, {"outcome": plain(replace(found, identity="")), "log": text})
     assert context.host.cache is not None
     context.host.cache.add(name, record, paths)

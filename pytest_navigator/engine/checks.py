@@ -59,6 +59,8 @@ def compare(
     for i, case in enumerate(cases):
         actual = _infer(runner, case, read_input(folder, case, runner.signature))
         comparison.add(case.sample, case.kind, read_output(folder, case, runner.signature), actual)
+        # The user's own functions are asked where they live, in pytest's process: what they compare goes there in
+        # files.
         if kept:
             save_npz(keep / f"{i}.npz", {name: actual[name] for name in kept if name in actual})
     return comparison.reports()
@@ -117,6 +119,7 @@ def _timed(
 
     call = runner.bind(feed)
     result = measure(call, windows, batch_size=batch_size, seconds=seconds, gpu_clock=clock)
+    # On what the timed call returns: to bind it anew would run the model once more, and have a compiler look again.
     copied = copy_latency(runner.copies(feed, call()))
     return replace(result, peak_gpu_memory=memory.peak, copy_latency=copied)
 

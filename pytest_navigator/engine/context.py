@@ -160,6 +160,7 @@ class Context:
         Args:
             kwargs: what it takes, objects: they get there as plain data.
         """
+        # In this process too: with --nav-in-process a function sees the same plain data as in the child.
         arguments = json.loads(json.dumps(plain(kwargs)))
         if self.host.options.in_process:
             from pytest_navigator.isolation.live_section import live_section

@@ -52,6 +52,7 @@ def outcome(host: Host, suite: Suite, step: Step, live: LiveObjects, *, again: b
     recorded = folder.record(step.id)
     if recorded is not None and not again and not host.options.resume:
         return recorded  # with it, who has run the source step may still be taking over what goes with it
+    # Before any lock: prerequisites ask for the machine themselves, shared, which who holds it alone must not.
     blocked = _blocked(host, suite, step, live)
     if blocked is not None:
         return folder.write(blocked)
@@ -72,6 +73,7 @@ def outcome(host: Host, suite: Suite, step: Step, live: LiveObjects, *, again: b
     if error is not None:
         host.raised[suite.nodeid, step.id] = error  # for the step's own test, whichever test has made it run
     if again and found.passed:
+        # What was skipped for want of this step is asked for anew, and now runs.
         for skipped in [o for o in folder.outcomes() if o.cause == step.id]:
             folder.forget(skipped.id)
     return found

@@ -146,6 +146,7 @@ class Host:
 
         if self._child is None:
             self._child = Child(cwd=self.project, environment=self.environment)
+        # Each time: the user's code may set threads or a precision between two steps.
         self._child.settings = current_settings()
         return self._child
 

@@ -40,6 +40,7 @@ def export(context: Context) -> Result:
     """Export the live model, from one of the user's own batches."""
     form = context.host.registry.format(context.variant.format)
     context.require(*form.requires_for(context.suite.matrix.framework))
+    # The child imports what is to load the artifact while this process exports it.
     context.host.warm_up(module for runner in form.runner_specs for module in runner.imports)
     source, signature = context.live.source(), context.folder.signature
     example = load_npz(context.folder.path / context.folder.source.profiling_batch, signature.inputs)
@@ -80,9 +81,11 @@ def _made(context: Context, make: Callable[[Context], dict[str, JSON]]) -> Resul
     def attempt(way: Way) -> Result:
         own = replace(context, way=way, spent=time.monotonic() - begin)
         clear(own)
+        # Before it is made: an export that ends this process has a script too.
         write_making(own)
         with _logged(own, ways):
             data = make(own)
+            # And with what the library has chosen itself, so that the script asks for the same.
             write_making(own, data)
             return _proven(own, data)
 

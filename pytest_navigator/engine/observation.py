@@ -95,6 +95,7 @@ class Observation:
             self.samples = self.samples.limited(list(takewhile(self._add, self.samples.ranking)))
             self.only_batch_1 = self._only_batch_1()
             return self._cases()
+        # After Ctrl-C too: packages are written all the same, and some of the samples must not stand for all.
         except BaseException:
             self._clear(*FOLDERS)
             raise
@@ -136,6 +137,7 @@ class Observation:
         outputs = self._model(arrays, f"sample {index}")
         size = sum(array.nbytes for array in (*arrays.values(), *outputs.values()))
         limit: int = self._context.suite.settings.max_sample_bytes
+        # Samples with extreme shapes are kept whatever they take: exports and engines are made for these shapes.
         if index not in self.samples.conversion and sum(self.bytes.values()) + size > limit:
             return False
         self.bytes[index] = size

@@ -113,6 +113,7 @@ def _words(dtype: str) -> Draw:
     def draw(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
         count = math.prod(shape)
         codes = generator.integers(ord("a"), ord("z") + 1, (count, LETTERS), dtype=np.uint32)
+        # A text of numpy's ends where zeros begin: so the words have several lengths.
         codes[np.arange(LETTERS) >= generator.integers(1, LETTERS + 1, (count, 1))] = 0
         return codes.view(f"U{LETTERS}").astype(np.dtype(dtype)).reshape(shape)
 
@@ -128,6 +129,7 @@ def _integers(dtype: np.dtype[Any], bounds: Bounds, where: str) -> Draw:
                 f"{where}: {_text(bounds)}: the input is {dtype.name}, which holds whole numbers from {least} to "
                 f"{largest}"
             )
+    # numpy draws none of ml_dtypes' small whole numbers, and the upper half of uint64 is no int64.
     drawn = np.dtype(np.uint64 if dtype == np.uint64 else np.int64)
 
     def draw(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -155,6 +157,7 @@ def _floats(dtype: np.dtype[Any], bounds: Bounds, where: str) -> Draw:
         share = generator.random(shape)
         # The difference of the bounds can be more than a float64 holds.
         values = np.asarray((1 - share) * float(low) + share * float(high)).astype(dtype)
+        # A narrow type may round a value that is inside to one that is not.
         return np.asarray(np.where(values < low, low, np.where(values > high, high, values))).astype(dtype)
 
     return draw

@@ -167,6 +167,7 @@ class Workspace:
         ours = tuple(name.lstrip(".") for name in (MARKER, MACHINE, IGNORED))
         if path.name == IGNORED:
             return ignores(path)
+        # A process that was killed while it wrote leaves the name with a dot more before it, and letters behind.
         if path.name in (CONVERT_RESULTS, DEVICES) or path.name.lstrip(".").startswith(ours):
             return True
         return (path / STEPS).is_dir() or any(path.glob("*suite.json*"))

@@ -67,5 +67,6 @@ def _instructions() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
+    # The kernel calls them "flags" on x86, "Features" on ARM.
     flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
     return hashlib.sha256(flags.encode()).hexdigest()

@@ -47,4 +47,5 @@ def _read(name: str) -> tuple[str | None, list[str]]:
     except PackageNotFoundError:
         return None, []
     wanted = [Requirement(text) for text in found.requires or ()]
+    # Nothing records which extras somebody has asked for: what only an extra needs is not followed.
     return found.version, [w.name for w in wanted if w.marker is None or w.marker.evaluate({"extra": ""})]

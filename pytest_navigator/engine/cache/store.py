@@ -63,6 +63,7 @@ class Store:
             return None
         try:
             return _parsed(folder, name)
+        # It may be whole, and others of the same cache may read it: it is left where it is.
         except PermissionError as error:
             self.warn(f"{folder} cannot be read ({error.strerror}) and is not used")
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -93,6 +94,7 @@ class Store:
             unfinished.chmod(0o777 & ~_umask(unfinished / ENTRY))
             unfinished.rename(self.root / name)
         except OSError as error:
+            # Renaming fails as well where the entry is there by now: another run was faster, and nothing is lost.
             if unfinished is None or not (self.root / name).is_dir():
                 self.warn(f"nothing can be added to {self.root} ({error.strerror}); the run went on without")
         finally:
@@ -138,6 +140,7 @@ def _parsed(folder: Path, name: str) -> Entry:
     content = json.loads((folder / ENTRY).read_bytes())
     if content.pop("sha256") != _digest(content) or content["name"] != name:
         raise ValueError(name)
+    # Others write into a shared cache: what is copied into the workspace must not leave it.
     if any(PurePosixPath(inner).is_absolute() or ".." in PurePosixPath(inner).parts for inner in content["files"]):
         raise ValueError(name)
     return Entry(folder, content["record"], content["files"])
