@@ -36,6 +36,7 @@ def alarm(limit: float | None) -> Iterator[None]:
         yield
     except BaseException as error:
         around = isinstance(error, _TimeIsUp) and error is not clock.up  # a limit around this one
+        # A library may make an error of its own of the alarm: once it has rung, whatever comes is the end of the time.
         if around or not clock.rang or isinstance(error, KeyboardInterrupt):
             raise
         raise late from None

@@ -117,6 +117,7 @@ class Child:
             TypeError: an argument is not plain data.
         """
         __tracebackhide__ = True
+        # The child works in another folder.
         log = log.absolute()
         request = {"function": function, "kwargs": kwargs, "log": str(log), "settings": self.settings}
         answer, outputs = self._answer(encode(request, arrays), needs, timeout, log)

@@ -65,6 +65,7 @@ class Process:
                 os.close(lifeline)
                 socket.close()
             self._resources = stack.pop_all()
+        # Of the child alone: what it starts, a compiler of TorchInductor say, has the PYTHONPATH of the user.
         inherited = {"PYTHONPATH": os.environ.get("PYTHONPATH")}
         self._send(encode({"path": path, "environment": inherited, "settings": settings}))
 
@@ -204,6 +205,7 @@ def _start(
         # files without an encoding: what a model is called must not fail in the C locale of a container.
         env={**environment, **os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUTF8": "1"},
         pass_fds=inherited,
+        # A group of its own, which `end` kills with all that the child has started; Ctrl-C does not reach it.
         start_new_session=True,
     )
 

@@ -42,6 +42,7 @@ def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Non
         from pytest_navigator.plugin.benchmark import check_installed
 
         check_installed(parser, args)
+    # `devices.records.FOLDER`, written out: every run of pytest would import that module.
     if "NAV_PROBES" in os.environ:
         from pytest_navigator.devices.assignment import assign
 

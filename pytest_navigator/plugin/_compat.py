@@ -47,6 +47,7 @@ class PlantedClass(pytest.Class):
 
     def _genfunctions(self, name: str, funcobj: object) -> Iterator[pytest.Function]:
         with _hook_once(self):
+            # A list: what pytest returns is a generator, which would run when the hook is seen again.
             return iter(list(super()._genfunctions(name, funcobj)))
 
 
@@ -72,6 +73,7 @@ class ConftestModule(pytest.Module):
 
     def _genfunctions(self, name: str, funcobj: object) -> Iterator[pytest.Function]:
         with _hook_once(self):
+            # A list: what pytest returns is a generator, which would run when the hook is seen again.
             return iter(list(super()._genfunctions(name, funcobj)))
 
 

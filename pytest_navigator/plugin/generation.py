@@ -322,6 +322,7 @@ def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome 
         item.user_properties += properties(outcome)
         report.user_properties = list(item.user_properties)
     crash = getattr(report.longrepr, "reprcrash", None)
+    # The line of pytest's short summary: "Failed: " is the type of `pytest.fail`, and no part of what failed.
     if crash is not None and crash.message.startswith("Failed: "):
         crash.message = crash.message.removeprefix("Failed: ").splitlines()[0]
 

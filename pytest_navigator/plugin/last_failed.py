@@ -38,6 +38,7 @@ class LastFailed:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what this test follows from; one that is run again by a plugin says so anew."""
+        # That of the teardown comes after the one that said it.
         if report.when != "teardown":
             self._follows.pop(report.nodeid, None)
         if cause := getattr(report, FOLLOWS, ""):

@@ -267,6 +267,7 @@ def _holder(spec: Spec, module: ModuleType) -> object:
     Nothing is imported or called before a step asks for the model.
     """
 
+    # In the class of a part of a file, pytest passes the instance.
     def nav_model(*_instance: object) -> Any:
         return spec.model()
 

@@ -86,6 +86,7 @@ class Session:
     def pytest_plugin_registered(self, plugin: object) -> None:
         """Refuse formats that come while tests are collected: suites before them would not have them."""
         late = [name for name in collection.EXTENDING if hasattr(plugin, name)]
+        # Those that were there when the run began have been asked.
         if late and plugin not in self.known:
             self.run.note(collection.too_late(late[0], plugin, self.run.config))
 

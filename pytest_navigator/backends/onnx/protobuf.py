@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 VARINT = 0
 FIXED = {1: 8, 5: 4}
 LENGTH = 2
+# Bytes of a number of 64 bits, 7 bits in each
 LONGEST_VARINT = 10
 
 

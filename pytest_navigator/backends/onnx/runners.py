@@ -93,6 +93,7 @@ class OnnxRunner(Runner):
         types = {spec.name: spec.dtype for spec in self.signature.inputs}
         if arrays != "numpy" or not self._plain or {n: types.get(h) for n, h in self._names.items()} != self._inputs:
             return None
+        # Where the names are the file's own no dict is made anew: a call of a small session takes microseconds itself.
         if list(self._names) == list(types):
             return self._run
         return lambda feed: self._run({name: feed[here] for name, here in self._names.items()})
@@ -168,6 +169,7 @@ class OnnxRunner(Runner):
             if wanted != found.name and not (wanted == "str" and found.kind in "OUST"):
                 raise StepFailed(f"input {here!r} is {found.name}, the ONNX file takes {wanted}")
         arrays = {name: feed[self._names[name]] for name in self._inputs}
+        # A scalar would have an axis: ascontiguousarray gives at least one.
         return {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
 
     def _loads(self, content: bytes) -> object:

@@ -122,6 +122,7 @@ class Execution:
         array = feed[tensor.name]
         if array.dtype.name != tensor.dtype:
             raise StepFailed(f"input {tensor.name!r} is {array.dtype.name}, the engine takes {tensor.dtype}")
+        # A scalar would have an axis: ascontiguousarray gives at least one.
         return np.ascontiguousarray(array).reshape(array.shape)
 
     def _choose_profile(self, shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -52,6 +52,7 @@ class TorchExportedProgramFormat(Format):
         "pytest_navigator.backends.torch.exportedprogram_runners",
         ("TorchExportedProgramCPU", "TorchExportedProgramRunner", "cpu", ("torch",)),
         ("TorchExportedProgramCUDA", "TorchExportedProgramRunner", "cuda", ("cuda", "torch-cuda")),
+        # Loading a program imports it, which takes seconds: the child does so while the model is exported.
         imports=("torch._dynamo",),
     )
 

@@ -66,6 +66,7 @@ def _export(
 ) -> dict[str, JSON]:
     model, device = on_device(source, parameters)
     tensors, engine = example_tensors(example, signature, device), parameters["engine"]
+    # Exporters may write weights into files beside this one: `store` makes one file of them where that is possible.
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder, path.name)
         with quiet():

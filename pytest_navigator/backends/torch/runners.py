@@ -237,6 +237,7 @@ class TorchCompileRunner(LiveTorchRunner):
 
         before = GRAPHS.run
         args, kwargs = self.arguments(tensors)
+        # Past the limit torch.compile runs eagerly, which would look like a model that it leaves alone.
         with calling(self.parameters, self.device), torch._dynamo.config.patch(recompile_limit=sys.maxsize):
             torch.compile(_own_frame(self._eager), backend=GRAPHS)(*args, **kwargs)
         return before < GRAPHS.run

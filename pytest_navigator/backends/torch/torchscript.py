@@ -116,6 +116,8 @@ class TorchScriptFormat(Format):
         import torch
 
         with warnings.catch_warnings():
+            # torch.jit.load calls itself deprecated: whoever gives such a file can do nothing about it, and `-W error`
+            # would fail.
             warnings.simplefilter("ignore", DeprecationWarning)
             return torch.jit.load(str(path), map_location="cpu")
 
