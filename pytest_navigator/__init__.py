@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_navigator.api import onnx as onnx
     from pytest_navigator.api import python as python
     from pytest_navigator.api import pytriton as pytriton
+    from pytest_navigator.api import ray as ray
     from pytest_navigator.api import tensorflow as tensorflow
     from pytest_navigator.api import torch as torch
     from pytest_navigator.api import triton as triton
@@ -110,7 +111,7 @@ _HOMES = {
     "unchecked": "comparison.tolerances",
 }
 
-_ENTRIES = ("jax", "onnx", "python", "pytriton", "tensorflow", "torch", "triton")
+_ENTRIES = ("jax", "onnx", "python", "pytriton", "ray", "tensorflow", "torch", "triton")
 """What runs without pytest's command line, by framework; and where a package is deployed."""
 
 # Without the namespaces: `from pytest_navigator import *` must not take the name `torch` from PyTorch itself.

@@ -30,6 +30,7 @@ ALLOWED = "NAV_ALLOWED_SKIPS"
 SHARING = (
     "backends/test_networks.py",
     "deploy/test_pytriton_server.py",
+    "deploy/test_ray.py",
     "deploy/test_triton_server.py",
     "package/test_formats_of_others.py",
     "plugin/test_interrupted.py",

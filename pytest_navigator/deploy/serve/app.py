@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,12 +21,14 @@ from pytest_navigator.deploy.protocol.metadata import model_metadata, server_met
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
 
     from starlette.requests import Request
 
     from pytest_navigator.deploy.protocol.metadata import ServedModel
-    from pytest_navigator.deploy.serve.dispatcher import Dispatcher, Pending
+    from pytest_navigator.deploy.serve.dispatcher import Pending
     from pytest_navigator.deploy.serve.metrics import Metrics
+    from pytest_navigator.deploy.serve.options import Arrays
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -41,7 +43,24 @@ DROPPED = 2**30
 LARGE = 2**17
 
 
-def application(model: ServedModel, dispatcher: Dispatcher, metrics: Metrics, max_request_mb: int) -> Starlette:
+class Dispatching(Protocol):
+    """What runs requests: the processes of our own server, or a replica of Ray's."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can run one."""
+
+    def place(self) -> AbstractContextManager[None]:
+        """Have a place in the queue; raises RequestError if there is none."""
+
+    def put(self, inputs: Arrays) -> Pending:
+        """Let a request wait."""
+
+    def forget(self, pending: Pending) -> None:
+        """Leave out a request whose client is gone."""
+
+
+def application(model: ServedModel, dispatcher: Dispatching, metrics: Metrics, max_request_mb: int) -> Starlette:
     """Return the application that serves a model.
 
     Args:
@@ -71,7 +90,7 @@ PLACES = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 class Routes:
     """The endpoints."""
 
-    def __init__(self, model: ServedModel, dispatcher: Dispatcher, metrics: Metrics, most: int) -> None:
+    def __init__(self, model: ServedModel, dispatcher: Dispatching, metrics: Metrics, most: int) -> None:
         """Args: most: size of the largest body in B."""
         self._model, self._dispatcher, self._metrics, self._most = model, dispatcher, metrics, most
 

@@ -1,0 +1,187 @@
+"""`nav.ray`: a package behind Ray Serve."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator.api.loading import load
+from pytest_navigator.api.package import Package
+from pytest_navigator.errors import ConfigError, PackageError, StrategyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_navigator.deploy.protocol.metadata import ServedModel
+    from pytest_navigator.deploy.serve.chosen import Chosen
+    from pytest_navigator.deploy.serve.options import Infer
+    from pytest_navigator.package.query.results import Results
+    from pytest_navigator.package.query.strategies import Strategy
+    from pytest_navigator.package.running.runner import PackageRunner
+
+__all__ = ["deployment"]
+
+NAME = re.compile(r"[\w.\-]+", re.ASCII)
+
+# Of a deployment, where nothing else is said. Ray gives a replica 5 requests at a time: no batch could be larger.
+ONGOING_BATCHES = 2
+LEAST_ONGOING = 8
+QUEUED = 128
+
+
+def deployment(
+    package: str | Path | Package,
+    strategy: Strategy | None = None,
+    strategies: Sequence[Strategy] | None = None,
+    format: str | None = None,
+    runner: str | None = None,
+    name: str | None = None,
+    *,
+    verified_only: bool = False,
+    threads: int | None = None,
+    num_replicas: int | str = 1,
+    max_batch_size: int | None = None,
+    batch_wait_timeout_s: float = 0.0,
+    max_request_mb: int = 64,
+    **options: Any,
+) -> Any:
+    """Return an application of Ray Serve that speaks the Open Inference Protocol: `ray.serve.run(application)`.
+
+    Every replica opens the package by its path, which must lead to the same package on each node.
+
+    Args:
+        package: path of a `.nav` file, or an open package.
+        strategy: or `strategies`, of which the first that has an answer counts; None: the default ones.
+        format: serve this one, in the first runner that passed, or in that which strategies choose.
+        runner: only this one ("OnnxCPU"), or this runtime ("cpu").
+        name: by which clients ask for the model; None: the package's.
+        verified_only: serve nothing that neither a `verify_` test nor `set_verified` vouches for.
+        threads: of one inference, of a runner of ONNX Runtime; None: the processors of a replica
+            (`ray_actor_options={"num_cpus": 1}`).
+        num_replicas: processes that run the model; "auto": as many as Ray finds right.
+        max_batch_size: rows that are joined at most; None: the largest batch that was measured.
+        batch_wait_timeout_s: how long the first request of a batch waits for others, in s; 0: those are joined that
+            came while the model was busy.
+        max_request_mb: size of the largest request in MiB.
+        options: of `ray.serve.deployment`: `ray_actor_options`, `autoscaling_config`, `max_ongoing_requests` (of a
+            replica), `max_queued_requests` (others get 503).
+
+    Raises:
+        ConfigError: Ray Serve is not installed; or a value is none that it, or the protocol, takes.
+        PackageError: there is no such runner, it did not pass correctness, or it cannot run here.
+        StrategyError: no strategy has an answer.
+    """
+    if strategy is not None and strategies is not None:
+        raise ConfigError("strategy and strategies are the same keyword: give one of them")
+    from pytest_navigator.deploy import ray
+
+    with _opened(package) as opened:
+        wanted = {"strategies": strategies if strategy is None else strategy, "verified_only": verified_only}
+        found = _found(opened, format, runtime=runner, threads=threads, **wanted)
+        model = _model(opened.results, found, name)
+        most = _largest_batch(opened.results, found) if max_batch_size is None else max_batch_size
+        place = Place(opened.path.resolve(), found.format, found.runner_name, _digest(opened.results, found.format))
+    loading = partial(opened_runner, place, _threads(threads, found.format, options))
+    replica = ray.Replica(model, loading, most, batch_wait_timeout_s, max_request_mb)
+    return ray.deployed(replica, _with_defaults(options, num_replicas, most))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a replica finds its model.
+
+    Attributes:
+        path: of the package, on every node.
+        digest: of the format's file, "" where the package does not say it.
+    """
+
+    path: Path
+    format: str
+    runner: str
+    digest: str
+
+
+@contextmanager
+def opened_runner(place: Place, threads: int | None, folder: Path) -> Iterator[Infer]:
+    """Open a package in a replica; gives what runs one inference.
+
+    Args:
+        folder: where its files are extracted.
+
+    Raises:
+        PackageError: there is no such package, or another one than when the application was made.
+    """
+    warnings.simplefilter("ignore", UserWarning)  # who made the application was warned
+    with load(place.path, workdir=folder / "files") as package:
+        if _digest(package.results, place.format) != place.digest:
+            raise PackageError(
+                f"{place.path} has another {place.format} than when this application was made: call nav.ray.deployment "
+                "again, and see that the path leads to the same package on every node"
+            )
+        with package.get_runner(place.format, runtime=place.runner, threads=threads) as active:
+            yield active.infer
+
+
+def _opened(package: str | Path | Package) -> AbstractContextManager[Package]:
+    return nullcontext(package) if isinstance(package, Package) else load(package)
+
+
+def _found(package: Package, format: str | None, **wanted: Any) -> PackageRunner:
+    """Return the runner that is meant, not active.
+
+    Raises:
+        PackageError: it is the live model's, or has not passed correctness.
+    """
+    variants = package.results.suite.variants
+    if format in {variant.key for variant in variants if not variant.file}:
+        files = ", ".join(variant.key for variant in variants if variant.file) or "none"
+        raise PackageError(f"{format} is the live model, which no package holds (formats with files: {files})")
+    try:
+        found = package.get_runner(format, include_source=False, **wanted)
+    except StrategyError as error:
+        raise StrategyError(f"nothing to deploy: {error}; format=... names what is served without figures") from None
+    _chosen(package.results, found).check()
+    return found
+
+
+def _chosen(results: Results, found: PackageRunner) -> Chosen:
+    from pytest_navigator.deploy.serve.chosen import Chosen
+
+    return Chosen(results, found.format, found.runner_name)
+
+
+def _largest_batch(results: Results, found: PackageRunner) -> int:
+    return _chosen(results, found).largest_batch
+
+
+def _model(results: Results, found: PackageRunner, name: str | None) -> ServedModel:
+    from pytest_navigator.deploy.protocol.metadata import ServedModel
+
+    if name is not None and not NAME.fullmatch(name):
+        raise ConfigError(f"name={name!r}: letters, digits and any of ._- are needed, since it is part of an address")
+    own = name or "_".join(NAME.findall(results.suite.name)) or "model"
+    return ServedModel(own, found.signature, found.name)
+
+
+def _digest(results: Results, key: str) -> str:
+    step = results.made(key)
+    return step.digest_of(key) if step else ""
+
+
+def _threads(given: int | None, key: str, options: Mapping[str, Any]) -> int | None:
+    """Return the threads of one inference: Ray counts processors, and does not keep a replica to them."""
+    if given is not None or key != "onnx":
+        return given
+    return max(1, int((options.get("ray_actor_options") or {}).get("num_cpus", 1)))
+
+
+def _with_defaults(options: Mapping[str, Any], replicas: int | str, most: int) -> dict[str, Any]:
+    """Return the options of a deployment; Ray takes no number of replicas beside `autoscaling_config`."""
+    own = {} if options.get("autoscaling_config") else {"num_replicas": replicas}
+    ongoing = max(LEAST_ONGOING, ONGOING_BATCHES * most)
+    return {"max_ongoing_requests": ongoing, "max_queued_requests": QUEUED, **own, **options}
