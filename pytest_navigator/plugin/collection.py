@@ -255,6 +255,7 @@ def _collect_conftest(path: Path, parent: pytest.Collector, collectors: list[pyt
         return
     module = ConftestModule.from_parent(parent, path=path)
     module.planted = planted_in_conftest
+    # Exactly that class: the collector of doctests is derived from it, and stays.
     module.with_tests = any(type(collector) is pytest.Module for collector in collectors)
     collectors[:] = [*(c for c in collectors if type(c) is not pytest.Module), module]
 

@@ -36,6 +36,7 @@ def blame(report: pytest.TestReport, worker: str, run: Run) -> None:
 
 
 def _tell(report: pytest.TestReport, found: Outcome, asked: JSON, folder: SuiteFolder, run: Run) -> None:
+    # xdist writes "???" there: whoever goes by the phase would pass the report over.
     report.when = "call"
     step = structured(asked, Step) if asked else None
     if step is None or step.id != found.id:

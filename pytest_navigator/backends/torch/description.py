@@ -33,8 +33,7 @@ def describe_torchscript(path: Path, inputs: Sequence[TensorSpec], outputs: Sequ
     import torch
 
     with warnings.catch_warnings():
-        # torch.jit.load calls itself deprecated: whoever gives such a file can do nothing about it, and `-W error`
-        # would fail.
+        # torch.jit.load calls itself deprecated: whoever gives such a file can do nothing about it.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             module = torch.jit.load(str(path), map_location="cpu")

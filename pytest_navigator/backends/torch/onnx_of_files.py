@@ -83,8 +83,7 @@ def _loaded(parent: Path, device: str) -> torch.nn.Module:
     import torch
 
     with warnings.catch_warnings():
-        # torch.jit.load calls itself deprecated: whoever gives such a file can do nothing about it, and `-W error`
-        # would fail.
+        # torch.jit.load calls itself deprecated: whoever gives such a file can do nothing about it.
         warnings.simplefilter("ignore", DeprecationWarning)
         module: torch.nn.Module = torch.jit.load(str(parent), map_location=device)
     return module.eval()

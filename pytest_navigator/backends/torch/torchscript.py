@@ -116,8 +116,7 @@ class TorchScriptFormat(Format):
         import torch
 
         with warnings.catch_warnings():
-            # torch.jit.load calls itself deprecated: whoever gives such a file can do nothing about it, and `-W error`
-            # would fail.
+            # torch.jit.load calls itself deprecated: whoever gives such a file can do nothing about it.
             warnings.simplefilter("ignore", DeprecationWarning)
             return torch.jit.load(str(path), map_location="cpu")
 
@@ -217,6 +216,7 @@ def _traced(
     from pytest_navigator.backends.torch.flat import flat_module
     from pytest_navigator.backends.torch.source import preserving
 
+    # Not checked by the tracer, which runs the model once more and has tolerances of its own: the next step compares.
     options = {"check_trace": False, "strict": _strict(signature, variant), **variant.parameters["custom_args"]}
     try:
         inputs = _trace_inputs(model, tensors, signature)
@@ -232,6 +232,7 @@ def _traced(
 
 
 def _strict(signature: Signature, variant: Variant) -> bool:
+    # A strict tracer refuses a dict in the output: its keys become constants, which the signature has anyway.
     return bool(variant.parameters["strict"]) and not _has_dict(signature.output_tree)
 
 

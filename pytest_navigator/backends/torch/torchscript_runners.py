@@ -29,6 +29,7 @@ class TorchScriptRunner(TorchRunner):
 
         notes = {INTERFACE: ""}
         with warnings.catch_warnings():
+            # torch.jit.load calls itself deprecated: whoever gives such a file can do nothing about it.
             warnings.simplefilter("ignore", DeprecationWarning)
             module = torch.jit.load(str(self.artifact), map_location=self.device, _extra_files=notes)
         self._flat = notes[INTERFACE] in ("flat", b"flat")
