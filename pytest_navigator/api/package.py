@@ -61,6 +61,16 @@ class Package:
         return self._file.status
 
     @property
+    def file(self) -> PackageFile:
+        """The open file: the names and the contents of what is in it."""
+        return self._file
+
+    @property
+    def target_device(self) -> str | None:
+        """The device whose runners count; None: any."""
+        return self._device
+
+    @property
     def workdir(self) -> Path | None:
         """Where files are extracted; None as long as a temporary folder was not needed."""
         return self._workdir.path

@@ -40,6 +40,9 @@ def _served(value: object) -> bool:
     return value == "all" or listed or (type(value) is int and value >= 1)
 
 
+# What has `preferred_batch_size`.
+PREFERRING = (DynamicBatcher, SequenceBatcherStrategyOldest)
+
 VERSIONS = Rule('"all", the number of the latest ones, or a list of versions', _served)
 
 
@@ -52,7 +55,7 @@ class ModelConfig:
         batching: whether every input and output has a batch axis in front, which no shape here has; False: shapes are
             whole, and `max_batch_size` and `batcher` are not used.
         default_model_filename: name of the model's file in the folder of a version; None: the backend's own.
-        batcher: how requests become batches.
+        batcher: how requests become batches; None: each request is a batch.
         instance_groups: where instances run; empty: Triton's own choice.
         parameters: of the backend, or of a `model.py`.
         response_cache: whether answers are cached; the server needs `--cache-config` for it.
@@ -67,7 +70,7 @@ class ModelConfig:
     max_batch_size: int = 4
     batching: bool = True
     default_model_filename: str | None = None
-    batcher: DynamicBatcher | SequenceBatcher = field(default_factory=DynamicBatcher)
+    batcher: DynamicBatcher | SequenceBatcher | None = field(default_factory=DynamicBatcher)
     instance_groups: Sequence[InstanceGroup] = field(default_factory=list)
     parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     response_cache: bool = False
@@ -90,7 +93,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check(self, batching=FLAG, max_batch_size=whole(1 if self.batching is True else 0))
-        check(self, default_model_filename=optional(NAME), batcher=instance(DynamicBatcher, SequenceBatcher))
+        check(self, default_model_filename=optional(NAME))
+        check(self, batcher=optional(instance(DynamicBatcher, SequenceBatcher)))
         check(self, instance_groups=several(instance(InstanceGroup)), parameters=named(SCALAR), response_cache=FLAG)
         check(self, warmup=named(instance(ModelWarmup)), version_policy=optional(VERSIONS))
         check(self, inputs=several(instance(InputTensorSpec)), outputs=several(instance(OutputTensorSpec)))
@@ -112,17 +116,12 @@ class ModelConfig:
                     raise wrong(self, field_name, f"{spec.name!r}: {why}")
 
     def _check_batches(self) -> None:
-        batcher = self.batcher
-        if isinstance(batcher, SequenceBatcher):
-            strategy = batcher.strategy
-            sizes = strategy.preferred_batch_size if isinstance(strategy, SequenceBatcherStrategyOldest) else ()
-        else:
-            sizes = batcher.preferred_batch_size or ()
-        above = [size for size in sizes if size > self.max_batch_size]
+        found = self.batcher.strategy if isinstance(self.batcher, SequenceBatcher) else self.batcher
+        sizes = found.preferred_batch_size if isinstance(found, PREFERRING) else ()
+        above = [size for size in sizes or () if size > self.max_batch_size]
         if self.batching and above:
-            raise wrong(
-                self, "batcher", f"it prefers batches of {above[0]}, above max_batch_size={self.max_batch_size}"
-            )
+            why = f"it prefers batches of {above[0]}, above max_batch_size={self.max_batch_size}"
+            raise wrong(self, "batcher", why)
 
     def _check_warmup(self, name: str, warmup: ModelWarmup) -> None:
         most = self.max_batch_size if self.batching else 1

@@ -48,7 +48,7 @@ def message(name: str, config: ModelConfig) -> Message:
         "max_batch_size": config.max_batch_size if config.batching else 0,
         "input": [_plain(spec) for spec in config.inputs],
         "output": [_plain(spec) for spec in config.outputs],
-        **(_scheduler(config) if config.batching else {}),
+        **(_scheduler(config.batcher) if config.batching and config.batcher else {}),
         "instance_group": [_plain(group) for group in config.instance_groups],
         "optimization": OPTIMIZATIONS[type(optimization)](optimization) if optimization else None,
         "parameters": entries({key: {"string_value": _parameter(each)} for key, each in config.parameters.items()}),
@@ -59,9 +59,9 @@ def message(name: str, config: ModelConfig) -> Message:
     return {key: value for key, value in found.items() if value is not None and value != []}
 
 
-def _scheduler(config: ModelConfig) -> dict[str, Any]:
-    dynamic = isinstance(config.batcher, DynamicBatcher)
-    return {"dynamic_batching" if dynamic else "sequence_batching": _plain(config.batcher)}
+def _scheduler(batcher: DynamicBatcher | sequences.SequenceBatcher) -> dict[str, Any]:
+    dynamic = isinstance(batcher, DynamicBatcher)
+    return {"dynamic_batching" if dynamic else "sequence_batching": _plain(batcher)}
 
 
 def _plain(value: Any) -> Any:
@@ -142,9 +142,13 @@ FORMS: dict[type, Callable[[Any], dict[str, Any]]] = {
 
 
 def _onnx(optimization: values.ONNXOptimization) -> dict[str, Any]:
-    if isinstance(optimization.accelerator, values.OpenVINOAccelerator):
-        return _accelerated("cpu", "openvino", {})
-    return _accelerated("gpu", "tensorrt", _tensorrt(optimization.accelerator, "trt_min_subgraph_size"))
+    accelerator, level = optimization.accelerator, optimization.graph_level
+    graph = {"graph": {"level": level}} if level else {}
+    if accelerator is None:
+        return graph
+    if isinstance(accelerator, values.OpenVINOAccelerator):
+        return {**graph, **_accelerated("cpu", "openvino", {})}
+    return {**graph, **_accelerated("gpu", "tensorrt", _tensorrt(accelerator, "trt_min_subgraph_size"))}
 
 
 def _tensorflow(optimization: values.TensorFlowOptimization) -> dict[str, Any]:

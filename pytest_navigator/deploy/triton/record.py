@@ -27,7 +27,7 @@ class Origin:
         format, runner, device: what is served; "" for a file that no run has checked.
         tolerance: output -> the largest difference from the source that was measured, and what was allowed.
         latency: p50 in ms of one inference at `batch_size`, None if it was not measured.
-        settings: of the runner when it was measured.
+        caveat: what a reader of the latency must know.
         verified: whether a `verify_` test or `set_verified` vouches for it.
     """
 
@@ -39,7 +39,7 @@ class Origin:
     tolerance: dict[str, dict[str, Any]] = field(default_factory=dict)
     latency: float | None = None
     batch_size: int | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
+    caveat: str = ""
     verified: bool = False
 
 

@@ -185,16 +185,19 @@ class ONNXOptimization:
     """What makes an ONNX model faster.
 
     Attributes:
-        accelerator: the provider.
+        accelerator: the provider; None: the device's own.
+        graph_level: what ONNX Runtime changes of the graph: -1 basic, 1 extended, 2 nothing; None: everything.
 
     Raises:
         ConfigError: it is another one, or has an option that ONNX Runtime has not.
     """
 
-    accelerator: OpenVINOAccelerator | TensorRTAccelerator
+    accelerator: OpenVINOAccelerator | TensorRTAccelerator | None = None
+    graph_level: int | None = None
 
     def __post_init__(self) -> None:
-        check(self, accelerator=instance(OpenVINOAccelerator, TensorRTAccelerator))
+        check(self, accelerator=optional(instance(OpenVINOAccelerator, TensorRTAccelerator)))
+        check(self, graph_level=optional(whole(-1, 2)))
         if isinstance(self.accelerator, TensorRTAccelerator) and self.accelerator.max_cached_engines is not None:
             raise wrong(self, "accelerator", "max_cached_engines is TensorFlow's, ONNX Runtime has no such option")
 

@@ -1,0 +1,1 @@
+"""Where a package is deployed, a target a module."""

@@ -1,0 +1,86 @@
+"""An ONNX file that no run has checked -> a version of a model in a repository."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator.deploy.batches import obstacle
+from pytest_navigator.deploy.triton.adding import own_files
+from pytest_navigator.deploy.triton.configs import ONNXModelConfig
+from pytest_navigator.deploy.triton.configured import check_size, groups, made, specs
+from pytest_navigator.deploy.triton.files import digest
+from pytest_navigator.deploy.triton.from_package import Deployment, notices
+from pytest_navigator.deploy.triton.message import config_text
+from pytest_navigator.deploy.triton.record import Origin
+from pytest_navigator.deploy.triton.repository import Version, add, check_named
+from pytest_navigator.deploy.triton.tensors import InputTensorSpec, OutputTensorSpec
+from pytest_navigator.errors import ConfigError, DeploymentError, SourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_navigator.core.records import Description, TensorSpec
+    from pytest_navigator.deploy.triton.configured import Target
+
+LARGEST = 4
+"""Rows of the largest batch of a file that does not say it: Model Navigator's."""
+
+
+def add_from_file(path: Path, target: Target) -> Deployment:
+    """Write an ONNX file as a version of a model; what goes in and what comes out is what the file says.
+
+    Raises:
+        ConfigError: there is no such file, onnx is not installed, or a value of the target is not possible.
+        DeploymentError: Triton cannot serve it, or it cannot be written. Nothing of it is left then.
+    """
+    check_named(target.name, target.version)
+    described = _described(path)
+    tensors = tuple(map(_with_batch, (*described.inputs, *described.outputs)))
+    unbatched = _obstacle(tensors)
+    check_size(target, unbatched)
+    values: dict[str, Any] = {
+        "batching": not unbatched,
+        "max_batch_size": 0 if unbatched else LARGEST,
+        "inputs": specs(InputTensorSpec, described.inputs, batching=not unbatched),
+        "outputs": specs(OutputTensorSpec, described.outputs, batching=not unbatched),
+        "instance_groups": groups(target.instances or {"cpu": 1}),
+        "response_cache": target.response_cache,
+    }
+    config = made(ONNXModelConfig, {**values, **target.fields})
+    origin = Origin(path.name, digest(path))
+    text, files = config_text(target.name, config), own_files(path, config)
+    version = Version(target.name, target.version, text, files, {}, origin)
+    folder = add(target.repository, version, overwrite=target.overwrite)
+    return Deployment(folder, target.version, config, origin, tuple(notices(config, unbatched)))
+
+
+def _described(path: Path) -> Description:
+    from pytest_navigator.backends.onnx.description import describe
+
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file")
+    try:
+        return describe(path, {})
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{path}: onnx is needed to read what goes in and comes out: pip install onnx") from error
+    except SourceError as error:
+        raise DeploymentError(f"{path}: {error}") from error
+
+
+def _with_batch(spec: TensorSpec) -> TensorSpec:
+    # A file says nothing of batches: an axis 0 of any size is one.
+    return replace(spec, batched=bool(spec.shape))
+
+
+def _obstacle(tensors: tuple[TensorSpec, ...]) -> str:
+    """Return why requests cannot be joined, "" if they can: axis 0 has one symbol in all that the file names."""
+    if found := obstacle(0, tensors):
+        return found
+    symbols = {spec.axes.get(0, "") for spec in tensors if not _unnamed(spec)}
+    return f"axis 0 is not of one size: {', '.join(sorted(symbols))}" if len(symbols) > 1 else ""
+
+
+def _unnamed(spec: TensorSpec) -> bool:
+    return spec.axes.get(0) in (None, re.sub(r"\W", "_", f"{spec.name}_0"))

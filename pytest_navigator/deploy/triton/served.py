@@ -1,0 +1,251 @@
+"""What of Triton's runs a format in a runner, and how it is set so that it runs as it was measured."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator.core.facts import MakingFacts, ProfileFacts, facts_of
+from pytest_navigator.deploy.batches import obstacle
+from pytest_navigator.deploy.triton.configs import (
+    ModelConfig,
+    ONNXModelConfig,
+    PythonModelConfig,
+    PyTorchModelConfig,
+    TensorRTModelConfig,
+)
+from pytest_navigator.deploy.triton.onnx_file import of_file, of_signature
+from pytest_navigator.deploy.triton.values import (
+    ONNXOptimization,
+    TensorRTAccelerator,
+    TensorRTOptimization,
+    TensorRTOptPrecision,
+)
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package.running import artifacts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_navigator.core.records import JSON, Signature, TensorSpec, Tree
+    from pytest_navigator.deploy.triton.chosen import Chosen
+    from pytest_navigator.deploy.triton.onnx_file import Tensors
+    from pytest_navigator.package.container.reader import PackageFile
+    from pytest_navigator.package.query.results import Results
+
+# Types that libtorch's backend has.
+LIBTORCH = {"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"}
+
+# The settings of a session of ONNX Runtime that its backend has, by its name.
+SESSION = {"intra_op_num_threads": "intra_op_thread_count", "inter_op_num_threads": "inter_op_thread_count"}
+LEVELS = {"ORT_DISABLE_ALL": 2, "ORT_ENABLE_BASIC": -1, "ORT_ENABLE_EXTENDED": 1}
+PRECISIONS = {"trt_bf16_enable": TensorRTOptPrecision.BF16, "trt_fp16_enable": TensorRTOptPrecision.FP16}
+
+NUMBERED = re.compile(r".+__(\d+)")  # Names that libtorch's backend takes for positions
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A format of a package, with what its records say.
+
+    Attributes:
+        folder: of the format in the package; files: names of its files there.
+    """
+
+    package: PackageFile
+    results: Results
+    chosen: Chosen
+    signature: Signature
+    folder: str
+    files: tuple[str, ...]
+
+    @classmethod
+    def of(cls, package: PackageFile, results: Results, chosen: Chosen) -> Deployed:
+        """Return what is deployed.
+
+        Raises:
+            PackageError: the package has no signature, or not the format's files.
+        """
+        if results.signature is None:
+            raise PackageError(f"{package.path} has no signature: its source step did not pass")
+        folder, files = artifacts.names(package, results, chosen.variant)
+        return cls(package, results, chosen, results.signature, folder, tuple(files))
+
+    @property
+    def file(self) -> str:
+        """Name of the format's file in the package."""
+        return f"{self.folder}/{self.chosen.variant.file}"
+
+    @cached_property
+    def tensors(self) -> Tensors:
+        """The tensors as the file has them."""
+        if self.chosen.variant.format == "onnx":
+            return of_file(self.package.read(self.file), self.signature)
+        return of_signature(self.signature)
+
+    @cached_property
+    def settings(self) -> Mapping[str, JSON]:
+        """Of the runner when it was measured; empty if it was not."""
+        measured = (facts_of(each, ProfileFacts).settings for each in self._profiles)
+        return next((found for found in measured if found), {})
+
+    @cached_property
+    def made(self) -> MakingFacts:
+        """What the step found out that made the file."""
+        return facts_of(self.results.made(self.chosen.variant.key), MakingFacts)
+
+    @cached_property
+    def unbatched(self) -> str:
+        """Why requests cannot be joined; "" if they can."""
+        if fixed := self.results.source_facts.fixed_batch:
+            return f"the model takes batches of {fixed} alone"
+        return obstacle(self.signature.batch_dim, (*self.tensors.inputs, *self.tensors.outputs))
+
+    @property
+    def has_numbers(self) -> str:
+        """Name of a tensor without any axis, which Triton cannot pass on without a batch axis; "" if there is none."""
+        tensors = (*self.tensors.inputs, *self.tensors.outputs)
+        return next((spec.name for spec in tensors if self.unbatched and not spec.shape), "")
+
+    @property
+    def _profiles(self) -> list[Any]:
+        found = self.results.profiles(self.chosen.variant.key, self.chosen.runner.name)
+        figure = self.chosen.figure
+        first = [o for o in found if figure and o.passed and figure.batch_size == _batch(o)]
+        return [*first, *(outcome for outcome in found if outcome.passed)]
+
+
+def _batch(outcome: Any) -> int | None:
+    result = facts_of(outcome, ProfileFacts).result
+    return result.batch_size if result else None
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What of Triton's runs it.
+
+    Attributes:
+        config: the class of the configuration.
+        tensors: as it has them.
+        fields: of the configuration, beside those that every backend has.
+        notices: what whoever deploys it has to know.
+    """
+
+    config: type[ModelConfig]
+    tensors: Tensors
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+
+def backend(deployed: Deployed) -> Backend:
+    """Return what runs it: Triton's own backend, or a Python model where there is none or it cannot."""
+    form = deployed.chosen.variant.format
+    refuses, settings, config = BACKENDS.get(form, (_no_backend, _nothing, PythonModelConfig))
+    why = refuses(deployed)
+    if why:
+        notice = f"{deployed.chosen.variant.key} is served as a Python model: {why}"
+        return Backend(PythonModelConfig, of_signature(deployed.signature), {}, (notice,))
+    return settings(Backend(config, deployed.tensors), deployed)
+
+
+def _no_backend(deployed: Deployed) -> str:
+    form = deployed.chosen.variant.format
+    return f"Triton has no backend for {form}"
+
+
+def _nothing(found: Backend, deployed: Deployed) -> Backend:
+    return found
+
+
+def _not_in_onnxruntime(deployed: Deployed) -> str:
+    name = deployed.has_numbers
+    return f"{name!r} has no axis, which Triton's backends cannot pass on without a batch axis" if name else ""
+
+
+def _onnxruntime(found: Backend, deployed: Deployed) -> Backend:
+    settings, runner = deployed.settings, deployed.chosen.runner
+    parameters: dict[str, Any] = {}
+    if runner.device == "cpu":
+        parameters = {theirs: settings.get(ours, 0) for ours, theirs in SESSION.items()}
+    if settings.get("execution_mode") == "ORT_PARALLEL":
+        parameters["execution_mode"] = 1
+    accelerator = TensorRTAccelerator(_precision(settings)) if runner.runtime == "tensorrt" else None
+    level = LEVELS.get(str(settings.get("graph_optimization_level")))
+    faster = ONNXOptimization(accelerator, graph_level=level) if accelerator or level else None
+    return replace(found, fields={"parameters": parameters, "optimization": faster}, notices=_not_told(deployed))
+
+
+def _precision(settings: Mapping[str, JSON]) -> TensorRTOptPrecision:
+    """Return what the provider was allowed to compute in when it was measured: its flags; without any, float32."""
+    set_to = {str(key): str(value).lower() for key, value in settings.items()}
+    return next((p for flag, p in PRECISIONS.items() if set_to.get(flag) in ("1", "true")), TensorRTOptPrecision.FP32)
+
+
+def _not_told(deployed: Deployed) -> tuple[str, ...]:
+    """Return a notice of the session's options that the backend has no name for."""
+    given = (deployed.chosen.variant.parameters.get("custom_args") or {}).get("session_options") or {}
+    known = {*SESSION, "execution_mode", "graph_optimization_level"}
+    lost = [name for name in given if name not in known]
+    return (f"measured with session_options that Triton's backend does not have: {', '.join(lost)}",) if lost else ()
+
+
+def _not_in_libtorch(deployed: Deployed) -> str:
+    variant, signature = deployed.chosen.variant, deployed.signature
+    tensors = (*signature.inputs, *signature.outputs)
+    if variant.parameters.get("autocast"):
+        return "it runs under torch.autocast, which Triton's backend does not enter"
+    if name := deployed.has_numbers:
+        return f"{name!r} has no axis, which Triton's backends cannot pass on without a batch axis"
+    if found := [spec for spec in tensors if spec.dtype not in LIBTORCH]:
+        return f"{found[0].name!r} is {found[0].dtype}, which Triton's PyTorch backend does not take"
+    if deployed.made.interface != "flat":
+        if not _plain_arguments(signature.input_tree):
+            return "it takes more than tensors, as Triton's PyTorch backend gives them"
+        if not _plain_outputs(signature.output_tree):
+            return "it gives neither a tensor nor a tuple of tensors, as Triton's PyTorch backend takes them"
+    if _misnumbered(signature.outputs):
+        return "Triton's PyTorch backend takes the numbers in the outputs' names for positions, which they are not"
+    return ""
+
+
+def _plain_arguments(tree: Tree) -> bool:
+    return all("leaf" in node for node in (*tree["args"], *(node for _, node in tree["kwargs"])))
+
+
+def _plain_outputs(tree: Tree) -> bool:
+    return "leaf" in tree or ("tuple" in tree and all("leaf" in node for node in tree["tuple"]))
+
+
+def _misnumbered(specs: tuple[TensorSpec, ...]) -> bool:
+    found = [NUMBERED.fullmatch(spec.name) for spec in specs]
+    return all(found) and [int(match[1]) for match in found if match] != list(range(len(specs)))
+
+
+def _libtorch(found: Backend, deployed: Deployed) -> Backend:
+    threads, inference = (
+        deployed.settings.get("threads"),
+        deployed.chosen.variant.parameters.get("inference_mode", True),
+    )
+    parameters: dict[str, Any] = {} if inference else {"INFERENCE_MODE": False}
+    if deployed.chosen.runner.device == "cpu" and type(threads) is int:
+        parameters["INTRA_OP_THREAD_COUNT"] = threads
+    return replace(found, fields={"parameters": parameters})
+
+
+def _accepted(deployed: Deployed) -> str:
+    return ""
+
+
+def _engine(found: Backend, deployed: Deployed) -> Backend:
+    graphs = bool(deployed.settings.get("cuda_graph")) or deployed.chosen.runner.name.endswith("CUDAGraph")
+    return replace(found, fields={"optimization": TensorRTOptimization(cuda_graphs=True)} if graphs else {})
+
+
+BACKENDS: dict[str, tuple[Callable[[Deployed], str], Callable[[Backend, Deployed], Backend], type[ModelConfig]]] = {
+    "onnx": (_not_in_onnxruntime, _onnxruntime, ONNXModelConfig),
+    "torchscript": (_not_in_libtorch, _libtorch, PyTorchModelConfig),
+    "trt": (_accepted, _engine, TensorRTModelConfig),
+}
+"""Format -> why its backend cannot run this one, how the backend is set, the class of the configuration."""
