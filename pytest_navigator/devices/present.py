@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.plain import plain, structured
-from pytest_navigator.devices.records import FOLDER, NONE, Devices, unusable
+from pytest_navigator.devices.driver_library import has_driver
+from pytest_navigator.devices.records import FOLDER, Devices, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LIMIT = 60.0  # s; without persistence mode a driver takes seconds for each GPU, one in trouble takes for ever
-
-LIBRARY = "libcuda.so.1"
-FOLDERS = ("/usr/lib/wsl/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib")
-CACHE = Path("/etc/ld.so.cache")
 
 
 def devices() -> Devices:
@@ -37,25 +34,6 @@ def _devices(*environment: str) -> Devices:
     from pytest_navigator.devices.shared import once
 
     return structured(once("devices", lambda: plain(_asked())), Devices)
-
-
-def lacking() -> tuple[str, ...]:
-    """Return the kinds of devices that this machine does not have; a GPU that is in trouble is there."""
-    return ("cuda",) if devices().missing == NONE else ()
-
-
-def has_driver() -> bool:
-    """Whether a library of the driver can be found, without loading anything or starting a process."""
-    folders = [*filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)), *FOLDERS]
-    return any(Path(folder, LIBRARY).exists() for folder in folders) or LIBRARY.encode() in _cached()
-
-
-def _cached() -> bytes:
-    # A binary file, in which the names of libraries stand as they are.
-    try:
-        return CACHE.read_bytes()
-    except OSError:
-        return b""
 
 
 def _asked() -> Devices:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.plain import save
-from pytest_navigator.devices.present import lacking
+from pytest_navigator.devices.driver_library import has_driver
 from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation.progress import Progress
 
@@ -96,8 +96,13 @@ class Host:
 
     @cached_property
     def lacking(self) -> tuple[str, ...]:
-        """The kinds of devices that this machine does not have."""
-        return lacking()
+        """The kinds of devices that this machine does not have; a GPU that is in trouble is there."""
+        if not has_driver():
+            return ("cuda",)
+        from pytest_navigator.devices.present import devices
+        from pytest_navigator.devices.records import NONE
+
+        return ("cuda",) if devices().missing == NONE else ()
 
     @cached_property
     def cache(self) -> Store | None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_navigator.devices.present import lacking
 from pytest_navigator.engine.host import Host
 from pytest_navigator.engine.suite import Suite
 from pytest_navigator.errors import ConfigError
@@ -162,7 +161,7 @@ class Run(Host):
     def lacking(self) -> tuple[str, ...]:
         """The kinds of devices that this machine does not have: what the process that started the run has found."""
         told: dict[str, Any] = getattr(self.config, "workerinput", {})
-        return tuple(told[LACKING]) if told else lacking()
+        return tuple(told[LACKING]) if told else super().lacking
 
     def _here(self) -> Here:
         return Here(self.lacking, pointed_at(self.config))

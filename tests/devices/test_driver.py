@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.core.records import load, save
-from pytest_navigator.devices import present as found
-from pytest_navigator.devices import shared
+from pytest_navigator.devices import driver_library, present, shared
 from pytest_navigator.devices.environment import environment
 from pytest_navigator.devices.present import devices, has_driver
 from pytest_navigator.devices.records import Devices, Gpu, devices_line
@@ -43,8 +42,8 @@ def use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
 
 def test_without_a_driver_no_process_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
-    monkeypatch.setattr(found, "FOLDERS", ())
-    monkeypatch.setattr(found, "CACHE", tmp_path / "none")
+    monkeypatch.setattr(driver_library, "FOLDERS", ())
+    monkeypatch.setattr(driver_library, "CACHE", tmp_path / "none")
     monkeypatch.setattr("pytest_navigator.devices.disposable.ask", lambda *_: pytest.fail("a process was started"))
 
     assert not has_driver()
@@ -92,7 +91,7 @@ TROUBLE = {
 @pytest.mark.parametrize("name", TROUBLE)
 def test_a_driver_in_trouble_is_a_reason_and_nothing_more(use: Use, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     driver, why = TROUBLE[name]
-    monkeypatch.setattr(found, "LIMIT", 2.0 if name == "a hang" else found.LIMIT)
+    monkeypatch.setattr(present, "LIMIT", 2.0 if name == "a hang" else present.LIMIT)
     use(driver)
 
     assert missing(["cuda"]) == f"CUDA is visible but unusable ({why})"
