@@ -33,6 +33,7 @@ def run(arguments: Sequence[str], backend: str, folder: Path) -> None:
     Raises:
         StepFailed: it failed, or was killed.
     """
+    # This process has its path from its parent, and its PYTHONPATH is the one of the user.
     environment = {**os.environ, **ENVIRONMENT[backend], "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command, lines = [sys.executable, "-c", MAIN, *arguments], []
     with subprocess.Popen(

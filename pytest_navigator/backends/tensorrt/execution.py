@@ -60,6 +60,7 @@ class Execution:
             raise StepFailed(f"the engine cannot tell its outputs' shapes without {', '.join(missing)}")
         for tensor in self.outputs.values():
             self._make_room(tensor)
+        # The copies run by themselves: what they read must stay as it is until they are done.
         self.stream.wait()
 
     def enqueue(self) -> None:

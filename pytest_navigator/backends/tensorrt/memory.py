@@ -59,6 +59,7 @@ class Stream:
         try:
             work()
         finally:
+            # Whatever was raised: a stream that is still recording runs nothing.
             graph = called(runtime.cudaStreamEndCapture(self._stream))
         self._forget_graph()
         launched = self._graph = called(runtime.cudaGraphInstantiate(graph, 0))

@@ -64,6 +64,7 @@ class TorchRunner(Runner):
         if self.device == "cuda":
             import torch
 
+            # What torch keeps of the GPU for itself is lost to the library that runs next.
             gc.collect()
             torch.cuda.empty_cache()
 
