@@ -1,13 +1,16 @@
-"""Whether requests can be joined into batches."""
+"""Whether requests can be joined into batches, and how large these become."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_navigator.package.query.strategies import figures_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.package.query.results import Results
 
 
 def obstacle(batch_dim: int | None, tensors: Iterable[TensorSpec]) -> str:
@@ -25,3 +28,9 @@ def obstacle(batch_dim: int | None, tensors: Iterable[TensorSpec]) -> str:
         if spec.shape[0] != -1:
             return f"the batch of {spec.name!r} is {spec.shape[0]} always"
     return ""
+
+
+def largest_batch(results: Results, key: str, runner: str) -> int:
+    """Return the largest batch that was measured of a runner, else the largest of the samples."""
+    measured = [figure.batch_size for figure in figures_of(results, [(key, runner)]) if figure.batch_size]
+    return max(measured, default=results.source_facts.max_batch_size or 1)

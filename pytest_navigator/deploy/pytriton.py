@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pytest_navigator.deploy.batches import largest_batch, obstacle
 from pytest_navigator.deploy.pytriton_classes import classes
 from pytest_navigator.errors import ConfigError, PackageError, StrategyError
-from pytest_navigator.package.query.strategies import figures_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
 
-    from pytest_navigator.core.records import Signature, TensorSpec
+    from pytest_navigator.core.records import TensorSpec
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Strategy
     from pytest_navigator.package.running.runner import PackageRunner
@@ -116,7 +116,8 @@ class PyTritonAdapter:
     @property
     def batching(self) -> bool:
         """Whether requests can be joined along axis 0."""
-        return batched(self._found.signature)
+        signature = self._found.signature
+        return not obstacle(signature.batch_dim, (*signature.inputs, *signature.outputs))
 
     @property
     def inputs(self) -> list[Any]:
@@ -135,19 +136,8 @@ class PyTritonAdapter:
         Without a batch axis `max_batch_size` is 0, as in Triton's own configuration.
         """
         own = classes()
-        size = self._max_batch_size() if self.batching else 0
+        size = largest_batch(self._results, self._found.format, self._found.runner_name) if self.batching else 0
         return own.config(batching=self.batching, max_batch_size=size, batcher=own.batcher())
-
-    def _max_batch_size(self) -> int:
-        figures = figures_of(self._results, [(self._found.format, self._found.runner_name)])
-        measured = [figure.batch_size for figure in figures if figure.batch_size]
-        return max(measured, default=self._results.source_facts.max_batch_size or 1)
-
-
-def batched(signature: Signature) -> bool:
-    """Whether every tensor has the batch in front, of any size, as Triton takes for granted of a model that batches."""
-    tensors = (*signature.inputs, *signature.outputs)
-    return signature.batch_dim == 0 and all(spec.batched and spec.shape[0] == -1 for spec in tensors)
 
 
 @dataclass(frozen=True)

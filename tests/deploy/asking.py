@@ -25,10 +25,15 @@ class ServerError(Exception):
 
 
 class Client:
-    """Triton's client in a process of its own; a context manager."""
+    """Triton's client in a process of its own; a context manager.
+
+    Attributes:
+        log: of the server.
+    """
 
     def __init__(self, python: Path, folder: Path, http: str, grpc: str) -> None:
-        """Args: the interpreter, where arrays are exchanged, the addresses of the server."""
+        """Args: the interpreter, where arrays are exchanged and the log is, the addresses of the server."""
+        self.log = folder / "server.log"
         command = [python, Path(__file__).parent / "triton_client.py", http, grpc]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._folder = folder
@@ -66,6 +71,14 @@ class Client:
         given, taken = [self._written(arrays) for arrays in requests], [self._path() for _ in requests]
         self.ask("infer_many", model=model, version="", given=given, taken=taken)
         return [dict(np.load(path)) for path in taken]
+
+    def timed(self, model: str, arrays: Arrays, protocol: str, count: int) -> float:
+        """Return the median seconds of one request after the other."""
+        return self.ask("timed", protocol=protocol, model=model, given=self._written(arrays), count=count)["seconds"]
+
+    def rate(self, model: str, arrays: Arrays, count: int, at_a_time: int) -> float:
+        """Return the requests a second, of which so many are always on their way."""
+        return self.ask("rate", model=model, given=self._written(arrays), count=count, at_a_time=at_a_time)["rate"]
 
     def statistics(self, model: str, version: str = "") -> dict[str, Any]:
         """Return what the server has counted of a model."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 import pytest_navigator as nav
+from pytest_navigator.api.triton.model_repository import add_model_from_package
 from tests.deploy.asking import Client, ServerError
 from tests.deploy.recorded_samples import assert_answered, samples
 from tests.deploy.triton_server import tritonserver
@@ -20,44 +21,43 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 MODELS = {
-    "states-onnx": ("onnx", "OnnxCPU", "onnxruntime", "model.onnx"),
-    "states-torchscript": ("torchscript-trace", "TorchScriptCPU", "pytorch", "model.pt"),
+    "states-onnx": ("onnx", "OnnxCPU"),
+    "states-torchscript": ("torchscript-trace", "TorchScriptCPU"),
+    "states-python": ("torch-exportedprogram", "TorchExportedProgramCPU"),
 }
-"""Model in the repository -> the format of its package, the runner, Triton's backend and its file."""
+"""Model in the repository -> the format of its package, the runner; the last one is a Python model."""
 
+ALL_VERSIONS_AND_A_DELAY = nav.triton.ONNXModelConfig(
+    version_policy="all", batcher=nav.triton.DynamicBatcher(max_queue_delay_microseconds=50_000)
+)
 LATEST = "2"  # which answers where no version is asked for
-
-CONFIG = """
-max_batch_size: 4
-input [ { name: "tokens" data_type: TYPE_FP32 dims: [ -1, 4 ] } ]
-output [
-  { name: "states" data_type: TYPE_FP32 dims: [ -1, 3 ] },
-  { name: "score" data_type: TYPE_FP32 dims: [ 1 ] reshape { shape: [ ] } }
-]
-instance_group [ { kind: KIND_CPU count: 1 } ]
-dynamic_batching { max_queue_delay_microseconds: 50000 }
-version_policy { all { } }
-"""
 ONE_ROW = {"tokens": np.ones((1, 5, 4), np.float32)}
 
 
 @pytest.fixture(scope="module")
 def repository(served: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every model in two versions; those that are called wrong-... have configurations that are not their files'."""
+    """Every model in two versions, and those whose configuration somebody has changed, called wrong-..."""
     repository = tmp_path_factory.mktemp("repository")
-    with nav.load(served / "states.nav") as package:
-        for model, (key, _, backend, file) in MODELS.items():
-            for name, config in ((model, CONFIG), (f"wrong-{model}", CONFIG.replace('"tokens"', '"token"'))):
-                for version in "12":
-                    (repository / name / version).mkdir(parents=True)
-                    shutil.copy(package.get_path(key), repository / name / version / file)
-                (repository / name / "config.pbtxt").write_text(f'name: "{name}"\nbackend: "{backend}"{config}')
+    with nav.load(served / "states.nav") as package, warnings.catch_warnings(action="ignore"):
+        for model, (key, runner) in MODELS.items():
+            for version in (1, 2):
+                strategy = nav.SelectedRuntimeStrategy(key, runner)
+                add_model_from_package(
+                    repository, model, package, version, strategy, warmup=True, config=ALL_VERSIONS_AND_A_DELAY
+                )
+        for model in ("states-onnx", "states-torchscript"):
+            changed = add_model_from_package(repository, f"wrong-{model}", package, format=MODELS[model][0])
+            text = (changed / "config.pbtxt").read_text()
+            (changed / "config.pbtxt").write_text(text.replace('"tokens"', '"token"'))
+    with nav.load(served / "points.nav") as package, warnings.catch_warnings(action="ignore"):
+        add_model_from_package(repository, "points", package, warmup=True)
     return repository
 
 
 @pytest.fixture(scope="module")
 def server(triton_python: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with tritonserver(triton_python, repository, tmp_path_factory.mktemp("server")) as client:
+    folder = tmp_path_factory.mktemp("server")
+    with tritonserver(triton_python, repository, folder, verbose=True) as client:
         yield client
 
 
@@ -71,7 +71,7 @@ def test_answers_are_what_the_package_recorded(
     assert [sample.inputs["tokens"].shape[:2] for sample in recorded] == [(4, 5), (2, 7), (1, 5), (1, 7)]
     for sample in recorded:
         answer = server.infer(model, sample.inputs, protocol)
-        assert_answered(served / "states.nav", *MODELS[model][:2], sample, answer)
+        assert_answered(served / "states.nav", *MODELS[model], sample, answer)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -116,7 +116,22 @@ def test_a_bad_request_gets_an_error_and_the_server_lives_on(
     assert server.infer("states-onnx", ONE_ROW, protocol)["states"].shape == (1, 5, 3)
 
 
+def test_a_model_without_a_batch_axis_is_answered_in_its_own_shapes(server: Client) -> None:
+    points = np.arange(10, dtype=np.float32).reshape(5, 2)
+
+    answer = server.infer("points", {"points": points, "scale": np.full(1, 3, np.float32)})
+
+    assert answer["scaled"].tolist() == (points * 3).tolist()
+    assert answer["largest"].tolist() == [9.0]
+
+
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("sample", ["batch_1", "batch_4"])
+def test_a_model_of_dynamic_axes_is_warmed_up(server: Client, model: str, sample: str) -> None:
+    assert f"model '{model}' instance {model}_0_0 is running warmup sample '{sample}'" in server.log.read_text()
+
+
+@pytest.mark.parametrize("model", ["states-onnx", "states-torchscript"])
 def test_a_configuration_that_is_not_the_files_own_is_not_loaded(server: Client, model: str) -> None:
     with pytest.raises(ServerError, match="has no available versions"):
         server.infer(f"wrong-{model}", {"token": ONE_ROW["tokens"]})

@@ -8,7 +8,10 @@ Each line of its input is one question as JSON, answered with one: arrays are in
 from __future__ import annotations
 
 import json
+import statistics
 import sys
+import threading
+import time
 
 import numpy as np
 import tritonclient.grpc
@@ -42,6 +45,35 @@ class Asking:
         for path, each in zip(taken, waiting, strict=True):
             np.savez(path, **self._arrays(each.get_result()))
         return {}
+
+    def timed(self, protocol: str, model: str, given: str, count: int) -> dict:
+        """The median seconds of requests, one after the other."""
+        inputs = self._inputs(protocol, given)
+        seconds = []
+        for _ in range(count):
+            started = time.perf_counter()
+            self.clients[protocol].infer(model, inputs)
+            seconds.append(time.perf_counter() - started)
+        return {"seconds": statistics.median(seconds)}
+
+    def rate(self, model: str, given: str, count: int, at_a_time: int) -> dict:
+        """Requests a second, of which so many are always on their way."""
+        slots, failures = threading.Semaphore(at_a_time), []
+
+        def ended(result: object, error: Exception | None) -> None:
+            failures.extend([error] if error else [])
+            slots.release()
+
+        inputs = self._inputs("grpc", given)
+        started = time.perf_counter()
+        for _ in range(count):
+            slots.acquire()
+            self.clients["grpc"].async_infer(model, inputs, ended)
+        for _ in range(at_a_time):
+            slots.acquire()
+        if failures:
+            raise failures[0]
+        return {"rate": count / (time.perf_counter() - started)}
 
     def statistics(self, model: str, version: str) -> dict:
         """What the server has counted of a model."""

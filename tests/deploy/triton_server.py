@@ -31,13 +31,14 @@ def places(python: Path) -> tuple[Path, Path]:
 
 
 @contextmanager
-def tritonserver(python: Path, repository: Path, folder: Path) -> Iterator[Client]:
+def tritonserver(python: Path, repository: Path, folder: Path, *, verbose: bool = False) -> Iterator[Client]:
     """Serve a repository until the block ends; models that cannot be loaded are left out.
 
     Args:
         python: the interpreter beside which Triton is installed; models run in the interpreter of the tests.
         repository: is read only.
         folder: an empty one, for the backends, the arrays of requests and server.log.
+        verbose: whether the log has what the server does with each request.
     """
     packages, _ = places(python)
     http, grpc, metrics = free_ports(3)
@@ -45,6 +46,7 @@ def tritonserver(python: Path, repository: Path, folder: Path) -> Iterator[Clien
         packages / "pytriton" / "tritonserver" / "bin" / "tritonserver",
         f"--model-repository={repository}",
         f"--backend-directory={_backends(packages, folder / 'backends')}",
+        f"--log-verbose={int(verbose)}",
         *("--exit-on-error=false", "--strict-readiness=false", "--exit-timeout-secs=5"),
         *("--http-address=127.0.0.1", f"--http-port={http}"),
         *("--grpc-address=127.0.0.1", f"--grpc-port={grpc}"),

@@ -13,6 +13,8 @@ import torch
 import triton_python_backend_utils as pb_utils
 from torch.utils.dlpack import from_dlpack, to_dlpack
 
+THREADS = "INTRA_OP_THREAD_COUNT"
+
 
 class TritonPythonModel:
     """One instance of a model."""
@@ -22,6 +24,8 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         path = Path(pb_utils.get_model_dir()) / (config["default_model_filename"] or "model.pt")
         self.model = torch.jit.load(path, map_location="cpu").eval()
+        if THREADS in config["parameters"]:
+            torch.set_num_threads(int(config["parameters"][THREADS]["string_value"]))
         self.outputs = [output["name"] for output in config["output"]]
         schema = self.model.forward.schema
         self.inputs = [argument.name for argument in schema.arguments[1:]]
