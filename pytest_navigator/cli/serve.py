@@ -72,11 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
         runner = _runner(package, arguments)
         chosen = _chosen(package, runner)
         model = _model(package, runner, arguments.name)
+    options = _options(arguments, chosen)
     inputs = example.zeros(model.signature, chosen.shapes)
-    threads = _threads(arguments.threads, arguments.workers, runner.format)
+    threads = _threads(arguments.threads, options.workers, runner.format)
     file = PackageAt.of(arguments.package)
     loading = partial(open_runner, file, runner.format, runner.runner_name, threads, inputs)
-    options = _options(arguments, chosen)
 
     def started(address: str) -> None:
         place = f"{address}/v2/models/{model.name}"

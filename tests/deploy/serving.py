@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from tests.deploy import protocol_client as client
 
 if TYPE_CHECKING:
@@ -68,6 +70,16 @@ class Server:
         found = re.search(rf"^{re.escape(name)} (\S+)$", body.decode(), re.MULTILINE)
         assert found, body.decode()
         return float(found[1])
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the processes that run the model."""
+        children = psutil.Process(self.process.pid).children()
+        return [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+
+    def said_of(self, text: str) -> bool:
+        """Wait for a line with a text; False if the server ends without it."""
+        assert self.process.stdout
+        return any(text in line for line in self.process.stdout)
 
     def stop(self) -> int:
         """Return the exit code."""

@@ -95,6 +95,15 @@ def test_a_worker_that_ended_is_replaced(server: Server) -> None:
     assert asked(server, 1) == (200, [[2]])
 
 
+def test_a_worker_that_is_killed_while_it_waits_is_replaced(small: Server) -> None:
+    (worker,) = small.workers()
+
+    worker.kill()
+
+    until(lambda: small.metric("navigator_workers_replaced_total") == 1)
+    assert asked(small, 1) == (200, [[2]])
+
+
 ROW = {"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [1]}
 BAD: dict[str, tuple[str, str, Any, int, str]] = {
     "another shape": ("POST", INFER, {"inputs": [{**ROW, "shape": [1]}]}, 400, "input 'x' has the shape [1]"),
@@ -200,13 +209,13 @@ def test_a_full_queue_answers_at_once_and_a_client_that_leaves_makes_room(small:
 def test_what_is_asked_before_a_stop_is_answered(number: signal.Signals) -> None:
     with serving(*FRAGILE) as server, ThreadPoolExecutor(3) as pool:
         children = psutil.Process(server.process.pid).children(recursive=True)
-        answers = [pool.submit(asked, server, -0.5) for _ in range(3)]
+        answers = [pool.submit(asked, server, -0.25) for _ in range(3)]
         until(lambda: server.metric("navigator_queue_length") == 2)
 
         for process in (*children, server.process):  # a terminal's Ctrl-C reaches all of them
             process.send_signal(number)
 
-        assert [answer.result() for answer in answers] == [(200, [[-1]])] * 3
+        assert [answer.result() for answer in answers] == [(200, [[-0.5]])] * 3
         assert server.process.wait(PATIENCE) == 0
         assert psutil.wait_procs(children, timeout=PATIENCE)[1] == []
 

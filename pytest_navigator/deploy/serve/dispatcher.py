@@ -126,13 +126,33 @@ class Dispatcher:
 
     async def _work(self, worker: Worker) -> None:
         while True:
+            error = await self._until_it_ends(worker)
+            worker = await self._replaced(worker, error)
+
+    async def _until_it_ends(self, worker: Worker) -> WorkerDied:
+        """Take batches to a worker as long as it lives; returns what it died of."""
+        taking = asyncio.create_task(self._take(worker))
+        try:
+            await asyncio.wait((taking, worker.ended), return_when=asyncio.FIRST_COMPLETED)
+            return await (taking if worker.busy else worker.death())  # one that is idle has no answer to miss
+        finally:
+            taking.cancel()
+
+    async def _take(self, worker: Worker) -> WorkerDied:
+        while True:
+            worker.busy = False
             batch = await self._next()
+            worker.busy = True
             self._running += len(batch)
             try:
                 await self._run(worker, batch)
             except WorkerDied as error:
                 self._lost(batch, error)
-                worker = await self._replaced(worker, error)
+                return error
+            except Exception as error:  # nobody is to wait for an answer that does not come
+                problem = f"this should not have happened: {type(error).__name__}: {error}"
+                _say(problem)
+                _fail(batch, RequestError(problem, 500))
             finally:
                 self._running -= len(batch)
 

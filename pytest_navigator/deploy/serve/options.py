@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Least value of each number that can be given.
 LEAST = {"port": 0, "workers": 1, "batch_delay_ms": 0, "max_batch_size": 1, "queue_size": 1, "max_request_mb": 1}
+LAST_PORT = 65535  # the socket would take a larger one for another
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Options:
         max_request_mb: size of the largest body in MiB; of a larger one the answer is 413.
 
     Raises:
-        ConfigError: a number is too small.
+        ConfigError: a number is too small, or no port.
     """
 
     host: str = "127.0.0.1"
@@ -52,3 +53,5 @@ class Options:
             value = getattr(self, name)
             if not value >= least:  # nor is nan
                 raise ConfigError(f"--{name.replace('_', '-')}={value}: a number from {least} on is needed")
+        if self.port > LAST_PORT:
+            raise ConfigError(f"--port={self.port}: ports are numbers up to {LAST_PORT}")

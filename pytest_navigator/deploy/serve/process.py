@@ -43,12 +43,20 @@ class WorkerDied(NavigatorError):
 
 
 class Worker:
-    """A process that has loaded the model; made by `start`."""
+    """A process that has loaded the model; made by `start`.
+
+    Attributes:
+        busy: whether there is a batch that it is to run.
+        ended: done once the process has ended.
+    """
 
     def __init__(self, process: SpawnProcess, streams: tuple[StreamReader, StreamWriter], folder: Path) -> None:
         self._process = process
         self._reader, self._writer = streams
         self._folder = folder
+        self.busy = False
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().add_reader(process.sentinel, self._has_ended)
 
     @classmethod
     async def start(cls, loaded: Loaded) -> Worker:
@@ -91,6 +99,7 @@ class Worker:
 
     async def close(self) -> None:
         """End the process, by force if it does not end itself, and remove its files."""
+        asyncio.get_running_loop().remove_reader(self._process.sentinel)
         self._writer.close()
         await asyncio.to_thread(self._end)
 
@@ -99,8 +108,17 @@ class Worker:
             (size,) = worker.SIZE.unpack(await self._reader.readexactly(worker.SIZE.size))
             return worker.unpacked(await self._reader.readexactly(size))
         except (asyncio.IncompleteReadError, ConnectionError):
-            await asyncio.to_thread(self._process.join, PATIENCE)
-            raise WorkerDied(f"the process that runs the model {_ending(self._process.exitcode)}") from None
+            raise await self.death() from None
+
+    async def death(self) -> WorkerDied:
+        """Return the error of a process that has ended."""
+        await asyncio.to_thread(self._process.join, PATIENCE)
+        return WorkerDied(f"the process that runs the model {_ending(self._process.exitcode)}")
+
+    def _has_ended(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._process.sentinel)
+        if not self.ended.done():
+            self.ended.set_result(None)
 
     def _end(self) -> None:
         self._process.join(PATIENCE)

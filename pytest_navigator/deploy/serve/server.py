@@ -57,12 +57,19 @@ def listening(host: str, port: int) -> socket.socket:
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        return _bound(socket.socket(family, kind, protocol), address)
     except OSError as error:
         hint = "; choose another one with --port, or 0 for any that is free" if error.errno == errno.EADDRINUSE else ""
         raise ConfigError(f"cannot listen on {host}, port {port}: {error.strerror or error}{hint}") from None
+
+
+def _bound(listener: socket.socket, address: tuple[str | int | bytes, ...]) -> socket.socket:
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
