@@ -1,6 +1,6 @@
-"""Read every file of a package and compare it with the digest that was recorded.
+"""Read every file of a package, or of a model repository of Triton, and compare it with the digest that was recorded.
 
-Exit code: 0: every file is what was packed; 1: files are damaged, and are named.
+Exit code: 0: every file is what was packed or deployed; 1: files are damaged or were changed, and are named.
 """
 
 from __future__ import annotations
@@ -17,17 +17,32 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("package", type=Path, metavar="PACKAGE")
+    what = "a .nav file, or a model repository, or the folder of a model in it"
+    parser.add_argument("package", type=Path, metavar="PACKAGE", help=what)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Name every damaged file."""
+    if arguments.package.is_dir():
+        return _repository(arguments.package)
     with open_package(arguments.package) as package:
         damaged, files = package.damaged(), package.files()
-    for problem in damaged:
-        print(one_line(problem))
     unknown = sum(not digest for digest in files.values())  # Model Navigator records none
     note = f" ({unknown} without a digest: only their checksums were compared)" if unknown else ""
-    said = f"{len(damaged)} of {len(files)} files are damaged" if damaged else f"all {len(files)} files are as recorded"
-    print(f"{arguments.package}: {said}{note}")
-    return 1 if damaged else 0
+    return _say(arguments.package, damaged, len(files), "damaged", note)
+
+
+def _repository(folder: Path) -> int:
+    from pytest_navigator.deploy.triton.record import changed_files, models
+
+    found = models(folder)
+    changed = [problem for path, record in found.items() for problem in changed_files(path, record)]
+    return _say(folder, changed, sum(len(record.files) for record in found.values()), "changed or missing")
+
+
+def _say(path: Path, problems: list[str], count: int, what: str, note: str = "") -> int:
+    for problem in problems:
+        print(one_line(problem))
+    said = f"{len(problems)} of {count} files are {what}" if problems else f"all {count} files are as recorded"
+    print(one_line(f"{path}: {said}{note}"))
+    return 1 if problems else 0

@@ -10,6 +10,7 @@ from pytest_navigator._version import __version__
 from pytest_navigator.core.records import load, plain
 from pytest_navigator.deploy.triton.files import digest
 from pytest_navigator.errors import DeploymentError, PackageError
+from pytest_navigator.package.zip.file_names import name_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,12 +82,16 @@ def read_record(folder: Path) -> ModelRecord | None:
         DeploymentError: the file is damaged.
     """
     path = folder / RECORD
+    damaged = f"{path} is damaged or cannot be read: deploy the model again"
     try:
-        return load(path, ModelRecord)
+        record = load(path, ModelRecord)
     except FileNotFoundError:
         return None
     except (PackageError, OSError) as error:
-        raise DeploymentError(f"{path} is damaged or cannot be read: deploy the model again") from error
+        raise DeploymentError(damaged) from error
+    if not record.files or any(map(name_problem, record.files)):  # what is read is in the folder
+        raise DeploymentError(damaged)
+    return record
 
 
 def changed_files(folder: Path, record: ModelRecord) -> list[str]:
@@ -99,3 +104,17 @@ def changed_files(folder: Path, record: ModelRecord) -> list[str]:
         elif digest(path) != written:
             problems.append(f"{path} was changed")
     return problems
+
+
+def models(folder: Path) -> dict[Path, ModelRecord]:
+    """Return the folders of models with what is known of each: those in a repository, or the one that it is itself.
+
+    Raises:
+        DeploymentError: there are none, or what is known of one is damaged.
+    """
+    places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+    found = {place: record for place in places if (record := read_record(place)) is not None}
+    if not found:
+        why = f"no model in it has a {RECORD}, which pytest-navigator deploy triton writes"
+        raise DeploymentError(f"{folder} is neither a package nor a model repository of ours: {why}")
+    return found

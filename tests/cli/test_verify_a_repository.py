@@ -1,0 +1,77 @@
+"""`pytest-navigator verify` of a model repository of Triton."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.package.commands import command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def repository(pair: Path, tmp_path: Path) -> Path:
+    for version in ("1", "2"):
+        ran = command("deploy", "triton", pair, "-r", tmp_path / "models", "--format=onnx", "--version", version)
+        assert ran.code == 0, ran.err
+    return tmp_path / "models"
+
+
+def test_files_that_are_as_they_were_written_are_counted(repository: Path) -> None:
+    ran = command("verify", repository)
+
+    assert (ran.code, ran.out) == (0, f"{repository}: all 3 files are as recorded\n")
+    assert command("verify", repository / "pair").code == 0
+
+
+def test_what_a_server_leaves_beside_the_files_is_no_change(repository: Path) -> None:
+    (repository / "pair" / "1" / "__pycache__").mkdir()
+
+    assert command("verify", repository).code == 0
+
+
+@pytest.mark.parametrize("name", ["1/model.onnx", "2/model.onnx", "config.pbtxt"])
+def test_a_file_that_was_changed_is_named(name: str, repository: Path) -> None:
+    with (repository / "pair" / name).open("ab") as file:
+        file.write(b" ")
+
+    ran = command("verify", repository)
+
+    assert ran.code == 1
+    assert ran.out.splitlines() == [
+        f"{repository}/pair/{name} was changed",
+        f"{repository}: 1 of 3 files are changed or missing",
+    ]
+
+
+def test_a_file_that_is_gone_is_named(repository: Path) -> None:
+    (repository / "pair" / "2" / "model.onnx").unlink()
+
+    assert f"{repository}/pair/2/model.onnx is missing" in command("verify", repository).out
+
+
+def test_a_version_that_was_replaced_is_as_it_is_now(repository: Path, pair: Path) -> None:
+    ran = command("deploy", "triton", pair, "-r", repository, "--format=torchscript-trace", "--version=2", "--force")
+
+    assert ran.code == 0, ran.err
+    assert command("verify", repository).out == f"{repository}: all 3 files are as recorded\n"
+
+
+def test_a_folder_that_is_no_repository_is_told(tmp_path: Path) -> None:
+    ran = command("verify", tmp_path)
+
+    assert ran.code == 2
+    assert "is neither a package nor a model repository of ours: no model in it has a navigator.json" in ran.err
+
+
+@pytest.mark.parametrize("content", ["{", '{"model": 5}', '{"model": "m", "files": {"../../etc/passwd": 5}}'])
+def test_a_record_that_is_damaged_is_told(content: str, repository: Path) -> None:
+    (repository / "pair" / "navigator.json").write_text(content, encoding="utf-8")
+
+    ran = command("verify", repository)
+
+    assert ran.code == 2
+    assert "navigator.json is damaged or cannot be read: deploy the model again" in ran.err
