@@ -62,8 +62,13 @@ def _file_of(name: str) -> Path | None:
 def _own(file: str | None) -> Path | None:
     """Return the path of a source file that is not installed."""
     path = Path(file or "")
-    installed = INSTALLED & set(path.parts) or path.is_relative_to(sysconfig.get_path("stdlib"))
+    installed = INSTALLED & set(path.parts) or path.is_relative_to(_stdlib())
     return path if path.suffix == ".py" and not installed and path.is_file() else None
+
+
+@cache
+def _stdlib() -> str:
+    return sysconfig.get_path("stdlib")
 
 
 def _absolute(imports: Iterable[str], name: str, file: Path) -> Iterator[str]:

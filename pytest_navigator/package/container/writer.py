@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid as uuids
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -113,8 +114,14 @@ def _members(selection: Selection) -> list[Member]:
 
 
 def dump(content: JSON) -> bytes:
-    """Return plain data as YAML, keys in their order."""
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120).encode()
+    """Return plain data as YAML, keys in their order; the same bytes with and without libyaml."""
+    with suppress(_WrittenOtherwise):
+        return _dumped(content, _FastDumper)
+    return _dumped(content, _Dumper)
+
+
+def _dumped(content: JSON, dumper: type[yaml.SafeDumper]) -> bytes:
+    return yaml.dump(content, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120).encode()
 
 
 class _Dumper(yaml.SafeDumper):
@@ -126,6 +133,33 @@ class _Dumper(yaml.SafeDumper):
 
 
 _Dumper.add_representer(str, _Dumper.represent_str)
+
+# A package is a tenth of a run that finds all else in its cache, and writing this text was most of that.
+_FAST: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+ALIKE = re.compile(r"[ -~]*")  # Other text is escaped, or folded, otherwise by libyaml
+LONGEST_KEY = 100  # A longer one, or none, libyaml writes in another form
+
+
+class _WrittenOtherwise(Exception):
+    """libyaml writes something of this in other bytes than PyYAML."""
+
+
+class _FastDumper(_FAST):  # type: ignore[misc]  # Any: libyaml may be missing
+    """libyaml's, for what both write alike: that is nearly everything."""
+
+    def represent_str(self, data: str) -> Any:
+        if not ALIKE.fullmatch(data):
+            raise _WrittenOtherwise
+        return self.represent_scalar("tag:yaml.org,2002:str", data)
+
+    def represent_dict(self, data: dict[Any, Any]) -> Any:
+        if not all(0 < len(str(key)) <= LONGEST_KEY for key in data):
+            raise _WrittenOtherwise
+        return super().represent_dict(data)
+
+
+_FastDumper.add_representer(str, _FastDumper.represent_str)
+_FastDumper.add_representer(dict, _FastDumper.represent_dict)
 
 
 def content_uuid(results: Results, digests: Mapping[str, str]) -> str:
