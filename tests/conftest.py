@@ -12,13 +12,17 @@ import sys
 from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
+from tests.forking import REAL, TENSORFLOW, TORCH, Forked, preload
 from tests.once import once
 from tests.package.pair_project import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # A machine that others use takes its time: an example that is slow is none that fails.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -42,6 +46,9 @@ SHARING = (
 
 STARTING = re.compile(r"backends/test_(jax|tensorflow|stablehlo|savedmodel|tf2onnx|preserved_)")
 """Files of TensorFlow and JAX: a process takes ten seconds to start these and to compile its first model."""
+
+OF_TENSORFLOW = re.compile(r"^test_(jax|tensorflow|stablehlo|savedmodel|tf2onnx|preserved_|workers_of_frameworks)")
+"""Files whose processes need TensorFlow or JAX, and not PyTorch."""
 
 UNIMPORTED = re.compile(r"could not import '(\w+)[^']*'")
 _found: list[str] = []
@@ -69,6 +76,17 @@ def fault(line: str, allowed: list[str] | None) -> str:
     if allowed is not None and not any(fnmatch(line, pattern) for pattern in allowed):
         return f"not among the skips that ${ALLOWED} allows"
     return ""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """Fork the processes that a test starts."""
+    preload(TENSORFLOW if OF_TENSORFLOW.search(item.path.name) else TORCH)
+    subprocess.Popen = REAL if item.get_closest_marker("real_processes") else Forked  # type: ignore[misc]
+    try:
+        return (yield)
+    finally:
+        subprocess.Popen = REAL  # type: ignore[misc]
 
 
 @pytest.hookimpl(optionalhook=True)

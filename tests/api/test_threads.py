@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.api.scripts import output
 
 if TYPE_CHECKING:
@@ -112,5 +114,6 @@ def test_a_running_event_loop_may_call_it(tmp_path: Path) -> None:
     assert output(BEGIN + LOOP, tmp_path)[-1] == "{'python': True}"
 
 
+@pytest.mark.real_processes
 def test_working_directory_environment_and_streams_stay_the_callers_and_pytest_is_not_imported(tmp_path: Path) -> None:
     assert output(BEGIN + UNCHANGED, tmp_path)[-1] == "{(True, True)} True False"

@@ -63,6 +63,7 @@ def test_the_first_distribution_on_the_path_counts(tmp_path: Path, monkeypatch: 
     assert python_packages()["numpy"] == "9.9"
 
 
+@pytest.mark.real_processes
 def test_no_framework_is_imported_for_it() -> None:
     script = (
         "import sys; from pytest_navigator.devices.environment import environment; environment();"

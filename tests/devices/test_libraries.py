@@ -123,6 +123,7 @@ def test_torch_tensorrt_may_raise_anything(site: Path) -> None:
 ONNXRUNTIME = "__version__ = '1.31.1'\ndef get_available_providers(): return ['TensorrtExecutionProvider']\n"
 
 
+@pytest.mark.real_processes
 def test_onnx_runtime_lists_a_provider_whose_library_is_missing(site: Path) -> None:
     install(site, "onnxruntime", ONNXRUNTIME)
 

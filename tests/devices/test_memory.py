@@ -17,6 +17,8 @@ from tests.fake_driver import Driver, needs_gcc
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.real_processes
+
 LOOK = """
 from pytest_navigator.profiling.memory import PeakMemory
 memory = PeakMemory()

@@ -28,6 +28,7 @@ with host.building([sys.argv[2]]):
 """
 
 
+@pytest.mark.real_processes
 @pytest.mark.parametrize("framework", ["python", "onnx"])
 def test_what_a_function_of_arrays_draws_from_numpy_is_seeded_though_nobody_has_imported_it(
     tmp_path: Path, framework: str

@@ -49,6 +49,7 @@ def test_every_runner_is_where_its_row_says_and_is_what_it_says():
         assert {fact: getattr(kind, fact) for fact in facts} == {fact: getattr(row, fact) for fact in facts}
 
 
+@pytest.mark.real_processes
 def test_what_is_made_of_other_frameworks_is_not_imported():
     ran = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True)
     rooms = {name.split(".")[2] for name in ran.stdout.split()}

@@ -123,6 +123,7 @@ def test_descriptors_do_not_leak(tmp_path):
     assert os.listdir("/proc/self/fd") == before
 
 
+@pytest.mark.real_processes
 @pytest.mark.parametrize("closed", [[0], [1], [2], [1, 2], [0, 1, 2]])
 def test_closed_descriptors_are_opened_for_the_block_and_closed_again(tmp_path, closed):
     log, report = tmp_path / "log", tmp_path / "report"

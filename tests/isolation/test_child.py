@@ -19,6 +19,8 @@ from pytest_navigator.isolation.child import Child
 from pytest_navigator.isolation.numerics import current_settings
 from pytest_navigator.isolation.process import describe_end
 
+pytestmark = pytest.mark.real_processes
+
 TESTS = Path(__file__).parent
 LIMIT = 30.0
 SCRIPT = """

@@ -53,6 +53,7 @@ def test_a_status_is_asked_for_by_enums_or_their_strings(
     assert package.get_status(**asked) is expected
 
 
+@pytest.mark.real_processes
 def test_loading_imports_no_framework_and_extracts_nothing_until_asked(pair: Path) -> None:
     script = f"""
 import sys

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +9,6 @@ from blackbox import DENSE, FAKE_CONFTEST, FAKE_FORMAT, LINEAR, words
 from turned import CONFTEST, TURNED, count, run
 
 from tests.distributions import kept
-from tests.forking import Forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,10 +68,8 @@ def dense(pytester: pytest.Pytester) -> Callable[..., pytest.Pytester]:
 
 
 @pytest.fixture(autouse=True)
-def forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The children of runs in this process are forks, and what is installed is read once for all runs."""
-    forking = SimpleNamespace(**{**vars(subprocess), "Popen": Forked})
-    monkeypatch.setattr("pytest_navigator.isolation.process.subprocess", forking)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is installed is read once for all runs in this process."""
     monkeypatch.setattr("importlib.metadata.distributions", kept)
 
 

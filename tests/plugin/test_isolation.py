@@ -19,9 +19,8 @@ ENDS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def forked() -> None:
-    """Leave the children real: how they end, and what is told of it, is what is tested here."""
+# How children end, and what is told of it, is what is tested here.
+pytestmark = pytest.mark.real_processes
 
 
 def both(pytester: pytest.Pytester, config: str, rest: str = "") -> None:

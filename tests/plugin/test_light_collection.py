@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+pytestmark = pytest.mark.real_processes
+
 CONFTEST = """
 import sys
 import pytest

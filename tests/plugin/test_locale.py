@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from blackbox import Fake, Nav
 
+pytestmark = pytest.mark.real_processes
+
 C_LOCALE = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 

@@ -330,6 +330,7 @@ def test_the_folder_of_a_saved_model_is_a_file_too(pytester: pytest.Pytester, na
     assert status(pytester.path / "out.nav")["input_metadata"]["metadata"][0]["shape"] == [-1, 5]
 
 
+@pytest.mark.real_processes
 def test_collecting_a_file_imports_no_framework(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     linear(pytester.path / "linear.onnx")
     torch_files(pytester.path)

@@ -75,6 +75,7 @@ def test_a_single_item_and_several_workers(nav: Nav) -> None:
     assert words(nav("-v", "-n2", *BOTH, formats="torch", subprocess=True)) == TORCH
 
 
+@pytest.mark.real_processes
 @pytest.mark.usefixtures("package")
 def test_collecting_imports_neither_the_module_nor_a_framework(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch

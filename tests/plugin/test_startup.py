@@ -10,6 +10,8 @@ from blackbox import LAZY, LINEAR
 if TYPE_CHECKING:
     from blackbox import Nav
 
+pytestmark = pytest.mark.real_processes
+
 STRANGERS = [argument for name in ("hypothesispytest", "jaxtyping", "randomly") for argument in ("-p", f"no:{name}")]
 """Plugins that import numpy or a framework themselves."""
 
