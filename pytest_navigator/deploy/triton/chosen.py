@@ -84,7 +84,8 @@ def chosen(package: PackageFile, results: Results, wish: Wish) -> Chosen:
     if (wish.format or wish.runner) and wish.strategies is None:
         passed = [cell for cell in _runnable(results, cells, wish) if verdict.passed(results, *cell)]
         if not passed:
-            raise PackageError(f"{cells[0][0]} on {cells[0][1]} was not checked; only what passed is deployed")
+            reasons = "; ".join(_why_not(results, *cell) for cell in cells)
+            raise PackageError(f"{reasons}; only what passed is deployed")
         return _chosen(results, passed[0], _best(results, passed[0]))
     figures = figures_of(results, _allowed(results, cells, wish))
     if not figures:
@@ -139,6 +140,12 @@ def _nothing(package: PackageFile, results: Results, cells: Sequence[Cell], wish
 def _failures(results: Results) -> str:
     failed = [o for o in results.outcomes if o.failed and o.key]
     return f" ({failed[0].id}: {failed[0].message})" if failed else ""
+
+
+def _why_not(results: Results, key: str, runner: str) -> str:
+    check = results.correctness(key, runner)
+    became = "failed correctness" if check and check.failed else "was not checked"
+    return f"{key} on {runner} {became}{f': {check.message}' if check else ''}"
 
 
 def _best(results: Results, cell: Cell) -> Figure | None:
