@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 import pytest
 
 import pytest_navigator as nav
@@ -223,6 +225,21 @@ def test_of_more_requests_than_may_wait_each_is_told_so_at_once(model: str, pair
         found = Counter(clients.map(lambda _: asked(f"{few}/infer", body)[0], range(8)))
 
     assert found.keys() == {200, 503}
+
+
+@pytest.mark.slow
+def test_a_replica_that_ends_is_replaced(model: str) -> None:
+    here = psutil.Process().children(recursive=True)
+    (replica,) = [process for process in here if process.is_running() and "ServeReplica:pairs:" in process.name()]
+    replica.kill()
+    replica.wait(10)
+
+    deadline = time.monotonic() + 60
+    while asked(f"{model}/ready")[0] != 200 and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+    body = in_json({"x": np.ones((1, 5)), "bias": np.ones((1, 7))})
+    assert asked(f"{model}/infer", body)[0] == 200
 
 
 @pytest.mark.slow
