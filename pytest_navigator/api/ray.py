@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import warnings
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.api.loading import load
 from pytest_navigator.api.package import Package
-from pytest_navigator.errors import ConfigError, PackageError, StrategyError
+from pytest_navigator.errors import ConfigError, PackageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_navigator.deploy.protocol.metadata import ServedModel
-    from pytest_navigator.deploy.serve.chosen import Chosen
     from pytest_navigator.deploy.serve.options import Infer
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Strategy
-    from pytest_navigator.package.running.runner import PackageRunner
 
 __all__ = ["deployment"]
-
-NAME = re.compile(r"[\w.\-]+", re.ASCII)
 
 # Of a deployment, where nothing else is said. Ray gives a replica 5 requests at a time: no batch could be larger.
 ONGOING_BATCHES = 2
@@ -79,12 +73,13 @@ def deployment(
     if strategy is not None and strategies is not None:
         raise ConfigError("strategy and strategies are the same keyword: give one of them")
     from pytest_navigator.deploy import ray
+    from pytest_navigator.deploy.serve.chosen import Chosen, runner_of_a_file, served_model
 
     with _opened(package) as opened:
         wanted = {"strategies": strategies if strategy is None else strategy, "verified_only": verified_only}
-        found = _found(opened, format, runtime=runner, threads=threads, **wanted)
-        model = _model(opened.results, found, name)
-        most = _largest_batch(opened.results, found) if max_batch_size is None else max_batch_size
+        found = runner_of_a_file(opened, format, runtime=runner, threads=threads, **wanted)
+        model = served_model(opened.results, found, name)
+        most = Chosen.of(opened.results, found).largest_batch if max_batch_size is None else max_batch_size
         place = Place(opened.path.resolve(), found.format, found.runner_name, _digest(opened.results, found.format))
     loading = partial(opened_runner, place, _threads(threads, found.format, options))
     replica = ray.Replica(model, loading, most, batch_wait_timeout_s, max_request_mb)
@@ -116,6 +111,9 @@ def opened_runner(place: Place, threads: int | None, folder: Path) -> Iterator[I
     Raises:
         PackageError: there is no such package, or another one than when the application was made.
     """
+    from pytest_navigator.deploy.serve import example
+    from pytest_navigator.deploy.serve.chosen import Chosen
+
     warnings.simplefilter("ignore", UserWarning)  # who made the application was warned
     with load(place.path, workdir=folder / "files") as package:
         if _digest(package.results, place.format) != place.digest:
@@ -124,48 +122,14 @@ def opened_runner(place: Place, threads: int | None, folder: Path) -> Iterator[I
                 "again, and see that the path leads to the same package on every node"
             )
         with package.get_runner(place.format, runtime=place.runner, threads=threads) as active:
+            shapes = Chosen.of(package.results, active).shapes
+            with suppress(Exception):  # zeros may be nothing that the model takes; the first inference takes longest
+                active.infer(example.zeros(active.signature, shapes))
             yield active.infer
 
 
 def _opened(package: str | Path | Package) -> AbstractContextManager[Package]:
     return nullcontext(package) if isinstance(package, Package) else load(package)
-
-
-def _found(package: Package, format: str | None, **wanted: Any) -> PackageRunner:
-    """Return the runner that is meant, not active.
-
-    Raises:
-        PackageError: it is the live model's, or has not passed correctness.
-    """
-    variants = package.results.suite.variants
-    if format in {variant.key for variant in variants if not variant.file}:
-        files = ", ".join(variant.key for variant in variants if variant.file) or "none"
-        raise PackageError(f"{format} is the live model, which no package holds (formats with files: {files})")
-    try:
-        found = package.get_runner(format, include_source=False, **wanted)
-    except StrategyError as error:
-        raise StrategyError(f"nothing to deploy: {error}; format=... names what is served without figures") from None
-    _chosen(package.results, found).check()
-    return found
-
-
-def _chosen(results: Results, found: PackageRunner) -> Chosen:
-    from pytest_navigator.deploy.serve.chosen import Chosen
-
-    return Chosen(results, found.format, found.runner_name)
-
-
-def _largest_batch(results: Results, found: PackageRunner) -> int:
-    return _chosen(results, found).largest_batch
-
-
-def _model(results: Results, found: PackageRunner, name: str | None) -> ServedModel:
-    from pytest_navigator.deploy.protocol.metadata import ServedModel
-
-    if name is not None and not NAME.fullmatch(name):
-        raise ConfigError(f"name={name!r}: letters, digits and any of ._- are needed, since it is part of an address")
-    own = name or "_".join(NAME.findall(results.suite.name)) or "model"
-    return ServedModel(own, found.signature, found.name)
 
 
 def _digest(results: Results, key: str) -> str:

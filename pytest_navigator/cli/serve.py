@@ -7,7 +7,6 @@ is served. It has no passwords: whoever reaches the port may ask.
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.cli import strategies
-from pytest_navigator.errors import ConfigError, PackageError, StrategyError
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
@@ -24,12 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_navigator.api.package import Package
-    from pytest_navigator.deploy.protocol.metadata import ServedModel
     from pytest_navigator.deploy.serve.chosen import Chosen
     from pytest_navigator.deploy.serve.options import Arrays, Infer, Options
-    from pytest_navigator.package.running.runner import PackageRunner
-
-NAME = re.compile(r"[\w.\-]+", re.ASCII)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -66,12 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve it."""
     serve = _server()
     from pytest_navigator.deploy.serve import example
+    from pytest_navigator.deploy.serve.chosen import Chosen, runner_of_a_file, served_model
 
+    wanted = {"strategies": arguments.strategy, "verified_only": arguments.verified_only}
     with _opened(arguments.package) as package, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        runner = _runner(package, arguments)
-        chosen = _chosen(package, runner)
-        model = _model(package, runner, arguments.name)
+        runner = runner_of_a_file(package, arguments.format, runtime=arguments.runner, **wanted)
+        chosen = Chosen.of(package.results, runner)
+        model = served_model(package.results, runner, arguments.name, "--name")
     options = _options(arguments, chosen)
     inputs = example.zeros(model.signature, chosen.shapes)
     threads = _threads(arguments.threads, options.workers, runner.format)
@@ -145,47 +142,6 @@ def _opened(path: Path, workdir: Path | None = None) -> Package:
     from pytest_navigator.api.loading import load
 
     return load(path, workdir=workdir)
-
-
-def _runner(package: Package, arguments: argparse.Namespace) -> PackageRunner:
-    """Return the runner that is meant, not active.
-
-    Raises:
-        PackageError: there is none, or it is the live model's.
-    """
-    variants = package.results.suite.variants
-    if arguments.format in {variant.key for variant in variants if not variant.file}:
-        files = ", ".join(variant.key for variant in variants if variant.file) or "none"
-        raise PackageError(
-            f"{arguments.format} is the live model, which no package holds (formats with files: {files})"
-        )
-    try:
-        return package.get_runner(
-            arguments.format,
-            runtime=arguments.runner,
-            strategies=arguments.strategy,
-            include_source=False,
-            verified_only=arguments.verified_only,
-        )
-    except StrategyError as error:
-        raise StrategyError(f"nothing to serve: {error}; --format names what is served without figures") from None
-
-
-def _chosen(package: Package, runner: PackageRunner) -> Chosen:
-    from pytest_navigator.deploy.serve.chosen import Chosen
-
-    chosen = Chosen(package.results, runner.format, runner.runner_name)
-    chosen.check()
-    return chosen
-
-
-def _model(package: Package, runner: PackageRunner, name: str | None) -> ServedModel:
-    from pytest_navigator.deploy.protocol.metadata import ServedModel
-
-    if name is not None and not NAME.fullmatch(name):
-        raise ConfigError(f"--name={name}: letters, digits and any of ._- are needed, since it is part of an address")
-    own = name or "_".join(NAME.findall(package.results.suite.name)) or "model"
-    return ServedModel(own, runner.signature, runner.name)
 
 
 def _threads(given: int | None, workers: int, key: str) -> int | None:

@@ -24,6 +24,7 @@ import psutil
 import pytest
 
 import pytest_navigator as nav
+from pytest_navigator.api.ray import Place, opened_runner
 from pytest_navigator.errors import ConfigError, PackageError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ ALONE = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        ({"name": "a pair"}, "name='a pair': letters, digits"),
+        ({"name": "a pair"}, "name=a pair: letters, digits"),
         ({"max_batch_size": 0}, "max_batch_size=0: a number from 1 on"),
         ({"batch_wait_timeout_s": -1}, "batch_wait_timeout_s=-1: a number from 0 on"),
         ({"threads": 0}, "threads=0: a whole number from 1 on"),
@@ -84,6 +85,13 @@ def test_without_ray_the_extra_is_named(pair: Path, monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(ConfigError, match=r"ray, which is not installed \(pip install 'pytest-navigator\[ray\]'\)"):
         nav.ray.deployment(pair, format="onnx")
+
+
+def test_a_replica_refuses_another_package_at_the_path(pair: Path, tmp_path: Path) -> None:
+    place = Place(pair, "onnx", "OnnxCPU", "0" * 64)
+
+    with pytest.raises(PackageError, match=r"has another onnx than when"), opened_runner(place, None, tmp_path):
+        pass
 
 
 @pytest.fixture(scope="module")

@@ -1,21 +1,65 @@
-"""What a package says of the runner that is served (pure)."""
+"""Which runner of a package is served, by what name, and what the package says of it."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.comparison.facts import output_reports
 from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.errors import PackageError
+from pytest_navigator.deploy.protocol.metadata import ServedModel
+from pytest_navigator.errors import ConfigError, PackageError, StrategyError
 from pytest_navigator.package.query import verdict
 from pytest_navigator.package.query.strategies import figures_of
 
 if TYPE_CHECKING:
+    from pytest_navigator.deploy.pytriton import Served
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Figure
+    from pytest_navigator.package.running.runner import PackageRunner
 
     Shapes = dict[str, tuple[int, ...]]
+
+NAME = re.compile(r"[\w.\-]+", re.ASCII)
+
+
+def runner_of_a_file(package: Served, format: str | None, **wanted: Any) -> PackageRunner:
+    """Return the runner that is meant, not active.
+
+    Args:
+        wanted: of `Package.get_runner`.
+
+    Raises:
+        PackageError: there is none, it is the live model's, or it has not passed correctness.
+        StrategyError: no strategy has an answer.
+    """
+    variants = package.results.suite.variants
+    if format in {variant.key for variant in variants if not variant.file}:
+        files = ", ".join(variant.key for variant in variants if variant.file) or "none"
+        raise PackageError(f"{format} is the live model, which no package holds (formats with files: {files})")
+    try:
+        found = package.get_runner(format, include_source=False, **wanted)
+    except StrategyError as error:
+        raise StrategyError(f"nothing to serve: {error}; a format that is named is served without figures") from None
+    Chosen.of(package.results, found).check()
+    return found
+
+
+def served_model(results: Results, runner: PackageRunner, name: str | None, option: str = "name") -> ServedModel:
+    """Return a runner as clients see it.
+
+    Args:
+        name: by which they ask for it; None: that of the suite, without what an address cannot have.
+        option: what the caller calls the name.
+
+    Raises:
+        ConfigError: it cannot be part of an address; or the protocol has no name for a type of the model's.
+    """
+    if name is not None and not NAME.fullmatch(name):
+        raise ConfigError(f"{option}={name}: letters, digits and any of ._- are needed, since it is part of an address")
+    own = name or "_".join(NAME.findall(results.suite.name)) or "model"
+    return ServedModel(own, runner.signature, runner.name)
 
 
 @dataclass(frozen=True)
@@ -29,6 +73,11 @@ class Chosen:
     results: Results
     key: str
     runner: str
+
+    @classmethod
+    def of(cls, results: Results, runner: PackageRunner) -> Chosen:
+        """Return what a package says of a runner."""
+        return cls(results, runner.format, runner.runner_name)
 
     def check(self) -> None:
         """Raise PackageError if it has not passed correctness."""
