@@ -37,6 +37,7 @@ class Client:
         command = [python, Path(__file__).parent / "triton_client.py", http, grpc]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._folder = folder
+        self.http = http
         self._numbers = count()
 
     def __enter__(self) -> Self:
