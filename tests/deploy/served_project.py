@@ -74,4 +74,28 @@ def nav_model(tmp_path_factory):
 def nav_dataloader():
     return [{"first": np.array(["Zoë ", "Bo "]), "last": np.array(["Å", "Lee"])}]
 """,
+    # One input and output of each type that Triton's client has.
+    "test_kinds.py": """
+import numpy as np, onnx, pytest
+from onnx import helper
+from pytest_navigator import NavConfig
+
+nav_config = NavConfig(name="kinds", framework="onnx")
+TYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float64")
+
+@pytest.fixture(scope="module")
+def nav_model(tmp_path_factory):
+    kinds = {name: helper.np_dtype_to_tensor_dtype(np.dtype(name)) for name in TYPES}
+    inputs = [helper.make_tensor_value_info(name, kind, ["batch", 3]) for name, kind in kinds.items()]
+    outputs = [helper.make_tensor_value_info(f"{name}_out", kind, ["batch", 3]) for name, kind in kinds.items()]
+    nodes = [helper.make_node("Identity", [name], [f"{name}_out"]) for name in TYPES]
+    path = tmp_path_factory.mktemp("kinds") / "kinds.onnx"
+    graph = helper.make_graph(nodes, "kinds", inputs, outputs)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), path)
+    return path
+
+@pytest.fixture(scope="module")
+def nav_dataloader():
+    return [{name: np.array([[0, 1, 1], [1, 0, 1]], name) for name in TYPES}]
+""",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,6 +100,16 @@ def _scaled(served: Path) -> object:
 def test_what_cannot_be_served_is_said(served: Path, keywords: dict, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         adapter(served, "states", **keywords)
+
+
+def test_a_type_that_pytriton_cannot_pass_on_is_refused(served: Path) -> None:
+    package = nav.load(served / "states.nav")
+    signature = package.results.signature
+    odd = replace(signature, outputs=(replace(signature.outputs[0], dtype="bfloat16"), *signature.outputs[1:]))
+    package.results = replace(package.results, signature=odd)
+
+    with pytest.raises(PackageError, match="'states' is bfloat16, which PyTriton has no type for"):
+        nav.pytriton.PyTritonAdapter(package)
 
 
 def test_a_package_in_which_nothing_was_measured_names_the_way_out(served: Path) -> None:

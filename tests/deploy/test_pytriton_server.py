@@ -118,6 +118,20 @@ def test_what_the_documents_show_serves(triton_python: Path, served: Path, tmp_p
     assert found["http"]["name"].tolist() == found["grpc"]["name"].tolist() == [["Zoë Å"], ["Bo Lee"]]
 
 
+def test_the_classes_in_place_of_pytritons_have_its_fields_and_defaults(triton_python: Path) -> None:
+    script = """
+import pytriton.model_config as theirs
+import pytest_navigator.deploy.pytriton_classes as ours
+
+for name in ("Tensor", "ModelConfig", "DynamicBatcher"):
+    needed = {"shape": (1,), "dtype": float} if name == "Tensor" else {}
+    assert repr(getattr(ours, name)(**needed)) == repr(getattr(theirs, name)(**needed)), name
+"""
+    ran = subprocess.run([triton_python, "-c", script], capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stderr
+
+
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 @pytest.mark.parametrize(("rows", "length"), [(1, 5), (4, 5), (2, 9)])
 def test_batches_of_any_size_and_length_are_answered(

@@ -51,6 +51,8 @@ def repository(served: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             (changed / "config.pbtxt").write_text(text.replace('"tokens"', '"token"'))
     with nav.load(served / "points.nav") as package, warnings.catch_warnings(action="ignore"):
         add_model_from_package(repository, "points", package, warmup=True)
+    with nav.load(served / "kinds.nav") as package:
+        add_model_from_package(repository, "kinds", package)
     return repository
 
 
@@ -123,6 +125,18 @@ def test_a_model_without_a_batch_axis_is_answered_in_its_own_shapes(server: Clie
 
     assert answer["scaled"].tolist() == (points * 3).tolist()
     assert answer["largest"].tolist() == [9.0]
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_numbers_of_every_type_come_back(server: Client, served: Path, tmp_path: Path, protocol: str) -> None:
+    sample = samples(served / "kinds.nav", tmp_path)[0]
+
+    answer = server.infer("kinds", sample.inputs, protocol)
+
+    assert len(answer) == 8
+    for name, array in sample.outputs.items():
+        assert answer[name].dtype == array.dtype
+        np.testing.assert_array_equal(answer[name], array)
 
 
 @pytest.mark.parametrize("model", MODELS)
