@@ -19,6 +19,7 @@ PACKAGES = {
     "torch_linear": {"torch_linear"},
     "torch_cnn": {"torch_cnn"},
     "torch_transformer": {"torch_transformer"},
+    "deploy_triton": {"intents"},
     "tract_plugin": {"tract_plugin"},
     "tensorflow_keras": {"tensorflow_keras"},
     "jax_flax": {"jax_flax"},
