@@ -112,7 +112,7 @@ def ready(port: int, what: str = "health") -> bool:
         return False
 
 
-def waited(met: Callable[[], bool], process: subprocess.Popen[str], log: Path, seconds: float = 60) -> None:
+def waited(met: Callable[[], bool], process: subprocess.Popen[str], log: Path, seconds: float = 120) -> None:
     """Wait until a server that was started is ready; its log tells why it is not."""
     end = time.monotonic() + seconds
     while not met():
