@@ -41,6 +41,8 @@ SHARING = (
     "reproduce/test_scripts.py",
     "test_command_line_document.py",
     "samples/test_npz.py",
+    "deploy/test_serve.py",
+    "deploy/test_serve_package.py",
 )
 """Files whose tests share a fixture of a wide scope."""
 

@@ -1,6 +1,7 @@
 """A server whose model doubles its input, and goes wrong where it is asked to: `python -m tests.deploy.fragile_server`.
 
-13 raises, 99 is refused, 666 ends the process, -0.5 takes half a second; `--unloadable` cannot be loaded.
+13 raises, 99 is refused, 666 ends the process, -0.5 takes half a second;
+`--unloadable` cannot be loaded, `--slow` takes minutes for it.
 """
 
 from __future__ import annotations
@@ -44,9 +45,12 @@ def infer(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 @contextmanager
-def open_runner(folder: Path, *, loadable: bool = True) -> Iterator[Infer]:
-    if not loadable:
+def open_runner(folder: Path, flags: frozenset[str] = frozenset()) -> Iterator[Infer]:
+    if "unloadable" in flags:
         raise PackageError("the model cannot be loaded")
+    if "slow" in flags:
+        print("loading", flush=True)
+        time.sleep(300)
     yield infer
 
 
@@ -55,7 +59,7 @@ def main() -> None:
     given: dict[str, Any] = {
         name: float(value) if "." in value else int(value) for name, _, value in arguments if value
     }
-    loading = partial(open_runner, loadable="unloadable" not in {name for name, _, _ in arguments})
+    loading = partial(open_runner, flags=frozenset(name for name, _, value in arguments if not value))
     model = ServedModel("double", SIGNATURE, "none/Double")
     serve(model, loading, Options(**{"port": 0, **given}), lambda address: print(f"serving at {address}", flush=True))
 

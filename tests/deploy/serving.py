@@ -20,6 +20,7 @@ from tests.deploy import protocol_client as client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from email.message import Message
 
     import numpy as np
 
@@ -42,12 +43,12 @@ class Server:
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, bytes, dict[str, str]]:
+    ) -> tuple[int, bytes, Message]:
         """Return status, body and headers of an answer."""
         connection = http.client.HTTPConnection(self.host, timeout=PATIENCE)
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
-        found = answer.status, answer.read(), dict(answer.getheaders())
+        found = answer.status, answer.read(), answer.headers
         connection.close()
         return found
 

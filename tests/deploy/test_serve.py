@@ -15,7 +15,9 @@ import numpy as np
 import psutil
 import pytest
 
+from pytest_navigator.deploy.serve import example
 from tests.deploy import protocol_client as client
+from tests.deploy.fragile_server import SIGNATURE
 from tests.deploy.serving import FRAGILE, PATIENCE, ROOT, Server, serving, until
 
 if TYPE_CHECKING:
@@ -54,7 +56,8 @@ def test_fifty_clients_at_once_get_each_their_own_answers(server: Server) -> Non
         for turn in range(8):
             rows, width = 1 + (number + turn) % 3, 2 + number % 2
             x = (np.arange(rows * width, dtype=np.float32) + 1000 * (100 * number + turn + 1)).reshape(rows, width)
-            answer = server.infer("double", {"x": x}, binary=bool(turn % 2), id=f"{number}-{turn}")
+            more = {"id": f"{number}-{turn}", "parameters": {"binary_data_output": turn % 3 == 0}}
+            answer = server.infer("double", {"x": x}, binary=bool(turn % 2), **more)
             right.append(np.array_equal(answer["y"], x * 2))
         return right
 
@@ -248,6 +251,28 @@ def test_a_port_in_use_is_said(server: Server) -> None:
     said = fails(f"--port={port}")
 
     assert f"cannot listen on 127.0.0.1, port {port}: Address already in use; choose another one with --port" in said
+
+
+def test_a_stop_while_the_model_is_loaded_does_not_wait_for_it() -> None:
+    command = [sys.executable, "-u", *FRAGILE, "--slow", "--workers=2"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "loading\n"
+        children = psutil.Process(process.pid).children()
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+        assert psutil.wait_procs(children, timeout=PATIENCE)[1] == []
+        assert process.stdout.read() in ("", "loading\n")
+
+
+@pytest.mark.parametrize("columns", [3, 100], ids=["json", "binary"])
+def test_the_line_of_curl_that_people_are_given_asks(server: Server, columns: int) -> None:
+    address = f"http://{server.host}/v2/models/double"
+    line = example.curl(address, example.zeros(SIGNATURE, {"x": (1, columns)}), SIGNATURE)
+
+    ran = subprocess.run(["bash", "-euc", line], capture_output=True, text=True, check=True)
+
+    assert json.loads(ran.stdout)["outputs"][0]["data"] == [0] * columns
 
 
 @pytest.mark.parametrize("option", ["workers", "queue_size", "max_request_mb", "max_batch_size"])

@@ -46,7 +46,9 @@ def as_triton_has_it(answer: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("binary", [False, True], ids=["json", "binary"])
 def test_answers_are_what_the_package_recorded(states: Server, served: Path, tmp_path: Path, binary: bool) -> None:
     for sample in samples(served / "states.nav", tmp_path):
-        answer = as_triton_has_it(states.infer("states", sample.inputs, binary=binary))
+        answer = as_triton_has_it(
+            states.infer("states", sample.inputs, binary=binary, parameters={"binary_data_output": binary})
+        )
         assert_answered(served / "states.nav", "onnx", "OnnxCPU", sample, answer)
 
 

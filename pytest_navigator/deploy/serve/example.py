@@ -40,11 +40,11 @@ def curl(address: str, inputs: Arrays, signature: Signature) -> str:
     """
     if sum(array.size for array in inputs.values()) <= INLINE:
         content = json.dumps({"inputs": _entries(inputs, signature, binary=False)})
-        return f"curl -s {address}/infer -d {shlex.quote(content)}"
+        return f"curl -sg {shlex.quote(address)}/infer -d {shlex.quote(content)}"
     header = json.dumps({"inputs": _entries(inputs, signature, binary=True)})
     size = sum(_bytes(array) for array in inputs.values())
     body = f"(printf %s {shlex.quote(header)}; head -c {size} /dev/zero)"
-    return f"{body} | curl -s {address}/infer -H '{HEADER_LENGTH}: {len(header)}' --data-binary @-"
+    return f"{body} | curl -sg {shlex.quote(address)}/infer -H '{HEADER_LENGTH}: {len(header)}' --data-binary @-"
 
 
 def _entries(inputs: Arrays, signature: Signature, *, binary: bool) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_navigator.deploy.serve.options import Open, Options
 
 FOLDER = "navigator-serve-"
+IDLE = 60  # s that a connection stays open without a request: a client that writes as it is closed gets no answer
 GRACE = 30  # s that requests have to end, once the server is to stop
 
 
@@ -138,4 +139,5 @@ def _configuration(app: Starlette) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=IDLE,
     )
