@@ -144,6 +144,15 @@ def test_a_version_that_needs_another_configuration_is_refused(tmp_path: Path, m
     assert (folder / "1").exists()
 
 
+def test_the_configuration_is_the_last_file_that_appears(tmp_path: Path, model: Path) -> None:
+    folder = model_repository.add_model(tmp_path / "repository", "doubled", model, CONFIG)
+
+    model_repository.add_model(tmp_path / "repository", "doubled", model, CONFIG, 2)
+
+    times = {name: (folder / name).stat().st_ctime_ns for name in tree(folder)}
+    assert max(times, key=times.__getitem__) == "config.pbtxt"
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "-a", "a b", "ü", "a\n", "a" * 201, 5])
 def test_a_name_that_is_no_folder_or_part_of_a_url_is_refused(tmp_path: Path, model: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=r"model_name=.* is not possible"):

@@ -13,6 +13,7 @@ import pytest_navigator as nav
 from pytest_navigator.api.triton import model_repository
 from pytest_navigator.core.records import Outcome, RunnerRecord, Status, Variant
 from pytest_navigator.errors import DeploymentError, PackageError, StrategyError
+from pytest_navigator.package.container.writer import pack
 from tests.package.recorded import RUNNERS, SOURCE, VARIANTS, correctness, outcomes, profile, workspace
 
 if TYPE_CHECKING:
@@ -228,3 +229,39 @@ def test_what_passed_without_figures_is_deployed_by_its_name(workspace: Build, t
     held(folder, "onnx/model.onnx")
 
     assert "max_batch_size: 3" in config(folder, tmp_path, format="onnx")
+
+
+def test_weights_beside_an_onnx_file_go_into_its_folder(workspace: Build, tmp_path: Path) -> None:
+    folder = workspace([*FAILED, correctness("onnx", "OnnxCPU")])
+    held(folder, "onnx/model.onnx")
+    (folder / "onnx" / "model.onnx.data").write_bytes(b"weights")
+
+    config(folder, tmp_path, format="onnx")
+
+    version = tmp_path / "models" / "m" / "1"
+    found = sorted(path.relative_to(version).as_posix() for path in version.rglob("*") if path.is_file())
+    assert found == ["model.onnx/model.onnx", "model.onnx/model.onnx.data"]
+
+
+def test_a_format_that_was_left_out_is_said(workspace: Build, tmp_path: Path) -> None:
+    package = pack(workspace(), tmp_path / "out.nav", keep="none", save_data="none", required=(), git=None)
+
+    with pytest.raises(PackageError, match=r"torchscript-trace was left out of it \(keep=none\)"):
+        config(package, tmp_path, format="torchscript-trace")
+    with pytest.raises(DeploymentError, match="holds no model: nothing was exported, or --nav-keep left it out"):
+        config(package, tmp_path)
+
+
+def test_a_warm_up_needs_a_sample(workspace: Build, tmp_path: Path) -> None:
+    folder = workspace([*FAILED, correctness("onnx", "OnnxCPU")])
+    held(folder, "onnx/model.onnx")
+
+    with pytest.raises(DeploymentError, match="a warm-up needs a sample, and the package gives none"):
+        config(folder, tmp_path, format="onnx", warmup=True)
+
+
+def test_a_file_that_is_no_onnx_is_told(workspace: Build, tmp_path: Path) -> None:
+    folder = workspace([*FAILED, correctness("onnx", "OnnxCPU")])
+
+    with pytest.raises(DeploymentError, match="the package's ONNX file cannot be read"):
+        config(folder, tmp_path, format="onnx")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.errors import DeploymentError
 from pytest_navigator.runners.outputs import given_names, outputs_asked
 
 if TYPE_CHECKING:
@@ -36,12 +37,18 @@ def of_file(content: bytes, signature: Signature) -> Tensors:
     """Return the tensors of an ONNX file: an exporter leaves out inputs that are not used, converters rename.
 
     Where onnx is not installed, those of the signature.
+
+    Raises:
+        DeploymentError: it is no ONNX file.
     """
     try:
         import onnx
     except ModuleNotFoundError:
         return of_signature(signature)
-    graph = onnx.load_model_from_string(content).graph
+    try:
+        graph = onnx.load_model_from_string(content).graph
+    except Exception as error:  # protobuf's own
+        raise DeploymentError(f"the package's ONNX file cannot be read: {type(error).__name__}: {error}") from error
     weights = {tensor.name for tensor in graph.initializer}
     inputs = {value.name: value for value in graph.input if value.name not in weights}
     outputs = {value.name: value for value in graph.output}
