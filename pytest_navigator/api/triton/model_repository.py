@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_navigator.api.package import Package
-    from pytest_navigator.deploy.triton.configs import ModelConfig
+    from pytest_navigator.deploy.triton.model_config import ModelConfig
     from pytest_navigator.package.query.strategies import Strategy
 
 __all__ = ["add_model", "add_model_from_package"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.deploy.triton.configs import ModelConfig
 from pytest_navigator.deploy.triton.files import beside, digest, model_files
 from pytest_navigator.deploy.triton.message import config_text
+from pytest_navigator.deploy.triton.model_config import ModelConfig
 from pytest_navigator.deploy.triton.record import Origin
 from pytest_navigator.deploy.triton.repository import Version, add, check_named
 from pytest_navigator.deploy.triton.sequences import SequenceBatcher

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.core.records import TensorSpec
-    from pytest_navigator.deploy.triton.configs import ModelConfig
+    from pytest_navigator.deploy.triton.deployed import Deployed
     from pytest_navigator.deploy.triton.files import Files
-    from pytest_navigator.deploy.triton.served import Backend, Deployed
+    from pytest_navigator.deploy.triton.model_config import ModelConfig
+    from pytest_navigator.deploy.triton.served import Backend
 
 # Device of a runner -> where its instances run.
 KINDS = {"cpu": DeviceKind.KIND_CPU, "cuda": DeviceKind.KIND_GPU}

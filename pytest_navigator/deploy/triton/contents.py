@@ -14,9 +14,9 @@ from pytest_navigator.deploy.triton.python_settings import settings_of
 from pytest_navigator.package.running import artifacts
 
 if TYPE_CHECKING:
-    from pytest_navigator.deploy.triton.configs import ModelConfig
+    from pytest_navigator.deploy.triton.deployed import Deployed
     from pytest_navigator.deploy.triton.files import File, Files
-    from pytest_navigator.deploy.triton.served import Deployed
+    from pytest_navigator.deploy.triton.model_config import ModelConfig
 
 
 def contents(deployed: Deployed, config: ModelConfig) -> Files:

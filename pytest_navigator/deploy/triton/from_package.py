@@ -10,18 +10,19 @@ from pytest_navigator.deploy.triton.adding import shared_files
 from pytest_navigator.deploy.triton.chosen import chosen
 from pytest_navigator.deploy.triton.configured import configured
 from pytest_navigator.deploy.triton.contents import contents
+from pytest_navigator.deploy.triton.deployed import Deployed
 from pytest_navigator.deploy.triton.files import digest
 from pytest_navigator.deploy.triton.message import config_text
 from pytest_navigator.deploy.triton.record import Origin
 from pytest_navigator.deploy.triton.repository import Version, add, check_named
-from pytest_navigator.deploy.triton.served import Deployed, backend
+from pytest_navigator.deploy.triton.served import backend
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.deploy.triton.chosen import Chosen, Wish
-    from pytest_navigator.deploy.triton.configs import ModelConfig
     from pytest_navigator.deploy.triton.configured import Target
+    from pytest_navigator.deploy.triton.model_config import ModelConfig
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
 

@@ -16,7 +16,7 @@ from pytest_navigator.deploy.triton.tensors import InputTensorSpec, OutputTensor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.deploy.triton.configs import ModelConfig
+    from pytest_navigator.deploy.triton.model_config import ModelConfig
     from pytest_navigator.deploy.triton.pbtxt import Message
 
 # Names of fields that are others in the protobuf.

@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_navigator.core.facts import MakingFacts, ProfileFacts, facts_of
-from pytest_navigator.deploy.batches import obstacle
 from pytest_navigator.deploy.triton.configs import (
-    ModelConfig,
     ONNXModelConfig,
     PythonModelConfig,
     PyTorchModelConfig,
     TensorRTModelConfig,
 )
-from pytest_navigator.deploy.triton.onnx_file import of_file, of_signature
+from pytest_navigator.deploy.triton.onnx_file import of_signature
 from pytest_navigator.deploy.triton.values import (
     ONNXOptimization,
     TensorRTAccelerator,
     TensorRTOptimization,
     TensorRTOptPrecision,
 )
-from pytest_navigator.errors import PackageError
-from pytest_navigator.package.running import artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_navigator.core.records import JSON, Signature, TensorSpec, Tree
-    from pytest_navigator.deploy.triton.chosen import Chosen
+    from pytest_navigator.core.records import JSON, TensorSpec, Tree
+    from pytest_navigator.deploy.triton.deployed import Deployed
+    from pytest_navigator.deploy.triton.model_config import ModelConfig
     from pytest_navigator.deploy.triton.onnx_file import Tensors
-    from pytest_navigator.package.container.reader import PackageFile
-    from pytest_navigator.package.query.results import Results
 
 # Types that libtorch's backend has.
 LIBTORCH = {"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"}
@@ -44,82 +37,6 @@ LEVELS = {"ORT_DISABLE_ALL": 2, "ORT_ENABLE_BASIC": -1, "ORT_ENABLE_EXTENDED": 1
 PRECISIONS = {"trt_bf16_enable": TensorRTOptPrecision.BF16, "trt_fp16_enable": TensorRTOptPrecision.FP16}
 
 NUMBERED = re.compile(r".+__(\d+)")  # Names that libtorch's backend takes for positions
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A format of a package, with what its records say.
-
-    Attributes:
-        folder: of the format in the package; files: names of its files there.
-    """
-
-    package: PackageFile
-    results: Results
-    chosen: Chosen
-    signature: Signature
-    folder: str
-    files: tuple[str, ...]
-
-    @classmethod
-    def of(cls, package: PackageFile, results: Results, chosen: Chosen) -> Deployed:
-        """Return what is deployed.
-
-        Raises:
-            PackageError: the package has no signature, or not the format's files.
-        """
-        if results.signature is None:
-            raise PackageError(f"{package.path} has no signature: its source step did not pass")
-        folder, files = artifacts.names(package, results, chosen.variant)
-        return cls(package, results, chosen, results.signature, folder, tuple(files))
-
-    @property
-    def file(self) -> str:
-        """Name of the format's file in the package."""
-        return f"{self.folder}/{self.chosen.variant.file}"
-
-    @cached_property
-    def tensors(self) -> Tensors:
-        """The tensors as the file has them."""
-        if self.chosen.variant.format == "onnx":
-            return of_file(self.package.read(self.file), self.signature)
-        return of_signature(self.signature)
-
-    @cached_property
-    def settings(self) -> Mapping[str, JSON]:
-        """Of the runner when it was measured; empty if it was not."""
-        measured = (facts_of(each, ProfileFacts).settings for each in self._profiles)
-        return next((found for found in measured if found), {})
-
-    @cached_property
-    def made(self) -> MakingFacts:
-        """What the step found out that made the file."""
-        return facts_of(self.results.made(self.chosen.variant.key), MakingFacts)
-
-    @cached_property
-    def unbatched(self) -> str:
-        """Why requests cannot be joined; "" if they can."""
-        if fixed := self.results.source_facts.fixed_batch:
-            return f"the model takes batches of {fixed} alone"
-        return obstacle(self.signature.batch_dim, (*self.tensors.inputs, *self.tensors.outputs))
-
-    @property
-    def has_numbers(self) -> str:
-        """Name of a tensor without any axis, which Triton cannot pass on without a batch axis; "" if there is none."""
-        tensors = (*self.tensors.inputs, *self.tensors.outputs)
-        return next((spec.name for spec in tensors if self.unbatched and not spec.shape), "")
-
-    @property
-    def _profiles(self) -> list[Any]:
-        found = self.results.profiles(self.chosen.variant.key, self.chosen.runner.name)
-        figure = self.chosen.figure
-        first = [o for o in found if figure and o.passed and figure.batch_size == _batch(o)]
-        return [*first, *(outcome for outcome in found if outcome.passed)]
-
-
-def _batch(outcome: Any) -> int | None:
-    result = facts_of(outcome, ProfileFacts).result
-    return result.batch_size if result else None
 
 
 @dataclass(frozen=True)
@@ -142,21 +59,12 @@ class Backend:
 def backend(deployed: Deployed) -> Backend:
     """Return what runs it: Triton's own backend, or a Python model where there is none or it cannot."""
     form = deployed.chosen.variant.format
-    refuses, settings, config = BACKENDS.get(form, (_no_backend, _nothing, PythonModelConfig))
-    why = refuses(deployed)
-    if why:
-        notice = f"{deployed.chosen.variant.key} is served as a Python model: {why}"
-        return Backend(PythonModelConfig, of_signature(deployed.signature), {}, (notice,))
-    return settings(Backend(config, deployed.tensors), deployed)
-
-
-def _no_backend(deployed: Deployed) -> str:
-    form = deployed.chosen.variant.format
-    return f"Triton has no backend for {form}"
-
-
-def _nothing(found: Backend, deployed: Deployed) -> Backend:
-    return found
+    own = OWN.get(form)
+    why = own.refuses(deployed) if own else f"Triton has no backend for {form}"
+    if own and not why:
+        return own.sets(Backend(own.config, deployed.tensors), deployed)
+    notice = f"{deployed.chosen.variant.key} is served as a Python model: {why}"
+    return Backend(PythonModelConfig, of_signature(deployed.signature), {}, (notice,))
 
 
 def _not_in_onnxruntime(deployed: Deployed) -> str:
@@ -243,9 +151,23 @@ def _engine(found: Backend, deployed: Deployed) -> Backend:
     return replace(found, fields={"optimization": TensorRTOptimization(cuda_graphs=True)} if graphs else {})
 
 
-BACKENDS: dict[str, tuple[Callable[[Deployed], str], Callable[[Backend, Deployed], Backend], type[ModelConfig]]] = {
-    "onnx": (_not_in_onnxruntime, _onnxruntime, ONNXModelConfig),
-    "torchscript": (_not_in_libtorch, _libtorch, PyTorchModelConfig),
-    "trt": (_accepted, _engine, TensorRTModelConfig),
+class Own(NamedTuple):
+    """A backend of Triton's.
+
+    Attributes:
+        refuses: why it cannot run a format as it is, "" if it can.
+        sets: how it is set so that it runs as it was measured.
+        config: the class of its configuration.
+    """
+
+    refuses: Callable[[Deployed], str]
+    sets: Callable[[Backend, Deployed], Backend]
+    config: type[ModelConfig]
+
+
+OWN = {
+    "onnx": Own(_not_in_onnxruntime, _onnxruntime, ONNXModelConfig),
+    "torchscript": Own(_not_in_libtorch, _libtorch, PyTorchModelConfig),
+    "trt": Own(_accepted, _engine, TensorRTModelConfig),
 }
-"""Format -> why its backend cannot run this one, how the backend is set, the class of the configuration."""
+"""Format -> its backend."""
