@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.api.package import Package
     from pytest_navigator.deploy.serve.chosen import Chosen
+    from pytest_navigator.deploy.protocol.metadata import ServedModel
     from pytest_navigator.deploy.serve.options import Arrays, Infer, Options
 
 
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     def started(address: str) -> None:
         place = f"{address}/v2/models/{model.name}"
         notes = [f"note: {warning.message}" for warning in caught]
-        lines = [f"{model.name}: {chosen.line()}", *notes, f"serving at {place}; ask for example:"]
+        lines = [f"{model.name}: {chosen.line()}", *notes, f"serving at {place}, {_how(model, options)}; for example:"]
         print(*map(one_line, lines), example.curl(place, inputs, model.signature), sep="\n", flush=True)
 
     serve(model, loading, options, started)
@@ -149,6 +150,14 @@ def _threads(given: int | None, workers: int, key: str) -> int | None:
     if given is not None or workers == 1 or key != "onnx":
         return given
     return max(1, len(os.sched_getaffinity(0)) // workers)
+
+
+def _how(model: ServedModel, options: Options) -> str:
+    from pytest_navigator.deploy.serve.batches import batch_axis
+
+    workers = f"{options.workers} worker{'s' * (options.workers > 1)}"
+    joined = batch_axis(model.signature) is not None and options.max_batch_size > 1
+    return f"{workers}, requests {f'joined up to {options.max_batch_size} rows' if joined else 'one by one'}"
 
 
 def _options(arguments: argparse.Namespace, chosen: Chosen) -> Options:

@@ -101,10 +101,12 @@ def test_the_line_of_curl_that_it_prints_asks_it(states: Server) -> None:
         ("score", [1]),
     ]
     assert states.said[0].startswith("states: onnx on OnnxCPU, correct within ")
+    assert ", 2 workers, requests joined up to 4 rows; for example:" in states.said[1]
 
 
 def test_a_model_without_a_batch_axis_is_asked_one_by_one(served: Path, tmp_path: Path) -> None:
     with serving(*SERVE, str(served / "points.nav"), "--port=0", "--name=p", "--max-batch-size=8") as server:
+        assert "/v2/models/p, 1 worker, requests one by one; for example:" in server.said[-1]
         for sample in samples(served / "points.nav", tmp_path):
             for binary in (False, True):
                 answer = server.infer("p", sample.inputs, binary=binary)

@@ -252,7 +252,7 @@ class Dispatcher:
         while True:
             try:
                 worker = await Worker.start(self._loaded)
-            except NavigatorError as problem:
+            except (NavigatorError, OSError) as problem:  # of the system: no memory, no room on the disk
                 _say(f"no worker in its place: {problem}; the next attempt is in {pause:g} s")
                 if not self._workers:
                     _fail(self._pending, RequestError("no process runs the model at the moment: try again later", 503))
