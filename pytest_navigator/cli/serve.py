@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_navigator.api.package import Package
-    from pytest_navigator.deploy.serve.chosen import Chosen
     from pytest_navigator.deploy.protocol.metadata import ServedModel
+    from pytest_navigator.deploy.serve.chosen import Chosen
     from pytest_navigator.deploy.serve.options import Arrays, Infer, Options
 
 
