@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.deploy.batches import largest_batch, obstacle
+from pytest_navigator.deploy.batches import obstacle
 from pytest_navigator.deploy.pytriton_classes import classes
+from pytest_navigator.deploy.serve.chosen import Chosen
 from pytest_navigator.errors import ConfigError, PackageError, StrategyError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.core.records import TensorSpec
-    from pytest_navigator.package.query.results import Results
+    from pytest_navigator.deploy.package import Served
     from pytest_navigator.package.query.strategies import Strategy
     from pytest_navigator.package.running.runner import PackageRunner
 
@@ -27,28 +28,6 @@ NUMBERS = {"bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16
     f"float{bits}" for bits in (16, 32, 64)
 }
 TEXT = ("str", "bytes")
-
-
-class Served(Protocol):
-    """What is asked of a package."""
-
-    results: Results
-
-    @property
-    def has_source(self) -> bool:
-        """Whether it was given its live model."""
-
-    def get_runner(
-        self,
-        format: str | None = None,
-        *,
-        runtime: str | None = None,
-        strategies: Strategy | Sequence[Strategy] | None = None,
-        include_source: bool = True,
-        verified_only: bool = False,
-        threads: int | None = None,
-    ) -> PackageRunner:
-        """Return a runner, not active yet."""
 
 
 class PyTritonAdapter:
@@ -90,7 +69,6 @@ class PyTritonAdapter:
         """
         if strategy is not None and strategies is not None:
             raise ConfigError("strategy and strategies are the same keyword: give one of them")
-        self._results = package.results
         try:
             found = package.get_runner(
                 format,
@@ -102,6 +80,8 @@ class PyTritonAdapter:
             )
         except StrategyError as error:
             raise StrategyError(f"nothing to serve: {error}; format=... names what is served without figures") from None
+        self._chosen = Chosen.of(package.results, found)
+        self._chosen.check()
         self._found = found
         self._inputs = [_Passed.of(spec, self.batching) for spec in found.signature.inputs]
         self._outputs = [_Passed.of(spec, self.batching) for spec in found.signature.outputs]
@@ -136,7 +116,7 @@ class PyTritonAdapter:
         Without a batch axis `max_batch_size` is 0, as in Triton's own configuration.
         """
         own = classes()
-        size = largest_batch(self._results, self._found.format, self._found.runner_name) if self.batching else 0
+        size = self._chosen.largest_batch if self.batching else 0
         return own.config(batching=self.batching, max_batch_size=size, batcher=own.batcher())
 
 

@@ -102,6 +102,15 @@ def test_what_cannot_be_served_is_said(served: Path, keywords: dict, error: type
         adapter(served, "states", **keywords)
 
 
+def test_what_was_not_checked_is_not_served(served: Path) -> None:
+    package = nav.load(served / "names.nav")
+    unchecked = [outcome for outcome in package.results.outcomes if outcome.step != "correctness"]
+    package.results = replace(package.results, outcomes=tuple(unchecked))
+
+    with pytest.raises(PackageError, match="onnx on OnnxCPU has not passed correctness, and only what has is served"):
+        nav.pytriton.PyTritonAdapter(package, format="onnx")
+
+
 def test_a_type_that_pytriton_cannot_pass_on_is_refused(served: Path) -> None:
     package = nav.load(served / "states.nav")
     signature = package.results.signature

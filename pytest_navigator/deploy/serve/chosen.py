@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.comparison.facts import output_reports
 from pytest_navigator.comparison.tolerances import number
+from pytest_navigator.deploy.batches import largest_batch
 from pytest_navigator.deploy.protocol.metadata import ServedModel
 from pytest_navigator.errors import ConfigError, PackageError, StrategyError
 from pytest_navigator.package.query import verdict
 from pytest_navigator.package.query.strategies import figures_of
 
 if TYPE_CHECKING:
-    from pytest_navigator.deploy.pytriton import Served
+    from pytest_navigator.deploy.package import Served
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Figure
     from pytest_navigator.package.running.runner import PackageRunner
@@ -90,8 +91,7 @@ class Chosen:
     @property
     def largest_batch(self) -> int:
         """The largest batch that was measured, else that of the samples."""
-        measured = [figure.batch_size for figure in self._figures if figure.batch_size]
-        return max(measured, default=self.results.source_facts.max_batch_size or 1)
+        return largest_batch(self.results, self.key, self.runner)
 
     @property
     def shapes(self) -> Shapes:

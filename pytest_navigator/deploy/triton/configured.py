@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.deploy.batches import largest_batch
 from pytest_navigator.deploy.triton.samples import warm_ups
 from pytest_navigator.deploy.triton.tensors import InputTensorSpec, OutputTensorSpec
 from pytest_navigator.deploy.triton.values import DeviceKind, InstanceGroup
 from pytest_navigator.errors import ConfigError, DeploymentError
-from pytest_navigator.package.query.strategies import figures_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,7 +55,9 @@ def configured(deployed: Deployed, served: Backend, target: Target) -> tuple[Mod
     check_size(target, deployed.unbatched)
     tensors = served.tensors
     batching = not deployed.unbatched and target.fields.get("batching", True)
-    size = target.fields.get("max_batch_size", _largest(deployed))
+    size = target.fields.get(
+        "max_batch_size", largest_batch(deployed.results, deployed.chosen.variant.key, deployed.chosen.runner.name)
+    )
     values: dict[str, Any] = {
         "batching": batching,
         "max_batch_size": size if batching else 0,
@@ -126,10 +128,3 @@ def _instances(deployed: Deployed, asked: Mapping[str, int] | None) -> list[Inst
     if any(group.kind != own for group in found):
         raise ConfigError(f"instances={dict(asked or {})}: {runner.name} was checked on {runner.device} alone")
     return found or [InstanceGroup(own, 1)]
-
-
-def _largest(deployed: Deployed) -> int:
-    """Return the largest batch that was measured, else compared."""
-    own = figures_of(deployed.results, [(deployed.chosen.variant.key, deployed.chosen.runner.name)])
-    measured = [figure.batch_size for figure in own if figure.batch_size]
-    return max(measured, default=deployed.results.source_facts.max_batch_size or 1)
