@@ -11,10 +11,10 @@ import pytest
 
 import pytest_navigator as nav
 from pytest_navigator.api.triton import model_repository
-from pytest_navigator.core.records import Outcome, RunnerRecord, Status, Variant
+from pytest_navigator.core.records import Outcome, RunnerRecord, Status, Variant, save
 from pytest_navigator.errors import DeploymentError, PackageError, StrategyError
 from pytest_navigator.package.container.writer import pack
-from tests.package.recorded import RUNNERS, SOURCE, VARIANTS, correctness, outcomes, profile, workspace
+from tests.package.recorded import RUNNERS, SIGNATURE, SOURCE, VARIANTS, correctness, outcomes, profile, workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -265,3 +265,31 @@ def test_a_file_that_is_no_onnx_is_told(workspace: Build, tmp_path: Path) -> Non
 
     with pytest.raises(DeploymentError, match="the package's ONNX file cannot be read"):
         config(folder, tmp_path, format="onnx")
+
+
+HOSTILE = "\"\"\"'\\\n__import__('os').mkdir('made')\n#"
+
+
+def test_names_of_a_package_are_no_code_of_a_python_model(
+    workspace: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "pytest_navigator.backends.torch.exportedprogram_runners:TorchExportedProgramRunner"
+    runner = RunnerRecord(
+        "TorchExportedProgramCPU", "cpu", "torch-exportedprogram", "cpu", False, path, ("torch", HOSTILE)
+    )
+    variant = Variant("torch-exportedprogram", runner.format, None, "model.pt2", {}, (runner.name,))
+    steps = measured(variant.key, runner.name, threads=HOSTILE, float32_matmul_precision=HOSTILE)
+    folder = workspace(**run(*steps, variant=variant, runner=runner))
+    held(folder, "torch-exportedprogram/model.pt2")
+    spec = replace(SIGNATURE.outputs[0], name=HOSTILE)
+    save(folder / "signature.json", replace(SIGNATURE, outputs=(spec,), output_tree={"leaf": HOSTILE}))
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.warns(UserWarning, match="is served as a Python model"):
+        config(folder, tmp_path)
+
+    source = (tmp_path / "models" / "m" / "1" / "model.py").read_text("utf-8")
+    space: dict[str, Any] = {}
+    exec(source.replace("import triton_python_backend_utils as pb_utils\n", ""), space)
+    assert space["OUTPUTS"] == {HOSTILE: "float32"}
+    assert not (tmp_path / "made").exists()
