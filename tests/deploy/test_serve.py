@@ -189,7 +189,7 @@ def test_statistics_and_metrics_count_every_answer(small: Server) -> None:
 
 
 def test_a_full_queue_answers_at_once_and_a_client_that_leaves_makes_room(small: Server) -> None:
-    body, _ = client.request({"x": np.array([[-3]], np.float32)})
+    body, _ = client.request({"x": np.array([[-5]], np.float32)})
     head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     address = small.host.split(":")
     clients = []
