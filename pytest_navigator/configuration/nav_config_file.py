@@ -251,7 +251,7 @@ ENGINES = {"trt": tuple(TENSORRT), "tf-trt": ("tensorrt_precisions", "tensorrt_m
 SAYING = {"onnx": ("onnx_opsets",), "trt": tuple(TENSORRT)}  # Format -> the keys that say how it is to be made
 
 CONTAINERS = "this version starts no containers: everything runs in this Python"
-TRITON = "this version does not set up a Triton Inference Server"
+TRITON = "a run does not set up a Triton Inference Server; see pytest-navigator deploy triton --version --instances"
 GPUS = "this version chooses no GPUs; the environment variable CUDA_VISIBLE_DEVICES does"
 
 # Key -> what reads its value; a key that is no field of `FileConfig` is only checked.
