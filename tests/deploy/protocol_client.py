@@ -80,7 +80,7 @@ def _array(entry: dict[str, Any], values: bytes | list[Any]) -> np.ndarray:
     elif kind is None:
         array = np.array([each.encode() for each in values], dtype=object)
     else:
-        array = np.array(values).astype(kind)
+        array = np.array(values, dtype=kind)
     return array.reshape(shape)
 
 

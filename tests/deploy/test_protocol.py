@@ -86,6 +86,22 @@ def test_text_goes_there_and_comes_back(array: np.ndarray, dtype: str, binary: b
     assert [each.decode() for each in got(text, binary=binary).ravel().tolist()] == array.ravel().tolist()
 
 
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_whole_numbers_that_no_float_has_arrive_exactly(dtype: str) -> None:
+    array = np.array([0, np.iinfo(dtype).max - 1, np.iinfo(dtype).min], dtype)
+
+    assert same(sent(array), array)
+    assert same(sent(array[None], nested=True), array[None])
+
+
+@pytest.mark.parametrize("value", [-1, 2**64, 0.5, True, None, "1", [1, 2]])
+def test_what_is_no_uint64_is_refused(value: Any) -> None:
+    body = json.dumps({"inputs": [entry("x", [2], "UINT64", [1, value])]}).encode()
+
+    with pytest.raises(RequestError, match=r"UINT64|no regular list"):
+        decode(body, None, signature([TensorSpec("x", (-1,), "uint64")]))
+
+
 def test_not_a_number_and_infinity_pass_through() -> None:
     array = np.array([np.nan, np.inf, -np.inf], np.float32)
 
@@ -200,7 +216,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "too large": (with_x(data=[1, 2, 3, 1e300]), "input 'x' has a value that is outside of FP32"),
     "a fraction": ({"inputs": [X, {**N, "data": [0.5]}]}, "0.5 is among values that are no INT64"),
     "beyond int64": ({"inputs": [X, {**N, "data": [2**63]}]}, "input 'n' has a value that is outside of INT64"),
-    "beyond all": ({"inputs": [X, {**N, "data": [2**70]}]}, "is among values that are no INT64"),
+    "beyond all": ({"inputs": [X, {**N, "data": [2**70]}]}, "has a value that is outside of INT64"),
     "another output": ({"inputs": [X, N], "outputs": [{"name": "z"}]}, "unknown output 'z'"),
     "an output twice": ({"inputs": [X, N], "outputs": [{"name": "y"}] * 2}, "output 'y' is there twice"),
     "outputs by name": ({"inputs": [X, N], "outputs": "y"}, '"outputs" is not a list of objects'),

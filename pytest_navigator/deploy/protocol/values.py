@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # numpy's kind of the model's type -> the kinds that JSON's values may have for it; bfloat16 is of kind V.
 KINDS = {"b": "b", "i": "iu", "u": "iu", "f": "iuf", "V": "iuf"}
+WHOLE = "iu"
 
 
 def from_binary(content: memoryview, spec: TensorSpec, shape: tuple[int, ...]) -> np.ndarray:
@@ -49,7 +50,7 @@ def from_json(data: Any, spec: TensorSpec, shape: tuple[int, ...]) -> np.ndarray
         raise RequestError(f'input {spec.name!r} has no "data", which is a list of values, and no binary data')
     text = spec.dtype in TEXT_TYPES.values()
     try:
-        array = np.array(data, dtype=object if text else None)
+        array = np.array(data, dtype=object if text or spec.dtype == "uint64" else None)  # numpy makes floats of such
     except (ValueError, OverflowError, TypeError):  # rows of different lengths, numbers beside lists
         raise RequestError(f"input {spec.name!r}: its data is no regular list of values of one type") from None
     if array.size != math.prod(shape) or (array.ndim > 1 and array.shape != shape):
@@ -66,25 +67,28 @@ def _texts(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
 
 def _numbers(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
     dtype, datatype = dtype_of(spec.dtype), DATATYPES[spec.dtype]
-    if array.size and array.dtype.kind not in KINDS[dtype.kind]:
-        raise RequestError(
-            f"input {spec.name!r}: {_shown(array.ravel().tolist()[0])} is among values that are no {datatype}"
-        )
+    if other := _others(array, dtype.kind):
+        raise RequestError(f"input {spec.name!r}: {_shown(other[0])} is among values that are no {datatype}")
+    outside = RequestError(f"input {spec.name!r} has a value that is outside of {datatype}")
+    if dtype.kind in WHOLE and array.size and not _within(array, dtype):
+        raise outside
     with np.errstate(over="ignore"):
         converted = array.astype(dtype)
-    if array.size and _outside(array, converted):
-        raise RequestError(f"input {spec.name!r} has a value that is outside of {datatype}")
+    if dtype.kind not in (*WHOLE, "b") and (np.isinf(converted) & ~np.isinf(array.astype(np.float64))).any():
+        raise outside
     return converted
 
 
-def _outside(array: np.ndarray, converted: np.ndarray) -> bool:
-    """Whether a value is too large for the type that it was converted to."""
-    if converted.dtype.kind == "b":
-        return False
-    if converted.dtype.kind in "iu":
-        limits = np.iinfo(converted.dtype)
-        return int(array.min()) < limits.min or int(array.max()) > limits.max
-    return bool((np.isinf(converted) & ~np.isinf(array.astype(np.float64))).any())
+def _others(array: np.ndarray, kind: str) -> list[object]:
+    """Return values that a type of this kind does not have, at least one if there are such."""
+    if array.dtype.kind == "O" and kind in WHOLE:
+        return [each for each in array.ravel().tolist() if type(each) is not int]
+    return [] if array.dtype.kind in KINDS[kind] else array.ravel().tolist()[:1]
+
+
+def _within(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
+    limits = np.iinfo(dtype)
+    return limits.min <= int(array.min()) and int(array.max()) <= limits.max
 
 
 def _shown(value: object) -> str:
