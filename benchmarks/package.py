@@ -104,7 +104,7 @@ def write_workspace(folder: Path, size: int) -> None:
     sys.path.insert(0, str(TESTS))
     import recorded
 
-    from pytest_navigator.core.records import save
+    from pytest_navigator.core.plain import save
 
     steps = recorded.outcomes()
     save(folder / "suite.json", recorded.suite(steps))

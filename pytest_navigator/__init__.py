@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.enums import RuntimeProvider as RuntimeProvider
     from pytest_navigator.core.enums import TensorRTPrecision as TensorRTPrecision
     from pytest_navigator.core.enums import TensorRTPrecisionMode as TensorRTPrecisionMode
-    from pytest_navigator.core.records import Variant as Variant
+    from pytest_navigator.core.variants import Variant as Variant
     from pytest_navigator.package.query.strategies import (
         MaxThroughputAndMinLatencyStrategy as MaxThroughputAndMinLatencyStrategy,
     )

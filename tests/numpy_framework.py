@@ -13,7 +13,7 @@ from pytest_navigator.frameworks.base import Framework
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.frameworks.base import Source
 
 

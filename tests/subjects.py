@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.formats.base import Format
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.runners.base import Runner

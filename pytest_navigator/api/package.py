@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
-    from pytest_navigator.core.records import JSON, Parameters, Variant
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.container.workdir import Workdir

@@ -11,7 +11,7 @@ from pytest_navigator.api.given import Given
 from pytest_navigator.api.session import Session
 from pytest_navigator.configuration.profile_config import check_profile
 from pytest_navigator.configuration.run_options import RunOptions
-from pytest_navigator.core.records import plain
+from pytest_navigator.core.plain import plain
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.copying import write_copy
 from pytest_navigator.package.container.reader import open_package

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.backends.builtin import known
 from pytest_navigator.configuration.settings import resolve
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.steps import Step
+from pytest_navigator.core.steps import Status, Step
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.engine import engine
 from pytest_navigator.engine.host import Host

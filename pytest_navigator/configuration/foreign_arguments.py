@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_navigator.configuration.foreign_options import Accepts
-    from pytest_navigator.core.records import JSON, Parameters, Variant
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.variants import Variant
 
 # Parameters of a variant that name files of the machine that made it; a package never has them read or written.
 PARAMETERS = ("model_path", "timing_cache_dir")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
 
     Accepts = Callable[[JSON], bool]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.configuration import file_values as values
 from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.configuration.tensorrt_config import MODES, PRECISIONS
-from pytest_navigator.core.records import Variant
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.errors import ConfigError, PackageError, unknown
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.format_config import Configured, FormatConfig
-    from pytest_navigator.core.records import Parameters, TensorSpec
+    from pytest_navigator.core.plain import Parameters
+    from pytest_navigator.core.records import TensorSpec
 
     Shapes = Mapping[str, tuple[int, ...]]
 

@@ -12,7 +12,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
 
 DEEPEST = 200  # Levels of nesting: the fast loader has no limit of its own, and ends the process where its stack ends
 MOST_ANCHORS = 10_000  # Names of repeated values: each one is looked for among all

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from pytest_navigator.core.records import JSON, Case, ProfileResult, fields_of, structured
+from pytest_navigator.core.plain import JSON, fields_of, structured
+from pytest_navigator.core.records import Case, ProfileResult  # noqa: TC001  # cattrs reads annotations
 
 if TYPE_CHECKING:
     from pytest_navigator.core.records import Outcome

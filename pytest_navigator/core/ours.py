@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
 
 IGNORED = ".gitignore"
 # Keeps a folder of ours out of the user's repository, as pytest's own cache does.

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from pytest_navigator.core import enums, records, steps
 
 ENUMERATIONS = (
-    records.Status,
+    steps.Status,
     enums.Format,
     enums.TensorRTPrecision,
     enums.TensorRTPrecisionMode,

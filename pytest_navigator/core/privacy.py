@@ -14,7 +14,7 @@ from pytest_navigator.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
 
 # Environment variable: regular expressions, one a line, of what is taken out too; what `--nav-redact` adds to.
 REDACT = "NAV_REDACT"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pytest_navigator.text import LINE, RECORD, bounded, writable
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import JSON, Outcome
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Outcome
 
 
 def received(outcome: Outcome) -> Outcome:

@@ -10,19 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, TypedDict
 
-from pytest_navigator.core.plain import JSON as JSON
-from pytest_navigator.core.plain import Parameters as Parameters
-from pytest_navigator.core.plain import Tree as Tree
-from pytest_navigator.core.plain import fields_of as fields_of
-from pytest_navigator.core.plain import load as load
-from pytest_navigator.core.plain import plain as plain
-from pytest_navigator.core.plain import save as save
-from pytest_navigator.core.plain import structured as structured
-from pytest_navigator.core.plain import write_atomically as write_atomically
-from pytest_navigator.core.steps import Status as Status
-from pytest_navigator.core.steps import step_id as step_id
-from pytest_navigator.core.variants import RunnerRecord as RunnerRecord  # noqa: TC001  # cattrs reads annotations
-from pytest_navigator.core.variants import Variant as Variant  # noqa: TC001
+from pytest_navigator.core.plain import JSON, Tree, structured
+from pytest_navigator.core.steps import Status, step_id
+from pytest_navigator.core.variants import RunnerRecord, Variant  # noqa: TC001  # cattrs reads annotations
 
 # A latency, a throughput, a duration, a size of memory; whoever reads what others wrote checks that it is one.
 Measure = Annotated[float, "not negative"]

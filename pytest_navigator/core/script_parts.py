@@ -10,7 +10,9 @@ from pytest_navigator.core.records import LoaderRecord
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.variants import Variant
 
 
 @dataclass(frozen=True)

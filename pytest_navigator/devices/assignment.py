@@ -14,7 +14,7 @@ from pytest_navigator.devices.records import FOLDER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.devices.records import Gpu
 
 WORKER = "PYTEST_XDIST_WORKER"

@@ -17,7 +17,7 @@ from pytest_navigator.devices.libraries import tensorrt_version
 from pytest_navigator.devices.present import devices
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
 
 TIMEOUT = 10.0  # How long git may take, s
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_navigator.core.records import write_atomically
+from pytest_navigator.core.plain import write_atomically
 from pytest_navigator.devices.records import FOLDER
 
 if TYPE_CHECKING:

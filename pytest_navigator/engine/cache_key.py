@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import plain
+from pytest_navigator.core.plain import plain
 from pytest_navigator.devices.requirements import CHECKS
 from pytest_navigator.engine.cache.libraries import versions
 from pytest_navigator.engine.identity import classes, facts, required
@@ -17,7 +17,7 @@ from pytest_navigator.engine.steps import STEPS
 from pytest_navigator.errors import NavigatorError
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.engine.context import Context
 
 

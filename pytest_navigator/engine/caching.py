@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.core.privacy import scrubbed_fields, scrubber
-from pytest_navigator.core.records import CACHED, Outcome, earlier_text, plain, structured
+from pytest_navigator.core.records import CACHED, Outcome, earlier_text
 from pytest_navigator.engine.identity import required
 from pytest_navigator.engine.steps import STEPS
 from pytest_navigator.errors import NavigatorError
@@ -21,7 +22,7 @@ from pytest_navigator.errors import NavigatorError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.engine.context import Context
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.digests import digest_of, files_of
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.engine.context import Context
 
 RANDOM = "fingerprint.pb"  # TensorFlow writes a new random number into it with every SavedModel; nothing reads it

@@ -12,7 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from pytest_navigator.configuration.settings import with_origin
-from pytest_navigator.core.records import JSON, Description, Signature, plain, structured
+from pytest_navigator.core.plain import JSON, plain, structured
+from pytest_navigator.core.records import Description, Signature
 from pytest_navigator.devices import requirements
 from pytest_navigator.engine import isolated
 from pytest_navigator.errors import SourceError, StepFailed
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import RunnerRecord, TensorSpec, Tree, Variant
+    from pytest_navigator.core.plain import Tree
+    from pytest_navigator.core.records import TensorSpec
     from pytest_navigator.core.steps import Step
+    from pytest_navigator.core.variants import RunnerRecord, Variant
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.suite import Suite
     from pytest_navigator.engine.workspace import SuiteFolder

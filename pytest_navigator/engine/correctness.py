@@ -14,7 +14,8 @@ from pytest_navigator.comparison.tolerances import functions, resolve
 from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.facts import as_data
-from pytest_navigator.core.records import OutputReport, plain, structured
+from pytest_navigator.core.plain import plain, structured
+from pytest_navigator.core.records import OutputReport
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.engine import evidence, gpu, isolated
 from pytest_navigator.engine.active import live_runner, subject
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 
     from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.comparison.tolerances import Function, Rule
-    from pytest_navigator.core.records import JSON, Case, Parameters, Signature, Variant
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Case, Signature
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.engine.context import Context
 
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Outcome, Status, plain
-from pytest_navigator.core.steps import KINDS
+from pytest_navigator.core.plain import plain
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.steps import KINDS, Status
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.engine import caching, gpu
 from pytest_navigator.engine.cache_key import name_of

@@ -14,7 +14,8 @@ from pytest_navigator.errors import Unavailable
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from pytest_navigator.core.records import JSON, Variant
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.engine.context import Context
     from pytest_navigator.formats.base import Format
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.described import code_in
 from pytest_navigator.core.facts import SourceFacts, facts_of
-from pytest_navigator.core.records import plain
+from pytest_navigator.core.plain import plain
 from pytest_navigator.core.steps import KINDS
 from pytest_navigator.engine import gpu
 from pytest_navigator.engine.cache import hardware
@@ -21,7 +21,7 @@ from pytest_navigator.isolation.numerics import current_settings
 from pytest_navigator.runners.spec import runner_class
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.engine.context import Context
 
 LIBRARIES = (

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_navigator.comparison.tolerances import Comparisons, Function, Rule
-    from pytest_navigator.core.records import Tree
+    from pytest_navigator.core.plain import Tree
     from pytest_navigator.frameworks.base import Framework, Source
     from pytest_navigator.samples.structure import Call
 

@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING
 from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.configuration.profile_config import Windows
 from pytest_navigator.core.cloning import copy_file, copy_folder
-from pytest_navigator.core.records import (
-    JSON,
-    Case,
-    LoaderRecord,
-    RunnerRecord,
-    Signature,
-    TensorSpec,
-    Variant,
-    load,
-    plain,
-    structured,
-)
+from pytest_navigator.core.plain import JSON, load, plain, structured
+from pytest_navigator.core.records import Case, LoaderRecord, Signature, TensorSpec
+from pytest_navigator.core.variants import RunnerRecord, Variant
 from pytest_navigator.devices import requirements
 from pytest_navigator.engine import checks
 from pytest_navigator.errors import StepFailed
@@ -39,7 +30,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import Tree
+    from pytest_navigator.core.plain import Tree
     from pytest_navigator.runners.base import Runner
 
     StrPath = str | os.PathLike[str]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.described import foreign
 from pytest_navigator.core.digests import digest_of, files_of
 from pytest_navigator.core.facts import MakingFacts, as_data
-from pytest_navigator.core.records import plain, structured
+from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.engine import gpu, isolated
 from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.content import content_of
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON, Variant
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.engine.context import Context
     from pytest_navigator.formats.ways import Way, Ways
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.facts import as_data
-from pytest_navigator.core.records import save
+from pytest_navigator.core.plain import save
 from pytest_navigator.devices.built_with import BoundFacts
 from pytest_navigator.engine.context import Result
 from pytest_navigator.isolation.live_section import live_section

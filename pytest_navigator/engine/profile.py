@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.facts import ProfileFacts, as_data, profile_result
-from pytest_navigator.core.records import plain, structured
+from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.core.steps import batch_of
 from pytest_navigator.engine import gpu, isolated
 from pytest_navigator.engine.content import content_of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.profile_config import Windows
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.engine.context import Context
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import write_atomically
+from pytest_navigator.core.plain import write_atomically
 from pytest_navigator.core.script_parts import CommandLine, Subject
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.engine.timing_sample import timed_batch
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_navigator.comparison.tolerances import Rule
-    from pytest_navigator.core.records import JSON, Case
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Case
     from pytest_navigator.engine.context import Context
 
     Texts = dict[str, str]

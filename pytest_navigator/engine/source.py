@@ -11,7 +11,8 @@ from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.tolerances import default
 from pytest_navigator.core.digests import changed, digest_of, digest_of_arrays, fingerprint
 from pytest_navigator.core.facts import Selection
-from pytest_navigator.core.records import JSON, TEXT_TYPES, Tree, plain, save
+from pytest_navigator.core.plain import JSON, Tree, plain, save
+from pytest_navigator.core.records import TEXT_TYPES
 from pytest_navigator.engine.context import Context, Result
 from pytest_navigator.engine.correctness import functions_of, rules_of
 from pytest_navigator.engine.inference import Repetition, SourceModel

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.engine.context import Context, Result
 
 

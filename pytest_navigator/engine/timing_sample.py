@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.config import NavConfig
-    from pytest_navigator.core.records import JSON, Signature
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.engine.inference import Arrays
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.frameworks.base import Source

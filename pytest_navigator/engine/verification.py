@@ -10,7 +10,7 @@ from pytest_navigator.core.records import Outcome
 from pytest_navigator.core.steps import Step
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import Status
+    from pytest_navigator.core.steps import Status
     from pytest_navigator.engine.suite import Suite
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON, Description, LoaderRecord, Parameters, Signature, TensorSpec
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Description, LoaderRecord, Signature, TensorSpec
     from pytest_navigator.core.script_parts import CommandLine, MakingCode, Subject
     from pytest_navigator.devices.built_with import Library
     from pytest_navigator.formats.content import Content

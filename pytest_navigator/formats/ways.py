@@ -12,7 +12,7 @@ from pytest_navigator.text import bounded
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.variants import Variant
 
 T = TypeVar("T")
 

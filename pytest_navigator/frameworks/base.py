@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.comparison.computed import Computed
-    from pytest_navigator.core.records import Description, Parameters, RunnerRecord, Signature, TensorSpec, Tree
+    from pytest_navigator.core.plain import Parameters, Tree
+    from pytest_navigator.core.records import Description, Signature, TensorSpec
+    from pytest_navigator.core.variants import RunnerRecord
     from pytest_navigator.samples.structure import Call
 
     Watched = tuple[object, Callable[[Any], Computed]]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.isolation.messages import Message
 
 GRACE = 1.0  # How long in s an idle child gets for its own exit

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
 
 
 class Setting(NamedTuple):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
 
 # Longest time in s in which a child starts and makes its imports (a framework on a network disk: minutes).
 START_LIMIT = 300.0

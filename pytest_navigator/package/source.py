@@ -11,7 +11,7 @@ from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.configuration.foreign_arguments import check_arguments, check_parameters
 from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
 from pytest_navigator.core.facts import SourceFacts, facts_of
-from pytest_navigator.core.records import structured
+from pytest_navigator.core.plain import structured
 from pytest_navigator.devices.built_with import recorded as built_with
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.reader import open_package
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON, Case, Outcome, Signature, SuiteRecord, Variant
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Case, Outcome, Signature, SuiteRecord
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.devices.built_with import BuiltWith
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results

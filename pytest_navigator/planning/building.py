@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_navigator.configuration.settings import Settings
-    from pytest_navigator.core.records import RunnerRecord, Variant
+    from pytest_navigator.core.variants import RunnerRecord, Variant
     from pytest_navigator.formats.registry import Registry
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.settings import Settings
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.formats.base import Format
     from pytest_navigator.formats.registry import Registry
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from pytest_navigator.configuration.settings import Settings
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.formats.registry import Registry
     from pytest_navigator.planning.matrix import Matrix
 

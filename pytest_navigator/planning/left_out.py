@@ -13,7 +13,7 @@ from pytest_navigator.planning.expansion import defaults, meant
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.formats.base import Format
     from pytest_navigator.formats.registry import Registry
     from pytest_navigator.planning.choosing import Choice

@@ -10,7 +10,8 @@ from pytest_navigator.core.steps import KINDS, PARENT, PLANNED, Per, Step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_navigator.core.records import Required, RunnerRecord, Variant
+    from pytest_navigator.core.records import Required
+    from pytest_navigator.core.variants import RunnerRecord, Variant
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Outcome, Status, structured
-from pytest_navigator.core.steps import Step
+from pytest_navigator.core.plain import structured
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.steps import Status, Step
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.plugin.last_failed import tell_last_failed
 from pytest_navigator.reporting.report import cell_ids, failure_text
@@ -14,7 +15,7 @@ from pytest_navigator.text import one_line, short_path
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.plugin.run import Run
 

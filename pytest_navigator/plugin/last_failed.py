@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.steps import Status
 
 if TYPE_CHECKING:
     from pytest_navigator.core.records import Outcome

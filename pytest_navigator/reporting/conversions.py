@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.plain import write_atomically
 from pytest_navigator.core.privacy import scrubbed, scrubber
-from pytest_navigator.core.records import Status, write_atomically
+from pytest_navigator.core.steps import Status
 from pytest_navigator.engine.workspace import CONVERT_RESULTS
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.writer import dump

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.enums import Format
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.steps import Status
 from pytest_navigator.devices.libraries import MODULES
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.comparison.facts import CorrectnessFacts, output_reports
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.facts import ProfileFacts, facts_of
-from pytest_navigator.core.records import Status, earlier_text
+from pytest_navigator.core.records import earlier_text
+from pytest_navigator.core.steps import Status
 from pytest_navigator.planning.here import elsewhere, steps
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.reporting.summary_figures import CAVEAT, Measured, caveats, p50, strategies, throughput

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration.settings import listed
 from pytest_navigator.core.kinds import ALL, AUTO
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.steps import Status
 from pytest_navigator.planning import required
 from pytest_navigator.planning.choosing import covers
 from pytest_navigator.planning.filtered import of_precision
@@ -16,7 +16,8 @@ from pytest_navigator.reporting.report import cell_ids, cell_texts, unchecked
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_navigator.core.records import JSON, Setting
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Setting
     from pytest_navigator.package.query.results import Results
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.steps import Status
 from pytest_navigator.text import one_line, printable
 
 if TYPE_CHECKING:

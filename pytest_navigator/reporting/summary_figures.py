@@ -14,7 +14,8 @@ from pytest_navigator.text import columns
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_navigator.core.records import JSON, Outcome
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Outcome
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Figure
 

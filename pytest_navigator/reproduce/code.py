@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from functools import partial
 
-    from pytest_navigator.core.records import Signature, Tree
+    from pytest_navigator.core.plain import Tree
+    from pytest_navigator.core.records import Signature
 
 WIDTH = 110
 BRACKETS: dict[type, str] = {dict: "{}", list: "[]", tuple: "()", set: "{}"}

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, Parameters, Signature
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import RunnerCode, Subject
     from pytest_navigator.frameworks.base import Source
 

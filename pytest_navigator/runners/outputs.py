@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import Signature, Tree
+    from pytest_navigator.core.plain import Tree
+    from pytest_navigator.core.records import Signature
 
 
 class OtherStructure(Exception):

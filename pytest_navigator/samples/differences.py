@@ -9,7 +9,7 @@ from pytest_navigator.samples.structure import children
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_navigator.core.records import Tree
+    from pytest_navigator.core.plain import Tree
 
 
 def difference(tree: Tree, expected: Tree, reference: str = "sample 0") -> str | None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import Signature, TensorSpec, Tree
+    from pytest_navigator.core.plain import Tree
+    from pytest_navigator.core.records import Signature, TensorSpec
     from pytest_navigator.samples.libraries import ArrayLibrary
 
     Infer = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import Tree
+    from pytest_navigator.core.plain import Tree
     from pytest_navigator.samples.libraries import ArrayLibrary
 
 Arrays = dict[str, "np.ndarray"]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import ml_dtypes
 import numpy as np
 
-from pytest_navigator.core.records import TEXT_TYPES, write_atomically
+from pytest_navigator.core.plain import write_atomically
+from pytest_navigator.core.records import TEXT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

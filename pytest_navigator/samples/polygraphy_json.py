@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_navigator.core.records import write_atomically
+from pytest_navigator.core.plain import write_atomically
 from pytest_navigator.samples.npz import storable
 
 if TYPE_CHECKING:

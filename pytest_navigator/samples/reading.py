@@ -19,7 +19,7 @@ from pytest_navigator.samples.structure import Call
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Sized
 
-    from pytest_navigator.core.records import Tree
+    from pytest_navigator.core.plain import Tree
     from pytest_navigator.samples.flattening import Arrays
 
     Flatten = Callable[[object], tuple[Tree, Arrays]]

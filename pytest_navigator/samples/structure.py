@@ -25,7 +25,7 @@ from pytest_navigator.samples.flattening import Arrays, Flattener, Place, quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from pytest_navigator.core.records import Tree
+    from pytest_navigator.core.plain import Tree
     from pytest_navigator.samples.libraries import ArrayLibrary
 
     Leaves = Mapping[str, object]

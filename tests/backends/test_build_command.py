@@ -7,7 +7,7 @@ import pytest
 from pytest_navigator import TensorRTConfig, TensorRTRTXConfig
 from pytest_navigator.backends.tensorrt.command import convert
 from pytest_navigator.backends.tensorrt.format import TensorRTFormat, TensorRTRTXFormat
-from pytest_navigator.core.records import Variant
+from pytest_navigator.core.variants import Variant
 
 ONNX = Variant("onnx", "onnx", None, "model.onnx")
 PROFILE = {"x": {"min": [1, 3], "opt": [4, 3], "max": [8, 3]}, "y": {"min": [1], "opt": [2], "max": [3]}}

@@ -12,7 +12,8 @@ from onnx import TensorProto, helper, save
 
 from pytest_navigator import OpenVINOConfig
 from pytest_navigator.backends.openvino.format import OpenVINOFormat
-from pytest_navigator.core.records import Signature, TensorSpec, Variant
+from pytest_navigator.core.records import Signature, TensorSpec
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.devices import requirements
 from pytest_navigator.errors import ConfigError, StepFailed
 from pytest_navigator.formats.base import LoaderData

@@ -26,11 +26,9 @@ from pytest_navigator.backends.tensorflow.tf_tensorrt_model import (  # noqa: E4
     filled,
     of_one_shape,
 )
-from pytest_navigator.core.records import (  # noqa: E402
-    LoaderRecord,
-    Variant,
-)
+from pytest_navigator.core.records import LoaderRecord  # noqa: E402
 from pytest_navigator.core.script_parts import Subject  # noqa: E402
+from pytest_navigator.core.variants import Variant  # noqa: E402
 from pytest_navigator.errors import (  # noqa: E402
     ConfigError,
     StepFailed,

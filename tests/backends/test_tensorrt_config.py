@@ -12,7 +12,7 @@ from pytest_navigator import (
     TensorRTRTXConfig,
 )
 from pytest_navigator.backends.tensorrt.format import TensorRTFormat, TensorRTRTXFormat
-from pytest_navigator.core.records import Variant
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.errors import ConfigError, StepFailed
 
 ONNX = Variant("onnx", "onnx", None, "model.onnx")

@@ -19,8 +19,9 @@ from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig, TorchExportedProgramFormat
 from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTFormat, inputs, options
 from pytest_navigator.backends.torch.torch_tensorrt_model import compile_program
-from pytest_navigator.core.records import LoaderRecord, Signature, TensorSpec, Variant
+from pytest_navigator.core.records import LoaderRecord, Signature, TensorSpec
 from pytest_navigator.core.script_parts import Subject
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.reproduce.scripts import convert_script
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pytest_navigator.core.records import Outcome, Status, save
+from pytest_navigator.core.plain import save
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.steps import Status
 from pytest_navigator.package.container.writer import pack
 from tests.package.commands import command
 from tests.package.recorded import SIGNATURE, correctness, outcomes, profile

@@ -17,7 +17,8 @@ from pytest_navigator.comparison.precisions import DEFAULTS
 from pytest_navigator.comparison.suggestions import round_up
 from pytest_navigator.comparison.tolerances import Rule, cosine, default, share, unchecked
 from pytest_navigator.configuration.config import NavConfig
-from pytest_navigator.core.records import OutputReport, plain, structured
+from pytest_navigator.core.plain import plain, structured
+from pytest_navigator.core.records import OutputReport
 
 DTYPES = [
     "float64",

@@ -8,7 +8,8 @@ import pytest
 from pytest_navigator.comparison.correctness import Comparison, failure_line
 from pytest_navigator.comparison.slices import MOST
 from pytest_navigator.comparison.tolerances import Rule, resolve, scaled
-from pytest_navigator.core.records import OutputReport, TensorSpec, plain, structured
+from pytest_navigator.core.plain import plain, structured
+from pytest_navigator.core.records import OutputReport, TensorSpec
 from pytest_navigator.errors import ConfigError
 
 BOXES = np.concatenate(

@@ -24,7 +24,8 @@ from pytest_navigator.comparison.tolerances import (
     share,
     unchecked,
 )
-from pytest_navigator.core.records import TensorSpec, plain, structured
+from pytest_navigator.core.plain import plain, structured
+from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.engine.correctness import computed_in
 from pytest_navigator.errors import ConfigError
 

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_navigator.core.described import code_in, described, foreign
-from pytest_navigator.core.records import Variant, load, save
+from pytest_navigator.core.plain import load, save
+from pytest_navigator.core.variants import Variant
 
 
 def translate(x: object) -> object:

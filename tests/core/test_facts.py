@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.comparison.tolerances import share
 from pytest_navigator.core.facts import MakingFacts, ProfileFacts, SourceFacts, as_data, facts_of
-from pytest_navigator.core.records import Case, Outcome, OutputReport, ProfileResult, Status, load, save
+from pytest_navigator.core.plain import load, save
+from pytest_navigator.core.records import Case, Outcome, OutputReport, ProfileResult
+from pytest_navigator.core.steps import Status
 from pytest_navigator.devices.built_with import BoundFacts, BuiltWith, Library
 
 if TYPE_CHECKING:

@@ -11,7 +11,10 @@ import pytest
 
 import pytest_navigator as nav
 from pytest_navigator.api.triton import model_repository
-from pytest_navigator.core.records import Outcome, RunnerRecord, Status, Variant, save
+from pytest_navigator.core.plain import save
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.steps import Status
+from pytest_navigator.core.variants import RunnerRecord, Variant
 from pytest_navigator.errors import DeploymentError, PackageError, StrategyError
 from pytest_navigator.package.container.writer import pack
 from tests.package.recorded import RUNNERS, SIGNATURE, SOURCE, VARIANTS, correctness, outcomes, profile, workspace

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_navigator.core.records import Outcome, Status, plain
+from pytest_navigator.core.plain import plain
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.steps import Status
 from pytest_navigator.devices.built_with import BuiltWith, Library, mismatch, recorded, runs_on
 
 GPUS = {"9.0": "NVIDIA H200", "8.0": "NVIDIA A100", "8.6": "NVIDIA A10", "": ""}

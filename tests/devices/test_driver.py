@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.core.records import load, save
+from pytest_navigator.core.plain import load, save
 from pytest_navigator.devices import driver_library, present, shared
 from pytest_navigator.devices.environment import environment
 from pytest_navigator.devices.present import devices, has_driver

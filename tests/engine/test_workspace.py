@@ -8,7 +8,8 @@ import pytest
 from filelock import ReadWriteLock, Timeout
 
 from pytest_navigator.core.digests import digest_of, files_of
-from pytest_navigator.core.records import Outcome, Status
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.steps import Status
 from pytest_navigator.engine.workspace import MACHINE, Workspace, slug
 from pytest_navigator.errors import ConfigError
 

@@ -9,18 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from pytest_navigator.core.records import (
-    Outcome,
-    ProfileResult,
-    RunnerRecord,
-    Signature,
-    Status,
-    SuiteRecord,
-    TensorSpec,
-    Variant,
-    plain,
-    save,
-)
+from pytest_navigator.core.plain import plain, save
+from pytest_navigator.core.records import Outcome, ProfileResult, Signature, SuiteRecord, TensorSpec
+from pytest_navigator.core.steps import Status
+from pytest_navigator.core.variants import RunnerRecord, Variant
 from pytest_navigator.package.query.results import Results
 
 if TYPE_CHECKING:

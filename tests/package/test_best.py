@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import math
 
-from pytest_navigator.core.records import Outcome, Status
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.steps import Status
 from pytest_navigator.package.query.strategies import best
 from tests.package.recorded import SOURCE, correctness, outcomes, profile, results
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from pytest_navigator.core.records import Outcome, Status
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.steps import Status
 from pytest_navigator.package.container.writer import dump
 from pytest_navigator.package.layout.convert_results import build, converted, first_successful
 from tests.package.recorded import DIGEST, SOURCE, VARIANTS, correctness, outcomes, results

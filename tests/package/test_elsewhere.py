@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pytest_navigator as nav
-from pytest_navigator.core.records import RunnerRecord
+from pytest_navigator.core.variants import RunnerRecord
 from pytest_navigator.package.query.other_machines import differences, different
 from tests.package.recorded import correctness, results
 

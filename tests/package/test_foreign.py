@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_navigator.core.records import Outcome, Status, Variant
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.steps import Status
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.package.layout import foreign, status
 from tests.package.recorded import results
 

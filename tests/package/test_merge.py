@@ -13,7 +13,9 @@ import pytest
 
 import pytest_navigator as nav
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
-from pytest_navigator.core.records import Outcome, Status, plain, save
+from pytest_navigator.core.plain import plain, save
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.steps import Status
 from pytest_navigator.devices import built_with as bound
 from pytest_navigator.devices.built_with import BuiltWith, Library
 from pytest_navigator.devices.records import Gpu

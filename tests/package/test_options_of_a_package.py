@@ -14,7 +14,7 @@ from pytest_navigator.backends.exchange.onnx import OnnxFormat
 from pytest_navigator.backends.tensorrt.format import TensorRTFormat
 from pytest_navigator.configuration.foreign_arguments import check_arguments, check_parameters
 from pytest_navigator.configuration.nav_config_file import read
-from pytest_navigator.core.records import Variant
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.errors import ConfigError, NavigatorError, PackageError
 from tests.package.tampered import put, tampered
 

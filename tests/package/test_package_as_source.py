@@ -10,7 +10,8 @@ import yaml
 
 from pytest_navigator import NavConfig, OptimizationProfile, ProfilerConfig, cosine, plugin
 from pytest_navigator.configuration.settings import resolve
-from pytest_navigator.core.records import Status, plain
+from pytest_navigator.core.plain import plain
+from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.formats.registry import Registry, built
 from pytest_navigator.package.container.writer import pack

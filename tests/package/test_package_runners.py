@@ -12,7 +12,7 @@ import torch
 
 import pytest_navigator as nav
 from pytest_navigator.backends.builtin import known
-from pytest_navigator.core.records import RunnerRecord
+from pytest_navigator.core.variants import RunnerRecord
 from pytest_navigator.errors import ConfigError, PackageError, StrategyError
 from pytest_navigator.package.running.artifacts import runner_class
 from tests.package.pair_project import PROJECT

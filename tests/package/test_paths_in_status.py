@@ -12,7 +12,7 @@ import pytest
 
 import pytest_navigator as nav
 from pytest_navigator.configuration.foreign_arguments import check_arguments, without_files
-from pytest_navigator.core.records import Variant
+from pytest_navigator.core.variants import Variant
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack

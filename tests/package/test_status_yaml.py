@@ -10,7 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_navigator.configuration.profile_config import ProfilerConfig
-from pytest_navigator.core.records import Outcome, Signature, Status, structured
+from pytest_navigator.core.plain import structured
+from pytest_navigator.core.records import Outcome, Signature
+from pytest_navigator.core.steps import Status
 from pytest_navigator.package.container.writer import dump
 from pytest_navigator.package.layout import status
 from tests.package.recorded import DIGEST, SIGNATURE, SOURCE, correctness, outcomes, results, verify

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pytest_navigator import NavConfig, plugin
 from pytest_navigator.configuration.settings import resolve
-from pytest_navigator.core.records import Outcome, Status
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.planning.building import build
 from pytest_navigator.planning.required import asked_for, stops, unmet

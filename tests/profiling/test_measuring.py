@@ -18,7 +18,8 @@ from pytest_navigator.configuration.profile_config import (
     ProfilerConfig,
     Windows,
 )
-from pytest_navigator.core.records import ProfileResult, plain, structured
+from pytest_navigator.core.plain import plain, structured
+from pytest_navigator.core.records import ProfileResult
 from pytest_navigator.core.steps import batch_ids, batch_of
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.profiling.figures import caveat

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_navigator.core.records import Outcome, Required, Status
+from pytest_navigator.core.records import Outcome, Required
+from pytest_navigator.core.steps import Status
 from pytest_navigator.reporting.shortcomings import unchecked_at_all, unfit, unmet, unreported, untried, unverified
 from tests.package.recorded import DIGEST, SOURCE, correctness, results, verify
 

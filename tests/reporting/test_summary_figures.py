@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.core.records import Outcome, plain
+from pytest_navigator.core.plain import plain
 from pytest_navigator.package.layout import navigator_log as navlog
 from pytest_navigator.reporting.report import properties, summary
 from pytest_navigator.reporting.summary_figures import Measured, strategies
 from tests.package.recorded import SOURCE, correctness, outcomes, profile, results
+
+if TYPE_CHECKING:
+    from pytest_navigator.core.records import Outcome
 
 TRACE = ("torchscript-trace", "TorchScriptCPU")
 

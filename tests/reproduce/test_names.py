@@ -4,7 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.core.records import Outcome, RunnerRecord, Status, SuiteRecord, save
+from pytest_navigator.core.plain import save
+from pytest_navigator.core.records import Outcome, SuiteRecord
+from pytest_navigator.core.steps import Status
+from pytest_navigator.core.variants import RunnerRecord
 from pytest_navigator.engine.workspace import SuiteFolder
 from pytest_navigator.reproduce.names import script_name, with_script
 

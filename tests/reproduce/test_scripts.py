@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.steps import KINDS
+from pytest_navigator.core.steps import KINDS, Status
 from tests.reproduce.others import OTHERS
 from tests.reproduce.project import TESTS
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.onnx_config import Axes
-    from pytest_navigator.core.records import JSON, Description, Parameters, Signature, TensorSpec
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.formats.base import LoaderData
     from pytest_navigator.formats.content import Content

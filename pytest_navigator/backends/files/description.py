@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import structured
+from pytest_navigator.core.plain import structured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_navigator.configuration.config import NavConfig
-    from pytest_navigator.core.records import JSON, Description, TensorSpec
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Description, TensorSpec
 
 
 def configured(config: NavConfig, own: Description | None) -> NavConfig:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.backends.files.source import FileSource
-    from pytest_navigator.core.records import Parameters
+    from pytest_navigator.core.plain import Parameters
 
 
 class FileFramework(NumpyFramework):

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import RunnerRecord, TensorSpec, Tree
+    from pytest_navigator.core.plain import Tree
+    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.variants import RunnerRecord
     from pytest_navigator.frameworks.base import Connection, Framework, Watched
 
 

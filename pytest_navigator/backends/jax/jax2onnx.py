@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.frameworks.base import Source
 
 DIRECT = "jax2onnx, which is installed and reads what JAX itself traces"

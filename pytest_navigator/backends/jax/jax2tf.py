@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import MakingCode, Subject
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.frameworks.base import Source
 
 

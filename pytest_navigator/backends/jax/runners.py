@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.backends.jax.source import JaxSource
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.core.script_parts import RunnerCode, Subject
 
     Arguments = tuple[Sequence[object], dict[str, object]]

@@ -21,7 +21,8 @@ from pytest_navigator.reproduce.code import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.core.records import Parameters, Signature
+    from pytest_navigator.core.plain import Parameters
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import Subject
 
 MODEL = (parts, arrays, filled)  # What a script needs for a live model

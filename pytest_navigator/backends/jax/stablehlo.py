@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, Signature
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import Subject
     from pytest_navigator.frameworks.base import Source
 

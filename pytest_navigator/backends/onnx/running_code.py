@@ -14,7 +14,8 @@ from pytest_navigator.reproduce.scripts import is_foreign
 from pytest_navigator.runners.outputs import has_own_names, own_names
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import Parameters, Signature
+    from pytest_navigator.core.plain import Parameters
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import Subject
 
 # See that what was made loads.

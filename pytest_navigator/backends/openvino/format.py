@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON, Signature
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.formats.base import LoaderData
 

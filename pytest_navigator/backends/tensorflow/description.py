@@ -12,7 +12,7 @@ from pytest_navigator.isolation.causes import error_line
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_navigator.core.records import Parameters
+    from pytest_navigator.core.plain import Parameters
 
 
 def describe(path: Path, parameters: Parameters) -> Description:

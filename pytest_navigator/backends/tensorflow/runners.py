@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from pytest_navigator.backends.tensorflow.source import TensorFlowSource
-    from pytest_navigator.core.records import JSON, Parameters
+    from pytest_navigator.core.plain import JSON, Parameters
     from pytest_navigator.core.script_parts import RunnerCode, Subject
     from pytest_navigator.runners.base import Direct
 

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from pytest_navigator.backends.tensorflow.source import TensorFlowSource
-    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.frameworks.base import Source
 
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-    from pytest_navigator.core.records import Parameters, TensorSpec
+    from pytest_navigator.core.plain import Parameters
+    from pytest_navigator.core.records import TensorSpec
     from pytest_navigator.frameworks.base import Watched
     from pytest_navigator.frameworks.state import Undo
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.variants import Variant
 
 COMMAND = "tf2onnx-command"  # The engine that is tf2onnx's command line
 OPSETS = range(13, 19)  # What tf2onnx 1.17 writes and ONNX Runtime takes

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
     from pytest_navigator.backends.tensorrt.profiles import Profile
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import Subject
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.formats.base import LoaderData
 
 DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu")

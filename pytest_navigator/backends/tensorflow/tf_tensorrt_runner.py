@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.backends.tensorflow.runners import SavedModelRunner
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
 
 
 class TensorFlowTensorRT(SavedModelRunner):

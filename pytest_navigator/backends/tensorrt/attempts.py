@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_navigator.backends.tensorrt.profiles import Profile
-    from pytest_navigator.core.records import LoaderRecord, Parameters, Signature
+    from pytest_navigator.core.plain import Parameters
+    from pytest_navigator.core.records import LoaderRecord, Signature
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_navigator.backends.tensorrt.profiles import Profile
-    from pytest_navigator.core.records import Parameters
+    from pytest_navigator.core.plain import Parameters
 
 # Module of TensorRT -> what Polygraphy finds in its environment: it installs nothing by itself.
 ENVIRONMENT = {

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import Parameters
+    from pytest_navigator.core.plain import Parameters
 
 NETWORK = "network.onnx"  # What TensorRT was given, beside the engine; for fp32 it is the parent's own file
 CALIBRATED = ("int8", "fp8")  # Precisions that need samples

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from pytest_navigator.core.records import Tree
+    from pytest_navigator.core.plain import Tree
 
 
 def describe_torchscript(path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Description:

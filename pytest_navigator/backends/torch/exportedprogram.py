@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON, Description, Parameters, Signature, TensorSpec
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.formats.content import Content
     from pytest_navigator.frameworks.base import Source

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_navigator.backends.torch.runners import Arguments
-    from pytest_navigator.core.records import Parameters
+    from pytest_navigator.core.plain import Parameters
     from pytest_navigator.core.script_parts import RunnerCode, Subject
 
 

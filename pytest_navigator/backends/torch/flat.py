@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_navigator.backends.torch.source import TorchSource
-    from pytest_navigator.core.records import Parameters, Signature, TensorSpec
+    from pytest_navigator.core.plain import Parameters
+    from pytest_navigator.core.records import Signature, TensorSpec
     from pytest_navigator.frameworks.base import Source
 
 Example = tuple["torch.Tensor", ...]

@@ -14,7 +14,8 @@ from pytest_navigator.reproduce.code import call_arguments, call_of, identifiers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.core.records import Parameters, Signature, TensorSpec
+    from pytest_navigator.core.plain import Parameters
+    from pytest_navigator.core.records import Signature, TensorSpec
     from pytest_navigator.core.script_parts import Subject
 
 FLAT = '''

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_navigator.backends.torch.flat import Example
-    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import MakingCode, Subject
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.frameworks.base import Source
 
 EXPORT = "torch.onnx.export"

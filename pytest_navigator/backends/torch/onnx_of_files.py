@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import MakingCode, Subject
+    from pytest_navigator.core.variants import Variant
 
 
 def convert_torchscript(

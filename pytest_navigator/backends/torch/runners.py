@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_navigator.backends.torch.source import TorchSource
-    from pytest_navigator.core.records import JSON, Parameters
+    from pytest_navigator.core.plain import JSON, Parameters
     from pytest_navigator.core.script_parts import RunnerCode, Subject
     from pytest_navigator.runners.base import Direct
 

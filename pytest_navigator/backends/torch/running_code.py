@@ -10,7 +10,7 @@ from pytest_navigator.isolation.numerics import statements
 from pytest_navigator.reproduce.code import converted, has_objects, imports_of, model_call, paths
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import Parameters
+    from pytest_navigator.core.plain import Parameters
     from pytest_navigator.core.script_parts import Subject
 
 SEEDING = "torch.manual_seed({seed})"

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from pytest_navigator.backends.tensorrt.profiles import Profile
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON, Parameters, Signature, Variant
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import MakingCode, Subject
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.devices.built_with import Library
     from pytest_navigator.formats.base import LoaderData
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_navigator.backends.torch.runners import Arguments
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.core.script_parts import RunnerCode, Subject
 
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.backends.torch.flat import Example
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.records import JSON, Description, Parameters, Signature, TensorSpec, Tree
+    from pytest_navigator.core.plain import JSON, Parameters, Tree
+    from pytest_navigator.core.records import Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.formats.content import Content
     from pytest_navigator.frameworks.base import Source

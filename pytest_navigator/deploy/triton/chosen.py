@@ -14,7 +14,7 @@ from pytest_navigator.package.running import artifacts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_navigator.core.records import RunnerRecord, Variant
+    from pytest_navigator.core.variants import RunnerRecord, Variant
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.choice import Cell
     from pytest_navigator.package.query.results import Results

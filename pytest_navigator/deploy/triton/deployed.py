@@ -15,7 +15,8 @@ from pytest_navigator.package.running import artifacts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_navigator.core.records import JSON, Signature
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.deploy.triton.chosen import Chosen
     from pytest_navigator.deploy.triton.onnx_file import Tensors
     from pytest_navigator.package.container.reader import PackageFile

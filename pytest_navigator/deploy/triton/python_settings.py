@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_navigator.configuration.foreign_options import Accepts
-    from pytest_navigator.core.records import JSON, RunnerRecord
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.variants import RunnerRecord
 
 # What a runner records -> the setting of its framework, and what values a package may give it.
 RECORDED: dict[str, dict[str, tuple[str, Accepts]]] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator._version import __version__
-from pytest_navigator.core.records import load, plain
+from pytest_navigator.core.plain import load, plain
 from pytest_navigator.deploy.triton.files import digest
 from pytest_navigator.errors import DeploymentError, PackageError
 from pytest_navigator.package.zip.file_names import name_problem

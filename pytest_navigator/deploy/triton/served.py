@@ -23,7 +23,8 @@ from pytest_navigator.deploy.triton.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_navigator.core.records import JSON, TensorSpec, Tree
+    from pytest_navigator.core.plain import JSON, Tree
+    from pytest_navigator.core.records import TensorSpec
     from pytest_navigator.deploy.triton.deployed import Deployed
     from pytest_navigator.deploy.triton.model_config import ModelConfig
     from pytest_navigator.deploy.triton.onnx_file import Tensors

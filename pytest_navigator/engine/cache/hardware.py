@@ -8,13 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import plain
+from pytest_navigator.core.plain import plain
 from pytest_navigator.devices import environment as fingerprint
 from pytest_navigator.devices.assignment import own_gpu
 from pytest_navigator.devices.present import devices
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
 
 # Of the environment: threads, instruction sets, flags of compilers.
 VARIABLES = (

@@ -23,7 +23,7 @@ from pytest_navigator.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
 
 ENTRY = "entry.json"  # In the folder of an entry: its record, and the SHA-256 of every file and of itself
 UNFINISHED = ".new-"  # How the name of a folder begins that is being written, or taken away

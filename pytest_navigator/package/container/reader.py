@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Self
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.package.layout.content import Content
     from pytest_navigator.package.query.results import Results
 

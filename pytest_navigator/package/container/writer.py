@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pytest_navigator.core.ours import RELEASED
+from pytest_navigator.core.plain import plain, write_atomically
 from pytest_navigator.core.privacy import scrubbed, scrubber
-from pytest_navigator.core.records import plain, write_atomically
 from pytest_navigator.devices.environment import environment as this_environment
 from pytest_navigator.errors import PackageError, unknown
 from pytest_navigator.package.layout import config_yaml, status
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.selection import Selection
 

@@ -14,7 +14,9 @@ from pytest_navigator.core.facts import MakingFacts, facts_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_navigator.core.records import JSON, Signature, Variant
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.formats.navigator import Navigator
     from pytest_navigator.package.query.results import Results
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_navigator.core.records import JSON, OutputReport, TensorSpec, Variant
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import OutputReport, TensorSpec
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.package.query.results import Results
 
 SHAPES = ("min", "opt", "max")

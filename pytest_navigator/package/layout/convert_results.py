@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.facts import output_reports
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.steps import Status
 from pytest_navigator.package.layout import config_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_navigator.core.records import JSON, Outcome, Variant
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.package.query.results import Results
 
 SUCCEEDED = "succeeded"

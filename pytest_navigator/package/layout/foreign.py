@@ -9,18 +9,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.backends.builtin import known
 from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.core.facts import ProfileFacts, as_data
-from pytest_navigator.core.records import (
-    Outcome,
-    OutputReport,
-    ProfileResult,
-    RunnerRecord,
-    Signature,
-    Status,
-    SuiteRecord,
-    TensorSpec,
-    Variant,
-    plain,
-)
+from pytest_navigator.core.plain import plain
+from pytest_navigator.core.records import Outcome, OutputReport, ProfileResult, Signature, SuiteRecord, TensorSpec
+from pytest_navigator.core.steps import Status
+from pytest_navigator.core.variants import RunnerRecord, Variant
 from pytest_navigator.package.layout import schema
 from pytest_navigator.package.layout.names import SOURCE_COMMANDS
 from pytest_navigator.package.layout.schema import RunnerResult
@@ -29,7 +21,8 @@ from pytest_navigator.package.query.results import Results
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_navigator.core.records import JSON, Parameters, Setting, Tree
+    from pytest_navigator.core.plain import JSON, Parameters, Tree
+    from pytest_navigator.core.records import Setting
     from pytest_navigator.package.layout.content import Content
     from pytest_navigator.package.layout.schema import (
         Config,

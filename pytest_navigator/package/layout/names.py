@@ -11,7 +11,8 @@ from pytest_navigator.core.steps import KINDS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_navigator.core.records import Outcome, SuiteRecord, Variant
+    from pytest_navigator.core.records import Outcome, SuiteRecord
+    from pytest_navigator.core.variants import Variant
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.privacy import scrubber
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.steps import Status
 from pytest_navigator.package.layout.names import names_of, titles
 from pytest_navigator.package.query.strategies import best
 from pytest_navigator.text import printable

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator._version import __version__
-from pytest_navigator.core.records import fields_of, plain
+from pytest_navigator.core.plain import fields_of, plain
 from pytest_navigator.package.query.strategies import best
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_navigator.core.records import JSON, Outcome
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Outcome
     from pytest_navigator.package.query.results import Results
 
 SOURCE_KEYS = ("samples", "max_batch_size", "selection", "model", "bitwise")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Measure, Outcome, Signature, Status, SuiteRecord
+from pytest_navigator.core.records import Measure, Outcome, Signature, SuiteRecord
+from pytest_navigator.core.steps import Status  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.package.layout.record_schema import (
     MOST_FORMATS,
     MOST_STEPS,

@@ -11,7 +11,7 @@ from pytest_navigator.package.zip.safety import TAMPERED
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.package.layout.content import Content
 
 EACH = "*"  # In a path: every value of a mapping or a list

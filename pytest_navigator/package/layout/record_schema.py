@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.core.facts import Facts, MakingFacts, ProfileFacts, SourceFacts, facts_of
-from pytest_navigator.core.records import Status
-from pytest_navigator.core.steps import KINDS
+from pytest_navigator.core.steps import KINDS, Status
 from pytest_navigator.devices.built_with import BoundFacts
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.package.layout.trees import call_problem, tree_problem

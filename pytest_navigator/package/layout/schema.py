@@ -13,8 +13,8 @@ from cattrs import BaseValidationError, Converter, IterableValidationError, Iter
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.v import format_exception
 
-from pytest_navigator.core.records import Measure, Notes, Outcome, Status, SuiteRecord
-from pytest_navigator.core.steps import KINDS
+from pytest_navigator.core.records import Measure, Notes, Outcome, SuiteRecord
+from pytest_navigator.core.steps import KINDS, Status
 from pytest_navigator.package.layout import paths
 from pytest_navigator.package.layout.own_schema import Recorded, Saved, Verification
 from pytest_navigator.package.layout.record_schema import (
@@ -29,7 +29,7 @@ from pytest_navigator.package.layout.record_schema import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
 
     Hook = Callable[[Plain, type], Plain]
     """What reads a value as a type."""

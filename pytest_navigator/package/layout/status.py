@@ -12,7 +12,7 @@ from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.core.facts import profile_result
 from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.core.privacy import REDACT, scrubbed_fields, scrubber
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.layout import compatible, schema
 from pytest_navigator.package.layout.config_yaml import usable
@@ -24,7 +24,9 @@ from pytest_navigator.package.query.results import combined
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_navigator.core.records import JSON, Outcome, Signature, TensorSpec, Variant
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Outcome, Signature, TensorSpec
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.package.layout.content import Content
     from pytest_navigator.package.query.results import Results
 

@@ -11,7 +11,7 @@ from pytest_navigator.core import bounded_yaml
 from pytest_navigator.package.layout import migration, schema
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.records import JSON
+    from pytest_navigator.core.plain import JSON
 
 # A status.yaml may have the first number of values, and one more for every so many bytes of its package.
 FEWEST_VALUES = 100_000

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_navigator.core.records import JSON, Tree
+    from pytest_navigator.core.plain import JSON, Tree
 
 # Of a node: the part of the call, and the keys that lead there. Its text is made where it is said alone: a key may be
 # longer than all the rest.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from pytest_navigator.comparison.facts import output_reports
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.facts import profile_result
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.steps import Status
 from pytest_navigator.package.merge.same_model import other_outputs
 from pytest_navigator.package.query.selection import artifact_names
 from pytest_navigator.profiling.figures import caveat
@@ -17,7 +17,8 @@ from pytest_navigator.profiling.figures import caveat
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pytest_navigator.core.records import JSON, Outcome
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Outcome
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Status
+from pytest_navigator.core.steps import Status
 from pytest_navigator.devices import built_with as bound
 from pytest_navigator.package.query.results import MADE, Machine, Results, combined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_navigator.core.records import Outcome, SuiteRecord, Variant
+    from pytest_navigator.core.records import Outcome, SuiteRecord
+    from pytest_navigator.core.variants import Variant
 
 # Which of several outcomes stands for a step about which machines disagree, the first that there is.
 WORST = (Status.FAILED, Status.XFAILED, Status.PASSED, Status.SKIPPED)

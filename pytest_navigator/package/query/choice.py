@@ -12,7 +12,8 @@ from pytest_navigator.planning.choosing import covers
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from pytest_navigator.core.records import JSON, RunnerRecord, Variant
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.variants import RunnerRecord, Variant
     from pytest_navigator.package.query.results import Results
 
 Cell = tuple[str, str]  # A format's key and the name of its runner

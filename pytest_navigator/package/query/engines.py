@@ -10,7 +10,7 @@ from pytest_navigator.package.query.results import MADE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.formats.base import Format
     from pytest_navigator.package.query.results import Results
 

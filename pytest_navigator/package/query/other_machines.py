@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_navigator.core.records import JSON, RunnerRecord
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.variants import RunnerRecord
     from pytest_navigator.package.query.results import Results
 
 # A module may come from a distribution of its own name, or of one of its builds (`tensorflow-cpu`).

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pytest_navigator.core import records
+from pytest_navigator.core import plain
 from pytest_navigator.core.facts import SourceFacts, facts_of
-from pytest_navigator.core.records import Outcome, Signature, Status, SuiteRecord
-from pytest_navigator.core.steps import KINDS
+from pytest_navigator.core.records import Outcome, Signature, SuiteRecord
+from pytest_navigator.core.steps import KINDS, Status
 from pytest_navigator.errors import PackageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeVar
 
-    from pytest_navigator.core.records import JSON, Variant
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.variants import Variant
 
     T = TypeVar("T")
 
@@ -175,6 +176,6 @@ def read_results(folder: Path) -> Results:
 
 def _load(path: Path, kind: type[T]) -> T:
     try:
-        return records.load(path, kind)
+        return plain.load(path, kind)
     except FileNotFoundError:
         raise PackageError(f"{path.parent} is no suite's folder of a workspace: it has no {path.name}") from None

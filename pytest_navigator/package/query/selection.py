@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.ours import RELEASED
-from pytest_navigator.core.records import write_atomically
+from pytest_navigator.core.plain import write_atomically
 from pytest_navigator.package.query.strategies import best
 from pytest_navigator.package.zip.file_names import colliding, name_problem
 from pytest_navigator.samples.polygraphy_json import INPUTS, OUTPUTS
@@ -18,7 +18,7 @@ from pytest_navigator.samples.polygraphy_json import INPUTS, OUTPUTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.package.query.results import Results
 
 RECORDS = ("suite.json", "signature.json")  # What they say is in status.yaml

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.facts import profile_result
-from pytest_navigator.core.records import Status, earlier_text
+from pytest_navigator.core.records import earlier_text
+from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import ConfigError, StrategyError
 from pytest_navigator.package.query.results import combined
 from pytest_navigator.profiling.figures import caveat, rate, spread

@@ -6,14 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.records import Outcome, Status
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import PackageError, StrategyError
 from pytest_navigator.package.query.strategies import DEFAULT, candidates, choose, choose_possible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from pytest_navigator.core.records import Variant
+    from pytest_navigator.core.variants import Variant
     from pytest_navigator.package.query.choice import Cell, Wanted
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Figure, Strategy

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_navigator.core.records import JSON, Parameters, RunnerRecord, Variant
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.variants import RunnerRecord, Variant
     from pytest_navigator.frameworks.base import Framework, Source
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.choice import Cell

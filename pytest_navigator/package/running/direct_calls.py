@@ -11,7 +11,8 @@ from pytest_navigator.samples.structure import builder
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_navigator.core.records import Signature, TensorSpec, Tree
+    from pytest_navigator.core.plain import Tree
+    from pytest_navigator.core.records import Signature, TensorSpec
     from pytest_navigator.frameworks.base import Framework
     from pytest_navigator.runners.base import Direct, Runner
 
