@@ -22,7 +22,8 @@ def project(dense: Fake) -> pytest.Pytester:
 
 
 def run(nav: Nav, *arguments: str) -> pytest.RunResult:
-    return nav("-v", "--nav-package=out.nav", *arguments, formats="", profile=True)
+    own = () if "no:benchmark" in arguments else ("--benchmark-max-time=0.02",)  # of the user's own: 1 s
+    return nav("-v", *own, "--nav-package=out.nav", *arguments, formats="", profile=True)
 
 
 def figures(pytester: pytest.Pytester) -> dict[tuple[str, int], dict[str, Any]]:

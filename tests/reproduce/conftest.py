@@ -18,11 +18,11 @@ def ran(project: Project) -> dict[tuple[str, str], Ran]:
 
 
 @pytest.fixture(scope="session")
-def others(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def others(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The models of the other sources than PyTorch."""
     for package in ("tensorflow", "tf2onnx", "jax", "jax2onnx"):
         pytest.importorskip(package)
-    return make_others(tmp_path_factory.mktemp("others"), tmp_path_factory.mktemp("others_unpacked"), project)
+    return make_others(tmp_path_factory.mktemp("others"), tmp_path_factory.mktemp("others_unpacked"))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from tests.reproduce.project import Project, run_plugin, unpack, write_user
+from tests.forking import TENSORFLOW, TORCH, preload
+from tests.reproduce.project import Project, make_project, run_plugin, unpack, write_user
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,27 +134,30 @@ MODULES = "jax, tensorflow, tf2onnx"
 RUNTIMES = "--nav-runtimes=cpu,JAX,JAXJit,PythonRunner"
 
 
-def make_others(root: Path, unpacked: Path, torch: Project) -> Project:
-    """Write the project, run it once for the live models and once for the files, and unpack its packages.
-
-    Args:
-        torch: the project whose packages hold the files of PyTorch.
-    """
+def make_others(root: Path, unpacked: Path) -> Project:
+    """Write the project, run it once for the live models and once for the files, and unpack its packages."""
     files = {f"test_{n}.py": TEST.format(name=n, config=c, samples=samples) for n, (c, samples) in LIVE.items()}
     for name, content in {"models.py": MODELS, "conftest.py": CONFTEST, **files}.items():
         (root / name).write_text(content)
+    preload(TENSORFLOW)
     report = run_plugin(root, RUNTIMES)
+    preload(TORCH)
     unpack(root, unpacked, LIVE)
-    _run_files(root, unpacked, torch.unpacked)
+    _run_files(root, unpacked)
     write_user(unpacked, MODELS)
     return Project(root, unpacked, report, tuple(OTHERS))
 
 
-def _run_files(root: Path, unpacked: Path, torch: Path) -> None:
-    folder = root / "files"
+def _run_files(root: Path, unpacked: Path) -> None:
+    folder, torch = root / "files", root / "of_torch"
     folder.mkdir()
+    (torch / "unpacked").mkdir(parents=True)
+    models = tuple(model for model, _ in FILES.values() if model not in LIVE)
+    make_project(
+        torch, torch / "unpacked", models, "--nav-formats=torchscript-trace,torch-exportedprogram", "--nav-no-profile"
+    )
     for name, (model, place) in FILES.items():
-        path = (unpacked if model in LIVE else torch) / model / place
+        path = (unpacked if model in LIVE else torch / "unpacked") / model / place
         (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / name)
     (folder / "script.pt.yaml").write_text("inputs:\n  input: {shape: [-1, 5], dtype: float32}\n")
     run_plugin(folder, "--nav-batch-sizes=2", "--nav-runtimes=cpu", *(f"--nav-model={name}" for name in FILES))

@@ -15,7 +15,7 @@ import pytest
 from pytest_navigator.engine.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from pytest_navigator.core.records import Outcome
@@ -313,15 +313,15 @@ class Project:
         return {**os.environ, "PYTHON": sys.executable, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def make_project(root: Path, unpacked: Path) -> Project:
-    """Write the project, run it once, and unpack its packages."""
-    files = {f"test_{name}.py": HEAD + text for name, text in TESTS.items()}
+def make_project(root: Path, unpacked: Path, models: Sequence[str] = tuple(TESTS), *options: str) -> Project:
+    """Write the project of some models, run it once, and unpack its packages."""
+    files = {f"test_{name}.py": HEAD + TESTS[name] for name in models}
     for name, content in {"models.py": MODELS, "extension.py": EXTENSION, "conftest.py": CONFTEST, **files}.items():
         (root / name).write_text(content)
-    report = run_plugin(root)
-    unpack(root, unpacked, TESTS)
+    report = run_plugin(root, *options)
+    unpack(root, unpacked, models)
     write_user(unpacked, MODELS)
-    return Project(root, unpacked, report, tuple(TESTS))
+    return Project(root, unpacked, report, tuple(models))
 
 
 def run_plugin(root: Path, *options: str) -> str:
