@@ -5,11 +5,12 @@
 
 Two ONNX models of one thread: a linear one of microseconds, and one of three layers that reads 6 MB of weights each
 time, which a batch reads once. Asked one row at a time over one kept connection (its p50 above that of the runner in
-this process), and by eight clients in processes of their own (requests in s), after a second that does not count. Every
-server runs alone, in one process of the model: ours with and without batches; Triton on the repository that
-`nav.triton` writes, by the script in place of the backend of its containers, and MLServer with ten lines around ONNX
-Runtime, where their interpreters are given. Triton and ours are asked with binary tensors and with JSON, which alone
-MLServer reads. Aim: a small request costs no more than with MLServer.
+this process), and by eight clients in processes of their own (requests in s), after a second that does not count.
+Beside it is what the server says of the model's own time ("compute", a mean of the one client's requests). Every server
+runs alone, in one process of the model: ours with and without batches; Triton on the repository that `nav.triton`
+writes, by the script in place of the backend of its containers, and MLServer with ten lines around ONNX Runtime, where
+their interpreters are given. Triton and ours are asked with binary tensors and with JSON, which alone MLServer reads.
+Aim: a small request costs no more than with MLServer.
 """
 
 from __future__ import annotations
@@ -53,7 +54,15 @@ if TYPE_CHECKING:
 WIDTHS = {"linear": (5, 4), "layers": (256, 1024, 1024, 256)}
 BATCH = 16
 CLIENTS = 8
-HEADINGS = ("model", "server", "form", "p50 (ms)", "above the runner (ms)", f"of {CLIENTS} clients (1/s)")
+HEADINGS = (
+    "model",
+    "server",
+    "form",
+    "p50 (ms)",
+    "above the runner (ms)",
+    "compute (ms)",
+    f"of {CLIENTS} clients (1/s)",
+)
 
 MLSERVER = """
 import onnxruntime
@@ -160,18 +169,39 @@ def lines(
 ) -> Iterator[tuple[str, ...]]:
     """Yield the rows of a model."""
     bare = of_the_runner(model, folder)
-    yield model, "(the runner)", "-", f"{bare * 1e3:.3f}", "-", "-"
+    yield model, "(the runner)", "-", f"{bare * 1e3:.3f}", "-", "-", "-"
     for name, start, forms in servers:
         with start(model, folder) as address:
             for binary in forms:
                 request = Request(model, binary)
                 with multiprocessing.get_context("fork").Pool(CLIENTS) as pool:
+                    before = computed(model, address)
                     (alone,) = pool.starmap(request.measure, [(address, seconds)])
+                    compute = mean_since(before, computed(model, address))
                     together = pool.starmap(request.measure, [(address, seconds)] * CLIENTS, chunksize=1)
                 p50 = median(alone)
                 throughput = sum(map(len, together)) / seconds
                 form = "binary" if binary else "JSON"
-                yield model, name, form, f"{p50 * 1e3:.2f}", f"{(p50 - bare) * 1e3:.2f}", f"{throughput:.0f}"
+                yield model, name, form, f"{p50 * 1e3:.2f}", f"{(p50 - bare) * 1e3:.2f}", compute, f"{throughput:.0f}"
+
+
+def computed(model: str, address: str) -> tuple[int, int]:
+    """Return what a server says of its model: how many inferences, and how many ns they took; zeros if it does not."""
+    connection = http.client.HTTPConnection(address)
+    connection.request("GET", f"/v2/models/{model}/stats")
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    if answer.status != 200:
+        return 0, 0
+    found = json.loads(content)["model_stats"][0]["inference_stats"]["compute_infer"]
+    return found["count"], found["ns"]
+
+
+def mean_since(before: tuple[int, int], after: tuple[int, int]) -> str:
+    """Return the mean of the inferences between two answers, in ms."""
+    count = after[0] - before[0]
+    return f"{(after[1] - before[1]) / count / 1e6:.3f}" if count else "-"
 
 
 def of_the_runner(model: str, folder: Path) -> float:
