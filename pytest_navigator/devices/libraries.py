@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from packaging.version import Version
 
 from pytest_navigator.devices import imports
-from pytest_navigator.devices.disposable import ProbeFailed, ask
 from pytest_navigator.devices.present import devices
 from pytest_navigator.devices.shared import once
 
@@ -97,6 +96,8 @@ def _installed(flavour: str) -> tuple[str, str]:
 
 
 def _asked(name: str) -> dict[str, Any]:
+    from pytest_navigator.devices.disposable import ProbeFailed, ask  # who loads a package, mostly asks nothing
+
     try:
         answer: dict[str, Any] = json.loads(ask(Path(imports.__file__), (name,), LIMIT))
     except ProbeFailed as failed:
