@@ -19,6 +19,8 @@ from packaging.requirements import Requirement
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+pytestmark = pytest.mark.real_processes
+
 HIDDEN = {
     *("_pytest", "filelock", "jax", "keras", "onnx", "onnxscript", "openvino", "pluggy", "polygraphy", "psutil"),
     *("pytest", "pytest_benchmark", "tensorflow", "torch", "xdist"),
