@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -39,11 +40,11 @@ def blocks(text: str, *languages: str) -> list[Block]:
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a line of a README in a shell; `pytest` is this interpreter's, and no setting of this run reaches it."""
+    """Run a block of a README; `pytest` is this interpreter's, and no setting of this run reaches it."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "NAV_"))}
     return subprocess.run(
-        ["bash", "-euc", command],
+        _started(command),
         cwd=folder,
         env={**environment, "PATH": path, "COLUMNS": "80"},
         text=True,
@@ -51,6 +52,13 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         stderr=subprocess.STDOUT,
         check=False,
     )
+
+
+def _started(command: str) -> list[str]:
+    """Return what a shell would start, where that is pytest alone: such a process is a fork; else the shell."""
+    alone = command.startswith("pytest ") and "\n" not in command.strip() and not set(command) & set("$|&;<>`*?\\")
+    # As the command does, not as `python -m` does: the current directory is not where modules are looked for.
+    return [sys.executable, "-P", "-m", *shlex.split(command)] if alone else ["bash", "-euc", command]
 
 
 def copy_of(folder: Path, target: Path) -> Path:

@@ -10,6 +10,7 @@ import pytest
 from documents import ROOT, blocks, copy_of, not_seen, run
 
 from pytest_navigator.package.container.reader import open_package
+from tests.forking import TENSORFLOW, TORCH, preload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +45,7 @@ def test_every_example_is_tested_and_has_a_readme() -> None:
 def test_the_commands_of_an_example_do_what_its_readme_shows(name: str, tmp_path: Path) -> None:
     if (package := NEEDS.get(name)) and find_spec(package) is None:  # not imported: the example runs elsewhere
         pytest.skip(f"{package} is not installed")
+    preload(TENSORFLOW if name in ("tensorflow_keras", "jax_flax") else TORCH)
     folder = copy_of(EXAMPLES / name, tmp_path / name)
     output = ""
 
