@@ -26,8 +26,8 @@ from costs import table
 
 from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.torch.runners import TorchRunner
-from pytest_navigator.configuration.profile_config import batch_of
 from pytest_navigator.core.facts import profile_result
+from pytest_navigator.core.steps import batch_of
 from pytest_navigator.devices.present import devices
 from pytest_navigator.devices.records import devices_line
 from pytest_navigator.devices.requirements import missing
