@@ -73,8 +73,7 @@ class PythonModel:
             _inference(code),
             text.READ.format(inputs=self._items(signature.inputs, text.TAKEN)),
             text.WRITE.format(outputs=self._items(signature.outputs, text.GIVEN)),
-            text.MODEL.format(file=self.subject.variant.file).rstrip()
-            + (text.BATCHES if self.batching else text.SINGLE),
+            text.MODEL.format(file=self.subject.variant.file) + (text.BATCHES if self.batching else text.SINGLE),
         ]
         lines = "\n\n\n".join(part.strip() for part in parts).splitlines()
         whole = "\n".join(line.rstrip() for line in lines) + "\n"
