@@ -37,6 +37,14 @@ def model(tmp_path: Path, doubled: onnx.ModelProto) -> Path:
     return path
 
 
+@pytest.fixture
+def warmed(tmp_path: Path) -> triton.ONNXModelConfig:
+    """A configuration with a file of its own."""
+    (tmp_path / "x.data").write_bytes(bytes(8))
+    row = triton.ModelWarmupInput((2,), np.float32, "FILE", tmp_path / "x.data")
+    return triton.ONNXModelConfig(inputs=CONFIG.inputs, warmup={"one": triton.ModelWarmup({"x": row})})
+
+
 def tree(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
@@ -218,3 +226,35 @@ def test_nothing_of_a_version_is_left_on_a_full_disk(tmp_path: Path, model: Path
 
     assert "cannot be written: File too large" in ran.stdout
     assert {path: (tmp_path / path).read_bytes() for path in tree(tmp_path)} == before
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_version_that_cannot_be_put_in_its_place_leaves_what_was_there(
+    version: int, tmp_path: Path, model: Path, warmed: triton.ONNXModelConfig
+) -> None:
+    folder = model_repository.add_model(tmp_path / "repository", "doubled", model, CONFIG)
+    (folder / "config.pbtxt").unlink()
+    (folder / "config.pbtxt").mkdir()
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    folders = {path for path in folder.rglob("*") if path.is_dir()}
+    model.write_bytes(b"another")
+
+    with pytest.raises(DeploymentError, match=r"Is a directory .*; nothing of the model was left there"):
+        model_repository.add_model(tmp_path / "repository", "doubled", model, warmed, version, overwrite=True)
+
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert {path for path in folder.rglob("*") if path.is_dir()} == folders
+
+
+def test_a_shared_file_that_was_replaced_is_the_old_one_again(
+    tmp_path: Path, model: Path, warmed: triton.ONNXModelConfig
+) -> None:
+    folder = model_repository.add_model(tmp_path / "repository", "doubled", model, warmed)
+    (folder / "config.pbtxt").unlink()
+    (folder / "config.pbtxt").mkdir()
+    (tmp_path / "x.data").write_bytes(b"x" * 8)
+
+    with pytest.raises(DeploymentError, match="nothing of the model was left there"):
+        model_repository.add_model(tmp_path / "repository", "doubled", model, warmed, overwrite=True)
+
+    assert (folder / "warmup" / "x.data").read_bytes() == bytes(8)

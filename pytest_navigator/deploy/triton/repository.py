@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.deploy.triton.files import of_bytes, write
+from pytest_navigator.deploy.triton.moving import Moves
 from pytest_navigator.deploy.triton.record import RECORD, ModelRecord, read_record
 from pytest_navigator.errors import ConfigError, DeploymentError
 
@@ -81,7 +82,8 @@ def add(repository: Path, version: Version, *, overwrite: bool = False) -> Path:
             record = (known or ModelRecord(version.name)).with_version(version.number, version.origin, digests)
             write(staged, RECORD, of_bytes(record.content()))
             if target.exists():
-                _moved_in(staged, target, str(version.number), folder / "replaced")
+                with Moves(staged, target, folder / "replaced") as moves:
+                    _move_in(moves, str(version.number))
             else:
                 os.rename(staged, target)
     return target
@@ -129,29 +131,12 @@ def _staging(repository: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _moved_in(staged: Path, target: Path, version: str, replaced: Path) -> None:
+def _move_in(moves: Moves, version: str) -> None:
     """Move the files of a version into a model that is there: its own folder first, the configuration last."""
-    own, old = target / version, replaced / version
-    if own.exists():
-        replaced.mkdir()
-        os.rename(own, old)
-    try:
-        os.rename(staged / version, own)
-        for path in sorted(staged.rglob("*"), key=lambda path: path.name in (RECORD, CONFIG)):
-            if path.is_file() and path.name != CONFIG:
-                _placed(path, target / path.relative_to(staged))
-        _placed(staged / CONFIG, target / CONFIG)
-    except BaseException:
-        if own.exists():
-            shutil.rmtree(own, ignore_errors=True)
-        if old.exists():
-            os.rename(old, own)
-        raise
-
-
-def _placed(path: Path, target: Path) -> None:
-    target.parent.mkdir(exist_ok=True)
-    os.replace(path, target)
+    moves.folder(version)
+    names = [path.relative_to(moves.source).as_posix() for path in moves.source.rglob("*") if path.is_file()]
+    for name in sorted(names, key=lambda name: (name == CONFIG, name == RECORD)):
+        moves.file(name)
 
 
 @contextmanager
