@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +16,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pytest_navigator import triton
 from pytest_navigator.api.triton import model_repository
+from pytest_navigator.deploy.triton.record import Origin
+from pytest_navigator.deploy.triton.repository import Version
+from pytest_navigator.deploy.triton.repository import add as add_version
 from pytest_navigator.errors import ConfigError, DeploymentError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CONFIG = triton.ONNXModelConfig(inputs=[triton.InputTensorSpec("x", (2,), np.float32)])
@@ -128,7 +135,7 @@ def test_a_version_that_is_there_stays_unless_it_is_to_be_replaced(tmp_path: Pat
 
     assert before != b"another"
     assert (folder / "1" / "model.onnx").read_bytes() == b"another"
-    assert tree(tmp_path / "repository") == [f"doubled/{name}" for name in tree(folder)]
+    assert tree(tmp_path / "repository") == [".navigator.lock", *(f"doubled/{name}" for name in tree(folder))]
 
 
 def test_another_version_stands_beside_the_first(tmp_path: Path, model: Path) -> None:
@@ -258,3 +265,42 @@ def test_a_shared_file_that_was_replaced_is_the_old_one_again(
         model_repository.add_model(tmp_path / "repository", "doubled", model, warmed, overwrite=True)
 
     assert (folder / "warmup" / "x.data").read_bytes() == bytes(8)
+
+
+def at_once(repository: Path, *versions: tuple[int, str]) -> list[str]:
+    """Write versions of a model in threads that are all in the middle of it at the same time; returns the errors."""
+    middle = threading.Barrier(len(versions))
+
+    def add(number: int, config: str) -> str:
+        def content() -> Iterator[bytes]:
+            middle.wait(10)
+            yield b"model"
+
+        try:
+            add_version(repository, Version("m", number, config, {"model.onnx": content}, {}, Origin("some")))
+        except DeploymentError as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(len(versions)) as pool:
+        return sorted(pool.map(add, *zip(*versions, strict=True)))
+
+
+def test_two_versions_that_are_written_at_once_are_both_recorded(tmp_path: Path) -> None:
+    assert at_once(tmp_path, (1, "same"), (2, "same")) == ["", ""]
+
+    record = json.loads((tmp_path / "m" / "navigator.json").read_text("utf-8"))
+    assert set(record["versions"]) == {"1", "2"}
+    assert set(record["files"]) == {"1/model.onnx", "2/model.onnx", "config.pbtxt"}
+
+
+@pytest.mark.parametrize(
+    ("second", "said"), [((2, "another"), "the new one needs another"), ((1, "same"), "has a version 1")]
+)
+def test_of_two_that_do_not_go_together_one_is_written(second: tuple[int, str], said: str, tmp_path: Path) -> None:
+    first, refused = at_once(tmp_path, (1, "same"), second)
+
+    assert first == ""
+    assert said in refused
+    assert len(json.loads((tmp_path / "m" / "navigator.json").read_text("utf-8"))["versions"]) == 1
+    assert len(list((tmp_path / "m").glob("*/model.onnx"))) == 1

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pytest_navigator.deploy.triton.record import Origin
 
 CONFIG = "config.pbtxt"
+LOCK = ".navigator.lock"
+LONGEST_WAIT = 60
+"""For another one that moves its files, in s; what takes long, writing them, is done before."""
 
 # Of a model: it is a folder's name and a part of an address.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}")
@@ -75,17 +78,14 @@ def add(repository: Path, version: Version, *, overwrite: bool = False) -> Path:
     with _explained(repository):
         repository.mkdir(parents=True, exist_ok=True)
         _check_place(target, version, overwrite=overwrite)
-        known = read_record(target)
         with _staging(repository) as folder:
             staged = folder / version.name
             digests = {name: write(staged, name, file) for name, file in _files(version).items()}
-            record = (known or ModelRecord(version.name)).with_version(version.number, version.origin, digests)
-            write(staged, RECORD, of_bytes(record.content()))
-            if target.exists():
-                with Moves(staged, target, folder / "replaced") as moves:
-                    _move_in(moves, str(version.number))
-            else:
-                os.rename(staged, target)
+            with _locked(repository):  # until now another one may have written the same model
+                _check_place(target, version, overwrite=overwrite)
+                known = read_record(target) or ModelRecord(version.name)
+                write(staged, RECORD, of_bytes(known.with_version(version.number, version.origin, digests).content()))
+                _move_in(Moves(staged, target, folder / "replaced"), str(version.number))
     return target
 
 
@@ -132,11 +132,30 @@ def _staging(repository: Path) -> Iterator[Path]:
 
 
 def _move_in(moves: Moves, version: str) -> None:
-    """Move the files of a version into a model that is there: its own folder first, the configuration last."""
-    moves.folder(version)
-    names = [path.relative_to(moves.source).as_posix() for path in moves.source.rglob("*") if path.is_file()]
-    for name in sorted(names, key=lambda name: (name == CONFIG, name == RECORD)):
-        moves.file(name)
+    """Move a new model as a whole; into one that is there the version's folder first, the configuration last."""
+    if not moves.target.exists():
+        os.rename(moves.source, moves.target)
+        return
+    with moves:
+        moves.folder(version)
+        names = [path.relative_to(moves.source).as_posix() for path in moves.source.rglob("*") if path.is_file()]
+        for name in sorted(names, key=lambda name: (name == CONFIG, name == RECORD)):
+            moves.file(name)
+
+
+@contextmanager
+def _locked(repository: Path) -> Iterator[None]:
+    """Let one at a time move what it wrote into a repository; the lock is a file there, which no server looks at."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(repository / LOCK, timeout=LONGEST_WAIT):
+            yield
+    except Timeout:
+        raise DeploymentError(
+            f"another process holds {repository / LOCK} since {LONGEST_WAIT} s, and writes into the repository; "
+            "nothing of the model was left there: try again once it is done"
+        ) from None
 
 
 @contextmanager
