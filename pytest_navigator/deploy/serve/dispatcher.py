@@ -134,7 +134,10 @@ class Dispatcher:
         taking = asyncio.create_task(self._take(worker))
         try:
             await asyncio.wait((taking, worker.ended), return_when=asyncio.FIRST_COMPLETED)
-            return await (taking if worker.busy else worker.death())  # one that is idle has no answer to miss
+            if worker.busy:
+                return await taking
+            taking.cancel()  # before anything else is awaited: a dead worker is to take no batch
+            return await worker.death()
         finally:
             taking.cancel()
 
@@ -149,6 +152,9 @@ class Dispatcher:
             except WorkerDied as error:
                 self._lost(batch, error)
                 return error
+            except asyncio.CancelledError:
+                self._put_back(batch)
+                raise
             except Exception as error:  # nobody is to wait for an answer that does not come
                 problem = f"this should not have happened: {type(error).__name__}: {error}"
                 _say(problem)
@@ -176,7 +182,8 @@ class Dispatcher:
                 return
             self._arrived.clear()
             try:
-                await asyncio.wait_for(self._arrived.wait(), left / 1e9)
+                async with asyncio.timeout(left / 1e9):  # wait_for of 3.11 can lose that it is cancelled
+                    await self._arrived.wait()
             except TimeoutError:
                 return
 
@@ -237,9 +244,12 @@ class Dispatcher:
         if len(batch) == 1:
             _fail(unanswered, RequestError(f"{error}; it is replaced", 500))
             return
-        for each in reversed(unanswered):
+        for each in unanswered:
             each.alone = True
-            self._pending.appendleft(each)
+        self._put_back(unanswered)
+
+    def _put_back(self, batch: Sequence[Pending]) -> None:
+        self._pending.extendleft(each for each in reversed(batch) if not each.answer.done())
         self._arrived.set()
 
     async def _replaced(self, dead: Worker, error: WorkerDied) -> Worker:
