@@ -60,7 +60,7 @@ READ_AT_START = re.compile(
 )
 """The variables that an interpreter, or a library, looks at once."""
 
-FIRST_FREE = 64
+FIRST_FREE = 256
 """Up to here, the descriptors of a fork have the numbers that are asked for: none of the server's is in their way."""
 
 
@@ -73,7 +73,8 @@ class Forked(subprocess.Popen[Any]):
             not (executable or preexec_fn or shell) and close_fds and all(one in (None, -1) for one in others[13:17])
         )
         own_session, group = others[17:19]
-        request = _request(args, cwd, env) if plain and group == -1 else None
+        plain = plain and group == -1 and max(pass_fds, default=0) < FIRST_FREE
+        request = _request(args, cwd, env) if plain else None
         pid = None
         if request is not None:
             standard = [pipe if pipe != -1 else number for number, pipe in enumerate((pipes[0], pipes[3], pipes[5]))]

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,14 @@ def serving(script: str, model: str, python: Path, packages: Path, folder: Path)
     environment["LD_LIBRARY_PATH"] = str(places(python)[1])
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [python, "-c", script], cwd=packages, env=os.environ | environment, stdout=log, stderr=log, text=True
+            [python, "-c", script],
+            cwd=packages,
+            env=os.environ | environment,
+            stdout=log,
+            stderr=log,
+            text=True,
+            # A run in the background of a shell ignores SIGINT, and so would this process.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
     try:
         waited(lambda: ready(http, f"models/{model}"), process, folder / "server.log")
