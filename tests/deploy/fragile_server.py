@@ -1,7 +1,7 @@
 """A server whose model doubles its input, and goes wrong where it is asked to: `python -m tests.deploy.fragile_server`.
 
 13 raises, 99 is refused, 666 ends the process, -0.5 takes half a second;
-`--unloadable` cannot be loaded, `--slow` takes minutes for it.
+`--unloadable` cannot be loaded, `--slow` takes minutes for it, `--one-is-slow` for all workers but the first.
 """
 
 from __future__ import annotations
@@ -48,10 +48,21 @@ def infer(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def open_runner(folder: Path, flags: frozenset[str] = frozenset()) -> Iterator[Infer]:
     if "unloadable" in flags:
         raise PackageError("the model cannot be loaded")
-    if "slow" in flags:
+    first = "one-is-slow" in flags and _is_first(folder.parent / "first")
+    if "slow" in flags or ("one-is-slow" in flags and not first):
         print("loading", flush=True)
         time.sleep(300)
+    if first:
+        print("loaded", flush=True)
     yield infer
+
+
+def _is_first(mark: Path) -> bool:
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def main() -> None:

@@ -108,12 +108,15 @@ class Dispatcher:
         Raises:
             NavigatorError: one cannot load the model.
         """
-        started = [asyncio.ensure_future(Worker.start(self._loaded)) for _ in range(self._options.workers)]
-        ended = await asyncio.gather(*started, return_exceptions=True)
-        self._workers = [worker for worker in ended if isinstance(worker, Worker)]
-        if errors := [error for error in ended if isinstance(error, BaseException)]:
+        starting = [asyncio.create_task(self._start()) for _ in range(self._options.workers)]
+        try:
+            await asyncio.gather(*starting)
+        except BaseException:
+            for each in starting:
+                each.cancel()
+            await asyncio.gather(*starting, return_exceptions=True)
             await self.__aexit__()
-            raise errors[0]
+            raise
         self._tasks = [asyncio.create_task(self._work(worker)) for worker in self._workers]
         return self
 
@@ -123,6 +126,12 @@ class Dispatcher:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(worker.close() for worker in self._workers))
         self._workers = []
+
+    async def _start(self) -> Worker:
+        """Return one more worker, which is among those that are closed from the moment on that it has started."""
+        worker = await Worker.start(self._loaded)
+        self._workers.append(worker)
+        return worker
 
     async def _work(self, worker: Worker) -> None:
         while True:
@@ -261,7 +270,7 @@ class Dispatcher:
         pause = FIRST_PAUSE
         while True:
             try:
-                worker = await Worker.start(self._loaded)
+                return await self._start()
             except (NavigatorError, OSError) as problem:  # of the system: no memory, no room on the disk
                 _say(f"no worker in its place: {problem}; the next attempt is in {pause:g} s")
                 if not self._workers:
@@ -269,9 +278,6 @@ class Dispatcher:
                     self._pending.clear()
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
-                continue
-            self._workers.append(worker)
-            return worker
 
 
 def _fail(requests: Sequence[Pending] | deque[Pending], error: RequestError) -> None:

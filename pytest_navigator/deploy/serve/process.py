@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,19 +66,22 @@ class Worker:
             WorkerDied: it ended before.
             NavigatorError: the model cannot be loaded.
         """
-        ours, theirs = socket.socketpair()
-        folder = Path(tempfile.mkdtemp(dir=loaded.folder))
-        process = await asyncio.to_thread(_started, theirs, loaded.open_runner, folder)
-        new = cls(process, await asyncio.open_unix_connection(sock=ours, limit=BUFFER), folder)
+        making = asyncio.ensure_future(cls._made(loaded))
         try:
+            new = await asyncio.shield(making)  # a process that starts is to be known, so that it can be ended
             content, _ = await new._received()
             if "error" in content:
                 raise error_from(content["error"])
         except BaseException:
-            process.kill()
-            await new.close()
+            with suppress(Exception):
+                await (await making)._kill()
             raise
         return new
+
+    @classmethod
+    async def _made(cls, loaded: Loaded) -> Worker:
+        process, ours, folder = await asyncio.to_thread(_started, loaded)
+        return cls(process, await asyncio.open_unix_connection(sock=ours, limit=BUFFER), folder)
 
     async def infer(self, inputs: Arrays) -> tuple[Arrays, int]:
         """Run one batch; returns its outputs, and how long the model itself took, in ns.
@@ -102,6 +105,10 @@ class Worker:
         asyncio.get_running_loop().remove_reader(self._process.sentinel)
         self._writer.close()
         await asyncio.to_thread(self._end)
+
+    async def _kill(self) -> None:
+        self._process.kill()
+        await self.close()
 
     async def _received(self) -> tuple[Message, Arrays | None]:
         try:
@@ -128,13 +135,21 @@ class Worker:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _started(theirs: socket.socket, open_runner: Open, folder: Path) -> SpawnProcess:
-    process = multiprocessing.get_context("spawn").Process(
-        target=worker.main, args=(theirs, open_runner, folder), name="navigator-worker", daemon=True
-    )
-    with theirs, _blocked():
-        process.start()
-    return process
+def _started(loaded: Loaded) -> tuple[SpawnProcess, socket.socket, Path]:
+    """Start a process; returns it, the socket that asks it, and its folder. If it fails, nothing of these is left."""
+    with ExitStack() as undone:
+        ours, theirs = socket.socketpair()
+        undone.callback(ours.close)
+        with theirs, _blocked():
+            folder = Path(tempfile.mkdtemp(dir=loaded.folder))
+            undone.callback(shutil.rmtree, folder, ignore_errors=True)
+            arguments = (theirs, loaded.open_runner, folder)
+            process = multiprocessing.get_context("spawn").Process(
+                target=worker.main, args=arguments, name="navigator-worker", daemon=True
+            )
+            process.start()
+        undone.pop_all()
+    return process, ours, folder
 
 
 @contextmanager

@@ -90,8 +90,8 @@ def _stopped_by_signals(server: _Server) -> None:
     loop, loading = asyncio.get_running_loop(), asyncio.current_task()
 
     def stop() -> None:
-        if not server.started and loading:
-            loading.cancel()
+        if not (server.started or server.should_exit) and loading:
+            loading.cancel()  # once: a second signal is not to break off how processes are ended, which takes seconds
         server.force_exit = server.should_exit
         server.should_exit = True
 
