@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["deployment"]
 
-# Of a deployment, where nothing else is said. Ray gives a replica 5 requests at a time: no batch could be larger.
+# Of a deployment, where nothing else is said. Ray gives a replica 5 requests at a time: no batch could be larger. And
+# where a replica has as many as it may, Ray's router waits longer and longer: with 8, thirty clients got 22 answers
+# a second in place of 378.
 ONGOING_BATCHES = 2
-LEAST_ONGOING = 8
+LEAST_ONGOING = 100
 QUEUED = 128
 
 

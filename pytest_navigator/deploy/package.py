@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Protocol
+
+from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,3 +35,10 @@ class Served(Protocol):
         threads: int | None = None,
     ) -> PackageRunner:
         """Return a runner, not active yet."""
+
+
+def check_open(package: object) -> None:
+    """Raise ConfigError for the path of a package where an open one is needed."""
+    if isinstance(package, (str, os.PathLike)):
+        path = os.fspath(package)
+        raise ConfigError(f"package={path!r}: an open package is needed: nav.load({path!r})")

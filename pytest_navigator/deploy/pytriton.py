@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.deploy.batches import obstacle
+from pytest_navigator.deploy.package import check_open
 from pytest_navigator.deploy.pytriton_classes import classes
 from pytest_navigator.deploy.serve.chosen import Chosen
 from pytest_navigator.errors import ConfigError, PackageError, StrategyError
@@ -67,6 +68,7 @@ class PyTritonAdapter:
                 a type of the model's.
             StrategyError: no strategy has an answer.
         """
+        check_open(package)
         if strategy is not None and strategies is not None:
             raise ConfigError("strategy and strategies are the same keyword: give one of them")
         try:

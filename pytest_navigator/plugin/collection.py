@@ -124,8 +124,10 @@ class Place:
         if isinstance(found, dict):
             found = found.get(parameters)
         if found is not None and not isinstance(found, NavConfig):
+            said = "a fixture" if isinstance(found, FIXTURE) else repr(found)
+            hint = ": write nav_config = NavConfig(...), it is read before fixtures are" if said == "a fixture" else ""
             raise ConfigError(
-                f"nav_config seen from {self.nodeid} is {found!r}; it must be a NavConfig or a dict of them"
+                f"nav_config seen from {self.nodeid} is {said}; it must be a NavConfig or a dict of them{hint}"
             )
         return found
 

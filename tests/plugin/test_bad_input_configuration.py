@@ -91,6 +91,9 @@ CONFIGS = {
     ),
     "{'formats': ['onnx']}": "nav_config seen from conftest.py::nav_model is ['onnx']; it must be a NavConfig or *",
     "'onnx'": "nav_config seen from conftest.py::nav_model is 'onnx'; it must be a NavConfig or a dict of them",
+    "pytest.fixture(lambda: NavConfig())": (
+        "nav_config seen from conftest.py::nav_model is a fixture; it must be a NavConfig or a dict of them: write *"
+    ),
     "NavConfig": "nav_config seen from conftest.py::nav_model is <class *; it must be a NavConfig or a dict of them",
 }
 

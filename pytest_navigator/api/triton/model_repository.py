@@ -7,6 +7,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.deploy.package import check_open
 from pytest_navigator.deploy.triton.adding import add_model
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.text import one_line
@@ -75,6 +76,7 @@ def add_model_from_package(
     from pytest_navigator.deploy.triton.configured import Target
     from pytest_navigator.deploy.triton.from_package import add_from_package
 
+    check_open(package)
     if strategy is not None and strategies is not None:
         raise ConfigError("strategy and strategies are the same keyword: give one of them")
     asked = strategies if strategy is None else strategy
