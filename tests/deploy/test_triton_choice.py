@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["workspace"]
 
+NOT_BF16 = "'input__0' is bfloat16, which Triton's backend for this format does not take"
 MADE = "2026-02-22T15:34:28.500000"
 
 
@@ -179,6 +181,40 @@ def test_a_savedmodel_becomes_a_python_model(
     version = tmp_path / "models" / "m" / "1"
     assert (version / "model.savedmodel" / "saved_model.pb").is_file()
     assert "tf.saved_model.load(path)" in (version / "model.py").read_text("utf-8")
+
+
+def typed(folder: Path, dtype: str) -> None:
+    """Let the model take and give another type."""
+    specs = [replace(spec, dtype=dtype) for spec in (*SIGNATURE.inputs, *SIGNATURE.outputs)]
+    save(folder / "signature.json", replace(SIGNATURE, inputs=(specs[0],), outputs=(specs[1],)))
+
+
+ONNX = RunnerRecord("OnnxCPU", "cpu", "onnx", "cpu", False, "pytest_navigator.backends.onnx.runners:OnnxCPU")
+ENGINE = RUNNERS["TensorRT"]
+
+
+@pytest.mark.parametrize(
+    ("variant", "runner", "dtype", "backend"),
+    [
+        (VARIANTS[3], ONNX, "uint64", "onnxruntime"),
+        (VARIANTS[3], ONNX, "bfloat16", "python"),
+        (VARIANTS[4], ENGINE, "bfloat16", "tensorrt"),
+    ],
+)
+def test_a_type_that_the_backend_has_not_becomes_a_python_model(
+    variant: Variant, runner: RunnerRecord, dtype: str, backend: str, workspace: Build, tmp_path: Path
+) -> None:
+    alone = replace(variant, parent=None, runners=(runner.name,))
+    folder = workspace(**run(*measured(variant.key, runner.name), variant=alone, runner=runner))
+    held(folder, f"{variant.key}/{variant.file}")
+    typed(folder, dtype)
+
+    with warnings.catch_warnings(record=True, action="always") as noted:
+        found = config(folder, tmp_path)
+
+    assert f'backend: "{backend}"' in found
+    said = [str(each.message) for each in noted]
+    assert said == [f"m: {variant.key} is served as a Python model: {NOT_BF16}"][: backend == "python"]
 
 
 FAILED = [SOURCE, Outcome("export", Status.PASSED, "onnx", started=MADE, digest="e" * 64)]

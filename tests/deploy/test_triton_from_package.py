@@ -327,6 +327,30 @@ def test_a_file_of_one_size_of_batch_has_full_shapes(tmp_path: Path, parsed: Par
     assert "max_batch_size=8: the batch of 'x' is 4 always" in refused.err
 
 
+NOT_IN_ONNXRUNTIME = {
+    "a number without an axis": (([], 1), "'t' has no axis, which Triton's backends cannot pass on"),
+    "bfloat16": ((["n", 3], onnx.TensorProto.BFLOAT16), "'t' is bfloat16, which Triton's backend for this format"),
+}
+
+
+@pytest.mark.parametrize("what", NOT_IN_ONNXRUNTIME)
+def test_a_file_that_the_backend_cannot_run_is_refused(what: str, tmp_path: Path) -> None:
+    (shape, kind), message = NOT_IN_ONNXRUNTIME[what]
+    value, node = onnx.helper.make_tensor_value_info, onnx.helper.make_node
+    inputs, outputs = [value("x", 1, ["n", 3]), value("t", kind, shape)], [value("y", 1, ["n", 3])]
+    graph = onnx.helper.make_graph(
+        [node("Cast", ["t"], ["u"], to=1), node("Mul", ["x", "u"], ["y"])], "g", inputs, outputs
+    )
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "odd.onnx")
+
+    ran = command("deploy", "triton", tmp_path / "odd.onnx", "-r", tmp_path / "repository")
+
+    assert ran.code == 2
+    assert message in ran.err
+    assert "of a package it becomes a Python model" in ran.err
+    assert not (tmp_path / "repository").exists()
+
+
 def test_what_is_of_packages_is_refused_for_a_file(square: Path, tmp_path: Path) -> None:
     ran = command("deploy", "triton", square, "-r", tmp_path / "repository", "--verified-only")
 

@@ -78,13 +78,7 @@ class Deployed:
         """Why requests cannot be joined; "" if they can."""
         if fixed := self.results.source_facts.fixed_batch:
             return f"the model takes batches of {fixed} alone"
-        return obstacle(self.signature.batch_dim, (*self.tensors.inputs, *self.tensors.outputs))
-
-    @property
-    def has_numbers(self) -> str:
-        """Name of a tensor without any axis, which Triton cannot pass on without a batch axis; "" if there is none."""
-        tensors = (*self.tensors.inputs, *self.tensors.outputs)
-        return next((spec.name for spec in tensors if self.unbatched and not spec.shape), "")
+        return obstacle(self.signature.batch_dim, self.tensors.all)
 
     @property
     def _profiles(self) -> list[Any]:

@@ -15,6 +15,7 @@ from pytest_navigator.deploy.triton.from_package import Deployment, notices
 from pytest_navigator.deploy.triton.message import config_text
 from pytest_navigator.deploy.triton.record import Origin
 from pytest_navigator.deploy.triton.repository import Version, add, check_named
+from pytest_navigator.deploy.triton.served import ONNXRUNTIME, refused
 from pytest_navigator.deploy.triton.tensors import InputTensorSpec, OutputTensorSpec
 from pytest_navigator.errors import ConfigError, DeploymentError, SourceError
 
@@ -48,6 +49,9 @@ def add_from_file(path: Path, target: Target) -> Deployment:
         "instance_groups": groups(target.instances or {"cpu": 1}),
         "response_cache": target.response_cache,
     }
+    if why := refused(tensors, ONNXRUNTIME, unbatched):
+        otherwise = f"check it (pytest --nav-model={path}), of a package it becomes a Python model"
+        raise DeploymentError(f"{path}: {why}: {otherwise}")
     config = made(ONNXModelConfig, {**values, **target.fields})
     origin = Origin(path.name, digest(path))
     text, files = config_text(target.name, config), own_files(path, config)

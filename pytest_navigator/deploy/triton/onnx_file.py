@@ -27,6 +27,11 @@ class Tensors:
     outputs: tuple[TensorSpec, ...]
     names: Mapping[str, str]
 
+    @property
+    def all(self) -> tuple[TensorSpec, ...]:
+        """Inputs and outputs."""
+        return (*self.inputs, *self.outputs)
+
 
 def of_signature(signature: Signature) -> Tensors:
     """Return the tensors of a model whose file has the names of the signature."""

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_navigator.core.records import TEXT_TYPES
 from pytest_navigator.deploy.triton.configs import (
     ONNXModelConfig,
     PythonModelConfig,
@@ -21,7 +22,7 @@ from pytest_navigator.deploy.triton.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from pytest_navigator.core.plain import JSON, Tree
     from pytest_navigator.core.records import TensorSpec
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from pytest_navigator.deploy.triton.model_config import ModelConfig
     from pytest_navigator.deploy.triton.onnx_file import Tensors
 
-# Types that libtorch's backend has.
-LIBTORCH = {"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"}
+# Types that Triton's backends have: what it has a name for is more.
+LIBTORCH = frozenset({"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"})
+ONNXRUNTIME = LIBTORCH | {"uint16", "uint32", "uint64", *TEXT_TYPES.values()}
+TENSORRT = frozenset({"bool", "uint8", "int8", "int32", "int64", "float16", "bfloat16", "float32"})
 
 # The settings of a session of ONNX Runtime that its backend has, by its name.
 SESSION = {"intra_op_num_threads": "intra_op_thread_count", "inter_op_num_threads": "inter_op_thread_count"}
@@ -68,9 +71,27 @@ def backend(deployed: Deployed) -> Backend:
     return Backend(PythonModelConfig, of_signature(deployed.signature), {}, (notice,))
 
 
+def refused(tensors: Iterable[TensorSpec], types: Collection[str], unbatched: str) -> str:
+    """Return which tensor a backend of Triton's does not take, and why; "" if it takes them all.
+
+    Args:
+        types: that the backend has.
+        unbatched: why requests are not joined, "" if they are.
+    """
+    for spec in tensors:
+        if unbatched and not spec.shape:
+            return f"{spec.name!r} has no axis, which Triton's backends cannot pass on without a batch axis"
+        if spec.dtype not in types:
+            return f"{spec.name!r} is {spec.dtype}, which Triton's backend for this format does not take"
+    return ""
+
+
 def _not_in_onnxruntime(deployed: Deployed) -> str:
-    name = deployed.has_numbers
-    return f"{name!r} has no axis, which Triton's backends cannot pass on without a batch axis" if name else ""
+    return refused(deployed.tensors.all, ONNXRUNTIME, deployed.unbatched)
+
+
+def _not_in_tensorrt(deployed: Deployed) -> str:
+    return refused(deployed.tensors.all, TENSORRT, deployed.unbatched)
 
 
 def _onnxruntime(found: Backend, deployed: Deployed) -> Backend:
@@ -102,13 +123,10 @@ def _not_told(deployed: Deployed) -> tuple[str, ...]:
 
 def _not_in_libtorch(deployed: Deployed) -> str:
     variant, signature = deployed.chosen.variant, deployed.signature
-    tensors = (*signature.inputs, *signature.outputs)
     if variant.parameters.get("autocast"):
         return "it runs under torch.autocast, which Triton's backend does not enter"
-    if name := deployed.has_numbers:
-        return f"{name!r} has no axis, which Triton's backends cannot pass on without a batch axis"
-    if found := [spec for spec in tensors if spec.dtype not in LIBTORCH]:
-        return f"{found[0].name!r} is {found[0].dtype}, which Triton's PyTorch backend does not take"
+    if why := refused(deployed.tensors.all, LIBTORCH, deployed.unbatched):
+        return why
     if deployed.made.interface != "flat":
         if not _plain_arguments(signature.input_tree):
             return "it takes more than tensors, as Triton's PyTorch backend gives them"
@@ -143,10 +161,6 @@ def _libtorch(found: Backend, deployed: Deployed) -> Backend:
     return replace(found, fields={"parameters": parameters})
 
 
-def _accepted(deployed: Deployed) -> str:
-    return ""
-
-
 def _engine(found: Backend, deployed: Deployed) -> Backend:
     graphs = bool(deployed.settings.get("cuda_graph")) or deployed.chosen.runner.name.endswith("CUDAGraph")
     return replace(found, fields={"optimization": TensorRTOptimization(cuda_graphs=True)} if graphs else {})
@@ -169,6 +183,6 @@ class Own(NamedTuple):
 OWN = {
     "onnx": Own(_not_in_onnxruntime, _onnxruntime, ONNXModelConfig),
     "torchscript": Own(_not_in_libtorch, _libtorch, PyTorchModelConfig),
-    "trt": Own(_accepted, _engine, TensorRTModelConfig),
+    "trt": Own(_not_in_tensorrt, _engine, TensorRTModelConfig),
 }
 """Format -> its backend."""

@@ -18,7 +18,6 @@ TYPES = {
     "TYPE_FP16": "float16",
     "TYPE_FP32": "float",
     "TYPE_FP64": "double",
-    "TYPE_BF16": "bfloat16",
     "TYPE_STRING": "string",
 } | {f"TYPE_{sign}INT{bits}": f"{sign}int{bits}".lower() for sign in ("", "U") for bits in (8, 16, 32, 64)}
 THREADS = "intra_op_thread_count"
