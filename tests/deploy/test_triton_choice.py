@@ -94,7 +94,7 @@ def test_threads_and_levels_are_those_that_were_measured(workspace: Build, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("settings", "precision"), [({}, "FP32"), ({"trt_fp16_enable": "1"}, "FP16"), ({"trt_bf16_enable": True}, "BF16")]
+    ("settings", "precision"), [({}, "FP32"), ({"trt_fp16_enable": "1"}, "FP16"), ({"trt_int8_enable": True}, "INT8")]
 )
 def test_the_provider_computes_in_what_it_was_measured_in(
     settings: dict[str, object], precision: str, workspace: Build, tmp_path: Path, parsed: Parsed
@@ -107,6 +107,26 @@ def test_the_provider_computes_in_what_it_was_measured_in(
     (accelerator,) = found["optimization"]["execution_accelerators"]["gpu_execution_accelerator"]
     assert accelerator == {"name": "tensorrt", "parameters": {"precision_mode": precision}}
     assert found["instance_group"] == [{"kind": "KIND_GPU", "count": 1}]
+
+
+@pytest.mark.parametrize(
+    ("flags", "lost", "precision"),
+    [
+        (["trt_bf16_enable"], "bfloat16", "FP32"),
+        (["trt_int8_enable", "trt_fp16_enable"], "fp16", "INT8"),
+        (["trt_fp16_enable", "trt_bf16_enable"], "bfloat16", "FP16"),
+    ],
+)
+def test_a_precision_that_the_backend_does_not_have_is_said(
+    flags: list[str], lost: str, precision: str, workspace: Build, tmp_path: Path
+) -> None:
+    folder = workspace(**onnx_run("OnnxTensorRT", **dict.fromkeys(flags, True)))
+    held(folder, "onnx/model.onnx")
+
+    with pytest.warns(UserWarning, match=f"m: measured with TensorRT .* in {lost}, served in {precision}: Triton"):
+        found = config(folder, tmp_path)
+
+    assert f'value: "{precision}"' in found
 
 
 def test_on_a_gpu_there_are_no_threads_of_the_cpu(workspace: Build, tmp_path: Path, parsed: Parsed) -> None:

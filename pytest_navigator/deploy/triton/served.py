@@ -38,7 +38,9 @@ TENSORRT = frozenset({"bool", "uint8", "int8", "int32", "int64", "float16", "bfl
 # The settings of a session of ONNX Runtime that its backend has, by its name.
 SESSION = {"intra_op_num_threads": "intra_op_thread_count", "inter_op_num_threads": "inter_op_thread_count"}
 LEVELS = {"ORT_DISABLE_ALL": 2, "ORT_ENABLE_BASIC": -1, "ORT_ENABLE_EXTENDED": 1}
-PRECISIONS = {"trt_bf16_enable": TensorRTOptPrecision.BF16, "trt_fp16_enable": TensorRTOptPrecision.FP16}
+PRECISIONS = {"trt_int8_enable": TensorRTOptPrecision.INT8, "trt_fp16_enable": TensorRTOptPrecision.FP16}
+"""Flag of the TensorRT provider -> the mode of Triton's backend, which has one at a time: the first that is set."""
+NO_MODE = {"trt_bf16_enable": "bfloat16", "trt_fp8_enable": "float8"}
 
 NUMBERED = re.compile(r".+__(\d+)")  # Names that libtorch's backend takes for positions
 
@@ -104,13 +106,29 @@ def _onnxruntime(found: Backend, deployed: Deployed) -> Backend:
     accelerator = TensorRTAccelerator(_precision(settings)) if runner.runtime == "tensorrt" else None
     level = LEVELS.get(str(settings.get("graph_optimization_level")))
     faster = ONNXOptimization(accelerator, graph_level=level) if accelerator or level else None
-    return replace(found, fields={"parameters": parameters, "optimization": faster}, notices=_not_told(deployed))
+    lost = _other_precision(settings) if accelerator else ()
+    notices = (*_not_told(deployed), *lost)
+    return replace(found, fields={"parameters": parameters, "optimization": faster}, notices=notices)
 
 
 def _precision(settings: Mapping[str, JSON]) -> TensorRTOptPrecision:
     """Return what the provider was allowed to compute in when it was measured: its flags; without any, float32."""
-    set_to = {str(key): str(value).lower() for key, value in settings.items()}
-    return next((p for flag, p in PRECISIONS.items() if set_to.get(flag) in ("1", "true")), TensorRTOptPrecision.FP32)
+    return next((mode for flag, mode in PRECISIONS.items() if _is_set(settings, flag)), TensorRTOptPrecision.FP32)
+
+
+def _is_set(settings: Mapping[str, JSON], flag: str) -> bool:
+    return str(settings.get(flag, "")).lower() in ("1", "true")
+
+
+def _other_precision(settings: Mapping[str, JSON]) -> tuple[str, ...]:
+    """Return a notice of what the provider was allowed to compute in, and is not in Triton."""
+    served = _precision(settings)
+    allowed = {**{flag: mode.value for flag, mode in PRECISIONS.items() if mode != served}, **NO_MODE}
+    lost = [name for flag, name in allowed.items() if _is_set(settings, flag)]
+    if not lost:
+        return ()
+    why = "Triton's backend has one precision_mode, of FP32, FP16 and INT8"
+    return (f"measured with TensorRT allowed to compute in {', '.join(lost)}, served in {served.upper()}: {why}",)
 
 
 def _not_told(deployed: Deployed) -> tuple[str, ...]:

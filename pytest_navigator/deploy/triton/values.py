@@ -138,7 +138,7 @@ class TensorRTOptPrecision(StrEnum):
 
     FP16 = "fp16"
     FP32 = "fp32"
-    BF16 = "bf16"
+    INT8 = "int8"
 
 
 @dataclass(frozen=True)
