@@ -10,7 +10,7 @@ class RequestError(NavigatorError):
 
     Args:
         message: what the client reads.
-        status: of HTTP: 400 what the client has to change, 404, 413, 415, 500, 503.
+        status: of HTTP: 400 what the client has to change, 404, 408, 413, 415, 500, 503.
     """
 
     def __init__(self, message: str, status: int = 400) -> None:
@@ -19,4 +19,5 @@ class RequestError(NavigatorError):
 
     def content(self) -> dict[str, str]:
         """Return the body of the answer, plain data."""
-        return {"error": str(self)}
+        # What a client sent, and is told of, may be halves of characters, which no encoding has.
+        return {"error": str(self).encode(errors="backslashreplace").decode()}

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """The header of HTTP that says how many bytes of a body are JSON; what follows are tensors in binary form."""
 
+# Above all that an axis can have; a number of thousands of digits could not even be shown.
+LARGEST = 2**63
+
 # Parameters of a tensor that ask for what nothing here does.
 NOT_HERE = {"classification": "classification", "shared_memory_region": "shared memory"}
 
@@ -56,9 +59,16 @@ def decode(body: bytes | bytearray, header_length: str | None, signature: Signat
         header_length: the header of HTTP of that name, None if there is none.
 
     Raises:
-        RequestError: it is not what the protocol says, or not what the model takes.
+        RequestError: it is not what the protocol says, not what the model takes, or there is not the memory for it.
     """
-    header, rest = _split(memoryview(body), header_length)
+    try:
+        return _decoded(memoryview(body), header_length, signature)
+    except MemoryError:
+        raise RequestError("there is not the memory for what the request says: send less at once", 413) from None
+
+
+def _decoded(body: memoryview, header_length: str | None, signature: Signature) -> InferRequest:
+    header, rest = _split(body, header_length)
     content = _content(header)
     inputs = _inputs(content, rest, signature)
     if problem := shape_problem(inputs, signature):
@@ -129,10 +139,10 @@ def _shape(entry: dict[str, Any], spec: TensorSpec) -> tuple[int, ...]:
     shape, datatype = entry.get("shape"), _text(entry, "datatype")
     if datatype != DATATYPES[spec.dtype]:
         raise RequestError(f"input {spec.name!r} is {datatype or 'of no datatype'}, {DATATYPES[spec.dtype]} is needed")
-    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+    if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < LARGEST for size in shape):
         raise RequestError(f"input {spec.name!r}: its shape is no list of whole numbers from 0 on")
     if len(shape) != len(spec.shape):
-        raise RequestError(f"input {spec.name!r} has the shape {shape}, the model takes {list(spec.shape)}")
+        raise RequestError(f"input {spec.name!r} has the shape {str(shape)[:80]}, the model takes {list(spec.shape)}")
     return tuple(shape)
 
 

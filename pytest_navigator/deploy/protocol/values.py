@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from pytest_navigator.samples.npz import dtype_of
 if TYPE_CHECKING:
     from pytest_navigator.core.records import TensorSpec
 
-# numpy's kind of the model's type -> the kinds that JSON's values may have for it; bfloat16 is of kind V.
-KINDS = {"b": "b", "i": "iu", "u": "iu", "f": "iuf", "V": "iuf"}
+# numpy's kind of the model's type -> the types that JSON's values may have for it; bfloat16 is of kind V.
+TYPES: dict[str, set[type]] = {"b": {bool}, "i": {int}, "u": {int}, "f": {int, float}, "V": {int, float}}
 WHOLE = "iu"
 
 
@@ -48,47 +49,63 @@ def from_json(data: Any, spec: TensorSpec, shape: tuple[int, ...]) -> np.ndarray
     """
     if not isinstance(data, list):
         raise RequestError(f'input {spec.name!r} has no "data", which is a list of values, and no binary data')
-    text = spec.dtype in TEXT_TYPES.values()
+    elements, found = _flat(data, spec)
+    if len(elements) != math.prod(shape) or (len(found) > 1 and found != shape):
+        raise RequestError(f"input {spec.name!r}: its data has the shape {_shown(list(found))}, {list(shape)} is said")
+    if spec.dtype in TEXT_TYPES.values():
+        _check(elements, {str}, spec, "no text, which {} is")
+        return texts.array_of(elements, spec.dtype, shape, spec.name)
+    _check(elements, TYPES[dtype_of(spec.dtype).kind], spec, "among values that are no {}")
+    return _numbers(elements, spec).reshape(shape)
+
+
+def _flat(data: list[Any], spec: TensorSpec) -> tuple[list[Any], tuple[int, ...]]:
+    """Return the values of nested lists, and the shape of these.
+
+    numpy would do so too, but gives each element the room of the longest one as soon as there is a text among numbers.
+    """
+    level = data
+    shape: tuple[int, ...] = (len(data),)
+    while list in (types := set(map(type, level))):
+        sizes = {len(each) for each in level} if types == {list} else set()
+        if len(sizes) != 1:  # rows of different lengths, numbers beside lists
+            raise RequestError(f"input {spec.name!r}: its data is no regular list of values of one type")
+        level, shape = list(chain.from_iterable(level)), (*shape, *sizes)
+    return level, shape
+
+
+def _check(elements: list[Any], types: set[type], spec: TensorSpec, said: str) -> None:
+    if not set(map(type, elements)) <= types:
+        other = next(each for each in elements if type(each) not in types)
+        raise RequestError(f"input {spec.name!r}: {_shown(other)} is {said.format(DATATYPES[spec.dtype])}")
+
+
+def _numbers(elements: list[Any], spec: TensorSpec) -> np.ndarray:
+    """Return elements of right types as an array.
+
+    Raises:
+        RequestError: a number is outside of the model's type.
+    """
+    dtype, outside = dtype_of(spec.dtype), f"input {spec.name!r} has a value that is outside of {DATATYPES[spec.dtype]}"
+    if dtype.kind in WHOLE and elements:
+        limits = np.iinfo(dtype)
+        if min(elements) < limits.min or max(elements) > limits.max:
+            raise RequestError(outside)
+    if dtype.kind in (*WHOLE, "b"):
+        return np.array(elements, dtype)
+    return _floats(elements, dtype, outside)
+
+
+def _floats(elements: list[Any], dtype: np.dtype[Any], outside: str) -> np.ndarray:
     try:
-        array = np.array(data, dtype=object if text or spec.dtype == "uint64" else None)  # numpy makes floats of such
-    except (ValueError, OverflowError, TypeError):  # rows of different lengths, numbers beside lists
-        raise RequestError(f"input {spec.name!r}: its data is no regular list of values of one type") from None
-    if array.size != math.prod(shape) or (array.ndim > 1 and array.shape != shape):
-        raise RequestError(f"input {spec.name!r}: its data has the shape {list(array.shape)}, {list(shape)} is said")
-    return (_texts if text else _numbers)(array, spec).reshape(shape)
-
-
-def _texts(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
-    elements = array.ravel().tolist()
-    if other := [each for each in elements if not isinstance(each, str)]:
-        raise RequestError(f"input {spec.name!r}: {_shown(other[0])} is no text, which {DATATYPES[spec.dtype]} is")
-    return texts.array_of(elements, spec.dtype, (len(elements),), spec.name)
-
-
-def _numbers(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
-    dtype, datatype = dtype_of(spec.dtype), DATATYPES[spec.dtype]
-    if other := _others(array, dtype.kind):
-        raise RequestError(f"input {spec.name!r}: {_shown(other[0])} is among values that are no {datatype}")
-    outside = RequestError(f"input {spec.name!r} has a value that is outside of {datatype}")
-    if dtype.kind in WHOLE and array.size and not _within(array, dtype):
-        raise outside
+        exact = np.array(elements, np.float64)
+    except OverflowError:  # a whole number of hundreds of digits
+        raise RequestError(outside) from None
     with np.errstate(over="ignore"):
-        converted = array.astype(dtype)
-    if dtype.kind not in (*WHOLE, "b") and (np.isinf(converted) & ~np.isinf(array.astype(np.float64))).any():
-        raise outside
+        converted = exact.astype(dtype)
+    if (np.isinf(converted) & ~np.isinf(exact)).any():
+        raise RequestError(outside)
     return converted
-
-
-def _others(array: np.ndarray, kind: str) -> list[object]:
-    """Return values that a type of this kind does not have, at least one if there are such."""
-    if array.dtype.kind == "O" and kind in WHOLE:
-        return [each for each in array.ravel().tolist() if type(each) is not int]
-    return [] if array.dtype.kind in KINDS[kind] else array.ravel().tolist()[:1]
-
-
-def _within(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
-    limits = np.iinfo(dtype)
-    return limits.min <= int(array.min()) and int(array.max()) <= limits.max
 
 
 def _shown(value: object) -> str:
