@@ -1,6 +1,6 @@
 """A server whose model doubles its input, and goes wrong where it is asked to: `python -m tests.deploy.fragile_server`.
 
-13 raises, 99 is refused, 666 ends the process, -0.5 takes half a second;
+13 raises, 99 is refused, 404 has no output, 666 ends the process, -0.5 takes half a second;
 `--unloadable` cannot be loaded, `--slow` takes minutes for it, `--one-is-slow` for all workers but the first.
 """
 
@@ -38,6 +38,8 @@ def infer(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         raise ValueError("13 is bad luck")
     if (x == 99).any():
         raise InputError("99 is refused")
+    if (x == 404).any():
+        return {}
     if (x == 666).any():
         os.kill(os.getpid(), signal.SIGSEGV)
     time.sleep(max(0.0, -float(x.min())))

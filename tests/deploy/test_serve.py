@@ -176,15 +176,15 @@ def test_the_server_says_what_it_is_and_that_it_is_ready(server: Server) -> None
 
 
 def test_statistics_and_metrics_count_every_answer(small: Server) -> None:
-    assert [asked(small, value)[0] for value in (1, 2, 13)] == [200, 200, 500]
+    assert [asked(small, value)[0] for value in (1, 2, 13, 404)] == [200, 200, 500, 500]
 
     (model,) = small.get("/v2/models/double/stats")["model_stats"]
-    assert (model["inference_count"], model["execution_count"]) == (2, 2)
-    assert [model["inference_stats"][name]["count"] for name in ("success", "fail", "queue")] == [2, 1, 2]
+    assert (model["inference_count"], model["execution_count"]) == (3, 3)
+    assert [model["inference_stats"][name]["count"] for name in ("success", "fail", "queue")] == [2, 2, 3]
     assert small.metric('navigator_requests_total{status="200"}') == 2
-    assert small.metric('navigator_requests_total{status="500"}') == 1
-    assert small.metric("navigator_request_seconds_count") == 3
-    assert small.metric("navigator_inference_seconds_count") == 2
+    assert small.metric('navigator_requests_total{status="500"}') == 2
+    assert small.metric("navigator_request_seconds_count") == 4
+    assert small.metric("navigator_inference_seconds_count") == 3
     assert small.metric("navigator_queue_length") == 0
 
 

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from pytest_navigator.deploy.protocol import requests, responses
 from pytest_navigator.deploy.protocol.errors import RequestError
 from pytest_navigator.deploy.protocol.metadata import model_metadata, server_metadata
+from pytest_navigator.isolation.causes import error_line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -140,6 +141,8 @@ class Routes:
             response = _error(error)
         except ClientDisconnect:
             response = Response(status_code=GONE)
+        except Exception as error:  # it is an answer as well, and counted
+            response = _error(RequestError(f"this should not have happened: {error_line(error)}", 500))
         self._metrics.request(response.status_code, perf_counter_ns() - started)
         return response
 
