@@ -351,6 +351,35 @@ def test_a_file_that_the_backend_cannot_run_is_refused(what: str, tmp_path: Path
     assert not (tmp_path / "repository").exists()
 
 
+def of_nodes(path: Path, nodes: list[onnx.NodeProto], **outputs: list[str | int | None] | None) -> None:
+    """Write a file whose input x is of (n, 3), and s of one axis."""
+    value = onnx.helper.make_tensor_value_info
+    inputs = [value("x", 1, ["n", 3]), value("s", onnx.TensorProto.INT64, ["n"])]
+    own = [value(name, onnx.TensorProto.INT64 if name == "rows" else 1, shape) for name, shape in outputs.items()]
+    opset = onnx.helper.make_opsetid("", 18)
+    model = onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", inputs, own), opset_imports=[opset], ir_version=9)
+    onnx.save(model, path)
+
+
+def test_an_output_without_a_shape_has_the_one_that_follows_from_the_graph(tmp_path: Path, parsed: Parsed) -> None:
+    of_nodes(tmp_path / "m.onnx", [onnx.helper.make_node("Mul", ["x", "x"], ["y"])], y=None)
+
+    ran = command("deploy", "triton", tmp_path / "m.onnx", "-r", tmp_path)
+
+    assert ran.code == 0, ran.err
+    assert parsed(config(tmp_path / "m"))["output"] == [{"name": "y", "data_type": "TYPE_FP32", "dims": ["3"]}]
+
+
+def test_an_output_whose_axes_nobody_knows_is_refused(tmp_path: Path) -> None:
+    of_nodes(tmp_path / "m.onnx", [onnx.helper.make_node("Reshape", ["x", "s"], ["y"])], y=None)
+
+    ran = command("deploy", "triton", tmp_path / "m.onnx", "-r", tmp_path / "repository")
+
+    assert ran.code == 2
+    assert "the file does not say how many axes output 'y' has, and it does not follow from its graph" in ran.err
+    assert not (tmp_path / "repository").exists()
+
+
 def test_what_is_of_packages_is_refused_for_a_file(square: Path, tmp_path: Path) -> None:
     ran = command("deploy", "triton", square, "-r", tmp_path / "repository", "--verified-only")
 

@@ -66,6 +66,23 @@ def describe(path: Path, given: Mapping[str, TensorSpec]) -> Description:
     )
 
 
+def inferred_outputs(path: Path) -> tuple[TensorSpec | None, ...]:
+    """Return the outputs of a file with the shapes that follow from its graph, None for one of unknown axes.
+
+    Raises:
+        SourceError: the graph contradicts itself.
+    """
+    import onnx
+
+    model = onnx.load(str(path), load_external_data=False)
+    try:
+        graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    except onnx.shape_inference.InferenceError as error:
+        raise SourceError(f"{path.name}: the shapes in it cannot be followed: {error}") from error
+    known = (value.type.tensor_type.HasField("shape") for value in graph.output)
+    return tuple(_spec("output", value, {}) if said else None for value, said in zip(graph.output, known, strict=True))
+
+
 def _check_no_zipmap(graph: Any) -> None:
     outputs = {value.name: value for value in graph.output}
     for node in graph.node:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import Description, TensorSpec
     from pytest_navigator.deploy.triton.configured import Target
 
+UNSAID = "outputs_without_shape"  # in the data of what describes a file
+
 LARGEST = 4
 """Rows of the largest batch of a file that does not say it: Model Navigator's."""
 
@@ -66,11 +68,27 @@ def _described(path: Path) -> Description:
     if not path.is_file():
         raise ConfigError(f"{path}: no such file")
     try:
-        return describe(path, {})
+        described = describe(path, {})
+        return _completed(path, described) if UNSAID in described.data else described
     except ModuleNotFoundError as error:
         raise ConfigError(f"{path}: onnx is needed to read what goes in and comes out: pip install onnx") from error
     except SourceError as error:
         raise DeploymentError(f"{path}: {error}") from error
+
+
+def _completed(path: Path, described: Description) -> Description:
+    """Return a description with the outputs that the file does not say, as they follow from its graph."""
+    from pytest_navigator.backends.onnx.description import inferred_outputs
+
+    outputs = []
+    for said, inferred in zip(described.outputs, inferred_outputs(path), strict=True):
+        if inferred is None:
+            raise DeploymentError(
+                f"{path}: the file does not say how many axes output {said.name!r} has, and it does not follow from its "
+                f"graph: save it with the output's shape, or check it (pytest --nav-model={path}) and deploy the package"
+            )
+        outputs.append(inferred)
+    return replace(described, outputs=tuple(outputs))
 
 
 def _with_batch(spec: TensorSpec) -> TensorSpec:
