@@ -380,6 +380,29 @@ def test_an_output_whose_axes_nobody_knows_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "repository").exists()
 
 
+@pytest.mark.parametrize(
+    ("shape", "why"),
+    [
+        ([None, 2], "axis 0 of 'rows' has no name in the file; if it is the batch, say --max-batch-size=4"),
+        (["found", 2], "axis 0 is not of one size: found, n; if it is the batch, say --max-batch-size=4"),
+    ],
+)
+def test_an_axis_that_nobody_calls_the_batch_is_none(
+    shape: list[str | int | None], why: str, tmp_path: Path, parsed: Parsed
+) -> None:
+    node = onnx.helper.make_node
+    of_nodes(tmp_path / "m.onnx", [node("NonZero", ["x"], ["z"]), node("Transpose", ["z"], ["rows"])], rows=shape)
+
+    ran = command("deploy", "triton", tmp_path / "m.onnx", "-r", tmp_path)
+    asked = command("deploy", "triton", tmp_path / "m.onnx", "-r", tmp_path, "--name=asked", "--max-batch-size=8")
+
+    assert ran.out.splitlines()[-1] == f"note: requests are not joined into batches: {why}"
+    assert parsed(config(tmp_path / "m"))["output"][0]["dims"] == ["-1", "2"]
+    assert asked.code == 0, asked.err
+    assert parsed(config(tmp_path / "asked"))["max_batch_size"] == 8
+    assert parsed(config(tmp_path / "asked"))["output"][0]["dims"] == ["2"]
+
+
 def test_what_is_of_packages_is_refused_for_a_file(square: Path, tmp_path: Path) -> None:
     ran = command("deploy", "triton", square, "-r", tmp_path / "repository", "--verified-only")
 

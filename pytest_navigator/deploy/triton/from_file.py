@@ -20,6 +20,7 @@ from pytest_navigator.deploy.triton.tensors import InputTensorSpec, OutputTensor
 from pytest_navigator.errors import ConfigError, DeploymentError, SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_navigator.core.records import Description, TensorSpec
@@ -41,7 +42,7 @@ def add_from_file(path: Path, target: Target) -> Deployment:
     check_named(target.name, target.version)
     described = _described(path)
     tensors = tuple(map(_with_batch, (*described.inputs, *described.outputs)))
-    unbatched = _obstacle(tensors)
+    unbatched = _obstacle(tensors, asked="max_batch_size" in target.fields)
     check_size(target, unbatched)
     values: dict[str, Any] = {
         "batching": not unbatched,
@@ -96,12 +97,21 @@ def _with_batch(spec: TensorSpec) -> TensorSpec:
     return replace(spec, batched=bool(spec.shape))
 
 
-def _obstacle(tensors: tuple[TensorSpec, ...]) -> str:
-    """Return why requests cannot be joined, "" if they can: axis 0 has one symbol in all that the file names."""
-    if found := obstacle(0, tensors):
+def _obstacle(tensors: Sequence[TensorSpec], *, asked: bool) -> str:
+    """Return why requests cannot be joined, "" if they can: axis 0 has one symbol in every tensor, or it is asked for.
+
+    Nothing else says that it is the batch: the rows of NonZero are as many as they come to be.
+    """
+    found = obstacle(0, tensors)
+    if asked or found:
         return found
-    symbols = {spec.axes.get(0, "") for spec in tensors if not _unnamed(spec)}
-    return f"axis 0 is not of one size: {', '.join(sorted(symbols))}" if len(symbols) > 1 else ""
+    unnamed = [spec.name for spec in tensors if _unnamed(spec)]
+    symbols = sorted({spec.axes[0] for spec in tensors})
+    if unnamed:
+        found = f"axis 0 of {unnamed[0]!r} has no name in the file"
+    elif len(symbols) > 1:
+        found = f"axis 0 is not of one size: {', '.join(symbols)}"
+    return f"{found}; if it is the batch, say --max-batch-size={LARGEST}" if found else ""
 
 
 def _unnamed(spec: TensorSpec) -> bool:
