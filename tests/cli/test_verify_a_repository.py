@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +30,8 @@ def test_files_that_are_as_they_were_written_are_counted(repository: Path) -> No
 
 def test_what_a_server_leaves_beside_the_files_is_no_change(repository: Path) -> None:
     (repository / "pair" / "1" / "__pycache__").mkdir()
+    (repository / "pair" / "1" / "__pycache__" / "model.cpython-311.pyc").write_bytes(b"compiled")
+    (repository / "pair" / "labels.txt").write_text("a\nb\n", encoding="utf-8")
 
     assert command("verify", repository).code == 0
 
@@ -43,7 +46,7 @@ def test_a_file_that_was_changed_is_named(name: str, repository: Path) -> None:
     assert ran.code == 1
     assert ran.out.splitlines() == [
         f"{repository}/pair/{name} was changed",
-        f"{repository}: 1 of 3 files are changed or missing",
+        f"{repository}: 1 of 3 files are changed, missing or unknown",
     ]
 
 
@@ -51,6 +54,23 @@ def test_a_file_that_is_gone_is_named(repository: Path) -> None:
     (repository / "pair" / "2" / "model.onnx").unlink()
 
     assert f"{repository}/pair/2/model.onnx is missing" in command("verify", repository).out
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [("pair/3/model.onnx", "pair/3"), ("pair/1/model.py", "pair/1/model.py"), ("other/1/model.py", "other")],
+)
+def test_what_a_server_would_serve_and_nobody_recorded_is_named(name: str, named: str, repository: Path) -> None:
+    (repository / name).parent.mkdir(parents=True, exist_ok=True)
+    (repository / name).write_text("mine", encoding="utf-8")
+
+    ran = command("verify", repository)
+
+    assert ran.code == 1
+    assert ran.out.splitlines() == [
+        f"{repository}/{named} is in no record",
+        f"{repository}: 1 of 4 files are changed, missing or unknown",
+    ]
 
 
 def test_a_version_that_was_replaced_is_as_it_is_now(repository: Path, pair: Path) -> None:
@@ -65,6 +85,13 @@ def test_a_folder_that_is_no_repository_is_told(tmp_path: Path) -> None:
 
     assert ran.code == 2
     assert "is neither a package nor a model repository of ours: no model in it has a navigator.json" in ran.err
+
+
+def test_a_record_that_is_no_file_is_told(repository: Path) -> None:
+    (repository / "pair" / "navigator.json").unlink()
+    os.mkfifo(repository / "pair" / "navigator.json")
+
+    assert "navigator.json is damaged or cannot be read: deploy the model again" in command("verify", repository).err
 
 
 @pytest.mark.parametrize("content", ["{", '{"model": 5}', '{"model": "m", "files": {"../../etc/passwd": 5}}'])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.deploy.protocol.errors import RequestError
 from pytest_navigator.deploy.serve import batches
 from pytest_navigator.deploy.serve.process import Worker, WorkerDied
-from pytest_navigator.errors import NavigatorError
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
@@ -266,13 +266,13 @@ class Dispatcher:
         self._workers.remove(dead)
         self._metrics.replaced()
         _say(f"{error}; it is replaced")
-        await dead.close()
         pause = FIRST_PAUSE
         while True:
             try:
+                await dead.close()
                 return await self._start()
-            except (NavigatorError, OSError) as problem:  # of the system: no memory, no room on the disk
-                _say(f"no worker in its place: {problem}; the next attempt is in {pause:g} s")
+            except Exception as problem:  # whatever it is (no memory, no thread, no room), a later attempt may succeed
+                _say(f"no worker in its place: {error_line(problem)}; the next attempt is in {pause:g} s")
                 if not self._workers:
                     _fail(self._pending, RequestError("no process runs the model at the moment: try again later", 503))
                     self._pending.clear()

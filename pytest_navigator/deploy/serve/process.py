@@ -20,7 +20,7 @@ from pytest_navigator.isolation.messages import error_from
 
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from multiprocessing.context import SpawnProcess
 
     from pytest_navigator.deploy.serve.options import Arrays, Open
@@ -104,7 +104,7 @@ class Worker:
         """End the process, by force if it does not end itself, and remove its files."""
         asyncio.get_running_loop().remove_reader(self._process.sentinel)
         self._writer.close()
-        await asyncio.to_thread(self._end)
+        await _in_a_thread(self._end)
 
     async def _kill(self) -> None:
         self._process.kill()
@@ -119,7 +119,7 @@ class Worker:
 
     async def death(self) -> WorkerDied:
         """Return the error of a process that has ended."""
-        await asyncio.to_thread(self._process.join, PATIENCE)
+        await _in_a_thread(lambda: self._process.join(PATIENCE))
         return WorkerDied(f"the process that runs the model {_ending(self._process.exitcode)}")
 
     def _has_ended(self) -> None:
@@ -133,6 +133,14 @@ class Worker:
             self._process.kill()
             self._process.join()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+async def _in_a_thread(work: Callable[[], object]) -> None:
+    """Do what may be done twice; where the system has no thread any more, in this one: it is short, or has to be."""
+    try:
+        await asyncio.to_thread(work)
+    except RuntimeError:
+        work()
 
 
 def _started(loaded: Loaded) -> tuple[SpawnProcess, socket.socket, Path]:
