@@ -158,6 +158,14 @@ def test_what_is_asked_for_stands_in_the_place_of_what_was_found(pair: Path, tmp
     assert found["version_policy"] == {"all": {}}
 
 
+def test_the_size_of_batches_of_a_configuration_counts_if_it_is_the_default(
+    pair: Path, tmp_path: Path, parsed: Parsed
+) -> None:
+    folder = deployed(pair, tmp_path, format="onnx", config=triton.ONNXModelConfig(max_batch_size=4))
+
+    assert parsed(config(folder))["max_batch_size"] == 4  # measured was 3
+
+
 def test_several_instances_say_what_they_cost(pair: Path, tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="each instance has threads for every core"):
         folder = deployed(pair, tmp_path, format="onnx", instances={"cpu": 2})

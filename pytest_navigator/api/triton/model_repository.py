@@ -55,11 +55,12 @@ def add_model_from_package(
         response_cache: whether answers are cached; the server needs `--cache-config` for it.
         warmup: whether the server sends the sample that was timed before the model is ready, at the smallest and the
             largest batch.
-        config: its fields that differ from the defaults stand in the place of what was found.
+        config: its `max_batch_size`, and its fields that differ from the defaults, stand in the place of what was
+            found.
         verified_only: leave out what neither a `verify_` test nor `set_verified` vouches for.
         format: deploy this one; runtime: only this one, or this runner.
         instances: how many there are, `{"cpu": 2}`; None: one, on the device that it was measured on.
-        max_batch_size: rows of the largest batch; None: the largest that was measured.
+        max_batch_size: rows of the largest batch; None: that of `config`, else the largest that was measured.
         overwrite: replace this version if it is there, and a configuration of the other versions that is another.
 
     Returns:
@@ -89,6 +90,8 @@ def add_model_from_package(
         warmup,
         instances,
         _asked(config, max_batch_size),
+        # Four, the default too, is what a user of Model Navigator gets; no batches: four is nothing that was asked for.
+        config.max_batch_size if config else None,
     )
     wish = Wish(format, runtime, package.target_device, asked, verified_only)
     done = add_from_package(package.file, package.results, wish, target)

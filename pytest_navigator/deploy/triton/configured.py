@@ -33,6 +33,7 @@ class Target:
     Attributes:
         instances: device ("cpu", "gpu") -> how many, None: one on the device that it was measured on.
         fields: of the configuration, in place of what is found.
+        largest: rows of the largest batch, of a model that has batches; None: the largest that was measured.
     """
 
     repository: Path
@@ -43,6 +44,7 @@ class Target:
     warmup: bool = False
     instances: Mapping[str, int] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    largest: int | None = None
 
 
 def configured(deployed: Deployed, served: Backend, target: Target) -> tuple[ModelConfig, Files]:
@@ -55,9 +57,8 @@ def configured(deployed: Deployed, served: Backend, target: Target) -> tuple[Mod
     check_size(target, deployed.unbatched)
     tensors = served.tensors
     batching = not deployed.unbatched and target.fields.get("batching", True)
-    size = target.fields.get(
-        "max_batch_size", largest_batch(deployed.results, deployed.chosen.variant.key, deployed.chosen.runner.name)
-    )
+    measured = largest_batch(deployed.results, deployed.chosen.variant.key, deployed.chosen.runner.name)
+    size = target.fields.get("max_batch_size", measured if target.largest is None else target.largest)
     values: dict[str, Any] = {
         "batching": batching,
         "max_batch_size": size if batching else 0,

@@ -85,8 +85,8 @@ def _completed(path: Path, described: Description) -> Description:
     for said, inferred in zip(described.outputs, inferred_outputs(path), strict=True):
         if inferred is None:
             raise DeploymentError(
-                f"{path}: the file does not say how many axes output {said.name!r} has, and it does not follow from its "
-                f"graph: save it with the output's shape, or check it (pytest --nav-model={path}) and deploy the package"
+                f"{path}: the file does not say how many axes output {said.name!r} has, and it does not follow from "
+                f"its graph: save it with that shape, or check it (pytest --nav-model={path}) and deploy the package"
             )
         outputs.append(inferred)
     return replace(described, outputs=tuple(outputs))
