@@ -63,7 +63,7 @@ ALONE = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 @pytest.mark.parametrize(
     ("wrong", "problem"),
     [
-        ({"name": "a pair"}, "name=a pair: letters, digits"),
+        ({"name": "a pair"}, "name='a pair' is not possible"),
         ({"max_batch_size": 0}, "max_batch_size=0: a number from 1 on"),
         ({"batch_wait_timeout_s": -1}, "batch_wait_timeout_s=-1: a number from 0 on"),
         ({"threads": 0}, "threads=0: a whole number from 1 on"),

@@ -147,7 +147,7 @@ REFUSED = {
     "another runner": (["--format=onnx", "--runner=cuda"], "unknown runtime 'cuda'"),
     "a budget that is too small": (["--strategy=max-throughput-within=1e-9"], "nothing to serve: "),
     "what nobody verified": (["--verified-only"], "nothing that has figures is verified"),
-    "a name that is a path": (["--name=a/b"], "--name=a/b: letters, digits and any of ._- are needed"),
+    "a name that is a path": (["--name=a/b"], "--name='a/b' is not possible for a folder and a part of an address"),
     "a port that is none": (["--port=99999"], "--port=99999: ports are numbers up to 65535"),
     "a host of elsewhere": (["--host=192.0.2.1", "--port=0"], "cannot listen on 192.0.2.1, port 0: "),
     "threads of another library": (

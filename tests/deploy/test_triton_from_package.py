@@ -411,6 +411,15 @@ def test_an_axis_that_nobody_calls_the_batch_is_none(
     assert parsed(config(tmp_path / "asked"))["output"][0]["dims"] == ["2"]
 
 
+def test_a_name_that_is_no_folder_is_cleaned_where_it_is_not_given(square: Path, tmp_path: Path) -> None:
+    named = square.rename(tmp_path / "my net: v1.onnx")
+
+    ran = command("deploy", "triton", named, "-r", tmp_path / "repository")
+
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "repository" / "my_net_v1" / "config.pbtxt").is_file()
+
+
 def test_what_is_of_packages_is_refused_for_a_file(square: Path, tmp_path: Path) -> None:
     ran = command("deploy", "triton", square, "-r", tmp_path / "repository", "--verified-only")
 

@@ -103,7 +103,7 @@ def _from_package(arguments: argparse.Namespace) -> Deployment:
     wish = Wish(arguments.format, arguments.runner, None, arguments.strategy, arguments.verified_only)
     with open_package(arguments.source) as package:
         results = package.results
-        return add_from_package(package, results, wish, _target(arguments, arguments.name or results.suite.name))
+        return add_from_package(package, results, wish, _target(arguments, results.suite.name))
 
 
 def _from_file(arguments: argparse.Namespace) -> Deployment:
@@ -113,15 +113,16 @@ def _from_file(arguments: argparse.Namespace) -> Deployment:
         if getattr(arguments, name) != unsaid:
             option = name.replace("_", "-")
             raise ConfigError(f"--{option} is of a package; {arguments.source} is a file that no run has checked")
-    return add_from_file(arguments.source, _target(arguments, arguments.name or arguments.source.stem))
+    return add_from_file(arguments.source, _target(arguments, arguments.source.stem))
 
 
-def _target(arguments: argparse.Namespace, name: str) -> Target:
+def _target(arguments: argparse.Namespace, called: str) -> Target:
+    from pytest_navigator.deploy.names import name_of
     from pytest_navigator.deploy.triton.configured import Target
 
     return Target(
         arguments.repository,
-        name,
+        name_of(called) if arguments.name is None else arguments.name,
         arguments.version,
         arguments.force,
         arguments.response_cache,

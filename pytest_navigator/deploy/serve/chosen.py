@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.comparison.facts import output_reports
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.deploy.batches import largest_batch
+from pytest_navigator.deploy.names import check_name, name_of
 from pytest_navigator.deploy.protocol.metadata import ServedModel
-from pytest_navigator.errors import ConfigError, PackageError, StrategyError
+from pytest_navigator.errors import PackageError, StrategyError
 from pytest_navigator.package.query import verdict
 from pytest_navigator.package.query.strategies import figures_of
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pytest_navigator.package.running.runner import PackageRunner
 
     Shapes = dict[str, tuple[int, ...]]
-
-NAME = re.compile(r"[\w.\-]+", re.ASCII)
 
 
 def runner_of_a_file(package: Served, format: str | None, **wanted: Any) -> PackageRunner:
@@ -57,10 +55,9 @@ def served_model(results: Results, runner: PackageRunner, name: str | None, opti
     Raises:
         ConfigError: it cannot be part of an address; or the protocol has no name for a type of the model's.
     """
-    if name is not None and not NAME.fullmatch(name):
-        raise ConfigError(f"{option}={name}: letters, digits and any of ._- are needed, since it is part of an address")
-    own = name or "_".join(NAME.findall(results.suite.name)) or "model"
-    return ServedModel(own, runner.signature, runner.name)
+    if name is not None:
+        check_name(name, option)
+    return ServedModel(name_of(results.suite.name) if name is None else name, runner.signature, runner.name)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.deploy.names import check_name
 from pytest_navigator.deploy.triton.files import of_bytes, write
 from pytest_navigator.deploy.triton.moving import Moves
 from pytest_navigator.deploy.triton.record import RECORD, ModelRecord, read_record
@@ -27,9 +27,6 @@ CONFIG = "config.pbtxt"
 LOCK = ".navigator.lock"
 LONGEST_WAIT = 60
 """For another one that moves its files, in s; what takes long, writing them, is done before."""
-
-# Of a model: it is a folder's name and a part of an address.
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}")
 
 
 @dataclass(frozen=True)
@@ -53,9 +50,7 @@ class Version:
 
 def check_named(name: object, number: object) -> None:
     """Raise ConfigError for a name of a model, or a number of a version, that is not possible."""
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        allowed = "letters, digits and _ . + - are, the first one a letter, a digit or _"
-        raise ConfigError(f"model_name={name!r} is not possible for a folder and a part of a URL ({allowed})")
+    check_name(name, "model_name")
     if type(number) is not int or number < 1:
         raise ConfigError(f"model_version={number!r}: a whole number from 1 on is needed")
 
