@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
@@ -16,21 +17,38 @@ from pytest_navigator.deploy.protocol.metadata import ServedModel
 from pytest_navigator.deploy.serve.dispatcher import Dispatcher
 from pytest_navigator.deploy.serve.metrics import Metrics
 from pytest_navigator.deploy.serve.options import Options
-from pytest_navigator.deploy.serve.process import Loaded
+from pytest_navigator.deploy.serve.process import Loaded, Worker
 from tests.deploy.fragile_server import SIGNATURE, open_runner
 from tests.deploy.serving import PATIENCE, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+
+    from pytest_navigator.deploy.serve.options import Infer, Open
 
 X = {"x": np.ones((1, 1), np.float32)}
 
 
+@dataclass
+class Refusing:
+    """What a worker loads; as long as a file is there, no process can be started with it."""
+
+    mark: Path
+
+    def __call__(self, folder: Path) -> AbstractContextManager[Infer]:
+        return open_runner(folder)
+
+    def __getstate__(self) -> dict[str, Path]:
+        if self.mark.exists():
+            raise RuntimeError("can't start new thread")
+        return {"mark": self.mark}
+
+
 @asynccontextmanager
-async def dispatching() -> AsyncIterator[Dispatcher]:
+async def dispatching(loading: Open = open_runner) -> AsyncIterator[Dispatcher]:
     """Give one whose worker is ready."""
     with TemporaryDirectory() as folder:
-        loaded, metrics = Loaded(open_runner, Path(folder)), Metrics(ServedModel("double", SIGNATURE, "none/Double"))
+        loaded, metrics = Loaded(loading, Path(folder)), Metrics(ServedModel("double", SIGNATURE, "none/Double"))
         async with Dispatcher(loaded, Options(port=0), None, metrics) as dispatcher:
             yield dispatcher
 
@@ -54,4 +72,44 @@ def test_a_request_that_comes_just_after_an_idle_worker_died_is_answered(turns: 
             await asyncio.wait([pending.answer])
             return pending.answer.exception()
 
-    assert asyncio.run(asked()) is None or turns < 3  # until it is noticed, a request may be taken to the dead worker
+    error = asyncio.run(asked())
+    assert error is None or "is replaced" in str(error)  # until it is noticed, a request may be taken to the dead one
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE / 4):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again_whatever_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+
+    def has_said(text: str) -> bool:
+        said.append(capsys.readouterr().err)
+        return text in "".join(said)
+
+    async def asked() -> Any:
+        async with dispatching(Refusing(tmp_path / "mark")) as dispatcher:
+            (tmp_path / "mark").touch()
+            killed()
+            await eventually(lambda: has_said("no worker in its place: RuntimeError: can't start new thread"))
+            (tmp_path / "mark").unlink()
+            await eventually(lambda: dispatcher.ready)
+            return (await dispatcher.put(X).answer)["y"].tolist()
+
+    assert asyncio.run(asked()) == [[2]]
+
+
+def test_of_a_process_that_does_not_start_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "mark").touch()
+    folder = tmp_path / "files"
+    folder.mkdir()
+    before = psutil.Process().num_fds()
+
+    with pytest.raises(RuntimeError):
+        asyncio.run(Worker.start(Loaded(Refusing(tmp_path / "mark"), folder)))
+
+    assert (list(folder.iterdir()), psutil.Process().num_fds()) == ([], before)
