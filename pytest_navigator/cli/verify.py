@@ -1,6 +1,7 @@
 """Read every file of a package, or of a model repository of Triton, and compare it with the digest that was recorded.
 
-Exit code: 0: every file is what was packed or deployed; 1: files are damaged or were changed, and are named.
+Exit code: 0: every file is what was packed or deployed; 1: files are damaged or were changed, or a repository has some
+that nobody recorded; they are named.
 """
 
 from __future__ import annotations
@@ -33,11 +34,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _repository(folder: Path) -> int:
-    from pytest_navigator.deploy.triton.record import changed_files, models
+    from pytest_navigator.deploy.triton.record import changed_files, models, unknown_files, unknown_models
 
     found = models(folder)
     changed = [problem for path, record in found.items() for problem in changed_files(path, record)]
-    return _say(folder, changed, sum(len(record.files) for record in found.values()), "changed or missing")
+    unknown = [problem for path, record in found.items() for problem in unknown_files(path, record)]
+    unknown += unknown_models(folder, found.keys())
+    count = sum(len(record.files) for record in found.values()) + len(unknown)
+    return _say(folder, [*changed, *unknown], count, "changed, missing or unknown")
 
 
 def _say(path: Path, problems: list[str], count: int, what: str, note: str = "") -> int:

@@ -13,10 +13,12 @@ from pytest_navigator.errors import DeploymentError, PackageError
 from pytest_navigator.package.zip.file_names import name_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 RECORD = "navigator.json"
+UNKNOWN = "is in no record"
+CACHE = "__pycache__"
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,12 @@ def read_record(folder: Path) -> ModelRecord | None:
     """
     path = folder / RECORD
     damaged = f"{path} is damaged or cannot be read: deploy the model again"
+    if not path.exists():
+        return None
+    if not path.is_file():  # of a pipe nothing would ever come
+        raise DeploymentError(damaged)
     try:
         record = load(path, ModelRecord)
-    except FileNotFoundError:
-        return None
     except (PackageError, OSError) as error:
         raise DeploymentError(damaged) from error
     if not record.files or any(map(name_problem, record.files)):  # what is read is in the folder
@@ -104,6 +108,35 @@ def changed_files(folder: Path, record: ModelRecord) -> list[str]:
         elif digest(path) != written:
             problems.append(f"{path} was changed")
     return problems
+
+
+def unknown_files(folder: Path, record: ModelRecord) -> list[str]:
+    """Return what a server would take for a version, or a part of one, and nobody has recorded.
+
+    What a server itself leaves there is none.
+    """
+    problems = []
+    for version in sorted(path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()):
+        if version.name not in record.versions:
+            problems.append(f"{version} {UNKNOWN}")
+            continue
+        names = (
+            path.relative_to(folder) for path in sorted(version.rglob("*")) if path.is_symlink() or not path.is_dir()
+        )
+        added = (name for name in names if name.as_posix() not in record.files and CACHE not in name.parts)
+        problems.extend(f"{folder / name} {UNKNOWN}" for name in added)
+    return problems
+
+
+def unknown_models(folder: Path, known: Collection[Path]) -> list[str]:
+    """Return what a server would take for a model of a repository, and nobody has recorded.
+
+    Args:
+        known: what `models` found in the folder.
+    """
+    if folder in known:  # which is a model itself
+        return []
+    return [f"{path} {UNKNOWN}" for path in sorted(folder.iterdir()) if path.is_dir() and path not in known]
 
 
 def models(folder: Path) -> dict[Path, ModelRecord]:
