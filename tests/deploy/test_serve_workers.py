@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractContextManager, asynccontextmanager
+import time
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -13,8 +15,10 @@ import numpy as np
 import psutil
 import pytest
 
+from pytest_navigator.deploy.protocol.errors import RequestError
 from pytest_navigator.deploy.protocol.metadata import ServedModel
-from pytest_navigator.deploy.serve.dispatcher import Dispatcher
+from pytest_navigator.deploy.serve import dispatcher as dispatcher_module
+from pytest_navigator.deploy.serve.dispatcher import HOPELESS, Dispatcher
 from pytest_navigator.deploy.serve.metrics import Metrics
 from pytest_navigator.deploy.serve.options import Options
 from pytest_navigator.deploy.serve.process import Loaded, Worker
@@ -22,7 +26,7 @@ from tests.deploy.fragile_server import SIGNATURE, open_runner
 from tests.deploy.serving import PATIENCE, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from pytest_navigator.deploy.serve.options import Infer, Open
 
@@ -82,25 +86,54 @@ async def eventually(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_a_worker_that_cannot_be_started_is_tried_again_whatever_the_reason(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said: list[str] = []
-
-    def has_said(text: str) -> bool:
-        said.append(capsys.readouterr().err)
-        return text in "".join(said)
-
+def test_a_worker_that_cannot_be_started_is_tried_again_and_until_then_nobody_waits(tmp_path: Path) -> None:
     async def asked() -> Any:
         async with dispatching(Refusing(tmp_path / "mark")) as dispatcher:
             (tmp_path / "mark").touch()
             killed()
-            await eventually(lambda: has_said("no worker in its place: RuntimeError: can't start new thread"))
+            await eventually(lambda: not dispatcher.ready)
+            await refused(dispatcher)
+            with pytest.raises(RequestError, match=HOPELESS):
+                dispatcher.put(X)
             (tmp_path / "mark").unlink()
             await eventually(lambda: dispatcher.ready)
-            return (await dispatcher.put(X).answer)["y"].tolist()
+            return await dispatcher.put(X).answer
 
-    assert asyncio.run(asked()) == [[2]]
+    assert asyncio.run(asked())["y"].tolist() == [[2]]
+
+
+async def refused(dispatcher: Dispatcher) -> None:
+    with pytest.raises(RequestError, match=HOPELESS) as raised:
+        await dispatcher.put(X).answer
+    assert raised.value.status == 503
+
+
+@contextmanager
+def loading_for_long(folder: Path, mark: Path) -> Iterator[Infer]:
+    if mark.exists():
+        time.sleep(300)
+    with open_runner(folder) as infer:
+        yield infer
+
+
+def test_a_worker_that_does_not_load_in_time_is_ended_and_another_one_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "mark"
+    monkeypatch.setattr(dispatcher_module, "PATIENCE", 1)
+    monkeypatch.setattr(dispatcher_module, "TIMES_AS_LONG", 2)
+
+    async def asked() -> Any:
+        async with dispatching(partial(loading_for_long, mark=mark)) as dispatcher:
+            mark.touch()
+            killed()
+            await eventually(lambda: not dispatcher.ready)
+            await refused(dispatcher)
+            mark.unlink()
+            await eventually(lambda: dispatcher.ready)
+            return await dispatcher.put(X).answer
+
+    assert asyncio.run(asked())["y"].tolist() == [[2]]
 
 
 def test_of_a_process_that_does_not_start_nothing_is_left(tmp_path: Path) -> None:

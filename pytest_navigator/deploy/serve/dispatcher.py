@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from time import perf_counter_ns
+from time import monotonic, perf_counter_ns
 from typing import TYPE_CHECKING
 
 from pytest_navigator.deploy.protocol.errors import RequestError
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 # s until the next attempt to replace a worker that does not start.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+
+# A worker in the place of another one has so many times as long to load as it has taken until then; at least so many s.
+TIMES_AS_LONG, PATIENCE = 10, 60.0
+
+HOPELESS = "no process runs the model at the moment: try again later"
 
 
 @dataclass(eq=False)
@@ -56,6 +61,8 @@ class Dispatcher:
         self._turn = asyncio.Lock()
         self._inside = self._running = 0
         self._workers: list[Worker] = []
+        self._start_failed = False
+        self._most_to_start: float | None = None  # in s; the first workers have any time
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -80,6 +87,7 @@ class Dispatcher:
         Raises:
             RequestError: there is none.
         """
+        self._check_hope()
         if self.waiting >= self._options.queue_size:
             raise RequestError(f"the queue is full: {self._options.queue_size} requests wait; try again later", 503)
         self._inside += 1
@@ -89,12 +97,25 @@ class Dispatcher:
             self._inside -= 1
 
     def put(self, inputs: Arrays) -> Pending:
-        """Let a request wait; its `answer` may be cancelled as long as nobody has begun with it."""
+        """Let a request wait; its `answer` may be cancelled as long as nobody has begun with it.
+
+        Raises:
+            RequestError: no worker is there, and the last attempt to start one has failed.
+        """
+        self._check_hope()
         answer = asyncio.get_running_loop().create_future()
         pending = Pending(inputs, batches.rows_of(inputs, self._axis), answer)
         self._pending.append(pending)
         self._arrived.set()
         return pending
+
+    @property
+    def _hopeless(self) -> bool:
+        return self._start_failed and not self._workers
+
+    def _check_hope(self) -> None:
+        if self._hopeless:
+            raise RequestError(HOPELESS, 503)
 
     def forget(self, pending: Pending) -> None:
         """Leave out a request whose client is gone."""
@@ -129,8 +150,15 @@ class Dispatcher:
 
     async def _start(self) -> Worker:
         """Return one more worker, which is among those that are closed from the moment on that it has started."""
-        worker = await Worker.start(self._loaded)
+        started = monotonic()
+        try:
+            async with asyncio.timeout(self._most_to_start):
+                worker = await Worker.start(self._loaded)
+        except TimeoutError:
+            raise WorkerDied(f"the model was not loaded within {self._most_to_start:.3g} s") from None
+        self._most_to_start = max(self._most_to_start or PATIENCE, TIMES_AS_LONG * (monotonic() - started))
         self._workers.append(worker)
+        self._start_failed = False
         return worker
 
     async def _work(self, worker: Worker) -> None:
@@ -273,8 +301,9 @@ class Dispatcher:
                 return await self._start()
             except Exception as problem:  # whatever it is (no memory, no thread, no room), a later attempt may succeed
                 _say(f"no worker in its place: {error_line(problem)}; the next attempt is in {pause:g} s")
-                if not self._workers:
-                    _fail(self._pending, RequestError("no process runs the model at the moment: try again later", 503))
+                self._start_failed = True
+                if self._hopeless:
+                    _fail(self._pending, RequestError(HOPELESS, 503))
                     self._pending.clear()
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
