@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.core.records import TEXT_TYPES
 from pytest_navigator.deploy.batches import obstacle
 from pytest_navigator.deploy.package import check_open
+from pytest_navigator.deploy.protocol.datatypes import DATATYPES
 from pytest_navigator.deploy.pytriton_classes import classes
 from pytest_navigator.deploy.serve.chosen import Chosen
 from pytest_navigator.errors import ConfigError, PackageError, StrategyError
@@ -24,11 +26,9 @@ if TYPE_CHECKING:
 
     Change = Callable[[np.ndarray], np.ndarray]
 
-# What Triton's protocol has a name for and numpy too; it has bfloat16 as well, which PyTriton cannot pass on.
-NUMBERS = {"bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))} | {
-    f"float{bits}" for bits in (16, 32, 64)
-}
-TEXT = ("str", "bytes")
+TEXT = tuple(TEXT_TYPES.values())
+# Of the protocol's types PyTriton cannot pass on bfloat16, which numpy has not.
+NUMBERS = DATATYPES.keys() - {"bfloat16", *TEXT}
 
 
 class PyTritonAdapter:

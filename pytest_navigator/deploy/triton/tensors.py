@@ -10,17 +10,13 @@ from typing import Any
 import numpy as np
 
 from pytest_navigator.core.records import TEXT_TYPES
+from pytest_navigator.deploy.protocol.datatypes import DATATYPES, TEXT
 from pytest_navigator.deploy.triton.rules import FLAG, NAME, SHAPE, check, member, optional, wrong
 from pytest_navigator.errors import ConfigError
 
-# numpy's name of a type, those of ml_dtypes included -> Triton's.
-TYPES = {
-    "bool": "TYPE_BOOL",
-    **{f"{sign}int{bits}": f"TYPE_{sign.upper()}INT{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
-    **{f"float{bits}": f"TYPE_FP{bits}" for bits in (16, 32, 64)},
-    "bfloat16": "TYPE_BF16",
-    **dict.fromkeys((*TEXT_TYPES.values(), "object"), "TYPE_STRING"),
-}
+# numpy's name of a type, those of ml_dtypes included -> Triton's: the protocol's, but for texts.
+NUMBERS = {dtype: f"TYPE_{name}" for dtype, name in DATATYPES.items() if name != TEXT}
+TYPES = {**NUMBERS, **dict.fromkeys((*TEXT_TYPES.values(), "object"), "TYPE_STRING")}
 
 
 class InputTensorFormat(StrEnum):
