@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.api.loading import load
 from pytest_navigator.api.package import Package
-from pytest_navigator.errors import ConfigError, PackageError
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package.query.strategies import either
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -72,13 +73,12 @@ def deployment(
         PackageError: there is no such runner, it did not pass correctness, or it cannot run here.
         StrategyError: no strategy has an answer.
     """
-    if strategy is not None and strategies is not None:
-        raise ConfigError("strategy and strategies are the same keyword: give one of them")
+    asked = either(strategy, strategies)
     from pytest_navigator.deploy import ray
     from pytest_navigator.deploy.serve.chosen import Chosen, runner_of_a_file, served_model
 
     with _opened(package) as opened:
-        wanted = {"strategies": strategies if strategy is None else strategy, "verified_only": verified_only}
+        wanted = {"strategies": asked, "verified_only": verified_only}
         found = runner_of_a_file(opened, format, runtime=runner, threads=threads, **wanted)
         model = served_model(opened.results, found, name)
         most = Chosen.of(opened.results, found).largest_batch if max_batch_size is None else max_batch_size

@@ -12,7 +12,8 @@ from pytest_navigator.deploy.package import check_open
 from pytest_navigator.deploy.protocol.datatypes import DATATYPES
 from pytest_navigator.deploy.pytriton_classes import classes
 from pytest_navigator.deploy.serve.chosen import Chosen
-from pytest_navigator.errors import ConfigError, PackageError, StrategyError
+from pytest_navigator.errors import PackageError, StrategyError
+from pytest_navigator.package.query.strategies import either
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,13 +70,12 @@ class PyTritonAdapter:
             StrategyError: no strategy has an answer.
         """
         check_open(package)
-        if strategy is not None and strategies is not None:
-            raise ConfigError("strategy and strategies are the same keyword: give one of them")
+        asked = either(strategy, strategies)
         try:
             found = package.get_runner(
                 format,
                 runtime=runtime,
-                strategies=strategies if strategy is None else strategy,
+                strategies=asked,
                 include_source=package.has_source,
                 verified_only=verified_only,
                 threads=threads,

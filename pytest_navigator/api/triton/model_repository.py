@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.deploy.package import check_open
 from pytest_navigator.deploy.triton.adding import add_model
-from pytest_navigator.errors import ConfigError
+from pytest_navigator.package.query.strategies import either
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
@@ -78,9 +78,7 @@ def add_model_from_package(
     from pytest_navigator.deploy.triton.from_package import add_from_package
 
     check_open(package)
-    if strategy is not None and strategies is not None:
-        raise ConfigError("strategy and strategies are the same keyword: give one of them")
-    asked = strategies if strategy is None else strategy
+    asked = either(strategy, strategies)
     target = Target(
         Path(model_repository_path),
         model_name,

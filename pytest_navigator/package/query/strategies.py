@@ -210,6 +210,19 @@ def choose(figures: Sequence[Figure], strategies: Strategy | Sequence[Strategy] 
     raise StrategyError("; ".join(reasons) or "no strategy was given")
 
 
+def either(
+    strategy: Strategy | None, strategies: Strategy | Sequence[Strategy] | None
+) -> Strategy | Sequence[Strategy] | None:
+    """Return what is asked for by one of two keywords that mean the same, None for nothing.
+
+    Raises:
+        ConfigError: both are given.
+    """
+    if strategy is not None and strategies is not None:
+        raise ConfigError("strategy and strategies are the same keyword: give one of them")
+    return strategies if strategy is None else strategy
+
+
 def choose_possible(figures: Sequence[Figure], possible: Callable[[Figure], bool]) -> Figure:
     """Return what the default strategies choose of the runners that are possible; where none is, what they do of all.
 
