@@ -1,8 +1,9 @@
-"""The oldest versions that are promised are those that are tested."""
+"""The oldest versions that are promised are those that are tested, and pytest 8 reads what pytest 9 does."""
 
 from __future__ import annotations
 
 import tomllib
+from configparser import ConfigParser
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -38,3 +39,11 @@ def test_no_version_is_tested_below_what_is_promised() -> None:
     newest = pinned("constraints.txt")
 
     assert {name: floor for name, floor in promised().items() if newest[name] < floor} == {}
+
+
+def test_pytest_8_knows_the_markers_that_pytest_9_does() -> None:
+    ini = ConfigParser(interpolation=None)
+    ini.read(ROOT / "tox.ini", encoding="utf-8")
+    own = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["markers"]
+
+    assert ini["pytest"]["markers"].split("\n")[1:] == own
