@@ -75,13 +75,14 @@ def deployment(
     """
     asked = either(strategy, strategies)
     from pytest_navigator.deploy import ray
-    from pytest_navigator.deploy.serve.chosen import Chosen, runner_of_a_file, served_model
+    from pytest_navigator.deploy.recorded import RecordedRunner
+    from pytest_navigator.deploy.serve.chosen import runner_of_a_file, served_model
 
     with _opened(package) as opened:
         wanted = {"strategies": asked, "verified_only": verified_only}
         found = runner_of_a_file(opened, format, runtime=runner, threads=threads, **wanted)
         model = served_model(opened.results, found, name)
-        most = Chosen.of(opened.results, found).largest_batch if max_batch_size is None else max_batch_size
+        most = RecordedRunner.of(opened.results, found).largest_batch if max_batch_size is None else max_batch_size
         place = Place(opened.path.resolve(), found.format, found.runner_name, _digest(opened.results, found.format))
     loading = partial(opened_runner, place, _threads(threads, found.format, options))
     replica = ray.Replica(model, loading, most, batch_wait_timeout_s, max_request_mb)
@@ -113,8 +114,8 @@ def opened_runner(place: Place, threads: int | None, folder: Path) -> Iterator[I
     Raises:
         PackageError: there is no such package, or another one than when the application was made.
     """
+    from pytest_navigator.deploy.recorded import RecordedRunner
     from pytest_navigator.deploy.serve import example
-    from pytest_navigator.deploy.serve.chosen import Chosen
 
     warnings.simplefilter("ignore", UserWarning)  # who made the application was warned
     with load(place.path, workdir=folder / "files") as package:
@@ -124,7 +125,7 @@ def opened_runner(place: Place, threads: int | None, folder: Path) -> Iterator[I
                 "again, and see that the path leads to the same package on every node"
             )
         with package.get_runner(place.format, runtime=place.runner, threads=threads) as active:
-            shapes = Chosen.of(package.results, active).shapes
+            shapes = RecordedRunner.of(package.results, active).shapes
             with suppress(Exception):  # zeros may be nothing that the model takes; the first inference takes longest
                 active.infer(example.zeros(active.signature, shapes))
             yield active.infer

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.api.package import Package
     from pytest_navigator.deploy.protocol.metadata import ServedModel
-    from pytest_navigator.deploy.serve.chosen import Chosen
+    from pytest_navigator.deploy.recorded import RecordedRunner
     from pytest_navigator.deploy.serve.options import Arrays, Infer, Options
 
 
@@ -61,14 +61,15 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve it."""
     serve = _server()
+    from pytest_navigator.deploy.recorded import RecordedRunner
     from pytest_navigator.deploy.serve import example
-    from pytest_navigator.deploy.serve.chosen import Chosen, runner_of_a_file, served_model
+    from pytest_navigator.deploy.serve.chosen import runner_of_a_file, served_model
 
     wanted = {"strategies": arguments.strategy, "verified_only": arguments.verified_only}
     with _opened(arguments.package) as package, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         runner = runner_of_a_file(package, arguments.format, runtime=arguments.runner, **wanted)
-        chosen = Chosen.of(package.results, runner)
+        chosen = RecordedRunner.of(package.results, runner)
         model = served_model(package.results, runner, arguments.name, "--name")
     options = _options(arguments, chosen)
     inputs = example.zeros(model.signature, chosen.shapes)
@@ -160,7 +161,7 @@ def _how(model: ServedModel, options: Options) -> str:
     return f"{workers}, requests {f'joined up to {options.max_batch_size} rows' if joined else 'one by one'}"
 
 
-def _options(arguments: argparse.Namespace, chosen: Chosen) -> Options:
+def _options(arguments: argparse.Namespace, chosen: RecordedRunner) -> Options:
     from pytest_navigator.deploy.serve.options import Options
 
     names = {field.name for field in fields(Options)} & vars(arguments).keys()

@@ -11,7 +11,7 @@ from pytest_navigator.deploy.batches import obstacle
 from pytest_navigator.deploy.package import check_open
 from pytest_navigator.deploy.protocol.datatypes import DATATYPES
 from pytest_navigator.deploy.pytriton_classes import classes
-from pytest_navigator.deploy.serve.chosen import Chosen
+from pytest_navigator.deploy.recorded import RecordedRunner
 from pytest_navigator.errors import PackageError, StrategyError
 from pytest_navigator.package.query.strategies import either
 
@@ -82,8 +82,8 @@ class PyTritonAdapter:
             )
         except StrategyError as error:
             raise StrategyError(f"nothing to serve: {error}; format=... names what is served without figures") from None
-        self._chosen = Chosen.of(package.results, found)
-        self._chosen.check()
+        self._recorded = RecordedRunner.of(package.results, found)
+        self._recorded.check()
         self._found = found
         self._inputs = [_Passed.of(spec, self.batching) for spec in found.signature.inputs]
         self._outputs = [_Passed.of(spec, self.batching) for spec in found.signature.outputs]
@@ -118,7 +118,7 @@ class PyTritonAdapter:
         Without a batch axis `max_batch_size` is 0, as in Triton's own configuration.
         """
         own = classes()
-        size = self._chosen.largest_batch if self.batching else 0
+        size = self._recorded.largest_batch if self.batching else 0
         return own.config(batching=self.batching, max_batch_size=size, batcher=own.batcher())
 
 

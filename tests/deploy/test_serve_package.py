@@ -100,7 +100,8 @@ def test_the_line_of_curl_that_it_prints_asks_it(states: Server) -> None:
         ("states", [1, 5, 3]),
         ("score", [1]),
     ]
-    assert states.said[0].startswith("states: onnx on OnnxCPU, correct within ")
+    assert states.said[0].startswith("states: onnx on OnnxCPU, p50 ")
+    assert states.said[0].endswith(" from the source\n")
     assert ", 2 workers, requests joined up to 4 rows; for example:" in states.said[1]
 
 

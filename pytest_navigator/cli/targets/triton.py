@@ -81,14 +81,13 @@ def lines(done: Deployment) -> list[str]:
 
 
 def _measured(done: Deployment) -> str:
+    from pytest_navigator.deploy.recorded import in_words
+
     origin = done.origin
     if not origin.format:
         return ", which no run has checked"
-    size = f" at batch {origin.batch_size}" if origin.batch_size else ""
-    latency = f", p50 {origin.latency:.4g} ms{size}" if origin.latency is not None else ", not measured"
-    worst = max((each["max_abs"] for each in origin.tolerance.values()), default=None)
-    differs = f", max abs {worst:.2g} from the source" if worst is not None else ""
-    return f": {origin.format} on {origin.runner}{latency}{differs}{', verified' if origin.verified else ''}"
+    said = in_words(f"{origin.format} on {origin.runner}", origin.tolerance, origin.latency, origin.batch_size)
+    return f": {said}{', verified' if origin.verified else ''}"
 
 
 def _is_onnx(path: Path) -> bool:

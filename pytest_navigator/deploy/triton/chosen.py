@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.deploy.recorded import RecordedRunner
 from pytest_navigator.errors import DeploymentError, PackageError, StrategyError
 from pytest_navigator.package.query import verdict
 from pytest_navigator.package.query.choice import Wanted
@@ -50,7 +51,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Choice:
     """What is deployed.
 
     Attributes:
@@ -69,7 +70,7 @@ class Chosen:
         return f"{self.variant.key} on {self.runner.name}"
 
 
-def chosen(package: PackageFile, results: Results, wish: Wish) -> Chosen:
+def chosen(package: PackageFile, results: Results, wish: Wish) -> Choice:
     """Return what is deployed of a package.
 
     Args:
@@ -86,7 +87,7 @@ def chosen(package: PackageFile, results: Results, wish: Wish) -> Chosen:
         if not passed:
             reasons = "; ".join(_why_not(results, *cell) for cell in cells)
             raise PackageError(f"{reasons}; only what passed is deployed")
-        return _chosen(results, passed[0], _best(results, passed[0]))
+        return _chosen(results, passed[0], RecordedRunner(results, *passed[0]).figure)
     figures = figures_of(results, _allowed(results, cells, wish))
     if not figures:
         raise StrategyError(_nothing(package, results, cells, wish))
@@ -148,17 +149,12 @@ def _why_not(results: Results, key: str, runner: str) -> str:
     return f"{key} on {runner} {became}{f': {check.message}' if check else ''}"
 
 
-def _best(results: Results, cell: Cell) -> Figure | None:
-    """Return the measurement of the smallest batch, which has the latency that people compare."""
-    return min(figures_of(results, [cell]), key=lambda figure: figure.batch_size or 0, default=None)
-
-
-def _chosen(results: Results, cell: Cell, figure: Figure | None) -> Chosen:
+def _chosen(results: Results, cell: Cell, figure: Figure | None) -> Choice:
     key, runner = cell
-    return Chosen(results.variant(key), results.suite.runners[runner], figure)
+    return Choice(results.variant(key), results.suite.runners[runner], figure)
 
 
-def _in_place(package: PackageFile, results: Results, wish: Wish, found: Chosen) -> Chosen:
+def _in_place(package: PackageFile, results: Results, wish: Wish, found: Choice) -> Choice:
     """Return the ONNX that was made of a TensorFlow model, if it passed on the same device, else what was found."""
     try:
         onnx = chosen(package, results, replace(wish, format="onnx", device=found.runner.device))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.core.records import Signature
-    from pytest_navigator.deploy.triton.chosen import Chosen
+    from pytest_navigator.deploy.triton.chosen import Choice
     from pytest_navigator.deploy.triton.onnx_file import Tensors
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
@@ -33,13 +33,13 @@ class Deployed:
 
     package: PackageFile
     results: Results
-    chosen: Chosen
+    chosen: Choice
     signature: Signature
     folder: str
     files: tuple[str, ...]
 
     @classmethod
-    def of(cls, package: PackageFile, results: Results, chosen: Chosen) -> Deployed:
+    def of(cls, package: PackageFile, results: Results, chosen: Choice) -> Deployed:
         """Return what is deployed.
 
         Raises:

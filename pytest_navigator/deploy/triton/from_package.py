@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.comparison.facts import output_reports
+from pytest_navigator.deploy.recorded import RecordedRunner
 from pytest_navigator.deploy.triton.adding import shared_files
 from pytest_navigator.deploy.triton.chosen import chosen
 from pytest_navigator.deploy.triton.configured import configured
@@ -20,7 +20,7 @@ from pytest_navigator.deploy.triton.served import backend
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_navigator.deploy.triton.chosen import Chosen, Wish
+    from pytest_navigator.deploy.triton.chosen import Choice, Wish
     from pytest_navigator.deploy.triton.configured import Target
     from pytest_navigator.deploy.triton.model_config import ModelConfig
     from pytest_navigator.package.container.reader import PackageFile
@@ -72,14 +72,9 @@ def add_from_package(package: PackageFile, results: Results, wish: Wish, target:
     return Deployment(path, target.version, config, version.origin, noted)
 
 
-def origin_of(package: PackageFile, results: Results, found: Chosen) -> Origin:
+def origin_of(package: PackageFile, results: Results, found: Choice) -> Origin:
     """Return what is recorded of where a version came from."""
     key, runner = found.variant.key, found.runner.name
-    checked = results.correctness(key, runner)
-    tolerance = {
-        report.name: {"max_abs": report.atol, "max_rel": report.rtol, "allowed": report.used}
-        for report in (output_reports(checked) if checked else ())
-    }
     figure = found.figure
     return Origin(
         package.path.name,
@@ -87,7 +82,7 @@ def origin_of(package: PackageFile, results: Results, found: Chosen) -> Origin:
         key,
         runner,
         found.runner.device,
-        tolerance,
+        RecordedRunner(results, key, runner).tolerance,
         figure.p50_latency if figure else None,
         figure.batch_size if figure else None,
         figure.caveat if figure else "",
