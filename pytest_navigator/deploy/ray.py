@@ -60,12 +60,14 @@ class Replica:
         """Load the model, and return the routes that serve it until they are shut down."""
         from pytest_navigator.deploy.serve.app import application
         from pytest_navigator.deploy.serve.metrics import Metrics
+        from pytest_navigator.deploy.serve.receiving import Limits
 
         held = ExitStack()
         folder = held.enter_context(tempfile.TemporaryDirectory(prefix=FOLDER))
         infer = held.enter_context(self.open_runner(Path(folder)))
         metrics = Metrics(self.model)
-        app = application(self.model, Queue(infer, self, metrics), metrics, self.max_request_mb)
+        limits = Limits(self.max_request_mb, option="max_request_mb")
+        app = application(self.model, Queue(infer, self, metrics), metrics, limits)
 
         @asynccontextmanager
         async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -127,8 +129,8 @@ class Queue:
         self._one_at_a_time = threading.Lock()
         self._join = _joining(self._run, self._most, replica.batch_wait_timeout_s)
 
-    def place(self) -> AbstractContextManager[None]:
-        """Have a place in the queue, which Ray keeps."""
+    def receiving(self) -> AbstractContextManager[None]:
+        """Have room for a request, of which Ray lets no more come than there is."""
         return nullcontext()
 
     def put(self, inputs: Arrays) -> Pending:

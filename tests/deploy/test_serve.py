@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -189,13 +190,10 @@ def test_statistics_and_metrics_count_every_answer(small: Server) -> None:
 
 
 def test_a_full_queue_answers_at_once_and_a_client_that_leaves_makes_room(small: Server) -> None:
-    body, _ = client.request({"x": np.array([[-5]], np.float32)})
-    head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    address = small.host.split(":")
+    body, _ = client.request({"x": np.array([[-3]], np.float32)})
     clients = []
     for waiting in (0, 1, 2):
-        clients.append(socket.create_connection((address[0], int(address[1]))))
-        clients[-1].sendall(head + body)
+        clients.append(connected(small, body))
         until(lambda: small.metric("navigator_queue_length") == waiting)  # noqa: B023
     assert asked(small, 1) == (503, "the queue is full: 2 requests wait; try again later")
 
@@ -206,6 +204,45 @@ def test_a_full_queue_answers_at_once_and_a_client_that_leaves_makes_room(small:
     assert asked(small, 1) == (200, [[2]])
     assert clients[0].recv(12) == b"HTTP/1.1 200"
     clients[0].close()
+
+
+def connected(server: Server, body: bytes, size: int | None = None) -> socket.socket:
+    """Return a connection over which a body was sent, which says of itself that it is of another size."""
+    host, _, port = server.host.partition(":")
+    client = socket.create_connection((host, int(port)), timeout=PATIENCE)
+    head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {size or len(body)}\r\n\r\n"
+    client.sendall(head.encode() + body)
+    return client
+
+
+def test_a_request_that_runs_for_a_client_that_left_makes_no_room_in_the_queue(small: Server) -> None:
+    body, _ = client.request({"x": np.array([[-3]], np.float32)})
+    connected(small, body).close()
+    until(lambda: b'status="499"' in small.request("GET", "/metrics")[1])
+
+    waiting = [connected(small, body) for _ in range(2)]
+    until(lambda: small.metric("navigator_queue_length") == 2)
+
+    assert asked(small, 1) == (503, "the queue is full: 2 requests wait; try again later")
+    for each in waiting:
+        each.close()
+
+
+def test_clients_that_stop_in_the_middle_of_a_request_are_told_so_and_block_nobody_else() -> None:
+    with serving(*FRAGILE, "--queue_size=3", "--body_timeout_s=1.0") as server:
+        stopped = [connected(server, b"{", 100_000) for _ in range(2)]
+        slow = connected(server, b"{", 100_000)
+        until(lambda: server.metric("navigator_queue_length") == 3)
+        assert asked(server, 1) == (503, "3 requests are being received; try again later")
+
+        while not select.select([slow], [], [], 0.1)[0]:
+            slow.sendall(b" ")
+
+        for each in (*stopped, slow):
+            with each, each.makefile("rb") as answer:
+                assert b"HTTP/1.1 408" in (said := answer.read())
+                assert b"the rest of the body did not come within 1 s" in said
+        assert asked(server, 1) == (200, [[2]])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

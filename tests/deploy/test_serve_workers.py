@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -140,6 +141,7 @@ def test_of_a_process_that_does_not_start_nothing_is_left(tmp_path: Path) -> Non
     (tmp_path / "mark").touch()
     folder = tmp_path / "files"
     folder.mkdir()
+    gc.collect()  # of other tests
     before = psutil.Process().num_fds()
 
     with pytest.raises(RuntimeError):

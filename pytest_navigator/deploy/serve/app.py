@@ -18,6 +18,7 @@ from starlette.routing import Route
 from pytest_navigator.deploy.protocol import requests, responses
 from pytest_navigator.deploy.protocol.errors import RequestError
 from pytest_navigator.deploy.protocol.metadata import model_metadata, server_metadata
+from pytest_navigator.deploy.serve.receiving import body_of
 from pytest_navigator.isolation.causes import error_line
 
 if TYPE_CHECKING:
@@ -30,15 +31,13 @@ if TYPE_CHECKING:
     from pytest_navigator.deploy.serve.dispatcher import Pending
     from pytest_navigator.deploy.serve.metrics import Metrics
     from pytest_navigator.deploy.serve.options import Arrays
+    from pytest_navigator.deploy.serve.receiving import Limits
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
-MIB = 2**20
 GONE = 499  # what others count for a client that did not wait for its answer
 
-# So much of a body that is too large is received all the same, and dropped, in B: most clients read no answer before
-# they have sent all.
-DROPPED = 2**30
+UNREAD = (408, 413)  # the answers to a body that was not received to its end
 
 # A body from this size on is read beside the event loop, in B: others are not to wait for that.
 LARGE = 2**17
@@ -51,24 +50,24 @@ class Dispatching(Protocol):
     def ready(self) -> bool:
         """Whether it can run one."""
 
-    def place(self) -> AbstractContextManager[None]:
-        """Have a place in the queue; raises RequestError if there is none."""
+    def receiving(self) -> AbstractContextManager[None]:
+        """Have room for a request that is received; raises RequestError if there is none."""
 
     def put(self, inputs: Arrays) -> Pending:
-        """Let a request wait."""
+        """Let a request wait; raises RequestError if there is no room in the queue."""
 
     def forget(self, pending: Pending) -> None:
         """Leave out a request whose client is gone."""
 
 
-def application(model: ServedModel, dispatcher: Dispatching, metrics: Metrics, max_request_mb: int) -> Starlette:
+def application(model: ServedModel, dispatcher: Dispatching, metrics: Metrics, limits: Limits) -> Starlette:
     """Return the application that serves a model.
 
     Args:
         dispatcher: which runs requests.
-        max_request_mb: size of the largest body in MiB.
+        limits: of what is received.
     """
-    routes = Routes(model, dispatcher, metrics, max_request_mb * MIB)
+    routes = Routes(model, dispatcher, metrics, limits)
     own = {"": routes.metadata, "/ready": routes.model_ready, "/stats": routes.statistics}
     paths: dict[str, Endpoint] = {
         "/v2": routes.server,
@@ -91,9 +90,8 @@ PLACES = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 class Routes:
     """The endpoints."""
 
-    def __init__(self, model: ServedModel, dispatcher: Dispatching, metrics: Metrics, most: int) -> None:
-        """Args: most: size of the largest body in B."""
-        self._model, self._dispatcher, self._metrics, self._most = model, dispatcher, metrics, most
+    def __init__(self, model: ServedModel, dispatcher: Dispatching, metrics: Metrics, limits: Limits) -> None:
+        self._model, self._dispatcher, self._metrics, self._limits = model, dispatcher, metrics, limits
 
     async def server(self, request: Request) -> Response:
         """Say what the server is."""
@@ -148,49 +146,35 @@ class Routes:
 
     async def _infer(self, request: Request) -> Response:
         self._check(request)
-        with self._dispatcher.place():
-            body = await self._body(request)
+        with self._dispatcher.receiving():
+            body = await body_of(request, self._limits)
             length, signature = request.headers.get(requests.HEADER_LENGTH), self._model.signature
             asked = await _beside(len(body), requests.decode, body, length, signature)
-            pending = self._dispatcher.put(asked.inputs)
-            watching = asyncio.create_task(self._watch(request, pending))
-            try:
-                outputs = await pending.answer
-            except asyncio.CancelledError:
-                if not pending.answer.cancelled() or not watching.done():
-                    raise
-                return Response(status_code=GONE)
-            finally:
-                watching.cancel()
-                self._dispatcher.forget(pending)
+        outputs = await self._outputs(request, self._dispatcher.put(asked.inputs))
+        if outputs is None:
+            return Response(status_code=GONE)
         size = sum(array.nbytes for array in outputs.values())
         answer = await _beside(size, responses.encode, asked, outputs, self._model)
         return Response(answer.body, headers=answer.headers)
+
+    async def _outputs(self, request: Request, pending: Pending) -> Arrays | None:
+        """Wait for the outputs; None: the client is gone."""
+        watching = asyncio.create_task(self._watch(request, pending))
+        try:
+            return await pending.answer
+        except asyncio.CancelledError:
+            if not pending.answer.cancelled() or not watching.done():
+                raise
+            return None
+        finally:
+            watching.cancel()
+            self._dispatcher.forget(pending)
 
     async def _watch(self, request: Request, pending: Pending) -> None:
         """Take a request back whose client is gone."""
         while (await request.receive())["type"] != "http.disconnect":
             pass
         self._dispatcher.forget(pending)
-
-    async def _body(self, request: Request) -> bytes | bytearray:
-        """Receive the body.
-
-        Raises:
-            RequestError: it is larger than allowed, or compressed.
-        """
-        coding, body, size = request.headers.get("content-encoding", "identity"), bytearray(), 0
-        if coding != "identity":
-            raise RequestError(f"the body is compressed ({coding[:40]}), which is not read here: send it as it is", 415)
-        async for part in request.stream():
-            size += len(part)
-            if size <= self._most:
-                body += part
-            elif size > DROPPED:
-                break
-        if size > self._most:
-            raise RequestError(f"the request is larger than {self._most // MIB} MiB (--max-request-mb)", 413)
-        return body
 
     def _check(self, request: Request) -> None:
         """Raise RequestError (404) for another model or version."""
@@ -208,7 +192,9 @@ async def _beside(size: int, work: Callable[..., Any], *arguments: Any) -> Any:
 
 def _error(error: RequestError) -> Response:
     # What is left of a body that was not read is nothing that another request could start with.
-    return JSONResponse(error.content(), error.status, headers={"Connection": "close"} if error.status == 413 else None)
+    return JSONResponse(
+        error.content(), error.status, headers={"Connection": "close"} if error.status in UNREAD else None
+    )
 
 
 async def _refused(request: Request, error: RequestError) -> Response:

@@ -59,7 +59,7 @@ class Dispatcher:
         self._pending: deque[Pending] = deque()
         self._arrived = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._inside = self._running = 0
+        self._received = 0
         self._workers: list[Worker] = []
         self._start_failed = False
         self._most_to_start: float | None = None  # in s; the first workers have any time
@@ -73,7 +73,7 @@ class Dispatcher:
     @property
     def waiting(self) -> int:
         """How many requests are received or wait."""
-        return max(0, self._inside - self._running)  # one whose client is gone may still run
+        return self._received + len(self._pending)
 
     @property
     def workers(self) -> int:
@@ -81,28 +81,28 @@ class Dispatcher:
         return len(self._workers)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Have a place in the queue, from before a request is received until it is answered.
+    def receiving(self) -> Iterator[None]:
+        """Have room for a request that is received.
 
         Raises:
-            RequestError: there is none.
+            RequestError: there is none, or none for it in the queue.
         """
-        self._check_hope()
-        if self.waiting >= self._options.queue_size:
-            raise RequestError(f"the queue is full: {self._options.queue_size} requests wait; try again later", 503)
-        self._inside += 1
+        self._check_room()
+        if self._received >= self._options.queue_size:
+            raise RequestError(f"{self._received} requests are being received; try again later", 503)
+        self._received += 1
         try:
             yield
         finally:
-            self._inside -= 1
+            self._received -= 1
 
     def put(self, inputs: Arrays) -> Pending:
         """Let a request wait; its `answer` may be cancelled as long as nobody has begun with it.
 
         Raises:
-            RequestError: no worker is there, and the last attempt to start one has failed.
+            RequestError: the queue is full; or no worker is there, and the last attempt to start one has failed.
         """
-        self._check_hope()
+        self._check_room()
         answer = asyncio.get_running_loop().create_future()
         pending = Pending(inputs, batches.rows_of(inputs, self._axis), answer)
         self._pending.append(pending)
@@ -113,9 +113,11 @@ class Dispatcher:
     def _hopeless(self) -> bool:
         return self._start_failed and not self._workers
 
-    def _check_hope(self) -> None:
+    def _check_room(self) -> None:
         if self._hopeless:
             raise RequestError(HOPELESS, 503)
+        if len(self._pending) >= self._options.queue_size:
+            raise RequestError(f"the queue is full: {self._options.queue_size} requests wait; try again later", 503)
 
     def forget(self, pending: Pending) -> None:
         """Leave out a request whose client is gone."""
@@ -183,7 +185,6 @@ class Dispatcher:
             worker.busy = False
             batch = await self._next()
             worker.busy = True
-            self._running += len(batch)
             try:
                 await self._run(worker, batch)
             except WorkerDied as error:
@@ -196,8 +197,6 @@ class Dispatcher:
                 problem = f"this should not have happened: {type(error).__name__}: {error}"
                 _say(problem)
                 _fail(batch, RequestError(problem, 500))
-            finally:
-                self._running -= len(batch)
 
     async def _next(self) -> list[Pending]:
         """Return the requests that are taken to a worker together, as soon as there are some."""

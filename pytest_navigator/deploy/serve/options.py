@@ -33,8 +33,9 @@ class Options:
         batch_delay_ms: how long the first request of a batch waits for others. Without it, those are joined that came
             while every worker was busy.
         max_batch_size: how many rows are joined at most; 1: requests are never joined.
-        queue_size: how many requests may be received or wait at a time; others get 503 at once.
+        queue_size: how many requests may wait at a time, and be received beside these; others get 503 at once.
         max_request_mb: size of the largest body in MiB; of a larger one the answer is 413.
+        body_timeout_s: how long the next part of a body may take; if it takes longer, the answer is 408.
 
     Raises:
         ConfigError: a number is too small, or no port.
@@ -47,6 +48,7 @@ class Options:
     max_batch_size: int = 1
     queue_size: int = 128
     max_request_mb: int = 64
+    body_timeout_s: float = 10.0
 
     def __post_init__(self) -> None:
         for name, least in LEAST.items():

@@ -19,6 +19,7 @@ from pytest_navigator.deploy.serve.batches import batch_axis
 from pytest_navigator.deploy.serve.dispatcher import Dispatcher
 from pytest_navigator.deploy.serve.metrics import Metrics
 from pytest_navigator.deploy.serve.process import Loaded
+from pytest_navigator.deploy.serve.receiving import Limits
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ async def _serve(model: ServedModel, loaded: Loaded, options: Options, listening
     dispatcher = Dispatcher(loaded, options, batch_axis(model.signature), metrics)
     metrics.watch("queue_length", "Requests that are received or wait", lambda: dispatcher.waiting)
     metrics.watch("workers", "Processes that run the model", lambda: dispatcher.workers)
-    server = _Server(application(model, dispatcher, metrics, options.max_request_mb), listening)
+    limits = Limits(options.max_request_mb, options.body_timeout_s)
+    server = _Server(application(model, dispatcher, metrics, limits), listening)
     _stopped_by_signals(server)
     with suppress(asyncio.CancelledError):  # by a signal, while workers start
         async with dispatcher:
