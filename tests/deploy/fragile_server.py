@@ -1,6 +1,6 @@
 """A server whose model doubles its input, and goes wrong where it is asked to: `python -m tests.deploy.fragile_server`.
 
-13 raises, 99 is refused, 404 has no output, 666 ends the process, -0.5 takes half a second;
+13 raises, 99 is refused, 404 has no output, 555 gives text as objects, 666 ends the process, -0.5 takes half a second;
 `--unloadable` cannot be loaded, `--slow` takes minutes for it, `--one-is-slow` for all workers but the first.
 """
 
@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pytest_navigator.core.records import Signature, TensorSpec
 from pytest_navigator.deploy.protocol.metadata import ServedModel
 from pytest_navigator.deploy.serve.options import Options
@@ -23,8 +25,6 @@ from pytest_navigator.errors import InputError, PackageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import numpy as np
 
     from pytest_navigator.deploy.serve.options import Infer
 
@@ -40,6 +40,8 @@ def infer(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         raise InputError("99 is refused")
     if (x == 404).any():
         return {}
+    if (x == 555).any():
+        return {"y": np.array([["Å".encode(), b"\xff", "Zoë"]], object)}
     if (x == 666).any():
         os.kill(os.getpid(), signal.SIGSEGV)
     time.sleep(max(0.0, -float(x.min())))

@@ -8,6 +8,8 @@ from contextlib import suppress
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pytest_navigator.errors import InputError
 from pytest_navigator.isolation.messages import decode, encode, error_fields
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
-
-    import numpy as np
 
     from pytest_navigator.deploy.serve.options import Arrays, Infer, Open
     from pytest_navigator.isolation.messages import Message
@@ -86,4 +86,10 @@ def _answer(infer: Infer, inputs: Arrays) -> bytes:
 
 def _plain(array: np.ndarray) -> np.ndarray:
     # Runtimes give text as objects, which are no bytes that another process could have.
-    return array.astype(str) if array.dtype.kind == "O" else array
+    if array.dtype.kind != "O":
+        return array
+    elements = array.ravel().tolist()
+    if not any(isinstance(each, bytes) for each in elements):
+        return array.astype(str)
+    encoded = [each if isinstance(each, bytes) else str(each).encode() for each in elements]
+    return np.array(encoded, np.bytes_).reshape(array.shape)
