@@ -179,6 +179,8 @@ class AdaptedRunner:
         self._given = {tensor.spec.name: tensor.given for tensor in outputs}
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # a copy, or what is unpickled, is asked for such before it has a runner
+            raise AttributeError(name)
         return getattr(self._runner, name)
 
     def __enter__(self) -> AdaptedRunner:

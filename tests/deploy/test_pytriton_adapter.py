@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -53,6 +54,12 @@ def test_text_is_bytes(served: Path) -> None:
 
     assert {tensor.dtype for tensor in (*found.inputs, *found.outputs)} == {np.bytes_}
     assert outputs["name"].tolist() == [["Å x".encode()], [b"B longer"]]
+
+
+def test_a_runner_that_takes_bytes_can_be_copied(served: Path) -> None:
+    runner = adapter(served, "names").runner
+
+    assert copy.copy(runner).runner_name == runner.runner_name
 
 
 def test_the_largest_batch_that_was_measured_is_that_of_the_runner_that_was_chosen(served: Path) -> None:
