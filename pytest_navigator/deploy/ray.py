@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import tempfile
 import threading
 from collections import defaultdict
@@ -53,7 +54,7 @@ class Replica:
     def __post_init__(self) -> None:
         for name, least in (("max_batch_size", 1), ("batch_wait_timeout_s", 0), ("max_request_mb", 1)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= least:
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < math.inf:
                 raise ConfigError(f"{name}={value!r}: a number from {least} on is needed")
 
     def application(self) -> Starlette:

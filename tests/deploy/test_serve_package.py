@@ -149,6 +149,9 @@ REFUSED = {
     "a budget that is too small": (["--strategy=max-throughput-within=1e-9"], "nothing to serve: "),
     "what nobody verified": (["--verified-only"], "nothing that has figures is verified"),
     "a name that is a path": (["--name=a/b"], "--name='a/b' is not possible for a folder and a part of an address"),
+    "a name that leads elsewhere": (["--name=.."], "--name='..' is not possible for a folder and a part of an address"),
+    "a delay without end": (["--batch-delay-ms=inf"], "--batch-delay-ms=inf: a number from 0 on is needed"),
+    "a delay that is no number": (["--batch-delay-ms=nan"], "--batch-delay-ms=nan: a number from 0 on is needed"),
     "a port that is none": (["--port=99999"], "--port=99999: ports are numbers up to 65535"),
     "a host of elsewhere": (["--host=192.0.2.1", "--port=0"], "cannot listen on 192.0.2.1, port 0: "),
     "threads of another library": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ class Options:
     def __post_init__(self) -> None:
         for name, least in LEAST.items():
             value = getattr(self, name)
-            if not value >= least:  # nor is nan
+            if not least <= value < math.inf:  # nor is nan
                 raise ConfigError(f"--{name.replace('_', '-')}={value}: a number from {least} on is needed")
         if self.port > LAST_PORT:
             raise ConfigError(f"--port={self.port}: ports are numbers up to {LAST_PORT}")
