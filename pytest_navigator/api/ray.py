@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.api.loading import load
+from pytest_navigator.api.opening import Place, opened_runner, threads_of
 from pytest_navigator.api.package import Package
-from pytest_navigator.errors import PackageError
 from pytest_navigator.package.query.strategies import either
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pytest_navigator.deploy.serve.options import Infer
-    from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Strategy
 
 __all__ = ["deployment"]
@@ -29,6 +25,9 @@ __all__ = ["deployment"]
 ONGOING_BATCHES = 2
 LEAST_ONGOING = 100
 QUEUED = 128
+
+
+CHANGED = "call nav.ray.deployment again, and see that the path leads to the same package on every node"
 
 
 def deployment(
@@ -83,67 +82,18 @@ def deployment(
         found = runner_of_a_file(opened, format, runtime=runner, threads=threads, **wanted)
         model = served_model(opened.results, found, name)
         most = RecordedRunner.of(opened.results, found).largest_batch if max_batch_size is None else max_batch_size
-        place = Place(opened.path.resolve(), found.format, found.runner_name, _digest(opened.results, found.format))
-    loading = partial(opened_runner, place, _threads(threads, found.format, options))
+        place = Place.of(opened, found, CHANGED)
+    loading = partial(opened_runner, place, threads_of(threads, found.format, _processors(options)))
     replica = ray.Replica(model, loading, most, batch_wait_timeout_s, max_request_mb)
     return ray.deployed(replica, _with_defaults(options, num_replicas, most))
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a replica finds its model.
-
-    Attributes:
-        path: of the package, on every node.
-        digest: of the format's file, "" where the package does not say it.
-    """
-
-    path: Path
-    format: str
-    runner: str
-    digest: str
-
-
-@contextmanager
-def opened_runner(place: Place, threads: int | None, folder: Path) -> Iterator[Infer]:
-    """Open a package in a replica; gives what runs one inference.
-
-    Args:
-        folder: where its files are extracted.
-
-    Raises:
-        PackageError: there is no such package, or another one than when the application was made.
-    """
-    from pytest_navigator.deploy.recorded import RecordedRunner
-    from pytest_navigator.deploy.serve import example
-
-    warnings.simplefilter("ignore", UserWarning)  # who made the application was warned
-    with load(place.path, workdir=folder / "files") as package:
-        if _digest(package.results, place.format) != place.digest:
-            raise PackageError(
-                f"{place.path} has another {place.format} than when this application was made: call nav.ray.deployment "
-                "again, and see that the path leads to the same package on every node"
-            )
-        with package.get_runner(place.format, runtime=place.runner, threads=threads) as active:
-            shapes = RecordedRunner.of(package.results, active).shapes
-            with suppress(Exception):  # zeros may be nothing that the model takes; the first inference takes longest
-                active.infer(example.zeros(active.signature, shapes))
-            yield active.infer
 
 
 def _opened(package: str | Path | Package) -> AbstractContextManager[Package]:
     return nullcontext(package) if isinstance(package, Package) else load(package)
 
 
-def _digest(results: Results, key: str) -> str:
-    step = results.made(key)
-    return step.digest_of(key) if step else ""
-
-
-def _threads(given: int | None, key: str, options: Mapping[str, Any]) -> int | None:
-    """Return the threads of one inference: Ray counts processors, and does not keep a replica to them."""
-    if given is not None or key != "onnx":
-        return given
+def _processors(options: Mapping[str, Any]) -> int:
+    """Return the processors of a replica: Ray counts them, and does not keep a replica to them."""
     return max(1, int((options.get("ray_actor_options") or {}).get("num_cpus", 1)))
 
 

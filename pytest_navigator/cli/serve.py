@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import os
 import warnings
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.cli import strategies
-from pytest_navigator.errors import ConfigError, PackageError
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from pytest_navigator.api.package import Package
     from pytest_navigator.deploy.protocol.metadata import ServedModel
     from pytest_navigator.deploy.recorded import RecordedRunner
-    from pytest_navigator.deploy.serve.options import Arrays, Infer, Options
+    from pytest_navigator.deploy.serve.options import Options
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +60,7 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve it."""
     serve = _server()
+    from pytest_navigator.api.opening import Place, opened_runner, threads_of
     from pytest_navigator.deploy.recorded import RecordedRunner
     from pytest_navigator.deploy.serve import example
     from pytest_navigator.deploy.serve.chosen import runner_of_a_file, served_model
@@ -71,64 +71,23 @@ def run(arguments: argparse.Namespace) -> int:
         runner = runner_of_a_file(package, arguments.format, runtime=arguments.runner, **wanted)
         chosen = RecordedRunner.of(package.results, runner)
         model = served_model(package.results, runner, arguments.name, "--name")
+        place = Place.of(package, runner, "start the server again")
     options = _options(arguments, chosen)
     inputs = example.zeros(model.signature, chosen.shapes)
-    threads = _threads(arguments.threads, options.workers, runner.format)
-    file = PackageAt.of(arguments.package)
-    loading = partial(open_runner, file, runner.format, runner.runner_name, threads, inputs)
+    loading = partial(opened_runner, place, threads_of(arguments.threads, place.format, _processors(options.workers)))
 
     def started(address: str) -> None:
-        place = f"{address}/v2/models/{model.name}"
+        url = f"{address}/v2/models/{model.name}"
         notes = [f"note: {warning.message}" for warning in caught]
-        lines = [f"{model.name}: {chosen.line()}", *notes, f"serving at {place}, {_how(model, options)}; for example:"]
-        print(*map(one_line, lines), example.curl(place, inputs, model.signature), sep="\n", flush=True)
+        lines = [
+            f"{model.name}: {chosen.line()}",
+            *notes,
+            f"serving at {url}, {_how(model, options)}; for example:",
+        ]
+        print(*map(one_line, lines), example.curl(url, inputs, model.signature), sep="\n", flush=True)
 
     serve(model, loading, options, started)
     return 0
-
-
-@contextmanager
-def open_runner(
-    file: PackageAt, key: str, runner: str, threads: int | None, first: Arrays, folder: Path
-) -> Iterator[Infer]:
-    """Open a package in a worker; gives what runs one inference.
-
-    Args:
-        first: inputs of an inference whose outcome does not matter: for many runtimes the first one takes longest.
-
-    Raises:
-        PackageError: the file is another one than when the server started, or the runner is not to be had.
-    """
-    file.check()
-    warnings.simplefilter("ignore", UserWarning)  # the server has said it
-    opened = _opened(file.path, folder / "files")
-    with opened as package, package.get_runner(key, runtime=runner, threads=threads) as active:
-        with suppress(Exception):  # zeros may be nothing that the model takes
-            active.infer(first)
-        yield active.infer
-
-
-@dataclass(frozen=True)
-class PackageAt:
-    """The file of a package, and what tells whether it is still the same."""
-
-    path: Path
-    state: tuple[int, ...]
-
-    @classmethod
-    def of(cls, path: Path) -> PackageAt:
-        """Return the file as it is now."""
-        return cls(path, cls._state(path))
-
-    def check(self) -> None:
-        """Raise PackageError if it is another file now: workers of one server run the same model."""
-        if self._state(self.path) != self.state:
-            raise PackageError(f"{self.path} was changed while it is served: start the server again")
-
-    @staticmethod
-    def _state(path: Path) -> tuple[int, ...]:
-        found = path.stat()
-        return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _server() -> Callable[..., None]:
@@ -140,17 +99,15 @@ def _server() -> Callable[..., None]:
     return serve
 
 
-def _opened(path: Path, workdir: Path | None = None) -> Package:
+def _opened(path: Path) -> Package:
     from pytest_navigator.api.loading import load
 
-    return load(path, workdir=workdir)
+    return load(path)
 
 
-def _threads(given: int | None, workers: int, key: str) -> int | None:
-    """Return the threads of one inference: several workers share the processors, where we can say so."""
-    if given is not None or workers == 1 or key != "onnx":
-        return given
-    return max(1, len(os.sched_getaffinity(0)) // workers)
+def _processors(workers: int) -> int | None:
+    """Return how many one of several workers has, which share them; None: all."""
+    return None if workers == 1 else max(1, len(os.sched_getaffinity(0)) // workers)
 
 
 def _how(model: ServedModel, options: Options) -> str:

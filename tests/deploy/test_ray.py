@@ -24,7 +24,7 @@ import psutil
 import pytest
 
 import pytest_navigator as nav
-from pytest_navigator.api.ray import Place, opened_runner
+from pytest_navigator.api.opening import Place, opened_runner
 from pytest_navigator.errors import ConfigError, PackageError
 
 if TYPE_CHECKING:
@@ -89,9 +89,10 @@ def test_without_ray_the_extra_is_named(pair: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_replica_refuses_another_package_at_the_path(pair: Path, tmp_path: Path) -> None:
-    place = Place(pair, "onnx", "OnnxCPU", "0" * 64)
+    place = Place(pair, "onnx", "OnnxCPU", "0" * 64, "call it again")
 
-    with pytest.raises(PackageError, match=r"has another onnx than when"), opened_runner(place, None, tmp_path):
+    said = r"was changed, it has another onnx now: call it again"
+    with pytest.raises(PackageError, match=said), opened_runner(place, None, tmp_path):
         pass
 
 

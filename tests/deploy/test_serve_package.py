@@ -181,6 +181,17 @@ def test_a_strategy_that_is_none_is_a_usage_error(capsys: pytest.CaptureFixture[
     assert "argument --strategy: " in capsys.readouterr().err
 
 
+def test_the_same_package_may_be_put_in_its_place(served: Path, tmp_path: Path) -> None:
+    package = shutil.copy(served / "names.nav", tmp_path / "names.nav")
+    with serving(*SERVE, str(package), "--port=0") as server:
+        shutil.copy(package, tmp_path / "copy.nav").replace(package)
+        for worker in server.workers():
+            worker.kill()
+
+        until(lambda: server.metric("navigator_workers_replaced_total") == 1)
+        until(lambda: server.metric("navigator_workers") == 1)
+
+
 def test_a_package_that_was_changed_is_not_loaded_by_a_new_worker(served: Path, tmp_path: Path) -> None:
     package = shutil.copy(served / "names.nav", tmp_path / "names.nav")
     with serving(*SERVE, str(package), "--port=0") as server:
@@ -188,5 +199,5 @@ def test_a_package_that_was_changed_is_not_loaded_by_a_new_worker(served: Path, 
         for worker in server.workers():
             worker.kill()
 
-        assert server.said_of("was changed while it is served: start the server again")
+        assert server.said_of("was changed, it has another onnx now: start the server again")
         assert server.request("GET", "/v2/health/ready")[0] == 503
