@@ -50,11 +50,11 @@ def measured(key: str, runner: str, **settings: object) -> list[Outcome]:
     return [correctness(key, runner), *(settled(each, **settings) for each in batches)]
 
 
-def held(folder: Path, *names: str) -> None:
+def held(folder: Path, *names: str, operator: str = "Op", output: Sequence[str | int] | None = ("batch", 7)) -> None:
     """Write files of formats."""
     value = onnx.helper.make_tensor_value_info
-    tensors = [value("input__0", 1, ["batch", 5]), value("output__0", 1, ["batch", 7])]
-    graph = onnx.helper.make_graph([onnx.helper.make_node("Op", ["input__0"], ["output__0"])], "g", *zip(tensors))
+    tensors = [value("input__0", 1, ["batch", 5]), value("output__0", 1, output)]
+    graph = onnx.helper.make_graph([onnx.helper.make_node(operator, ["input__0"], ["output__0"])], "g", *zip(tensors))
     for name in names:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(onnx.helper.make_model(graph).SerializeToString())
@@ -235,6 +235,25 @@ def test_a_type_that_the_backend_has_not_becomes_a_python_model(
     assert f'backend: "{backend}"' in found
     said = [str(each.message) for each in noted]
     assert said == [f"m: {variant.key} is served as a Python model: {NOT_BF16}"][: backend == "python"]
+
+
+@pytest.mark.parametrize(
+    ("operator", "backend"),
+    [("Relu", "onnxruntime"), ("Op", "python")],
+    ids=["axes that follow from the graph", "axes that nobody knows"],
+)
+def test_a_file_that_does_not_say_the_axes_of_an_output(
+    operator: str, backend: str, workspace: Build, tmp_path: Path
+) -> None:
+    alone = replace(VARIANTS[3], runners=(ONNX.name,))
+    folder = workspace(**run(*measured("onnx", ONNX.name), variant=alone, runner=ONNX))
+    held(folder, "onnx/model.onnx", operator=operator, output=None)
+
+    with warnings.catch_warnings(record=True, action="always") as noted:
+        found = config(folder, tmp_path)
+
+    assert f'backend: "{backend}"' in found
+    assert ["how many axes 'output__0' has" in str(each.message) for each in noted] == [True][: backend == "python"]
 
 
 FAILED = [SOURCE, Outcome("export", Status.PASSED, "onnx", started=MADE, digest="e" * 64)]

@@ -21,11 +21,13 @@ class Tensors:
     Attributes:
         inputs, outputs: with the names of the file.
         names: name of an input in the file -> in the signature.
+        unsaid: name of one whose axes neither the file says nor its graph, "" if there is none.
     """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     names: Mapping[str, str]
+    unsaid: str = ""
 
     @property
     def all(self) -> tuple[TensorSpec, ...]:
@@ -51,7 +53,7 @@ def of_file(content: bytes, signature: Signature) -> Tensors:
     except ModuleNotFoundError:
         return of_signature(signature)
     try:
-        graph = onnx.load_model_from_string(content).graph
+        graph = _with_shapes(onnx.load_model_from_string(content)).graph
     except Exception as error:  # protobuf's own
         raise DeploymentError(f"the package's ONNX file cannot be read: {type(error).__name__}: {error}") from error
     weights = {tensor.name for tensor in graph.initializer}
@@ -67,7 +69,21 @@ def of_file(content: bytes, signature: Signature) -> Tensors:
         tuple(_sized(own, known[here], inputs[own]) for own, here in names.items()),
         tuple(_sized(own, given[here], outputs[own]) for own, here in called.items() if here in given),
         names,
+        next((value.name for value in (*inputs.values(), *outputs.values()) if not _has_shape(value)), ""),
     )
+
+
+def _with_shapes(model: Any) -> Any:
+    """Return a model with the shapes of outputs that follow from its graph, as a runtime finds them."""
+    import onnx
+
+    return (
+        model if all(map(_has_shape, model.graph.output)) else onnx.shape_inference.infer_shapes(model, data_prop=True)
+    )
+
+
+def _has_shape(value: Any) -> bool:
+    return bool(value.type.tensor_type.HasField("shape"))
 
 
 def _sized(name: str, spec: TensorSpec, value: Any) -> TensorSpec:

@@ -89,6 +89,8 @@ def refused(tensors: Iterable[TensorSpec], types: Collection[str], unbatched: st
 
 
 def _not_in_onnxruntime(deployed: Deployed) -> str:
+    if name := deployed.tensors.unsaid:
+        return f"the file does not say how many axes {name!r} has, and Triton's backend compares them"
     return refused(deployed.tensors.all, ONNXRUNTIME, deployed.unbatched)
 
 
