@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_navigator.deploy.protocol.errors import RequestError
 from pytest_navigator.deploy.serve import batches
-from pytest_navigator.deploy.serve.dispatcher import Pending
+from pytest_navigator.deploy.serve.pending import Pending
 from pytest_navigator.errors import ConfigError, InputError
 from pytest_navigator.isolation.causes import error_line
 

@@ -96,6 +96,15 @@ def test_a_replica_refuses_another_package_at_the_path(pair: Path, tmp_path: Pat
         pass
 
 
+def test_what_a_replica_imports_starts_no_processes() -> None:
+    code = "import sys; from pytest_navigator.deploy import ray; from pytest_navigator.deploy.serve import app; "
+    code += "print([name for name in sys.modules if name.endswith(('.serve.process', '.serve.dispatcher'))])"
+
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stdout == "[]\n"
+
+
 @pytest.fixture(scope="module")
 def model(pair: Path) -> Iterator[str]:
     """The address of a model in a cluster of its own."""

@@ -18,7 +18,7 @@ import pytest
 
 from pytest_navigator.deploy.protocol.errors import RequestError
 from pytest_navigator.deploy.protocol.metadata import ServedModel
-from pytest_navigator.deploy.serve import dispatcher as dispatcher_module
+from pytest_navigator.deploy.serve import workers
 from pytest_navigator.deploy.serve.dispatcher import HOPELESS, Dispatcher
 from pytest_navigator.deploy.serve.metrics import Metrics
 from pytest_navigator.deploy.serve.options import Options
@@ -121,8 +121,8 @@ def test_a_worker_that_does_not_load_in_time_is_ended_and_another_one_is_started
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark = tmp_path / "mark"
-    monkeypatch.setattr(dispatcher_module, "PATIENCE", 1)
-    monkeypatch.setattr(dispatcher_module, "TIMES_AS_LONG", 2)
+    monkeypatch.setattr(workers, "PATIENCE", 1)
+    monkeypatch.setattr(workers, "TIMES_AS_LONG", 2)
 
     async def asked() -> Any:
         async with dispatching(partial(loading_for_long, mark=mark)) as dispatcher:

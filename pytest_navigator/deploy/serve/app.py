@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from pytest_navigator.deploy.protocol.metadata import ServedModel
-    from pytest_navigator.deploy.serve.dispatcher import Pending
     from pytest_navigator.deploy.serve.metrics import Metrics
     from pytest_navigator.deploy.serve.options import Arrays
+    from pytest_navigator.deploy.serve.pending import Pending
     from pytest_navigator.deploy.serve.receiving import Limits
 
     Endpoint = Callable[[Request], Awaitable[Response]]

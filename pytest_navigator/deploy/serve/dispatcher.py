@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from time import monotonic, perf_counter_ns
+from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 from pytest_navigator.deploy.protocol.errors import RequestError
 from pytest_navigator.deploy.serve import batches
-from pytest_navigator.deploy.serve.process import Worker, WorkerDied
-from pytest_navigator.isolation.causes import error_line
-from pytest_navigator.text import one_line
+from pytest_navigator.deploy.serve.pending import Pending, fail
+from pytest_navigator.deploy.serve.process import WorkerDied
+from pytest_navigator.deploy.serve.workers import Workers, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,31 +20,9 @@ if TYPE_CHECKING:
 
     from pytest_navigator.deploy.serve.metrics import Metrics
     from pytest_navigator.deploy.serve.options import Arrays, Options
-    from pytest_navigator.deploy.serve.process import Loaded
-
-# s until the next attempt to replace a worker that does not start.
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-
-# A worker in the place of another one has so many times as long to load as it has taken until then; at least so many s.
-TIMES_AS_LONG, PATIENCE = 10, 60.0
+    from pytest_navigator.deploy.serve.process import Loaded, Worker
 
 HOPELESS = "no process runs the model at the moment: try again later"
-
-
-@dataclass(eq=False)
-class Pending:
-    """A request that waits for its outputs.
-
-    Attributes:
-        alone: whether it is not joined with others: something went wrong with a batch that it was in.
-        since: when it came, in ns.
-    """
-
-    inputs: Arrays
-    rows: int
-    answer: asyncio.Future[Arrays]
-    alone: bool = False
-    since: int = field(default_factory=perf_counter_ns)
 
 
 class Dispatcher:
@@ -54,21 +30,19 @@ class Dispatcher:
 
     def __init__(self, loaded: Loaded, options: Options, axis: int | None, metrics: Metrics) -> None:
         """Args: what workers load; axis: along which requests are joined; None: they never are."""
-        self._loaded, self._options, self._metrics = loaded, options, metrics
+        self._options, self._metrics = options, metrics
         self._axis = axis if options.max_batch_size > 1 else None
         self._pending: deque[Pending] = deque()
         self._arrived = asyncio.Event()
         self._turn = asyncio.Lock()
         self._received = 0
-        self._workers: list[Worker] = []
-        self._start_failed = False
-        self._most_to_start: float | None = None  # in s; the first workers have any time
+        self._workers = Workers(loaded, metrics)
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def ready(self) -> bool:
         """Whether a worker is there."""
-        return bool(self._workers)
+        return bool(self._workers.there)
 
     @property
     def waiting(self) -> int:
@@ -78,7 +52,7 @@ class Dispatcher:
     @property
     def workers(self) -> int:
         """How many workers are there."""
-        return len(self._workers)
+        return len(self._workers.there)
 
     @contextmanager
     def receiving(self) -> Iterator[None]:
@@ -109,12 +83,8 @@ class Dispatcher:
         self._arrived.set()
         return pending
 
-    @property
-    def _hopeless(self) -> bool:
-        return self._start_failed and not self._workers
-
     def _check_room(self) -> None:
-        if self._hopeless:
+        if self._workers.hopeless:
             raise RequestError(HOPELESS, 503)
         if len(self._pending) >= self._options.queue_size:
             raise RequestError(f"the queue is full: {self._options.queue_size} requests wait; try again later", 503)
@@ -131,42 +101,20 @@ class Dispatcher:
         Raises:
             NavigatorError: one cannot load the model.
         """
-        starting = [asyncio.create_task(self._start()) for _ in range(self._options.workers)]
-        try:
-            await asyncio.gather(*starting)
-        except BaseException:
-            for each in starting:
-                each.cancel()
-            await asyncio.gather(*starting, return_exceptions=True)
-            await self.__aexit__()
-            raise
-        self._tasks = [asyncio.create_task(self._work(worker)) for worker in self._workers]
+        await self._workers.start(self._options.workers)
+        self._tasks = [asyncio.create_task(self._work(worker)) for worker in self._workers.there]
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(worker.close() for worker in self._workers))
-        self._workers = []
-
-    async def _start(self) -> Worker:
-        """Return one more worker, which is among those that are closed from the moment on that it has started."""
-        started = monotonic()
-        try:
-            async with asyncio.timeout(self._most_to_start):
-                worker = await Worker.start(self._loaded)
-        except TimeoutError:
-            raise WorkerDied(f"the model was not loaded within {self._most_to_start:.3g} s") from None
-        self._most_to_start = max(self._most_to_start or PATIENCE, TIMES_AS_LONG * (monotonic() - started))
-        self._workers.append(worker)
-        self._start_failed = False
-        return worker
+        await self._workers.close()
 
     async def _work(self, worker: Worker) -> None:
         while True:
             error = await self._until_it_ends(worker)
-            worker = await self._replaced(worker, error)
+            worker = await self._workers.replace(worker, error, self._give_up)
 
     async def _until_it_ends(self, worker: Worker) -> WorkerDied:
         """Take batches to a worker as long as it lives; returns what it died of."""
@@ -195,8 +143,8 @@ class Dispatcher:
                 raise
             except Exception as error:  # nobody is to wait for an answer that does not come
                 problem = f"this should not have happened: {type(error).__name__}: {error}"
-                _say(problem)
-                _fail(batch, RequestError(problem, 500))
+                say(problem)
+                fail(batch, RequestError(problem, 500))
 
     async def _next(self) -> list[Pending]:
         """Return the requests that are taken to a worker together, as soon as there are some."""
@@ -251,7 +199,7 @@ class Dispatcher:
             parts = await self._inferred(worker, batch)
         except RequestError as error:
             if len(batch) == 1:
-                _fail(batch, error)
+                fail(batch, error)
                 return
             for each in batch:
                 await self._run(worker, [each])
@@ -278,7 +226,7 @@ class Dispatcher:
         """Fail the request that a worker died of; of several, each is tried again alone."""
         unanswered = [each for each in batch if not each.answer.done()]
         if len(batch) == 1:
-            _fail(unanswered, RequestError(f"{error}; it is replaced", 500))
+            fail(unanswered, RequestError(f"{error}; it is replaced", 500))
             return
         for each in unanswered:
             each.alone = True
@@ -288,31 +236,8 @@ class Dispatcher:
         self._pending.extendleft(each for each in reversed(batch) if not each.answer.done())
         self._arrived.set()
 
-    async def _replaced(self, dead: Worker, error: WorkerDied) -> Worker:
-        """Return a worker in the place of one that has ended; where none starts, nobody waits for it."""
-        self._workers.remove(dead)
-        self._metrics.replaced()
-        _say(f"{error}; it is replaced")
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                await dead.close()
-                return await self._start()
-            except Exception as problem:  # whatever it is (no memory, no thread, no room), a later attempt may succeed
-                _say(f"no worker in its place: {error_line(problem)}; the next attempt is in {pause:g} s")
-                self._start_failed = True
-                if self._hopeless:
-                    _fail(self._pending, RequestError(HOPELESS, 503))
-                    self._pending.clear()
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-
-
-def _fail(requests: Sequence[Pending] | deque[Pending], error: RequestError) -> None:
-    for each in requests:
-        if not each.answer.done():
-            each.answer.set_exception(error)
-
-
-def _say(text: str) -> None:
-    print(one_line(f"pytest-navigator: {text}"), file=sys.stderr, flush=True)
+    def _give_up(self) -> None:
+        """Let nobody wait for a worker that does not start."""
+        if self._workers.hopeless:
+            fail(self._pending, RequestError(HOPELESS, 503))
+            self._pending.clear()
