@@ -111,7 +111,7 @@ def _processors(workers: int) -> int | None:
 
 
 def _how(model: ServedModel, options: Options) -> str:
-    from pytest_navigator.deploy.serve.batches import batch_axis
+    from pytest_navigator.deploy.batches import batch_axis
 
     workers = f"{options.workers} worker{'s' * (options.workers > 1)}"
     joined = batch_axis(model.signature) is not None and options.max_batch_size > 1

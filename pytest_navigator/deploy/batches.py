@@ -9,24 +9,34 @@ from pytest_navigator.package.query.strategies import figures_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.records import Signature, TensorSpec
     from pytest_navigator.package.query.results import Results
 
 
 def obstacle(batch_dim: int | None, tensors: Iterable[TensorSpec]) -> str:
     """Return why requests cannot be joined, "" if they can.
 
-    Servers join them along axis 0 of every input, and divide every output along it.
+    Triton joins them along axis 0 of every input, and divides every output along it.
     """
-    if batch_dim is None:
-        return "the model has no batch axis"
-    if batch_dim != 0:
+    if batch_dim:
         return f"the batch is axis {batch_dim}, and servers join requests along axis 0"
+    return _obstacle(batch_dim, tensors)
+
+
+def batch_axis(signature: Signature) -> int | None:
+    """Return the axis along which a server of ours joins requests, which may be any. None: they cannot be joined."""
+    axis = signature.batch_dim
+    return None if _obstacle(axis, (*signature.inputs, *signature.outputs)) else axis
+
+
+def _obstacle(axis: int | None, tensors: Iterable[TensorSpec]) -> str:
+    if axis is None:
+        return "the model has no batch axis"
     for spec in tensors:
         if not spec.batched:
             return f"{spec.name!r} has no batch axis"
-        if spec.shape[0] != -1:
-            return f"the batch of {spec.name!r} is {spec.shape[0]} always"
+        if spec.shape[axis] != -1:
+            return f"the batch of {spec.name!r} is {spec.shape[axis]} always"
     return ""
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pytest_navigator.deploy.batches import batch_axis
 from pytest_navigator.deploy.protocol.errors import RequestError
 from pytest_navigator.deploy.serve import batches
 from pytest_navigator.deploy.serve.pending import Pending
@@ -125,7 +126,7 @@ class Queue:
     def __init__(self, infer: Infer, replica: Replica, metrics: Metrics) -> None:
         """Call it where an event loop runs."""
         self._infer, self._metrics = infer, metrics
-        self._axis = batches.batch_axis(replica.model.signature)
+        self._axis = batch_axis(replica.model.signature)
         self._most = replica.max_batch_size
         self._one_at_a_time = threading.Lock()
         self._join = _joining(self._run, self._most, replica.batch_wait_timeout_s)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_navigator.core.records import Signature, TensorSpec
-from pytest_navigator.deploy.serve.batches import alike, batch_axis, join, rows_of, split
+from pytest_navigator.deploy.batches import batch_axis, obstacle
+from pytest_navigator.deploy.serve.batches import alike, join, rows_of, split
 
 
 def tensor(shape: tuple[int, ...], *, batched: bool = True) -> TensorSpec:
@@ -31,6 +32,7 @@ def test_requests_are_joined_only_along_an_axis_that_every_tensor_has_in_any_siz
     inputs: list[TensorSpec], outputs: list[TensorSpec], batch_dim: int | None, axis: int | None
 ) -> None:
     assert batch_axis(Signature(tuple(inputs), tuple(outputs), {}, {}, batch_dim, "numpy")) == axis
+    assert (obstacle(batch_dim, (*inputs, *outputs)) == "") == (axis == 0)  # Triton joins them along no other
 
 
 @given(rows=st.lists(st.integers(1, 4), min_size=1, max_size=6), axis=st.integers(0, 1))

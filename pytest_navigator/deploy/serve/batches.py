@@ -9,18 +9,10 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_navigator.core.records import Signature
     from pytest_navigator.deploy.serve.options import Arrays
 
 Alike: TypeAlias = tuple[tuple[int, ...], ...]
 """What requests have in common that can be joined: the shape of each input without the batch axis."""
-
-
-def batch_axis(signature: Signature) -> int | None:
-    """Return the axis along which requests can be joined: every tensor has it, of any size. None: there is none."""
-    tensors, axis = (*signature.inputs, *signature.outputs), signature.batch_dim
-    joinable = axis is not None and all(spec.batched and spec.shape[axis] == -1 for spec in tensors)
-    return axis if joinable else None
 
 
 def rows_of(inputs: Arrays, axis: int | None) -> int:

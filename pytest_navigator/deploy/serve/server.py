@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from pytest_navigator.deploy.batches import batch_axis
 from pytest_navigator.deploy.serve.app import application
-from pytest_navigator.deploy.serve.batches import batch_axis
 from pytest_navigator.deploy.serve.dispatcher import Dispatcher
 from pytest_navigator.deploy.serve.metrics import Metrics
 from pytest_navigator.deploy.serve.process import Loaded
