@@ -37,11 +37,11 @@ def _repository(folder: Path) -> int:
     from pytest_navigator.deploy.triton.record import changed_files, models, unknown_files, unknown_models
 
     found = models(folder)
-    changed = [problem for path, record in found.items() for problem in changed_files(path, record)]
-    unknown = [problem for path, record in found.items() for problem in unknown_files(path, record)]
-    unknown += unknown_models(folder, found.keys())
-    count = sum(len(record.files) for record in found.values()) + len(unknown)
-    return _say(folder, [*changed, *unknown], count, "changed, missing or unknown")
+    changed = [problem for path, record in found.records.items() for problem in changed_files(path, record)]
+    unknown = [problem for path, record in found.records.items() for problem in unknown_files(path, record)]
+    unknown += unknown_models(folder, {*found.records, *found.damaged})
+    count = sum(len(record.files) for record in found.records.values()) + len(unknown) + len(found.damaged)
+    return _say(folder, [*changed, *unknown, *found.damaged.values()], count, "changed, missing or unknown")
 
 
 def _say(path: Path, problems: list[str], count: int, what: str, note: str = "") -> int:

@@ -91,7 +91,7 @@ def test_a_record_that_is_no_file_is_told(repository: Path) -> None:
     (repository / "pair" / "navigator.json").unlink()
     os.mkfifo(repository / "pair" / "navigator.json")
 
-    assert "navigator.json is damaged or cannot be read: deploy the model again" in command("verify", repository).err
+    assert "navigator.json is damaged or cannot be read: deploy the model again" in command("verify", repository).out
 
 
 @pytest.mark.parametrize("content", ["{", '{"model": 5}', '{"model": "m", "files": {"../../etc/passwd": 5}}'])
@@ -100,5 +100,23 @@ def test_a_record_that_is_damaged_is_told(content: str, repository: Path) -> Non
 
     ran = command("verify", repository)
 
-    assert ran.code == 2
-    assert "navigator.json is damaged or cannot be read: deploy the model again" in ran.err
+    assert ran.code == 1
+    assert "navigator.json is damaged or cannot be read: deploy the model again" in ran.out
+
+
+def test_a_damaged_record_hides_no_other_model_and_is_replaced_by_force(repository: Path, pair: Path) -> None:
+    deploy = ("deploy", "triton", pair, "-r", repository, "--format=onnx")
+    assert command(*deploy, "--name=other").code == 0
+    (repository / "other" / "navigator.json").write_text("{", encoding="utf-8")
+    (repository / "pair" / "config.pbtxt").write_text("", encoding="utf-8")
+
+    ran = command("verify", repository)
+
+    assert ran.code == 1
+    assert f"{repository}/pair/config.pbtxt was changed" in ran.out
+    assert f"{repository}/other/navigator.json is damaged" in ran.out
+    assert (
+        "deploy the model again, with overwrite=True (--force)" in command(*deploy, "--name=other", "--version=2").err
+    )
+    assert command(*deploy, "--name=other", "--force").code == 0
+    assert "is damaged or" not in command("verify", repository).out

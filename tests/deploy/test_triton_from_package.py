@@ -268,9 +268,15 @@ def test_a_strategy_is_named(pair: Path, tmp_path: Path) -> None:
         (["--instances=tpu=1"], "a device with a number is needed, cpu=2 or gpu=1"),
         (["--instances=cpu=0"], "a device with a number is needed"),
         (["--strategy=fastest"], "unknown strategy 'fastest'"),
-        (["--preferred-batch-sizes=a"], "whole numbers are needed"),
+        (["--instances=cpu=2", "--instances=cpu=3"], "--instances=cpu=3: cpu=2 was said before"),
+        (["--preferred-batch-sizes=a"], "whole numbers from 1 on are needed"),
+        (
+            ["--preferred-batch-sizes=8,16", "--max-batch-size=4"],
+            "--preferred-batch-sizes=16 is above --max-batch-size=4",
+        ),
         (["--dynamic-batching=off", "--max-queue-delay-us=5"], "are of --dynamic-batching=on"),
-        (["--version=0"], "model_version=0: a whole number from 1 on is needed"),
+        (["--max-batch-size=-1"], "argument --max-batch-size: -1: a whole number from 0 on is needed"),
+        (["--version=0"], "argument --version: 0: a whole number from 1 on is needed"),
         (["--name=a/b"], "model_name='a/b' is not possible"),
         (["--serve-versions=0"], "all, or a number from 1 on is needed"),
     ],
@@ -281,6 +287,13 @@ def test_an_option_that_is_wrong_is_said(options: list[str], message: str, pair:
     assert ran.code == 2
     assert message in ran.err
     assert not (tmp_path / "repository").exists()
+
+
+def test_a_largest_batch_of_none_is_no_batches(pair: Path, tmp_path: Path) -> None:
+    ran = command("deploy", "triton", pair, "-r", tmp_path, "--format=onnx", "--max-batch-size=0")
+
+    assert ", no batches, " in ran.out, ran.err
+    assert "max_batch_size: 0" in config(tmp_path / "pair")
 
 
 def test_a_version_that_is_there_is_replaced_by_force_alone(pair: Path, tmp_path: Path) -> None:

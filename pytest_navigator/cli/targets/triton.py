@@ -14,6 +14,8 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from pytest_navigator.deploy.triton.configured import Target
     from pytest_navigator.deploy.triton.from_package import Deployment
 
@@ -26,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, metavar="SOURCE", help="a .nav package, or an .onnx file")
     parser.add_argument("-r", "--repository", type=Path, required=True, metavar="DIR", help="the model repository")
     parser.add_argument("--name", help="of the model there (default: the package's, or that of the file)")
-    parser.add_argument("--version", type=int, default=1, metavar="N", help="of the model (default: 1)")
+    parser.add_argument("--version", type=_from(1), default=1, metavar="N", help="of the model (default: 1)")
     force = "replace the version if it is there, and a configuration that the other versions share"
     parser.add_argument("-f", "--force", action="store_true", help=force)
     _add_choice(parser.add_argument_group("what of a package"))
@@ -43,15 +45,15 @@ def _add_choice(group: argparse._ArgumentGroup) -> None:
 
 def _add_configuration(group: argparse._ArgumentGroup) -> None:
     instances = "how many run on a device, cpu=2 or gpu=1 (default: one, where it was measured)"
-    group.add_argument("--instances", type=_instances, metavar="DEVICE=N", help=instances)
-    largest = "rows of the largest batch (default: the largest that was measured)"
-    group.add_argument("--max-batch-size", type=int, metavar="ROWS", help=largest)
+    group.add_argument("--instances", type=_instances, action="append", metavar="DEVICE=N", help=instances)
+    largest = "rows of the largest batch; 0: no batches (default: the largest that was measured)"
+    group.add_argument("--max-batch-size", type=_from(0), metavar="ROWS", help=largest)
     batching = "whether requests that wait are joined (default: on)"
     group.add_argument("--dynamic-batching", nargs="?", const="on", default="on", choices=("on", "off"), help=batching)
     preferred = "sizes of batches that are worth waiting for: 4,8"
     group.add_argument("--preferred-batch-sizes", type=_numbers, metavar="ROWS,...", help=preferred)
     delay = "how long a request waits for others, in microseconds (default: 0)"
-    group.add_argument("--max-queue-delay-us", type=int, default=0, metavar="US", help=delay)
+    group.add_argument("--max-queue-delay-us", type=_from(0), default=0, metavar="US", help=delay)
     warmup = "send the sample that was timed before the model is ready"
     group.add_argument("--warmup", action="store_true", help=warmup)
     cache = "cache answers (the server needs --cache-config)"
@@ -126,7 +128,7 @@ def _target(arguments: argparse.Namespace, called: str) -> Target:
         arguments.force,
         arguments.response_cache,
         arguments.warmup,
-        arguments.instances,
+        _merged(arguments.instances),
         _fields(arguments),
     )
 
@@ -139,9 +141,39 @@ def _fields(arguments: argparse.Namespace) -> dict[str, Any]:
     on = arguments.dynamic_batching == "on"
     if not on and (preferred or delay):
         raise ConfigError("--preferred-batch-sizes and --max-queue-delay-us are of --dynamic-batching=on")
-    found = {"max_batch_size": arguments.max_batch_size, "version_policy": arguments.serve_versions}
+    found = {"max_batch_size": arguments.max_batch_size or None, "version_policy": arguments.serve_versions}
     fields = {name: value for name, value in found.items() if value is not None}
+    if arguments.max_batch_size == 0:
+        return {**fields, "batching": False}
+    largest, most = max(preferred or [0]), arguments.max_batch_size
+    if most and largest > most:
+        raise ConfigError(f"--preferred-batch-sizes={largest} is above --max-batch-size={most}")
     return {**fields, "batcher": DynamicBatcher(delay, preferred) if on else None}
+
+
+def _from(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number from `least` on."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text}: a whole number from {least} on is needed")
+        return int(text)
+
+    return read
+
+
+def _merged(instances: Sequence[dict[str, int]] | None) -> dict[str, int] | None:
+    """Return the instances of every device.
+
+    Raises:
+        ConfigError: a device is named twice.
+    """
+    found: dict[str, int] = {}
+    for device, count in (item for each in instances or () for item in each.items()):
+        if device in found:
+            raise ConfigError(f"--instances={device}={count}: {device}={found[device]} was said before")
+        found[device] = count
+    return found or None
 
 
 def _instances(text: str) -> dict[str, int]:
@@ -153,8 +185,8 @@ def _instances(text: str) -> dict[str, int]:
 
 def _numbers(text: str) -> list[int]:
     parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise argparse.ArgumentTypeError(f"{text}: whole numbers are needed, like 4,8")
+    if not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError(f"{text}: whole numbers from 1 on are needed, like 4,8")
     return [int(part) for part in parts]
 
 

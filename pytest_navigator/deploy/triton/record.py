@@ -84,7 +84,7 @@ def read_record(folder: Path) -> ModelRecord | None:
         DeploymentError: the file is damaged.
     """
     path = folder / RECORD
-    damaged = f"{path} is damaged or cannot be read: deploy the model again"
+    damaged = f"{path} is damaged or cannot be read: deploy the model again, with overwrite=True (--force)"
     if not path.exists():
         return None
     if not path.is_file():  # of a pipe nothing would ever come
@@ -139,15 +139,33 @@ def unknown_models(folder: Path, known: Collection[Path]) -> list[str]:
     return [f"{path} {UNKNOWN}" for path in sorted(folder.iterdir()) if path.is_dir() and path not in known]
 
 
-def models(folder: Path) -> dict[Path, ModelRecord]:
-    """Return the folders of models with what is known of each: those in a repository, or the one that it is itself.
+@dataclass(frozen=True)
+class Found:
+    """The models of a repository, or the one that a folder is itself.
+
+    Attributes:
+        records: folder of a model -> what is known of it.
+        damaged: folder of a model whose record cannot be read -> why.
+    """
+
+    records: dict[Path, ModelRecord]
+    damaged: dict[Path, str]
+
+
+def models(folder: Path) -> Found:
+    """Return the models of a repository that have a record.
 
     Raises:
-        DeploymentError: there are none, or what is known of one is damaged.
+        DeploymentError: there are none.
     """
-    places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
-    found = {place: record for place in places if (record := read_record(place)) is not None}
-    if not found:
+    found = Found({}, {})
+    for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
+        try:
+            if record := read_record(place):
+                found.records[place] = record
+        except DeploymentError as error:
+            found.damaged[place] = str(error)
+    if not found.records and not found.damaged:
         why = f"no model in it has a {RECORD}, which pytest-navigator deploy triton writes"
         raise DeploymentError(f"{folder} is neither a package nor a model repository of ours: {why}")
     return found

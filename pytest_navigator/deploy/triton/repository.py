@@ -78,7 +78,7 @@ def add(repository: Path, version: Version, *, overwrite: bool = False) -> Path:
             digests = {name: write(staged, name, file) for name, file in _files(version).items()}
             with _locked(repository):  # until now another one may have written the same model
                 _check_place(target, version, overwrite=overwrite)
-                known = read_record(target) or ModelRecord(version.name)
+                known = _known(target, overwrite=overwrite) or ModelRecord(version.name)
                 write(staged, RECORD, of_bytes(known.with_version(version.number, version.origin, digests).content()))
                 _move_in(Moves(staged, target, folder / "replaced"), str(version.number))
     return target
@@ -103,6 +103,16 @@ def _check_place(target: Path, version: Version, *, overwrite: bool) -> None:
             f"{_difference(found, version.config)}. All versions of a model have one configuration: choose another "
             "name, or let the new one be that of all with overwrite=True (--force)"
         )
+
+
+def _known(target: Path, *, overwrite: bool) -> ModelRecord | None:
+    """Return what is known of the model; a damaged record is replaced by who overwrites."""
+    try:
+        return read_record(target)
+    except DeploymentError:
+        if not overwrite:
+            raise
+        return None
 
 
 def _difference(before: str, after: str) -> str:

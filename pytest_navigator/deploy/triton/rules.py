@@ -72,7 +72,7 @@ def optional(rule: Rule) -> Rule:
 def several(rule: Rule) -> Rule:
     """Return the rule of a list or a tuple."""
     return Rule(
-        f"a list, and for each of it {rule.needed}",
+        f"a list, of which each is {rule.needed},",
         lambda value: isinstance(value, list | tuple) and all(map(rule.fits, value)),
     )
 
