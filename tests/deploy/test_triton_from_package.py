@@ -166,6 +166,13 @@ def test_the_size_of_batches_of_a_configuration_counts_if_it_is_the_default(
     assert parsed(config(folder))["max_batch_size"] == 4  # measured was 3
 
 
+def test_a_configuration_names_the_inputs_of_the_model(pair: Path, tmp_path: Path) -> None:
+    other = triton.ONNXModelConfig(inputs=[triton.InputTensorSpec(name="z", shape=(5,), dtype=np.float32)])
+
+    with pytest.raises(ConfigError, match="config: its inputs are z, those of the model are bias, x"):
+        deployed(pair, tmp_path, format="onnx", config=other)
+
+
 def test_several_instances_say_what_they_cost(pair: Path, tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="each instance has threads for every core"):
         folder = deployed(pair, tmp_path, format="onnx", instances={"cpu": 2})
@@ -344,8 +351,9 @@ def test_a_file_of_one_size_of_batch_has_full_shapes(tmp_path: Path, parsed: Par
     assert "no batches" in ran.out
     assert "note: requests are not joined into batches: the batch of 'x' is 4 always" in ran.out
     assert parsed(config(tmp_path / "repository" / "four"))["input"][0]["dims"] == ["4", "3"]
-    refused = command("deploy", "triton", tmp_path / "four.onnx", "-r", tmp_path / "r", "--max-batch-size=8")
-    assert "max_batch_size=8: the batch of 'x' is 4 always" in refused.err
+    for option, said in (("--max-batch-size=8", "max_batch_size=8"), ("--preferred-batch-sizes=2", "size=[2]")):
+        refused = command("deploy", "triton", tmp_path / "four.onnx", "-r", tmp_path / "r", option)
+        assert f"{said}: the batch of 'x' is 4 always" in refused.err
 
 
 NOT_IN_ONNXRUNTIME = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.deploy.batches import largest_batch
+from pytest_navigator.deploy.triton.batching import DynamicBatcher
 from pytest_navigator.deploy.triton.samples import warm_ups
 from pytest_navigator.deploy.triton.tensors import InputTensorSpec, OutputTensorSpec
 from pytest_navigator.deploy.triton.values import DeviceKind, InstanceGroup
@@ -56,6 +57,7 @@ def configured(deployed: Deployed, served: Backend, target: Target) -> tuple[Mod
     """
     check_size(target, deployed.unbatched)
     tensors = served.tensors
+    check_names(target, {"inputs": tensors.inputs, "outputs": tensors.outputs})
     batching = not deployed.unbatched and target.fields.get("batching", True)
     measured = largest_batch(deployed.results, deployed.chosen.variant.key, deployed.chosen.runner.name)
     size = target.fields.get("max_batch_size", measured if target.largest is None else target.largest)
@@ -77,8 +79,21 @@ def configured(deployed: Deployed, served: Backend, target: Target) -> tuple[Mod
 
 def check_size(target: Target, unbatched: str) -> None:
     """Raise ConfigError where a size of batches is asked for of a model that takes none."""
-    if unbatched and "max_batch_size" in target.fields:
-        raise ConfigError(f"max_batch_size={target.fields['max_batch_size']!r}: {unbatched}")
+    batcher = target.fields.get("batcher")
+    preferred = batcher.preferred_batch_size if isinstance(batcher, DynamicBatcher) else None
+    asked = {"max_batch_size": target.fields.get("max_batch_size"), "preferred_batch_size": preferred}
+    for name, value in asked.items():
+        if unbatched and value:
+            raise ConfigError(f"{name}={value!r}: {unbatched}")
+
+
+def check_names(target: Target, own: Mapping[str, Iterable[TensorSpec]]) -> None:
+    """Raise ConfigError where a configuration names other inputs or outputs than there are."""
+    for what, tensors in own.items():
+        names = sorted(spec.name for spec in tensors)
+        said = sorted(spec.name for spec in target.fields.get(what, ()))
+        if said and said != names:
+            raise ConfigError(f"config: its {what} are {', '.join(said)}, those of the model are {', '.join(names)}")
 
 
 def made(kind: type[ModelConfig], values: Mapping[str, Any]) -> ModelConfig:
