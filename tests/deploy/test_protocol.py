@@ -345,12 +345,13 @@ def test_a_request_for_which_there_is_no_memory_is_refused() -> None:
         import resource
         from pytest_navigator.deploy.protocol.errors import RequestError
         from pytest_navigator.deploy.protocol.requests import decode
-        from tests.deploy.fragile_server import SIGNATURE
+        from pytest_navigator.core.records import Signature, TensorSpec
+        signature = Signature((TensorSpec("x", (-1, -1), "float32"),), (), {}, {}, 0, "numpy")
         body = b'{"inputs": [{"name": "x", "data": [' + b"[]," * 2_000_000 + b"1]}]}"
         room = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + 2**25
         resource.setrlimit(resource.RLIMIT_AS, (room, room))
         try:
-            decode(body, None, SIGNATURE)
+            decode(body, None, signature)
         except RequestError as error:
             print(error.status, error)
     """
