@@ -135,7 +135,8 @@ def test_a_version_that_is_there_stays_unless_it_is_to_be_replaced(tmp_path: Pat
 
     assert before != b"another"
     assert (folder / "1" / "model.onnx").read_bytes() == b"another"
-    assert tree(tmp_path / "repository") == [".navigator.lock", *(f"doubled/{name}" for name in tree(folder))]
+    left = [name for name in tree(tmp_path / "repository") if name != ".navigator.lock"]  # older filelocks remove it
+    assert left == [f"doubled/{name}" for name in tree(folder)]
 
 
 def test_another_version_stands_beside_the_first(tmp_path: Path, model: Path) -> None:

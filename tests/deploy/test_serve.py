@@ -260,6 +260,28 @@ def test_what_is_asked_before_a_stop_is_answered(number: signal.Signals) -> None
         assert psutil.wait_procs(children, timeout=PATIENCE)[1] == []
 
 
+def test_a_second_signal_waits_for_no_answer_and_says_so_to_those_who_asked() -> None:
+    with serving(*FRAGILE) as server, ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(asked, server, -2) for _ in range(3)]
+        until(lambda: server.metric("navigator_queue_length") == 2)
+
+        server.process.send_signal(signal.SIGINT)
+        until(lambda: not accepts(server))
+        server.process.send_signal(signal.SIGINT)
+
+        stopped = (503, "the server was stopped before this request was answered")
+        assert [answer.result() for answer in answers] == [stopped] * 3
+        assert server.process.wait(PATIENCE) == 0
+        assert "Traceback" not in server.process.stdout.read()
+
+
+def accepts(server: Server) -> bool:
+    """Whether a server still takes connections."""
+    host, _, port = server.host.rpartition(":")
+    with socket.socket() as client:
+        return client.connect_ex((host, int(port))) == 0
+
+
 def test_a_killed_server_leaves_no_process(small: Server) -> None:
     children = psutil.Process(small.process.pid).children(recursive=True)
     assert children

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_navigator.deploy.serve.process import Loaded, Worker
 
 HOPELESS = "no process runs the model at the moment: try again later"
+STOPPED = "the server was stopped before this request was answered"
 
 
 class Dispatcher:
@@ -109,6 +110,8 @@ class Dispatcher:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        fail(self._pending, RequestError(STOPPED, 503))  # those that a second signal does not wait for
+        self._pending.clear()
         await self._workers.close()
 
     async def _work(self, worker: Worker) -> None:
