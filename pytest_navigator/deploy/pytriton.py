@@ -12,7 +12,8 @@ from pytest_navigator.deploy.package import check_open
 from pytest_navigator.deploy.protocol.datatypes import DATATYPES
 from pytest_navigator.deploy.pytriton_classes import classes
 from pytest_navigator.deploy.recorded import RecordedRunner
-from pytest_navigator.errors import PackageError, StrategyError
+from pytest_navigator.deploy.serve.chosen import checked_runner
+from pytest_navigator.errors import PackageError
 from pytest_navigator.package.query.strategies import either
 
 if TYPE_CHECKING:
@@ -71,19 +72,16 @@ class PyTritonAdapter:
         """
         check_open(package)
         asked = either(strategy, strategies)
-        try:
-            found = package.get_runner(
-                format,
-                runtime=runtime,
-                strategies=asked,
-                include_source=package.has_source,
-                verified_only=verified_only,
-                threads=threads,
-            )
-        except StrategyError as error:
-            raise StrategyError(f"nothing to serve: {error}; format=... names what is served without figures") from None
+        found = checked_runner(
+            package,
+            format,
+            runtime=runtime,
+            strategies=asked,
+            include_source=package.has_source,
+            verified_only=verified_only,
+            threads=threads,
+        )
         self._recorded = RecordedRunner.of(package.results, found)
-        self._recorded.check()
         self._found = found
         self._inputs = [_Passed.of(spec, self.batching) for spec in found.signature.inputs]
         self._outputs = [_Passed.of(spec, self.batching) for spec in found.signature.outputs]

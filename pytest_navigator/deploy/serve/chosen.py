@@ -29,10 +29,24 @@ def runner_of_a_file(package: Served, format: str | None, **wanted: Any) -> Pack
     if format in {variant.key for variant in variants if not variant.file}:
         files = ", ".join(variant.key for variant in variants if variant.file) or "none"
         raise PackageError(f"{format} is the live model, which no package holds (formats with files: {files})")
+    return checked_runner(package, format, include_source=False, **wanted)
+
+
+def checked_runner(package: Served, format: str | None, **wanted: Any) -> PackageRunner:
+    """Return the runner that is meant, which may be the live model's, not active.
+
+    Args:
+        wanted: of `Package.get_runner`.
+
+    Raises:
+        PackageError: there is none, or it has not passed correctness.
+        StrategyError: no strategy has an answer.
+    """
     try:
-        found = package.get_runner(format, include_source=False, **wanted)
+        found = package.get_runner(format, **wanted)
     except StrategyError as error:
-        raise StrategyError(f"nothing to serve: {error}; a format that is named is served without figures") from None
+        way_out = "format=... names what is served without figures (--format)"
+        raise StrategyError(f"nothing to serve: {error}; {way_out}") from None
     RecordedRunner.of(package.results, found).check()
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_navigator.core.records import TEXT_TYPES
+from pytest_navigator.deploy.protocol import texts
 from pytest_navigator.deploy.triton.files import of_bytes
 from pytest_navigator.deploy.triton.values import ModelWarmup, ModelWarmupInput, ModelWarmupInputDataType
 from pytest_navigator.errors import DeploymentError, PackageError
@@ -75,5 +75,4 @@ def _content(array: np.ndarray) -> bytes:
     """Return the bytes of an array, of text each with its length before it, as the server reads them."""
     if array.dtype.kind not in TEXT_TYPES:
         return np.ascontiguousarray(array).tobytes()
-    texts = (each.encode() if isinstance(each, str) else bytes(each) for each in array.ravel().tolist())
-    return b"".join(struct.pack("<I", len(each)) + each for each in texts)
+    return texts.joined(array)
