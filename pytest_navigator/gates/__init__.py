@@ -1,0 +1,1 @@
+"""What judges a run beside its tolerances: a baseline, an expected file, budgets (pure: records -> verdicts)."""
