@@ -95,11 +95,15 @@ def profile(
     Args:
         memory: of the GPU, from before the runner was loaded; it is looked at after each window.
     """
-    feed = load_npz(folder / sample, runner.signature.inputs)
-    if batch_size is not None:
-        feed = resized(feed, runner.signature.inputs, runner.signature.batch_dim, batch_size)
+    feed = timed_feed(folder / sample, runner.signature, batch_size)
     with _calling():
         return _timed(runner, feed, batch_size, windows, seconds, memory)
+
+
+def timed_feed(sample: Path, signature: Signature, batch_size: int | None) -> dict[str, np.ndarray]:
+    """Return the sample of a file in a batch size, made from its real rows; None: as it is."""
+    feed = load_npz(sample, signature.inputs)
+    return feed if batch_size is None else resized(feed, signature.inputs, signature.batch_dim, batch_size)
 
 
 def _timed(

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.formats.base import Format
     from pytest_navigator.frameworks.base import Source
-    from pytest_navigator.isolation.child import Reply
+    from pytest_navigator.isolation.child import Child, Reply
 
 
 P = ParamSpec("P")
@@ -176,6 +176,19 @@ class Context:
         found: R = self._called(function, arguments).result
         return found
 
+    def alone(self, function: Callable[P, R], fresh: bool, /, *_: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function of `engine/isolated.py` in the child whose libraries have one thread each.
+
+        Args:
+            fresh: whether in one that has not run anything before.
+            kwargs: as in `isolated`.
+        """
+        child = self.host.single_threaded(fresh=fresh)
+        child.start(imports=self._record_modules())
+        arguments = json.loads(json.dumps(plain(kwargs)))
+        found: R = self._called(function, arguments, child=child).result
+        return found
+
     def import_records(self) -> None:
         """Import what the structures of the model need, in this process; it is the user's own code, or none at all."""
         for name in self._record_modules():
@@ -255,11 +268,16 @@ class Context:
         return tuple(self.suite.settings.child_imports)
 
     def _called(
-        self, function: Callable[..., object], arguments: dict[str, JSON], feed: Mapping[str, np.ndarray] | None = None
+        self,
+        function: Callable[..., object],
+        arguments: dict[str, JSON],
+        feed: Mapping[str, np.ndarray] | None = None,
+        child: Child | None = None,
     ) -> Reply:
         """Run a function in the child; of what is not registered there, say how it is."""
         path = f"{function.__module__}:{function.__qualname__}"
-        call = partial(self.host.child.call, path, arguments, arrays=feed, log=self.log, timeout=self.limit)
+        called = (child or self.host.child).call
+        call = partial(called, path, arguments, arrays=feed, log=self.log, timeout=self.limit)
         try:
             return call(needs=() if function in LOADING_NOTHING else self._needs)
         except (StepFailed, SourceError) as error:

@@ -69,6 +69,14 @@ def require_same(context: Context) -> None:
         raise Unavailable(text)
 
 
+def elsewhere(context: Context, built: bound.BuiltWith | None) -> str:
+    """Return why an artifact of the step's format, built with something, does not run here; "" if it does."""
+    form = context.host.registry.formats.get(context.variant.format)
+    if form is None or not form.bound or built is None:
+        return ""
+    return bound.mismatch(built, _here(form, context.variant)) or ""
+
+
 def _here(form: Format, variant: Variant) -> bound.BuiltWith:
     """Return what an artifact of a bound format would be built with by this process."""
     return bound.of_this_process(form.built_by(variant.parameters), form.capabilities(variant.parameters))

@@ -86,6 +86,7 @@ class Host:
     raised: dict[tuple[str, str], BaseException] = field(default_factory=dict)
     hints: list[str] = field(default_factory=list)
     _child: Child | None = None
+    _single: Child | None = None
 
     @cached_property
     def file_config(self) -> FileConfig:
@@ -155,6 +156,24 @@ class Host:
         self._child.settings = current_settings()
         return self._child
 
+    def single_threaded(self, *, fresh: bool) -> Child:
+        """Return a child for what is measured alone: each library in it has one thread.
+
+        Args:
+            fresh: whether one that another measurement has left is ended before.
+        """
+        from pytest_navigator.isolation.child import Child
+        from pytest_navigator.isolation.numerics import current_settings
+        from pytest_navigator.isolation.one_thread import ENVIRONMENT, one_thread
+
+        if fresh and self._single is not None:
+            self._single.close(grace=0)
+            self._single = None
+        if self._single is None:
+            self._single = Child(cwd=self.project, environment=self.environment, forced=ENVIRONMENT)
+        self._single.settings = one_thread(current_settings())
+        return self._single
+
     def write_manifests(self, verify: Mapping[str, dict[str, tuple[str, str]]]) -> None:
         """Record what there is to check: the package's status and a later `pack` start from it.
 
@@ -183,8 +202,9 @@ class Host:
     def close(self) -> None:
         """End what this process started."""
         self.progress.close()
-        if self._child is not None:
-            self._child.close()
+        for child in (self._child, self._single):
+            if child is not None:
+                child.close()
 
     @property
     def environment(self) -> dict[str, str]:

@@ -86,6 +86,17 @@ def profile(
         return {"result": plain(replace(result, peak_memory=peak())), "settings": active.settings()}
 
 
+def beside(
+    old: Sent, new: Sent, runner: Sent, sample: str, batch_size: int | None, threshold: float, seed: int, seconds: float
+) -> JSON:
+    """Measure two artifacts beside each other; returns a `Paired`, as plain data."""
+    from pytest_navigator.engine.beside import Artifact, measured
+
+    before, now = (structured(each, Artifact) for each in (old, new))
+    feed = checks.timed_feed(Path(sample), now.signature, batch_size)
+    return plain(measured(before, now, structured(runner, RunnerRecord), feed, threshold, seed, seconds))
+
+
 _OPEN: dict[str, Runner] = {}  # Runners that a `verify_` test holds open, by handle
 
 

@@ -52,6 +52,7 @@ class Child:
         cwd: working directory of the child; None: this process's.
         environment: variables that the child has unless this process has others.
         settings: see `numerics.current_settings`. The attribute can be replaced at any time, each call applies it.
+        forced: variables that the child has whatever this process's are.
 
     Raises:
         ValueError: a setting does not exist.
@@ -64,10 +65,12 @@ class Child:
         cwd: Path | None = None,
         environment: Mapping[str, str] | None = None,
         settings: dict[str, dict[str, JSON]] | None = None,
+        forced: Mapping[str, str] | None = None,
     ) -> None:
         self.python_path = list(python_path or ())
         self.cwd = cwd
         self.environment = dict(environment or {})
+        self.forced = dict(forced or {})
         self.settings = settings or {}
         check_settings(self.settings)
         self._imports: list[str] = []
@@ -84,7 +87,7 @@ class Child:
         new = [name for name in dict.fromkeys(imports) if name not in known]
         self._imports += new
         if self._process is None:
-            self._process = Process(self.python_path, self.cwd, self.settings, self.environment)
+            self._process = Process(self.python_path, self.cwd, self.settings, self.environment, self.forced)
             self._process.warm_up(self._imports)
         elif new:
             self._process.warm_up(new)

@@ -47,6 +47,7 @@ class Process:
         cwd: Path | None,
         settings: dict[str, dict[str, JSON]],
         environment: Mapping[str, str],
+        forced: Mapping[str, str],
     ) -> None:
         self.importing = ""
         self.failed: dict[str, str] = {}
@@ -60,7 +61,7 @@ class Process:
             lifeline, ours = os.pipe()
             stack.callback(os.close, ours)
             try:
-                self._popen = _start(path, cwd, self._output.fileno(), (socket.fileno(), lifeline), environment)
+                self._popen = _start(path, cwd, self._output.fileno(), (socket.fileno(), lifeline), environment, forced)
             finally:
                 os.close(lifeline)
                 socket.close()
@@ -191,7 +192,12 @@ def _signal_name(number: int) -> str:
 
 
 def _start(
-    path: list[str], cwd: Path | None, output: int, inherited: tuple[int, int], environment: Mapping[str, str]
+    path: list[str],
+    cwd: Path | None,
+    output: int,
+    inherited: tuple[int, int],
+    environment: Mapping[str, str],
+    forced: Mapping[str, str],
 ) -> subprocess.Popen[bytes]:
     # -P: without it, a json.py in the working directory would be imported instead of the standard library's.
     command = [sys.executable, "-P", "-u", "-X", "faulthandler", "-m", "pytest_navigator.isolation.worker"]
@@ -203,7 +209,7 @@ def _start(
         cwd=cwd,
         # The whole path, in the same order: only so nothing of it can hide the standard library. And exporters open
         # files without an encoding: what a model is called must not fail in the C locale of a container.
-        env={**environment, **os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUTF8": "1"},
+        env={**environment, **os.environ, **forced, "PYTHONPATH": os.pathsep.join(path), "PYTHONUTF8": "1"},
         pass_fds=inherited,
         # A group of its own, which `end` kills with all that the child has started; Ctrl-C does not reach it.
         start_new_session=True,

@@ -120,7 +120,7 @@ class _Stopwatch:
         """Return the latencies of `least` to `most` calls, until `until`; fewer if the next would miss the deadline."""
         call, clock, deadline, floor = self.call, self.clock, self.deadline, self.floor
         latencies: list[int] = []
-        with _undisturbed():
+        with undisturbed():
             for done in count(1):
                 begin = clock()
                 call()
@@ -192,7 +192,7 @@ def _stable(trials: list[list[int]], windows: Windows) -> bool:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Switch off what would be timed along: trace functions, also of new threads, and the garbage collector.
 
     Tools of `sys.monitoring` stay: they belong to others and cannot be paused without losing their events.

@@ -56,6 +56,12 @@ class Runner(ABC):
     live: ClassVar[bool] = False
     """Whether it runs the live model, and so in the process that holds it, instead of a file."""
 
+    single_thread: bool = False
+    """Whether a session has to compute in the thread that calls it, and wait without spinning where it cannot.
+
+    Set before `activate`. What takes its threads from the process has one there already (`isolation/one_thread`).
+    """
+
     def __init__(self, artifact: Path | Source, signature: Signature, parameters: Parameters) -> None:
         self.artifact = artifact
         self.signature = signature

@@ -155,6 +155,10 @@ class OnnxRunner(Runner):
             else:
                 _check_member(name, value)
                 set_option(options, name, value)
+        if self.single_thread:
+            options.intra_op_num_threads = options.inter_op_num_threads = 1
+            for pool in ("intra_op", "inter_op"):
+                options.add_session_config_entry(f"session.{pool}.allow_spinning", "0")
         return options
 
     def _checked(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

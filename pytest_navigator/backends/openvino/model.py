@@ -20,12 +20,12 @@ def write_model(source: str, target: str, options: dict[str, Any], *, half: bool
     openvino.save_model(model, f"{target}/model.xml", compress_to_fp16=half)
 
 
-def read_model(folder: str) -> Any:
-    """Return the model, compiled for the CPU."""
+def read_model(folder: str, **options: Any) -> Any:
+    """Return the model, compiled for the CPU; options are OpenVINO's properties."""
     import openvino
 
     # Without the hint, processors with bfloat16 or float16 compute in these.
-    return openvino.Core().compile_model(f"{folder}/model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return openvino.Core().compile_model(f"{folder}/model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32", **options})
 
 
 def copies_of(outputs: Any) -> list[Any]:

@@ -31,7 +31,7 @@ class OpenVINORunner(Runner):
             StepFailed: OpenVINO cannot.
         """
         try:
-            self.model = read_model(str(self.artifact))
+            self.model = read_model(str(self.artifact), **({"INFERENCE_NUM_THREADS": 1} if self.single_thread else {}))
         except RuntimeError as error:
             raise StepFailed(f"OpenVINO cannot load the model: {error}", kind=type(error).__name__) from error
         self.request = self.model.create_infer_request()

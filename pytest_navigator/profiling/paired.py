@@ -1,0 +1,201 @@
+"""Two calls measured beside each other in one process: what is left of a difference once the machine's noise is out.
+
+Blocks of calls alternate, old new new old or the other way round, so that whatever drifts meets both. Of a block counts
+its fastest call, which is there under load too, and the time on the processor, which tells slow code from a process
+that had to wait. Both sides are made anew for each round: a session has a speed of its own, by where its memory lies.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from math import inf, log
+from random import Random
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from pytest_navigator.profiling.measuring import NS_PER_MS, NS_PER_S, undisturbed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    Call: TypeAlias = Callable[[], object]
+    """The bare inference, done when it returns."""
+    Side: TypeAlias = Callable[[], AbstractContextManager[Call]]
+    """Loads what is measured, gives its call, and frees it again."""
+
+ROUNDS = 4
+ROUND = 5 * NS_PER_S // 2  # ns of a round, loading and warm-up apart
+WARM_UP = NS_PER_S // 4  # ns of each side, before each round
+BLOCK = NS_PER_S // 50  # ns
+SLOW = 2 * NS_PER_S // 5  # ns of a call from which on a block is a single call
+QUADS = 12  # that a judgement needs; fewer prove nothing by the sign test at 99.5 % and tell nothing of spread
+LEAST = QUADS // ROUNDS  # in a round, whatever they take
+
+OLD, NEW = 0, 1
+ORDERS = ((OLD, NEW, NEW, OLD), (NEW, OLD, OLD, NEW))
+
+
+class Clock(NamedTuple):
+    """What tells the time, in ns: that on the wall, and that which this process has spent on processors."""
+
+    wall: Callable[[], int] = time.perf_counter_ns
+    processor: Callable[[], int] = time.process_time_ns
+
+
+@dataclass(frozen=True)
+class Quad:
+    """Four blocks, two of each side: logarithms of new over old.
+
+    Attributes:
+        fastest: of the fastest calls; processor: of the processor time of a call.
+    """
+
+    fastest: float
+    processor: float
+
+
+@dataclass(frozen=True)
+class Paired:
+    """What two calls took beside each other.
+
+    Attributes:
+        rounds: the quads of each; in each round both sides were loaded anew.
+        old, new: the fastest call of all, ms.
+        threads: processors at work during a call: its processor time over its duration, the median of the blocks.
+        seconds: that it took, loading included.
+    """
+
+    rounds: tuple[tuple[Quad, ...], ...] = ()
+    old: float = 0.0
+    new: float = 0.0
+    threads: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def quads(self) -> list[Quad]:
+        """Those of all rounds."""
+        return [quad for each in self.rounds for quad in each]
+
+
+def compare(
+    old: Side,
+    new: Side,
+    *,
+    enough: Callable[[Sequence[Quad]], bool] = lambda quads: False,
+    seed: int = 0,
+    seconds: float = inf,
+    clock: Clock = Clock(),  # noqa: B008 (nothing changes it)
+) -> Paired:
+    """Measure two calls beside each other, in four rounds of 2.5 s.
+
+    A round has three quads at least, however slow the calls are: of calls above 0.4 s a block is one call.
+
+    Args:
+        enough: asked of the quads so far after the first twelve, and after each round: whether to stop.
+        seed: of the order of blocks and of loading.
+        seconds: limit of the whole; what was measured until then is the result.
+    """
+    begin = clock.wall()
+    session = _Session(Random(seed), clock, begin + seconds * NS_PER_S, enough)
+    rounds: list[tuple[Quad, ...]] = []
+    while len(rounds) < ROUNDS and not session.done([quad for each in rounds for quad in each]):
+        with _loaded(old, new, session.random) as calls, undisturbed():
+            rounds.append(tuple(session.round(calls, sum(map(len, rounds)))))
+    return Paired(
+        tuple(rounds),
+        old=session.fastest(OLD) / NS_PER_MS,
+        new=session.fastest(NEW) / NS_PER_MS,
+        threads=median(session.threads) if session.threads else 0.0,
+        seconds=(clock.wall() - begin) / NS_PER_S,
+    )
+
+
+@contextmanager
+def _loaded(old: Side, new: Side, random: Random) -> Iterator[tuple[Call, Call]]:
+    """Load both in random order; what was loaded first is freed last, as modes of a framework have to be."""
+    calls: dict[int, Call] = {}
+    with ExitStack() as stack:
+        for side in random.choice(((OLD, NEW), (NEW, OLD))):
+            calls[side] = stack.enter_context((old, new)[side]())
+        yield calls[OLD], calls[NEW]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One block of calls, in ns: the fastest, the processor time of one."""
+
+    fastest: int
+    processor: float
+
+
+@dataclass
+class _Session:
+    """What rounds have in common."""
+
+    random: Random
+    clock: Clock
+    deadline: float
+    enough: Callable[[Sequence[Quad]], bool]
+    blocks: tuple[list[_Block], list[_Block]] = field(default_factory=lambda: ([], []))
+    threads: list[float] = field(default_factory=list)
+
+    def done(self, quads: Sequence[Quad]) -> bool:
+        return self.late() or (len(quads) >= QUADS and self.enough(quads))
+
+    def late(self) -> bool:
+        return self.clock.wall() >= self.deadline
+
+    def fastest(self, side: int) -> int:
+        return min((block.fastest for block in self.blocks[side]), default=0)
+
+    def round(self, calls: tuple[Call, Call], before: int) -> list[Quad]:
+        """Return the quads of one round, after `before` of earlier ones."""
+        slow = max(self._warm_up(call) for call in calls) > SLOW
+        quads: list[Quad] = []
+        end = self.clock.wall() + (0 if slow else ROUND)
+        while not self.late() and (len(quads) < LEAST or self.clock.wall() < end):
+            quads.append(self._quad(calls, single=slow))
+            if before + len(quads) == QUADS and self.enough(quads):
+                break
+        return quads
+
+    def _warm_up(self, call: Call) -> int:
+        """Return the fastest call of a while."""
+        return self._block(call, WARM_UP).fastest
+
+    def _quad(self, calls: tuple[Call, Call], *, single: bool) -> Quad:
+        found: tuple[list[_Block], list[_Block]] = ([], [])
+        for side in self.random.choice(ORDERS):
+            if not single:
+                calls[side]()  # The other side's block took the caches.
+            found[side].append(self._block(calls[side], 0 if single else BLOCK))
+        for side in (OLD, NEW):
+            self.blocks[side].extend(found[side])
+            self.threads.extend(block.processor / block.fastest for block in found[side])
+        return Quad(
+            _ratio([[block.fastest for block in side] for side in found]),
+            _ratio([[block.processor for block in side] for side in found]),
+        )
+
+    def _block(self, call: Call, length: int) -> _Block:
+        wall, processor = self.clock
+        latencies: list[int] = []
+        spent, now = processor(), wall()
+        end = now + length
+        while not latencies or now < end:
+            begin = wall()
+            call()
+            now = wall()
+            latencies.append(now - begin)
+        return _Block(max(1, min(latencies)), (processor() - spent) / len(latencies))
+
+
+def _ratio(sides: Sequence[Sequence[float]]) -> float:
+    """Return the mean logarithm of new over old; a clock that has not moved tells nothing: 0."""
+    if any(value <= 0 for side in sides for value in side):
+        return 0.0
+    old, new = (sum(map(log, side)) / len(side) for side in sides)
+    return new - old
