@@ -6,8 +6,8 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_navigator.engine.checks import read_input, read_output
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.samples.cases import read_input, read_output
 from pytest_navigator.samples.reading import NO_LOADER
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_navigator.comparison.divergence import Divergence  # noqa: TC001 (cattrs reads the annotation)
 from pytest_navigator.comparison.tolerances import Rule  # noqa: TC001 (cattrs reads the annotation)
 from pytest_navigator.core.facts import Facts, facts_of
 from pytest_navigator.core.records import OutputReport  # noqa: TC001 (cattrs reads the annotation)
@@ -21,6 +22,7 @@ class CorrectnessFacts(Facts):
         outputs: of each output.
         cases: how many comparisons there were.
         rules: output -> what judged it.
+        divergence: where the numbers first go another way; None: it was not looked for.
     """
 
     steps = ("correctness",)
@@ -28,6 +30,7 @@ class CorrectnessFacts(Facts):
     outputs: tuple[OutputReport, ...] = ()
     cases: int = 0
     rules: dict[str, Rule] = field(default_factory=dict)
+    divergence: Divergence | None = None
 
 
 def output_reports(outcome: Outcome) -> tuple[OutputReport, ...]:

@@ -26,6 +26,7 @@ class RunOptions:
         file_config: what `--nav-config` says; None without it.
         in_process: run in this process what a child would run.
         cache: the folder of `--nav-cache`; None without it.
+        no_diagnosis: whether failed comparisons are not looked into.
         redact: regular expressions of what no package may have.
     """
 
@@ -39,3 +40,4 @@ class RunOptions:
     cache: Path | None = None
     cache_steps: tuple[str, ...] = field(default_factory=_cached)
     redact: tuple[str, ...] = ()
+    no_diagnosis: bool = False

@@ -18,6 +18,7 @@ from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.profiling import machine
 from pytest_navigator.profiling.measuring import measure
 from pytest_navigator.samples import polygraphy_json
+from pytest_navigator.samples.cases import read_input, read_output
 from pytest_navigator.samples.npz import load_npz, save_npz
 from pytest_navigator.samples.signatures import resized
 
@@ -29,21 +30,11 @@ if TYPE_CHECKING:
 
     from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.configuration.profile_config import Windows
-    from pytest_navigator.core.records import Case, OutputReport, ProfileResult, Signature
+    from pytest_navigator.core.records import Case, OutputReport, ProfileResult
     from pytest_navigator.profiling.memory import PeakMemory
     from pytest_navigator.runners.base import Runner
 
 COPIES = 9  # How often copies to a GPU and back are timed
-
-
-def read_input(folder: Path, case: Case, signature: Signature) -> dict[str, np.ndarray]:
-    """Return what goes into a case, by name; rows are stored without their batch axis."""
-    return load_npz(folder / case.input, signature.inputs, batch_dim=_stored_without(case, signature))
-
-
-def read_output(folder: Path, case: Case, signature: Signature) -> dict[str, np.ndarray]:
-    """Return what the source gave for a case, by name."""
-    return load_npz(folder / case.output, signature.outputs, batch_dim=_stored_without(case, signature))
 
 
 def compare(
@@ -156,7 +147,3 @@ def _calling(place: str = "") -> Iterator[None]:
     except Exception as error:
         text = f"{error_line(error)}{place}{empty_axis_hint(str(error))}"
         raise StepFailed(text, users_traceback(error), type(error).__name__) from error
-
-
-def _stored_without(case: Case, signature: Signature) -> int | None:
-    return signature.batch_dim if case.kind == "row" else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.correctness import failure_line, judge, table
+from pytest_navigator.comparison.divergence import NOT_APPLICABLE, line, text
 from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.comparison.precisions import coarsest
 from pytest_navigator.comparison.tolerances import functions, resolve
@@ -17,7 +18,7 @@ from pytest_navigator.core.facts import as_data
 from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.core.records import OutputReport
 from pytest_navigator.core.tracebacks import users_traceback
-from pytest_navigator.engine import evidence, gpu, isolated
+from pytest_navigator.engine import diagnosis, evidence, gpu, isolated
 from pytest_navigator.engine.active import live_runner, subject
 from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result
@@ -50,18 +51,30 @@ def run(context: Context) -> Result:
     cases, rules = context.folder.source.cases, rules_of_step(context)
     write_correctness(context, cases, rules)
     evidence.forget(context)
+    diagnosis.forget(context)
     keep = context.folder.path / ".outputs" / context.step.id
     try:
         reports = _judged(context, _compared(context, cases, rules, keep), cases, keep)
     finally:
         shutil.rmtree(keep, ignore_errors=True)
-    data = as_data(CorrectnessFacts(tuple(reports), len(cases), rules))
     failed = any(report.problem for report in reports)
     kept = evidence.keep(context, reports, cases) if failed or context.host.file_config.verbose else ""
+    facts = CorrectnessFacts(tuple(reports), len(cases), rules)
     if failed:
-        raise StepFailed(failure_line(reports), f"{table(reports)}\n{kept}", "mismatch", data)
+        raise _failure(context, facts, kept)
+    data = as_data(facts)
     made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
     return Result(data, digest=made.digest_of(context.variant.key) if made else "")
+
+
+def _failure(context: Context, facts: CorrectnessFacts, kept: str) -> StepFailed:
+    """Return the failure, with what a diagnosis tells of it."""
+    found = diagnosis.diagnose(context, facts.outputs, context.folder.source.cases, facts.rules)
+    message, detail = failure_line(facts.outputs), f"{table(facts.outputs)}\n{kept}"
+    if found is not None:
+        detail += f"\n{text(found)}"
+        message += f"; {line(found)}" if found.verdict != NOT_APPLICABLE else ""
+    return StepFailed(message, detail, "mismatch", as_data(replace(facts, divergence=found)))
 
 
 def rules_of_step(context: Context) -> dict[str, Rule]:
@@ -154,7 +167,7 @@ def _asked(
     context: Context, report: OutputReport, function: Function, cases: Sequence[Case], keep: Path
 ) -> OutputReport:
     """Ask one function about every case until it finds fault with one."""
-    from pytest_navigator.engine.checks import read_output
+    from pytest_navigator.samples.cases import read_output
 
     if report.problem:  # an output that is missing or of another shape is nothing to ask about
         return report

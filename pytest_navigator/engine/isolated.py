@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.comparison.divergence import NOT_APPLICABLE, Divergence
 from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.configuration.profile_config import Windows
 from pytest_navigator.core.cloning import copy_file, copy_folder
@@ -14,8 +15,9 @@ from pytest_navigator.core.records import Case, LoaderRecord, Signature, TensorS
 from pytest_navigator.core.variants import RunnerRecord, Variant
 from pytest_navigator.devices import requirements
 from pytest_navigator.engine import checks
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import NotApplicable, StepFailed
 from pytest_navigator.formats.base import LoaderData
+from pytest_navigator.formats.diagnosis import Question
 from pytest_navigator.isolation.importing import imported
 from pytest_navigator.profiling.machine import peak, reset_peak
 from pytest_navigator.profiling.memory import PeakMemory
@@ -73,6 +75,14 @@ def dump(folder: StrPath, variant: Sent, runner: Sent, cases: Sent, stem: str) -
     """Write what goes into a runner and what comes out of it for Polygraphy."""
     with _runner(folder, variant, runner) as active:
         checks.dump(active, Path(folder), structured(cases, list[Case]), stem)
+
+
+def diagnose(question: Sent, path: str) -> JSON:
+    """Find the first value that an artifact computes otherwise; returns a Divergence, as plain data."""
+    try:
+        return plain(imported(path)().compare(structured(question, Question)))
+    except NotApplicable as error:
+        return plain(Divergence(NOT_APPLICABLE, reason=str(error)))
 
 
 def profile(

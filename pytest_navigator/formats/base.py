@@ -101,6 +101,10 @@ class Format(ABC):
     bound: ClassVar[bool] = False
     """Whether an artifact runs only where it was built: on such a GPU, with such a version of its library."""
 
+    diagnosis: ClassVar[str] = ""
+    """Where the class is imported from that finds the first value that an artifact computes otherwise than the source:
+    "package.module:Class", derived from `pytest_navigator.formats.diagnosis.Diagnosis`; "": nobody can tell."""
+
     runners: tuple[type[Runner] | RunnerSpec, ...] = ()
     """Its runners, in order of preference; the first available one proves that the artifact loads.
 

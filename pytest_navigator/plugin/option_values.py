@@ -51,6 +51,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         _cache(config),
         _cached(config),
         tuple(get("nav_redact") or config.getini("nav_redact")),
+        get("nav_no_diagnosis"),
     )
 
 

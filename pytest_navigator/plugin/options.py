@@ -80,6 +80,12 @@ def add_options(parser: pytest.Parser) -> None:
         dest="nav_in_process",
         help="Run everything in pytest's process (--pdb)",
     )
+    add(
+        "--nav-no-diagnosis",
+        action="store_true",
+        dest="nav_no_diagnosis",
+        help="Do not look for the first value that differs when a comparison fails",
+    )
     add("--nav-no-git", action="store_true", dest="nav_no_git", help="Record no git commit in the package")
     add(
         "--nav-show-config",

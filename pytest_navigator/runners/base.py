@@ -62,6 +62,10 @@ class Runner(ABC):
     Set before `activate`. What takes its threads from the process has one there already (`isolation/one_thread`).
     """
 
+    diagnosis: ClassVar[str] = ""
+    """Where the class is imported from that finds the first value that it computes otherwise than the source:
+    "package.module:Class", derived from `pytest_navigator.formats.diagnosis.Diagnosis`; "": what the format says."""
+
     def __init__(self, artifact: Path | Source, signature: Signature, parameters: Parameters) -> None:
         self.artifact = artifact
         self.signature = signature

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.ours import RELEASED
 from pytest_navigator.core.plain import write_atomically
+from pytest_navigator.formats.diagnosis import FOLDER
 from pytest_navigator.package.query.strategies import best
 from pytest_navigator.package.zip.file_names import colliding, name_problem
 from pytest_navigator.samples.polygraphy_json import INPUTS, OUTPUTS
@@ -132,7 +133,9 @@ def holds(files: Iterable[str], name: str) -> bool:
 def _reason(name: str, path: Path, folder: Path, dropped: set[str], keep: str, save_data: str) -> str | None:
     """Return why a file is left out, "" if it is not, None if nobody misses it."""
     top, _, rest = name.partition("/")
-    if name in RECORDS:
+    if name in RECORDS or rest.startswith(
+        f"{FOLDER}/"
+    ):  # arrays, a part of the model: what is said of them is recorded
         return None
     if problem := name_problem(name):
         return problem

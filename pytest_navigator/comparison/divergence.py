@@ -1,0 +1,208 @@
+"""The first value on the way to the outputs that a format computes otherwise: the rule, the record and its text (pure).
+
+Each value is computed from right inputs, so that its error is its own and nothing adds up: `Segment`. Such errors are
+far apart: what is right differs by rounding, what is wrong by 100 times that and more.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_navigator.comparison.tolerances import number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+APART = 100  # Times the usual local error, from which on one is none of rounding
+ROUNDING = 10  # Units of rounding that any one value may be off
+FLOAT32 = 2.0**-23
+MOST_OTHERS = 8  # Other suspicious places that are recorded
+
+# Who is to blame, as text.
+EXPORT, FUSION, RUNTIME = "export", "runtime optimizer (fusion)", "runtime"
+SPREAD = "no single place"
+UNKNOWN, NOT_APPLICABLE = "not diagnosed", "not applicable"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One value of an artifact, computed from right inputs.
+
+    Attributes:
+        value: its name in the artifact.
+        operator, node: what computes it ("gelu"), and the name of that in the artifact.
+        module: path of the module in the user's model ("layers.2.mlp"), "" where it is not known.
+        location: the user's line ("model.py:14"), "" where it is not known.
+        inputs: types and shapes of what it is computed from ("float32[2, 16, 64]"); output: of itself.
+        error: largest absolute difference; infinite where shapes differ, or only one is finite.
+        magnitude: largest absolute value that is right.
+        precision: unit of rounding of what it is computed in.
+    """
+
+    value: str
+    operator: str
+    error: float
+    magnitude: float = 1.0
+    node: str = ""
+    module: str = ""
+    location: str = ""
+    inputs: tuple[str, ...] = ()
+    output: str = ""
+    precision: float = FLOAT32
+
+    @property
+    def share(self) -> float:
+        """The error as a share of the magnitude: a large value is rounded by more."""
+        return self.error / self.magnitude if 0 < self.magnitude < math.inf else self.error
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people: "layers.2.mlp gelu at model.py:14"."""
+        named = f"{self.module or self.value} {self.operator}".strip()
+        return f"{named} at {self.location}" if self.location else named
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """What a diagnosis found out.
+
+    Attributes:
+        verdict: "export" (the artifact computes something else), "runtime optimizer (fusion)", "runtime", "no single
+            place", "not diagnosed", or "not applicable".
+        method: how it was looked for ("cut every edge").
+        reason: why nothing was told, or what is to know beside it, one line.
+        module, operator, node, location, inputs, output, error, magnitude: of the first place, as in `Segment`; value:
+            its name in the artifact.
+        ratio: the error of the first place by the largest one of those that are right, each as a share; None: there
+            is no other, or it has none.
+        others: further suspicious places, as text.
+        compared: how many values were.
+        sample, case: of the samples, as in `OutputReport`.
+        evidence: folder with the arrays, and script that computes the place again, below the suite's folder; "": none.
+        script: that script.
+        seconds: what it took.
+    """
+
+    verdict: str = UNKNOWN
+    method: str = ""
+    reason: str = ""
+    value: str = ""
+    operator: str = ""
+    node: str = ""
+    module: str = ""
+    location: str = ""
+    inputs: tuple[str, ...] = ()
+    output: str = ""
+    error: float = 0.0
+    magnitude: float = 0.0
+    ratio: float | None = None
+    others: tuple[str, ...] = ()
+    compared: int = 0
+    sample: int | None = None
+    case: str = ""
+    evidence: str = ""
+    script: str = ""
+    seconds: float = 0.0
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people; "" where nothing was found."""
+        segment = Segment(self.value, self.operator, self.error, module=self.module, location=self.location)
+        return segment.place if self.value else ""
+
+
+def suspicious(segments: Sequence[Segment]) -> list[Segment]:
+    """Return the segments whose error is none of rounding, in their order.
+
+    That is a share of the magnitude above 10 units of rounding and above 100 times what the other ones have: the
+    lower median of those with an error, so that two wrong ones of three do not excuse each other.
+    """
+    shares = sorted(each.share for each in segments if each.share > 0)
+    return [each for each in segments if each.share > max(ROUNDING * each.precision, APART * _usual(shares, each))]
+
+
+def _usual(shares: Sequence[float], own: Segment) -> float:
+    """Return the lower median of sorted shares, one of which is a segment's own and does not count."""
+    count = len(shares) - (own.share > 0)
+    if count < 1:
+        return 0.0
+    middle = (count - 1) // 2
+    return shares[middle + (0 < own.share <= shares[middle])]
+
+
+def first_divergence(segments: Sequence[Segment], verdict: str = EXPORT, method: str = "") -> Divergence | None:
+    """Return the first place that is wrong; None where none stands out.
+
+    Args:
+        segments: in topological order.
+        verdict: what it means where one is wrong.
+        method: how they were computed.
+    """
+    found = suspicious(segments)
+    if not found:
+        return None
+    first, *others = found
+    right = max((each.share for each in segments if each not in found), default=0.0)
+    return Divergence(
+        verdict,
+        method,
+        value=first.value,
+        operator=first.operator,
+        node=first.node,
+        module=first.module,
+        location=first.location,
+        inputs=first.inputs,
+        output=first.output,
+        error=first.error,
+        magnitude=first.magnitude,
+        ratio=first.share / right if right else None,
+        others=tuple(each.place for each in others[:MOST_OTHERS]),
+        compared=len(segments),
+    )
+
+
+def no_divergence(segments: Sequence[Segment], method: str = "") -> Divergence:
+    """Return what is said where no segment stands out: errors add up, or are alike everywhere."""
+    if not segments:
+        return Divergence(SPREAD, method, "no value on the way to the outputs could be compared")
+    worst = max(segments, key=lambda each: each.share)
+    reason = f"the largest of {len(segments)} local errors is {number(worst.error)}, {worst.place}"
+    return Divergence(SPREAD, method, reason, compared=len(segments))
+
+
+def line(found: Divergence) -> str:
+    """Return a divergence as people read it: "first divergence: layers.2.mlp gelu at model.py:14: 1.8e-4, ..."."""
+    if found.verdict in (UNKNOWN, NOT_APPLICABLE):
+        return f"{UNKNOWN}: {found.reason}"
+    if not found.value:
+        return f"first divergence: {found.verdict}{f': {found.reason}' if found.reason else ''}"
+    parts = [f"first divergence: {found.place}: {number(found.error)}{_times(found.ratio)}"]
+    parts += [f"by the {found.verdict}"] * (found.verdict != EXPORT)
+    parts += [f"also {', '.join(found.others[:2])}{_more(len(found.others) - 2)}"] * bool(found.others)
+    return "; ".join([*parts, *filter(None, [found.reason])])
+
+
+def text(found: Divergence) -> str:
+    """Return all of a divergence, a line each."""
+    shapes = f"{', '.join(found.inputs)} -> {found.output}" if found.inputs else found.output
+    rows = {
+        "value": found.value,
+        "shapes": shapes,
+        "verdict": found.verdict,
+        "method": f"{found.method}, {found.compared} values in {found.seconds:.1f} s" if found.method else "",
+        "also": "\n".join(found.others),
+        "again": found.script,
+    }
+    return "\n".join([line(found), *(f"  {name}: {value}" for name, value in rows.items() if value)])
+
+
+def _times(ratio: float | None) -> str:
+    if ratio is None:
+        return ""
+    return f", {ratio:.0f} × the next" if ratio < 1e6 else f", {number(ratio)} × the next"
+
+
+def _more(count: int) -> str:
+    return f" and {count} more" if count > 0 else ""
