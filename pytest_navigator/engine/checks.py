@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.configuration.profile_config import Windows
-    from pytest_navigator.core.records import Case, OutputReport, ProfileResult
+    from pytest_navigator.core.records import Case, OutputReport, ProfileResult, Signature
     from pytest_navigator.profiling.memory import PeakMemory
     from pytest_navigator.runners.base import Runner
 
