@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.divergence import Divergence  # noqa: TC001 (cattrs reads the annotation)
 from pytest_navigator.comparison.tolerances import Rule  # noqa: TC001 (cattrs reads the annotation)
+from pytest_navigator.core.execution import GraphBreaks, NodeAssignment  # noqa: TC001 (cattrs reads the annotation)
 from pytest_navigator.core.facts import Facts, facts_of
 from pytest_navigator.core.records import OutputReport  # noqa: TC001 (cattrs reads the annotation)
 
@@ -23,6 +24,7 @@ class CorrectnessFacts(Facts):
         cases: how many comparisons there were.
         rules: output -> what judged it.
         divergence: where the numbers first go another way; None: it was not looked for.
+        nodes: what runs each node of an ONNX file; graph_breaks: of a compiled model; None: not of this runner.
     """
 
     steps = ("correctness",)
@@ -31,6 +33,13 @@ class CorrectnessFacts(Facts):
     cases: int = 0
     rules: dict[str, Rule] = field(default_factory=dict)
     divergence: Divergence | None = None
+    nodes: NodeAssignment | None = None
+    graph_breaks: GraphBreaks | None = None
+
+    @property
+    def split(self) -> str:
+        """What of the model runs elsewhere than it is meant to, as text; "": nothing, or nobody knows."""
+        return "; ".join(each.text for each in (self.nodes, self.graph_breaks) if each and each.text)
 
 
 def output_reports(outcome: Outcome) -> tuple[OutputReport, ...]:

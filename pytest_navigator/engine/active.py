@@ -21,10 +21,15 @@ def subject(context: Context) -> dict[str, Any]:
 
 
 @contextmanager
-def live_runner(context: Context) -> Iterator[Runner]:
-    """Load the step's runner of the live model; what it prints goes to the log, its time is limited."""
+def live_runner(context: Context, *, recording: bool = False) -> Iterator[Runner]:
+    """Load the step's runner of the live model; what it prints goes to the log, its time is limited.
+
+    Args:
+        recording: see `Runner.recording`.
+    """
     source = context.live.source()
     kind = runner_class(context.runner)
     active = kind(source, context.folder.signature, context.variant.parameters)
+    active.recording = recording
     with live_section(context.log, context.limit), source.preserved(), active as runner:
         yield runner

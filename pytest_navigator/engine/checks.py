@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.backends.jax.empty_axes import empty_axis_hint
 from pytest_navigator.comparison.correctness import Comparison
+from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.errors import NavigatorError, StepFailed
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.configuration.profile_config import Windows
-    from pytest_navigator.core.records import Case, OutputReport, ProfileResult, Signature
+    from pytest_navigator.core.records import Case, ProfileResult, Signature
     from pytest_navigator.profiling.memory import PeakMemory
     from pytest_navigator.runners.base import Runner
 
@@ -39,7 +40,7 @@ COPIES = 9  # How often copies to a GPU and back are timed
 
 def compare(
     runner: Runner, folder: Path, cases: Sequence[Case], rules: Mapping[str, Rule], keep: Path
-) -> list[OutputReport]:
+) -> CorrectnessFacts:
     """Run every case on an activated runner and compare.
 
     Args:
@@ -54,7 +55,8 @@ def compare(
         # files.
         if kept:
             save_npz(keep / f"{i}.npz", {name: actual[name] for name in kept if name in actual})
-    return comparison.reports()
+    reports = tuple(comparison.reports())
+    return CorrectnessFacts(reports, len(cases), dict(rules), runner.nodes(), runner.graph_breaks())
 
 
 def dump(runner: Runner, folder: Path, cases: Sequence[Case], stem: str) -> None:

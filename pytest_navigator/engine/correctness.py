@@ -16,7 +16,6 @@ from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.facts import as_data
 from pytest_navigator.core.plain import plain, structured
-from pytest_navigator.core.records import OutputReport
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.engine import diagnosis, evidence, gpu, isolated
 from pytest_navigator.engine.active import live_runner, subject
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.comparison.tolerances import Function, Rule
     from pytest_navigator.core.plain import JSON, Parameters
-    from pytest_navigator.core.records import Case, Signature
+    from pytest_navigator.core.records import Case, OutputReport, Signature
     from pytest_navigator.core.variants import Variant
     from pytest_navigator.engine.context import Context
 
@@ -54,23 +53,24 @@ def run(context: Context) -> Result:
     diagnosis.forget(context)
     keep = context.folder.path / ".outputs" / context.step.id
     try:
-        reports = _judged(context, _compared(context, cases, rules, keep), cases, keep)
+        found = _compared(context, cases, rules, keep)
+        reports = _judged(context, found.outputs, cases, keep)
     finally:
         shutil.rmtree(keep, ignore_errors=True)
     failed = any(report.problem for report in reports)
     kept = evidence.keep(context, reports, cases) if failed or context.host.file_config.verbose else ""
-    facts = CorrectnessFacts(tuple(reports), len(cases), rules)
+    facts = replace(found, outputs=tuple(reports))
     if failed:
         raise _failure(context, facts, kept)
     data = as_data(facts)
     made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
-    return Result(data, digest=made.digest_of(context.variant.key) if made else "")
+    return Result(data, facts.split, digest=made.digest_of(context.variant.key) if made else "")
 
 
 def _failure(context: Context, facts: CorrectnessFacts, kept: str) -> StepFailed:
     """Return the failure, with what a diagnosis tells of it."""
     found = diagnosis.diagnose(context, facts.outputs, context.folder.source.cases, facts.rules)
-    message, detail = failure_line(facts.outputs), f"{table(facts.outputs)}\n{kept}"
+    message, detail = failure_line(facts.outputs), "\n".join([table(facts.outputs), *filter(None, [facts.split]), kept])
     if found is not None:
         detail += f"\n{text(found)}"
         message += f"; {line(found)}" if found.verdict != NOT_APPLICABLE else ""
@@ -147,17 +147,17 @@ def _names(context: Context) -> set[str]:
     return {v.key for v in variants} | {v.format for v in variants} | set(context.host.registry.formats)
 
 
-def _compared(context: Context, cases: Sequence[Case], rules: dict[str, Rule], keep: Path) -> list[OutputReport]:
+def _compared(context: Context, cases: Sequence[Case], rules: dict[str, Rule], keep: Path) -> CorrectnessFacts:
     if not context.runner.live:
         found = context.isolated(isolated.correctness, **subject(context), cases=cases, rules=rules, keep=keep)
-        return structured(found, list[OutputReport])
+        return structured(found, CorrectnessFacts)
     from pytest_navigator.engine.checks import compare
 
-    with live_runner(context) as runner:
+    with live_runner(context, recording=True) as runner:
         return compare(runner, context.folder.path, cases, rules, keep)
 
 
-def _judged(context: Context, reports: list[OutputReport], cases: Sequence[Case], keep: Path) -> list[OutputReport]:
+def _judged(context: Context, reports: Sequence[OutputReport], cases: Sequence[Case], keep: Path) -> list[OutputReport]:
     """Ask the user's own functions, in this process: they cannot be sent to another."""
     own = functions_of(context, context.variant, context.folder.signature)
     return [_asked(context, r, own[r.name], cases, keep) if r.name in own else r for r in reports]

@@ -63,12 +63,14 @@ def convert(folder: StrPath, variant: Sent, parent: Sent, format: str, example: 
 
 
 def correctness(folder: StrPath, variant: Sent, runner: Sent, cases: Sent, rules: Sent, keep: StrPath) -> JSON:
-    """Compare a runner with the source on every case; returns the reports, as plain data."""
-    with _runner(folder, variant, runner) as active:
-        reports = checks.compare(
+    """Compare a runner with the source on every case; returns CorrectnessFacts, as plain data."""
+    compared = _runner(folder, variant, runner)
+    compared.recording = True
+    with compared as active:
+        facts = checks.compare(
             active, Path(folder), structured(cases, list[Case]), structured(rules, dict[str, Rule]), Path(keep)
         )
-        return plain(reports)
+        return plain(facts)
 
 
 def dump(folder: StrPath, variant: Sent, runner: Sent, cases: Sent, stem: str) -> None:

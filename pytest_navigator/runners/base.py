@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.core.execution import GraphBreaks, NodeAssignment
     from pytest_navigator.core.plain import JSON, Parameters
     from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import RunnerCode, Subject
@@ -65,6 +66,9 @@ class Runner(ABC):
     diagnosis: ClassVar[str] = ""
     """Where the class is imported from that finds the first value that it computes otherwise than the source:
     "package.module:Class", derived from `pytest_navigator.formats.diagnosis.Diagnosis`; "": what the format says."""
+
+    recording: bool = False
+    """Whether `nodes` and `graph_breaks` will be asked for, which may cost something while it loads."""
 
     def __init__(self, artifact: Path | Source, signature: Signature, parameters: Parameters) -> None:
         self.artifact = artifact
@@ -143,6 +147,14 @@ class Runner(ABC):
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode | None:
         """Return loading and calling as source text of the upstream libraries; None: there are no scripts for it."""
+        return None
+
+    def nodes(self) -> NodeAssignment | None:
+        """Which part of the runtime runs each node of the model; None: it does not tell."""
+        return None
+
+    def graph_breaks(self) -> GraphBreaks | None:
+        """Where a compiler has cut the model, after an inference; None: it does not cut any, or does not tell."""
         return None
 
     def settings(self) -> dict[str, JSON]:

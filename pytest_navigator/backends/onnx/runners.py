@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from pytest_navigator.backends.onnx.assignment import ENTRY, assignment, told
 from pytest_navigator.backends.onnx.errors import cause
 from pytest_navigator.backends.onnx.ort_session import ENUMERATIONS, bound, set_option
 from pytest_navigator.backends.onnx.ort_values import array_of, numpy_name, ort_value
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.core.execution import NodeAssignment
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.core.script_parts import RunnerCode, Subject
     from pytest_navigator.runners.base import Direct
@@ -52,10 +54,11 @@ class OnnxRunner(Runner):
         """
         import onnxruntime
 
-        providers = list(dict.fromkeys((self.provider, *self.behind, "CPUExecutionProvider")))
         options = self._options()
+        if self.recording and told():
+            options.add_session_config_entry(ENTRY, "1")
         try:
-            self.session = onnxruntime.InferenceSession(str(self.artifact), options, providers=providers)
+            self.session = self.load(options)
         except Exception as error:
             found = [cause(str(error)), remedy(Path(str(self.artifact)), str(error), self._loads)]
             text = f"ONNX Runtime {onnxruntime.__version__} cannot load the file: {'; '.join(filter(None, found))}"
@@ -70,6 +73,13 @@ class OnnxRunner(Runner):
         types = {*self._inputs.values(), *outputs.values()}
         self._plain = not any(FOREIGN.fullmatch(kind) for kind in types)
         self._has_text = "str" in outputs.values()
+
+    def load(self, options: Any) -> Any:
+        """Return the session of the file; a provider that is a library of its own is added to the options here."""
+        import onnxruntime
+
+        providers = list(dict.fromkeys((self.provider, *self.behind, "CPUExecutionProvider")))
+        return onnxruntime.InferenceSession(str(self.artifact), options, providers=providers)
 
     def deactivate(self) -> None:
         """Free the session."""
@@ -134,6 +144,10 @@ class OnnxRunner(Runner):
             "execution_mode": options.execution_mode.name,
             "providers": self.session.get_providers(),
         }
+
+    def nodes(self) -> NodeAssignment:
+        """Which provider runs each node: a session whose first provider is this runner's may have others run some."""
+        return assignment(self.session, self.provider, Path(str(self.artifact)))
 
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:

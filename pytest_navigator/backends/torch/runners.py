@@ -13,7 +13,9 @@ from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
+from pytest_navigator.backends.torch.graph_breaks import breaks_of, breaks_so_far
 from pytest_navigator.backends.torch.source import TorchFramework, calling, contexts, mode
+from pytest_navigator.core.execution import GraphBreaks
 from pytest_navigator.errors import EAGER, StepFailed
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name, copying
@@ -172,6 +174,7 @@ class TorchCompileRunner(LiveTorchRunner):
         import torch
 
         self._eager, self._proven = super().load(), False
+        self._breaks = GraphBreaks()
         return cast("Callable[..., object]", torch.compile(_own_frame(self._eager), **_options(self.parameters)))
 
     def deactivate(self) -> None:
@@ -225,23 +228,33 @@ class TorchCompileRunner(LiveTorchRunner):
         Where it compiled nothing, it may have run what an earlier runner compiled: of a model with graph breaks, the
         parts between them are kept with the code of its class.
         """
-        before = _graphs_compiled()
+        before, cut = _graphs_compiled(), breaks_so_far()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             yield
             if not self._proven and _graphs_compiled() == before and not self._has_graphs(tensors):
                 raise StepFailed(_eager_message(), kind=EAGER)
+            if self.recording and not self._proven and cut < breaks_so_far():
+                # Of what an earlier runner has compiled of the same class nothing was said now: all of it once more.
+                self._breaks = breaks_of(partial(self._trace, tensors, lambda graph, example: graph.forward))
         self._proven = True
 
+    def graph_breaks(self) -> GraphBreaks:
+        """Where the model goes back to Python, after its first inference."""
+        return self._breaks
+
     def _has_graphs(self, tensors: dict[str, torch.Tensor]) -> bool:
+        before = GRAPHS.run
+        self._trace(tensors, GRAPHS)
+        return before < GRAPHS.run
+
+    def _trace(self, tensors: dict[str, torch.Tensor], backend: Callable[..., Any]) -> None:
         import torch
 
-        before = GRAPHS.run
         args, kwargs = self.arguments(tensors)
         # Past the limit torch.compile runs eagerly, which would look like a model that it leaves alone.
         with calling(self.parameters, self.device), torch._dynamo.config.patch(recompile_limit=sys.maxsize):
-            torch.compile(_own_frame(self._eager), backend=GRAPHS)(*args, **kwargs)
-        return before < GRAPHS.run
+            torch.compile(_own_frame(self._eager), backend=backend)(*args, **kwargs)
 
 
 class _Graphs:
