@@ -56,7 +56,7 @@ def compare(
         if kept:
             save_npz(keep / f"{i}.npz", {name: actual[name] for name in kept if name in actual})
     reports = tuple(comparison.reports())
-    return CorrectnessFacts(reports, len(cases), dict(rules), runner.nodes(), runner.graph_breaks())
+    return CorrectnessFacts(reports, len(cases), dict(rules), nodes=runner.nodes(), graph_breaks=runner.graph_breaks())
 
 
 def dump(runner: Runner, folder: Path, cases: Sequence[Case], stem: str) -> None:
