@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_navigator.configuration.nav_config_file import FileConfig
@@ -28,6 +29,7 @@ class RunOptions:
         cache: the folder of `--nav-cache`; None without it.
         no_diagnosis: whether failed comparisons are not looked into.
         redact: regular expressions of what no package may have.
+        reports: flag of each report that is asked for -> where it goes.
     """
 
     package: str | None
@@ -41,3 +43,4 @@ class RunOptions:
     cache_steps: tuple[str, ...] = field(default_factory=_cached)
     redact: tuple[str, ...] = ()
     no_diagnosis: bool = False
+    reports: Mapping[str, Path] = field(default_factory=dict)

@@ -144,10 +144,13 @@ def _check_packages(run: Run) -> None:
 
     from pytest_navigator.engine.manifest import package_path
     from pytest_navigator.reporting.packages import check_target
+    from pytest_navigator.reporting.report_files import check_others
 
-    for suite in run.suites.values() if run.options.package else ():
-        target = run.start / package_path(run.options.package, suite.name)
+    suites = run.suites.values() if run.options.package else ()
+    targets = [run.start / package_path(run.options.package, suite.name) for suite in suites]
+    for target in targets:
         check_target(str(target), run.options.workspace)
+    check_others(run.options.reports, targets)
 
 
 def selected(run: Run, items: Iterable[pytest.Item]) -> dict[str, set[str]]:

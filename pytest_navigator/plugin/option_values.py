@@ -13,7 +13,7 @@ from pytest_navigator.configuration.run_options import RunOptions
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.plugin._compat import ini_value
-from pytest_navigator.plugin.options import steps
+from pytest_navigator.plugin.options import REPORT_OPTIONS, steps
 
 if TYPE_CHECKING:
     import pytest
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 A_FOLDER = 'a text like "folder"'
 
 # Flags whose value pytest can take for an argument.
-PATHS = ("--nav-package", "--nav-workspace", "--nav-model", "--nav-config", "--nav-cache")
+PATHS = (
+    *("--nav-package", "--nav-workspace", "--nav-model", "--nav-config", "--nav-cache"),
+    *(flag for flag, *_ in REPORT_OPTIONS),
+)
 
 OF_PROFILES = ("batch_sizes", "profile_seconds")  # Options that say how to measure
 
@@ -52,7 +55,20 @@ def run_options(config: pytest.Config) -> RunOptions:
         _cached(config),
         tuple(get("nav_redact") or config.getini("nav_redact")),
         get("nav_no_diagnosis"),
+        _reports(config),
     )
+
+
+def _reports(config: pytest.Config) -> dict[str, Path]:
+    """Return where each report goes that is asked for.
+
+    Raises:
+        ConfigError: a path is missing.
+    """
+    given = {flag: config.getoption(flag[2:].replace("-", "_")) for flag, *_ in REPORT_OPTIONS}
+    if empty := next((flag for flag, text in given.items() if text is not None and not text.strip()), ""):
+        raise ConfigError(f"{empty}=: the path is missing; name a file")
+    return {flag: Path(config.invocation_params.dir, text) for flag, text in given.items() if text}
 
 
 def _cached(config: pytest.Config) -> tuple[str, ...]:

@@ -57,6 +57,9 @@ CACHE_OPTIONS: tuple[tuple[str, str, Callable[[str], Any], str], ...] = (
     ("--nav-cache-steps", "STEPS", _cached_steps, "Of convert,correctness,profile (default: convert,correctness)"),
 )
 
+# Flag of a report, how its value is called, help.
+REPORT_OPTIONS = (("--nav-json", "PATH", "Write the records of all models into this JSON file"),)
+
 
 def add_options(parser: pytest.Parser) -> None:
     """Add every flag and ini option of the plugin.
@@ -74,6 +77,8 @@ def add_options(parser: pytest.Parser) -> None:
     for flag, metavar, parse, text in CACHE_OPTIONS:
         add(flag, metavar=metavar, type=parse, dest=flag[2:].replace("-", "_"), default=None, help=text)
         parser.addini(flag[2:].replace("-", "_"), text, default=None)
+    for flag, metavar, text in REPORT_OPTIONS:
+        add(flag, metavar=metavar, dest=flag[2:].replace("-", "_"), default=None, help=text)
     add(
         "--nav-in-process",
         action="store_true",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from pytest_navigator.plugin.reports import Reports
     from pytest_navigator.reporting import packages as packing
 
 WORKSPACE = "nav_workspace"
@@ -227,13 +228,17 @@ class Controller:
     def __init__(self, config: pytest.Config, run: Run) -> None:
         self.run = run
         self.written: list[packing.Written] = []
+        self.reports: Reports | None = None
         self._ending = ExitStack()
         if config.option.collectonly:
             return
         from pytest_navigator.devices.shared import sharing
+        from pytest_navigator.plugin.reports import Reports
         from pytest_navigator.reporting import packages as packing
 
         packing.check_target(run.options.package, run.options.workspace)
+        self.reports = Reports(run)
+        config.pluginmanager.register(self.reports, "navigator-reports")
         if run.options.cache:
             from pytest_navigator.engine.cache import store
 
@@ -323,6 +328,8 @@ class Controller:
             if session.exitstatus == pytest.ExitCode.OK and any(w.fails for w in self.written):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
         session.exitstatus = self.run.termination.exit_code or session.exitstatus
+        if self.reports and not self.run.problem and not self.reports.write(self.written, int(session.exitstatus)):
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(tryfirst=True)  # before the tables of others
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
@@ -333,7 +340,8 @@ class Controller:
             terminalreporter.write_sep("=", "navigator")
             blocks = ["\n".join(written.lines) for written in self.written]
             # One by one: of what the terminal's encoding lacks, pytest escapes the whole text, its ends of lines too.
-            for line in printable("\n\n".join(blocks + self.run.hints)).split("\n"):
+            reported = ["\n".join(self.reports.lines)] if self.reports and self.reports.lines else []
+            for line in printable("\n\n".join([*blocks, *self.run.hints, *reported])).split("\n"):
                 terminalreporter.write_line(line)
 
     def pytest_unconfigure(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from pytest_navigator.package.query.results import read_results
 from pytest_navigator.package.zip.archive import check_writable, partial_path
 from pytest_navigator.reporting.other_runners import instead, other_runners
 from pytest_navigator.reporting.report import summary, title
+from pytest_navigator.reporting.run_report import ModelReport
 from pytest_navigator.reporting.shortcomings import unchecked_at_all, unmet, unreported, unverified
 from pytest_navigator.text import one_line, short_path
 
@@ -24,10 +25,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Written:
-    """What the end of the run says of one suite: its summary, and whether the run must not exit with 0."""
+    """What the end of the run says of one suite.
+
+    Attributes:
+        lines: its summary.
+        fails: whether the run must not exit with 0.
+        report: what reports are made from; None where its records cannot be read.
+    """
 
     lines: list[str]
     fails: bool
+    report: ModelReport | None = None
 
 
 def check_target(pattern: str | None, workspace: Path) -> None:
@@ -81,7 +89,8 @@ def _recorded(host: Host) -> tuple[list[tuple[SuiteFolder, Results]], list[Writt
         if results.outcomes:
             readable.append((folder, results))
         elif lines := unmet(results, host.id):
-            others.append(Written([title(results), *_failed(lines)], fails=True))
+            said = ModelReport(results, tuple(lines), folder=folder.path)
+            others.append(Written([title(results), *_failed(lines)], fails=True, report=said))
     return readable, others
 
 
@@ -92,26 +101,29 @@ def _failed(reasons: Iterable[str]) -> list[str]:
 def _write(host: Host, folder: SuiteFolder, results: Results, complete: bool) -> Written:
     from pytest_navigator.reporting.conversions import deliver
 
+    said = ModelReport(results, folder=folder.path, complete=complete)
     try:
-        saved = _pack(host, results, folder.path, complete)
+        saved, package = _pack(host, results, folder.path, complete)
     except PackageError as error:
-        return Written([*summary(results), f"ERROR: no package was written: {error}"], fails=True)
+        problem = f"no package was written: {error}"
+        lines = [*summary(results), f"ERROR: {problem}"]
+        return Written(lines, fails=True, report=replace(said, reasons=(problem,)))
     delivered, undelivered = deliver(host, folder, results)
     reasons = [*unmet(results, host.id), *unchecked_at_all(results, other_runners(results, host.registry))]
     reasons += [*unverified(results), *unreported(results, host.id), *undelivered]
     saved = [*delivered, *saved]
     lines = [*summary(results), *instead(results, host.registry), *_failed(reasons), *saved]
-    return Written(lines, fails=bool(reasons))
+    return Written(lines, fails=bool(reasons), report=replace(said, reasons=tuple(reasons), package=package))
 
 
-def _pack(host: Host, results: Results, folder: Path, complete: bool) -> list[str]:
-    """Write the package; returns the line that says where it is and what is missing from it."""
+def _pack(host: Host, results: Results, folder: Path, complete: bool) -> tuple[list[str], Path | None]:
+    """Write the package; returns the line that says where it is and what is missing from it, and the path."""
     from pytest_navigator.devices.environment import environment, git_state
     from pytest_navigator.package.container.writer import pack
 
     start = host.start
     if not results.suite.package:
-        return [f"results: {short_path(folder, start)}"]
+        return [f"results: {short_path(folder, start)}"], None
     target = Path(start, results.suite.package)
     path = pack(
         folder,
@@ -126,11 +138,11 @@ def _pack(host: Host, results: Results, folder: Path, complete: bool) -> list[st
     )
     note = _kept_nothing(results)
     if host.hands_over:  # the caller gets the package as an object; the file goes with it
-        return [*note, f"results: {folder}"]
+        return [*note, f"results: {folder}"], path
     if path == target:
-        return [*note, f"package: {short_path(path, start)}"]
+        return [*note, f"package: {short_path(path, start)}"], path
     kept = f"; {target.name} is as it was" if target.exists() else ""
-    return [*note, f"package: {short_path(path, start)} (partial: {_lacks(results)}{kept})"]
+    return [*note, f"package: {short_path(path, start)} (partial: {_lacks(results)}{kept})"], path
 
 
 def _kept_nothing(results: Results) -> list[str]:

@@ -320,3 +320,32 @@ def calls(pytester: pytest.Pytester) -> list[str]:
     """Return what the fake format was asked to do so far."""
     path = pytester.path / "calls.txt"
     return path.read_text().split() if path.exists() else []
+
+
+HOOKS = "from fake_format import *\n" + DENSE[DENSE.index("def pytest_nav_formats") :]
+MODULE = """
+import numpy as np, pytest
+from fake_format import *
+from pytest_navigator import NavConfig
+
+nav_config = NavConfig(framework="dense", formats=[FakeConfig(scale={scale})]{rest})
+
+@pytest.fixture(scope="module")
+def nav_model():
+    return Dense(np.random.randn({width}, 5).astype("float32"), np.zeros({width}, "float32"))
+
+@pytest.fixture(scope="module")
+def nav_dataloader():
+    return [np.random.randn(3, 5).astype("float32") for _ in range(2)]
+"""
+
+
+def two_models(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Write a right model and a wrong one."""
+    modules = {
+        "test_right": MODULE.format(scale=1.0, width=7, rest=""),
+        "test_wrong": MODULE.format(scale=2.0, width=9, rest=""),
+    }
+    pytester.makepyfile(fake_format=FAKE_FORMAT, **modules)
+    pytester.makeconftest(HOOKS)
+    return pytester

@@ -5,39 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import DENSE, FAKE_FORMAT, outcomes, status
+from blackbox import MODULE, outcomes, status, two_models
 
 if TYPE_CHECKING:
     from blackbox import Nav
 
-HOOKS = "from fake_format import *\n" + DENSE[DENSE.index("def pytest_nav_formats") :]
-MODULE = """
-import numpy as np, pytest
-from fake_format import *
-from pytest_navigator import NavConfig
-
-nav_config = NavConfig(framework="dense", formats=[FakeConfig(scale={scale})]{rest})
-
-@pytest.fixture(scope="module")
-def nav_model():
-    return Dense(np.random.randn({width}, 5).astype("float32"), np.zeros({width}, "float32"))
-
-@pytest.fixture(scope="module")
-def nav_dataloader():
-    return [np.random.randn(3, 5).astype("float32") for _ in range(2)]
-"""
-
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A right model and a wrong one."""
-    modules = {
-        "test_right": MODULE.format(scale=1.0, width=7, rest=""),
-        "test_wrong": MODULE.format(scale=2.0, width=9, rest=""),
-    }
-    pytester.makepyfile(fake_format=FAKE_FORMAT, **modules)
-    pytester.makeconftest(HOOKS)
-    return pytester
+    return two_models(pytester)
 
 
 @pytest.mark.parametrize("arguments", [(), ("-n2",)], ids=["plain", "n2"])

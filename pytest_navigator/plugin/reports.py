@@ -1,0 +1,96 @@
+"""The reports of a run: what pytest tells of tests that no record has, and where the files go."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pytest_navigator.reporting import report_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pytest
+
+    from pytest_navigator.plugin.run import Run
+    from pytest_navigator.reporting.packages import Written
+    from pytest_navigator.reporting.run_report import OtherFailure, RunReport
+
+NAV_MODEL = "::nav_model"
+LONGEST = 100  # Failures of the user's own tests that a report names
+
+
+def _json(run: RunReport) -> str:
+    from pytest_navigator.reporting.json_report import render
+
+    return render(run)
+
+
+# Flag -> what makes its text.
+RENDERED: dict[str, Callable[[RunReport], str]] = {"--nav-json": _json}
+
+
+class Reports:
+    """What the controller of a run gathers for its reports, and writes at its end."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.lines: list[str] = []
+        self._failures: dict[str, str] = {}
+        options = run.options
+        report_files.check(options.reports, options.workspace)
+        report_files.check_others(options.reports, [run.start / options.package] if options.package else [])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the failure of a test that reports no step."""
+        if report.failed and not any(name == "nav_step" for name, _ in report.user_properties):
+            self._failures.setdefault(report.nodeid, _line(report))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep what could not be collected."""
+        if report.failed:
+            self._failures.setdefault(report.nodeid, _line(report))
+
+    def write(self, written: Sequence[Written], exit_code: int) -> bool:
+        """Write every report; returns whether all could be written, `lines` says where they are."""
+        if not self.run.options.reports:
+            return True
+        said = self._report(written, exit_code)
+        problems = []
+        for flag, path in self.run.options.reports.items():
+            problem = report_files.write(path, RENDERED[flag](said))
+            problems.append(problem)
+            self.lines.append(f"ERROR: {flag}: {problem}" if problem else f"report: {said.shown(path)}")
+        return not any(problems)
+
+    def _report(self, written: Sequence[Written], exit_code: int) -> RunReport:
+        from pytest_navigator.devices.environment import environment, git_state
+        from pytest_navigator.reporting.run_report import RunReport
+
+        return RunReport(
+            models=tuple(each.report for each in written if each.report),
+            exit_code=exit_code,
+            others=tuple(self._others(written)),
+            start=self.run.start,
+            environment=environment(),
+            git=None if self.run.options.no_git else git_state(self.run.project),
+            ended=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def _others(self, written: Sequence[Written]) -> Iterator[OtherFailure]:
+        """Yield what failed and is in no record: by the name of a suite, or by a node id."""
+        from pytest_navigator.reporting.run_report import OtherFailure
+
+        models = [each.report.results for each in written if each.report]
+        known = {outcome.notes.nodeid for results in models for outcome in results.outcomes}
+        generated = tuple(f"{results.suite.nodeid.partition(NAV_MODEL)[0]}{NAV_MODEL}::test_" for results in models)
+        yield from (OtherFailure(each.lines[0], " ".join(each.lines[1:])) for each in written if not each.report)
+        strangers = [n for n in self._failures if n not in known and not n.startswith(generated)]
+        yield from (OtherFailure(nodeid, self._failures[nodeid]) for nodeid in strangers[:LONGEST])
+
+
+def _line(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Return the one line that pytest's own summary has."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash is not None else report.longreprtext
+    return next(iter(text.strip().splitlines()), "")

@@ -1,0 +1,109 @@
+"""What a report says: of a run that has ended, or of packages. Every kind of report is made from this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator.core.steps import Status
+from pytest_navigator.text import LINE, RECORD, bounded, short_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.package.query.results import Results
+
+TAIL = 40  # Lines of a log that a report shows
+READ = 4 * RECORD  # Bytes of the end of a log in which they are looked for
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """What became of one model.
+
+    Attributes:
+        reasons: why the run must not exit with 0, beside its failed steps; one line each.
+        package: its package; None: none was written.
+        folder: its folder in the workspace, from which the scripts of its steps run; None of a package.
+        complete: whether the run came to its end.
+        logs: key of a format in which something failed -> the last lines of its log.
+    """
+
+    results: Results
+    reasons: tuple[str, ...] = ()
+    package: Path | None = None
+    folder: Path | None = None
+    complete: bool = True
+    logs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> tuple[Outcome, ...]:
+        """The steps that failed and were not expected to, in their order."""
+        return tuple(o for o in self.results.outcomes if o.status is Status.FAILED)
+
+    @property
+    def failed(self) -> bool:
+        """Whether something of it is not in order."""
+        return bool(self.reasons or self.failures)
+
+
+@dataclass(frozen=True)
+class OtherFailure:
+    """A test that failed and that no record of a model tells of: one of the user's own."""
+
+    nodeid: str
+    message: str
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What became of a run.
+
+    Attributes:
+        exit_code: of the run; None of packages.
+        others: see `OtherFailure`.
+        start: the folder that paths are shown from.
+        environment: Model Navigator's block of that name, of the machine of the run.
+        git: see `environment.git_state`.
+        ended: UTC, ISO 8601.
+    """
+
+    models: tuple[ModelReport, ...]
+    exit_code: int | None = None
+    others: tuple[OtherFailure, ...] = ()
+    start: Path | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    git: Mapping[str, Any] | None = None
+    ended: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether something is not in order."""
+        return bool(self.exit_code or self.others or any(model.failed for model in self.models))
+
+    def shown(self, path: Path) -> str:
+        """Return a path as people read it."""
+        return str(short_path(path, self.start) if self.start else path)
+
+
+def tail(text: str) -> str:
+    """Return the last lines of a log."""
+    lines = text[-READ:].rstrip().splitlines()
+    return "\n".join(bounded(line, LINE) for line in lines[-TAIL:])
+
+
+def log_tails(folder: Path, results: Results) -> dict[str, str]:
+    """Return the ends of the logs of the formats in which something failed, from a suite's folder in the workspace."""
+    keys = dict.fromkeys(o.key for o in results.outcomes if o.failed and o.key)
+    return {key: text for key in keys if (text := _tail_of(folder / key / "format.log"))}
+
+
+def _tail_of(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - READ))
+            return tail(file.read().decode(errors="backslashreplace"))
+    except OSError:  # a step that failed before it wrote anything
+        return ""
