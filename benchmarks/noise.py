@@ -94,9 +94,9 @@ def differences(sets: Counter[Outcomes]) -> list[str]:
 
 
 @contextmanager
-def busy() -> Iterator[None]:
-    """Keep two processors busy."""
-    loops = [multiprocessing.Process(target=loop, daemon=True) for _ in range(LOOPS)]
+def busy(count: int = LOOPS) -> Iterator[None]:
+    """Keep so many processors busy."""
+    loops = [multiprocessing.Process(target=loop, daemon=True) for _ in range(count)]
     for each in loops:
         each.start()
     try:
