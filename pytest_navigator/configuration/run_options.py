@@ -28,6 +28,7 @@ class RunOptions:
         in_process: run in this process what a child would run.
         cache: the folder of `--nav-cache`; None without it.
         no_diagnosis: whether failed comparisons are not looked into.
+        baseline: path of the packages that this run is compared with, `{model}` in it is a model's name; None: none.
         redact: regular expressions of what no package may have.
         reports: flag of each report that is asked for -> where it goes.
     """
@@ -44,3 +45,4 @@ class RunOptions:
     redact: tuple[str, ...] = ()
     no_diagnosis: bool = False
     reports: Mapping[str, Path] = field(default_factory=dict)
+    baseline: str | None = None

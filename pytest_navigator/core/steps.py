@@ -30,6 +30,7 @@ class Per(Enum):
     CONVERTED = "converted"
     RUNNER = "runner"
     BATCH = "batch"
+    GATED = "model and runner"
 
 
 class StepKind(NamedTuple):
@@ -42,6 +43,7 @@ class StepKind(NamedTuple):
         cached: whether `--nav-cache` keeps it; None: only for who asks for it.
         measures: whether it wants the machine for itself.
         recorded: whether a test of the user's records it, and no run makes it.
+        gate: whether it judges what the others found, whatever that is; only runs that ask for it have any.
     """
 
     name: str
@@ -52,6 +54,7 @@ class StepKind(NamedTuple):
     cached: bool | None = False
     measures: bool = False
     recorded: bool = False
+    gate: bool = False
 
     @property
     def with_runner(self) -> bool:
@@ -74,6 +77,7 @@ KINDS = {
         StepKind("correctness", "Correctness {source} to {format}", Per.RUNNER, VARIANT, "correctness", cached=True),
         # A measurement is cached for who asks for it only: it says how fast this machine was then.
         StepKind("profile", "Performance {format}", Per.BATCH, "correctness", "profiling", cached=None, measures=True),
+        StepKind("regression", "Regression {format}", Per.GATED, "correctness", measures=True, gate=True),
         StepKind("verify", "Verify {format}", Per.RUNNER, VARIANT, recorded=True),
     )
 }

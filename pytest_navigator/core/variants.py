@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,14 @@ class RunnerRecord:
     live: bool
     path: str
     requires: tuple[str, ...] = ()
+
+
+def covers(name: str, variant: Variant) -> bool:
+    """Whether a name that a user wrote means this variant: its key, or its format."""
+    return name in (variant.key, variant.format)
+
+
+def precise(variant: Variant, precisions: Sequence[str] | None) -> bool:
+    """Whether a variant has one of the precisions that are asked for, or none of its own."""
+    own = variant.parameters.get("precision")
+    return not precisions or own is None or own in precisions

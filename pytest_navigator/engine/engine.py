@@ -89,6 +89,8 @@ def _blocked(host: Host, suite: Suite, step: Step, live: LiveObjects) -> Outcome
             own = before.message if before.cause else f"{needed.id} {before.status.value}: {before.message}"
             why, root = before.requirement or own, before.cause or needed.id
             return _empty(step, Status.SKIPPED, message=why, requirement=before.requirement, cause=root)
+    for judged in suite.matrix.judged(step):
+        outcome(host, suite, judged, live)
     return None
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_navigator.engine.suite import Suite
     from pytest_navigator.engine.workspace import Workspace
     from pytest_navigator.formats.registry import Registry
+    from pytest_navigator.gates.sides import Baseline
     from pytest_navigator.isolation.child import Child
 
 
@@ -174,11 +175,14 @@ class Host:
         self._single.settings = one_thread(current_settings())
         return self._single
 
-    def write_manifests(self, verify: Mapping[str, dict[str, tuple[str, str]]]) -> None:
+    def write_manifests(
+        self, verify: Mapping[str, dict[str, tuple[str, str]]], baselines: Mapping[str, Baseline] | None = None
+    ) -> None:
         """Record what there is to check: the package's status and a later `pack` start from it.
 
         Args:
             verify: the `verify_` tests of each suite, see `SuiteRecord`.
+            baselines: what a suite is compared with.
 
         Raises:
             ConfigError: two models would be written to one package.
@@ -192,6 +196,7 @@ class Host:
             record = replace(manifest(suite, self.options.package), verify=tests, run=self.id)
             with self.workspace.writing(suite.folder.path):
                 save(suite.folder.path / "suite.json", record)
+                suite.folder.compare_with((baselines or {}).get(suite.nodeid))
 
     def warn(self, text: str) -> None:
         """Have the end of the run say, once, what went wrong without failing anything."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import Outcome, Signature, SuiteRecord
     from pytest_navigator.devices.built_with import BuiltWith
+    from pytest_navigator.gates.sides import Baseline
 
 
 class RecordedModel(Protocol):
@@ -44,3 +45,14 @@ class RecordedModel(Protocol):
 
     def lost(self) -> list[str]:
         """Return the user's own comparisons, which nothing can record."""
+
+
+class RecordedBaseline(Protocol):
+    """The package of an earlier run, which this one is to be no worse than."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    def read(self) -> Baseline:
+        """Return what it records."""

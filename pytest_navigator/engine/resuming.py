@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.ours import remove, replace_with
 from pytest_navigator.core.records import REUSED
+from pytest_navigator.core.steps import KINDS
 from pytest_navigator.engine.evidence import evidence_files
 from pytest_navigator.engine.identity import identity_of
 from pytest_navigator.errors import PackageError
@@ -52,7 +53,7 @@ def _earlier_record(context: Context) -> Outcome | None:
 
 def _still_true(context: Context, recorded: Outcome) -> bool:
     """Whether the step would come out the same now: nothing that it depends on has changed."""
-    if not recorded.passed or context.step.step == "source":
+    if not recorded.passed or context.step.step == "source" or KINDS[context.step.step].gate:
         return False
     needed = [context.folder.record(step.id) for step in context.suite.matrix.needs(context.step)]
     if not all(record and record.passed for record in needed) or recorded.identity != identity_of(context):

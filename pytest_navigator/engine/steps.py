@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.engine import correctness, make, profile, source
+from pytest_navigator.engine import correctness, make, profile, regression, source
 
 if TYPE_CHECKING:
     from pytest_navigator.engine.step_code import StepCode
@@ -16,4 +16,5 @@ STEPS: dict[str, StepCode] = {
     "convert": make.CONVERT,
     "correctness": correctness.STEP,
     "profile": profile.STEP,
+    "regression": regression.STEP,
 }

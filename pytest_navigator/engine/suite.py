@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_navigator.configuration.settings import Settings
-    from pytest_navigator.engine.recorded import RecordedModel
+    from pytest_navigator.engine.recorded import RecordedBaseline, RecordedModel
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.planning.matrix import Matrix
 
@@ -19,6 +19,7 @@ class Suite:
     Attributes:
         nodeid: what tells it from the others of its run.
         package: the package that is the source; None for a model.
+        baseline: the package of an earlier run that this one is compared with; None without `--nav-baseline`.
     """
 
     nodeid: str
@@ -27,3 +28,4 @@ class Suite:
     matrix: Matrix
     folder: SuiteFolder
     package: RecordedModel | None
+    baseline: RecordedBaseline | None = None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.facts import SourceFacts
     from pytest_navigator.core.records import Outcome, Signature, SuiteRecord
+    from pytest_navigator.gates.sides import Baseline
 
 MARKER = ".pytest_navigator.json"  # Tells that a folder is a workspace of ours, and so may be replaced
 LOCK = ".pytest_navigator.lock"
@@ -32,6 +33,7 @@ CONVERT_RESULTS = "convert_results.yaml"
 DEVICES = ".devices"
 MACHINE = ".machine.db"  # Held for reading by every step of the run, for writing by a step that measures
 LONGEST = 504  # Bytes of a path that SQLite opens: its buffer of 512 less the names of its journals
+BASELINE = ".baseline.json"  # In a suite's folder: what the run is compared with
 EARLIER = ".earlier"  # In a suite's folder: what the run before left, until it is known to be still true
 STEPS = ".steps"  # In a suite's folder: the outcomes of its steps, in this run
 # What the source step or the end of a run writes, whatever the run before left.
@@ -307,6 +309,20 @@ class SuiteFolder:
         from pytest_navigator.core.records import Signature
 
         return load(self.path / "signature.json", Signature)
+
+    @property
+    def baseline(self) -> Baseline:
+        """What this run is compared with."""
+        from pytest_navigator.gates.sides import Baseline
+
+        return load(self.path / BASELINE, Baseline)
+
+    def compare_with(self, baseline: Baseline | None) -> None:
+        """Note what this run is compared with, in the place of what an earlier one was."""
+        if baseline is None:
+            (self.path / BASELINE).unlink(missing_ok=True)
+        else:
+            save(self.path / BASELINE, baseline)
 
     def known_signature(self) -> Signature | None:
         """Return the same, None as long as the source step has not passed."""

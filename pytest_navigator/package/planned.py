@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.foreign_arguments import without_files
+from pytest_navigator.core.variants import covers
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.planning.building import assemble
-from pytest_navigator.planning.choosing import covers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

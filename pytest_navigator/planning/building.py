@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.core.steps import batch_ids
+from pytest_navigator.core.variants import covers, precise
 from pytest_navigator.errors import ConfigError, unknown
-from pytest_navigator.planning.choosing import Choice, covers, format_names, precise, runs
+from pytest_navigator.planning.choosing import Choice, format_names, runs
 from pytest_navigator.planning.expansion import expand, wanted, with_parents
 from pytest_navigator.planning.matrix import Matrix, with_line
 

@@ -29,17 +29,6 @@ class Choice(NamedTuple):
     live: bool
 
 
-def covers(name: str, variant: Variant) -> bool:
-    """Whether a name that a user wrote means this variant: its key, or its format."""
-    return name in (variant.key, variant.format)
-
-
-def precise(variant: Variant, precisions: Sequence[str] | None) -> bool:
-    """Whether a variant has one of the precisions that are asked for, or none of its own."""
-    own = variant.parameters.get("precision")
-    return not precisions or own is None or own in precisions
-
-
 def runs(runner: RunnerSpec, asked: Sequence[str] | None) -> bool:
     """Whether a runner is one of those that are asked for; of those that run by default, if none is."""
     return runner.name in asked or runner.runtime in asked if asked else runner.default

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.settings import filters, with_origin
+from pytest_navigator.core.variants import covers
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.planning.choosing import covers, format_names
+from pytest_navigator.planning.choosing import format_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

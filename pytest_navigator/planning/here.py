@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_navigator.core.kinds import AUTO, TITLES
-from pytest_navigator.planning.choosing import covers, format_names
+from pytest_navigator.core.variants import covers
+from pytest_navigator.planning.choosing import format_names
 from pytest_navigator.planning.matrix import with_line
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.settings import with_origin
 from pytest_navigator.core.kinds import KINDS
+from pytest_navigator.core.variants import covers, precise
 from pytest_navigator.errors import ConfigError, unknown
-from pytest_navigator.planning.choosing import covers, format_names, precise, runs
+from pytest_navigator.planning.choosing import format_names, runs
 from pytest_navigator.planning.expansion import defaults, meant
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pytest_navigator.core.records import Required
+    from pytest_navigator.core.steps import StepKind
     from pytest_navigator.core.variants import RunnerRecord, Variant
 
 
@@ -28,6 +29,7 @@ class Matrix:
         xfail: format or cell -> why it is expected to fail.
         required: what `--nav-require` asks of the suite.
         elsewhere: kind of device that this machine does not have -> how many steps are left out for that.
+        gates: kinds of gates that the run asks for.
     """
 
     framework: str
@@ -41,6 +43,7 @@ class Matrix:
     provided: tuple[str, ...] = ()
     required: tuple[Required, ...] = ()
     elsewhere: Mapping[str, int] = field(default_factory=dict)
+    gates: tuple[str, ...] = ()
 
     def runners_of(self, key: str) -> tuple[str, ...]:
         """Return the names of a variant's runners."""
@@ -60,13 +63,18 @@ class Matrix:
         # What runs the live model is not what is deployed.
         return [(key, runner) for key, runner in self.cells if not self.runners[runner].live] or list(self.cells)
 
-    def each(self, per: Per) -> list[tuple[str, str, str]]:
+    def each(self, kind: StepKind) -> list[tuple[str, str, str]]:
         """Return key, name of the runner and batch of whatever there is a step of, "" where it has none."""
+        return [] if kind.gate and kind.name not in self.gates else self._each(kind.per)
+
+    def _each(self, per: Per) -> list[tuple[str, str, str]]:
         match per:
             case Per.MODEL:
                 return [("", "", "")]
             case Per.RUNNER:
                 return [(key, runner, "") for key, runner in self.cells]
+            case Per.GATED:
+                return [("", "", ""), *self._each(Per.RUNNER)]
             case Per.BATCH:
                 return [(key, runner, batch) for key, runner in self.cells for batch in self.batches]
         return [(v.key, "", "") for v in self.variants.values() if KINDS[self.making(v.key).step].per is per]
@@ -80,11 +88,13 @@ class Matrix:
 
     def steps(self) -> list[Step]:
         """Return every step, in the order of the generated tests."""
-        return [Step(kind.name, *place) for kind in PLANNED for place in self.each(kind.per)]
+        return [Step(kind.name, *place) for kind in PLANNED for place in self.each(kind)]
 
     def needs(self, step: Step) -> list[Step]:
         """Return the steps that must have passed before `step` can run, in the order in which to run them."""
         variant, after = self.variants.get(step.key), KINDS[step.step].after
+        if KINDS[step.step].gate:
+            return [Step("source")]
         if not after or variant is None:
             return []
         if after in KINDS:
@@ -92,6 +102,13 @@ class Matrix:
         made_from = variant.parent if after == PARENT else step.key
         makes = [self.making(made_from)] if made_from else []
         return list(dict.fromkeys([Step("source"), *makes]))
+
+    def judged(self, step: Step) -> list[Step]:
+        """Return the steps that a gate judges, which run first, whatever becomes of them; none of another step."""
+        if not KINDS[step.step].gate or not step.key:
+            return []
+        profiles = [Step("profile", step.key, step.runner, batch) for batch in self.batches]
+        return [Step(KINDS[step.step].after, step.key, step.runner), *profiles]
 
     def asked_for(self, key: str) -> bool:
         """Whether somebody asked for a variant, for what is made from it, or requires it: it must not be declined."""

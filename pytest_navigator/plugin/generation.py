@@ -12,6 +12,7 @@ from pytest_navigator.core.steps import PLANNED, Per, Step
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.planning.filtered import check_cells
 from pytest_navigator.plugin._compat import class_setups, direct_names, fixtures_asked_for, import_no_packages
+from pytest_navigator.plugin.baselines import read_all
 from pytest_navigator.plugin.collection import (
     LOADER,
     MODEL,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.steps import StepKind
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.plugin.collection import Place
     from pytest_navigator.plugin.named import NamedModels
@@ -43,10 +45,13 @@ PARAMETERS = {
     Per.CONVERTED: ("nav_format",),
     Per.RUNNER: ("nav_format", "nav_runtime"),
     Per.BATCH: ("nav_format", "nav_runtime", "nav_batch"),
+    Per.GATED: ("nav_format", "nav_runtime"),
 }
 
 # The generated tests that have any.
-TESTS = {f"test_{kind.name}": kind.per for kind in PLANNED if kind.per in PARAMETERS}
+TESTS = {f"test_{kind.name}": kind for kind in PLANNED if kind.per in PARAMETERS}
+
+OF_MODEL = "model"  # What the id says of a gate's item that is about the whole model
 
 NOT_BUILT = object()  # Stands for `nav_model` in an item that has not asked for it
 
@@ -71,9 +76,9 @@ def parametrize(metafunc: pytest.Metafunc, run: Run) -> None:
     """Give a generated test, or a `verify_` test with `nav_runner`, its parameters."""
     node = metafunc.definition
     if node.getparent(SuiteNode) is not None and node.originalname in TESTS:
-        per = TESTS[node.originalname]
-        cells = list(dict.fromkeys(cell for matrix in run.matrices(place_of(node)) for cell in _values(per, matrix)))
-        metafunc.parametrize(PARAMETERS[per], cells, ids=["-".join(c) for c in cells])
+        kind = TESTS[node.originalname]
+        cells = list(dict.fromkeys(cell for matrix in run.matrices(place_of(node)) for cell in _values(kind, matrix)))
+        metafunc.parametrize(PARAMETERS[kind.per], cells, ids=["-".join(filter(None, c)) or OF_MODEL for c in cells])
     elif SUITE in metafunc.fixturenames and run.named:
         _parametrize_by_suite(metafunc, run, run.named)
     elif "nav_runner" in metafunc.fixturenames and place_of(node) is not None:
@@ -81,10 +86,10 @@ def parametrize(metafunc: pytest.Metafunc, run: Run) -> None:
         metafunc.parametrize("nav_runner", own, indirect=True, ids=["-".join(c) for c in own])
 
 
-def _values(per: Per, matrix: Matrix) -> list[tuple[str, ...]]:
+def _values(kind: StepKind, matrix: Matrix) -> list[tuple[str, ...]]:
     """Return the values of a test's parameters, as ids write them."""
-    cells = ((key, runner and matrix.runners[runner].runtime, batch) for key, runner, batch in matrix.each(per))
-    return [tuple(filter(None, cell)) for cell in cells]
+    cells = ((key, runner and matrix.runners[runner].runtime, batch) for key, runner, batch in matrix.each(kind))
+    return [cell[: len(PARAMETERS[kind.per])] for cell in cells]
 
 
 def _parametrize_by_suite(metafunc: pytest.Metafunc, run: Run, named: NamedModels) -> None:
@@ -136,7 +141,7 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
             _tell_nothing_collected(run, items)
         if ours and not run.config.option.collectonly:
             _check_packages(run)
-            run.write_manifests(collected(ours, run))
+            run.write_manifests(collected(ours, run), read_all(run))
 
 
 def _check_packages(run: Run) -> None:
@@ -212,12 +217,13 @@ def _is_cell(item: pytest.Function) -> bool:
 
 
 def _cell_of(item: pytest.Function) -> tuple[str, ...]:
-    return tuple(str(item.callspec.params[name]) for name in PARAMETERS[TESTS[item.originalname]])
+    return tuple(str(item.callspec.params[name]) for name in PARAMETERS[TESTS[item.originalname].per])
 
 
 def _expect_failure(item: pytest.Function, matrix: Matrix) -> None:
     """Mark what `xfail` of nav_config names: a format means its export or conversion, a cell its correctness."""
-    name = "-".join(_cell_of(item)) if _is_cell(item) and item.originalname != "test_profile" else ""
+    expectable = _is_cell(item) and TESTS[item.originalname].per is not Per.BATCH and not TESTS[item.originalname].gate
+    name = "-".join(_cell_of(item)) if expectable else ""
     if name in matrix.xfail:
         item.add_marker(pytest.mark.xfail(strict=True, reason=matrix.xfail[name]))
 

@@ -26,7 +26,7 @@ A_FOLDER = 'a text like "folder"'
 
 # Flags whose value pytest can take for an argument.
 PATHS = (
-    *("--nav-package", "--nav-workspace", "--nav-model", "--nav-config", "--nav-cache"),
+    *("--nav-package", "--nav-baseline", "--nav-workspace", "--nav-model", "--nav-config", "--nav-cache"),
     *(flag for flag, *_ in REPORT_OPTIONS),
 )
 
@@ -56,6 +56,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         tuple(get("nav_redact") or config.getini("nav_redact")),
         get("nav_no_diagnosis"),
         _reports(config),
+        _baseline(config),
     )
 
 
@@ -103,6 +104,17 @@ def _cache(config: pytest.Config) -> Path | None:
         raise ConfigError("--nav-cache-steps means nothing without --nav-cache=DIR")
     folder = given or found
     return Path(config.invocation_params.dir if given else config.rootpath, folder) if folder else None
+
+
+def _baseline(config: pytest.Config) -> str | None:
+    """Return the path of the baseline: what a flag says starts from where pytest was, what the ini file says from it.
+
+    `--nav-baseline=` takes back what the ini file says.
+    """
+    given, found = config.getoption("nav_baseline"), _ini(config, "nav_baseline", str, 'a text like "main.nav"')
+    if given is not None:
+        return str(Path(config.invocation_params.dir, given)) if given.strip() else None
+    return str(Path(config.rootpath, found)) if found else None
 
 
 def _file_config(config: pytest.Config) -> FileConfig | None:

@@ -23,6 +23,7 @@ MARKERS = {
     "nav_convert": "converts one format to another",
     "nav_correctness": "compares a format's outputs with the source's",
     "nav_profile": "measures latency and throughput",
+    "nav_regression": "compares with the baseline",
     "nav_verify": "a user's verify_ test of a format",
 }
 
@@ -70,6 +71,9 @@ def add_options(parser: pytest.Parser) -> None:
     add = group.addoption
     add("--nav", action="store_true", dest="nav", help="Run the model checks, write no package")
     add("--nav-package", metavar="PATH", dest="nav_package", help="Run the model checks and write this .nav package")
+    baseline = "Package of an earlier run: what is worse than in it fails"
+    add("--nav-baseline", metavar="PATH", dest="nav_baseline", default=None, help=baseline)
+    parser.addini("nav_baseline", baseline)
     for flag, action, metavar, text in MODEL_OPTIONS:
         add(flag, action=action, metavar=metavar, dest=flag[2:].replace("-", "_"), default=None, help=text)
     add("--nav-workspace", metavar="DIR", dest="nav_workspace", help="Folder of the run (default: navigator_workspace)")

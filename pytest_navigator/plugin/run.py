@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.configuration.run_options import RunOptions
     from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.engine.recorded import RecordedBaseline
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.plugin.collection import Place
     from pytest_navigator.plugin.named import NamedModels
@@ -51,7 +53,7 @@ def registry_of(config: pytest.Config) -> Registry:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CollectedSuite(Suite):
     """The generated tests of one `nav_model`, of one parameter of it.
 
@@ -183,8 +185,26 @@ class Run(Host):
         folder = self.workspace.suite(full, f"{place.nodeid}[{model_id}]")
         nodeid = f"{place.nodeid}[{model_id}]" if model_id else place.nodeid
         return CollectedSuite(
-            nodeid, full, settings, matrix, folder, place.package, place=place, model_id=model_id, parameters=parameters
+            nodeid,
+            full,
+            settings,
+            matrix,
+            folder,
+            place.package,
+            self._baseline(full),
+            place=place,
+            model_id=model_id,
+            parameters=parameters,
         )
+
+    def _baseline(self, name: str) -> RecordedBaseline | None:
+        """Return the package that a model is compared with, which need not be there; None without `--nav-baseline`."""
+        if not self.options.baseline:
+            return None
+        from pytest_navigator.engine.manifest import package_path
+        from pytest_navigator.package.baseline import BaselinePackage
+
+        return BaselinePackage(Path(package_path(self.options.baseline, name)))
 
     def _matrix(self, place: Place, nav_config: NavConfig | None) -> tuple[Matrix, Settings]:
         """Return what a configuration means; every item asks for it, and a NavConfig lives as long as its module."""
@@ -200,6 +220,8 @@ class Run(Host):
             else:
                 matrix = building.build(settings, self.registry, framework)
             matrix = on_this_machine(matrix, self._here, settings, self.registry)
+            if self.options.baseline:
+                matrix = replace(matrix, gates=("regression",))
             self._matrices[key] = matrix, settings
         return self._matrices[key]
 

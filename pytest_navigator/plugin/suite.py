@@ -52,3 +52,8 @@ class NavigatorSuite:
     ) -> None:
         """Latency, throughput and memory are measured."""
         navigator.profile(nav_format, nav_runtime, nav_batch, benchmark)
+
+    @pytest.mark.nav_regression
+    def test_regression(self, navigator: Reporting, nav_format: str, nav_runtime: str) -> None:
+        """Nothing is worse than in the baseline."""
+        navigator.report("regression", nav_format, nav_runtime)

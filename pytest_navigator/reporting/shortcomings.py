@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.configuration.settings import listed
 from pytest_navigator.core.kinds import ALL, AUTO
 from pytest_navigator.core.steps import Status
+from pytest_navigator.core.variants import covers
 from pytest_navigator.planning import required
-from pytest_navigator.planning.choosing import covers
 from pytest_navigator.planning.filtered import of_precision
 from pytest_navigator.reporting.report import cell_ids, cell_texts, unchecked
 

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_navigator import NavConfig, OnnxConfig, TensorRTConfig, plugin
 from pytest_navigator.configuration.settings import resolve
-from pytest_navigator.core.steps import Per
+from pytest_navigator.core.steps import KINDS
 from pytest_navigator.planning.building import build
 from pytest_navigator.planning.here import Here, at_home
 from pytest_navigator.plugin.run import registry_of
@@ -87,7 +87,7 @@ def test_what_is_left_is_whole(left: Left, framework: str) -> None:
 def test_what_somebody_named_stays(left: Left, config: dict[str, object]) -> None:
     matrix = left(**config)
     assert ("trt-fp16", "TensorRT") in matrix.cells
-    assert "trt-fp16" in [key for key, *_ in matrix.each(Per.CONVERTED)]
+    assert "trt-fp16" in [key for key, *_ in matrix.each(KINDS["convert"])]
     assert ("onnx", "OnnxCUDA") not in matrix.cells
 
 

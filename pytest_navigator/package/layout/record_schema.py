@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.core.facts import Facts, MakingFacts, ProfileFacts, SourceFacts, facts_of
-from pytest_navigator.core.steps import KINDS, Status
+from pytest_navigator.core.steps import KINDS, Per, Status
 from pytest_navigator.devices.built_with import BoundFacts
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.gates.regression import RegressionFacts
 from pytest_navigator.package.layout.trees import call_problem, tree_problem
 
 if TYPE_CHECKING:
@@ -101,7 +102,15 @@ class ShapeFacts(Facts):
     profile: dict[str, Shapes] = field(default_factory=dict)
 
 
-FACTS: tuple[type[Facts], ...] = (SourceFacts, ShapeFacts, MakingFacts, BoundFacts, CorrectnessFacts, ProfileFacts)
+FACTS: tuple[type[Facts], ...] = (
+    SourceFacts,
+    ShapeFacts,
+    MakingFacts,
+    BoundFacts,
+    CorrectnessFacts,
+    ProfileFacts,
+    RegressionFacts,
+)
 """What is in the data of outcomes and is calculated with."""
 
 
@@ -146,7 +155,8 @@ def step_problem(outcome: Outcome, suite: SuiteRecord) -> str:
         return f".step: {outcome.step!r} is no step"
     if problem := time_problem("started", outcome.started, outcome.duration):
         return problem
-    if outcome.step != "source" and (problem := cell_problem(outcome, suite)):
+    of_model = KINDS[outcome.step].per is Per.MODEL or (KINDS[outcome.step].gate and not outcome.key)
+    if not of_model and (problem := cell_problem(outcome, suite)):
         return problem
     if (outcome.step, outcome.status) == ("profile", Status.PASSED) and not facts_of(outcome, ProfileFacts).result:
         return ".data.result: required field missing"
@@ -158,7 +168,7 @@ def cell_problem(outcome: Outcome, suite: SuiteRecord) -> str:
     """Return that an outcome is of a format or a runner that the suite does not have, "" if it has them."""
     if all(variant.key != outcome.key for variant in suite.variants):
         return f".key: {outcome.key!r} is no format of the package"
-    if KINDS[outcome.step].with_runner and outcome.runner not in suite.runners:
+    if (KINDS[outcome.step].with_runner or KINDS[outcome.step].gate) and outcome.runner not in suite.runners:
         return f".runner: {outcome.runner!r} is no runner of the package"
     return ""
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.enums import Format, RuntimeProvider
+from pytest_navigator.core.variants import covers
 from pytest_navigator.errors import PackageError, unknown_text
-from pytest_navigator.planning.choosing import covers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

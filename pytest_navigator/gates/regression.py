@@ -1,0 +1,59 @@
+"""`--nav-baseline`: what is worse than it was, of a model and of each of its cells (pure).
+
+`pytest-navigator diff` asks the same functions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_navigator.core.facts import Facts, SourceFacts, facts_of
+from pytest_navigator.gates.coverage import cell_coverage, lost_and_gained
+from pytest_navigator.gates.rows import Row, Verdict, worse
+from pytest_navigator.gates.signature import signature_rows, spec_text
+
+if TYPE_CHECKING:
+    from pytest_navigator.gates.sides import Cell, Side
+
+
+@dataclass(frozen=True)
+class RegressionFacts(Facts):
+    """What a comparison with a baseline found.
+
+    Attributes:
+        baseline: which run it was: "main.nav, 1a2b3c4 of 2026-11-21".
+        rows: a verdict on each thing that was compared.
+    """
+
+    steps = ("regression",)
+
+    baseline: str = ""
+    rows: tuple[Row, ...] = ()
+
+
+def model_rows(before: Side, after: Side) -> list[Row]:
+    """Judge what is not of one cell: the model itself, its signature, what is not checked any more."""
+    return [*_model(before, after), *signature_rows(before, after), *lost_and_gained(before, after)]
+
+
+def cell_rows(before: Side, after: Side, cell: Cell) -> list[Row]:
+    """Judge what is recorded of one cell."""
+    return [*cell_coverage(before, after, cell)]
+
+
+def _model(before: Side, after: Side) -> list[Row]:
+    was, now = (facts_of(side.source, SourceFacts).fingerprint for side in (before, after))
+    return [Row("model", "fingerprint", was, now, Verdict.DIFFERENT)] if was != now else []
+
+
+def other_model(before: Side, after: Side) -> str:
+    """Return that a baseline is of another model, which neither its name nor its signature is of; "" if it is not."""
+    if before.suite.name == after.suite.name or not worse(signature_rows(before, after)):
+        return ""
+    return f"it is of another model: {_about(before)}, not {_about(after)}"
+
+
+def _about(side: Side) -> str:
+    assert side.signature is not None
+    return f"{side.suite.name} ({', '.join(f'{spec.name} {spec_text(spec)}' for spec in side.signature.inputs)})"

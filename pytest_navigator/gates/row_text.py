@@ -1,0 +1,75 @@
+"""Rows as people read them (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeGuard
+
+from pytest_navigator.comparison.tolerances import number
+from pytest_navigator.gates.rows import Row, Verdict, worse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pytest_navigator.core.plain import JSON
+
+ABSENT = "-"
+TOLD = 3  # Rows in the line of a failure
+
+UNITS = {"latency": " ms", "size": " B", "memory": " MiB"}
+FIGURES: Mapping[str, Callable[[float], str]] = {
+    "tolerance": number,
+    "latency": "{:.4g}".format,
+    "memory": "{:.4g}".format,
+}
+"""How the figures of a topic are written, if not as they are."""
+
+
+def row_line(row: Row) -> str:
+    """Return one row: "coverage: onnx-cpu: passed -> failed (output logits: ...)"."""
+    return f"{row.topic}: {change(row)}"
+
+
+def change(row: Row) -> str:
+    """Return what has changed, without its topic."""
+    sides = f": {_text(row.topic, row.before)} -> {_text(row.topic, row.after)}{_ratio(row)}"
+    shown = "" if row.before is None and row.after is None else sides
+    said = ", ".join(filter(None, (_word(row), row.reason)))
+    return f"{row.subject}{shown}{f' ({said})' if said else ''}"
+
+
+def _word(row: Row) -> str:
+    return str(row.verdict) if row.verdict in (Verdict.BETTER, Verdict.NOT_JUDGED) else ""
+
+
+def failure(rows: Sequence[Row], since: str) -> str:
+    """Return all that is worse in one line; "" where nothing is."""
+    found = worse(rows)
+    if not found:
+        return ""
+    more = f"; and {len(found) - TOLD} more" if len(found) > TOLD else ""
+    return f"worse than {since}: {'; '.join(map(row_line, found[:TOLD]))}{more}"
+
+
+def caveat(rows: Sequence[Row]) -> str:
+    """Return what was not judged, in one line; "" where all was."""
+    found = [row for row in rows if row.verdict is Verdict.NOT_JUDGED and row.topic != "latency"]
+    return "; ".join(map(row_line, found[:TOLD])) + (f"; and {len(found) - TOLD} more" if len(found) > TOLD else "")
+
+
+def is_figure(value: JSON) -> TypeGuard[float]:
+    """Whether this is a number."""
+    return isinstance(value, int | float)
+
+
+def _text(topic: str, value: JSON) -> str:
+    if value is None:
+        return ABSENT
+    shown = FIGURES[topic](value) if topic in FIGURES and is_figure(value) else str(value)
+    return f"{shown}{UNITS.get(topic, '')}"
+
+
+def _ratio(row: Row) -> str:
+    before, after = row.before, row.after
+    if row.topic not in UNITS or not is_figure(before) or not is_figure(after):
+        return ""
+    return f", {after / before - 1:+.0%}" if before and after else ""

@@ -1,0 +1,54 @@
+"""A package as the baseline of a run: what it records, and its artifacts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_navigator.gates.sides import Baseline, Side
+from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.query.selection import DATA
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_navigator.package.container.reader import PackageFile
+
+INPUTS, _ = DATA
+COMMIT = 12  # Letters of a commit
+
+
+@dataclass(frozen=True)
+class BaselinePackage:
+    """A package that a run is compared with; it is read when it is asked for.
+
+    Attributes:
+        path: of the package; it may be the one that the run replaces at its end.
+    """
+
+    path: Path
+
+    def read(self) -> Baseline:
+        """Return what it records.
+
+        Raises:
+            PackageError: it is not there, damaged, no package, or one of a newer version.
+        """
+        with open_package(self.path) as package:
+            return Baseline(self.path.name, *_run(package), side=side_of(package))
+
+
+def side_of(package: PackageFile) -> Side:
+    """Return what gates go by of a package."""
+    results = package.results
+    inputs = {name: digest for name, digest in package.files().items() if name.startswith(f"{INPUTS}/") and digest}
+    verified = tuple(cell for cell in results.cells() if results.verified(*cell))
+    return Side(results.suite, results.outcomes, results.signature, inputs, verified)
+
+
+def _run(package: PackageFile) -> tuple[str, str]:
+    """Return commit and date of the run that wrote a package, "" for what it does not say."""
+    git = package.details.get("git") or {}
+    changed = " with changes" if git.get("dirty") else ""
+    commit = f"{git['commit'][:COMMIT]}{changed}" if git.get("commit") else ""
+    return commit, str(package.status.get("timestamp") or "")[:10]

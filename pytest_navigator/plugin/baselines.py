@@ -1,0 +1,80 @@
+"""`--nav-baseline`: which package each model is compared with, read before anything runs."""
+
+from __future__ import annotations
+
+from glob import escape, glob
+from typing import TYPE_CHECKING
+
+from pytest_navigator.errors import ConfigError, PackageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_navigator.gates.sides import Baseline
+    from pytest_navigator.plugin.run import CollectedSuite, Run
+
+OPTION = "--nav-baseline"
+
+
+def read_all(run: Run) -> dict[str, Baseline]:
+    """Return what every suite is compared with, by its node.
+
+    A model that is new has no baseline yet. Where none has any, the path is wrong: a green run would compare nothing.
+
+    Raises:
+        ConfigError: a baseline is none, two models have one, or no model has any.
+    """
+    suites = [suite for suite in run.suites.values() if suite.baseline is not None]
+    _check_shared(suites)
+    found = {suite.nodeid: _read(run, suite) for suite in suites}
+    absences = [each.absence for each in found.values()]
+    if absences and all(absences) and not (_others(run.options.baseline) or all(_writes(run, s) for s in suites)):
+        raise ConfigError(f"{OPTION}={run.options.baseline}: {absences[0]}; nothing would be compared")
+    return found
+
+
+def _check_shared(suites: Sequence[CollectedSuite]) -> None:
+    from pytest_navigator.engine.manifest import MODEL
+
+    seen: dict[Path, str] = {}
+    for suite in suites:
+        assert suite.baseline is not None
+        path = suite.baseline.path
+        if path in seen:
+            raise ConfigError(
+                f"{OPTION}={path}: two models would be compared with it: {seen[path]} and {suite.nodeid}. "
+                f"Write {MODEL} in it: {MODEL}.nav"
+            )
+        seen[path] = suite.nodeid
+
+
+def _read(run: Run, suite: CollectedSuite) -> Baseline:
+    from pytest_navigator.gates.sides import Baseline
+
+    assert suite.baseline is not None
+    path = suite.baseline.path
+    if not path.exists():
+        first = "this run writes it" if _writes(run, suite) else f"pytest --nav-package={path} writes it"
+        return Baseline(path.name, absence=f"{path}: no such file; {first}")
+    try:
+        return suite.baseline.read()
+    except PackageError as error:
+        raise ConfigError(f"{OPTION}: {error}") from None
+
+
+def _writes(run: Run, suite: CollectedSuite) -> bool:
+    """Whether this run writes the very file that it is compared with: the first one finds none."""
+    from pytest_navigator.engine.manifest import package_path
+
+    assert suite.baseline is not None
+    package = package_path(run.options.package, suite.name)
+    return bool(package) and (run.start / package).resolve() == suite.baseline.path.resolve()
+
+
+def _others(pattern: str | None) -> bool:
+    """Whether other models have a baseline where this one is looked for."""
+    from pytest_navigator.engine.manifest import MODEL
+
+    before, marked, after = (pattern or "").partition(MODEL)
+    return bool(marked) and bool(glob(f"{escape(before)}*{escape(after)}"))
