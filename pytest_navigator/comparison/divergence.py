@@ -113,34 +113,39 @@ class Divergence:
         return segment.place if self.value else ""
 
 
-def suspicious(segments: Sequence[Segment]) -> list[Segment]:
+def suspicious(segments: Sequence[Segment], *, exact: bool = False) -> list[Segment]:
     """Return the segments whose error is none of rounding, in their order.
 
     That is a share of the magnitude above 10 units of rounding and above 100 times what the other ones have: the
     lower median of those with an error, so that two wrong ones of three do not excuse each other.
+
+    Args:
+        exact: what is right is so to the last bit, for the source's own kernels compute it: no error counts as one.
     """
-    shares = sorted(each.share for each in segments if each.share > 0)
+    shares = sorted(each.share for each in segments if exact or each.share > 0)
     return [each for each in segments if each.share > max(ROUNDING * each.precision, APART * _usual(shares, each))]
 
 
 def _usual(shares: Sequence[float], own: Segment) -> float:
     """Return the lower median of sorted shares, one of which is a segment's own and does not count."""
-    count = len(shares) - (own.share > 0)
-    if count < 1:
-        return 0.0
-    middle = (count - 1) // 2
-    return shares[middle + (0 < own.share <= shares[middle])]
+    others = list(shares)
+    if own.share in others:
+        others.remove(own.share)
+    return others[(len(others) - 1) // 2] if others else 0.0
 
 
-def first_divergence(segments: Sequence[Segment], verdict: str = EXPORT, method: str = "") -> Divergence | None:
+def first_divergence(
+    segments: Sequence[Segment], verdict: str = EXPORT, method: str = "", *, exact: bool = False
+) -> Divergence | None:
     """Return the first place that is wrong; None where none stands out.
 
     Args:
         segments: in topological order.
         verdict: what it means where one is wrong.
         method: how they were computed.
+        exact: as in `suspicious`.
     """
-    found = suspicious(segments)
+    found = suspicious(segments, exact=exact)
     if not found:
         return None
     first, *others = found

@@ -23,6 +23,7 @@ from pytest_navigator.samples.structure import call_builders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import numpy as np
     import torch
@@ -39,6 +40,8 @@ class TorchRunner(Runner):
     """A callable of torch on one device: subclasses say how it is loaded, called and read."""
 
     module: Callable[..., object]
+    mode: Callable[[], AbstractContextManager[Any]]
+    """How it is called; like `module`, from `activate` on."""
 
     @abstractmethod
     def load(self) -> Callable[..., object]:
@@ -56,7 +59,7 @@ class TorchRunner(Runner):
         """Load the module onto the device."""
         self._bound = ExitStack()
         self._args, self._kwargs = call_builders(self.signature.input_tree)
-        self._mode = mode(self.parameters, self.device)
+        self.mode = mode(self.parameters, self.device)
         self.module = self.load()
 
     def deactivate(self) -> None:
@@ -73,12 +76,12 @@ class TorchRunner(Runner):
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one inference on arrays."""
         to_numpy = TorchFramework().to_numpy
-        return {name: to_numpy(leaf) for name, leaf in self.run(self._tensors(feed)).items()}
+        return {name: to_numpy(leaf) for name, leaf in self.run(self.tensors(feed)).items()}
 
     def run(self, tensors: dict[str, torch.Tensor]) -> dict[str, object]:
         """Run one inference on tensors on its device; the module may keep and change them."""
         args, kwargs = self.arguments(tensors)
-        with self._mode():
+        with self.mode():
             value = self.module(*args, **kwargs)
         return self.outputs(value)
 
@@ -99,7 +102,7 @@ class TorchRunner(Runner):
         import torch
         from torch.utils._pytree import tree_map_only
 
-        args, kwargs = self.arguments(self._tensors(feed))
+        args, kwargs = self.arguments(self.tensors(feed))
         with calling(self.parameters, self.device):
             return tree_map_only(torch.Tensor, TorchFramework().to_numpy, self.module(*args, **kwargs))
 
@@ -111,7 +114,7 @@ class TorchRunner(Runner):
 
         from pytest_navigator.backends.torch.watch import watched
 
-        args, kwargs = self.arguments(self._tensors(feed))
+        args, kwargs = self.arguments(self.tensors(feed))
         with calling(self.parameters, self.device):
             value, watch = watched(partial(self.module, *args, **kwargs))
         return tree_map_only(torch.Tensor, lambda tensor: np.array(watch.of(tensor).text), value)
@@ -120,13 +123,13 @@ class TorchRunner(Runner):
         """Return the call of the module on tensors on its device; the modes hold until `deactivate`."""
         for context in contexts(self.parameters, self.device):
             self._bound.enter_context(context)
-        args, kwargs = self.arguments(self._tensors(feed))
+        args, kwargs = self.arguments(self.tensors(feed))
         call = partial(self.module, *args, **kwargs)
         return call if self.device == "cpu" else _synchronized(call)
 
     def copies(self, feed: Mapping[str, np.ndarray], returned: object) -> Callable[[], object]:
         """Return the copies to the GPU and back; what is read waits for what was written."""
-        return copying(partial(self._tensors, feed), self.outputs(returned), TorchFramework().to_numpy)
+        return copying(partial(self.tensors, feed), self.outputs(returned), TorchFramework().to_numpy)
 
     def settings(self) -> dict[str, JSON]:
         """Threads, precision of float32 products and the modes of the call."""
@@ -143,7 +146,8 @@ class TorchRunner(Runner):
             found |= {"device": torch.cuda.get_device_name(), "cudnn_tf32": torch.backends.cudnn.allow_tf32}
         return found
 
-    def _tensors(self, feed: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    def tensors(self, feed: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+        """Return arrays as tensors on this runner's device."""
         framework = TorchFramework()
         return {spec.name: framework.from_numpy(feed[spec.name], self.device) for spec in self.signature.inputs}
 
@@ -217,7 +221,7 @@ class TorchCompileRunner(LiveTorchRunner):
             StepFailed: nothing was compiled, the model ran eagerly.
         """
         call = super().bind(feed)
-        with self._proving(self._tensors(feed)):
+        with self._proving(self.tensors(feed)):
             call()
         return call
 

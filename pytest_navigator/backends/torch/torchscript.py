@@ -89,6 +89,7 @@ class TorchScriptFormat(Format):
     file_title: ClassVar[str] = "a TorchScript file"
     suffixes: ClassVar[tuple[str, ...]] = (".pt", ".pth", ".jit", ".ts", ".torchscript")
     requires: ClassVar[tuple[str, ...]] = ("torch",)
+    diagnosis: ClassVar[str] = "pytest_navigator.backends.torch.diagnosis:TorchScriptDiagnosis"
     runners = table(
         "torchscript",
         "pytest_navigator.backends.torch.torchscript_runners",

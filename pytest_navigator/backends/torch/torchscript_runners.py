@@ -21,7 +21,13 @@ INTERFACE = "pytest_navigator_interface"
 
 
 class TorchScriptRunner(TorchRunner):
-    """`torch.jit.load`."""
+    """`torch.jit.load`.
+
+    Attributes:
+        flat: whether the file takes the tensors by position and gives a tuple of them; once it is loaded.
+    """
+
+    flat: bool
 
     def load(self) -> Callable[..., object]:
         """Return the loaded ScriptModule."""
@@ -32,16 +38,16 @@ class TorchScriptRunner(TorchRunner):
             # torch.jit.load calls itself deprecated: whoever gives such a file can do nothing about it.
             warnings.simplefilter("ignore", DeprecationWarning)
             module = torch.jit.load(str(self.artifact), map_location=self.device, _extra_files=notes)
-        self._flat = notes[INTERFACE] in ("flat", b"flat")
+        self.flat = notes[INTERFACE] in ("flat", b"flat")
         return cast("Callable[..., object]", module)
 
     def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
         """Return the arguments of the source, or the tensors in order for a flat file."""
-        return (tuple(tensors.values()), {}) if self._flat else super().arguments(tensors)
+        return (tuple(tensors.values()), {}) if self.flat else super().arguments(tensors)
 
     def outputs(self, value: object) -> dict[str, object]:
         """Return the tensors by name."""
-        return in_order(self.signature, cast("Sequence[object]", value)) if self._flat else super().outputs(value)
+        return in_order(self.signature, cast("Sequence[object]", value)) if self.flat else super().outputs(value)
 
     @classmethod
     def script(cls, subject: Subject) -> RunnerCode:

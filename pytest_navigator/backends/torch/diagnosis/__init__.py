@@ -1,0 +1,106 @@
+"""Where a PyTorch artifact first computes something else than the live model: what formats and runners name."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from pytest_navigator.comparison.correctness import Comparison
+from pytest_navigator.comparison.divergence import FUSION, Divergence
+from pytest_navigator.errors import NotApplicable
+from pytest_navigator.formats.diagnosis import Diagnosis
+from pytest_navigator.runners.spec import runner_class
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+
+    from pytest_navigator.backends.torch.diagnosis.calls import ModuleCall
+    from pytest_navigator.backends.torch.runners import TorchRunner
+    from pytest_navigator.backends.torch.torchscript_runners import TorchScriptRunner
+    from pytest_navigator.formats.diagnosis import Question
+    from pytest_navigator.frameworks.base import Source
+
+CALLS = "calls.pt"  # Below `Question.references`: what the live modules took and gave
+
+
+class TorchDiagnosis(Diagnosis):
+    """Compares with what hooks catch of the live modules."""
+
+    def asks_model(self, question: Question) -> bool:
+        """Whether the model itself is needed: always."""
+        return True
+
+    def capture(self, source: Source, question: Question) -> None:
+        """Run the live model once, with hooks.
+
+        Raises:
+            NotApplicable: it takes none.
+        """
+        from pytest_navigator.backends.torch.diagnosis.calls import save_calls
+        from pytest_navigator.backends.torch.diagnosis.live import live_calls
+
+        save_calls(live_calls(source, question), question.references / CALLS)
+
+
+class TorchScriptDiagnosis(TorchDiagnosis):
+    """Calls each submodule of the file with what the live one got."""
+
+    def compare(self, question: Question) -> Divergence:
+        """Ask first whether TorchScript's optimizer is to blame, then each module."""
+        from pytest_navigator.backends.torch.diagnosis.judging import judged
+        from pytest_navigator.backends.torch.diagnosis.modules import ScriptModules, compared
+
+        with _runner(question) as active:
+            runner = cast("TorchScriptRunner", active)
+            if _is_optimizer(runner, question):
+                return Divergence(FUSION, reason="right with torch.jit.optimized_execution(False)")
+            calls = _calls(question, runner)
+            prefix, traced = "model" if runner.flat else "", question.variant.parameters.get("jit_type") == "trace"
+            with runner.mode():
+                found, skipped = compared(calls, ScriptModules(runner.module, prefix, calls, traced=traced))
+        return judged(question, found, skipped, "each module on the live one's inputs")
+
+
+class ExportedProgramDiagnosis(TorchDiagnosis):
+    """Interprets the program; what enters and leaves each module is set right on the way."""
+
+    def compare(self, question: Question) -> Divergence:
+        """Interpret it once."""
+        from pytest_navigator.backends.torch.diagnosis.judging import judged
+        from pytest_navigator.backends.torch.diagnosis.nodes import CutEdges
+
+        with _runner(question) as runner:
+            program = cast("torch.fx.GraphModule", runner.module)
+            run = CutEdges(program, _calls(question, runner), prefix="model")
+            args, _ = runner.arguments(runner.tensors(question.feed()))
+            with runner.mode():
+                run.run(*args)
+        return judged(question, run.found, {}, "torch.fx interpretation, cut at every module")
+
+
+@contextmanager
+def _runner(question: Question) -> Iterator[TorchRunner]:
+    kind = runner_class(question.runner)
+    with kind(question.artifact(), question.signature, question.variant.parameters) as runner:
+        yield cast("TorchRunner", runner)
+
+
+def _calls(question: Question, runner: TorchRunner) -> list[ModuleCall]:
+    from pytest_navigator.backends.torch.diagnosis.calls import load_calls
+
+    if not (calls := load_calls(question.references / CALLS, runner.device)):
+        raise NotApplicable("the live model has called no module that can be looked into")
+    return calls
+
+
+def _is_optimizer(runner: TorchRunner, question: Question) -> bool:
+    """Whether the file is right when TorchScript runs it as it is."""
+    import torch
+
+    with torch.jit.optimized_execution(False):
+        outputs = runner.infer(question.feed())
+    comparison = Comparison(question.rules)
+    comparison.add(question.case.sample, question.case.kind, question.expected(), outputs)
+    return not any(report.problem for report in comparison.reports())
