@@ -121,7 +121,8 @@ class _Catcher:
         call.inputs = self._tensors(list(_in_order(module, args, kwargs).values()))
 
     def _end(self, path: str, value: Any) -> None:
-        while self._running and (call := self._running.pop()):
+        while self._running:
+            call = self._running.pop()
             if call.path != path:  # a call that has raised, and somebody caught it
                 continue
             if self._bytes <= LARGEST:
@@ -156,7 +157,7 @@ def _in_order(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, 
     try:
         return inspect.signature(module.forward).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):
-        return {**dict(enumerate(args)), **kwargs}  # type: ignore[dict-item]
+        return {**{str(place): arg for place, arg in enumerate(args)}, **kwargs}
 
 
 def _kept(value: Any) -> Any:

@@ -60,7 +60,7 @@ def local(
         inputs=tuple(described(tensor) for tensor in inputs.values()),
         output=f"{described(actual)}{types}",
         precision=ROUNDED_BY.get(expected.dtype, FLOAT32),
-        **known,  # type: ignore[arg-type]
+        **known,
     )
     return Local(segment, inputs, expected, actual, tuple(again))
 

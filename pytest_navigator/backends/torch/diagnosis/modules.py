@@ -116,12 +116,13 @@ def _best_order(method: Any, call: ModuleCall) -> tuple[Tensors, tuple[int, ...]
 
 def _errors(call: ModuleCall, outputs: Tensors, again: tuple[str, ...]) -> Iterator[Local]:
     pairs = _pairs(call.outputs, outputs)
-    if call.outputs and not pairs:
+    if outputs and not pairs:
         raise Unmatched("its outputs have other shapes than the live one's")
     inputs = {f"x{i}": tensor for i, tensor in enumerate(call.inputs)}
     for i, (right, got) in enumerate(pairs):
         value = call.title if len(pairs) == 1 else f"{call.title} output {i}"
-        yield local(right, got, inputs, again, value=value, operator=call.kind, module=call.path, location=call.place)
+        operator = call.kind if call.path else ""
+        yield local(right, got, inputs, again, value=value, operator=operator, module=call.path, location=call.place)
 
 
 def _pairs(expected: Tensors, actual: Tensors) -> list[tuple[torch.Tensor, torch.Tensor]]:

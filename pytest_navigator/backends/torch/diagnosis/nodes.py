@@ -13,14 +13,15 @@ from pytest_navigator.formats.traces import last_line
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from torch.fx import Node
+
     from pytest_navigator.backends.torch.diagnosis.calls import ModuleCall
     from pytest_navigator.backends.torch.diagnosis.errors import Local
 
-Node = torch.fx.Node
-Scope = tuple[str, int]  # Path of a module in the program, and which call of it
+    Scope = tuple[str, int]  # Path of a module in the program, and which call of it
 
 
-class CutEdges(torch.fx.Interpreter):
+class CutEdges(torch.fx.Interpreter):  # type: ignore[misc]
     """Runs a program; every value at the edge of a module is compared with the live one's, which goes on instead.
 
     Attributes:

@@ -1,0 +1,150 @@
+"""Models that compute something else once they are exported: the failure says which module does, and on what line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blackbox import Nav
+
+MODEL = """import torch
+from torch import nn
+from torch.nn import functional as F
+
+def away():
+    return torch.jit.is_tracing() or torch.jit.is_scripting() or torch.compiler.is_compiling()
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.LayerNorm(8)
+        self.up = nn.Linear(8, 8)
+
+    def forward(self, x, mask, scale: float = 1.0):
+        return x + self.up(self.norm(x)) * mask * scale, mask
+
+class Odd(nn.Module):
+    def __init__(self, fault: str):
+        super().__init__()
+        self.fault = fault
+        self.block = Block()
+
+    def forward(self, x, mask):
+        y = self.block(x, mask, scale=2.0)[0]
+        if self.fault == "scale" and away():
+            y = y * 1.01  # the scaled line
+        if self.fault == "eps":
+            y = F.layer_norm(y, [8], eps=1e-1 if away() else 1e-5)  # the normed line
+        if self.fault == "cast" and away():
+            y = y.to(torch.bfloat16).to(torch.float32)  # the cast line
+        return y
+
+class Branch(nn.Module):
+    def forward(self, x):
+        if bool(x.mean() > 0):
+            return x * 2
+        return x
+
+class Model(nn.Module):
+    def __init__(self, fault: str = ""):
+        super().__init__()
+        self.fault = fault
+        self.first = nn.Linear(8, 8)
+        self.odd = Odd(fault)
+        self.last = nn.ModuleList([nn.GELU(), Block()])
+        self.act = nn.GELU()
+        self.branch = Branch() if fault == "branch" else nn.Identity()
+
+    def forward(self, x):
+        return {"y": self.run(x), "none": None}
+
+    def run(self, x):
+        mask = torch.ones_like(x)
+        x = self.act(self.first(self.branch(x)))
+        x = self.act(self.odd(x, mask))
+        if self.fault == "root" and away():
+            x = x + 0.1  # the root's line
+        return self.last[1](self.last[0](x), mask)[0]
+
+class Plain(Model):
+    def forward(self, x):
+        return self.run(x)
+"""
+
+LOADER = "[torch.full((2, 8), v) + torch.randn(2, 8) * 0.1 for v in (3.0, -3.0)]"
+
+
+def line_of(comment: str) -> int:
+    return next(i for i, line in enumerate(MODEL.splitlines(), start=1) if comment in line)
+
+
+def definition(name: str) -> int:
+    """Where the forward of a class begins."""
+    lines = MODEL.splitlines()
+    begin = next(i for i, line in enumerate(lines) if line.startswith(f"class {name}("))
+    return begin + next(i for i, line in enumerate(lines[begin:]) if "def forward" in line) + 1
+
+
+@pytest.fixture
+def lines(
+    pytester: pytest.Pytester, project: Callable[..., None], nav: Nav, failed: Callable[..., dict[str, str]]
+) -> Callable[..., dict[str, str]]:
+    """Run the model with a fault: the cell that failed -> what is said to differ first."""
+
+    def run(fault: str, formats: str, *arguments: str, model: str = "Model") -> dict[str, str]:
+        pytester.makepyfile(model=MODEL)
+        project(f"from model import {model}", made=f"{model}({fault!r}).eval()", loader=LOADER)
+        found = failed(nav(*arguments, formats=formats))
+        cells = {re.sub(r".*test_correctness\[(.*)\]", r"\1", name): text for name, text in found.items()}
+        return {cell: text.partition("first divergence: ")[2] for cell, text in cells.items()}
+
+    return run
+
+
+FILES = "torchscript-trace,torch-exportedprogram"
+
+
+@pytest.mark.parametrize(
+    ("fault", "traced", "exported"),
+    [
+        ("scale", ("odd Odd", definition("Odd")), ("odd mul", line_of("scaled line"))),
+        ("eps", ("odd Odd", definition("Odd")), ("odd layer_norm", line_of("normed line"))),
+        ("cast", ("odd Odd", definition("Odd")), ("odd to", line_of("cast line"))),
+        ("root", ("Model", definition("Model")), ("add_1 add", line_of("self.run(x), "))),
+    ],
+)
+def test_the_module_that_is_exported_otherwise_is_named_with_the_users_line(
+    lines: Callable[..., dict[str, str]], fault: str, traced: tuple[str, int], exported: tuple[str, int]
+) -> None:
+    found = lines(fault, FILES)
+
+    assert found["torchscript-trace-cpu"].startswith("{} at model.py:{}: ".format(*traced))
+    assert found["torch-exportedprogram-cpu"].startswith("{} at model.py:{}: ".format(*exported))
+
+
+@pytest.mark.parametrize(("fault", "place"), [("scale", "odd Odd"), ("root", "Plain")])
+def test_a_module_that_is_scripted_otherwise_is_named(
+    lines: Callable[..., dict[str, str]], fault: str, place: str
+) -> None:
+    found = lines(fault, "torchscript-script", model="Plain")
+
+    assert found["torchscript-script-cpu"].startswith(f"{place} at model.py:{definition(place.split()[-1])}: ")
+
+
+def test_a_branch_that_tracing_has_baked_is_named(lines: Callable[..., dict[str, str]]) -> None:
+    found = lines("branch", "torchscript-trace")
+
+    assert found["torchscript-trace-cpu"].startswith(f"branch Branch at model.py:{definition('Branch')}: ")
+
+
+def test_where_no_module_is_wrong_none_is_blamed(
+    pytester: pytest.Pytester, lines: Callable[..., dict[str, str]]
+) -> None:
+    found = lines("", FILES, "--nav-atol=y=0", "--nav-rtol=y=0")
+
+    assert found == {}
