@@ -86,6 +86,7 @@ class OnnxFormat(Format):
     file_title: ClassVar[str] = "an ONNX file"
     suffixes: ClassVar[tuple[str, ...]] = (".onnx",)
     reads_with: ClassVar[tuple[str, ...]] = ("onnx",)
+    diagnosis: ClassVar[str] = "pytest_navigator.backends.exchange.onnx_diagnosis:OnnxDiagnosis"
     runners = table(
         "onnx",
         "pytest_navigator.backends.onnx.runners",

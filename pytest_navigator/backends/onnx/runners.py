@@ -54,7 +54,7 @@ class OnnxRunner(Runner):
         """
         import onnxruntime
 
-        options = self._options()
+        options = self.session_options()
         if self.recording and told():
             options.add_session_config_entry(ENTRY, "1")
         try:
@@ -74,12 +74,20 @@ class OnnxRunner(Runner):
         self._plain = not any(FOREIGN.fullmatch(kind) for kind in types)
         self._has_text = "str" in outputs.values()
 
-    def load(self, options: Any) -> Any:
-        """Return the session of the file; a provider that is a library of its own is added to the options here."""
+    def load(self, options: Any, model: str | bytes = "") -> Any:
+        """Return a session; a provider that is a library of its own is added to the options here.
+
+        Args:
+            model: path or content of another file than the artifact.
+        """
         import onnxruntime
 
-        providers = list(dict.fromkeys((self.provider, *self.behind, "CPUExecutionProvider")))
-        return onnxruntime.InferenceSession(str(self.artifact), options, providers=providers)
+        return onnxruntime.InferenceSession(model or str(self.artifact), options, providers=self.providers())
+
+    @classmethod
+    def providers(cls) -> list[str]:
+        """Return the providers of a session, in order."""
+        return list(dict.fromkeys((cls.provider, *cls.behind, "CPUExecutionProvider")))
 
     def deactivate(self) -> None:
         """Free the session."""
@@ -157,7 +165,12 @@ class OnnxRunner(Runner):
         options = subject.variant.parameters.get("custom_args", {}).get(SESSION_OPTIONS, {})
         return runner_code(subject, (cls.provider, *cls.behind), cls.device, options)
 
-    def _options(self) -> Any:
+    def session_options(self) -> Any:
+        """Return the options of a session, with those of the variant.
+
+        Raises:
+            ConfigError: ONNX Runtime has no such option.
+        """
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -194,7 +207,7 @@ class OnnxRunner(Runner):
         """Load a file's content as the file is, but quietly."""
         import onnxruntime
 
-        options = self._options()
+        options = self.session_options()
         options.log_severity_level = FATAL
         return onnxruntime.InferenceSession(content, options, providers=[self.provider])
 

@@ -38,14 +38,19 @@ def without_modes(module: Any) -> Any:
     return module
 
 
-def write_onnx(program: Any, path: str, *, options: dict[str, Any]) -> None:
-    """Write an exported program as ONNX; `options` are those of `torch.onnx.export`."""
+def write_onnx(program: Any, path: str, *, options: dict[str, Any]) -> Any:
+    """Write an exported program as ONNX, and return the program that the exporter has made of it.
+
+    Args:
+        options: of `torch.onnx.export`.
+    """
     import torch
 
     # With gradients on, the decompositions fail on views that they make of attention.
     with torch.no_grad():
         made: Any = torch.onnx.export(program, (), None, dynamo=True, **options)
     made.save(path, external_data=True)
+    return made.exported_program
 
 
 def write_onnx_by_trace(flat: Any, tensors: Any, path: str, *, scripted: bool, options: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.backends.onnx.file import check_opset, store
 from pytest_navigator.backends.torch.exports import write_onnx, write_onnx_by_trace
 from pytest_navigator.backends.torch.flat import example_tensors, exported_program, flat_module, on_device, scripted
+from pytest_navigator.backends.torch.program_values import keep_program
 from pytest_navigator.backends.torch.source import preserving
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.errors import StepFailed
@@ -90,7 +91,7 @@ def _dynamo(
         raise StepFailed("torch.export does not take ScriptModules")
     device = str(tensors[0].device) if tensors else "cpu"
     program, derived = exported_program(model, tensors, signature, {}, device)
-    writing(signature, parameters)(program, str(path))
+    keep_program(writing(signature, parameters)(program, str(path)), path.parent)
     return {"derived_sizes": derived}
 
 
@@ -116,7 +117,7 @@ def _script(
 ENGINES = {"dynamo": _dynamo, "trace": trace, "script": _script}
 
 
-def writing(signature: Signature, parameters: Parameters) -> partial[None]:
+def writing(signature: Signature, parameters: Parameters) -> partial[Any]:
     """Return what writes an exported program to a path."""
     return partial(write_onnx, options=_options(signature, parameters))
 
