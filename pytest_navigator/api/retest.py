@@ -76,6 +76,7 @@ def _configured(results: Results, config: Profile | None) -> Results:
         said |= {
             "optimization_profile": {"value": plain(config), "origin": "nav_config"},
             "batch_sizes": {"value": None, "origin": "default"},
+            "latency_budget": {"value": None, "origin": "default"},
             "profile": {"value": True, "origin": "nav_config"},
         }
     return replace(results, suite=replace(results.suite, settings={**results.suite.settings, **said}))

@@ -291,11 +291,11 @@ def percent(part: int, total: int) -> str:
 
 
 def where(place: Place | None) -> str:
-    """Return " (sample 4, [2,17])", " (sample 4 at batch 1)"; "" for no place."""
+    """Return " (sample 4, [2,17])", " (sample 4 at batch 1)", " (sample 4 at batch 64)"; "" for no place."""
     if place is None:
         return ""
     sample, case, index = place
-    at = " at batch 1" if case == "row" else ""
+    at = " at batch 1" if case == "row" else f" at {case}" if case.startswith("batch ") else ""
     position = f", [{','.join(map(str, index))}]" if index else ""
     return f" (sample {sample}{at}{position})"
 

@@ -25,7 +25,8 @@ class NavConfig(KnownFields):
         formats: what to make: configuration objects (`OnnxConfig(opset=18)`) or names. Default: all of the framework.
         runtimes: "cpu", "cuda", "compile-cpu" or names of runners ("OnnxCPU"). Default: all.
         precisions: restricts formats that have several ("fp16").
-        batch_sizes: to profile. Default: 1 and the loader's largest.
+        batch_sizes: to profile; "auto" or "auto:64" (rows at most) searches them. Default: 1 and the loader's largest.
+        latency_budget: what a call may take in such a search (ms).
         batch_dim: the batch axis of every batched tensor; None: the model has none.
         unbatched: names of inputs without a batch axis (a table, a matrix that mixes channels), whole in every row.
             Needed only where the size of their axis is that of the batch in every sample.
@@ -58,7 +59,8 @@ class NavConfig(KnownFields):
     formats: Sequence[FormatConfig | str] | None = None
     runtimes: Sequence[str] | None = None
     precisions: Sequence[str] | None = None
-    batch_sizes: Sequence[int] | None = None
+    batch_sizes: Sequence[int] | str | None = None
+    latency_budget: float | None = None
     batch_dim: int | None = 0
     unbatched: Sequence[str] = ()
     input_names: Sequence[str] | None = None

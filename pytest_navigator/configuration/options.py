@@ -35,6 +35,17 @@ def counts(text: str) -> tuple[int, ...]:
     return tuple(count(part) for part in names(text))
 
 
+def sizes(text: Any) -> tuple[int, ...] | str:
+    """Parse `1,8,32`, or what is searched: `auto`, `auto:64`; take a list of numbers."""
+    if isinstance(text, str) and "auto" not in text:
+        return counts(text)
+    if isinstance(text, str) or "auto" in [str(each).partition(":")[0] for each in text]:
+        from pytest_navigator.configuration.batch_search import parse_auto
+
+        return parse_auto(text if isinstance(text, str) else ",".join(map(str, text)))
+    return tuple(map(count, text))
+
+
 def count(text: str | int) -> int:
     """Parse a positive whole number."""
     return _number(int, text, COUNT, "a positive whole number")
@@ -48,6 +59,11 @@ def whole(text: str | int) -> int:
 def seconds(text: str | float) -> float:
     """Parse a positive number of seconds."""
     return _number(float, text, POSITIVE, "a positive number of seconds")
+
+
+def milliseconds(text: str | float) -> float:
+    """Parse a positive number of milliseconds."""
+    return _number(float, text, POSITIVE, "a positive number of ms")
 
 
 def _number(kind: Callable[[Any], T], text: Any, rule: Rule, what: str) -> T:
@@ -129,12 +145,12 @@ OPTIONS = (
     Option("precisions", names, None, "NAMES", "Precisions of formats that have several (fp32,fp16)", _is_checked),
     Option(
         "batch_sizes",
-        counts,
+        sizes,
         None,
         "SIZES",
-        "Batch sizes to profile (1,8); default: 1 and the loader's largest",
-        lambda value: tuple(map(count, value)),
+        "Batch sizes to profile (1,8), or auto[:MAX] to search them; default: 1 and the loader's largest",
     ),
+    Option("latency_budget", milliseconds, None, "MS", "What a call may take in a search of batch sizes (ms)"),
     Option("profile_seconds", seconds, 10.0, "S", "Time limit of one profile item (default: 10)"),
     Option("atol", atol, None, "TOL", "Absolute tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'", _is_checked),
     Option("rtol", rtol, None, "TOL", "Relative tolerance: 1e-5, or with overrides '1e-5 logits=1e-4'", _is_checked),

@@ -14,6 +14,7 @@ from pytest_navigator.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_navigator.configuration.batch_search import Search
     from pytest_navigator.configuration.options import Option
 
 
@@ -59,7 +60,30 @@ def resolve(flags: Mapping[str, Any], ini: Mapping[str, Any], config: NavConfig 
             f"keep = best ({merged['keep'].origin}) would keep nothing: without figures ({merged['profile'].origin}) "
             "no format is the best one"
         )
+    if merged["latency_budget"].value and not isinstance(merged["batch_sizes"].value, str):
+        raise ConfigError(
+            f"latency_budget = {merged['latency_budget'].value:g} ({merged['latency_budget'].origin}) ends a search of "
+            "batch sizes, and none is searched: write --nav-batch-sizes=auto"
+        )
     return Settings(merged, chosen)
+
+
+def search_of(settings: Settings) -> Search | None:
+    """Return what a suite searches; None where sizes were named, or nothing was said."""
+    from pytest_navigator.configuration.batch_search import Search, largest_of
+    from pytest_navigator.configuration.profile_config import OptimizationProfile
+
+    profile, said = settings.config.optimization_profile, settings.batch_sizes
+    if not isinstance(said, str):
+        return None
+    own = profile if isinstance(profile, OptimizationProfile) else OptimizationProfile()
+    return Search(
+        largest_of(said),
+        own.throughput_cutoff_threshold,
+        own.throughput_backoff_limit,
+        settings.latency_budget,
+        settings.profile_seconds,
+    )
 
 
 def _first(option: Option, flags: Mapping[str, Any], ini: Mapping[str, Any], config: NavConfig) -> Setting:

@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from pytest_navigator.core.plain import JSON, fields_of, structured
-from pytest_navigator.core.records import Case, ProfileResult  # noqa: TC001  # cattrs reads annotations
+from pytest_navigator.core.records import (  # noqa: TC001  # cattrs reads annotations
+    Case,
+    OutputReport,
+    ProfileResult,
+    SizeFigure,
+)
 
 if TYPE_CHECKING:
     from pytest_navigator.core.records import Outcome
@@ -51,6 +56,7 @@ class SourceFacts(Facts):
         observed: SHA-256 of all that went in and came out.
         max_batch_size: of the samples; None without a batch axis; fixed_batch: the only one that a model file takes.
         profile: as in `LoaderRecord`.
+        rows_repeat: whether two equal rows gave twice what one gives; None: the loader has larger batches, or unknown.
     """
 
     steps = ("source",)
@@ -69,6 +75,7 @@ class SourceFacts(Facts):
     fixed_batch: int | None = None
     profile: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     timed_batch: str | None = None
+    rows_repeat: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,31 @@ class ProfileFacts(Facts):
     result: ProfileResult | None = None
     settings: dict[str, JSON] | None = None
     source_device: str | None = None
+
+
+@dataclass(frozen=True)
+class ThroughputFacts(Facts):
+    """What a search of batch sizes found out.
+
+    Attributes:
+        sizes: all that were timed, in order.
+        knee, best: the size with the highest throughput, and the smallest one that has nearly as much; None: the
+            inputs cannot be cut into rows.
+        ended: why no larger size was tried, a word of `profiling.search`; reason: the same for people, with figures.
+        compared: sizes at which the outputs were compared; outputs: how.
+        settings: that the runner had.
+    """
+
+    steps = ("throughput",)
+
+    sizes: tuple[SizeFigure, ...] = ()
+    knee: int | None = None
+    best: int | None = None
+    ended: str = ""
+    reason: str = ""
+    compared: tuple[int, ...] = ()
+    outputs: tuple[OutputReport, ...] = ()
+    settings: dict[str, JSON] | None = None
 
 
 def facts_of(outcome: Outcome | None, kind: type[F]) -> F:

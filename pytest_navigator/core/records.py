@@ -250,6 +250,33 @@ class ProfileResult:
 
 
 @dataclass(frozen=True)
+class SizeFigure:
+    """One batch size of a search, timed for a short time (latencies in ms, throughputs in infer/s).
+
+    Attributes:
+        p50_latency, fastest: the median call, and the fastest one, which others on the machine disturb least.
+        calls: how many were timed.
+        memory: by how much the process had grown then, in MiB; None: not known.
+    """
+
+    batch_size: int
+    p50_latency: Measure
+    fastest: Measure
+    calls: int
+    memory: Measure | None = None
+
+    @property
+    def throughput(self) -> float:
+        """At the median call: what every other throughput is of."""
+        return 1000 * self.batch_size / self.p50_latency if self.p50_latency else 0.0
+
+    @property
+    def highest(self) -> float:
+        """At the fastest call: sizes are compared by it."""
+        return 1000 * self.batch_size / self.fastest if self.fastest else 0.0
+
+
+@dataclass(frozen=True)
 class Notes:
     """What is noted on an outcome, beside what its step found out.
 
@@ -283,10 +310,10 @@ class Outcome:
     """How one step of one suite ended.
 
     Attributes:
-        step: "source", "export", "convert", "correctness", "profile" or "verify".
+        step: "source", "export", "convert", "correctness", "throughput", "profile" or "verify".
         key: folder name of the variant; "" for the source step.
         runner: Model Navigator's name of the runner, for steps that have one.
-        batch: "batch1", "batchmax", "batch8" or "nobatch", for profile steps.
+        batch: "batch1", "batchmax", "batch8", "batchbest" or "nobatch", for profile steps.
         message: one line for people: the reason of a skip or a failure, a caveat of a pass.
         detail: the fuller text of a failure.
         requirement: what is missing on this machine, if that is why it was skipped.

@@ -29,6 +29,7 @@ class Per(Enum):
     EXPORTED = "exported"
     CONVERTED = "converted"
     RUNNER = "runner"
+    SEARCH = "search"
     BATCH = "batch"
     GATED = "model and runner"
 
@@ -59,7 +60,7 @@ class StepKind(NamedTuple):
     @property
     def with_runner(self) -> bool:
         """Whether each such step is one of a runner."""
-        return self.per in (Per.RUNNER, Per.BATCH)
+        return self.per in (Per.RUNNER, Per.SEARCH, Per.BATCH)
 
     @property
     def makes(self) -> bool:
@@ -76,6 +77,7 @@ KINDS = {
         StepKind("convert", "Convert {parent} to {format}", Per.CONVERTED, PARENT, "conversion", cached=True),
         StepKind("correctness", "Correctness {source} to {format}", Per.RUNNER, VARIANT, "correctness", cached=True),
         # A measurement is cached for who asks for it only: it says how fast this machine was then.
+        StepKind("throughput", "Throughput {format}", Per.SEARCH, "correctness", cached=None, measures=True),
         StepKind("profile", "Performance {format}", Per.BATCH, "correctness", "profiling", cached=None, measures=True),
         StepKind("regression", "Regression {format}", Per.GATED, "correctness", measures=True, gate=True),
         StepKind("verify", "Verify {format}", Per.RUNNER, VARIANT, recorded=True),
@@ -112,18 +114,25 @@ def step_id(step: str, key: str = "", runner: str = "", batch: str = "") -> str:
     return ".".join(part for part in (step, key, runner, batch) if part)
 
 
+# Batch sizes that the step "throughput" finds: the smallest one that is nearly as fast as the best one, and that.
+KNEE, BEST = "batchknee", "batchbest"
+
+
 def batch_ids(
-    batch_sizes: Iterable[int] | None, batch_dim: int | None, loader_max: int | None = None
+    batch_sizes: Iterable[int] | str | None, batch_dim: int | None, loader_max: int | None = None
 ) -> tuple[str, ...]:
-    """Return the ids of the batch sizes to profile: "batch1", "batchmax", "batch8", "nobatch".
+    """Return the ids of the batch sizes to profile: "batch1", "batchmax", "batch8", "batchbest", "nobatch".
 
     Args:
-        batch_sizes: the sizes that were asked for, all of which are kept; None: 1 and the loader's largest.
+        batch_sizes: the sizes that were asked for, all of which are kept; a text: they are searched; None: 1 and the
+            loader's largest.
         batch_dim: the batch axis; None for a model without one, which has no sizes to choose from.
         loader_max: the loader's largest batch where it is known (it is not while tests are collected).
     """
     if batch_dim is None:
         return ("nobatch",)
+    if isinstance(batch_sizes, str):
+        return ("batch1", KNEE, BEST)
     if batch_sizes is not None:
         return tuple(f"batch{size}" for size in sorted(set(batch_sizes)))
     return ("batch1",) if loader_max == 1 else ("batch1", "batchmax")

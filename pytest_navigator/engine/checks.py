@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,11 +14,15 @@ from pytest_navigator.backends.jax.empty_axes import empty_axis_hint
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.comparison.verdicts import where
+from pytest_navigator.core.facts import ThroughputFacts
+from pytest_navigator.core.plain import plain
 from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.errors import NavigatorError, StepFailed
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.profiling import machine
 from pytest_navigator.profiling.measuring import measure
+from pytest_navigator.profiling.memory import free
+from pytest_navigator.profiling.search import chosen, search_sizes
 from pytest_navigator.samples import polygraphy_json
 from pytest_navigator.samples.cases import read_input, read_output
 from pytest_navigator.samples.npz import load_npz, save_npz
@@ -30,8 +35,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.comparison.tolerances import Rule
+    from pytest_navigator.configuration.batch_search import Search
     from pytest_navigator.configuration.profile_config import Windows
-    from pytest_navigator.core.records import Case, ProfileResult, Signature
+    from pytest_navigator.core.records import Case, OutputReport, ProfileResult, Signature, SizeFigure
     from pytest_navigator.profiling.memory import PeakMemory
     from pytest_navigator.runners.base import Runner
 
@@ -97,6 +103,62 @@ def timed_feed(sample: Path, signature: Signature, batch_size: int | None) -> di
     """Return the sample of a file in a batch size, made from its real rows; None: as it is."""
     feed = load_npz(sample, signature.inputs)
     return feed if batch_size is None else resized(feed, signature.inputs, signature.batch_dim, batch_size)
+
+
+def search(
+    runner: Runner,
+    folder: Path,
+    sample: str,
+    plan: Search,
+    sizes: Sequence[int] | None,
+    case: Case | None,
+    rules: Mapping[str, Rule],
+    progress: Path,
+) -> ThroughputFacts:
+    """Find the batch sizes that are worth measuring, and compare the outputs at them.
+
+    Args:
+        sample: what is timed, resized from its real rows.
+        sizes: those that can be tried; None: all of the plan.
+        case: of the user's own batches, whose rows are repeated; None: nothing is compared.
+        rules: of the outputs that are compared, all of which have a row for each row of the inputs.
+        progress: file that gets a line for each size as soon as it is timed.
+    """
+    signature = runner.signature
+    feed = load_npz(folder / sample, signature.inputs)
+
+    def bind(size: int) -> Callable[[], object]:
+        return runner.bind(resized(feed, signature.inputs, signature.batch_dim, size))
+
+    def note(figure: SizeFigure) -> None:
+        with progress.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(plain(figure)) + "\n")
+
+    with _calling():
+        found = search_sizes(bind, plan, plan.sizes() if sizes is None else sizes, note=note, told=error_line)
+    free()
+    knee, best = chosen(found.sizes, plan.latency_budget)
+    compared = [size for size in dict.fromkeys((knee, best)) if size and case and size not in (1, case.batch_size)]
+    reports = _compared_at(runner, folder, case, rules, compared) if case else []
+    return ThroughputFacts(
+        found.sizes, knee, best, found.ended, found.reason, tuple(compared), tuple(reports), runner.settings()
+    )
+
+
+def _compared_at(
+    runner: Runner, folder: Path, case: Case, rules: Mapping[str, Rule], sizes: Sequence[int]
+) -> list[OutputReport]:
+    """Compare at some batch sizes, whose rows are those of a case again and again."""
+    signature, comparison = runner.signature, Comparison(rules)
+    feed, expected = read_input(folder, case, signature), read_output(folder, case, signature)
+    for size in sizes:
+        kind = f"batch {size}"
+        own = resized(feed, signature.inputs, signature.batch_dim, size)
+        rows = resized(expected, signature.outputs, signature.batch_dim, size)
+        actual = _infer(runner, replace(case, kind=kind), own)
+        kept = ({name: each[name] for name in rules if name in each} for each in (rows, actual))
+        comparison.add(case.sample, kind, *kept)
+    return comparison.reports() if sizes else []
 
 
 def _timed(

@@ -9,8 +9,9 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from pytest_navigator.configuration.settings import search_of
 from pytest_navigator.core.described import code_in
-from pytest_navigator.core.facts import SourceFacts, facts_of
+from pytest_navigator.core.facts import SourceFacts, ThroughputFacts, facts_of
 from pytest_navigator.core.plain import plain
 from pytest_navigator.core.steps import KINDS
 from pytest_navigator.engine import gpu
@@ -43,7 +44,7 @@ LIBRARIES = (
 # Settings that choose what is run or packed, not how a step comes out.
 IRRELEVANT = {
     *("keep", "save_data", "require", "formats", "runtimes", "precisions", "device", "timeout", "profile"),
-    "batch_sizes",
+    *("batch_sizes", "latency_budget"),
 }
 TIMING = {"profile_seconds"}  # Settings that concern measurements only
 
@@ -57,12 +58,13 @@ def identity_of(context: Context) -> str:
         **facts(context),
         "settings": {name: plain(each.value) for name, each in settings.all.items() if name not in left_out},
         "config": [plain(settings.config), code_of(list(code_in(settings.config)))],
+        "search": plain(search_of(settings)) if context.step.step == "throughput" else None,
         "loader": plain(loader_record(context)) if context.step.step == "convert" else None,
         "needs": [
-            (each.identity, each.digest, source.fingerprint, source.observed)
+            (each.identity, each.digest, source.fingerprint, source.observed, found.knee, found.best)
             for each in needed
             if each is not None
-            for source in [facts_of(each, SourceFacts)]
+            for source, found in [(facts_of(each, SourceFacts), facts_of(each, ThroughputFacts))]
         ],
     }
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.divergence import NOT_APPLICABLE, Divergence
 from pytest_navigator.comparison.tolerances import Rule
+from pytest_navigator.configuration.batch_search import Search
 from pytest_navigator.configuration.profile_config import Windows
 from pytest_navigator.core.cloning import copy_file, copy_folder
 from pytest_navigator.core.plain import JSON, load, plain, structured
@@ -107,6 +108,24 @@ def beside(
     before, now = (structured(each, Artifact) for each in (old, new))
     feed = checks.timed_feed(Path(sample), now.signature, batch_size)
     return plain(measured(before, now, structured(runner, RunnerRecord), feed, threshold, seed, seconds))
+
+
+def search(
+    folder: StrPath,
+    variant: Sent,
+    runner: Sent,
+    sample: str,
+    plan: Sent,
+    sizes: Sequence[int] | None,
+    case: Sent,
+    rules: Sent,
+    progress: StrPath,
+) -> JSON:
+    """Find the batch sizes that are worth measuring; returns ThroughputFacts, as plain data."""
+    of, judged = structured(plan, Search), structured(rules, dict[str, Rule])
+    batch = structured(case, Case) if case else None
+    with _runner(folder, variant, runner) as active:
+        return plain(checks.search(active, Path(folder), sample, of, sizes, batch, judged, Path(progress)))
 
 
 _OPEN: dict[str, Runner] = {}  # Runners that a `verify_` test holds open, by handle

@@ -12,6 +12,7 @@ import numpy as np
 from pytest_navigator.backends.files.description import misdeclared, named, widened
 from pytest_navigator.backends.files.source import FileSource
 from pytest_navigator.comparison.computed import moved
+from pytest_navigator.comparison.correctness import Comparison, failure_line
 from pytest_navigator.core.digests import digest_of_arrays
 from pytest_navigator.core.records import Case, Signature
 from pytest_navigator.engine.correctness import functions_of, rules_of
@@ -59,10 +60,12 @@ class Observation:
         repetition: how second runs compared, on the samples with extreme shapes.
         computed: what each output is computed in, on the same samples.
         only_batch_1: why the model, whose loader has batches of 1 only, takes no others; "" if it does.
+        rows_repeat: whether it gives two rows what it gives each of them; None: that loader has larger batches.
     """
 
     repetition: Repetition
     only_batch_1: str = ""
+    rows_repeat: bool | None = None
     computed: Mapping[str, Computed]
 
     def __init__(
@@ -167,10 +170,20 @@ class Observation:
             return ""
         arrays = self.samples.kept[self.samples.profiling]
         try:
-            self._model(resized(arrays, self._inputs, self._config.batch_dim, 2), "a batch of 2")
+            outputs = self._model(resized(arrays, self._inputs, self._config.batch_dim, 2), "a batch of 2")
         except SourceError as error:
             return str(error)
+        self.rows_repeat = self._gives_twice(outputs)
         return ""
+
+    def _gives_twice(self, outputs: Arrays) -> bool:
+        """Whether a batch of two equal rows gave twice what one row gave."""
+        signature = self.signature
+        once = load_npz(self._root / FOLDERS[1] / self.file(self.samples.profiling), signature.outputs)
+        twice = resized(once, signature.outputs, signature.batch_dim, 2)
+        comparison = Comparison(self.repetition.checked(self.repetition.rules))
+        comparison.add(self.samples.profiling, "batch", *map(self.repetition.checked, (twice, outputs)))
+        return not failure_line(comparison.reports())
 
     def _repeat(self, index: int, arrays: Arrays, outputs: Arrays) -> None:
         if not self._digests:

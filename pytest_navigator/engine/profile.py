@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.facts import ProfileFacts, as_data, profile_result
+from pytest_navigator.core.facts import ProfileFacts, ThroughputFacts, as_data, facts_of, profile_result
 from pytest_navigator.core.plain import plain, structured
-from pytest_navigator.core.steps import batch_of
+from pytest_navigator.core.steps import BEST, KNEE, batch_of, step_id
 from pytest_navigator.engine import gpu, isolated
 from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result
@@ -36,22 +36,43 @@ def run(context: Context) -> Result:
     context.require(*context.runner.requires)
     gpu.require_same(context)
     source = context.folder.source
-    largest = source.max_batch_size
+    largest, size = source.max_batch_size, _size(context)
     if context.step.batch == "batchmax" and largest in (0, 1):
         raise NotApplicable(f"the loader's largest batch is {largest}; batch1 measures one")
-    if largest is None and batch_of(context.step.batch, largest) is not None:
-        raise NotApplicable("the inputs cannot be cut into rows of a batch; batchmax times the largest sample as it is")
+    if largest is None and size is not None:
+        other = next((b for b in reversed(context.suite.matrix.batches) if not b[-1].isdigit()), "batchmax")
+        raise NotApplicable(f"the inputs cannot be cut into rows of a batch; {other} times the largest sample as it is")
     _check_fixed(context, source.fixed_batch)
     _check_saturated(context)
     write_profiling(context)
-    found = _measured(context, batch_of(context.step.batch, largest))
+    found = _measured(context, size)
     data = as_data(replace(found, source_device=source.device))
     return Result(data, message=caveat(found.result) if found.result else "")
 
 
+def _size(context: Context) -> int | None:
+    """Return the batch size that is measured; None: the sample as it is.
+
+    Raises:
+        NotApplicable: the search has found the same size for another item.
+    """
+    batch, source = context.step.batch, context.folder.source
+    if batch not in (KNEE, BEST):
+        return batch_of(batch, source.max_batch_size)
+    found = facts_of(
+        context.folder.record(step_id("throughput", context.step.key, context.step.runner)), ThroughputFacts
+    )
+    if batch == KNEE and found.knee == found.best:
+        raise NotApplicable(f"the knee is the best batch size, {found.best or 'unknown'}: {BEST} measures it")
+    size = found.knee if batch == KNEE else found.best
+    if size == 1 and "batch1" in context.suite.matrix.batches:
+        raise NotApplicable(f"the {batch.removeprefix('batch')} batch size is 1: batch1 measures it")
+    return size
+
+
 def _check_fixed(context: Context, fixed: int | None) -> None:
     """Skip every size but the one of a model file that takes no other."""
-    if fixed is not None and batch_of(context.step.batch, fixed) != fixed:
+    if fixed is not None and context.step.batch not in (KNEE, BEST, f"batch{fixed}", "batchmax"):
         raise NotApplicable(f"the file takes batches of {fixed} only")
 
 
@@ -109,7 +130,7 @@ def _timing(context: Context) -> dict[str, JSON]:
     return {
         "artifact": content_of(context, context.variant),
         "sample": digest_of(context.folder.path / timed_batch(context.folder)),
-        "batches": [context.step.batch, source.max_batch_size, source.fixed_batch, source.device],
+        "batches": [context.step.batch, _size(context), source.max_batch_size, source.fixed_batch, source.device],
         "windows": [plain(windows(context)), context.suite.settings.profile_seconds],
     }
 

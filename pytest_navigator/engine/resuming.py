@@ -76,7 +76,7 @@ def _files(context: Context) -> list[Path]:
     """Return what a step left: its scripts, and the artifact with its log or what a comparison has kept."""
     step, root = context.step, context.folder.earlier.path
     script = script_name(step.step, step.key, step.runner)
-    scripts = sorted(root.glob(f"{script}.*"))
+    scripts = sorted(root.glob(f"{script}.*")) if script else []
     if step.runner:
         return [*scripts, *(evidence_files(context, root) if step.step == "correctness" else ())]
     others = [path for path in (root / step.key).iterdir() if not path.name.startswith(SCRIPTS)]

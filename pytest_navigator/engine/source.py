@@ -194,6 +194,7 @@ def _facts(observation: Observation, source: Source) -> dict[str, JSON]:
         "selection": plain(Selection(tuple(samples.correctness), tuple(samples.conversion), samples.profiling)),
         "profiling_batch": f"model_input/{observation.file(samples.profiling)}",
         "max_batch_size": max((size for size in observation.sizes.values() if size is not None), default=None),
+        "rows_repeat": observation.rows_repeat,
         "profile": trt_profile(samples, signature.inputs, signature.batch_dim),
     }
 

@@ -131,7 +131,8 @@ class PackageSource:
         return setting.get("value") if setting and setting.get("origin") != "default" else None
 
 
-RESTORED = ("atol", "rtol", "batch_sizes", "seed")  # Settings that are plain values and make the checks what they were
+# Settings that are plain values and make the checks what they were.
+RESTORED = ("atol", "rtol", "batch_sizes", "latency_budget", "seed")
 
 # The setting of `PackageSource.own_formats`, in the copy that is checked when Python asks for it.
 OWN_FORMATS = "own_formats"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.settings import filters, with_origin
+from pytest_navigator.core.steps import BEST
 from pytest_navigator.core.variants import covers
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.planning.choosing import format_names
@@ -23,7 +24,7 @@ CHOOSES: dict[str, Callable[..., bool]] = {
     "formats": lambda name, matrix: any(covers(name, variant) for variant in matrix.variants.values()),
     "runtimes": lambda name, matrix: any(name in (each.name, each.runtime) for each in matrix.runners.values()),
     "precisions": lambda name, matrix: any(of_precision(variant, [name]) for variant in matrix.variants.values()),
-    "batch_sizes": lambda size, matrix: not matrix.batches or f"batch{size}" in matrix.batches,
+    "batch_sizes": lambda size, matrix: not matrix.batches or _batch(size) in matrix.batches,
 }
 
 # Setting -> which may leave out what its values would choose.
@@ -92,14 +93,20 @@ def of_precision(variant: Variant, precisions: Collection[str]) -> bool:
 def _values(option: str, settings: Settings, registry: Registry) -> Sequence[str | int]:
     if option == "formats":
         return format_names(settings, registry)
-    return getattr(settings, option) or ()
+    found = getattr(settings, option) or ()
+    return [found] if isinstance(found, str) else found
+
+
+def _batch(size: str | int) -> str:
+    return BEST if isinstance(size, str) else f"batch{size}"
 
 
 def _why(option: str, value: str | int) -> str:
+    measured = "search the sizes of" if isinstance(value, str) else f"measure {value} rows on"
     texts = {
         "formats": f"nothing that is made is {value!r}",
         "runtimes": f"{value!r} runs nothing that is made; name in --nav-formats what it runs, or leave it out",
         "precisions": f"nothing that is made has the precision {value!r}; name in --nav-formats what has it",
-        "batch_sizes": f"no model has a batch axis to measure {value} rows on (batch_dim is None); leave it out",
+        "batch_sizes": f"no model has a batch axis to {measured} (batch_dim is None); leave it out",
     }
     return texts[option]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.steps import KINDS, PARENT, PLANNED, Per, Step
+from pytest_navigator.core.steps import BEST, KINDS, KNEE, PARENT, PLANNED, Per, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,6 +75,8 @@ class Matrix:
                 return [(key, runner, "") for key, runner in self.cells]
             case Per.GATED:
                 return [("", "", ""), *self._each(Per.RUNNER)]
+            case Per.SEARCH:
+                return [(key, runner, "") for key, runner in self.cells if BEST in self.batches]
             case Per.BATCH:
                 return [(key, runner, batch) for key, runner in self.cells for batch in self.batches]
         return [(v.key, "", "") for v in self.variants.values() if KINDS[self.making(v.key).step].per is per]
@@ -98,7 +100,8 @@ class Matrix:
         if not after or variant is None:
             return []
         if after in KINDS:
-            return [Step(after, step.key, step.runner)]
+            searched = [Step("throughput", step.key, step.runner)] if step.batch in (KNEE, BEST) else []
+            return [Step(after, step.key, step.runner), *searched]
         made_from = variant.parent if after == PARENT else step.key
         makes = [self.making(made_from)] if made_from else []
         return list(dict.fromkeys([Step("source"), *makes]))

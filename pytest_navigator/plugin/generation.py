@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 PARAMETERS = {
     Per.EXPORTED: ("nav_format",),
     Per.CONVERTED: ("nav_format",),
-    Per.RUNNER: ("nav_format", "nav_runtime"),
+    **dict.fromkeys((Per.RUNNER, Per.SEARCH), ("nav_format", "nav_runtime")),
     Per.BATCH: ("nav_format", "nav_runtime", "nav_batch"),
     Per.GATED: ("nav_format", "nav_runtime"),
 }
@@ -222,8 +222,8 @@ def _cell_of(item: pytest.Function) -> tuple[str, ...]:
 
 def _expect_failure(item: pytest.Function, matrix: Matrix) -> None:
     """Mark what `xfail` of nav_config names: a format means its export or conversion, a cell its correctness."""
-    expectable = _is_cell(item) and TESTS[item.originalname].per is not Per.BATCH and not TESTS[item.originalname].gate
-    name = "-".join(_cell_of(item)) if expectable else ""
+    kind = TESTS[item.originalname] if _is_cell(item) else None
+    name = "-".join(_cell_of(item)) if kind and not kind.measures and not kind.gate else ""
     if name in matrix.xfail:
         item.add_marker(pytest.mark.xfail(strict=True, reason=matrix.xfail[name]))
 

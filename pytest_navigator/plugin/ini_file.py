@@ -12,13 +12,14 @@ from pytest_navigator.configuration import options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LISTS = (options.names, options.counts)
+LISTS = (options.names, options.sizes)
 TOLERANCES = (options.atol, options.rtol)
 
 # What parses a setting -> what can be written in TOML.
 EXAMPLES: dict[Callable[[Any], Any], str] = {
     options.names: '["a", "b"] or "a,b"',
-    options.counts: '[1, 8] or "1,8"',
+    options.sizes: '[1, 8], "1,8" or "auto:64"',
+    options.milliseconds: "a number like 20.0",
     options.count: "a number like 100",
     options.whole: "a number like 7",
     options.seconds: "a number like 10.0",
@@ -83,7 +84,7 @@ def _text(value: Any, parse: Callable[[Any], Any]) -> str:
 
 
 def _item(value: Any, parse: Callable[[Any], Any]) -> str:
-    number = isinstance(value, int) and not isinstance(value, bool) and parse is options.counts
+    number = isinstance(value, int) and not isinstance(value, bool) and parse is options.sizes
     if not number and not isinstance(value, str):
         raise _WrongType(value)
     return str(value)

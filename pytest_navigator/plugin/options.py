@@ -22,6 +22,7 @@ MARKERS = {
     "nav_export": "exports the model to a format",
     "nav_convert": "converts one format to another",
     "nav_correctness": "compares a format's outputs with the source's",
+    "nav_throughput": "searches the batch sizes that are worth measuring",
     "nav_profile": "measures latency and throughput",
     "nav_regression": "compares with the baseline",
     "nav_verify": "a user's verify_ test of a format",
@@ -55,7 +56,12 @@ def steps(found: tuple[str, ...]) -> tuple[str, ...]:
 # Flag, how its value is called, what parses it, help; each is an ini option too.
 CACHE_OPTIONS: tuple[tuple[str, str, Callable[[str], Any], str], ...] = (
     ("--nav-cache", "DIR", str, "Folder with conversions and checks of earlier runs, to use and to add to"),
-    ("--nav-cache-steps", "STEPS", _cached_steps, "Of convert,correctness,profile (default: convert,correctness)"),
+    (
+        "--nav-cache-steps",
+        "STEPS",
+        _cached_steps,
+        "Of convert,correctness,throughput,profile (default: convert,correctness)",
+    ),
 )
 
 # Flag of a report, how its value is called, help.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import time
 from functools import cache
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from psutil._ntuples import scputimes as ProcessorTimes
 
 SHORTEST_SAMPLE = 0.05  # s; the kernel counts processor time in steps of 10 ms, so a shorter sample tells nothing
+
+MIB = 2**20
 
 _CGROUP = Path("/sys/fs/cgroup")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -112,6 +115,44 @@ def _share(begin: _Sample, end: _Sample) -> float:
 
 def _part(used: float, available: float) -> float:
     return min(1.0, max(0.0, used / available)) if available > 0 else 0.0
+
+
+class Growth:
+    """By how much this process grows, from the making of this object on, and how much memory is left to it, in MiB."""
+
+    def __init__(self) -> None:
+        reset_peak()
+        self._begin = _resident()
+
+    def used(self) -> float:
+        """Return by how much it had grown when it was largest; where the kernel does not tell that, now."""
+        return max(0.0, (peak() or _resident()) - self._begin)
+
+    def left(self) -> float | None:
+        """Return what the machine has left, or the container; None where nobody tells."""
+        import psutil
+
+        try:
+            return min(psutil.virtual_memory().available / MIB, _group_left())
+        except (OSError, RuntimeError, psutil.Error):
+            return None
+
+
+def _resident() -> float:
+    import psutil
+
+    return float(psutil.Process().memory_info().rss / MIB)
+
+
+def _group_left() -> float:
+    # What the kernel can drop of files that were read counts as left.
+    try:
+        limit, used = ((_CGROUP / f"memory.{name}").read_text(encoding="utf-8") for name in ("max", "current"))
+        lines = (_CGROUP / "memory.stat").read_text(encoding="utf-8").splitlines()
+        cached = next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
+        return (int(limit) - int(used) + cached) / MIB
+    except (OSError, ValueError):  # there is no limit: "max"
+        return math.inf
 
 
 def reset_peak() -> None:

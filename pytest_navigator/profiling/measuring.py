@@ -76,6 +76,16 @@ def measure(
     )
 
 
+def timed(call: Callable[[], object], clock: Callable[[], int], seconds: float, least: int) -> list[int]:
+    """Return the latencies of a call in ns: of as many calls as the time has room for, at least so many.
+
+    The first call does not count: it may compile, or take memory.
+    """
+    watch = _Stopwatch(call, clock, sys.maxsize, floor=least)
+    watch.time(1, 1, 0)
+    return watch.time(least, sys.maxsize, clock() + round(seconds * NS_PER_S))
+
+
 def summary(trials: Sequence[Sequence[int]], batch_size: int | None, **circumstances: Any) -> ProfileResult:
     """Return the figures of windows of latencies (in ns), over all of their latencies.
 

@@ -114,7 +114,9 @@ def _of_precisions(results: Results, names: Sequence[str]) -> list[str]:
     return _steps(results, "export", "convert", "correctness", keys=keys)
 
 
-def _of_batches(results: Results, sizes: Sequence[int]) -> list[str]:
+def _of_batches(results: Results, sizes: Sequence[int] | str) -> list[str]:
+    if isinstance(sizes, str):
+        return _steps(results, "throughput")
     ids = {f"batch{size}" for size in sizes}
     return [step for step in _steps(results, "profile") if step.rpartition(".")[2] in ids]
 

@@ -6,13 +6,15 @@ Keys that are not here may be there: what nobody calculates with, and what later
 from __future__ import annotations
 
 import re
+from argparse import ArgumentTypeError
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.comparison.facts import CorrectnessFacts
+from pytest_navigator.configuration.batch_search import parse_auto
 from pytest_navigator.configuration.profile_config import ProfilerConfig
-from pytest_navigator.core.facts import Facts, MakingFacts, ProfileFacts, SourceFacts, facts_of
+from pytest_navigator.core.facts import Facts, MakingFacts, ProfileFacts, SourceFacts, ThroughputFacts, facts_of
 from pytest_navigator.core.steps import KINDS, Per, Status
 from pytest_navigator.devices.built_with import BoundFacts
 from pytest_navigator.errors import ConfigError
@@ -52,6 +54,13 @@ def _tolerance(value: Plain) -> bool:
     return _optional(int, float)(value)
 
 
+def _sizes(value: Plain) -> bool:
+    try:
+        return bool(parse_auto(value)) if isinstance(value, str) else _list_of(int)(value)
+    except ArgumentTypeError:
+        return False
+
+
 def _profile(value: Plain) -> bool:
     if not isinstance(value, dict) or "measurement_mode" not in value:
         return _optional(dict)(value)
@@ -69,7 +78,8 @@ SETTINGS: Mapping[str, Callable[[Plain], bool]] = {
     **dict.fromkeys(("device", "keep", "save_data"), _optional(str)),
     **dict.fromkeys(("unbatched", "runtimes", "precisions", "require", "input_names", "output_names"), _list_of(str)),
     **dict.fromkeys(("comparisons", "xfail", "dynamic_axes"), _optional(dict)),
-    "batch_sizes": _list_of(int),
+    "batch_sizes": _sizes,
+    "latency_budget": _optional(int, float),
     "optimization_profile": _profile,
 }
 
@@ -108,6 +118,7 @@ FACTS: tuple[type[Facts], ...] = (
     MakingFacts,
     BoundFacts,
     CorrectnessFacts,
+    ThroughputFacts,
     ProfileFacts,
     RegressionFacts,
 )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.comparison.facts import output_reports
+from pytest_navigator.configuration.batch_search import largest_of
 from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.core.facts import profile_result
 from pytest_navigator.core.kinds import KINDS
@@ -140,7 +141,10 @@ def _optimization_profile(results: Results) -> dict[str, JSON]:
     if "measurement_mode" in own:
         own = _windows_of(own)
     asked = results.setting("batch_sizes") or own.get("batch_sizes")
-    return {key: own.get(key, default) for key, default in OPTIMIZATION_PROFILE.items()} | {"batch_sizes": asked}
+    found = {key: own.get(key, default) for key, default in OPTIMIZATION_PROFILE.items()}
+    if isinstance(asked, str):  # Model Navigator's words for a search
+        return found | {"batch_sizes": None, "max_batch_size": largest_of(asked)}
+    return found | {"batch_sizes": asked}
 
 
 def _windows_of(own: Mapping[str, Any]) -> dict[str, JSON]:
