@@ -37,9 +37,9 @@ STAYING = (
     "hypothesis",
 )
 
-# A run that a test starts is none of the workers that run the tests.
+# A run that a test starts is none of the workers that run the tests, and no step of the job that does.
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
-for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
+for name in [name for name in os.environ if name.startswith(("PYTEST_XDIST_", "GITHUB_", "GITLAB_"))]:
     del os.environ[name]
 
 pytest_plugins = ["pytester"]

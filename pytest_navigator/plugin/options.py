@@ -65,7 +65,10 @@ CACHE_OPTIONS: tuple[tuple[str, str, Callable[[str], Any], str], ...] = (
 )
 
 # Flag of a report, how its value is called, help.
-REPORT_OPTIONS = (("--nav-json", "PATH", "Write the records of all models into this JSON file"),)
+REPORT_OPTIONS = (
+    ("--nav-json", "PATH", "Write the records of all models into this JSON file"),
+    ("--nav-gitlab", "PATH", "Write links to reports and packages, as GitLab's report of annotations"),
+)
 
 
 def add_options(parser: pytest.Parser) -> None:

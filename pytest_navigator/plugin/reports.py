@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pytest_navigator.plugin import github, gitlab
 from pytest_navigator.reporting import report_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     import pytest
 
+    from pytest_navigator.configuration.run_options import RunOptions
     from pytest_navigator.plugin.run import Run
     from pytest_navigator.reporting.packages import Written
     from pytest_navigator.reporting.run_report import OtherFailure, RunReport
@@ -20,14 +23,14 @@ NAV_MODEL = "::nav_model"
 LONGEST = 100  # Failures of the user's own tests that a report names
 
 
-def _json(run: RunReport) -> str:
+def _json(run: RunReport, _: RunOptions) -> str:
     from pytest_navigator.reporting.json_report import render
 
     return render(run)
 
 
-# Flag -> what makes its text.
-RENDERED: dict[str, Callable[[RunReport], str]] = {"--nav-json": _json}
+# Flag -> what makes its text; one without any is not written.
+RENDERED: dict[str, Callable[[RunReport, RunOptions], str]] = {"--nav-json": _json, gitlab.FLAG: gitlab.text}
 
 
 class Reports:
@@ -36,13 +39,18 @@ class Reports:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.lines: list[str] = []
+        self.annotations: list[str] = []
         self._failures: dict[str, str] = {}
+        self._places: dict[str, tuple[str, int]] = {}
         options = run.options
+        gitlab.check(options)
         report_files.check(options.reports, options.workspace)
         report_files.check_others(options.reports, [run.start / options.package] if options.package else [])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the failure of a test that reports no step."""
+        """Keep the place of a test, and the failure of one that reports no step."""
+        file, line, _ = report.location
+        self._places.setdefault(report.nodeid, (file, (line or 0) + 1))
         if report.failed and not any(name == "nav_step" for name, _ in report.user_properties):
             self._failures.setdefault(report.nodeid, _line(report))
 
@@ -53,24 +61,34 @@ class Reports:
 
     def write(self, written: Sequence[Written], exit_code: int) -> bool:
         """Write every report; returns whether all could be written, `lines` says where they are."""
-        if not self.run.options.reports:
+        on_github = github.here() and bool(written or self._failures)
+        if not (self.run.options.reports or on_github):
             return True
         said = self._report(written, exit_code)
-        problems = []
-        for flag, path in self.run.options.reports.items():
-            problem = report_files.write(path, RENDERED[flag](said))
-            problems.append(problem)
-            self.lines.append(f"ERROR: {flag}: {problem}" if problem else f"report: {said.shown(path)}")
+        problems = [self._write(flag, path, said) for flag, path in self.run.options.reports.items()]
+        if on_github:
+            self.lines += github.write_summary(said)
+            self.annotations = github.annotating(said, self.run.config)
         return not any(problems)
+
+    def _write(self, flag: str, path: Path, said: RunReport) -> bool:
+        text = RENDERED[flag](said, self.run.options)
+        if not text:
+            self.lines.append(f"note: {flag}: nothing is written: ${gitlab.JOB} or ${gitlab.PROJECT} is not set")
+            return False
+        problem = report_files.write(path, text)
+        self.lines.append(f"ERROR: {flag}: {problem}" if problem else f"report: {said.shown(path)}")
+        return bool(problem)
 
     def _report(self, written: Sequence[Written], exit_code: int) -> RunReport:
         from pytest_navigator.devices.environment import environment, git_state
-        from pytest_navigator.reporting.run_report import RunReport
+        from pytest_navigator.reporting.run_report import Place, RunReport
 
         return RunReport(
             models=tuple(each.report for each in written if each.report),
             exit_code=exit_code,
             others=tuple(self._others(written)),
+            places={nodeid: Place(*place) for nodeid, place in self._places.items()},
             start=self.run.start,
             environment=environment(),
             git=None if self.run.options.no_git else git_state(self.run.project),

@@ -343,6 +343,8 @@ class Controller:
             reported = ["\n".join(self.reports.lines)] if self.reports and self.reports.lines else []
             for line in printable("\n\n".join([*blocks, *self.run.hints, *reported])).split("\n"):
                 terminalreporter.write_line(line)
+        for line in self.reports.annotations if self.reports else ():
+            terminalreporter.write_line(line)
 
     def pytest_unconfigure(self) -> None:
         """Let the next run have the workspace."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.comparison.facts import CorrectnessFacts, output_reports
 from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.core.facts import ProfileFacts, facts_of
+from pytest_navigator.core.facts import MakingFacts, ProfileFacts, facts_of
 from pytest_navigator.core.records import earlier_text
 from pytest_navigator.core.steps import Status
 from pytest_navigator.planning.here import elsewhere, steps
@@ -60,9 +60,21 @@ def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
     way, ran = outcome.earlier
     if way:
         found.append((f"nav_{way}", ran))
-    found += [(f"nav_atol_{report.name}", report.atol) for report in output_reports(outcome)]
+    return [*found, *_figures(outcome)]
+
+
+def _figures(outcome: Outcome) -> list[tuple[str, str | float]]:
+    compared = output_reports(outcome)
+    found: list[tuple[str, str | float]] = [(f"nav_atol_{report.name}", report.atol) for report in compared]
+    found += [(f"nav_rtol_{report.name}", report.rtol) for report in compared]
+    found += [(f"nav_allowed_{report.name}", report.used) for report in compared if report.used]
+    if (size := facts_of(outcome, MakingFacts).bytes) is not None and outcome.key:
+        found.append(("nav_bytes", size))
     if result := facts_of(outcome, ProfileFacts).result:
-        found += [("nav_p50_ms", result.p50_latency), ("nav_throughput", result.throughput)]
+        found += [(f"nav_{name}_ms", getattr(result, f"{name}_latency")) for name in ("p50", "p90", "p95", "p99")]
+        found.append(("nav_throughput", result.throughput))
+        measured = (("batch_size", result.batch_size), ("memory_mib", result.peak_memory))
+        found += [(f"nav_{name}", value) for name, value in measured if value is not None]
         if noted := caveat(result):
             found.append(("nav_caveat", noted))
     return found
@@ -70,14 +82,21 @@ def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
 
 def summary(results: Results) -> list[str]:
     """Return the summary of one suite: a row per format and runner, the best, the folded skips and caveats."""
+    rows = matrix(results)
+    table = columns([HEADINGS, *rows]) if rows else []
+    lines = [title(results), *table, *_not_made(results), *_declined(results), *strategies(results), *notes(results)]
+    return list(map(one_line, lines))
+
+
+def matrix(results: Results) -> list[tuple[str, ...]]:
+    """Return a row of texts for each format and runner, below `HEADINGS`."""
     figures = Measured(results)
-    rows = [_row(results, figures, key, runner) for key, runner in results.cells() if _shown(results, key, runner)]
-    lines = [
-        title(results),
-        *(columns([HEADINGS, *rows]) if rows else []),
-        *_not_made(results),
-        *_declined(results),
-        *strategies(results),
+    return [_row(results, figures, key, runner) for key, runner in results.cells() if _shown(results, key, runner)]
+
+
+def notes(results: Results) -> list[str]:
+    """Return what else there is to know of a suite, a line each: what was not checked, caveats, skips, machines."""
+    return [
         *_unchecked_lines(results),
         *caveats(results),
         *_earlier(results.outcomes),
@@ -85,7 +104,6 @@ def summary(results: Results) -> list[str]:
         *elsewhere(results.suite.elsewhere),
         *_machines(results),
     ]
-    return list(map(one_line, lines))
 
 
 def title(results: Results) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_navigator.core.steps import Status
 from pytest_navigator.text import LINE, RECORD, bounded, short_path
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 TAIL = 40  # Lines of a log that a report shows
 READ = 4 * RECORD  # Bytes of the end of a log in which they are looked for
+
+
+class Place(NamedTuple):
+    """A line of a file, from 1; the file is relative to pytest's rootdir."""
+
+    file: str
+    line: int
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ class RunReport:
     Attributes:
         exit_code: of the run; None of packages.
         others: see `OtherFailure`.
+        places: node id -> the place of a test, which for a generated one is that of its model.
         start: the folder that paths are shown from.
         environment: Model Navigator's block of that name, of the machine of the run.
         git: see `environment.git_state`.
@@ -73,6 +81,7 @@ class RunReport:
     models: tuple[ModelReport, ...]
     exit_code: int | None = None
     others: tuple[OtherFailure, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict)
     start: Path | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     git: Mapping[str, Any] | None = None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 UNABLE = "cannot run here"
+NOTHING = "no format of"  # How the reason begins that only the source is right
 
 
 def unfit(results: Results, others: Sequence[str] = ()) -> str:
@@ -38,7 +39,7 @@ def unfit(results: Results, others: Sequence[str] = ()) -> str:
         return ""  # that is said already
     if not planned or set(results.missing) & set(planned) or any(o.passed for o in checked):
         return ""
-    text = f"no format of {results.suite.name} but the source itself passed correctness"
+    text = f"{NOTHING} {results.suite.name} but the source itself passed correctness"
     if not checked or not all(o.status is Status.SKIPPED and o.requirement and not o.cause for o in checked):
         return text
     runners, lacking = (", ".join(dict.fromkeys(getattr(o, n) for o in checked)) for n in ("runner", "requirement"))

@@ -67,8 +67,12 @@ def test_junit_has_the_figures_as_properties(dense: Fake, nav: Nav) -> None:
     assert (properties["nav_format"], properties["nav_runner"]) == ("fake", "FakeCPU")
     assert float(properties["nav_p50_ms"] or 0) > 0
     assert float(properties["nav_throughput"] or 0) > 0
+    assert float(properties["nav_p99_ms"] or 0) >= float(properties["nav_p50_ms"] or 0)
+    assert properties["nav_batch_size"] == "1"
     compared = {p.get("name") for p in cases["test_correctness[fake-cpu]"].iter("property")}
-    assert "nav_atol_output__0" in compared
+    assert {"nav_atol_output__0", "nav_rtol_output__0", "nav_allowed_output__0"} <= compared
+    made = {p.get("name"): p.get("value") for p in cases["test_export[fake]"].iter("property")}
+    assert int(made["nav_bytes"] or 0) > 0
 
 
 def test_junit_has_the_reason_of_a_failure_and_of_a_skip(dense: Fake, nav: Nav) -> None:

@@ -1,0 +1,84 @@
+"""What a run failed for: one cause for all that follows from it, with its place in the user's code (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pytest_navigator.reporting.report import cell_ids
+from pytest_navigator.reporting.shortcomings import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.package.query.results import Results
+    from pytest_navigator.reporting.run_report import ModelReport, Place, RunReport
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One reason why a run is not in order.
+
+    Attributes:
+        model: its name; "" for a test of the user's own.
+        test: what the generated test is called, or the node id of another one; "" for what no test reports.
+        message: one line.
+        detail: the fuller text.
+        more: how many other steps failed in the same words.
+    """
+
+    model: str
+    test: str
+    message: str
+    detail: str = ""
+    place: Place | None = None
+    more: int = 0
+
+
+def causes(run: RunReport) -> list[Cause]:
+    """Return every cause, those that sound the same as one."""
+    found: dict[tuple[str, ...], Cause] = {}
+    for cause in _every(run):
+        key = (cause.test.partition("[")[0], cause.message, str(cause.place)) if cause.model else (cause.test,)
+        known = found.get(key)
+        found[key] = replace(known, more=known.more + 1) if known else cause
+    return list(found.values())
+
+
+def _every(run: RunReport) -> Iterator[Cause]:
+    for model in run.models:
+        name, place = model.results.suite.name, _place_of_suite(run, model.results)
+        for outcome in model.failures:
+            test = test_name(model.results, outcome)
+            own = run.places.get(outcome.notes.nodeid, place)
+            yield Cause(name, test, outcome.message or outcome.error, outcome.detail, own)
+        yield from (Cause(name, "", reason, place=place) for reason in _own_reasons(model))
+    for other in run.others:
+        yield Cause("", other.nodeid, other.message, place=run.places.get(other.nodeid))
+
+
+def _own_reasons(model: ModelReport) -> list[str]:
+    """Return the reasons that do not only repeat which step failed."""
+    told = [f"{words} failed" for o in model.failures for words in (o.id, _words(o))]
+    told += [f"{NOTHING} {model.results.suite.name} "] if model.failures else []
+    return [reason for reason in model.reasons if not any(words in reason for words in told)]
+
+
+def _words(outcome: Outcome) -> str:
+    return " ".join(filter(None, (outcome.step, outcome.key, outcome.runner)))
+
+
+def test_name(results: Results, outcome: Outcome) -> str:
+    """Return what the test of a step is called: `test_profile[onnx-cpu-batch1]`."""
+    if outcome.step == "verify":
+        return outcome.notes.nodeid.rpartition("::")[2] or "verify"
+    cell = cell_ids(results, [(outcome.key, outcome.runner)])[0] if outcome.key else ""
+    parameters = "-".join(filter(None, (cell, outcome.batch)))
+    return f"test_{outcome.step}" + (f"[{parameters}]" if parameters else "")
+
+
+def _place_of_suite(run: RunReport, results: Results) -> Place | None:
+    """Return the place of the tests of a suite, which all have that of their `nav_model`."""
+    head = results.suite.nodeid.partition("[")[0]
+    return next((place for nodeid, place in run.places.items() if nodeid.startswith(f"{head}::")), None)
