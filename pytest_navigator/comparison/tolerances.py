@@ -181,17 +181,19 @@ def resolve(
     precision: str = "",
     computed: Mapping[str, Computed] | None = None,
     formats: Iterable[str] = (),
+    cell: str = "",
 ) -> dict[str, Rule]:
     """Return the rule of every output, for one format.
 
-    What is said for the variant's key goes before what is said for its format's name, and that before what is said for
-    all; within one of these an output's name goes before "" and "*". A comparison goes before a tolerance. Where only
-    one of `atol` and `rtol` is given for an output, the other one is 0.
+    What is said for the cell goes before what is said for the variant's key, that before what is said for its format's
+    name, and that before what is said for all; within one of these an output's name goes before "" and "*". A
+    comparison goes before a tolerance. Where only one of `atol` and `rtol` is given for an output, the other one is 0.
 
     Args:
         precision: what the format computes in, whatever the source does.
         computed: what the source computes each output in, as far as that is known.
-        formats: every other key and format name that a setting may mention.
+        formats: every other key, format name and cell that a setting may mention.
+        cell: of the format and the runtime that are compared ("onnx-cpu"); "": of none.
 
     Raises:
         ConfigError: a value, a format or an output that does not exist, or a rule that the output's type cannot have.
@@ -199,9 +201,9 @@ def resolve(
 
     from pytest_navigator.comparison import scopes
 
-    places = (variant_key, format_name, "")
+    places = (*([cell] if cell else []), variant_key, format_name, "")
     names = [output.name for output in outputs]
-    valid = {*formats, variant_key, format_name}
+    valid = {*formats, *places} - {""}
     atols, rtols = (_levels(value, name, valid, names) for value, name in ((atol, "atol"), (rtol, "rtol")))
     chosen = _comparison_levels(comparisons, valid, names)
     return {

@@ -10,12 +10,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.nav_config_file import FileConfig
+    from pytest_navigator.core.expected import ExpectedOption
 
 
 def _cached() -> tuple[str, ...]:
     from pytest_navigator.core.steps import CACHED
 
     return CACHED
+
+
+def _off() -> ExpectedOption:
+    from pytest_navigator.core.expected import OFF, ExpectedOption
+
+    return ExpectedOption(OFF)
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class RunOptions:
         baseline: path of the packages that this run is compared with, `{model}` in it is a model's name; None: none.
         redact: regular expressions of what no package may have.
         reports: flag of each report that is asked for -> where it goes.
+        expected: what is done with `nav_expected.toml`.
     """
 
     package: str | None
@@ -46,3 +54,4 @@ class RunOptions:
     no_diagnosis: bool = False
     reports: Mapping[str, Path] = field(default_factory=dict)
     baseline: str | None = None
+    expected: ExpectedOption = field(default_factory=_off)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.batch_search import Search
     from pytest_navigator.configuration.options import Option
+    from pytest_navigator.core.expected import Expected
 
 
 class Setting(NamedTuple):
@@ -28,10 +29,15 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for one suite. `settings.timeout` is the value, `settings.all["timeout"].origin` its origin."""
+    """What holds for one suite. `settings.timeout` is the value, `settings.all["timeout"].origin` its origin.
+
+    Attributes:
+        expected: what `nav_expected.toml` says of the suite; None without such a file.
+    """
 
     all: Mapping[str, Setting]
     config: NavConfig
+    expected: Expected | None = None
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -108,7 +114,10 @@ def _checked(option: Option, value: Any) -> Any:
 def config_lines(settings: Settings) -> list[str]:
     """Return `--nav-show-config`'s lines: each value with its origin."""
     width = max(len(name) for name in settings.all)
-    return [f"{name:{width}}  {listed(s.value)}  ({s.origin})" for name, s in settings.all.items()]
+    lines = [f"{name:{width}}  {listed(s.value)}  ({s.origin})" for name, s in settings.all.items()]
+    expected = settings.expected
+    more = [f"{'expected':{width}}  {len(expected.lines)} cells and formats  ({expected.file})"] if expected else []
+    return lines + more
 
 
 def filters(settings: Settings) -> str:

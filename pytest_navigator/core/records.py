@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, TypedDict
 
+from pytest_navigator.core.expected import Expected  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.core.plain import JSON, Tree, structured
 from pytest_navigator.core.steps import Status, step_id
 from pytest_navigator.core.variants import RunnerRecord, Variant  # noqa: TC001  # cattrs reads annotations
@@ -160,6 +161,7 @@ class SuiteRecord:
         required: what must have been checked and have passed.
         run: id of the run that collected it; "" in a package.
         elsewhere: kind of device that the machine does not have -> how many steps were left out for that.
+        expected: what `nav_expected.toml` said of it; None without such a file.
     """
 
     name: str
@@ -177,6 +179,7 @@ class SuiteRecord:
     required: tuple[Required, ...] = ()
     run: str = ""
     elsewhere: dict[str, int] = field(default_factory=dict)
+    expected: Expected | None = None
 
 
 @dataclass(frozen=True)

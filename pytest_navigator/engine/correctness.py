@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pytest_navigator.comparison.computed import Computed
     from pytest_navigator.comparison.tolerances import Function, Rule
     from pytest_navigator.core.plain import JSON, Parameters
-    from pytest_navigator.core.records import Case, OutputReport, Signature
+    from pytest_navigator.core.records import Case, OutputReport, Signature, SuiteRecord
     from pytest_navigator.core.variants import Variant
     from pytest_navigator.engine.context import Context
 
@@ -83,16 +83,22 @@ def rules_of_step(context: Context) -> dict[str, Rule]:
     place, parameters, device = source.device, context.variant.parameters, context.runner.device
     told = {name: read(text) for name, text in source.computed_in.items()}
     computed = {name: computed_in(found, place, parameters, device) for name, found in told.items()}
-    return rules_of(context, context.variant, context.folder.signature, computed)
+    cell = context.suite.matrix.cell_id(context.variant.key, context.runner.name)
+    return rules_of(context, context.variant, context.folder.signature, computed, cell)
 
 
 def rules_of(
-    context: Context, variant: Variant, signature: Signature, computed: Mapping[str, Computed] | None = None
+    context: Context,
+    variant: Variant,
+    signature: Signature,
+    computed: Mapping[str, Computed] | None = None,
+    cell: str = "",
 ) -> dict[str, Rule]:
     """Return the rule of every output for a variant.
 
     Args:
         computed: what source and runner compute each output in; the variant may compute in something coarser.
+        cell: of the variant and a runner; "": of no runner.
 
     Raises:
         ConfigError: a tolerance for an output or a format that does not exist.
@@ -108,6 +114,7 @@ def rules_of(
         variant_key=variant.key,
         format_name=variant.format,
         formats=_names(context),
+        cell=cell,
     )
 
 
@@ -144,7 +151,13 @@ def _names(context: Context) -> set[str]:
     package = context.suite.package
     # A package keeps tolerances for formats that it has lost.
     variants = [*context.suite.matrix.variants.values(), *(package.suite.variants if package else ())]
-    return {v.key for v in variants} | {v.format for v in variants} | set(context.host.registry.formats)
+    matrix = context.suite.matrix
+    cells = {matrix.cell_id(*cell) for cell in matrix.cells} | (_cells(package.suite) if package else set())
+    return {v.key for v in variants} | {v.format for v in variants} | set(context.host.registry.formats) | cells
+
+
+def _cells(suite: SuiteRecord) -> set[str]:
+    return {f"{v.key}-{suite.runners[runner].runtime}" for v in suite.variants for runner in v.runners}
 
 
 def _compared(context: Context, cases: Sequence[Case], rules: dict[str, Rule], keep: Path) -> CorrectnessFacts:

@@ -53,10 +53,12 @@ def identity_of(context: Context) -> str:
     """Return the digest over a step's facts, its settings and the outcomes that it starts from."""
     left_out = IRRELEVANT if KINDS[context.step.step].measures else IRRELEVANT | TIMING
     settings = context.suite.settings
+    left_out = left_out | ({"atol"} if settings.expected else set())
     needed = [context.folder.record(step.id) for step in context.suite.matrix.needs(context.step)]
     known: JSON = {
         **facts(context),
         "settings": {name: plain(each.value) for name, each in settings.all.items() if name not in left_out},
+        **_tolerances(context),
         "config": [plain(settings.config), code_of(list(code_in(settings.config)))],
         "search": plain(search_of(settings)) if context.step.step == "throughput" else None,
         "loader": plain(loader_record(context)) if context.step.step == "convert" else None,
@@ -68,6 +70,15 @@ def identity_of(context: Context) -> str:
         ],
     }
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+
+
+def _tolerances(context: Context) -> dict[str, JSON]:
+    """Return those of the step's own cell, where a file has one for each: a change of one leaves the others alone."""
+    settings = context.suite.settings
+    if settings.expected is None or not context.step.runner:
+        return {}
+    cell = context.suite.matrix.cell_id(context.step.key, context.step.runner)
+    return {"atol": plain([(settings.atol or {}).get(name) for name in (cell, context.step.key)])}
 
 
 def facts(context: Context) -> dict[str, JSON]:

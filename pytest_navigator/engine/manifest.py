@@ -59,6 +59,7 @@ def manifest(suite: Suite, pattern: str | None) -> SuiteRecord:
         provided=matrix.provided,
         required=matrix.required,
         elsewhere=dict(matrix.elsewhere),
+        expected=suite.settings.expected,
     )
 
 

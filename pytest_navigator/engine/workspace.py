@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import text_digest
+from pytest_navigator.core.expected import FILE
 from pytest_navigator.core.ours import IGNORED, RELEASED, foreign, ignore, ignores, remove, replace_with, write_note
 from pytest_navigator.core.plain import load, save
 from pytest_navigator.errors import ConfigError
@@ -170,7 +171,7 @@ class Workspace:
         if path.name == IGNORED:
             return ignores(path)
         # A process that was killed while it wrote leaves the name with a dot more before it, and letters behind.
-        if path.name in (CONVERT_RESULTS, DEVICES) or path.name.lstrip(".").startswith(ours):
+        if path.name in (CONVERT_RESULTS, DEVICES, FILE) or path.name.lstrip(".").startswith(ours):
             return True
         return (path / STEPS).is_dir() or any(path.glob("*suite.json*"))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.engine.workspace import SuiteFolder
+    from pytest_navigator.package.query.results import Results
     from pytest_navigator.plugin.run import Run
 
 
@@ -52,9 +53,21 @@ def _tell(report: pytest.TestReport, found: Outcome, asked: JSON, folder: SuiteF
     report.longrepr = failure_text(found, path)
     results = read_results(folder.path)
     (name,) = cell_ids(results, [(found.key, found.runner)])
-    if not found.batch and (reason := results.setting("xfail").get(name)):
+    reason = "" if found.batch else results.setting("xfail").get(name, "")
+    if reason := reason or _agreed(found, results, run):
         report.wasxfail = f"{reason} (log: {path / found.key / 'format.log'})"
         _skip(report, reason)
+
+
+def _agreed(found: Outcome, results: Results, run: Run) -> str:
+    """Return why `nav_expected.toml` expects a crash; "" where it does not."""
+    if results.suite.expected is None:
+        return ""
+    from pytest_navigator.gates.expected_steps import agreed
+
+    runners = [found.runner] if found.runner else ["", *results.variant(found.key).runners]
+    names = cell_ids(results, [(found.key, runner) for runner in runners])
+    return agreed(found, results.suite.expected, tuple(names), run.options.expected)
 
 
 def _skip(report: pytest.TestReport, reason: str) -> None:

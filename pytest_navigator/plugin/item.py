@@ -15,7 +15,9 @@ from pytest_navigator.plugin.run import RUN
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
+    from pytest_navigator.core.expected import Expected
     from pytest_navigator.core.records import Outcome
+    from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.plugin.run import CollectedSuite, Run
 
 OURS = ("nav_format", "nav_runtime", "nav_batch", "nav_runner")
@@ -84,6 +86,9 @@ class SuiteItem:
 
         if found.status is Status.FAILED:
             self.suite.folder.mark_reported(found)
+        if self.suite.settings.expected is not None:
+            self._judge(found, self.suite.settings.expected)
+        if found.status is Status.FAILED:
             if error := self.run.raised.pop((self.suite.nodeid, found.id), None):
                 raise error
             folder = short_path(self.suite.folder.path, self.run.start)
@@ -96,9 +101,26 @@ class SuiteItem:
                 pytest.fail(f"{one_line(found.message)} (required by {origin})", pytrace=False)
             pytest.skip(one_line(found.message))
 
+    def _judge(self, found: Outcome, expected: Expected) -> None:
+        """Report what `nav_expected.toml` makes of an outcome: an expected failure, or a pass that nobody expects."""
+        from pytest_navigator.gates.expected_steps import agreed, unexpected
+
+        names, option = names_of(found, self.suite.matrix), self.run.options.expected
+        if found.failed and (reason := agreed(found, expected, names, option)):
+            pytest.xfail(one_line(reason))
+        if text := unexpected(found, expected, names, option):
+            pytest.fail(one_line(text), pytrace=False)
+
     def _records(self) -> dict[str, Outcome]:
         """Return what is recorded so far, if anything is required that it may decide."""
         return {o.id: o for o in self.suite.folder.outcomes()} if self.suite.matrix.required else {}
+
+
+def names_of(found: Outcome, matrix: Matrix) -> tuple[str, ...]:
+    """Return what an expected file may call what a step is of: its cell, or its format and the cells of that."""
+    if found.runner:
+        return (matrix.cell_id(found.key, found.runner),)
+    return (found.key, *(matrix.cell_id(found.key, runner) for runner in matrix.runners_of(found.key)))
 
 
 def _again(item: pytest.Function) -> bool:

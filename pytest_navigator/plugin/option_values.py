@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentTypeError
 from dataclasses import replace
 from itertools import pairwise
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.configuration.options import OPTIONS, PROFILE, names
 from pytest_navigator.configuration.run_options import RunOptions
 from pytest_navigator.configuration.settings import resolve
+from pytest_navigator.core.expected import CHECK, TIGHTEN, UPDATE, ExpectedOption
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.plugin._compat import ini_value
 from pytest_navigator.plugin.options import REPORT_OPTIONS, steps
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pytest
 
     from pytest_navigator.configuration.config import NavConfig
@@ -29,6 +33,9 @@ PATHS = (
     *("--nav-package", "--nav-baseline", "--nav-workspace", "--nav-model", "--nav-config", "--nav-cache"),
     *(flag for flag, *_ in REPORT_OPTIONS),
 )
+
+LOOSEN = "loosen:"
+NO_CI = ("", "0", "false")  # Values of the variable CI that say that this is none
 
 OF_PROFILES = ("batch_sizes", "profile_seconds")  # Options that say how to measure
 
@@ -57,6 +64,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         get("nav_no_diagnosis"),
         _reports(config),
         _baseline(config),
+        _expected(config),
     )
 
 
@@ -70,6 +78,27 @@ def _reports(config: pytest.Config) -> dict[str, Path]:
     if empty := next((flag for flag, text in given.items() if text is not None and not text.strip()), ""):
         raise ConfigError(f"{empty}=: the path is missing; name a file")
     return {flag: Path(config.invocation_params.dir, text) for flag, text in given.items() if text}
+
+
+def _expected(config: pytest.Config) -> ExpectedOption:
+    """Return what `--nav-expected` asks for; without it, what has become better is written, but in CI.
+
+    Raises:
+        ConfigError: something is to be loosened without a reason, or a reason is given for nothing.
+    """
+    asked, reason = config.getoption("nav_expected") or "", (config.getoption("nav_expected_reason") or "").strip()
+    if asked.startswith(LOOSEN):
+        if not reason:
+            raise ConfigError(
+                f"--nav-expected={asked} needs a reason, which is written: --nav-expected-reason='why it may get worse'"
+            )
+        return ExpectedOption(UPDATE, tuple(n.strip() for n in asked.removeprefix(LOOSEN).split(",")), reason)
+    if reason and asked != UPDATE:
+        raise ConfigError(
+            "--nav-expected-reason is of no use without --nav-expected=update or --nav-expected=loosen:NAME"
+        )
+    in_ci = os.environ.get("CI", "").lower() not in NO_CI
+    return ExpectedOption(asked or (CHECK if in_ci else TIGHTEN), reason=reason)
 
 
 def _cached(config: pytest.Config) -> tuple[str, ...]:
@@ -161,10 +190,14 @@ def unmeasured(config: pytest.Config) -> list[str]:
     return [f"note: {flag} measures nothing beside --nav-no-profile" for flag in flags]
 
 
-def suite_settings(config: pytest.Config, nav_config: NavConfig | None) -> Settings:
-    """Return what holds for the suite whose nearest configuration is `nav_config`."""
+def suite_settings(config: pytest.Config, nav_config: NavConfig | None, without: Collection[str] = ()) -> Settings:
+    """Return what holds for the suite whose nearest configuration is `nav_config`.
+
+    Args:
+        without: names of the settings of which the flags do not count.
+    """
     every = (*OPTIONS, PROFILE)
-    flags = {o.name: config.getoption(o.dest) for o in every}
+    flags = {o.name: config.getoption(o.dest) for o in every if o.name not in without}
     return resolve(
         flags, {o.name: _ini(config, o.dest, o.parse, f"one of {o.metavar}: {o.help}") for o in every}, nav_config
     )

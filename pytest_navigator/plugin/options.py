@@ -71,6 +71,16 @@ REPORT_OPTIONS = (
 )
 
 
+def _expected(text: str) -> str:
+    """Parse what is done with `nav_expected.toml`."""
+    from argparse import ArgumentTypeError
+
+    loosened = text.removeprefix("loosen:")
+    if text in ("check", "update", "off") or (loosened != text and names(loosened)):
+        return text
+    raise ArgumentTypeError(f"{text!r} is not one of check, update, loosen:NAME, off")
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Add every flag and ini option of the plugin.
 
@@ -104,6 +114,10 @@ def add_options(parser: pytest.Parser) -> None:
         dest="nav_no_diagnosis",
         help="Do not look for the first value that differs when a comparison fails",
     )
+    what = "With nav_expected.toml: check, update, loosen:NAME, off (default: check in CI, elsewhere tighten it)"
+    add("--nav-expected", metavar="WHAT", type=_expected, dest="nav_expected", default=None, help=what)
+    reason = "Reason that loosen:NAME writes, and update for what is new and fails"
+    add("--nav-expected-reason", metavar="TEXT", dest="nav_expected_reason", default=None, help=reason)
     add("--nav-no-git", action="store_true", dest="nav_no_git", help="Record no git commit in the package")
     add(
         "--nav-show-config",

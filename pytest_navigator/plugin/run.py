@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_navigator.core.expected import FILE, OFF, UPDATE
 from pytest_navigator.engine.host import Host
 from pytest_navigator.engine.suite import Suite
 from pytest_navigator.errors import ConfigError
@@ -25,7 +26,7 @@ from pytest_navigator.plugin.options import NEEDS_MODEL
 from pytest_navigator.plugin.termination import Termination
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.configuration.run_options import RunOptions
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
     from pytest_navigator.engine.recorded import RecordedBaseline
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.plugin.collection import Place
+    from pytest_navigator.plugin.expected import NamedFile
     from pytest_navigator.plugin.named import NamedModels
 
 RUN = pytest.StashKey["Run"]()
+CHOOSING = ("formats", "runtimes", "precisions", "device")  # Settings that leave cells out
 LACKING = "nav_lacking"  # What an xdist worker is told of `Run.lacking`, so that all of them collect the same
 
 
@@ -82,6 +85,7 @@ class Run(Host):
     selected: dict[str, set[str]] = field(default_factory=dict)
     named: NamedModels | None = None
     termination: Termination = field(default_factory=Termination)
+    _expected: dict[Path, NamedFile] = field(default_factory=dict)
     _matrices: dict[tuple[str, int], tuple[Matrix, Settings]] = field(default_factory=dict)
 
     @classmethod
@@ -182,6 +186,7 @@ class Run(Host):
         matrix, settings = self._matrix(place, nav_config)
         name = settings.config.name or place.name
         full = f"{name}-{model_id}" if model_id and not (nav_config and nav_config.name and _own(place)) else name
+        settings = self._expecting(place, nav_config, full, settings, matrix)
         folder = self.workspace.suite(full, f"{place.nodeid}[{model_id}]")
         nodeid = f"{place.nodeid}[{model_id}]" if model_id else place.nodeid
         return CollectedSuite(
@@ -206,24 +211,51 @@ class Run(Host):
 
         return BaselinePackage(Path(package_path(self.options.baseline, name)))
 
+    def _expecting(
+        self, place: Place, nav_config: NavConfig | None, name: str, settings: Settings, matrix: Matrix
+    ) -> Settings:
+        """Return the settings of a suite with what a `nav_expected.toml` says of it.
+
+        It stands beside the conftest.py or module of the model; beside the root, for one that is named.
+        """
+        path = (self.project if self.named else place.path.parent) / FILE
+        mode = self.options.expected.mode
+        if mode == OFF or not (mode == UPDATE or path.is_file()):
+            return settings
+        from pytest_navigator.plugin.expected import Planned, expecting, named_file
+
+        if path not in self._expected:
+            self._expected[path] = named_file(path, self.project)
+        suite = Planned(name, settings, matrix, lambda: self._planned(place, nav_config, CHOOSING)[0])
+        return expecting(self, self._expected[path], suite, alone=place.package is None)
+
     def _matrix(self, place: Place, nav_config: NavConfig | None) -> tuple[Matrix, Settings]:
         """Return what a configuration means; every item asks for it, and a NavConfig lives as long as its module."""
 
         key = place.nodeid, id(nav_config)
         if key not in self._matrices:
-            settings = suite_settings(self.config, nav_config)
-            framework = framework_of(place, nav_config, self.registry)
-            if place.package:
-                from pytest_navigator.package.planned import package_matrix
-
-                matrix = package_matrix(place.package, settings, self.registry)
-            else:
-                matrix = building.build(settings, self.registry, framework)
+            matrix, settings = self._planned(place, nav_config)
             matrix = on_this_machine(matrix, self._here, settings, self.registry)
             if self.options.baseline:
                 matrix = replace(matrix, gates=("regression",))
             self._matrices[key] = matrix, settings
         return self._matrices[key]
+
+    def _planned(
+        self, place: Place, nav_config: NavConfig | None, without: Collection[str] = ()
+    ) -> tuple[Matrix, Settings]:
+        """Return what a configuration means on a machine that has everything.
+
+        Args:
+            without: names of the settings of which the flags do not count.
+        """
+        settings = suite_settings(self.config, nav_config, without)
+        framework = framework_of(place, nav_config, self.registry)
+        if place.package is None:
+            return building.build(settings, self.registry, framework), settings
+        from pytest_navigator.package.planned import package_matrix
+
+        return package_matrix(place.package, settings, self.registry), settings
 
 
 def _own(place: Place) -> bool:

@@ -16,11 +16,12 @@ from pytest_navigator.reporting.shortcomings import unchecked_at_all, unmet, unr
 from pytest_navigator.text import one_line, short_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.package.query.results import Results
+    from pytest_navigator.reporting.expected import Judged
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,17 @@ def write_all(host: Host, *, complete: bool) -> list[Written]:
 
     recorded, others = _recorded(host)
     write_results(host, recorded)
-    return [*(_write(host, folder, results, complete) for folder, results in recorded), *others]
+    expected = _expected(host, [results for _, results in recorded], complete)
+    return [*(_write(host, folder, results, complete, expected) for folder, results in recorded), *others]
+
+
+def _expected(host: Host, suites: list[Results], complete: bool) -> dict[str, Judged]:
+    """Judge by `nav_expected.toml`, where there is one."""
+    if not any(results.suite.expected for results in suites):
+        return {}
+    from pytest_navigator.reporting.expected import finish
+
+    return finish(host, suites, complete=complete)
 
 
 def _recorded(host: Host) -> tuple[list[tuple[SuiteFolder, Results]], list[Written]]:
@@ -98,7 +109,9 @@ def _failed(reasons: Iterable[str]) -> list[str]:
     return [one_line(f"FAILED: {reason}") for reason in reasons]
 
 
-def _write(host: Host, folder: SuiteFolder, results: Results, complete: bool) -> Written:
+def _write(
+    host: Host, folder: SuiteFolder, results: Results, complete: bool, expected: Mapping[str, Judged]
+) -> Written:
     from pytest_navigator.reporting.conversions import deliver
 
     said = ModelReport(results, folder=folder.path, complete=complete)
@@ -110,8 +123,12 @@ def _write(host: Host, folder: SuiteFolder, results: Results, complete: bool) ->
         return Written(lines, fails=True, report=replace(said, reasons=(problem,)))
     delivered, undelivered = deliver(host, folder, results)
     reasons = [*unmet(results, host.id), *unchecked_at_all(results, other_runners(results, host.registry))]
-    reasons += [*unverified(results), *unreported(results, host.id), *undelivered]
+    judged = expected.get(results.suite.nodeid)
+    reasons += [*unverified(results), *unreported(results, host.id, judged.agreed if judged else ()), *undelivered]
     saved = [*delivered, *saved]
+    if judged:
+        reasons += judged.reasons
+        saved = [*map(one_line, judged.lines), *saved]
     lines = [*summary(results), *instead(results, host.registry), *_failed(reasons), *saved]
     return Written(lines, fails=bool(reasons), report=replace(said, reasons=tuple(reasons), package=package))
 

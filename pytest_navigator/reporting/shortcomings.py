@@ -14,7 +14,7 @@ from pytest_navigator.planning.filtered import of_precision
 from pytest_navigator.reporting.report import cell_ids, cell_texts, unchecked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.core.records import Setting
@@ -132,10 +132,14 @@ CHOSEN: dict[str, Callable[[Results, Any], list[str]]] = {
 }
 
 
-def unreported(results: Results, run_id: str) -> list[str]:
-    """Return what failed in this run although no selected test says so: those that need it are skipped."""
+def unreported(results: Results, run_id: str, agreed: Collection[str] = ()) -> list[str]:
+    """Return what failed in this run although no selected test says so: those that need it are skipped.
+
+    Args:
+        agreed: ids of the steps that are expected to fail.
+    """
     failed = [o for o in results.outcomes if o.status is Status.FAILED and o.step != "verify"]
-    hidden = [o for o in failed if o.notes.run == run_id and not o.notes.reported]
+    hidden = [o for o in failed if o.notes.run == run_id and not o.notes.reported and o.id not in agreed]
     return [f"{' '.join(filter(None, (o.step, o.key, o.runner)))} failed, and selected tests need it" for o in hidden]
 
 

@@ -1,0 +1,164 @@
+"""What a run may write into `nav_expected.toml`: what is new, what is better, what somebody lets it loosen (pure)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_navigator.comparison.tolerances import number
+from pytest_navigator.core.expected import FAIL_CORRECTNESS, PASS, TIGHTEN, UPDATE, ExpectedLine
+from pytest_navigator.gates.expected import Verdict
+from pytest_navigator.text import bounded, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_navigator.core.expected import Expected, ExpectedOption
+    from pytest_navigator.gates.expected import Row
+    from pytest_navigator.gates.expected_outcomes import Found
+
+ROOM = 4  # A tolerance is written as this many times what was measured
+NOISE = 10  # One that stands there is tightened only if this many times less would do
+STEPS = (1, 2, 5, 10)
+REASON = 160  # Characters of a failure that stand as the reason of a new line
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line that is written, or taken out.
+
+    Attributes:
+        name: of the line.
+        line: as it is to be; None: it is taken out, since other lines say more.
+        before: as this run has read it; None: it was not there.
+        text: what is done, for people.
+    """
+
+    name: str
+    line: ExpectedLine | None
+    before: ExpectedLine | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run writes, and what it was told to write and does not.
+
+    Attributes:
+        settled: names of the rows that are in order once this is written.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    settled: set[str] = field(default_factory=set)
+
+
+def rounded(value: float) -> float:
+    """Return the smallest of 1, 2 and 5 times a power of ten that is not below `value`; 0 for 0."""
+    if value <= 0:
+        return 0.0
+    exponent = math.floor(math.log10(value))
+    candidates = (float(f"{step}e{power}") for power in (exponent - 1, exponent) for step in STEPS)
+    return next((each for each in candidates if each >= value * (1 - 1e-9)), float(f"2e{exponent + 1}"))
+
+
+def allowed(measured: float) -> float:
+    """Return the tolerance that is written for a measured difference."""
+    return rounded(ROOM * measured)
+
+
+def tightened(line: ExpectedLine, measured: Mapping[str, float]) -> ExpectedLine | None:
+    """Return a line with the tolerances that are much too large made smaller; None if none is.
+
+    One that nobody measured stays, and so does one of an output that is equal: there is nothing to round up.
+    """
+    new = {output: allowed(measured[output]) for output in line.atol if measured.get(output)}
+    smaller = {n: atol for n, atol in new.items() if ROOM * measured[n] < line.atol[n] / NOISE and atol < line.atol[n]}
+    if not smaller:
+        return None
+    return ExpectedLine(line.outcomes, line.atol | smaller, line.reason, line.section)
+
+
+def planned(rows: Sequence[Row], expected: Expected, option: ExpectedOption, *, complete: bool = True) -> Plan:
+    """Return what a run writes.
+
+    Args:
+        complete: whether it came to its end: one that did not takes nothing out.
+    """
+    plan = Plan()
+    if option.mode not in (TIGHTEN, UPDATE):
+        return plan
+    for row in sorted(rows, key=lambda row: bool(row.cells)):  # a format's cells first
+        change = _change(row, expected, option)
+        if change is not None and (change.line is not None or (complete and _known(row, rows, plan))):
+            plan.changes.append(change)
+            plan.settled.add(row.name)
+    return plan
+
+
+def _known(row: Row, rows: Sequence[Row], plan: Plan) -> bool:
+    """Whether the lines of a format's cells say all, so that its own can go."""
+    good = {each.name for each in rows if each.verdict is Verdict.SAME} | plan.settled
+    return good.issuperset(row.cells)
+
+
+def useless(option: ExpectedOption, rows: Iterable[Row]) -> list[str]:
+    """Return the names that were to be loosened and are not worse."""
+    worse = {name for row in rows if row.verdict is Verdict.WORSE for name in (row.name, *row.cells)}
+    return [name for name in option.loosen if name not in worse]
+
+
+def _change(row: Row, expected: Expected, option: ExpectedOption) -> Change | None:
+    found, updates = row.found, option.mode == UPDATE
+    if found is None:
+        return None
+    if row.verdict is Verdict.SAME and row.own and row.line and found.word == PASS:
+        return _tighter(row, row.line, found)
+    if row.verdict is Verdict.BETTER:
+        return _better(row, expected, found)
+    if row.verdict is Verdict.UNKNOWN and updates:
+        line = _new(found, option.reason)
+        return Change(row.name, line, None, f"added: {row.name} = {line.text}")
+    if row.verdict is Verdict.WORSE and updates and {row.name, *row.cells}.intersection(option.loosen):
+        return _looser(row, expected, option, found)
+    return None
+
+
+def _tighter(row: Row, line: ExpectedLine, found: Found) -> Change | None:
+    new = tightened(line, found.atol)
+    if new is None:
+        return None
+    outputs = [f"{o} {number(line.atol[o])} -> {number(new.atol[o])}" for o in new.atol if new.atol[o] != line.atol[o]]
+    return Change(row.name, new, line, f"tightened: {row.name}: atol of {', '.join(outputs)}")
+
+
+def _better(row: Row, expected: Expected, found: Found) -> Change:
+    before = expected.lines.get(row.name)
+    what = f"{row.name} passes" + (f" (was {row.line.text})" if row.line else "")
+    # Of a format that runners run, its cells say all: their lines take the place of its own.
+    line = None if row.own and row.cells else _new(found, section=before.section if before else None)
+    return Change(row.name, line, before, f"tightened: {what}")
+
+
+def _looser(row: Row, expected: Expected, option: ExpectedOption, found: Found) -> Change:
+    before = expected.lines.get(row.name)
+    section = before.section if before else None
+    if found.word == FAIL_CORRECTNESS and found.near and before is not None and before.passes:
+        larger = {o: max(before.atol[o], allowed(found.atol[o])) for o in before.atol if o in found.atol}
+        line = ExpectedLine(before.outcomes, before.atol | larger, option.reason, before.section)
+        told = [f"{o} {number(before.atol[o])} -> {number(a)}" for o, a in larger.items() if a != before.atol[o]]
+        return Change(row.name, line, before, f"loosened: {row.name}: atol of {', '.join(told)}")
+    line = _new(found, option.reason, section)
+    if before is not None and len(before.outcomes) > 1:
+        line = ExpectedLine((*before.outcomes, found.word), before.atol, option.reason, before.section)
+    return Change(row.name, line, before, f"loosened: {row.name} = {line.text} ({option.reason})")
+
+
+def _new(found: Found, reason: str = "", section: str | None = None) -> ExpectedLine:
+    """Return the line of what was found."""
+    section = found.section if section is None else section
+    if found.word != PASS:
+        why = reason or bounded(one_line(found.message), REASON) or found.word
+        return ExpectedLine((found.word,), {}, why, section)
+    atol = {output: allowed(measured) for output, measured in sorted(found.atol.items()) if measured > 0}
+    return ExpectedLine((PASS,), atol, "", section)
