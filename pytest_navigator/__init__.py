@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pytest_navigator.comparison.tolerances import scaled as scaled
     from pytest_navigator.comparison.tolerances import share as share
     from pytest_navigator.comparison.tolerances import unchecked as unchecked
+    from pytest_navigator.configuration.budgets import Budget as Budget
     from pytest_navigator.configuration.config import NavConfig as NavConfig
     from pytest_navigator.configuration.format_config import FormatConfig as FormatConfig
     from pytest_navigator.configuration.onnx_config import OnnxConfig as OnnxConfig
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "NavConfig": "configuration.config",
+    "Budget": "configuration.budgets",
     "Format": "core.enums",
     "RuntimeProvider": "core.enums",
     "TensorRTPrecision": "core.enums",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_navigator.comparison.tolerances import Comparisons, Tolerance
+    from pytest_navigator.configuration.budgets import Budget
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
 
@@ -45,6 +46,8 @@ class NavConfig(KnownFields):
         timeout: of one step (s). device: "cpu" or "cuda": only runners on that device; "all": every runner. Default
             ("auto"): those whose device is here, and what is named.
         require: formats, cells, runners or runtimes that must be checked and pass.
+        budgets: `{"onnx-cpu": nav.Budget(p50_ms=5, size_mib=50)}`: what a cell, a variant, a format, a runner or a
+            runtime may take, each limit an item of its own; a list of budgets has one a batch size.
         xfail: `{"torchscript-script": "reason"}`, strict.
         keep, save_data: what goes into the package.
         child_imports: modules that are imported in the process that runs model files, before it loads one: what
@@ -78,6 +81,7 @@ class NavConfig(KnownFields):
     timeout: float | None = None
     device: str | None = None
     require: Sequence[str] | None = None
+    budgets: Mapping[str, Budget | Sequence[Budget]] | None = None
     xfail: Mapping[str, str] = field(default_factory=dict)
     keep: str | None = None
     save_data: str | None = None

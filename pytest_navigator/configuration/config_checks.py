@@ -59,6 +59,12 @@ def _is_profile(value: Any) -> bool:
     return isinstance(value, OptimizationProfile | ProfilerConfig)
 
 
+def _are_budgets(value: Any) -> bool:
+    from pytest_navigator.configuration.budgets import are_budgets
+
+    return are_budgets(value)
+
+
 # Field -> what its value must be.
 FIELDS: dict[str, Rule] = {
     "name": Rule("a text is needed", is_text),
@@ -71,5 +77,6 @@ FIELDS: dict[str, Rule] = {
     "dynamic_axes": Rule('write {"x": {0: "batch"}} or {"x": [0]}, with axes from 0 on', mapping_of(_are_axes)),
     "optimization_profile": Rule("OptimizationProfile(...) or ProfilerConfig(...) is needed", _is_profile),
     "comparisons": Rule("write {output: nav.share(0.99)}", lambda value: isinstance(value, Mapping)),
+    "budgets": Rule('write {"onnx-cpu": nav.Budget(p50_ms=5)}, or a list of budgets', _are_budgets),
     "xfail": Rule('write {"torchscript-script": "the reason"}', mapping_of(is_text)),
 }

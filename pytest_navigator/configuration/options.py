@@ -113,6 +113,7 @@ class Option(NamedTuple):
     Attributes:
         parse: what reads the text of the flag, and of the ini file.
         check: what holds a value of nav_config to the same rules; None: `parse`.
+        one: of an option whose flag is repeatable, and that has one a line in the ini file: what one of them is called.
     """
 
     name: str
@@ -121,20 +122,38 @@ class Option(NamedTuple):
     metavar: str
     help: str
     check: Callable[[Any], Any] | None = None
+    one: str = ""
 
     @property
     def flag(self) -> str:
         """The flag as users write it."""
-        return "--nav-" + self.name.replace("_", "-")
+        return "--nav-" + (self.one or self.name).replace("_", "-")
 
     @property
     def dest(self) -> str:
         """The name in pytest's option namespace, and in the ini file."""
-        return "nav_" + self.name
+        return "nav_" + (self.one or self.name)
+
+    def given(self, value: Any) -> Any:
+        """Return the value of a flag; None where it was not given."""
+        return value if value is None or not self.one else tuple(part for each in value for part in each)
 
 
 def _is_checked(value: Any) -> Any:
     return value
+
+
+def budgets(text: str) -> tuple[str, ...]:
+    """Parse `onnx-cpu p50<5ms size<50MiB`, one a line."""
+    from pytest_navigator.configuration.budgets import parse
+
+    return parse(text)
+
+
+def _budget_lines(value: Any) -> tuple[str, ...]:
+    from pytest_navigator.configuration.budgets import lines_of
+
+    return lines_of(value)
 
 
 OPTIONS = (
@@ -165,6 +184,15 @@ OPTIONS = (
         "Runners on which devices: auto (those that are here, and what is named), all, cpu, cuda (default: auto)",
     ),
     Option("require", names, (), "NAMES", "What must be checked and pass (onnx,onnx-cpu,OnnxCPU,cpu)", _is_checked),
+    Option(
+        "budgets",
+        budgets,
+        (),
+        "BUDGET",
+        "What a cell may take: 'onnx-cpu p50<5ms size<50MiB'; repeatable",
+        _budget_lines,
+        one="budget",
+    ),
     Option(
         "keep", one_of("all", "best", "required", "none"), "all", "WHAT", "Models to package: all, best, required, none"
     ),

@@ -229,6 +229,7 @@ class ProfileResult:
         windows: number of the windows that count, the last ones.
         latencies: every timed inference of those windows, in ms.
         window_means: mean latency of each of those windows, in ms.
+        fastest: "p50", "p99", ... -> that latency in the window of 20 ms or more in which it is lowest, in ms.
     """
 
     batch_size: int | None
@@ -250,6 +251,7 @@ class ProfileResult:
     copy_latency: Measure | None = None
     latencies: tuple[float, ...] = ()
     window_means: tuple[float, ...] = ()
+    fastest: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -316,7 +318,7 @@ class Outcome:
         step: "source", "export", "convert", "correctness", "throughput", "profile" or "verify".
         key: folder name of the variant; "" for the source step.
         runner: Model Navigator's name of the runner, for steps that have one.
-        batch: "batch1", "batchmax", "batch8", "batchbest" or "nobatch", for profile steps.
+        batch: "batch1", "batchmax", "batch8", "batchbest" or "nobatch", for profile steps; of a budget the limit.
         message: one line for people: the reason of a skip or a failure, a caveat of a pass.
         detail: the fuller text of a failure.
         requirement: what is missing on this machine, if that is why it was skipped.

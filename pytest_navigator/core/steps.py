@@ -32,6 +32,7 @@ class Per(Enum):
     SEARCH = "search"
     BATCH = "batch"
     GATED = "model and runner"
+    LIMIT = "limit of a runner"
 
 
 class StepKind(NamedTuple):
@@ -60,7 +61,7 @@ class StepKind(NamedTuple):
     @property
     def with_runner(self) -> bool:
         """Whether each such step is one of a runner."""
-        return self.per in (Per.RUNNER, Per.SEARCH, Per.BATCH)
+        return self.per in (Per.RUNNER, Per.SEARCH, Per.BATCH, Per.LIMIT)
 
     @property
     def makes(self) -> bool:
@@ -80,6 +81,7 @@ KINDS = {
         StepKind("throughput", "Throughput {format}", Per.SEARCH, "correctness", cached=None, measures=True),
         StepKind("profile", "Performance {format}", Per.BATCH, "correctness", "profiling", cached=None, measures=True),
         StepKind("regression", "Regression {format}", Per.GATED, "correctness", measures=True, gate=True),
+        StepKind("budget", "Budget {format}", Per.LIMIT, "correctness", measures=True, gate=True),
         StepKind("verify", "Verify {format}", Per.RUNNER, VARIANT, recorded=True),
     )
 }
@@ -95,7 +97,7 @@ class Step:
 
     Attributes:
         step: name of its kind.
-        key: of the variant; runner: name of the runner; batch: "batch1", ...
+        key: of the variant; runner: name of the runner; batch: "batch1", ...; of a budget: the limit ("p50").
     """
 
     step: str

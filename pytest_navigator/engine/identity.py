@@ -44,7 +44,7 @@ LIBRARIES = (
 # Settings that choose what is run or packed, not how a step comes out.
 IRRELEVANT = {
     *("keep", "save_data", "require", "formats", "runtimes", "precisions", "device", "timeout", "profile"),
-    *("batch_sizes", "latency_budget"),
+    *("batch_sizes", "latency_budget", "budgets"),
 }
 TIMING = {"profile_seconds"}  # Settings that concern measurements only
 
@@ -59,7 +59,7 @@ def identity_of(context: Context) -> str:
         **facts(context),
         "settings": {name: plain(each.value) for name, each in settings.all.items() if name not in left_out},
         **_tolerances(context),
-        "config": [plain(settings.config), code_of(list(code_in(settings.config)))],
+        "config": [plain(settings.config.replace(budgets=None)), code_of(list(code_in(settings.config)))],
         "search": plain(search_of(settings)) if context.step.step == "throughput" else None,
         "loader": plain(loader_record(context)) if context.step.step == "convert" else None,
         "needs": [

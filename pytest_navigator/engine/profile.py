@@ -45,7 +45,7 @@ def run(context: Context) -> Result:
     _check_fixed(context, source.fixed_batch)
     _check_saturated(context)
     write_profiling(context)
-    found = _measured(context, size)
+    found = measured(context, size)
     data = as_data(replace(found, source_device=source.device))
     return Result(data, message=caveat(found.result) if found.result else "")
 
@@ -82,6 +82,8 @@ def _check_saturated(context: Context) -> None:
     if not isinstance(profile, OptimizationProfile) or not profile.max_batch_size or context.suite.settings.batch_sizes:
         return
     batches = context.suite.matrix.batches
+    if context.step.batch not in batches:  # a budget's
+        return
     smaller = [replace(context.step, batch=batch) for batch in batches[: batches.index(context.step.batch)]]
     outcomes = [context.folder.record(step.id) for step in smaller]
     figures = [profile_result(o).throughput for o in outcomes if o is not None and o.passed]
@@ -89,7 +91,8 @@ def _check_saturated(context: Context) -> None:
         raise NotApplicable(f"the throughput was saturated at {smaller[len(figures) - 1].batch}")
 
 
-def _measured(context: Context, batch_size: int | None) -> ProfileFacts:
+def measured(context: Context, batch_size: int | None) -> ProfileFacts:
+    """Measure the step's runner at a batch size; None: on the sample as it is."""
     sample, seconds = timed_batch(context.folder), context.suite.settings.profile_seconds
     if not context.runner.live:
         found = context.isolated(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.engine import correctness, make, profile, regression, source, throughput
+from pytest_navigator.engine import budget, correctness, make, profile, regression, source, throughput
 
 if TYPE_CHECKING:
     from pytest_navigator.engine.step_code import StepCode
@@ -18,4 +18,5 @@ STEPS: dict[str, StepCode] = {
     "throughput": throughput.STEP,
     "profile": profile.STEP,
     "regression": regression.STEP,
+    "budget": budget.STEP,
 }

@@ -74,17 +74,21 @@ def assemble(
         xfail=settings.config.xfail,
         provided=tuple(key for key in provided if key in kept),
     )
-    return _with_required(Choice(settings, registry, everything, matrix, live))
+    return _with_named(Choice(settings, registry, everything, matrix, live))
 
 
-def _with_required(choice: Choice) -> Matrix:
-    # Most runs require nothing and expect no failure: their collection imports nothing for that.
+def _with_named(choice: Choice) -> Matrix:
+    # Most runs require nothing, have no budgets and expect no failure: their collection imports nothing for that.
     settings, matrix = choice.settings, choice.matrix
+    if settings.budgets:
+        from pytest_navigator.planning.budgets import with_budgets
+
+        matrix = with_budgets(matrix, settings)
     if settings.require:
         from pytest_navigator.planning.required import required_of
 
         matrix = replace(matrix, required=required_of(matrix, settings.require))
-    if settings.require or settings.config.xfail:
+    if settings.require or settings.config.xfail or settings.budgets:
         from pytest_navigator.planning.left_out import check
 
         check(choice._replace(matrix=matrix))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def check(choice: Choice) -> None:
     """Refuse names that mean nothing, and requirements that this run leaves out, wholly or in part.
 
-    A run of fewer formats may have the same `xfail`.
+    A run of fewer formats may have the same `xfail` and the same budgets.
 
     Raises:
         ConfigError: with the name, why it is left out, and what to write.
@@ -34,6 +34,8 @@ def check(choice: Choice) -> None:
     cells = {matrix.cell_id(key, runner) for key, runner in matrix.cells}
     _check_known("xfail of nav_config", settings.config.xfail, formats | cells, choice)
     runners = {name for runner in matrix.runners.values() for name in (runner.name, runner.runtime)}
+    budgets = [line.split()[0] for line in settings.budgets]
+    _check_known(f"budget ({settings.all['budgets'].origin}) of", budgets, formats | cells | runners, choice)
     for name, reason in _check_known("required format", settings.require, formats | cells | runners, choice).items():
         what = "runner" if _called(name, choice.registry) else "format"
         raise ConfigError(f"required {what} {name!r} is known, but not part of this run: {reason}")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.steps import BEST, KINDS, KNEE, PARENT, PLANNED, Per, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from pytest_navigator.configuration.budgets import Limit
     from pytest_navigator.core.records import Required
     from pytest_navigator.core.steps import StepKind
     from pytest_navigator.core.variants import RunnerRecord, Variant
@@ -30,6 +31,7 @@ class Matrix:
         required: what `--nav-require` asks of the suite.
         elsewhere: kind of device that this machine does not have -> how many steps are left out for that.
         gates: kinds of gates that the run asks for.
+        limits: cell -> the limits of its budgets.
     """
 
     framework: str
@@ -44,6 +46,7 @@ class Matrix:
     required: tuple[Required, ...] = ()
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     gates: tuple[str, ...] = ()
+    limits: Mapping[tuple[str, str], tuple[Limit, ...]] = field(default_factory=dict)
 
     def runners_of(self, key: str) -> tuple[str, ...]:
         """Return the names of a variant's runners."""
@@ -77,8 +80,10 @@ class Matrix:
                 return [("", "", ""), *self._each(Per.RUNNER)]
             case Per.SEARCH:
                 return [(key, runner, "") for key, runner in self.cells if BEST in self.batches]
+            case Per.LIMIT:
+                return [(*cell, limit.id) for cell in self.cells for limit in self.limits.get(cell, ())]
             case Per.BATCH:
-                return [(key, runner, batch) for key, runner in self.cells for batch in self.batches]
+                return [(*cell, batch) for cell in self.cells for batch in self.batches_of(*cell)]
         return [(v.key, "", "") for v in self.variants.values() if KINDS[self.making(v.key).step].per is per]
 
     def making(self, key: str) -> Step:
@@ -95,6 +100,8 @@ class Matrix:
     def needs(self, step: Step) -> list[Step]:
         """Return the steps that must have passed before `step` can run, in the order in which to run them."""
         variant, after = self.variants.get(step.key), KINDS[step.step].after
+        if KINDS[step.step].per is Per.LIMIT:
+            return [Step(after, step.key, step.runner), *self.measured(step)]
         if KINDS[step.step].gate:
             return [Step("source")]
         if not after or variant is None:
@@ -108,10 +115,47 @@ class Matrix:
 
     def judged(self, step: Step) -> list[Step]:
         """Return the steps that a gate judges, which run first, whatever becomes of them; none of another step."""
-        if not KINDS[step.step].gate or not step.key:
+        if KINDS[step.step].per is not Per.GATED or not step.key:
             return []
-        profiles = [Step("profile", step.key, step.runner, batch) for batch in self.batches]
+        profiles = [Step("profile", step.key, step.runner, batch) for batch in self.batches_of(step.key, step.runner)]
         return [Step(KINDS[step.step].after, step.key, step.runner), *profiles]
+
+    def batches_of(self, key: str, runner: str) -> tuple[str, ...]:
+        """Return the ids of the batch sizes to profile a cell at: those of the run, and those of budgets."""
+        if not self.batches:
+            return ()
+        more = [
+            profile.batch for profile in self._measured_for_limits() if (profile.key, profile.runner) == (key, runner)
+        ]
+        return tuple(dict.fromkeys((*self.batches, *more)))
+
+    def _measured_for_limits(self) -> Iterator[Step]:
+        for cell in self.cells if self.limits else ():
+            for step in self.budgets_of(*cell):
+                yield from self.measured(step)
+
+    def budgets_of(self, key: str, runner: str) -> list[Step]:
+        """Return the budget steps of a cell."""
+        return [Step("budget", key, runner, limit.id) for limit in self.limits.get((key, runner), ())]
+
+    def limit_of(self, step: Step) -> Limit:
+        """Return the limit that a budget step is about."""
+        return next(limit for limit in self.limits[step.key, step.runner] if limit.id == step.batch)
+
+    def measured(self, step: Step) -> list[Step]:
+        """Return the profile steps that a budget goes by: the cell's own first; that of the source for a speed-up."""
+        limit = self.limit_of(step)
+        if not self.batches or not limit.measured:
+            return []
+        cells = [(step.key, step.runner), *([self.source_cell(step.runner)] if limit.bound == "speedup" else [])]
+        batch = f"batch{limit.batch}" if limit.batch else "nobatch"
+        return [Step("profile", *cell, batch) for cell in cells if cell]
+
+    def source_cell(self, runner: str) -> tuple[str, str] | None:
+        """Return the source as it is, on the same kind of device as a runner; None: the run does not have it."""
+        device = self.runners[runner].device
+        own = [name for name in self.runners_of(self.framework) if self.runners[name].runtime == device]
+        return (self.framework, own[0]) if own else None
 
     def asked_for(self, key: str) -> bool:
         """Whether somebody asked for a variant, for what is made from it, or requires it: it must not be declined."""

@@ -84,11 +84,12 @@ def _of_formats(name: str, matrix: Matrix) -> Iterator[tuple[Step, ...]]:
 
 
 def _of_cells(name: str, matrix: Matrix) -> Iterator[tuple[Step]]:
-    """Yield the check of a cell, or of every cell that a runner or a runtime runs."""
+    """Yield the check of a cell, or of every cell that a runner or a runtime runs, and its budgets."""
     for key in matrix.variants:
         for step in matrix.checks(key):
             if name in (matrix.cell_id(key, step.runner), step.runner, matrix.runners[step.runner].runtime):
                 yield (step,)
+                yield from ((budget,) for budget in matrix.budgets_of(key, step.runner))
 
 
 def _lacking(required: Required, outcomes: Mapping[str, Outcome]) -> str | None:
@@ -105,7 +106,7 @@ def _lacking(required: Required, outcomes: Mapping[str, Outcome]) -> str | None:
 
 def _verdict(required: Required, step: str, outcomes: Mapping[str, Outcome]) -> str:
     found = outcomes.get(step)
-    compared = found is not None and found.status is Status.FAILED and found.step == "correctness"
+    compared = found is not None and found.status is Status.FAILED and found.step in ("correctness", "budget")
     return "did not pass" if compared and any(step in group for group in required.checks) else "was not checked"
 
 

@@ -46,6 +46,7 @@ PARAMETERS = {
     **dict.fromkeys((Per.RUNNER, Per.SEARCH), ("nav_format", "nav_runtime")),
     Per.BATCH: ("nav_format", "nav_runtime", "nav_batch"),
     Per.GATED: ("nav_format", "nav_runtime"),
+    Per.LIMIT: ("nav_format", "nav_runtime", "nav_limit"),
 }
 
 # The generated tests that have any.
@@ -136,12 +137,23 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         run.hints = _hints(run, {place_of(item) for item in ours if item.getparent(SuiteNode) is not None})
         run.hints += run.named.notes(run.config) if run.named else []
         run.hints += unmeasured(run.config)
+        run.hints += _unjudged(run)
         run.hints += dict.fromkeys(filter(None, (too_short(suite.settings) for suite in run.suites.values())))
         if not ours and not session.testsfailed:  # pytest tells what could not be collected
             _tell_nothing_collected(run, items)
         if ours and not run.config.option.collectonly:
             _check_packages(run)
             run.write_manifests(collected(ours, run), read_all(run))
+
+
+def _unjudged(run: Run) -> list[str]:
+    """Return what budgets nothing is held to."""
+    suites = [suite for suite in run.suites.values() if suite.settings.budgets]
+    if not suites:
+        return []
+    from pytest_navigator.planning.budgets import unjudged
+
+    return list(dict.fromkeys(note for suite in suites for note in unjudged(suite.settings, suite.matrix)))
 
 
 def _check_packages(run: Run) -> None:

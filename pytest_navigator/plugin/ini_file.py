@@ -12,8 +12,9 @@ from pytest_navigator.configuration import options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LISTS = (options.names, options.sizes)
+LISTS = (options.names, options.sizes, options.budgets)
 TOLERANCES = (options.atol, options.rtol)
+SEPARATORS: dict[Callable[[Any], Any], str] = {**dict.fromkeys(TOLERANCES, " "), options.budgets: "\n"}
 
 # What parses a setting -> what can be written in TOML.
 EXAMPLES: dict[Callable[[Any], Any], str] = {
@@ -26,6 +27,7 @@ EXAMPLES: dict[Callable[[Any], Any], str] = {
     options.atol: '1e-5, "1e-5 logits=1e-4" or a table of outputs like { logits = 1e-4 }',
     options.rtol: '1e-5, "1e-5 logits=1e-4" or a table of outputs like { logits = 1e-4 }',
     options.yes: "true or false",
+    options.budgets: "a line like 'onnx-cpu p50<5ms size<50MiB', or a list of them",
 }
 
 
@@ -69,7 +71,7 @@ def _table(value: Any) -> Any:
 def _text(value: Any, parse: Callable[[Any], Any]) -> str:
     """Return a value as the flag's text."""
     if isinstance(value, list) and (parse in LISTS or parse in TOLERANCES):
-        return (" " if parse in TOLERANCES else ",").join(_item(item, parse) for item in value)
+        return SEPARATORS.get(parse, ",").join(_item(item, parse) for item in value)
     if isinstance(value, dict) and parse in TOLERANCES:
         return " ".join(f"{name}={_number(item)}" for name, item in value.items())
     if isinstance(value, bool):

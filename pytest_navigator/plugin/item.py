@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.plugin.run import CollectedSuite, Run
 
-OURS = ("nav_format", "nav_runtime", "nav_batch", "nav_runner")
+OURS = ("nav_format", "nav_runtime", "nav_batch", "nav_limit", "nav_runner")
 # pytest-repeat's parameter, from 0: each repetition does what it says, none replays the record of the first.
 REPETITION = "__pytest_repeat_step_number"
 OUTCOME = pytest.StashKey["Outcome"]()  # What an item reported: for the report's own line and properties

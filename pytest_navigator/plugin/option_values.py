@@ -197,7 +197,7 @@ def suite_settings(config: pytest.Config, nav_config: NavConfig | None, without:
         without: names of the settings of which the flags do not count.
     """
     every = (*OPTIONS, PROFILE)
-    flags = {o.name: config.getoption(o.dest) for o in every if o.name not in without}
+    flags = {o.name: o.given(config.getoption(o.dest)) for o in every if o.name not in without}
     return resolve(
         flags, {o.name: _ini(config, o.dest, o.parse, f"one of {o.metavar}: {o.help}") for o in every}, nav_config
     )

@@ -25,6 +25,7 @@ MARKERS = {
     "nav_throughput": "searches the batch sizes that are worth measuring",
     "nav_profile": "measures latency and throughput",
     "nav_regression": "compares with the baseline",
+    "nav_budget": "holds a cell to a limit",
     "nav_verify": "a user's verify_ test of a format",
 }
 
@@ -127,7 +128,9 @@ def add_options(parser: pytest.Parser) -> None:
     )
     add("--nav-no-profile", action="store_false", default=None, dest="nav_profile", help="Generate no profile items")
     for option in OPTIONS:
-        add(option.flag, type=option.parse, metavar=option.metavar, dest=option.dest, default=None, help=option.help)
+        action = "append" if option.one else "store"
+        known = {"type": option.parse, "metavar": option.metavar, "dest": option.dest, "help": option.help}
+        add(option.flag, action=action, default=None, **known)
     for option in (*OPTIONS, PROFILE):
         parser.addini(option.dest, option.help, default=None)
     redact = "Regular expression of what no package may have; repeatable"

@@ -237,7 +237,7 @@ class Run(Host):
             matrix, settings = self._planned(place, nav_config)
             matrix = on_this_machine(matrix, self._here, settings, self.registry)
             if self.options.baseline:
-                matrix = replace(matrix, gates=("regression",))
+                matrix = replace(matrix, gates=(*matrix.gates, "regression"))
             self._matrices[key] = matrix, settings
         return self._matrices[key]
 

@@ -62,3 +62,8 @@ class NavigatorSuite:
     def test_regression(self, navigator: Reporting, nav_format: str, nav_runtime: str) -> None:
         """Nothing is worse than in the baseline."""
         navigator.report("regression", nav_format, nav_runtime)
+
+    @pytest.mark.nav_budget
+    def test_budget(self, navigator: Reporting, nav_format: str, nav_runtime: str, nav_limit: str) -> None:
+        """A cell keeps one limit of its budget."""
+        navigator.report("budget", nav_format, nav_runtime, nav_limit)

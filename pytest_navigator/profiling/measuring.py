@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.records import ProfileResult
 from pytest_navigator.profiling import machine
+from pytest_navigator.profiling.fastest import fastest
 from pytest_navigator.profiling.figures import rate
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def summary(trials: Sequence[Sequence[int]], batch_size: int | None, **circumsta
         windows=len(trials),
         window_means=tuple(fmean(window) / NS_PER_MS for window in trials),
         latencies=tuple(latencies.tolist()),
+        fastest=fastest(latencies),
         **circumstances,
     )
 

@@ -14,6 +14,7 @@ from pytest_navigator.core.records import earlier_text
 from pytest_navigator.core.steps import Status
 from pytest_navigator.planning.here import elsewhere, steps
 from pytest_navigator.profiling.figures import caveat
+from pytest_navigator.reporting.budgets import budgets
 from pytest_navigator.reporting.summary_figures import CAVEAT, Measured, caveats, p50, strategies, throughput
 from pytest_navigator.text import LINE, bounded, columns, one_line, printable
 
@@ -84,7 +85,15 @@ def summary(results: Results) -> list[str]:
     """Return the summary of one suite: a row per format and runner, the best, the folded skips and caveats."""
     rows = matrix(results)
     table = columns([HEADINGS, *rows]) if rows else []
-    lines = [title(results), *table, *_not_made(results), *_declined(results), *strategies(results), *notes(results)]
+    lines = [
+        title(results),
+        *table,
+        *_not_made(results),
+        *_declined(results),
+        *strategies(results),
+        *budgets(results),
+        *notes(results),
+    ]
     return list(map(one_line, lines))
 
 

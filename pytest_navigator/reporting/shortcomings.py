@@ -148,7 +148,7 @@ def unmet(results: Results, run_id: str) -> list[str]:
     suite = results.suite
     if suite.run != run_id:  # an earlier run's, which this one has not collected
         return []
-    steps = [o for o in results.outcomes if o.step in ("source", "export", "convert", "correctness")]
+    steps = [o for o in results.outcomes if o.step in ("source", "export", "convert", "correctness", "budget")]
     names = zip(steps, cell_ids(results, [(o.key, o.runner) for o in steps]), strict=True)
     xfail: Mapping[str, str] = suite.settings["xfail"]["value"]
     expected = {outcome.id: xfail[name] for outcome, name in names if name in xfail}

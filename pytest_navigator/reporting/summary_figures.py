@@ -98,7 +98,7 @@ def strategies(results: Results) -> list[str]:
 def caveats(results: Results) -> list[str]:
     """Return a line for each step that passed with a note, those of figures folded."""
     noted = [o for o in results.outcomes if o.passed and o.message not in ("", earlier_text(*o.earlier))]
-    return _notes([o for o in noted if o.step != "profile"]) + _figures_with_caveats(noted)
+    return _notes([o for o in noted if o.step not in ("profile", "budget")]) + _figures_with_caveats(noted)
 
 
 def _notes(noted: Sequence[Outcome]) -> list[str]:

@@ -18,6 +18,7 @@ from pytest_navigator.core.facts import Facts, MakingFacts, ProfileFacts, Source
 from pytest_navigator.core.steps import KINDS, Per, Status
 from pytest_navigator.devices.built_with import BoundFacts
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.gates.budgets import BudgetFacts
 from pytest_navigator.gates.regression import RegressionFacts
 from pytest_navigator.package.layout.trees import call_problem, tree_problem
 
@@ -80,6 +81,7 @@ SETTINGS: Mapping[str, Callable[[Plain], bool]] = {
     **dict.fromkeys(("comparisons", "xfail", "dynamic_axes"), _optional(dict)),
     "batch_sizes": _sizes,
     "latency_budget": _optional(int, float),
+    "budgets": _list_of(str),
     "optimization_profile": _profile,
 }
 
@@ -121,6 +123,7 @@ FACTS: tuple[type[Facts], ...] = (
     ThroughputFacts,
     ProfileFacts,
     RegressionFacts,
+    BudgetFacts,
 )
 """What is in the data of outcomes and is calculated with."""
 

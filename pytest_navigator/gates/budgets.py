@@ -1,0 +1,227 @@
+"""Budgets: what was measured of a cell, and a limit -> whether it is kept, as a record (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING
+
+from pytest_navigator.comparison.facts import CorrectnessFacts
+from pytest_navigator.configuration.budgets import BOUNDS, Limit
+from pytest_navigator.core.execution import CPU
+from pytest_navigator.core.facts import Facts, MakingFacts, ProfileFacts, facts_of
+from pytest_navigator.profiling.figures import caveat, rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pytest_navigator.core.execution import GraphBreaks, NodeAssignment
+    from pytest_navigator.core.records import Outcome, ProfileResult
+    from pytest_navigator.core.steps import Step
+
+TIMES = ("avg", "p50", "p90", "p95", "p99")
+DISTURBED = (*TIMES, "speedup")  # What others on the machine change
+NODES = ("full_offload", "cpu_nodes")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of a cell, as far as budgets go by it; None: it was not recorded.
+
+    Attributes:
+        profiles: its measurements at the batch size, in their order.
+        source: that of the source's own runner on the same kind of device at the same batch size.
+        device: "cpu" or "cuda".
+        size: of the artifact, in bytes.
+        nodes, graph_breaks: how the runtime runs it.
+    """
+
+    profiles: tuple[ProfileResult, ...] = ()
+    source: ProfileResult | None = None
+    device: str = "cpu"
+    size: int | None = None
+    nodes: NodeAssignment | None = None
+    graph_breaks: GraphBreaks | None = None
+
+
+@dataclass(frozen=True)
+class BudgetFacts(Facts):
+    """Whether a limit is kept.
+
+    Attributes:
+        name: what the budget is of, as the user wrote it; bound: the kind of limit ("p50").
+        batch_size: of what was measured; None: without one.
+        allowed: the limit, in `unit` ("ms", "MiB", "x", "").
+        values: what was measured, one a try; none: it was not recorded.
+        kept: whether one of them is within the limit.
+        why: what a reader must know: why there is no value, which nodes, what the machine did meanwhile; "": nothing.
+    """
+
+    steps = ("budget",)
+
+    name: str = ""
+    bound: str = ""
+    batch_size: int | None = None
+    allowed: float = 0.0
+    unit: str = ""
+    values: tuple[float, ...] = ()
+    kept: bool = False
+    why: str = ""
+
+    @property
+    def value(self) -> float | None:
+        """The value that counts: the best one."""
+        if not self.values:
+            return None
+        return max(self.values) if BOUNDS[self.bound].sign == ">" else min(self.values)
+
+    @property
+    def measured(self) -> str:
+        """The value as text: "4.2 ms"; with the first one, where a second one was needed."""
+        if self.value is None:
+            return "not recorded"
+        first = f" ({self.text(self.values[0])} at first)" if len(self.values) > 1 else ""
+        return self.text(self.value) + first
+
+    @property
+    def title(self) -> str:
+        """What is limited: "p50 at batch 8"."""
+        return f"{self.bound} at batch {self.batch_size}" if (self.batch_size or 1) > 1 else self.bound
+
+    @property
+    def note(self) -> str:
+        """What is noted of one that is kept: a second try, or what the machine did; "": nothing."""
+        return self.line if len(self.values) > 1 or (self.why and self.bound in DISTURBED) else ""
+
+    @property
+    def line(self) -> str:
+        """One line: "p50: 7.3 ms, over the budget of 5 ms: measured while others used 40 % of the processors"."""
+        verdict = "within" if self.kept else "below" if BOUNDS[self.bound].sign == ">" else "over"
+        said = f"{self.title}: {self.measured}, {verdict} the budget of {self.text(self.allowed)}"
+        if self.value is None:
+            said = f"{self.title}: not recorded, so nothing tells whether the budget is kept"
+        return f"{said}: {self.why}" if self.why else said
+
+    def text(self, value: float) -> str:
+        """Return a value with its unit."""
+        if self.unit:
+            return f"{rounded(value, 0.0)}{'' if self.unit == 'x' else ' '}{self.unit}"
+        return f"{round(value)} {'node' if self.bound in NODES else 'graph break'}{'' if value == 1 else 's'}"
+
+
+def measured_of(
+    cell: tuple[str, str], device: str, outcomes: Iterable[Outcome], source: Sequence[Step] = ()
+) -> Measured:
+    """Return what outcomes say of a cell.
+
+    Args:
+        cell: key of the variant and name of the runner.
+        device: of the runner.
+        outcomes: of the steps that a budget of the cell goes by.
+        source: the profile step of the source that a speed-up is measured against.
+    """
+    known = {(outcome.step, outcome.key, outcome.runner): outcome for outcome in outcomes}
+    making = next((o for (step, key, _), o in known.items() if step in ("export", "convert") and key == cell[0]), None)
+    checked = facts_of(known.get(("correctness", *cell)), CorrectnessFacts)
+    own = facts_of(known.get(("profile", *cell)), ProfileFacts).result
+    origin = [facts_of(known.get(("profile", step.key, step.runner)), ProfileFacts).result for step in source]
+    return Measured(
+        (own,) if own else (),
+        next(iter(origin), None),
+        device,
+        facts_of(making, MakingFacts).bytes,
+        checked.nodes,
+        checked.graph_breaks,
+    )
+
+
+def judge(limit: Limit, measured: Measured) -> BudgetFacts:
+    """Judge what was measured by one limit. What was not recorded fails: a check that cannot fail is none.
+
+    Args:
+        limit: of a kind that `BOUNDS` has.
+    """
+    bound = BOUNDS[limit.bound]
+    values, why = (_time if limit.bound in TIMES else RULES[limit.bound])(limit.bound, measured)
+    allowed = 0.0 if bound.switch else limit.value
+    good = (lambda value: value > allowed) if bound.sign == ">" else (lambda value: value <= allowed)
+    size = next((p.batch_size for p in measured.profiles), None) if bound.measured else None
+    kept = any(map(good, values))
+    return BudgetFacts(limit.name, limit.bound, size, allowed, bound.unit, values, kept, why)
+
+
+Found = tuple[tuple[float, ...], str]
+"""The values of the tries, and what a reader must know of them."""
+
+
+def _time(bound: str, measured: Measured) -> Found:
+    own = {"avg": "avg_latency"}.get(bound, f"{bound}_latency")
+    values = tuple(p.fastest.get(bound, getattr(p, own)) for p in measured.profiles)
+    old = "" if all(p.fastest for p in measured.profiles) else "of all calls: fastest windows were not recorded"
+    return _told(values, measured, old)
+
+
+def _memory(bound: str, measured: Measured) -> Found:
+    peaks = [p.peak_gpu_memory if measured.device == "cuda" else p.peak_memory for p in measured.profiles]
+    values = tuple(peak for peak in peaks if peak is not None)
+    return values, "" if values else "the peak of the memory could not be measured here"
+
+
+def _speedup(bound: str, measured: Measured) -> Found:
+    source = measured.source
+    if source is None:
+        return (), "the source was not measured on this kind of device at this batch size"
+    before = source.fastest.get("p50", source.p50_latency)
+    latencies = _time("p50", measured)[0]
+    noted = caveat(source)
+    values = tuple(before / latency if latency else inf for latency in latencies)
+    return _told(values, measured, f"the source: {noted}" if noted else "")
+
+
+def _told(values: tuple[float, ...], measured: Measured, more: str) -> Found:
+    notes = dict.fromkeys(filter(None, (*(caveat(p) for p in measured.profiles), more)))
+    return values, "; ".join(notes)
+
+
+def _size(bound: str, measured: Measured) -> Found:
+    if measured.size is None:
+        return (), "the size of the artifact was not recorded"
+    return (measured.size / 2**20,), ""
+
+
+def _offload(bound: str, measured: Measured) -> Found:
+    nodes, problem = _recorded(measured)
+    return ((), problem) if nodes is None else ((float(sum(nodes.elsewhere.values())),), _said(nodes))
+
+
+def _cpu_nodes(bound: str, measured: Measured) -> Found:
+    nodes, problem = _recorded(measured)
+    return ((), problem) if nodes is None else ((float(nodes.elsewhere.get(CPU, 0)),), _said(nodes))
+
+
+def _recorded(measured: Measured) -> tuple[NodeAssignment | None, str]:
+    if measured.nodes is None:
+        return None, "this runner does not tell where its nodes run"
+    problem = measured.nodes.unrecorded or ("" if measured.nodes.nodes else "ONNX Runtime told of no node")
+    return (None, problem) if problem else (measured.nodes, "")
+
+
+def _said(nodes: NodeAssignment) -> str:
+    return nodes.text or (f"all {nodes.total} nodes are meant to be there" if nodes.meant == CPU else "")
+
+
+def _graph_breaks(bound: str, measured: Measured) -> Found:
+    if measured.graph_breaks is None:
+        return (), "this runner does not tell of graph breaks: it is none of torch.compile"
+    return (float(measured.graph_breaks.count),), measured.graph_breaks.text
+
+
+# By the name of the bound; the times have one rule.
+RULES: dict[str, Callable[[str, Measured], Found]] = {
+    "size": _size,
+    "memory": _memory,
+    "speedup": _speedup,
+    "full_offload": _offload,
+    "cpu_nodes": _cpu_nodes,
+    "graph_breaks": _graph_breaks,
+}

@@ -1,0 +1,38 @@
+"""Budgets in the summary: each limit with what was measured (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.core.facts import facts_of
+from pytest_navigator.gates.budgets import DISTURBED, BudgetFacts
+from pytest_navigator.reporting.summary_figures import CAVEAT
+from pytest_navigator.text import columns
+
+if TYPE_CHECKING:
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.package.query.results import Results
+
+HEADINGS = ("budget", "of", "measured", "")
+
+
+def budgets(results: Results) -> list[str]:
+    """Return a row for each limit that was judged, and a line for each that was not, with the reason."""
+    found = [outcome for outcome in results.outcomes if outcome.step == "budget"]
+    judged = [outcome for outcome in found if facts_of(outcome, BudgetFacts).bound]
+    rows = [_row(results, outcome) for outcome in judged]
+    skipped = [o for o in found if o not in judged]
+    lines = [f"budget {_place(results, o)} {o.batch} was not judged: {o.message}" for o in skipped]
+    return [*(columns([HEADINGS, *rows]) if rows else []), *lines]
+
+
+def _row(results: Results, outcome: Outcome) -> tuple[str, ...]:
+    facts = facts_of(outcome, BudgetFacts)
+    sign = ">" if facts.bound == "speedup" else "<" if facts.unit else "<="
+    mark = CAVEAT if facts.why and facts.bound in DISTURBED else ""
+    limit = facts.title if facts.bound == "full_offload" else f"{facts.title} {sign} {facts.text(facts.allowed)}"
+    return _place(results, outcome), limit, f"{facts.measured}{mark}", "ok" if facts.kept else "OVER"
+
+
+def _place(results: Results, outcome: Outcome) -> str:
+    return f"{outcome.key}-{results.suite.runners[outcome.runner].runtime}"
