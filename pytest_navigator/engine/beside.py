@@ -12,18 +12,18 @@ from pytest_navigator.core.records import Signature  # noqa: TC001  # cattrs rea
 from pytest_navigator.core.variants import Variant  # noqa: TC001
 from pytest_navigator.devices.built_with import BuiltWith  # noqa: TC001
 from pytest_navigator.errors import NavigatorError, StepFailed
-from pytest_navigator.gates.speed import clearly_unchanged
+from pytest_navigator.gates.speed import clear
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.profiling.paired import compare
 from pytest_navigator.runners.spec import runner_class
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     import numpy as np
 
     from pytest_navigator.core.variants import RunnerRecord
-    from pytest_navigator.profiling.paired import Paired, Quad, Side
+    from pytest_navigator.profiling.paired import Paired, Side
     from pytest_navigator.runners.base import Runner
 
 THE_OLD, THE_NEW = "the baseline's artifact", "the new artifact"
@@ -66,11 +66,7 @@ def measured(
         StepFailed: one of them cannot be loaded or called; says which.
     """
     sides = [_side(artifact, runner, feed, title) for artifact, title in ((old, THE_OLD), (new, THE_NEW))]
-    gpu = runner.device == "cuda"
-
-    def enough(quads: Sequence[Quad]) -> bool:
-        return clearly_unchanged(quads, threshold, gpu=gpu)
-
+    enough = partial(clear, threshold=threshold, gpu=runner.device == "cuda")
     return compare(*sides, enough=enough, seed=seed, seconds=seconds)
 
 

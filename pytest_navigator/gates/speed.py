@@ -17,13 +17,14 @@ from pytest_navigator.profiling.paired import QUADS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_navigator.profiling.paired import Paired, Quad
+    from pytest_navigator.profiling.paired import Paired, Quad, Rounds
 
 THRESHOLD = 0.08  # By which a call may be slower, as a share
 SMALLEST = 0.005  # ms by which it may be slower whatever the share: less is the interpreter's
 SEVERAL = 1.3  # Processors at work from which on a runtime was not held to one thread
 SEVERAL_THRESHOLD = 0.2  # The threshold then: two threads on two processors that others use differ by 10 % by chance
 CONFIDENCE = 0.995
+DIFFERENT = 2  # Rounds after which a difference far beyond the threshold is clear
 
 SLOWER, FASTER, UNCHANGED, INCONCLUSIVE, NOT_JUDGED = "slower", "faster", "unchanged", "inconclusive", "not judged"
 
@@ -75,10 +76,20 @@ def not_judged(reason: str) -> SpeedFacts:
     return SpeedFacts(NOT_JUDGED, reason)
 
 
-def clearly_unchanged(quads: Sequence[Quad], threshold: float = THRESHOLD, *, gpu: bool = False) -> bool:
-    """Whether more quads would not make these slower ones: both ratios are below half of the threshold."""
-    half = log(1 + threshold / 2)
-    return _median(quads, "fastest") < half and (gpu or _median(quads, "processor") < half)
+def clear(rounds: Rounds, threshold: float = THRESHOLD, *, gpu: bool = False) -> bool:
+    """Whether more rounds would not change the judgement.
+
+    Unchanged: all witnesses are below half of the threshold. Slower: in two rounds, each with sessions of its own, all
+    are above twice the threshold, at 99.5 %.
+    """
+    quads = [quad for each in rounds for quad in each]
+    witnesses = ["fastest"] if gpu else ["fastest", "processor"]
+    if all(_median(quads, name) < log(1 + threshold / 2) for name in witnesses):
+        return True
+    twice = log(1 + 2 * threshold)
+    return len(rounds) >= DIFFERENT and all(
+        bound([getattr(quad, name) for quad in each], 1) > twice for each in rounds for name in witnesses
+    )
 
 
 def judged(found: Paired, threshold: float = THRESHOLD, *, gpu: bool = False) -> SpeedFacts:

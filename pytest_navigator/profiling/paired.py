@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     """The bare inference, done when it returns."""
     Side: TypeAlias = Callable[[], AbstractContextManager[Call]]
     """Loads what is measured, gives its call, and frees it again."""
+    Rounds: TypeAlias = Sequence[Sequence["Quad"]]
 
 ROUNDS = 4
 ROUND = 5 * NS_PER_S // 2  # ns of a round, loading and warm-up apart
@@ -87,7 +88,7 @@ def compare(
     old: Side,
     new: Side,
     *,
-    enough: Callable[[Sequence[Quad]], bool] = lambda quads: False,
+    enough: Callable[[Rounds], bool] = lambda rounds: False,
     seed: int = 0,
     seconds: float = inf,
     clock: Clock = Clock(),  # noqa: B008 (nothing changes it)
@@ -97,16 +98,16 @@ def compare(
     A round has three quads at least, however slow the calls are: of calls above 0.4 s a block is one call.
 
     Args:
-        enough: asked of the quads so far after the first twelve, and after each round: whether to stop.
+        enough: asked of the rounds so far after the first twelve quads, and after each round: whether to stop.
         seed: of the order of blocks and of loading.
         seconds: limit of the whole; what was measured until then is the result.
     """
     begin = clock.wall()
     session = _Session(Random(seed), clock, begin + seconds * NS_PER_S, enough)
     rounds: list[tuple[Quad, ...]] = []
-    while len(rounds) < ROUNDS and not session.done([quad for each in rounds for quad in each]):
+    while len(rounds) < ROUNDS and not session.done(rounds):
         with _loaded(old, new, session.random) as calls, undisturbed():
-            rounds.append(tuple(session.round(calls, sum(map(len, rounds)))))
+            rounds.append(tuple(session.round(calls, rounds)))
     return Paired(
         tuple(rounds),
         old=session.fastest(OLD) / NS_PER_MS,
@@ -141,12 +142,12 @@ class _Session:
     random: Random
     clock: Clock
     deadline: float
-    enough: Callable[[Sequence[Quad]], bool]
+    enough: Callable[[Rounds], bool]
     blocks: tuple[list[_Block], list[_Block]] = field(default_factory=lambda: ([], []))
     threads: list[float] = field(default_factory=list)
 
-    def done(self, quads: Sequence[Quad]) -> bool:
-        return self.late() or (len(quads) >= QUADS and self.enough(quads))
+    def done(self, rounds: Rounds) -> bool:
+        return self.late() or (sum(map(len, rounds)) >= QUADS and self.enough(rounds))
 
     def late(self) -> bool:
         return self.clock.wall() >= self.deadline
@@ -154,15 +155,15 @@ class _Session:
     def fastest(self, side: int) -> int:
         return min((block.fastest for block in self.blocks[side]), default=0)
 
-    def round(self, calls: tuple[Call, Call], before: int) -> list[Quad]:
-        """Return the quads of one round, after `before` of earlier ones."""
+    def round(self, calls: tuple[Call, Call], before: Rounds) -> list[Quad]:
+        """Return the quads of one round, after earlier ones."""
         slowest = max(self._warm_up(call) for call in calls)
         slow, count = slowest > SLOW, max(1, BLOCK // slowest)
         quads: list[Quad] = []
         end = self.clock.wall() + (0 if slow else ROUND)
         while not self.late() and (len(quads) < LEAST or self.clock.wall() < end):
             quads.append(self._quad(calls, count, single=slow))
-            if before + len(quads) == QUADS and self.enough(quads):
+            if sum(map(len, before)) + len(quads) == QUADS and self.enough([*before, quads]):
                 break
         return quads
 
