@@ -100,14 +100,15 @@ class OptimizationProfile(KnownFields):
     """How to profile, in the words of Model Navigator 0.14.
 
     Attributes:
-        max_batch_size: profile the powers of two up to this one, and it; they end where the throughput saturates.
+        max_batch_size: search the batch sizes up to this one, as `NavConfig(batch_sizes="auto:64")` does.
         batch_sizes: profile these, all of them. None (both): 1 and the loader's largest.
         window_size: inferences of a window.
         stability_percentage: how far the last windows' mean latencies may be from their mean.
         stabilization_windows: how many windows must agree.
         min_trials, max_trials: how many windows are run at least and at most.
-        throughput_cutoff_threshold: gain of throughput below which a batch size counts as saturated; None: never.
-        throughput_backoff_limit: how many saturated sizes in a row are tried before the search ends.
+        throughput_cutoff_threshold: of a search: gain of throughput below which a batch size counts as saturated; None:
+            never.
+        throughput_backoff_limit: of a search: how many saturated sizes in a row are tried before it ends.
         dataloader: what can be iterated, or a function that returns such: its first sample is timed, instead of the
             largest one of `nav_dataloader`; other batch sizes take its rows again.
 
@@ -140,10 +141,7 @@ class OptimizationProfile(KnownFields):
             raise ConfigError(f"OptimizationProfile.dataloader is {self.dataloader!r}: it must be a list of samples")
 
     def sizes(self) -> tuple[int, ...] | None:
-        """Return the batch sizes that were asked for, sorted; None: 1 and the loader's largest."""
-        if self.batch_sizes is None and self.max_batch_size is not None:
-            powers = (2**exponent for exponent in range(self.max_batch_size.bit_length()))
-            return _sorted([*powers, self.max_batch_size])
+        """Return the batch sizes that were asked for, sorted; None: searched, or 1 and the loader's largest."""
         return _sorted(self.batch_sizes)
 
     def windows(self) -> Windows:
@@ -155,20 +153,6 @@ class OptimizationProfile(KnownFields):
             min_trials=self.min_trials,
             max_trials=self.max_trials,
         )
-
-    def saturated(self, throughputs: Sequence[float]) -> bool:
-        """Whether the search up to `max_batch_size` is over after these throughputs of the sizes so far, in order.
-
-        Sizes in `batch_sizes` were asked for one by one: they are never left out, whatever their throughput.
-        """
-        if self.batch_sizes is not None or self.throughput_cutoff_threshold is None:
-            return False
-        best, in_a_row = 0.0, 0
-        for throughput in throughputs:
-            # One that gains little may be followed by one that gains much: a tile of the processor is full again.
-            in_a_row = in_a_row + 1 if throughput < best * (1 + self.throughput_cutoff_threshold) else 0
-            best = max(best, throughput)
-        return in_a_row > 0 and in_a_row >= self.throughput_backoff_limit
 
 
 def check_profile(value: object) -> None:

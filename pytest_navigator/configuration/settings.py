@@ -66,25 +66,26 @@ def resolve(flags: Mapping[str, Any], ini: Mapping[str, Any], config: NavConfig 
             f"keep = best ({merged['keep'].origin}) would keep nothing: without figures ({merged['profile'].origin}) "
             "no format is the best one"
         )
-    if merged["latency_budget"].value and not isinstance(merged["batch_sizes"].value, str):
-        raise ConfigError(
-            f"latency_budget = {merged['latency_budget'].value:g} ({merged['latency_budget'].origin}) ends a search of "
-            "batch sizes, and none is searched: write --nav-batch-sizes=auto"
-        )
-    return Settings(merged, chosen)
+    found = Settings(merged, chosen)
+    if found.latency_budget and search_of(found) is None:
+        budget = with_origin(found, "latency_budget")
+        raise ConfigError(f"{budget} ends a search of batch sizes, and none is searched: write --nav-batch-sizes=auto")
+    return found
 
 
 def search_of(settings: Settings) -> Search | None:
     """Return what a suite searches; None where sizes were named, or nothing was said."""
+    profile, said = settings.config.optimization_profile, settings.batch_sizes
+    if not isinstance(said, str) and (said or profile is None):
+        return None  # most runs search nothing: their collection imports nothing for that
     from pytest_navigator.configuration.batch_search import Search, largest_of
     from pytest_navigator.configuration.profile_config import OptimizationProfile
 
-    profile, said = settings.config.optimization_profile, settings.batch_sizes
-    if not isinstance(said, str):
-        return None
     own = profile if isinstance(profile, OptimizationProfile) else OptimizationProfile()
+    if not isinstance(said, str) and (own.batch_sizes is not None or own.max_batch_size is None):
+        return None
     return Search(
-        largest_of(said),
+        largest_of(said) if isinstance(said, str) else own.max_batch_size,
         own.throughput_cutoff_threshold,
         own.throughput_backoff_limit,
         settings.latency_budget,

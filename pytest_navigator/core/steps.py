@@ -121,19 +121,19 @@ KNEE, BEST = "batchknee", "batchbest"
 
 
 def batch_ids(
-    batch_sizes: Iterable[int] | str | None, batch_dim: int | None, loader_max: int | None = None
+    batch_sizes: Iterable[int] | None, batch_dim: int | None, loader_max: int | None = None, *, searched: bool = False
 ) -> tuple[str, ...]:
     """Return the ids of the batch sizes to profile: "batch1", "batchmax", "batch8", "batchbest", "nobatch".
 
     Args:
-        batch_sizes: the sizes that were asked for, all of which are kept; a text: they are searched; None: 1 and the
-            loader's largest.
+        batch_sizes: the sizes that were asked for, all of which are kept; None: 1 and the loader's largest.
         batch_dim: the batch axis; None for a model without one, which has no sizes to choose from.
         loader_max: the loader's largest batch where it is known (it is not while tests are collected).
+        searched: whether the step "throughput" finds the sizes.
     """
     if batch_dim is None:
         return ("nobatch",)
-    if isinstance(batch_sizes, str):
+    if searched:
         return ("batch1", KNEE, BEST)
     if batch_sizes is not None:
         return tuple(f"batch{size}" for size in sorted(set(batch_sizes)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.configuration.batch_search import largest_of
+from pytest_navigator.configuration.settings import search_of
 from pytest_navigator.core.records import LoaderRecord
 
 if TYPE_CHECKING:
@@ -34,6 +34,6 @@ def _tuned(profile: Profile, usual: Mapping[str, Sequence[int]]) -> Profile:
 def _asked(context: Context) -> tuple[int, ...]:
     """Return the batch sizes that are to be profiled: an engine must take them, and the largest one of a search."""
     profile, sizes = context.suite.settings.config.optimization_profile, context.suite.settings.batch_sizes
-    if isinstance(sizes, str):
-        return (largest_of(sizes) or 1,)
+    if search := search_of(context.suite.settings):
+        return (search.largest or 1,)
     return tuple(sizes or (profile.sizes() if profile else None) or (1,))

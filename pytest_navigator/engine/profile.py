@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.core.digests import digest_of
-from pytest_navigator.core.facts import ProfileFacts, ThroughputFacts, as_data, facts_of, profile_result
+from pytest_navigator.core.facts import ProfileFacts, ThroughputFacts, as_data, facts_of
 from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.core.steps import BEST, KNEE, batch_of, step_id
 from pytest_navigator.engine import gpu, isolated
@@ -43,7 +43,6 @@ def run(context: Context) -> Result:
         other = next((b for b in reversed(context.suite.matrix.batches) if not b[-1].isdigit()), "batchmax")
         raise NotApplicable(f"the inputs cannot be cut into rows of a batch; {other} times the largest sample as it is")
     _check_fixed(context, source.fixed_batch)
-    _check_saturated(context)
     write_profiling(context)
     found = measured(context, size)
     data = as_data(replace(found, source_device=source.device))
@@ -74,21 +73,6 @@ def _check_fixed(context: Context, fixed: int | None) -> None:
     """Skip every size but the one of a model file that takes no other."""
     if fixed is not None and context.step.batch not in (KNEE, BEST, f"batch{fixed}", "batchmax"):
         raise NotApplicable(f"the file takes batches of {fixed} only")
-
-
-def _check_saturated(context: Context) -> None:
-    """Skip a size of a search up to `max_batch_size` once larger batches have stopped to raise the throughput."""
-    profile = context.suite.settings.config.optimization_profile
-    if not isinstance(profile, OptimizationProfile) or not profile.max_batch_size or context.suite.settings.batch_sizes:
-        return
-    batches = context.suite.matrix.batches
-    if context.step.batch not in batches:  # a budget's
-        return
-    smaller = [replace(context.step, batch=batch) for batch in batches[: batches.index(context.step.batch)]]
-    outcomes = [context.folder.record(step.id) for step in smaller]
-    figures = [profile_result(o).throughput for o in outcomes if o is not None and o.passed]
-    if profile.saturated(figures):
-        raise NotApplicable(f"the throughput was saturated at {smaller[len(figures) - 1].batch}")
 
 
 def measured(context: Context, batch_size: int | None) -> ProfileFacts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.configuration.settings import search_of
 from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.core.steps import batch_ids
 from pytest_navigator.core.variants import covers, precise
@@ -165,5 +166,6 @@ def _batches(settings: Settings) -> tuple[str, ...]:
     if not settings.profile:
         return ()
     profile = settings.config.optimization_profile
-    sizes = settings.batch_sizes or (profile.sizes() if profile else None)
-    return batch_ids(sizes, settings.config.batch_dim)
+    if search_of(settings):
+        return batch_ids(None, settings.config.batch_dim, searched=True)
+    return batch_ids(settings.batch_sizes or (profile.sizes() if profile else None), settings.config.batch_dim)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import hypot
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.facts import profile_result
+from pytest_navigator.core.facts import ThroughputFacts, facts_of, profile_result
 from pytest_navigator.core.records import earlier_text
 from pytest_navigator.package.query.strategies import best, candidates
 from pytest_navigator.profiling.figures import rounded
+from pytest_navigator.profiling.search import NEARLY
 from pytest_navigator.text import columns
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ CAVEAT = "*"
 STRATEGIES = ("Strategy", "p50 latency [ms]", "Throughput at p50 [infer/sec]", "Runner", "Model", "Batch")
 
 
+ABOUT = 0.02  # Spread of a figure of a search, which times a size for a moment
 COARSE = 0.005  # Spread of a speed-up, at least: nobody reads four digits of it
 
 
@@ -93,6 +95,22 @@ def strategies(results: Results) -> list[str]:
         for name, figure in best(results).winners
     ]
     return columns([STRATEGIES, *rows], indent="") if rows else []
+
+
+def searches(results: Results) -> list[str]:
+    """Return a line for each search of batch sizes: what it found, and why it tried no larger ones."""
+    return [
+        f"batch sizes: {outcome.key} {outcome.runner}: {_search(facts)}"
+        for outcome in results.outcomes
+        if (facts := facts_of(outcome, ThroughputFacts)).sizes
+    ]
+
+
+def _search(facts: ThroughputFacts) -> str:
+    best = next(each for each in facts.sizes if each.batch_size == facts.best)
+    knee = f", {NEARLY:.0%} of it from {facts.knee} on".replace("%", " %") if facts.knee != facts.best else ""
+    tried = f"{facts.sizes[0].batch_size} to {facts.sizes[-1].batch_size} were tried"
+    return f"most infer/s at {facts.best} ({rounded(best.throughput, ABOUT)}){knee}; {tried}: {facts.reason}"
 
 
 def caveats(results: Results) -> list[str]:

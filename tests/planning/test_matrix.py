@@ -231,7 +231,8 @@ def test_a_check_of_a_file_needs_its_export_and_a_profile_its_check(matrix_of):
 def test_batch_sizes_come_from_the_flag_the_profile_or_the_default(matrix_of):
     profile = OptimizationProfile(max_batch_size=4)
     assert matrix_of({"batch_sizes": (8, 2)}, optimization_profile=profile).batches == ("batch2", "batch8")
-    assert matrix_of(optimization_profile=profile).batches == ("batch1", "batch2", "batch4")
+    assert matrix_of(optimization_profile=profile).batches == ("batch1", "batchknee", "batchbest")
+    assert matrix_of({"batch_sizes": "auto"}).batches == ("batch1", "batchknee", "batchbest")
     assert matrix_of().batches == ("batch1", "batchmax")
     assert matrix_of(batch_dim=None).batches == ("nobatch",)
     assert matrix_of(profile=False).batches == ()

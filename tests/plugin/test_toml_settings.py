@@ -85,8 +85,8 @@ def test_a_setting_refuses_what_it_cannot_be_and_says_what_can(dense: Fake, name
     [
         (["onnx", "trt"], options.names, ("onnx", "trt")),
         ("onnx,trt", options.names, ("onnx", "trt")),
-        ([1, "8"], options.counts, (1, 8)),
-        (4, options.counts, (4,)),
+        ([1, "8"], options.sizes, (1, 8)),
+        (4, options.sizes, (4,)),
         (7, options.whole, 7),
         (2, options.seconds, 2.0),
         ({"logits": 1e-4}, options.atol, {"logits": 1e-4}),

@@ -410,30 +410,3 @@ def test_sizes_that_were_asked_for_are_never_dropped(sizes: list[int], loader_ma
     ids = batch_ids(profile.sizes(), 0, loader_max)
 
     assert {batch_of(name, loader_max) for name in ids} == set(sizes)
-    assert not profile.saturated([1.0] * len(sizes))
-
-
-def test_a_largest_size_asks_for_the_powers_of_two_below() -> None:
-    assert OptimizationProfile(max_batch_size=6).sizes() == (1, 2, 4, 6)
-    assert OptimizationProfile(max_batch_size=8).sizes() == (1, 2, 4, 8)
-    assert OptimizationProfile(max_batch_size=1).sizes() == (1,)
-    assert OptimizationProfile().sizes() is None
-
-
-@pytest.mark.parametrize(
-    ("throughputs", "saturated"),
-    [
-        ([], False),
-        ([100], False),
-        ([100, 104], False),
-        ([100, 104, 90], True),
-        ([100, 104, 120, 121], False),
-        ([100, 200, 400], False),
-    ],
-)
-def test_the_search_ends_after_two_sizes_without_a_gain(throughputs: list[float], saturated: bool) -> None:
-    assert OptimizationProfile(max_batch_size=64).saturated(throughputs) is saturated
-
-
-def test_the_search_never_ends_early_without_a_threshold() -> None:
-    assert not OptimizationProfile(max_batch_size=64, throughput_cutoff_threshold=None).saturated([3, 2, 1])

@@ -68,6 +68,21 @@ def test_no_size_is_left_out_by_more_than_doubling(largest: int) -> None:
     assert all(small < large <= 2 * small for small, large in pairwise(sizes))
 
 
+@pytest.mark.parametrize(
+    ("throughputs", "saturated"),
+    [
+        ([], False),
+        ([100], False),
+        ([100, 104], False),
+        ([100, 104, 90], True),
+        ([100, 104, 120, 121], False),
+        ([100, 200, 400], False),
+    ],
+)
+def test_it_is_saturated_after_two_sizes_without_a_gain(throughputs: list[float], saturated: bool) -> None:
+    assert Search().saturated(throughputs) is saturated
+
+
 def test_it_ends_after_two_sizes_that_gain_little() -> None:
     found = searched(lambda size: max(10.0, size * 1.25))
     assert (found.ended, tried(found)) == ("saturated", [1, 2, 4, 8, 16, 32])
