@@ -60,7 +60,8 @@ class Segment:
     @property
     def place(self) -> str:
         """Where it is, for people: "layers.2.mlp gelu at model.py:14"."""
-        named = f"{self.module or self.value} {self.operator}".strip()
+        known = self.module or ("" if self.operator and self.value.startswith(self.operator) else self.value)
+        named = f"{known} {self.operator if self.module or known else self.value}".strip()
         return f"{named} at {self.location}" if self.location else named
 
 

@@ -15,7 +15,7 @@ LIBRARIES = ("/site-packages/", "/dist-packages/", f"{sysconfig.get_path('stdlib
 
 # The innermost site-packages folder is where a library's own names begin; of other files only the name is public.
 PATTERNS = (
-    re.compile(r'(?<=File ")(?:[^"\n]*/site-packages/|[^"\n]*/)'),
+    re.compile(r'(?<=File ")(?:/[^"\n]*/site-packages/|/(?:[^"\n]*/)?)'),
     re.compile(r"(?<![\w.~/-])/(?:\S*/site-packages/|\S*/)(?=\S+\.py\b)"),
 )
 

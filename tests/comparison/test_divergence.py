@@ -40,7 +40,7 @@ def test_the_first_one_in_the_order_of_the_graph_is_blamed_and_not_the_largest()
     found = first_divergence([*RIGHT, gelu(), *RIGHT, Segment("softmax", "softmax", 0.25)])
     assert found is not None
     assert found.operator == "gelu"
-    assert found.others == ("softmax softmax",)
+    assert found.others == ("softmax",)
     assert "also softmax" in line(found)
 
 

@@ -215,8 +215,9 @@ def _decomposed(path: Path) -> Any:
 
     from pytest_navigator.backends.torch.onnx_export import quiet
     from pytest_navigator.backends.torch.programs import load_program
+    from pytest_navigator.formats.exporting import exporter
 
-    with quiet(), torch.no_grad():
+    with exporter("torch.onnx.export"), quiet(), torch.no_grad():
         made: Any = torch.onnx.export(load_program(path), (), None, dynamo=True, verbose=False)
     return made.exported_program
 

@@ -133,12 +133,12 @@ class Probe:
             return self.runner.load(options, file.name)
 
 
-def groups(names: Sequence[str], right: Arrays, most: int = AT_ONCE) -> Iterator[list[str]]:
+def groups(names: Sequence[str], right: Arrays) -> Iterator[list[str]]:
     """Yield values in groups that are not too large for one session, each of which takes and gives all of them."""
     group: list[str] = []
     size = 0
     for name in names:
-        if group and size + right[name].nbytes > most:
+        if group and size + right[name].nbytes > AT_ONCE:
             yield group
             group, size = [], 0
         group.append(name)

@@ -1,0 +1,224 @@
+"""Faults that are planted in ONNX files, and what a diagnosis says of each."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import diagnosed
+import numpy as np
+import onnx
+import pytest
+from diagnosed import Suite, image, transformer
+from onnx import helper, numpy_helper
+
+from pytest_navigator.backends.exchange.onnx_diagnosis import OnnxDiagnosis
+from pytest_navigator.backends.onnx import probing
+from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig, TorchExportedProgramFormat
+from pytest_navigator.backends.torch.program_values import PROGRAM
+from pytest_navigator.comparison.divergence import EXPORT, SPREAD, line
+from pytest_navigator.errors import NotApplicable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_navigator.comparison.divergence import Divergence
+
+    Fault = Callable[[Any], None]
+
+
+def nodes(model: Any, kind: str) -> list[Any]:
+    return [node for node in model.graph.node if node.op_type == kind]
+
+
+def producer(model: Any, name: str) -> Any:
+    return next(node for node in model.graph.node if name in node.output)
+
+
+def with_attribute(kind: str, index: int, **values: Any) -> Fault:
+    def plant(model: Any) -> None:
+        node = nodes(model, kind)[index]
+        kept = [each for each in node.attribute if each.name not in values]
+        del node.attribute[:]
+        node.attribute.extend([*kept, *(helper.make_attribute(name, value) for name, value in values.items())])
+
+    return plant
+
+
+def with_inputs(kind: str, index: int, change: Callable[[list[str]], list[str]]) -> Fault:
+    def plant(model: Any) -> None:
+        node = nodes(model, kind)[index]
+        changed = change(list(node.input))
+        del node.input[:]
+        node.input.extend(changed)
+
+    return plant
+
+
+def with_constant(kind: str, index: int, place: int, change: Callable[[np.ndarray], np.ndarray]) -> Fault:
+    """Give one node another constant, whoever else reads the one that it had."""
+
+    def plant(model: Any) -> None:
+        node = nodes(model, kind)[index]
+        held = {each.name: each for each in model.graph.initializer}
+        name = node.input[place]
+        array = (
+            numpy_helper.to_array(held[name])
+            if name in held
+            else numpy_helper.to_array(producer(model, name).attribute[0].t)
+        )
+        changed = np.ascontiguousarray(change(array)).astype(array.dtype).reshape(array.shape)
+        model.graph.initializer.append(numpy_helper.from_array(changed, f"{name}_wrong"))
+        node.input[place] = f"{name}_wrong"
+
+    return plant
+
+
+def through_half(value: Callable[[Any], str]) -> Fault:
+    """Round a value to half precision and back, where it is made."""
+
+    def plant(model: Any) -> None:
+        name = value(model)
+        node = producer(model, name)
+        node.output[list(node.output).index(name)] = f"{name}_exact"
+        place = list(model.graph.node).index(node) + 1
+        down = helper.make_node("Cast", [f"{name}_exact"], [f"{name}_half"], to=onnx.TensorProto.FLOAT16)
+        up = helper.make_node("Cast", [f"{name}_half"], [name], to=onnx.TensorProto.FLOAT)
+        up.metadata_props.extend(node.metadata_props)
+        model.graph.node.insert(place, up)
+        model.graph.node.insert(place, down)
+
+    return plant
+
+
+def half(array: np.ndarray) -> np.ndarray:
+    return array.astype("float16")
+
+
+GELU = with_attribute("Gelu", 2, approximate="tanh")
+EPS = with_attribute("LayerNormalization", 3, epsilon=1e-3)
+
+# What is wrong, the places that are blamed, and what is in the line of the first one.
+IN_TRANSFORMER: dict[str, tuple[tuple[Fault, ...], list[str], str]] = {
+    "gelu by tanh": ((GELU,), ["layers.2.mlp gelu"], "gelu(self.up(x))"),
+    "eps of a layer norm": ((EPS,), ["layers.1.n2 layer_norm"], "self.n2(x)"),
+    "axis of a softmax": ((with_attribute("Softmax", 3, axis=-2),), ["layers.3.att softmax"], "softmax(q"),
+    "weights by half precision": (
+        (with_constant("MatMul", 4, 1, half),),
+        ["layers.0.mlp.up linear"],
+        "self.up(x)",
+    ),
+    "two at once": ((GELU, EPS), ["layers.1.n2 layer_norm", "layers.2.mlp gelu"], "self.n2(x)"),
+    "a cast in the middle": (
+        (through_half(lambda model: nodes(model, "Softmax")[1].output[0]),),
+        ["layers.1.att softmax"],
+        "softmax(q",
+    ),
+    "a constant": ((with_constant("Div", 2, 1, lambda c: c * 1.001),), ["layers.2.att div"], "** 0.5"),
+    "a bias that is not added": (
+        (with_inputs("Add", -2, lambda names: [names[0], names[0]]),),
+        ["layers.3.mlp.down linear"],
+        "self.down",
+    ),
+}
+IN_IMAGE: dict[str, tuple[tuple[Fault, ...], list[str], str]] = {
+    "a pad's value": ((with_constant("Pad", 0, 2, lambda c: c * 0),), ["pad"], "functional.pad"),
+    "a pad's sides": (
+        (with_constant("Pad", 0, 1, lambda c: np.where(c, [0, 0, 2, 2, 0, 0, 0, 0], 0)),),
+        ["pad"],
+        "functional.pad",
+    ),
+    "pads of a convolution": ((with_attribute("Conv", 0, pads=[0, 0, 2, 2]),), ["first conv2d"], "self.first"),
+    "a dropped bias": ((with_inputs("Conv", 1, lambda names: names[:2]),), ["second conv2d"], "self.second"),
+    "eps of a batch norm": (
+        (with_attribute("BatchNormalization", 0, epsilon=1e-3),),
+        ["norm _native_batch_norm_legit_no_training"],
+        "self.norm",
+    ),
+    "a transposition": ((with_attribute("Transpose", 0, perm=[0, 1, 2, 3]),), ["transpose"], "x.transpose"),
+    "operands of a difference": ((with_inputs("Sub", 0, lambda names: names[::-1]),), ["sub_8"], "x - x.mean"),
+    "the axis of a mean": ((with_constant("ReduceMean", 0, 1, lambda axes: axes * 0 + 2),), ["mean"], "x.mean"),
+    "bounds of a clip": ((with_constant("Clip", 0, 2, lambda bound: bound * 0.99),), ["clamp"], "y.clamp"),
+    "the order of a concatenation": ((with_inputs("Concat", 0, lambda names: names[::-1]),), ["cat"], "torch.cat"),
+    "one use of shared weights": ((with_constant("MatMul", 1, 1, half),), ["shared linear"], "self.shared(y)"),
+    "the axis of a sum": ((with_constant("ReduceSum", 0, 1, lambda axes: axes * 0 + 3),), ["output__0 sum"], ".sum(2)"),
+}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Suite]:
+    made = {"transformer": transformer, "image": image}
+    return {name: Suite(subject(), tmp_path_factory.mktemp(name)) for name, subject in made.items()}
+
+
+def found_in(suite: Suite, folder: Path, *faults: Fault, **changes: Any) -> Divergence:
+    return OnnxDiagnosis().compare(suite.planted(folder, *faults).question(**changes))
+
+
+def places(found: Divergence) -> list[str]:
+    """Return what is blamed, without lines."""
+    return [place.partition(" at ")[0] for place in (found.place, *found.others)]
+
+
+def line_of_code(found: Divergence) -> str:
+    file, _, number = found.location.partition(":")
+    assert file == Path(diagnosed.__file__).name
+    return Path(diagnosed.__file__).read_text(encoding="utf-8").splitlines()[int(number) - 1]
+
+
+@pytest.mark.parametrize("name", [*IN_TRANSFORMER, *IN_IMAGE])
+def test_the_operation_is_named_with_its_module_and_line(name: str, exported: dict[str, Suite], tmp_path: Path) -> None:
+    model, table = ("transformer", IN_TRANSFORMER) if name in IN_TRANSFORMER else ("image", IN_IMAGE)
+    faults, wrong, code = table[name]
+    found = found_in(exported[model], tmp_path, *faults)
+    assert found.verdict == EXPORT
+    assert places(found) == wrong, line(found)
+    assert code in line_of_code(found)
+    assert found.ratio is None or found.ratio > 100
+
+
+@pytest.mark.parametrize("name", ["transformer", "image"])
+def test_where_nothing_is_wrong_nothing_is_blamed(name: str, exported: dict[str, Suite], tmp_path: Path) -> None:
+    found = found_in(exported[name], tmp_path)
+    assert (found.verdict, found.value) == (SPREAD, ""), line(found)
+
+
+def test_the_script_computes_the_place_again(exported: dict[str, Suite], tmp_path: Path) -> None:
+    found = found_in(exported["transformer"], tmp_path, GELU)
+    told = subprocess.run([sys.executable, tmp_path / found.script], capture_output=True, text=True, check=True).stdout
+    assert f"largest difference: {found.error:.3g}" in told
+    assert (found.inputs, found.output) == (("float32[2, 16, 256]",), "float32[2, 16, 256]")
+    kept = {path.name for path in (tmp_path / found.evidence).iterdir()}
+    assert kept == {"inputs.npz", "expected.npz", "actual.npz", "segment.onnx"}
+
+
+def test_what_the_time_does_not_suffice_for_is_said(exported: dict[str, Suite], tmp_path: Path) -> None:
+    found = found_in(exported["transformer"], tmp_path, GELU, seconds=-1.0)
+    assert "cut short after -1 s: 0 of 86 values were compared" in line(found)
+
+
+def test_values_that_do_not_fit_into_one_session_come_in_groups(exported: dict[str, Suite], tmp_path: Path) -> None:
+    suite = exported["transformer"].planted(tmp_path, GELU, EPS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probing, "AT_ONCE", 100_000)
+        found = OnnxDiagnosis().compare(suite.question())
+    assert places(found) == ["layers.1.n2 layer_norm", "layers.2.mlp gelu"]
+
+
+def test_without_the_program_nothing_tells_what_a_file_should_compute(
+    exported: dict[str, Suite], tmp_path: Path
+) -> None:
+    suite = exported["transformer"].planted(tmp_path, GELU)
+    suite.artifact.with_name(PROGRAM).unlink()
+    with pytest.raises(NotApplicable, match=r"made by pytorch .* without an ExportedProgram"):
+        OnnxDiagnosis().compare(suite.question())
+
+
+def test_an_exported_program_of_the_suite_serves_as_well(exported: dict[str, Suite], tmp_path: Path) -> None:
+    suite = exported["transformer"].planted(tmp_path, GELU)
+    suite.artifact.with_name(PROGRAM).unlink()
+    other = Suite(suite.subject, tmp_path, TorchExportedProgramFormat(), TorchExportConfig())
+    variants = {each.variant.key: each.variant for each in (suite, other)}
+    assert places(OnnxDiagnosis().compare(suite.question(variants=variants))) == ["layers.2.mlp gelu"]
