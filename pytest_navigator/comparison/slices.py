@@ -84,6 +84,7 @@ class Slices:
             rtol=whole.rtol,
             mismatched=sum(report.mismatched for report in failed.values()),
             total=whole.total,
+            largest=whole.largest,
             problem=f"slice {','.join(map(str, worst))} of {axes}: {told.problem}{more}",
             suggestion=self._suggestion(failed),
         )

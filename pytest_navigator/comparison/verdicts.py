@@ -138,6 +138,7 @@ class Tally:
             index=index,
             allowed_atol=allowed[0],
             allowed_rtol=allowed[1],
+            largest=self.largest if self.compared else None,
         )
 
 

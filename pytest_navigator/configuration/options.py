@@ -5,9 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from contextlib import suppress
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pytest_navigator.configuration.rules import COUNT, FROM_ZERO, POSITIVE
+from pytest_navigator.configuration.rules import COUNT, FROM_ZERO, NOT_NEGATIVE, POSITIVE
 from pytest_navigator.core.kinds import ALL, AUTO, KINDS
 from pytest_navigator.errors import ConfigError
 
@@ -54,6 +55,18 @@ def count(text: str | int) -> int:
 def whole(text: str | int) -> int:
     """Parse a whole number that is not negative."""
     return _number(int, text, FROM_ZERO, "a whole number of 0 or more")
+
+
+def share(text: str | float) -> float:
+    """Parse a share: `0.1`, `10%`; 10 alone could mean both."""
+    percent = isinstance(text, str) and text.strip().endswith("%")
+    try:
+        value = _number(float, text.strip().rstrip("%").strip() if isinstance(text, str) else text, NOT_NEGATIVE, "")
+    except ArgumentTypeError:
+        value = inf
+    if value > (1000 if percent else 1):
+        raise ArgumentTypeError(f"{text!r} is no share: write 0.1 or 10%")
+    return value / 100 if percent else value
 
 
 def seconds(text: str | float) -> float:
@@ -184,6 +197,7 @@ OPTIONS = (
         "Runners on which devices: auto (those that are here, and what is named), all, cpu, cuda (default: auto)",
     ),
     Option("require", names, (), "NAMES", "What must be checked and pass (onnx,onnx-cpu,OnnxCPU,cpu)", _is_checked),
+    Option("max_growth", share, None, "SHARE", "Growth of artifacts and peak memory that --nav-baseline allows (10%)"),
     Option(
         "budgets",
         budgets,

@@ -192,6 +192,7 @@ class OutputReport:
         sample, index, case: where the largest absolute difference is.
         mismatched, total: elements outside of the tolerance, elements compared.
         used: the rule that judged it, as text ("atol 1e-3", "cosine >= 0.99", "unchecked: sampled").
+        largest: largest finite magnitude of the source's values; None: not recorded.
         allowed_atol, allowed_rtol: the tolerance that it passed, with the room that its rule leaves, as numpy's isclose
             takes it; None when it failed.
         suggestion: a tolerance that would pass, as text; "" when it passed.
@@ -211,6 +212,7 @@ class OutputReport:
     problem: str = ""
     allowed_atol: float | None = None
     allowed_rtol: float | None = None
+    largest: float | None = None
 
 
 @dataclass(frozen=True)

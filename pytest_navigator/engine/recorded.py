@@ -56,3 +56,6 @@ class RecordedBaseline(Protocol):
 
     def read(self) -> Baseline:
         """Return what it records."""
+
+    def extract(self, key: str, target: Path) -> None:
+        """Write the artifact of a variant below `target`; raises PackageError with the reason where there is none."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.facts import as_data
+from pytest_navigator.devices import built_with
+from pytest_navigator.engine import speed
+from pytest_navigator.engine.beside import Artifact
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.step_code import StepCode
-from pytest_navigator.errors import NotApplicable, StepFailed
-from pytest_navigator.gates import regression
+from pytest_navigator.engine.workspace import BASELINE_FILES
+from pytest_navigator.errors import NotApplicable, PackageError, StepFailed
+from pytest_navigator.gates.regression import RegressionFacts, cell_rows, model_rows, other_model, speed_row
 from pytest_navigator.gates.row_text import caveat, failure, row_line
 from pytest_navigator.gates.sides import Side
+from pytest_navigator.gates.speed import SpeedFacts, not_judged
 
 if TYPE_CHECKING:
     from pytest_navigator.engine.context import Context
     from pytest_navigator.engine.workspace import SuiteFolder
-    from pytest_navigator.gates.rows import Row
     from pytest_navigator.gates.sides import Baseline
 
 REGRESSED = "regression"  # Type of the failure, in the record
@@ -28,24 +33,47 @@ def run(context: Context) -> Result:
     if baseline.side is None:
         raise NotApplicable(f"no baseline: {baseline.absence}")
     now = side_of(context.folder)
-    other = regression.other_model(baseline.side, now)
-    rows = _cell(context, baseline, baseline.side, now, other) if context.step.key else _model(baseline, now, other)
-    data = as_data(regression.RegressionFacts(baseline.since, tuple(rows)))
-    if line := failure(rows, baseline.since):
-        raise StepFailed(line, "\n".join(map(row_line, rows)), REGRESSED, data)
-    return Result(data, message=caveat(rows))
+    judge = _cell if context.step.key else _model
+    facts = judge(context, baseline, baseline.side, now, other_model(baseline.side, now))
+    if line := failure(facts.rows, baseline.since):
+        raise StepFailed(line, "\n".join(map(row_line, facts.rows)), REGRESSED, as_data(facts))
+    return Result(as_data(facts), message=caveat(facts.rows))
 
 
-def _model(baseline: Baseline, now: Side, other: str) -> list[Row]:
-    if other or baseline.side is None:
+def _model(context: Context, baseline: Baseline, before: Side, now: Side, other: str) -> RegressionFacts:
+    if other:
         raise StepFailed(f"nothing can be compared with {baseline.since}: {other}", kind=REGRESSED)
-    return regression.model_rows(baseline.side, now)
+    return RegressionFacts(baseline.since, tuple(model_rows(before, now)))
 
 
-def _cell(context: Context, baseline: Baseline, before: Side, now: Side, other: str) -> list[Row]:
+def _cell(context: Context, baseline: Baseline, before: Side, now: Side, other: str) -> RegressionFacts:
     if other:
         raise NotApplicable(f"nothing can be compared with {baseline.since}: {other}")
-    return regression.cell_rows(before, now, (context.step.key, context.step.runner))
+    cell = context.step.key, context.step.runner
+    rows = cell_rows(before, now, cell, context.suite.settings.max_growth)
+    found = _speed(context, before) if before.passed(cell) and now.passed(cell) else None
+    if found is None:
+        return RegressionFacts(baseline.since, tuple(rows))
+    return RegressionFacts(baseline.since, (*rows, speed_row(now.cell_id(cell), found)), found)
+
+
+def _speed(context: Context, before: Side) -> SpeedFacts | None:
+    """Measure beside the baseline's artifact; None where no speed is asked for, or there is none of a file."""
+    if not context.suite.matrix.batches or context.runner.live:
+        return None
+    key = context.step.key
+    assert context.suite.baseline is not None
+    assert before.signature is not None
+    place = context.folder.path / BASELINE_FILES
+    try:
+        context.suite.baseline.extract(key, place)
+        bound = before.made(key)
+        built = built_with.recorded(bound, key) if bound else None
+        return speed.against(context, Artifact(str(place), before.variants[key], before.signature, built))
+    except PackageError as error:
+        return not_judged(str(error))
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def side_of(folder: SuiteFolder) -> Side:

@@ -35,6 +35,7 @@ DEVICES = ".devices"
 MACHINE = ".machine.db"  # Held for reading by every step of the run, for writing by a step that measures
 LONGEST = 504  # Bytes of a path that SQLite opens: its buffer of 512 less the names of its journals
 BASELINE = ".baseline.json"  # In a suite's folder: what the run is compared with
+BASELINE_FILES = ".baseline"  # There too: what of it is run, as long as it is
 EARLIER = ".earlier"  # In a suite's folder: what the run before left, until it is known to be still true
 STEPS = ".steps"  # In a suite's folder: the outcomes of its steps, in this run
 # What the source step or the end of a run writes, whatever the run before left.

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import Facts, SourceFacts, facts_of
+from pytest_navigator.gates.accuracy import accuracy_rows
 from pytest_navigator.gates.coverage import cell_coverage, lost_and_gained
+from pytest_navigator.gates.growth import latency_rows, memory_rows, size_rows
 from pytest_navigator.gates.rows import Row, Verdict, worse
 from pytest_navigator.gates.signature import signature_rows, spec_text
+from pytest_navigator.gates.speed import FASTER, INCONCLUSIVE, NOT_JUDGED, SLOWER, UNCHANGED, SpeedFacts, speed_line
 
 if TYPE_CHECKING:
     from pytest_navigator.gates.sides import Cell, Side
@@ -24,12 +27,14 @@ class RegressionFacts(Facts):
     Attributes:
         baseline: which run it was: "main.nav, 1a2b3c4 of 2026-11-21".
         rows: a verdict on each thing that was compared.
+        speed: how fast the artifact is beside the baseline's; None: not measured.
     """
 
     steps = ("regression",)
 
     baseline: str = ""
     rows: tuple[Row, ...] = ()
+    speed: SpeedFacts | None = None
 
 
 def model_rows(before: Side, after: Side) -> list[Row]:
@@ -37,9 +42,38 @@ def model_rows(before: Side, after: Side) -> list[Row]:
     return [*_model(before, after), *signature_rows(before, after), *lost_and_gained(before, after)]
 
 
-def cell_rows(before: Side, after: Side, cell: Cell) -> list[Row]:
-    """Judge what is recorded of one cell."""
-    return [*cell_coverage(before, after, cell)]
+def cell_rows(before: Side, after: Side, cell: Cell, most: float | None = None) -> list[Row]:
+    """Judge what is recorded of one cell; its artifact with the first one of its runners.
+
+    Args:
+        most: the share by which artifact and peak memory may grow; None: that is not judged.
+    """
+    if cell not in before.cells:
+        return []
+    key, runner = cell
+    first = runner == next(iter(after.variants[key].runners), runner)
+    return [
+        *cell_coverage(before, after, cell),
+        *accuracy_rows(before, after, cell),
+        *(size_rows(before, after, key, most) if first else ()),
+        *memory_rows(before, after, cell, most),
+        *latency_rows(before, after, cell),
+    ]
+
+
+def speed_row(subject: str, found: SpeedFacts) -> Row:
+    """Return what the artifact's calls took beside those of the baseline's."""
+    return Row("speed", subject, found.old, found.new, SPEEDS[found.verdict], speed_line(found))
+
+
+# What a judgement of the speed means.
+SPEEDS = {
+    SLOWER: Verdict.WORSE,
+    FASTER: Verdict.BETTER,
+    UNCHANGED: Verdict.SAME,
+    INCONCLUSIVE: Verdict.INCONCLUSIVE,
+    NOT_JUDGED: Verdict.NOT_JUDGED,
+}
 
 
 def _model(before: Side, after: Side) -> list[Row]:

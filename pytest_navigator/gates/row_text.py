@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pytest_navigator.core.plain import JSON
 
 ABSENT = "-"
+UNDECIDED = (Verdict.NOT_JUDGED, Verdict.INCONCLUSIVE)
+FIGURES_ONLY = ("latency", "size", "memory")  # Topics of which nobody need be told that they are not judged
 TOLD = 3  # Rows in the line of a failure
 
 UNITS = {"latency": " ms", "size": " B", "memory": " MiB"}
@@ -26,6 +28,8 @@ FIGURES: Mapping[str, Callable[[float], str]] = {
 
 def row_line(row: Row) -> str:
     """Return one row: "coverage: onnx-cpu: passed -> failed (output logits: ...)"."""
+    if row.topic == "speed":  # which says everything itself
+        return f"{row.subject}: {row.reason}"
     return f"{row.topic}: {change(row)}"
 
 
@@ -38,7 +42,7 @@ def change(row: Row) -> str:
 
 
 def _word(row: Row) -> str:
-    return str(row.verdict) if row.verdict in (Verdict.BETTER, Verdict.NOT_JUDGED) else ""
+    return str(row.verdict) if row.verdict in (Verdict.BETTER, *UNDECIDED) else ""
 
 
 def failure(rows: Sequence[Row], since: str) -> str:
@@ -52,7 +56,7 @@ def failure(rows: Sequence[Row], since: str) -> str:
 
 def caveat(rows: Sequence[Row]) -> str:
     """Return what was not judged, in one line; "" where all was."""
-    found = [row for row in rows if row.verdict is Verdict.NOT_JUDGED and row.topic != "latency"]
+    found = [row for row in rows if row.verdict in UNDECIDED and row.topic not in FIGURES_ONLY]
     return "; ".join(map(row_line, found[:TOLD])) + (f"; and {len(found) - TOLD} more" if len(found) > TOLD else "")
 
 

@@ -18,6 +18,7 @@ class Verdict(StrEnum):
     WORSE = "worse"
     DIFFERENT = "different"
     NOT_JUDGED = "not judged"
+    INCONCLUSIVE = "inconclusive"
     BETTER = "better"
     SAME = "same"
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.errors import PackageError
 from pytest_navigator.gates.sides import Baseline, Side
 from pytest_navigator.package.container.reader import open_package
-from pytest_navigator.package.query.selection import DATA
+from pytest_navigator.package.query.selection import DATA, artifact_names
+from pytest_navigator.package.running.artifacts import absence, held
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +38,18 @@ class BaselinePackage:
         """
         with open_package(self.path) as package:
             return Baseline(self.path.name, *_run(package), side=side_of(package))
+
+    def extract(self, key: str, target: Path) -> None:
+        """Write the artifact of a variant below `target`.
+
+        Raises:
+            PackageError: it was left out, was not made, or is damaged.
+        """
+        with open_package(self.path) as package:
+            variant = package.results.variant(key)
+            if not held(package, variant):
+                raise PackageError(absence(package, package.results, variant))
+            package.extract(artifact_names(package.files(), key), target)
 
 
 def side_of(package: PackageFile) -> Side:

@@ -48,7 +48,7 @@ def names(package: PackageFile, results: Results, variant: Variant) -> tuple[str
     folder = engines.folder(results, variant, known().formats.get(variant.format))
     found = artifact_names(package.files(), folder)
     if not holds(found, f"{folder}/{variant.file}"):
-        raise PackageError(f"{package.path}: {_absence(package, results, variant)}")
+        raise PackageError(f"{package.path}: {absence(package, results, variant)}")
     return folder, found
 
 
@@ -218,7 +218,8 @@ def _framework(name: str) -> Framework:
     return found
 
 
-def _absence(package: PackageFile, results: Results, variant: Variant) -> str:
+def absence(package: PackageFile, results: Results, variant: Variant) -> str:
+    """Return why a package does not hold the files of a format."""
     left_out = artifact_names(package.details.get("left_out") or {}, variant.key)
     if left_out:
         return f"{variant.key} was left out of it ({package.details['left_out'][left_out[0]]})"

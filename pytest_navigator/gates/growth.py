@@ -1,0 +1,61 @@
+"""Whether artifacts, or the memory that they take, have grown; and the figures of two runs (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.core.facts import MakingFacts, facts_of, profile_result
+from pytest_navigator.gates.rows import Row, Verdict
+
+if TYPE_CHECKING:
+    from pytest_navigator.core.records import ProfileResult
+    from pytest_navigator.gates.sides import Cell, Side
+
+STORED = "figures of two runs are shown, never judged"
+NO_LIMIT = "no --nav-max-growth"
+
+
+def size_rows(before: Side, after: Side, key: str, most: float | None) -> list[Row]:
+    """Judge the size of an artifact, in B.
+
+    Args:
+        most: the share by which it may grow; None: it is shown only.
+    """
+    was, now = (facts_of(side.made(key), MakingFacts).bytes for side in (before, after))
+    return [] if was is None or now is None else [_grown("size", key, was, now, most)]
+
+
+def memory_rows(before: Side, after: Side, cell: Cell, most: float | None) -> list[Row]:
+    """Judge the peak memory of each batch size that both sides have measured, in MiB."""
+    pairs = _measured(before, after, cell)
+    peaks = {batch: tuple(result.peak_memory for result in pair) for batch, pair in pairs.items()}
+    name = after.cell_id(cell)
+    return [
+        _grown("memory", f"{name} {batch}", was, now, most)
+        for batch, (was, now) in peaks.items()
+        if was is not None and now is not None
+    ]
+
+
+def latency_rows(before: Side, after: Side, cell: Cell) -> list[Row]:
+    """Show the median latencies of both sides, in ms."""
+    name = after.cell_id(cell)
+    return [
+        Row("latency", f"{name} {batch}", was.p50_latency, now.p50_latency, Verdict.NOT_JUDGED, STORED)
+        for batch, (was, now) in _measured(before, after, cell).items()
+    ]
+
+
+def _measured(before: Side, after: Side, cell: Cell) -> dict[str, tuple[ProfileResult, ProfileResult]]:
+    was, now = before.profiles(cell), after.profiles(cell)
+    return {batch: (profile_result(was[batch]), profile_result(now[batch])) for batch in now if batch in was}
+
+
+def _grown(topic: str, subject: str, was: float, now: float, most: float | None) -> Row:
+    if now <= was:
+        return Row(topic, subject, was, now, Verdict.BETTER if now < was else Verdict.SAME)
+    if most is None:
+        return Row(topic, subject, was, now, Verdict.NOT_JUDGED, NO_LIMIT)
+    if now > was * (1 + most):
+        return Row(topic, subject, was, now, Verdict.WORSE, f"{100 * most:.3g} % are allowed")
+    return Row(topic, subject, was, now, Verdict.SAME)
