@@ -197,7 +197,7 @@ OPTIONS = (
         "Runners on which devices: auto (those that are here, and what is named), all, cpu, cuda (default: auto)",
     ),
     Option("require", names, (), "NAMES", "What must be checked and pass (onnx,onnx-cpu,OnnxCPU,cpu)", _is_checked),
-    Option("max_growth", share, None, "SHARE", "Growth of artifacts and peak memory that --nav-baseline allows (10%)"),
+    Option("max_growth", share, None, "SHARE", "Growth of artifacts and peak memory that a baseline allows (0.1)"),
     Option(
         "budgets",
         budgets,

@@ -21,47 +21,46 @@ FLAG = "--nav-"
 
 
 def cell_coverage(before: Side, after: Side, cell: Cell) -> list[Row]:
-    """Judge whether a cell that both sides have still passes; nothing is said of one that passes in neither."""
-    was, now = before.passed(cell), after.passed(cell)
+    """Judge whether a cell still passes; nothing is said of one that has passed on neither side."""
+    was, now = cell in before.cells and before.passed(cell), after.passed(cell)
     if not was and not now:
         return []
     states = _state(before.checked(cell)), _state(after.checked(cell))
     if was and not now:
-        excuse = _excuse(after, cell)
-        verdict = Verdict.NOT_JUDGED if excuse else Verdict.WORSE
-        return [Row("coverage", after.cell_id(cell), *states, verdict, excuse or _why(after, cell))]
+        excuse = _excuse(after, after.checked(cell), after.cell_id(cell), cell[0])
+        return [_lost(after.cell_id(cell), *states, excuse, _message(after.checked(cell)))]
     return [Row("coverage", after.cell_id(cell), *states, Verdict.SAME if was else Verdict.BETTER)]
 
 
-def lost_and_gained(before: Side, after: Side) -> list[Row]:
-    """Judge the cells, and the formats that nothing runs, of which only one side has any."""
+def lost_cells(before: Side, after: Side) -> list[Row]:
+    """Judge what passed, and is not checked any more."""
     gone = [cell for cell in before.cells if cell not in after.cells and before.passed(cell)]
-    new = [cell for cell in after.cells if cell not in before.cells and after.passed(cell)]
     return [
-        *(_lost(before, after, cell) for cell in gone),
-        *_lost_formats(before, after),
-        *(Row("coverage", after.cell_id(cell), None, PASSED, Verdict.BETTER) for cell in new),
+        _lost(before.cell_id(cell), PASSED, None, left_out(before, after, cell), "there is no such item any more")
+        for cell in gone
     ]
 
 
-def _lost(before: Side, after: Side, cell: Cell) -> Row:
-    excuse = left_out(before, after, cell)
-    verdict = Verdict.NOT_JUDGED if excuse else Verdict.WORSE
-    return Row("coverage", before.cell_id(cell), PASSED, None, verdict, excuse or "there is no such item any more")
+def format_coverage(before: Side, after: Side) -> list[Row]:
+    """Judge what was made or is made, of the formats of which no cell passed: those that do tell for themselves."""
+    told = {cell[0] for side in (before, after) for cell in side.cells if side.passed(cell)}
+    keys = [v.key for v in (*before.suite.variants, *after.suite.variants) if v.file and v.key not in told]
+    return [row for key in dict.fromkeys(keys) if (row := _format(before, after, key))]
 
 
-def _lost_formats(before: Side, after: Side) -> list[Row]:
-    told = {key for key, _ in (*before.cells, *after.cells)}
-    files = [v.key for v in before.suite.variants if v.file and v.key not in told]
-    made = [key for key in files if (step := before.made(key)) and step.passed]
-    return [_lost_format(before, after, key) for key in made if not ((now := after.made(key)) and now.passed)]
+def _format(before: Side, after: Side, key: str) -> Row | None:
+    was, now = before.made(key), after.made(key)
+    passed = tuple(bool(step and step.passed) for step in (was, now))
+    if passed[0] == passed[1]:
+        return None
+    if passed[1]:
+        return Row("coverage", key, _state(was), _state(now), Verdict.BETTER)
+    excuse = _excuse(after, now, key) if key in after.variants else left_out(before, after, (key, ""))
+    return _lost(key, _state(was), _state(now), excuse, _message(now) or "there is no such format any more")
 
 
-def _lost_format(before: Side, after: Side, key: str) -> Row:
-    now = after.made(key)
-    excuse = "" if key in after.variants else left_out(before, after, (key, ""))
-    reason = excuse or (now.message if now else "there is no such format any more")
-    return Row("coverage", key, "made", _state(now), Verdict.NOT_JUDGED if excuse else Verdict.WORSE, reason)
+def _lost(subject: str, was: str | None, now: str | None, excuse: str, reason: str) -> Row:
+    return Row("coverage", subject, was, now, Verdict.NOT_JUDGED if excuse else Verdict.WORSE, excuse or reason)
 
 
 def left_out(before: Side, after: Side, cell: Cell) -> str:
@@ -95,21 +94,18 @@ def _written(value: Any) -> str:
     return value if isinstance(value, str) else ",".join(map(str, value))
 
 
-def _excuse(after: Side, cell: Cell) -> str:
-    """Return why a cell that does not pass now is no fault of the model: somebody expects it, or has no such device."""
+def _excuse(after: Side, step: Outcome | None, *names: str) -> str:
+    """Return why what does not pass now is no fault of the model: somebody expects it, or it has no such device."""
     expected, _ = after.setting("xfail")
-    for name in (after.cell_id(cell), cell[0]):
-        if name in (expected or {}):
-            return f"xfail of nav_config: {expected[name]}"
-    checked = after.checked(cell)
-    if checked is None:
+    if said := [name for name in names if name in (expected or {})]:
+        return f"xfail of nav_config: {expected[said[0]]}"
+    if step is None:
         return "it did not run"
-    return checked.requirement if checked.requirement == NONE else ""
+    return step.requirement if step.requirement == NONE else ""
 
 
-def _why(after: Side, cell: Cell) -> str:
-    checked = after.checked(cell)
-    return checked.message if checked else ""
+def _message(outcome: Outcome | None) -> str:
+    return outcome.message if outcome else ""
 
 
 def _state(outcome: Outcome | None) -> str | None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.facts import MakingFacts, facts_of, profile_result
+from pytest_navigator.core.facts import profile_result
 from pytest_navigator.gates.rows import Row, Verdict
 
 if TYPE_CHECKING:
     from pytest_navigator.core.records import ProfileResult
     from pytest_navigator.gates.sides import Cell, Side
 
-STORED = "figures of two runs are shown, never judged"
-NO_LIMIT = "no --nav-max-growth"
+STORED = "figures of two runs"
+NO_LIMIT = "no limit of growth"
 
 
 def size_rows(before: Side, after: Side, key: str, most: float | None) -> list[Row]:
@@ -21,7 +21,7 @@ def size_rows(before: Side, after: Side, key: str, most: float | None) -> list[R
     Args:
         most: the share by which it may grow; None: it is shown only.
     """
-    was, now = (facts_of(side.made(key), MakingFacts).bytes for side in (before, after))
+    was, now = before.size(key), after.size(key)
     return [] if was is None or now is None else [_grown("size", key, was, now, most)]
 
 

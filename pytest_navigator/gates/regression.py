@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import Facts, SourceFacts, facts_of
 from pytest_navigator.gates.accuracy import accuracy_rows
-from pytest_navigator.gates.coverage import cell_coverage, lost_and_gained
+from pytest_navigator.gates.coverage import cell_coverage, format_coverage, lost_cells
 from pytest_navigator.gates.growth import latency_rows, memory_rows, size_rows
 from pytest_navigator.gates.rows import Row, Verdict, worse
 from pytest_navigator.gates.signature import signature_rows, spec_text
@@ -39,7 +39,12 @@ class RegressionFacts(Facts):
 
 def model_rows(before: Side, after: Side) -> list[Row]:
     """Judge what is not of one cell: the model itself, its signature, what is not checked any more."""
-    return [*_model(before, after), *signature_rows(before, after), *lost_and_gained(before, after)]
+    return [
+        *_model(before, after),
+        *signature_rows(before, after),
+        *lost_cells(before, after),
+        *format_coverage(before, after),
+    ]
 
 
 def cell_rows(before: Side, after: Side, cell: Cell, most: float | None = None) -> list[Row]:
@@ -49,7 +54,7 @@ def cell_rows(before: Side, after: Side, cell: Cell, most: float | None = None) 
         most: the share by which artifact and peak memory may grow; None: that is not judged.
     """
     if cell not in before.cells:
-        return []
+        return cell_coverage(before, after, cell)
     key, runner = cell
     first = runner == next(iter(after.variants[key].runners), runner)
     return [

@@ -35,9 +35,10 @@ def row_line(row: Row) -> str:
 
 def change(row: Row) -> str:
     """Return what has changed, without its topic."""
-    sides = f": {_text(row.topic, row.before)} -> {_text(row.topic, row.after)}{_ratio(row)}"
-    shown = "" if row.before is None and row.after is None else sides
-    said = ", ".join(filter(None, (_word(row), row.reason)))
+    sides = f": {_text(row.topic, row.before)} -> {_text(row.topic, row.after)}"
+    shown = "" if row.before is None and (row.after is None or isinstance(row.after, dict)) else sides
+    why = ": ".join(filter(None, (_word(row), row.reason)))
+    said = "; ".join(filter(None, (_ratio(row), why)))
     return f"{row.subject}{shown}{f' ({said})' if said else ''}"
 
 
@@ -76,4 +77,4 @@ def _ratio(row: Row) -> str:
     before, after = row.before, row.after
     if row.topic not in UNITS or not is_figure(before) or not is_figure(after):
         return ""
-    return f", {after / before - 1:+.0%}" if before and after else ""
+    return f"{100 * (after / before - 1):+.0f} %" if before and after else ""

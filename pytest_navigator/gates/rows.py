@@ -53,6 +53,7 @@ TOPICS = {
     "memory": "peak of the process that runs an artifact",
     "speed": "of one artifact beside the other",
     "latency": "figures of two runs",
+    "environment": "machine, interpreter, libraries",
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.core.facts import MakingFacts, facts_of
 from pytest_navigator.core.records import Outcome, Signature, SuiteRecord  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.core.steps import KINDS, Status, Step
 
@@ -26,6 +27,7 @@ class Side:
         signature: None where the source step did not pass.
         samples: of what went in, name of a file -> its digest; empty where nobody has kept them.
         verified: the cells that `verify_` tests vouch for.
+        sizes: of artifacts whose step has not recorded it, in B, by the key of the variant.
     """
 
     suite: SuiteRecord
@@ -33,6 +35,7 @@ class Side:
     signature: Signature | None = None
     samples: dict[str, str] = field(default_factory=dict)
     verified: tuple[Cell, ...] = ()
+    sizes: dict[str, int] = field(default_factory=dict)
 
     @property
     def source(self) -> Outcome | None:
@@ -58,6 +61,10 @@ class Side:
         if key in self.suite.provided:
             return self.source
         return next((found for step in MADE if (found := self.outcome(Step(step, key)))), None)
+
+    def size(self, key: str) -> int | None:
+        """Return the size of an artifact in B, None where it is not known."""
+        return facts_of(self.made(key), MakingFacts).bytes or self.sizes.get(key)
 
     def checked(self, cell: Cell) -> Outcome | None:
         """Return how the outputs of a cell compared with the source's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.package.container.reader import PackageFile
+    from pytest_navigator.package.query.results import Results
 
 INPUTS, _ = DATA
 COMMIT = 12  # Letters of a commit
@@ -54,10 +55,17 @@ class BaselinePackage:
 
 def side_of(package: PackageFile) -> Side:
     """Return what gates go by of a package."""
-    results = package.results
-    inputs = {name: digest for name, digest in package.files().items() if name.startswith(f"{INPUTS}/") and digest}
+    files = package.files()
+    inputs = {name: digest for name, digest in files.items() if name.startswith(f"{INPUTS}/") and digest}
+    names = {v.key: artifact_names(files, v.key) for v in package.results.suite.variants if v.file}
+    sizes = {key: sum(map(package.size, own)) for key, own in names.items() if own}
+    return replace(side_from(package.results), samples=inputs, sizes=sizes)
+
+
+def side_from(results: Results) -> Side:
+    """Return the same of a run, but for its files."""
     verified = tuple(cell for cell in results.cells() if results.verified(*cell))
-    return Side(results.suite, results.outcomes, results.signature, inputs, verified)
+    return Side(results.suite, results.outcomes, results.signature, verified=verified)
 
 
 def _run(package: PackageFile) -> tuple[str, str]:

@@ -115,8 +115,10 @@ class Matrix:
 
     def judged(self, step: Step) -> list[Step]:
         """Return the steps that a gate judges, which run first, whatever becomes of them; none of another step."""
-        if KINDS[step.step].per is not Per.GATED or not step.key:
+        if KINDS[step.step].per is not Per.GATED:
             return []
+        if not step.key:
+            return list(dict.fromkeys(self.making(key) for key in self.variants))
         profiles = [Step("profile", step.key, step.runner, batch) for batch in self.batches_of(step.key, step.runner)]
         return [Step(KINDS[step.step].after, step.key, step.runner), *profiles]
 

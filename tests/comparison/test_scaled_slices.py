@@ -204,6 +204,7 @@ def test_a_failed_slice_is_told_with_the_figures_of_the_whole_output():
         suggestion="scaled(axis=1, tolerance=0.6)",
         allowed_atol=None,
         allowed_rtol=None,
+        largest=8.0,
     )
 
 
@@ -222,6 +223,7 @@ def test_slices_that_pass_allow_the_largest_of_their_tolerances():
         suggestion="",
         allowed_atol=2.0,
         allowed_rtol=0.125,
+        largest=8.0,
     )
 
 

@@ -45,6 +45,7 @@ def test_what_is_close_passes_and_allows_its_tolerance():
         suggestion="",
         allowed_atol=0.25,
         allowed_rtol=0.0,
+        largest=2.0,
     )
 
 
@@ -63,6 +64,7 @@ def test_what_is_not_close_fails_with_its_place_and_allows_nothing():
         suggestion="",
         allowed_atol=None,
         allowed_rtol=None,
+        largest=4.0,
     )
 
 
@@ -117,6 +119,7 @@ def test_the_default_passes_what_is_within_its_part_of_value_and_scale():
         suggestion="",
         allowed_atol=2.0,
         allowed_rtol=0.125,
+        largest=6.0,
     )
 
 
@@ -137,6 +140,7 @@ def test_the_default_fails_what_is_outside():
         suggestion="",
         allowed_atol=None,
         allowed_rtol=None,
+        largest=6.0,
     )
 
 
