@@ -113,9 +113,10 @@ def judged(found: Paired, threshold: float = THRESHOLD, *, gpu: bool = False) ->
     elif len(found.quads) < QUADS or _far(found, ratio, allowed):
         verdict = INCONCLUSIVE
         doubt = doubt or "the processor time and the spread of the ratios do not bear the difference out"
+    said = [doubt] if verdict == INCONCLUSIVE else _told(found, allowed, several=several)
     return SpeedFacts(
         verdict,
-        doubt if verdict == INCONCLUSIVE else _threads(found.threads) if several else "",
+        "; ".join(said),
         exp(ratio),
         None if gpu else exp(_median(found.quads, "processor")),
         exp(bound([quad.fastest for quad in found.quads], 1 if ratio > 0 else -1)),
@@ -220,5 +221,11 @@ def _doubt(found: Paired, threshold: float, *, gpu: bool) -> str:
     return next((doubt.reason for doubt in doubts if doubt.holds), "")
 
 
-def _threads(threads: float) -> str:
-    return f"the runtime could not be held to one thread ({threads:.2g} processors at work)"
+def _told(found: Paired, allowed: float, *, several: bool) -> list[str]:
+    """Return what a reader of a clear judgement has to know."""
+    told = []
+    if several:
+        told.append(f"the runtime could not be held to one thread ({found.threads:.2g} processors at work)")
+    if abs(_median(found.quads, "fastest")) > log(1 + allowed) and abs(_difference(found)) <= SMALLEST:
+        told.append(f"less than {1000 * SMALLEST:g} us are never judged")
+    return told

@@ -50,7 +50,7 @@ def measured(
         (measured([0.8], quads=12), FASTER, ""),
         (measured([1.06] * 4), UNCHANGED, ""),
         (measured([1.07] * 4, spread=0.05), UNCHANGED, ""),
-        (measured([1.1] * 4, old=0.02), UNCHANGED, ""),  # 2 us
+        (measured([1.1] * 4, old=0.02), UNCHANGED, "less than 5 us are never judged"),
         (measured([1.2], quads=11), INCONCLUSIVE, "the time limit left room for 11 of 12 comparisons"),
         (Paired(), INCONCLUSIVE, "the time limit left no room for a measurement"),
         (measured([1.2] * 4, processor=1.01), INCONCLUSIVE, "the fastest calls say .20.* %, the processor time .*"),
