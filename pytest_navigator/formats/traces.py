@@ -20,9 +20,6 @@ PATTERNS = (
 )
 
 
-FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
-
-
 def without_folders(text: str) -> str:
     """Return a text with `model.py` and `torch/nn/modules/linear.py` where it has absolute paths of Python files."""
     for pattern in PATTERNS:
@@ -54,13 +51,3 @@ def users_place(frame: FrameType | None) -> str:
             return f"{public_name(frame.f_code.co_filename)}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
-
-
-def last_line(trace: str) -> str:
-    """Return the last line of the user's own code in a stack trace, as "model.py:14"; "" if there is none.
-
-    In a trace `without_folders`, libraries' files have a folder, and the user's have none.
-    """
-    frames = FRAME.findall(trace)
-    own = [(file, line) for file, line in frames if is_users(file) and (file.startswith("/") or "/" not in file)]
-    return f"{public_name(own[-1][0])}:{own[-1][1]}" if own else ""

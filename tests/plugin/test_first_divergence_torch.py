@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,6 +108,7 @@ def lines(
     return run
 
 
+EXPORTED_SCRIPT = "torch-exportedprogram/diagnose/torch-exportedprogram-cpu.py"
 FILES = "torchscript-trace,torch-exportedprogram"
 
 
@@ -134,6 +137,19 @@ def test_a_module_that_is_scripted_otherwise_is_named(
     found = lines(fault, "torchscript-script", model="Plain")
 
     assert found["torchscript-script-cpu"].startswith(f"{place} at model.py:{definition(place.split()[-1])}: ")
+
+
+def test_the_script_that_is_left_computes_the_place_again(
+    pytester: pytest.Pytester, lines: Callable[..., dict[str, str]]
+) -> None:
+    lines("scale", FILES, model="Plain")
+
+    (suite,) = pytester.path.glob("navigator_workspace/*-*")
+    for script in ("torchscript-trace/diagnose/torchscript-trace-cpu.py", EXPORTED_SCRIPT):
+        run = subprocess.run([sys.executable, script], cwd=suite, capture_output=True, text=True, check=True)
+        found = re.search(r"largest difference: (\S+)", run.stdout)
+        assert found is not None
+        assert 0.01 < float(found[1]) < 1
 
 
 def test_a_branch_that_tracing_has_baked_is_named(lines: Callable[..., dict[str, str]]) -> None:

@@ -83,6 +83,7 @@ class TensorFlowSavedModelFormat(Format):
     file: ClassVar[str] = "model.savedmodel"
     file_title: ClassVar[str] = "a SavedModel"
     suffixes: ClassVar[tuple[str, ...]] = (".savedmodel",)
+    diagnosis: ClassVar[str] = "pytest_navigator.backends.tensorflow.diagnosis:SavedModelDiagnosis"
     runners = table(
         "tf-savedmodel",
         "pytest_navigator.backends.tensorflow.runners",

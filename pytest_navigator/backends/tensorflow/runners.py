@@ -31,7 +31,7 @@ class TensorFlowRunner(Runner):
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one inference on arrays."""
         with placed(self.device):
-            value = self.call(self._tensors(feed))()
+            value = self.call(self.tensors(feed))()
         framework = TensorFlowFramework()
         return {name: framework.to_numpy(leaf) for name, leaf in self.outputs(value).items()}
 
@@ -54,12 +54,12 @@ class TensorFlowRunner(Runner):
 
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return the call on tensors on the device; on a GPU it returns when that is done."""
-        call = self.call(self._tensors(feed))
+        call = self.call(self.tensors(feed))
         return call if self.device == "cpu" else partial(_synchronized, call)
 
     def copies(self, feed: Mapping[str, np.ndarray], returned: object) -> Callable[[], object]:
         """Return the copies to the GPU and back; what is read waits for what was written."""
-        return copying(partial(self._tensors, feed), self.outputs(returned), TensorFlowFramework().to_numpy)
+        return copying(partial(self.tensors, feed), self.outputs(returned), TensorFlowFramework().to_numpy)
 
     def call(self, tensors: dict[str, tf.Tensor]) -> Callable[[], object]:
         """Return the bare call."""
@@ -82,7 +82,8 @@ class TensorFlowRunner(Runner):
             found["tf32"] = tf.config.experimental.tensor_float_32_execution_enabled()
         return found
 
-    def _tensors(self, feed: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:
+    def tensors(self, feed: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:
+        """Return arrays as tensors on this runner's device."""
         framework = TensorFlowFramework()
         return {spec.name: framework.from_numpy(feed[spec.name], self.device) for spec in self.signature.inputs}
 
@@ -119,7 +120,11 @@ class LiveTensorFlowRunner(TensorFlowRunner):
 
 
 class SavedModelRunner(TensorFlowRunner):
-    """A signature of a SavedModel; its inputs are fed by name, for their order changes from load to load."""
+    """A signature of a SavedModel; its inputs are fed by name, for their order changes from load to load.
+
+    Attributes:
+        function, signature_name: the signature that runs, and its name; once it is loaded.
+    """
 
     def activate(self) -> None:
         """Load the folder.
@@ -132,8 +137,8 @@ class SavedModelRunner(TensorFlowRunner):
         with placed(self.device):
             # The functions of a SavedModel die with the object that was loaded.
             self._loaded = tf.saved_model.load(str(self.artifact))
-        name = signature_name(list(self._loaded.signatures), self.parameters)
-        self.function = self._loaded.signatures[name]
+        self.signature_name = signature_name(list(self._loaded.signatures), self.parameters)
+        self.function = self._loaded.signatures[self.signature_name]
         found = sorted(self.function.structured_input_signature[1])
         self._names, self._results = names_in_file(self.signature)
         if unknown := set(found) ^ set(self._names):
@@ -146,7 +151,11 @@ class SavedModelRunner(TensorFlowRunner):
 
     def call(self, tensors: dict[str, tf.Tensor]) -> Callable[[], object]:
         """Return the call of the signature."""
-        return partial(self.function, **{theirs: tensors[ours] for theirs, ours in self._names.items()})
+        return partial(self.function, **self.named(tensors))
+
+    def named(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return inputs by the file's own names."""
+        return {theirs: tensors[ours] for theirs, ours in self._names.items()}
 
     def watched(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Follow the graph of the signature."""

@@ -62,7 +62,7 @@ def export_savedmodel(
     if parameters["enable_xla"]:
         raise NotApplicable("enable_xla is a flag of jax2tf: a TensorFlow model has no such SavedModel")
     with exporter("tf.saved_model.save") as lines, placed(parameters["device"] or source.device()):
-        _writing(signature, parameters)(_flat(cast("TensorFlowSource", source), signature), str(path))
+        _writing(signature, parameters)(serving(cast("TensorFlowSource", source), signature), str(path))
     return {"engine": parameters.get("engine") or GRAPH.engine, "warnings": lines}
 
 
@@ -98,7 +98,7 @@ def _writing(signature: Signature, parameters: Parameters) -> partial[None]:
     )
 
 
-def _flat(source: TensorFlowSource, signature: Signature) -> Callable[..., dict[str, Any]]:
+def serving(source: TensorFlowSource, signature: Signature) -> Callable[..., dict[str, Any]]:
     """Return a function that takes the inputs by position and returns the outputs by name."""
     from pytest_navigator.samples.structure import unflatten_call
 
@@ -109,6 +109,15 @@ def _flat(source: TensorFlowSource, signature: Signature) -> Callable[..., dict[
         return by_name(signature, source.function(*call.args, **call.kwargs))
 
     return serve
+
+
+def specs(signature: Signature) -> list[tf.TensorSpec]:
+    """Return what a model is traced with."""
+    import tensorflow as tf
+
+    shapes = [[None if size < 0 else size for size in spec.shape] for spec in signature.inputs]
+    types = [_type(spec.dtype) for spec in signature.inputs]
+    return [tf.TensorSpec(*each) for each in zip(shapes, types, argument_names(signature), strict=True)]
 
 
 def _type(name: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.divergence import FUSION, Divergence
-from pytest_navigator.errors import NotApplicable
+from pytest_navigator.errors import NotApplicable as NotApplicable
 from pytest_navigator.formats.diagnosis import Diagnosis
 from pytest_navigator.runners.spec import runner_class
 
@@ -42,12 +42,15 @@ class SavedModelDiagnosis(Diagnosis):
 
     def compare(self, question: Question) -> Divergence:
         """Ask first whether Grappler is to blame, then each piece."""
-        from pytest_navigator.backends.tensorflow.diagnosis.pieces import diagnosed
+        from pytest_navigator.backends.tensorflow.diagnosis.pieces import TENSORFLOW, Pieces, known_values
+        from pytest_navigator.formats.local_values import judged
 
         if _is_optimizer(question):
             return Divergence(FUSION, reason="right without TensorFlow's graph optimizer (Grappler)")
+        edges, arrays = known_values(question.references / VALUES, question.references / ARRAYS)
         with _runner(question) as runner:
-            return diagnosed(runner, question)
+            found = Pieces(runner, question.feed()).errors(edges, arrays, question)
+        return judged(question, TENSORFLOW, found, "pieces of the graph between Keras layers", {})
 
 
 def _runner(question: Question) -> SavedModelRunner:

@@ -1,25 +1,121 @@
-"""The graph of a SavedModel, piece by piece: each from the right values before it."""
+"""The graph of a SavedModel, piece by piece: each is computed from the right values before it."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_navigator.backends.tensorflow.diagnosis import ARRAYS, VALUES
 from pytest_navigator.backends.tensorflow.diagnosis.layers import Edge
-from pytest_navigator.comparison.divergence import EXPORT, Segment, first_divergence, no_divergence
+from pytest_navigator.backends.tensorflow.model import to_numpy
+from pytest_navigator.backends.tensorflow.source import placed
 from pytest_navigator.core.plain import load
 from pytest_navigator.errors import NotApplicable
-from pytest_navigator.formats.diagnosis import save_evidence
+from pytest_navigator.formats.local_values import Library, Local, local
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from pytest_navigator.backends.tensorflow.runners import SavedModelRunner
-    from pytest_navigator.comparison.divergence import Divergence
     from pytest_navigator.formats.diagnosis import Question
 
-METHOD = "pieces of the graph between Keras layers"
+TENSORFLOW = Library(
+    to_numpy,
+    "import tensorflow as tf\n"
+    "from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2 as frozen\n",
+    "tf.constant(array)",
+)
+SPARE = 5.0  # s of the diagnosis that are left for what follows
+
+
+class Pieces:
+    """The frozen graph of a loaded SavedModel, cut where the right values are known."""
+
+    def __init__(self, runner: SavedModelRunner, feed: Mapping[str, np.ndarray]) -> None:
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2 as frozen
+
+        self._signature = runner.signature_name
+        self._device = runner.device
+        self._function = frozen(runner.function, lower_control_flow=False)
+        self._graph = self._function.graph
+        given = runner.named(runner.tensors(feed))
+        # By the names of the placeholders, without the ":0".
+        self._right = {
+            tensor.name: given[tensor.op.name] for tensor in self._function.inputs if tensor.op.name in given
+        }
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """The tensors of the graph by what they are called in the function that was traced, and is called here."""
+        found = {}
+        for operation in self._graph.get_operations():
+            for tensor in operation.outputs:
+                head, _, rest = tensor.name.partition("/")
+                found[rest if head.endswith("PartitionedCall") else tensor.name] = tensor.name
+        return found
+
+    def errors(self, edges: list[Edge], arrays: Mapping[str, np.ndarray], question: Question) -> list[Local]:
+        """Compute every known value from the known ones before it.
+
+        Raises:
+            NotApplicable: the graph has none of them.
+        """
+        import tensorflow as tf
+
+        known = [edge for edge in edges if edge.name in self._names]
+        if not known:
+            raise NotApplicable(f"none of the {len(edges)} values of the model's Keras layers is in the file by name")
+        with placed(self._device):
+            for edge in known:
+                tensor = self._graph.as_graph_element(self._names[edge.name])
+                self._right[tensor.name] = tf.cast(tf.constant(arrays[edge.array]), tensor.dtype)
+            return [self._error(edge) for edge in known if question.left > SPARE]
+
+    def _error(self, edge: Edge) -> Local:
+        value = self._graph.as_graph_element(self._names[edge.name])
+        sources = self._sources(value)
+        piece = self._function.prune([self._graph.as_graph_element(name) for name in sources], [value])
+        inputs = {name: self._right[name] for name in sources}
+        (found,) = piece(*inputs.values())
+        return local(
+            TENSORFLOW,
+            self._right[value.name],
+            found,
+            {name.replace("/", ".").replace(":", "."): array for name, array in inputs.items()},
+            self._again(sources, value.name),
+            value=edge.name.rpartition(":")[0],
+            operator=value.op.type,
+            node=value.op.name,
+            module=edge.layer,
+            location=edge.place,
+        )
+
+    def _sources(self, value: Any) -> list[str]:
+        """Return the nearest right values that a value is computed from."""
+        found: dict[str, None] = {}
+        waiting, seen = list(value.op.inputs), {value.op.name}
+        while waiting:
+            tensor = waiting.pop()
+            if tensor.name in self._right:
+                found[tensor.name] = None
+            elif tensor.op.name not in seen:
+                seen.add(tensor.op.name)
+                waiting += tensor.op.inputs
+        return sorted(found)
+
+    def _again(self, sources: list[str], value: str) -> list[str]:
+        return [
+            "loaded = tf.saved_model.load(ARTIFACT)",
+            f"function = frozen(loaded.signatures[{self._signature!r}], lower_control_flow=False)",
+            f"sources = [function.graph.as_graph_element(name) for name in {sources}]",
+            f"piece = function.prune(sources, [function.graph.as_graph_element({value!r})])",
+            "(outputs,) = piece(*x)",
+        ]
+
+
+def known_values(values: Path, arrays: Path) -> tuple[list[Edge], dict[str, np.ndarray]]:
+    """Read what the live model told."""
+    with np.load(arrays) as found:
+        return load(values, list[Edge]), dict(found)

@@ -49,8 +49,9 @@ class TorchScriptDiagnosis(TorchDiagnosis):
 
     def compare(self, question: Question) -> Divergence:
         """Ask first whether TorchScript's optimizer is to blame, then each module."""
-        from pytest_navigator.backends.torch.diagnosis.judging import judged
+        from pytest_navigator.backends.torch.diagnosis.errors import TORCH
         from pytest_navigator.backends.torch.diagnosis.modules import ScriptModules, compared
+        from pytest_navigator.formats.local_values import judged
 
         with _runner(question) as active:
             runner = cast("TorchScriptRunner", active)
@@ -60,7 +61,7 @@ class TorchScriptDiagnosis(TorchDiagnosis):
             prefix, traced = "model" if runner.flat else "", question.variant.parameters.get("jit_type") == "trace"
             with runner.mode():
                 found, skipped = compared(calls, ScriptModules(runner.module, prefix, calls, traced=traced))
-        return judged(question, found, skipped, "each module on the live one's inputs")
+        return judged(question, TORCH, found, "each module on the live one's inputs", skipped)
 
 
 class ExportedProgramDiagnosis(TorchDiagnosis):
@@ -68,8 +69,9 @@ class ExportedProgramDiagnosis(TorchDiagnosis):
 
     def compare(self, question: Question) -> Divergence:
         """Interpret it once."""
-        from pytest_navigator.backends.torch.diagnosis.judging import judged
+        from pytest_navigator.backends.torch.diagnosis.errors import TORCH
         from pytest_navigator.backends.torch.diagnosis.nodes import CutEdges
+        from pytest_navigator.formats.local_values import judged
 
         with _runner(question) as runner:
             program = cast("torch.fx.GraphModule", runner.module)
@@ -77,7 +79,7 @@ class ExportedProgramDiagnosis(TorchDiagnosis):
             args, _ = runner.arguments(runner.tensors(question.feed()))
             with runner.mode():
                 run.run(*args)
-        return judged(question, run.found, {}, "torch.fx interpretation, cut at every module")
+        return judged(question, TORCH, run.found, "torch.fx interpretation, cut at every module", {})
 
 
 @contextmanager

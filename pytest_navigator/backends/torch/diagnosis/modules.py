@@ -10,13 +10,14 @@ import torch
 from torch.utils._pytree import tree_map_only
 
 from pytest_navigator.backends.torch.diagnosis.calls import tensors_in
-from pytest_navigator.backends.torch.diagnosis.errors import difference, innermost, local, nearest
+from pytest_navigator.backends.torch.diagnosis.errors import TORCH, difference, innermost, nearest
+from pytest_navigator.formats.local_values import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_navigator.backends.torch.diagnosis.calls import ModuleCall
-    from pytest_navigator.backends.torch.diagnosis.errors import Local
+    from pytest_navigator.formats.local_values import Local
 
     Tensors = list[torch.Tensor]
     Run = Callable[[ModuleCall], tuple[Tensors, tuple[str, ...]]]
@@ -78,7 +79,10 @@ class ScriptModules:
         if name not in self._modules:
             raise Unmatched("the file does not have it")
         outputs, code = self._run(self._modules[name], call)
-        return outputs, (f"module = torch.jit.load(ARTIFACT).get_submodule({name!r})", f"outputs = module{code}")
+        return outputs, (
+            f"module = dict(torch.jit.load(ARTIFACT).named_modules())[{name!r}]",
+            f"outputs = module{code}",
+        )
 
     def _scripted(self, module: Any, call: ModuleCall) -> tuple[Tensors, str]:
         if call.unkept:
@@ -122,7 +126,9 @@ def _errors(call: ModuleCall, outputs: Tensors, again: tuple[str, ...]) -> Itera
     for i, (right, got) in enumerate(pairs):
         value = call.title if len(pairs) == 1 else f"{call.title} output {i}"
         operator = call.kind if call.path else ""
-        yield local(right, got, inputs, again, value=value, operator=operator, module=call.path, location=call.place)
+        yield local(
+            TORCH, right, got, inputs, again, value=value, operator=operator, module=call.path, location=call.place
+        )
 
 
 def _pairs(expected: Tensors, actual: Tensors) -> list[tuple[torch.Tensor, torch.Tensor]]:

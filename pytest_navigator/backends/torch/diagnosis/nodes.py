@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from pytest_navigator.backends.torch.diagnosis.errors import local, nearest
-from pytest_navigator.formats.traces import last_line
+from pytest_navigator.backends.torch.diagnosis.errors import TORCH, nearest
+from pytest_navigator.formats.local_values import local
+from pytest_navigator.formats.stack_lines import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
     from pytest_navigator.backends.torch.diagnosis.calls import ModuleCall
-    from pytest_navigator.backends.torch.diagnosis.errors import Local
+    from pytest_navigator.formats.local_values import Local
 
     Scope = tuple[str, int]  # Path of a module in the program, and which call of it
 
@@ -46,7 +47,7 @@ class CutEdges(torch.fx.Interpreter):  # type: ignore[misc]
             return value
         sources, piece = self._piece(n)
         inputs = {each.name: self.env[each] for each in sources if isinstance(self.env[each], torch.Tensor)}
-        self.found.append(local(right, value, inputs, _again(n, sources, piece), value=n.name, **self._known(n)))
+        self.found.append(local(TORCH, right, value, inputs, _again(n, sources, piece), value=n.name, **self._known(n)))
         self._cut.add(n)
         return right.clone()  # the next one may write into it
 
@@ -94,17 +95,13 @@ class CutEdges(torch.fx.Interpreter):  # type: ignore[misc]
     def _known(self, node: Node) -> dict[str, str]:
         path, turn = (self._scopes(node) or [("", 0)])[-1]
         call = self._calls.get((path, turn))
-        place = _users_line(node) or (call.place if call else "")
+        place = line_of(node.meta.get("stack_trace") or "") or (call.place if call else "")
         return {"operator": _operator(node), "node": node.name, "module": path, "location": place}
 
 
 def _operator(node: Node) -> str:
     name = getattr(node.target, "overloadpacket", node.target)
     return str(getattr(name, "__name__", name)).rpartition(".")[2]
-
-
-def _users_line(node: Node) -> str:
-    return last_line(node.meta.get("stack_trace") or "")
 
 
 def _again(node: Node, sources: Sequence[Node], piece: Sequence[Node]) -> list[str]:
