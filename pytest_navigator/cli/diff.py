@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([plain(each) for each in found], indent=1))
     else:
-        print(*[one_line(row_line(each)) for each in found] or ["no difference"], sep="\n")
+        print(*[one_line(row_line(each, word=True)) for each in found] or ["no difference"], sep="\n")
     return 1 if any(each.verdict in FAILING for each in found) else 0
 
 

@@ -30,13 +30,14 @@ REGRESSED = "regression"  # Type of the failure, in the record
 def run(context: Context) -> Result:
     """Judge; what is worse raises StepFailed."""
     baseline = context.folder.baseline
+    assert baseline is not None
     if baseline.side is None:
         raise NotApplicable(f"no baseline: {baseline.absence}")
     now = side_of(context.folder)
     judge = _cell if context.step.key else _model
     facts = judge(context, baseline, baseline.side, now, other_model(baseline.side, now))
     if line := failure(facts.rows, baseline.since):
-        raise StepFailed(line, "\n".join(map(row_line, facts.rows)), REGRESSED, as_data(facts))
+        raise StepFailed(line, "\n".join(row_line(row, word=True) for row in facts.rows), REGRESSED, as_data(facts))
     return Result(as_data(facts), message=caveat(facts.rows))
 
 

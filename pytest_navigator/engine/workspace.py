@@ -313,11 +313,12 @@ class SuiteFolder:
         return load(self.path / "signature.json", Signature)
 
     @property
-    def baseline(self) -> Baseline:
-        """What this run is compared with."""
+    def baseline(self) -> Baseline | None:
+        """What this run is compared with; None: nothing."""
         from pytest_navigator.gates.sides import Baseline
 
-        return load(self.path / BASELINE, Baseline)
+        path = self.path / BASELINE
+        return load(path, Baseline) if path.exists() else None
 
     def compare_with(self, baseline: Baseline | None) -> None:
         """Note what this run is compared with, in the place of what an earlier one was."""

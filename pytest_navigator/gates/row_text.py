@@ -26,18 +26,21 @@ FIGURES: Mapping[str, Callable[[float], str]] = {
 """How the figures of a topic are written, if not as they are."""
 
 
-def row_line(row: Row) -> str:
-    """Return one row: "coverage: onnx-cpu: passed -> failed (output logits: ...)"."""
+def row_line(row: Row, *, word: bool = False) -> str:
+    """Return one row: "coverage: onnx-cpu: passed -> failed (output logits: ...)".
+
+    Args:
+        word: say its verdict too, unless it is plain.
+    """
     if row.topic == "speed":  # which says everything itself
         return f"{row.subject}: {row.reason}"
-    return f"{row.topic}: {change(row)}"
+    return f"{row.topic}: {_change(row, _word(row) if word else '')}"
 
 
-def change(row: Row) -> str:
-    """Return what has changed, without its topic."""
+def _change(row: Row, word: str) -> str:
     sides = f": {_text(row.topic, row.before)} -> {_text(row.topic, row.after)}"
     shown = "" if row.before is None and (row.after is None or isinstance(row.after, dict)) else sides
-    why = ": ".join(filter(None, (_word(row), row.reason)))
+    why = ": ".join(filter(None, (word, row.reason)))
     said = "; ".join(filter(None, (_ratio(row), why)))
     return f"{row.subject}{shown}{f' ({said})' if said else ''}"
 
@@ -48,17 +51,19 @@ def _word(row: Row) -> str:
 
 def failure(rows: Sequence[Row], since: str) -> str:
     """Return all that is worse in one line; "" where nothing is."""
-    found = worse(rows)
-    if not found:
-        return ""
-    more = f"; and {len(found) - TOLD} more" if len(found) > TOLD else ""
-    return f"worse than {since}: {'; '.join(map(row_line, found[:TOLD]))}{more}"
+    found = [row_line(row) for row in worse(rows)]
+    return f"worse than {since}: {_joined(found)}" if found else ""
 
 
 def caveat(rows: Sequence[Row]) -> str:
     """Return what was not judged, in one line; "" where all was."""
     found = [row for row in rows if row.verdict in UNDECIDED and row.topic not in FIGURES_ONLY]
-    return "; ".join(map(row_line, found[:TOLD])) + (f"; and {len(found) - TOLD} more" if len(found) > TOLD else "")
+    return _joined([row_line(row, word=True) for row in found])
+
+
+def _joined(lines: Sequence[str]) -> str:
+    more = f"; and {len(lines) - TOLD} more" if len(lines) > TOLD else ""
+    return "; ".join(lines[:TOLD]) + more
 
 
 def is_figure(value: JSON) -> TypeGuard[float]:

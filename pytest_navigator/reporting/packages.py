@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.engine.manifest import package_path
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.package.zip.archive import check_writable, partial_path
 from pytest_navigator.reporting.other_runners import instead, other_runners
+from pytest_navigator.reporting.regressions import regressed, unvouched
 from pytest_navigator.reporting.report import summary, title
 from pytest_navigator.reporting.run_report import ModelReport
 from pytest_navigator.reporting.shortcomings import unchecked_at_all, unmet, unreported, unverified
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.reporting.expected import Judged
+
+
+REGRESSED = "it is worse than its baseline"  # Why a package does not replace the one that it was compared with
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,8 @@ def _write(
         lines = [*summary(results), f"ERROR: {problem}"]
         return Written(lines, fails=True, report=replace(said, reasons=(problem,)))
     delivered, undelivered = deliver(host, folder, results)
-    reasons = [*unmet(results, host.id), *unchecked_at_all(results, other_runners(results, host.registry))]
+    reasons = [*unvouched(results, folder.baseline)]
+    reasons += [*unmet(results, host.id), *unchecked_at_all(results, other_runners(results, host.registry))]
     judged = expected.get(results.suite.nodeid)
     reasons += [*unverified(results), *unreported(results, host.id, judged.agreed if judged else ()), *undelivered]
     saved = [*delivered, *saved]
@@ -147,7 +153,7 @@ def _pack(host: Host, results: Results, folder: Path, complete: bool) -> tuple[l
         target,
         keep=results.setting("keep"),
         save_data=results.setting("save_data"),
-        complete=complete,
+        complete=complete and not _keeps_baseline(host, results, target),
         required=results.setting("require"),
         free=not host.hands_over and not host.file_config.output_path,  # those take models from the workspace
         environment=environment(),
@@ -159,7 +165,15 @@ def _pack(host: Host, results: Results, folder: Path, complete: bool) -> tuple[l
     if path == target:
         return [*note, f"package: {short_path(path, start)}"], path
     kept = f"; {target.name} is as it was" if target.exists() else ""
-    return [*note, f"package: {short_path(path, start)} (partial: {_lacks(results)}{kept})"], path
+    why = REGRESSED if complete and not results.missing else _lacks(results)
+    return [*note, f"package: {short_path(path, start)} (partial: {why}{kept})"], path
+
+
+def _keeps_baseline(host: Host, results: Results, target: Path) -> bool:
+    """Whether a package would replace its own baseline although it is worse: the next run would find nothing wrong."""
+    if not host.options.baseline or not regressed(results):
+        return False
+    return Path(package_path(host.options.baseline, results.suite.name)).resolve() == target.resolve()
 
 
 def _kept_nothing(results: Results) -> list[str]:

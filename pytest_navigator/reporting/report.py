@@ -15,6 +15,7 @@ from pytest_navigator.core.steps import Status
 from pytest_navigator.planning.here import elsewhere, steps
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.reporting.budgets import budgets
+from pytest_navigator.reporting.regressions import regressions
 from pytest_navigator.reporting.summary_figures import CAVEAT, Measured, caveats, p50, searches, strategies, throughput
 from pytest_navigator.text import LINE, bounded, columns, one_line, printable
 
@@ -93,6 +94,7 @@ def summary(results: Results) -> list[str]:
         *strategies(results),
         *searches(results),
         *budgets(results),
+        *regressions(results),
         *notes(results),
     ]
     return list(map(one_line, lines))

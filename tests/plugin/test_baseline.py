@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,3 +80,177 @@ def test_what_a_flag_leaves_out_is_said_and_fails_nothing(old: pytest.Pytester, 
     result = nav(OLD, "-rs", formats="dense")
 
     assert result.ret == 0
+
+
+def test_what_a_run_replaces_is_its_own_baseline_first(old: pytest.Pytester, nav: Nav) -> None:
+    package = old.path / "old.nav"
+    written = package.read_bytes()
+
+    assert nav(OLD, "--nav-package=old.nav", formats="").ret == 0
+    assert package.read_bytes() != written
+    better = package.read_bytes()
+
+    conftest(old, "FakeConfig()", "FakeConfig(scale=2.0)")
+    worse = nav(OLD, "--nav-package=old.nav", formats="")
+
+    assert worse.ret == 1
+    partial = "package: old.partial.nav (partial: it is worse than its baseline; old.nav is as it was)"
+    assert partial in worse.outlines
+    assert package.read_bytes() == better
+
+
+def test_the_first_run_finds_no_baseline_where_it_writes_its_package(dense: Fake, nav: Nav) -> None:
+    dense()
+
+    result = nav(OLD, "--nav-package=old.nav", formats="")
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["note: no baseline: *old.nav: no such file; this run writes it"])
+    assert nav(OLD, "--nav-package=old.nav", formats="").ret == 0
+
+
+NO_BASELINES = {
+    "missing.nav": "*missing.nav: no such file; pytest --nav-package=*missing.nav writes it; nothing would be compared",
+    "folder": "*folder is a folder, not a package*",
+    "half.nav": "*half.nav is truncated or damaged*",
+    "text.nav": "*text.nav is not a package (not a ZIP file)*",
+    "newer.nav": "*newer.nav*format_version*",
+}
+
+
+def test_what_is_no_baseline_is_a_usage_error(old: pytest.Pytester, nav: Nav) -> None:
+    written = (old.path / "old.nav").read_bytes()
+    (old.path / "folder").mkdir()
+    (old.path / "half.nav").write_bytes(written[: len(written) // 2])
+    (old.path / "text.nav").write_text("no package")
+    with zipfile.ZipFile(old.path / "newer.nav", "w") as package:
+        package.writestr("status.yaml", "format_version: 9.0\n")
+
+    for path, message in NO_BASELINES.items():
+        result = nav(f"--nav-baseline={path}", formats="")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"ERROR: {message}"])
+
+
+@WORKERS
+def test_a_baseline_that_is_missing_ends_the_workers_too(dense: Fake, nav: Nav, workers: tuple[str, ...]) -> None:
+    dense()
+
+    result = nav("--nav-baseline=missing.nav", *workers, formats="")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert any(fnmatch(line, "ERROR: *missing.nav: no such file*") for line in (*result.errlines, *result.outlines))
+
+
+TWO = """
+import numpy as np, pytest
+from fake_format import *
+from pytest_navigator import NavConfig
+
+nav_config = {"a": NavConfig(framework="dense", name="a"), "b": NavConfig(framework="dense", name="b")}
+
+@pytest.fixture(scope="session", params=["a", "b"])
+def nav_model(request):
+    return Dense(np.random.randn(7, 5).astype("float32"), np.random.randn(7).astype("float32"))
+
+@pytest.fixture(scope="session")
+def nav_dataloader():
+    return [np.random.randn(3, 5).astype("float32") for _ in range(4)]
+
+def pytest_nav_formats():
+    return [DenseFormat, Fake, Other]
+
+def pytest_nav_frameworks():
+    return [DenseFramework]
+"""
+
+
+def test_a_model_that_is_new_has_no_baseline_and_a_path_that_nobody_has_is_wrong(dense: Fake, nav: Nav) -> None:
+    pytester = dense()
+    pytester.makeconftest(TWO)
+    assert nav("--nav-package={model}.nav", formats="").ret == 0
+    (pytester.path / "b.nav").unlink()
+
+    one = nav("--nav-baseline={model}.nav", "-v", formats="")
+    none = nav("--nav-baseline={model}.nva", formats="")
+    shared = nav("--nav-baseline=a.nav", formats="")
+
+    assert one.ret == 0
+    assert words(one)["test_regression[a-model]"] == "PASSED"
+    assert words(one)["test_regression[b-model]"] == "SKIPPED"
+    one.stdout.fnmatch_lines(["note: no baseline: *b.nav: no such file; pytest --nav-package=*b.nav writes it"])
+    assert (none.ret, shared.ret) == (pytest.ExitCode.USAGE_ERROR,) * 2
+    none.stderr.fnmatch_lines(["ERROR: *.nva: no such file*nothing would be compared"])
+    shared.stderr.fnmatch_lines(["ERROR: *a.nav: two models would be compared with it: *Write {model} in it*"])
+
+
+def test_a_baseline_of_another_model_fails_the_model_and_skips_the_rest(
+    old: pytest.Pytester, nav: Nav, failed: Callable[..., dict[str, str]]
+) -> None:
+    conftest(old, "framework='dense'", "framework='dense', name='other', input_names=['y']")
+    conftest(old, "randn(3, 5)", "randn(3, 5, 1)[:, :, 0]")
+
+    result = nav(OLD, "-v", formats="")
+
+    assert "it is of another model" in failed(result)["test_regression[model]"]
+    assert words(result)["test_regression[fake-cpu]"] == "SKIPPED"
+
+
+VERIFY = """
+def verify_sum(nav_runner):
+    assert True
+"""
+
+
+def test_what_nobody_verifies_any_more_fails_the_run(dense: Fake, nav: Nav) -> None:
+    pytester = dense()
+    pytester.makepyfile(test_quality=VERIFY + VERIFY.replace("sum", "mean"))
+    assert nav("--nav-package=old.nav", formats="").ret == 0
+
+    same = nav(OLD, formats="")
+    skipped = VERIFY.replace("assert True", "import pytest; pytest.skip('later')")
+    pytester.makepyfile(test_quality=VERIFY + skipped.replace("sum", "mean"))
+    gone = nav(OLD, formats="")
+    deselected = nav(OLD, "-k", "not mean", formats="")
+
+    assert (same.ret, gone.ret, deselected.ret) == (0, 1, 0)
+    gone.stdout.fnmatch_lines(["FAILED: worse than old.nav*verified: fake-cpu: True -> False (*verify_mean*skipped)"])
+
+
+def test_it_works_with_resume_lf_and_a_selection(old: pytest.Pytester, nav: Nav) -> None:
+    assert nav(OLD, "-v", formats="").ret == 0
+    resumed = words(nav(OLD, "-v", "--nav-resume", formats=""))
+    chosen = words(nav(OLD, "-v", "-k", "regression and fake", formats=""))
+    conftest(old, "FakeConfig()", "FakeConfig(scale=2.0)")
+    nav(OLD, "-p", "cacheprovider", formats="")
+    last = words(nav(OLD, "-v", "--lf", "-p", "cacheprovider", formats=""))
+
+    assert resumed["test_regression[fake-cpu]"] == "PASSED"
+    assert chosen == {"test_regression[fake-cpu]": "PASSED"}
+    assert last == {"test_correctness[fake-cpu]": "FAILED", "test_regression[fake-cpu]": "FAILED"}
+
+
+def test_the_speed_is_judged_by_the_artifacts_where_something_is_measured(old: pytest.Pytester, nav: Nav) -> None:
+    measured = nav(OLD, "--nav-package=new.nav", "--nav-profile-seconds=0.1", formats="", profile=True)
+    unmeasured = nav(OLD, formats="")
+
+    facts = status(old.path / "new.nav")["pytest_navigator"]["steps"]["regression.fake.FakeCPU"]["data"]
+    assert (measured.ret, facts["speed"]["verdict"]) == (0, "unchanged")
+    unmeasured.stdout.fnmatch_lines(["note: no speeds are compared where nothing is measured"])
+
+
+def test_without_its_artifact_a_baseline_judges_everything_but_the_speed(dense: Fake, nav: Nav) -> None:
+    dense()
+    assert nav("--nav-package=old.nav", "--nav-keep=none", formats="").ret == 0
+
+    result = nav(OLD, "--nav-profile-seconds=0.1", formats="", profile=True)
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["not judged: fake-cpu: speed not judged: fake was left out of it (keep=none)"])
+
+
+def test_the_ini_file_names_the_baseline_and_the_growth_from_the_rootdir(old: pytest.Pytester, nav: Nav) -> None:
+    old.makeini("[pytest]\nnav_baseline = old.nav\nnav_max_growth = 10%\n")
+
+    assert words(nav("-v", formats=""))["test_regression[model]"] == "PASSED"
+    assert "test_regression[model]" not in words(nav("-v", "--nav-baseline=", formats=""))

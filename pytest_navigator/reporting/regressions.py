@@ -1,0 +1,69 @@
+"""The comparison with a baseline in the summary, and what of it is known at the end of a run only (pure)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_navigator.core.facts import facts_of
+from pytest_navigator.core.steps import Status
+from pytest_navigator.gates.regression import RegressionFacts
+from pytest_navigator.gates.row_text import FIGURES_ONLY, row_line
+from pytest_navigator.gates.rows import Verdict, worse
+from pytest_navigator.gates.vouched import verified_rows
+from pytest_navigator.package.baseline import side_from
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.gates.rows import Row
+    from pytest_navigator.gates.sides import Baseline
+    from pytest_navigator.package.query.results import Results
+
+MOST = 5  # Lines of each verdict
+TOLD = (Verdict.WORSE, Verdict.BETTER, Verdict.INCONCLUSIVE, Verdict.NOT_JUDGED)
+
+
+def regressions(results: Results) -> list[str]:
+    """Return how many things are worse, better or the same as in the baseline, and which."""
+    steps = [outcome for outcome in results.outcomes if outcome.step == "regression"]
+    facts = [found for outcome in steps if (found := facts_of(outcome, RegressionFacts)).baseline]
+    if not facts:
+        return _absent(steps)
+    rows = [row for each in facts for row in each.rows if not _is_figure(row)]
+    counts = Counter(row.verdict for row in rows)
+    said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    unmeasured = [] if results.setting("profile", True) else ["note: no speeds are compared where nothing is measured"]
+    lines = [line for verdict in TOLD for line in _lines(rows, verdict)]
+    return [f"baseline {facts[0].baseline}: {said or 'nothing in common'}", *lines, *unmeasured]
+
+
+def _absent(steps: Sequence[Outcome]) -> list[str]:
+    """Return why nothing was compared, if the run asked for it and no failure says so."""
+    found = next((o.message for o in steps if o.status is Status.SKIPPED and not o.cause), "")
+    return [f"note: {found}"] if found else []
+
+
+def _lines(rows: Sequence[Row], verdict: Verdict) -> list[str]:
+    told = [f"{verdict}: {row_line(row)}" for row in rows if row.verdict is verdict]
+    more = [f"{verdict}: and {len(told) - MOST} more"] if len(told) > MOST else []
+    return [*told[:MOST], *more]
+
+
+def _is_figure(row: Row) -> bool:
+    """Whether a row only shows what was measured, for who looks for it."""
+    return row.topic in FIGURES_ONLY and row.verdict is Verdict.NOT_JUDGED
+
+
+def unvouched(results: Results, baseline: Baseline | None) -> list[str]:
+    """Return a line for each cell that `verify_` tests vouched for in the baseline, and do not any more."""
+    if baseline is None or baseline.side is None:
+        return []
+    gone = worse(verified_rows(baseline.side, side_from(results)))
+    return [f"worse than {baseline.since}: {row_line(row)}" for row in gone]
+
+
+def regressed(results: Results) -> bool:
+    """Whether something is worse than in the baseline."""
+    return any(outcome.step == "regression" and outcome.failed for outcome in results.outcomes)
