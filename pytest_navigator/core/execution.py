@@ -91,11 +91,13 @@ class GraphBreaks:
     @property
     def text(self) -> str:
         """`2 graph breaks: model.py:14 (...), model.py:20 (...)`; "" without any."""
-        if not self.count:
-            return ""
+        return f"{self.count} graph break{'' if self.count == 1 else 's'}: {self.places}" if self.count else ""
+
+    @property
+    def places(self) -> str:
+        """`model.py:14 (...), model.py:20 (...)`."""
         more = ", ..." if self.count > len(self.named[:SHOWN]) else ""
-        places = ", ".join(each.text for each in self.named[:SHOWN])
-        return f"{self.count} graph break{'' if self.count == 1 else 's'}: {places}{more}"
+        return ", ".join(each.text for each in self.named[:SHOWN]) + more
 
 
 def provider_text(provider: str) -> str:

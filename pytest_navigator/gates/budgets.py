@@ -213,7 +213,7 @@ def _said(nodes: NodeAssignment) -> str:
 def _graph_breaks(bound: str, measured: Measured) -> Found:
     if measured.graph_breaks is None:
         return (), "this runner does not tell of graph breaks: it is none of torch.compile"
-    return (float(measured.graph_breaks.count),), measured.graph_breaks.text
+    return (float(measured.graph_breaks.count),), measured.graph_breaks.places
 
 
 # By the name of the bound; the times have one rule.
