@@ -135,7 +135,7 @@ class Limit(NamedTuple):
     @property
     def text(self) -> str:
         """As a user may write it: `p50@batch8<20ms`."""
-        bound, at = BOUNDS[self.bound], f"@batch{self.batch}" if self.batch else ""
+        bound, at = BOUNDS[self.bound], f"@batch{self.batch}" if (self.batch or 1) > 1 else ""
         return self.bound if bound.switch else f"{self.bound}{at}{bound.sign}{_number(self.value)}{bound.unit}"
 
     @property
@@ -146,7 +146,7 @@ class Limit(NamedTuple):
     @property
     def id(self) -> str:
         """What tells it apart from the other limits of a cell: "p50", "p50-batch8"."""
-        return f"{self.bound}-batch{self.batch}" if self.batch and self.batch > 1 else self.bound
+        return f"{self.bound}-batch{self.batch}" if (self.batch or 1) > 1 else self.bound
 
 
 def lines_of(budgets: Mapping[str, Budget | Sequence[Budget]]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,23 @@ def test_a_node_that_computes_on_another_provider_is_recorded_and_said(
     whole = nodes_in(tmp_path / "o.nav", "OnnxCPU")
     assert whole is not None
     assert (list(whole.nodes), whole.text) == (["CPUExecutionProvider"], "")
+
+
+@pytest.mark.slow
+def test_a_budget_of_full_offload_fails_on_such_a_session_and_holds_on_a_whole_one(split: Callable[..., Any]) -> None:
+    limits = ("--nav-budget=onnx full_offload cpu_nodes<=2", "--nav-budget=OnnxOpenVINO graph_breaks<=0")
+
+    ran = split("--nav", "--nav-no-profile", "-v", *limits)
+
+    words = dict(re.findall(r"::test_budget\[onnx-(\S+)\] ([A-Z]+)", ran.stdout))
+    assert words == {
+        "cpu-full_offload": "PASSED",
+        "cpu-cpu_nodes": "PASSED",
+        "openvino-full_offload": "FAILED",
+        "openvino-cpu_nodes": "PASSED",
+        "openvino-graph_breaks": "FAILED",
+    }
+    assert f"full_offload: 2 nodes, over the budget of 0 nodes: {ON_THE_CPU}" in ran.stdout
 
 
 @pytest.mark.parametrize(
