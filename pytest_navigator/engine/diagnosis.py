@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pytest_navigator.comparison.divergence import NOT_APPLICABLE, UNKNOWN, Divergence
 from pytest_navigator.core.plain import structured
 from pytest_navigator.engine import isolated
-from pytest_navigator.errors import NotApplicable, StepFailed
-from pytest_navigator.formats.diagnosis import FOLDER, Question
+from pytest_navigator.errors import NavigatorError, NotApplicable, StepFailed
+from pytest_navigator.formats.diagnosis import FOLDER, Question, worst_case
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.isolation.importing import imported
 from pytest_navigator.isolation.live_section import live_section
@@ -63,8 +63,13 @@ def _answer(context: Context, question: Question) -> Divergence:
     except NotApplicable as error:
         return Divergence(NOT_APPLICABLE, reason=str(error))
     except Exception as error:
-        late = isinstance(error, StepFailed) and error.kind == "timeout"
-        return Divergence(UNKNOWN, reason=f"it took more than {question.seconds:g} s" if late else error_line(error))
+        return Divergence(UNKNOWN, reason=_why(error, question.seconds))
+
+
+def _why(error: Exception, seconds: float) -> str:
+    if isinstance(error, StepFailed) and error.kind == "timeout":
+        return f"it took more than {seconds:g} s"
+    return str(error) if isinstance(error, NavigatorError) else error_line(error)
 
 
 def _compared(context: Context, question: Question, path: str) -> Divergence:
@@ -91,9 +96,7 @@ def _path(context: Context) -> str:
 def _question(
     context: Context, reports: Sequence[OutputReport], cases: Sequence[Case], rules: Mapping[str, Rule]
 ) -> Question:
-    failed = sorted((r for r in reports if r.problem), key=lambda r: -r.mismatched / max(r.total, 1))
-    found = ((c, r) for r in failed for c in cases if (c.sample, c.kind) == (r.sample, r.case))
-    case, _ = next(found, (cases[0], None))
+    case, failed = worst_case(reports, cases)
     return Question(
         str(context.folder.path),
         context.variant.key,
@@ -102,7 +105,7 @@ def _question(
         _cell(context),
         context.folder.signature,
         case,
-        tuple(report.name for report in failed),
+        failed,
         dict(rules),
         min(SECONDS, context.limit),
     )

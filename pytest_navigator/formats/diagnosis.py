@@ -18,11 +18,12 @@ from pytest_navigator.core.variants import RunnerRecord, Variant  # noqa: TC001 
 from pytest_navigator.samples.cases import read_input, read_output
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
     from pytest_navigator.comparison.divergence import Divergence
+    from pytest_navigator.core.records import OutputReport
     from pytest_navigator.frameworks.base import Source
 
 FOLDER = "diagnose"  # In the folder of a variant: what a diagnosis leaves, which goes into no package
@@ -119,6 +120,17 @@ class Diagnosis(ABC):
         Raises:
             NotApplicable: nothing can be told of such an artifact, with why.
         """
+
+
+def worst_case(reports: Sequence[OutputReport], cases: Sequence[Case]) -> tuple[Case, tuple[str, ...]]:
+    """Return the case that failed worst, and the outputs that failed, the worst one first.
+
+    Where none failed it is the case with the largest difference.
+    """
+    failed = sorted((r for r in reports if r.problem), key=lambda r: -r.mismatched / max(r.total, 1))
+    ordered = failed or sorted(reports, key=lambda r: -r.atol)
+    found = (case for report in ordered for case in cases if (case.sample, case.kind) == (report.sample, report.case))
+    return next(found, cases[0]), tuple(report.name for report in failed)
 
 
 def save_evidence(
