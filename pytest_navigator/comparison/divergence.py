@@ -174,7 +174,7 @@ def no_divergence(segments: Sequence[Segment], method: str = "") -> Divergence:
     if not segments:
         return Divergence(SPREAD, method, "no value on the way to the outputs could be compared")
     worst = max(segments, key=lambda each: each.share)
-    reason = f"the largest of {len(segments)} local errors is {number(worst.error)}, {worst.place}"
+    reason = f"the largest local error is {number(worst.error)}, {worst.place}"
     return Divergence(SPREAD, method, reason, compared=len(segments))
 
 
@@ -196,8 +196,8 @@ def text(found: Divergence) -> str:
     rows = {
         "value": found.value,
         "shapes": shapes,
-        "verdict": found.verdict,
-        "method": f"{found.method}, {found.compared} values in {found.seconds:.1f} s" if found.method else "",
+        "verdict": found.verdict if found.value else "",
+        "method": f"{found.method} ({found.compared} compared, {found.seconds:.1f} s)" if found.method else "",
         "also": "\n".join(found.others),
         "again": found.script,
     }
