@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.divergence import EXPORT, Segment, first_divergence, no_divergence
 from pytest_navigator.comparison.local_errors import described, local_error, magnitude, unit_of
 from pytest_navigator.formats.diagnosis import save_evidence
@@ -35,6 +36,9 @@ if getattr(outputs, "shape", None) == right.shape:
 '''
 
 
+BETTER = 3  # Times that the error must be smaller where an optimizer is to blame
+
+
 @dataclass(frozen=True)
 class Library:
     """How a library's arrays become numpy's, and how scripts import it and make its arrays of numpy's."""
@@ -50,7 +54,7 @@ class Local:
 
     Attributes:
         inputs: what it is computed from, by name. expected, actual: what is right and what came out.
-        again: lines of Python that compute `outputs` from `x`, the list of its inputs.
+        again: lines of Python that compute `outputs` from `x`, the list of its inputs; none: no script can.
     """
 
     segment: Segment
@@ -85,24 +89,50 @@ def local(
     return Local(segment, inputs, expected, actual, tuple(again))
 
 
+def right(question: Question, outputs: Mapping[str, np.ndarray]) -> bool:
+    """Whether outputs of the sample that failed are within their tolerances."""
+    comparison = Comparison(question.rules)
+    comparison.add(question.case.sample, question.case.kind, question.expected(), outputs)
+    return not any(report.problem for report in comparison.reports())
+
+
+def clearly_right(question: Question, outputs: Mapping[str, np.ndarray], wrong: Mapping[str, np.ndarray]) -> bool:
+    """Whether outputs are right where the others are not: what is near its limit would be so by accident."""
+    expected = question.expected()
+
+    def error(found: Mapping[str, np.ndarray]) -> float:
+        return max((local_error(found[name], expected[name]) for name in question.outputs if name in found), default=0)
+
+    return BETTER * error(outputs) < error(wrong) and right(question, outputs)
+
+
 def judged(
-    question: Question, library: Library, found: Sequence[Local], method: str, skipped: Mapping[str, str]
+    question: Question,
+    library: Library,
+    found: Sequence[Local],
+    method: str,
+    skipped: Mapping[str, str],
+    *,
+    verdict: str = EXPORT,
+    reason: str = "",
 ) -> Divergence:
     """Return the first value that is wrong, with what goes into it and comes out in files.
 
     Args:
-        found: in order. The source's own kernels compute both sides: what is right is so to the last bit.
+        found: in order. The source's own kernels compute most of both sides: what is right is so to the last bit.
         skipped: why modules could not be compared, by path.
+        verdict, reason: what it means where one is wrong.
     """
     segments = [each.segment for each in found]
-    first = first_divergence(segments, EXPORT, method, exact=True)
+    first = first_divergence(segments, verdict, method, exact=True)
     if first is None:
         nothing = no_divergence(segments, method)
         return replace(nothing, reason="; ".join(filter(None, [nothing.reason, _left_out(skipped)])))
     place = next(each for each in found if each.segment.value == first.value)
-    evidence, script = _evidence(question, library, place)
     inside = {path: why for path, why in skipped.items() if path.startswith(f"{first.module}." if first.module else "")}
-    return replace(first, reason=_left_out(inside), evidence=evidence, script=script)
+    told = "; ".join(filter(None, [reason, _left_out(inside)]))
+    evidence, script = _evidence(question, library, place) if place.again else ("", "")
+    return replace(first, reason=told, evidence=evidence, script=script)
 
 
 def _left_out(skipped: Mapping[str, str]) -> str:

@@ -98,9 +98,9 @@ def lines(
 ) -> Callable[..., dict[str, str]]:
     """Run the model with a fault: the cell that failed -> what is said to differ first."""
 
-    def run(fault: str, formats: str, *arguments: str, model: str = "Model") -> dict[str, str]:
+    def run(fault: str, formats: str, *arguments: str, model: str = "Model", more: str = "") -> dict[str, str]:
         pytester.makepyfile(model=MODEL)
-        project(f"from model import {model}", made=f"{model}({fault!r}).eval()", loader=LOADER)
+        project(f"from model import {model}\n{more}", made=f"{model}({fault!r}).eval()", loader=LOADER)
         found = failed(nav(*arguments, formats=formats))
         cells = {re.sub(r".*test_correctness\[(.*)\]", r"\1", name): text for name, text in found.items()}
         return {cell: text.partition("first divergence: ")[2] for cell, text in cells.items()}
@@ -137,6 +137,46 @@ def test_a_module_that_is_scripted_otherwise_is_named(
     found = lines(fault, "torchscript-script", model="Plain")
 
     assert found["torchscript-script-cpu"].startswith(f"{place} at model.py:{definition(place.split()[-1])}: ")
+
+
+BACKEND = """
+from torch._dynamo import register_backend
+
+@register_backend(name="rounding")
+def rounding(graph, example):
+    for node in graph.graph.nodes:
+        if "gelu" in str(node.target):
+            node.kwargs = {**node.kwargs, "approximate": "tanh"}
+    graph.recompile()
+    return graph.forward
+
+"""
+CONFIG = """
+from pytest_navigator import NavConfig, TorchConfig
+nav_config = NavConfig(formats=[TorchConfig(custom_args={{"backend": {!r}}})])
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "more", "place", "reason"),
+    [
+        ("scale", CONFIG.format("aot_eager"), f"odd Odd at model.py:{definition('Odd')}: ", "TorchDynamo traces it so"),
+        (
+            "",
+            BACKEND + CONFIG.format("rounding"),
+            f"act GELU at model.py:{line_of('self.act(self.first')}: ",
+            "rounding makes it so",
+        ),
+    ],
+    ids=["traced", "compiled"],
+)
+def test_the_module_that_torch_compile_makes_another_one_is_named_with_the_part_that_does_so(
+    lines: Callable[..., dict[str, str]], fault: str, more: str, place: str, reason: str
+) -> None:
+    found = lines(fault, "torch", "--nav-runtimes=compile-cpu", "--nav-atol=output__0=1e-6", model="Plain", more=more)
+
+    assert found["torch-compile-cpu"].startswith(place)
+    assert reason in found["torch-compile-cpu"]
 
 
 def test_the_script_that_is_left_computes_the_place_again(

@@ -11,7 +11,7 @@ from abc import abstractmethod
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pytest_navigator.backends.torch.graph_breaks import breaks_of, breaks_so_far
 from pytest_navigator.backends.torch.source import TorchFramework, calling, contexts, mode
@@ -173,13 +173,15 @@ class LiveTorchRunner(TorchRunner):
 class TorchCompileRunner(LiveTorchRunner):
     """`torch.compile`, by Inductor unless TorchConfig.custom_args say otherwise; compiled by the first inference."""
 
+    diagnosis: ClassVar[str] = "pytest_navigator.backends.torch.diagnosis:CompileDiagnosis"
+
     def load(self) -> Callable[..., object]:
         """Return the compiled module."""
         import torch
 
         self._eager, self._proven = super().load(), False
         self._breaks = GraphBreaks()
-        return cast("Callable[..., object]", torch.compile(_own_frame(self._eager), **_options(self.parameters)))
+        return cast("Callable[..., object]", torch.compile(own_frame(self._eager), **compile_options(self.parameters)))
 
     def deactivate(self) -> None:
         """Free both modules."""
@@ -192,7 +194,7 @@ class TorchCompileRunner(LiveTorchRunner):
         from pytest_navigator.backends.torch import running_code as text
         from pytest_navigator.reproduce.code import keywords
 
-        compiled = f"model = torch.compile(model{keywords(_options(subject.variant.parameters))})"
+        compiled = f"model = torch.compile(model{keywords(compile_options(subject.variant.parameters))})"
         load = f"{text.moved(subject, cls.device)}{compiled}"
         return text.runner_code(subject, load, cls.device, mark_dynamic=True)
 
@@ -258,7 +260,7 @@ class TorchCompileRunner(LiveTorchRunner):
         args, kwargs = self.arguments(tensors)
         # Past the limit torch.compile runs eagerly, which would look like a model that it leaves alone.
         with calling(self.parameters, self.device), torch._dynamo.config.patch(recompile_limit=sys.maxsize):
-            torch.compile(_own_frame(self._eager), backend=backend)(*args, **kwargs)
+            torch.compile(own_frame(self._eager), backend=backend)(*args, **kwargs)
 
 
 class _Graphs:
@@ -295,7 +297,8 @@ def _eager_message() -> str:
     return f"nothing was compiled, the model ran eagerly: {why}"
 
 
-def _options(parameters: Parameters) -> dict[str, Any]:
+def compile_options(parameters: Parameters) -> dict[str, Any]:
+    """Return the arguments of `torch.compile`."""
     return {"backend": "inductor", **parameters.get("custom_args", {})}
 
 
@@ -338,7 +341,7 @@ def _synchronized(call: Callable[[], object]) -> Callable[[], object]:
     return run
 
 
-def _own_frame(module: Callable[..., object]) -> Callable[..., object]:
+def own_frame(module: Callable[..., object]) -> Callable[..., object]:
     """Return a function that calls `module`, with a code object of its own.
 
     Dynamo keeps what it compiled, and counts recompilations, per code object. With the one of the model's class, or one

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.divergence import FUSION, Divergence
 from pytest_navigator.errors import NotApplicable as NotApplicable
 from pytest_navigator.formats.diagnosis import Diagnosis
+from pytest_navigator.formats.local_values import clearly_right
 from pytest_navigator.runners.spec import runner_class
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ def _is_optimizer(question: Question) -> bool:
     """Whether the file is right when TensorFlow runs its graph as it is."""
     import tensorflow as tf
 
+    with _runner(question) as runner:
+        before = runner.infer(question.feed())
     optimizer = tf.config.optimizer
-    before = optimizer.get_experimental_options()
-    optimizer.set_experimental_options({**before, "disable_meta_optimizer": True})
+    options = optimizer.get_experimental_options()
+    optimizer.set_experimental_options({**options, "disable_meta_optimizer": True})
     try:
         with _runner(question) as runner:
             outputs = runner.infer(question.feed())
     finally:
-        optimizer.set_experimental_options({**before, "disable_meta_optimizer": False})
-    comparison = Comparison(question.rules)
-    comparison.add(question.case.sample, question.case.kind, question.expected(), outputs)
-    return not any(report.problem for report in comparison.reports())
+        optimizer.set_experimental_options({**options, "disable_meta_optimizer": False})
+    return clearly_right(question, outputs, before)

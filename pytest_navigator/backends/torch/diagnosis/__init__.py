@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.divergence import FUSION, Divergence
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.formats.diagnosis import Diagnosis
+from pytest_navigator.formats.local_values import clearly_right
 from pytest_navigator.runners.spec import runner_class
 
 if TYPE_CHECKING:
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.diagnosis import Question
     from pytest_navigator.frameworks.base import Source
 
-CALLS = "calls.pt"  # Below `Question.references`: what the live modules took and gave
+# Below `Question.references`: what the live modules took and gave, and what has been found out in their process.
+CALLS, FOUND = "calls.pt", "found.json"
+
+
+WARM = 3  # Calls after which TorchScript has optimized
 
 
 class TorchDiagnosis(Diagnosis):
@@ -82,6 +86,23 @@ class ExportedProgramDiagnosis(TorchDiagnosis):
         return judged(question, TORCH, run.found, "torch.fx interpretation, cut at every module", {})
 
 
+class CompileDiagnosis(TorchDiagnosis):
+    """Compiles modules alone, where the live model is."""
+
+    def capture(self, source: Source, question: Question) -> None:
+        """Find out all there is to know."""
+        from pytest_navigator.backends.torch.diagnosis.compiled import divergence
+        from pytest_navigator.core.plain import save
+
+        save(question.references / FOUND, divergence(source, question))
+
+    def compare(self, question: Question) -> Divergence:
+        """Return what `capture` has found."""
+        from pytest_navigator.core.plain import load
+
+        return load(question.references / FOUND, Divergence)
+
+
 @contextmanager
 def _runner(question: Question) -> Iterator[TorchRunner]:
     kind = runner_class(question.runner)
@@ -101,8 +122,8 @@ def _is_optimizer(runner: TorchRunner, question: Question) -> bool:
     """Whether the file is right when TorchScript runs it as it is."""
     import torch
 
+    feed = question.feed()
+    for _ in range(WARM):
+        before = runner.infer(feed)
     with torch.jit.optimized_execution(False):
-        outputs = runner.infer(question.feed())
-    comparison = Comparison(question.rules)
-    comparison.add(question.case.sample, question.case.kind, question.expected(), outputs)
-    return not any(report.problem for report in comparison.reports())
+        return clearly_right(question, runner.infer(feed), before)
