@@ -50,7 +50,8 @@ class NavConfig(KnownFields):
             runtime may take, each limit an item of its own; a list of budgets has one a batch size.
         xfail: `{"torchscript-script": "reason"}`, strict.
         max_growth: by what share an artifact, or the peak memory of what runs it, may be larger than in the baseline:
-            `0.1`, `"10%"`. Default: that is not judged.
+            `0.1`, `"10%"`. Default: that is not judged. max_slowdown: by what share a call may take longer. Default:
+            8 %.
         keep, save_data: what goes into the package.
         child_imports: modules that are imported in the process that runs model files, before it loads one: what
             registers custom operators and classes (`["shop.ops"]`).
@@ -86,6 +87,7 @@ class NavConfig(KnownFields):
     budgets: Mapping[str, Budget | Sequence[Budget]] | None = None
     xfail: Mapping[str, str] = field(default_factory=dict)
     max_growth: float | str | None = None
+    max_slowdown: float | str | None = None
     keep: str | None = None
     save_data: str | None = None
     child_imports: Sequence[str] | None = None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MEBIBYTE = 2**20
+SLOWDOWN = 0.08  # By which a call may be slower than in a baseline
+LEAST_SLOWDOWN = 0.02  # Sessions of one file differ by 1 %
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -67,6 +69,13 @@ def share(text: str | float) -> float:
     if value > (1000 if percent else 1):
         raise ArgumentTypeError(f"{text!r} is no share: write 0.1 or 10%")
     return value / 100 if percent else value
+
+
+def slowdown(text: str | float) -> float:
+    """Parse a share that a measurement can tell from nothing."""
+    if (found := share(text)) < LEAST_SLOWDOWN:
+        raise ArgumentTypeError(f"{text!r}: less than {LEAST_SLOWDOWN:.0%} is what a measurement is off by")
+    return found
 
 
 def seconds(text: str | float) -> float:
@@ -197,6 +206,13 @@ OPTIONS = (
         "Runners on which devices: auto (those that are here, and what is named), all, cpu, cuda (default: auto)",
     ),
     Option("require", names, (), "NAMES", "What must be checked and pass (onnx,onnx-cpu,OnnxCPU,cpu)", _is_checked),
+    Option(
+        "max_slowdown",
+        slowdown,
+        SLOWDOWN,
+        "SHARE",
+        "By how much slower than in a baseline a call may be (default: 0.08)",
+    ),
     Option("max_growth", share, None, "SHARE", "Growth of artifacts and peak memory that a baseline allows (0.1)"),
     Option(
         "budgets",

@@ -44,7 +44,7 @@ LIBRARIES = (
 # Settings that choose what is run or packed, not how a step comes out.
 IRRELEVANT = {
     *("keep", "save_data", "require", "formats", "runtimes", "precisions", "device", "timeout", "profile"),
-    *("batch_sizes", "latency_budget", "budgets", "max_growth"),
+    *("batch_sizes", "latency_budget", "budgets", "max_growth", "max_slowdown"),
 }
 TIMING = {"profile_seconds"}  # Settings that concern measurements only
 

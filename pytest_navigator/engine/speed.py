@@ -11,7 +11,7 @@ from pytest_navigator.engine.beside import Artifact
 from pytest_navigator.engine.content import content_at
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import NavigatorError
-from pytest_navigator.gates.speed import THRESHOLD, UNCHANGED, SpeedFacts, confirmed, judged, not_judged
+from pytest_navigator.gates.speed import UNCHANGED, SpeedFacts, confirmed, judged, not_judged
 from pytest_navigator.profiling.paired import Paired
 
 if TYPE_CHECKING:
@@ -23,19 +23,19 @@ SAME = "the very bytes of the baseline's artifact"
 MODES = ("inference_mode", "autocast", "autocast_dtype")  # Of the process as long as torch's calls are bound
 
 
-def against(context: Context, old: Artifact, threshold: float = THRESHOLD) -> SpeedFacts:
+def against(context: Context, old: Artifact) -> SpeedFacts:
     """Measure the artifact of a step beside that of a baseline, and judge.
 
-    What the first child calls slower is measured again in a second one. Takes about 2 s and loading if nothing has
-    changed, 20 s for a regression.
+    What the first child calls slower than the settings allow is measured again in a second one. Takes about 2 s and
+    loading if nothing has changed, 12 to 25 s for a regression.
 
     Args:
         old: the artifact of the baseline that this step's runner runs.
-        threshold: the share by which a call may be slower, 0.08.
 
     Returns:
         "not judged" with the reason where there is nothing to measure, or one of them cannot run here; no error.
     """
+    threshold: float = context.suite.settings.max_slowdown
     if reason := _obstacle(context, old):
         return not_judged(reason)
     if _same(context, old):

@@ -11,6 +11,7 @@ from math import comb, exp, log
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_navigator.configuration.options import SLOWDOWN
 from pytest_navigator.profiling.figures import rounded
 from pytest_navigator.profiling.paired import QUADS
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.profiling.paired import Paired, Quad, Rounds
 
-THRESHOLD = 0.08  # By which a call may be slower, as a share
+THRESHOLD = SLOWDOWN
 SMALLEST = 0.005  # ms by which it may be slower whatever the share: less is the interpreter's
 SEVERAL = 1.3  # Processors at work from which on a runtime was not held to one thread
 SEVERAL_THRESHOLD = 0.2  # The threshold then: two threads on two processors that others use differ by 10 % by chance

@@ -52,7 +52,9 @@ def test_the_tolerance_of_a_bad_flag_is_called_by_its_own_name():
         options.rtol("x=y")
 
 
-@pytest.mark.parametrize(("field", "value"), [("timeout", -1), ("sample_count", 0), ("keep", "some"), ("seed", -3)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("timeout", -1), ("sample_count", 0), ("keep", "some"), ("seed", -3), ("max_slowdown", 0.01)]
+)
 def test_nav_config_is_held_to_the_rules_of_the_flags(field, value):
     with pytest.raises(ConfigError, match=f"nav_config: {field}"):
         resolve({}, {}, NavConfig(**{field: value}))

@@ -50,7 +50,9 @@ def checked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("speed")
     random = np.random.default_rng(0)
     samples = [{"x": random.standard_normal((4, WIDTH), np.float32)} for _ in range(2)]
-    given = Given(write(folder / "model.onnx", 4), samples, NavConfig(framework="onnx", runtimes=["OnnxCPU"]))
+    given = Given(
+        write(folder / "model.onnx", 4), samples, NavConfig(framework="onnx", runtimes=["OnnxCPU"], max_slowdown="15%")
+    )
     session = Session.planned(given, "model", RunOptions(None, folder / "workspace"))
     lock = session.host.workspace.claim()
     with closing(session.host):
@@ -73,6 +75,7 @@ def test_a_file_with_other_weights_is_not_slower(checked, old):
 
     assert facts.verdict != SLOWER, facts
     assert facts.quads >= 12
+    assert facts.threshold == 0.15
     assert facts.old > 0
     assert facts.new > 0
 
