@@ -56,6 +56,12 @@ class Package:
         held = [variant.key for variant in self.results.suite.variants if artifacts.held(self._file, variant)]
         return f"<package {self.path.name}: {', '.join(held) or 'no models'}>"
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the formats and runners, as the summary of the run has them."""
+        from pytest_navigator.reporting.notebook import table
+
+        return table(self.path.name, self.results)
+
     @property
     def status(self) -> dict[str, JSON]:
         """The content of status.yaml, as the file has it."""

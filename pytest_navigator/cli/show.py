@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.reporting.report import summary
 from pytest_navigator.text import one_line
@@ -20,17 +21,44 @@ if TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     parser.add_argument("package", type=Path, metavar="PACKAGE")
-    parser.add_argument("--json", action="store_true", help="print status.yaml as JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print status.yaml as JSON")
+    text = "write it as one HTML file with plots (default: out.html for out.nav)"
+    form.add_argument("--html", nargs="?", type=Path, const=Path(), metavar="PATH", help=text)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print it."""
+    """Print it, or write it."""
+    if arguments.html is not None:
+        return _write(arguments.package, arguments.html)
     with open_package(arguments.package) as package:
         print(
             json.dumps(package.status, indent=1, default=str)
             if arguments.json
             else "\n".join(map(one_line, lines(package)))
         )
+    return 0
+
+
+def _write(source: Path, given: Path) -> int:
+    """Write the report of a package.
+
+    Raises:
+        ConfigError, PackageError: it cannot be made or written.
+    """
+    from pytest_navigator.reporting import report_files
+    from pytest_navigator.reporting.html.rendering import check_installed, render
+    from pytest_navigator.reporting.of_packages import report_of
+
+    target = given if given.name else Path(f"{source.name.removesuffix('.nav')}.html")
+    check_installed()
+    report_files.check({"--html": target})
+    report_files.check_others({"--html": target}, [source])
+    with open_package(source) as package:
+        text = render(report_of(package))
+    if problem := report_files.write(target, text):
+        raise PackageError(problem)
+    print(f"report: {target}")
     return 0
 
 

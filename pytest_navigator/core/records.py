@@ -229,6 +229,7 @@ class ProfileResult:
         peak_gpu_memory: the most device memory that the process was seen to use; None: not measured.
         copy_latency: what copies from numpy arrays to the device and back would add; None: not measured, or none.
         windows: number of the windows that count, the last ones.
+        quartiles: the fastest of them, the first quartile and the third; empty in older packages.
         latencies: every timed inference of those windows, in ms.
         window_means: mean latency of each of those windows, in ms.
         fastest: "p50", "p99", ... -> that latency in the window of 20 ms or more in which it is lowest, in ms.
@@ -251,6 +252,7 @@ class ProfileResult:
     peak_memory: Measure | None = None
     peak_gpu_memory: Measure | None = None
     copy_latency: Measure | None = None
+    quartiles: tuple[float, ...] = ()
     latencies: tuple[float, ...] = ()
     window_means: tuple[float, ...] = ()
     fastest: dict[str, float] = field(default_factory=dict)

@@ -67,6 +67,7 @@ CACHE_OPTIONS: tuple[tuple[str, str, Callable[[str], Any], str], ...] = (
 
 # Flag of a report, how its value is called, help.
 REPORT_OPTIONS = (
+    ("--nav-report", "PATH", "Write what became of the models into this HTML file, with plots"),
     ("--nav-json", "PATH", "Write the records of all models into this JSON file"),
     ("--nav-gitlab", "PATH", "Write links to reports and packages, as GitLab's report of annotations"),
 )

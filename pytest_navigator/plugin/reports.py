@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,18 @@ def _json(run: RunReport, _: RunOptions) -> str:
     return render(run)
 
 
+def _html(run: RunReport, _: RunOptions) -> str:
+    from pytest_navigator.reporting.html.rendering import render
+
+    return render(run)
+
+
 # Flag -> what makes its text; one without any is not written.
-RENDERED: dict[str, Callable[[RunReport, RunOptions], str]] = {"--nav-json": _json, gitlab.FLAG: gitlab.text}
+RENDERED: dict[str, Callable[[RunReport, RunOptions], str]] = {
+    "--nav-report": _html,
+    "--nav-json": _json,
+    gitlab.FLAG: gitlab.text,
+}
 
 
 class Reports:
@@ -43,6 +54,10 @@ class Reports:
         self._failures: dict[str, str] = {}
         self._places: dict[str, tuple[str, int]] = {}
         options = run.options
+        if "--nav-report" in options.reports:
+            from pytest_navigator.reporting.html.rendering import check_installed
+
+            check_installed()
         gitlab.check(options)
         report_files.check(options.reports, options.workspace)
         report_files.check_others(options.reports, [run.start / options.package] if options.package else [])
@@ -82,10 +97,11 @@ class Reports:
 
     def _report(self, written: Sequence[Written], exit_code: int) -> RunReport:
         from pytest_navigator.devices.environment import environment, git_state
-        from pytest_navigator.reporting.run_report import Place, RunReport
+        from pytest_navigator.reporting.run_report import Place, RunReport, log_tails
 
+        models = [each.report for each in written if each.report]
         return RunReport(
-            models=tuple(each.report for each in written if each.report),
+            models=tuple(replace(m, logs=log_tails(m.folder, m.results)) if m.folder else m for m in models),
             exit_code=exit_code,
             others=tuple(self._others(written)),
             places={nodeid: Place(*place) for nodeid, place in self._places.items()},

@@ -96,7 +96,7 @@ def summary(trials: Sequence[Sequence[int]], batch_size: int | None, **circumsta
     import numpy as np
 
     latencies = np.array([latency for window in trials for latency in window], dtype=np.float64) / NS_PER_MS
-    p50, p90, p95, p99 = (float(value) for value in np.percentile(latencies, (50, 90, 95, 99)))
+    p25, p50, p75, p90, p95, p99 = (float(value) for value in np.percentile(latencies, (25, 50, 75, 90, 95, 99)))
     average = float(latencies.mean())
     return ProfileResult(
         batch_size=batch_size,
@@ -108,6 +108,7 @@ def summary(trials: Sequence[Sequence[int]], batch_size: int | None, **circumsta
         p99_latency=p99,
         throughput=rate(p50 or average, batch_size),
         request_count=len(latencies),
+        quartiles=(float(latencies.min()), p25, p75),
         windows=len(trials),
         window_means=tuple(fmean(window) / NS_PER_MS for window in trials),
         latencies=tuple(latencies.tolist()),

@@ -22,11 +22,12 @@ HEAD = 100  # Bytes of it
 LOST = "this file is no report of an earlier run and would be lost; choose another name or delete it"
 
 
-def check(targets: Mapping[str, Path], workspace: Path) -> None:
+def check(targets: Mapping[str, Path], workspace: Path | None = None) -> None:
     """Find a path of a report that cannot be before the run.
 
     Args:
         targets: flag -> path.
+        workspace: of the run, if there is one.
 
     Raises:
         ConfigError: with the reason.
@@ -57,8 +58,8 @@ def write(path: Path, text: str) -> str:
     return ""
 
 
-def _obstacle(path: Path, workspace: Path) -> str:
-    if path.resolve().is_relative_to(workspace.resolve()):
+def _obstacle(path: Path, workspace: Path | None) -> str:
+    if workspace and path.resolve().is_relative_to(workspace.resolve()):
         return f"this is inside of the workspace {workspace}, which every run empties; choose another folder"
     try:
         return _kept(path) or _unwritable(path)

@@ -83,7 +83,13 @@ def _ratio(source: Figure, figure: Figure) -> str:
 
 def strategies(results: Results) -> list[str]:
     """Return Model Navigator's block of strategies, a row each; nothing if there are no figures."""
-    rows = [
+    rows = strategy_rows(results)
+    return columns([STRATEGIES, *rows], indent="") if rows else []
+
+
+def strategy_rows(results: Results) -> list[tuple[str, ...]]:
+    """Return what each strategy chooses, below `STRATEGIES`."""
+    return [
         (
             name,
             p50(figure),
@@ -94,7 +100,6 @@ def strategies(results: Results) -> list[str]:
         )
         for name, figure in best(results).winners
     ]
-    return columns([STRATEGIES, *rows], indent="") if rows else []
 
 
 def searches(results: Results) -> list[str]:

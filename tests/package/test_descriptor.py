@@ -33,6 +33,12 @@ def test_status_and_latency_are_told_for_each_format(package: nav.Package) -> No
     assert performance[nav.Format.ONNX] == row["profiling_results"][0]["p50_latency"]
 
 
+def test_a_notebook_shows_the_matrix(package: nav.Package) -> None:
+    shown = package._repr_html_()
+    assert shown.startswith("<table><caption>pair.nav: ")
+    assert all(f">{key}</td>" in shown for key in KEYS)
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [

@@ -1,0 +1,184 @@
+"""What a report shows -> plain texts, in the order of the page; `page.html` only writes them down (pure)."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator._version import __version__
+from pytest_navigator.core.steps import Status
+from pytest_navigator.reporting.causes import causes
+from pytest_navigator.reporting.html.difference import differences
+from pytest_navigator.reporting.html.failures import Failure, failures
+from pytest_navigator.reporting.html.latency import latencies
+from pytest_navigator.reporting.html.scaling import throughputs
+from pytest_navigator.reporting.report import HEADINGS, WORDS, cell_ids, matrix, notes, title
+from pytest_navigator.reporting.summary_figures import STRATEGIES, strategy_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_navigator.package.query.results import Results
+    from pytest_navigator.reporting.html.plot import Plot
+    from pytest_navigator.reporting.run_report import ModelReport, RunReport
+
+LONG = 120_000  # Characters of logs and details on a page, all together
+LIBRARIES = ("torch", "tensorflow", "jax", "onnx", "onnxruntime", "tensorrt", "openvino", "numpy", "pytest")
+
+# Word of a cell -> the sign before it, and the class that colours it: never the colour alone.
+SIGNS = {
+    "ok": ("✓", "good"),
+    "yes": ("✓", "good"),
+    "cached": ("✓", "good"),
+    "reused": ("✓", "good"),
+    "FAILED": ("✗", "bad"),
+    "xfailed": ("✗", "known"),
+    "skipped": ("–", "off"),
+    "not run": ("–", "off"),
+}
+
+PLOTS = (latencies, throughputs, differences)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the matrix."""
+
+    text: str
+    sign: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Model:
+    """The section of one model."""
+
+    anchor: str
+    title: str
+    failed: bool
+    verdict: str
+    best: str
+    reasons: tuple[str, ...]
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    strategies: tuple[tuple[str, ...], ...]
+    failures: tuple[Failure, ...]
+    plots: tuple[Plot, ...]
+    notes: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]
+    strategy_head: tuple[str, ...] = STRATEGIES
+
+
+@dataclass(frozen=True)
+class Page:
+    """The whole of it."""
+
+    failed: bool
+    verdict: str
+    facts: tuple[tuple[str, str], ...]
+    models: tuple[Model, ...]
+    others: tuple[tuple[str, str], ...]
+    version: str = __version__
+
+
+def page(run: RunReport) -> Page:
+    """Return what the page says; models that failed come first."""
+    count = sum(len(model.failures) for model in run.models)
+    room = LONG // max(1, count)
+    models = sorted(run.models, key=lambda model: not model.failed)
+    return Page(
+        run.failed,
+        _verdict(run),
+        tuple(_facts(run)),
+        tuple(_model(run, model, f"model-{i}", room) for i, model in enumerate(models, 1)),
+        tuple((other.nodeid, other.message) for other in run.others),
+    )
+
+
+def _verdict(run: RunReport) -> str:
+    count, failed = len(run.models), sum(model.failed for model in run.models)
+    models = f"{count} model{'' if count == 1 else 's'}"
+    if failed:
+        found = len(causes(run))
+        return f"{failed} of {models} failed, for {found} cause{'' if found == 1 else 's'}"
+    if not count:
+        return "no model was checked"
+    return f"{models} in order" + (", but the run failed for something else" if run.failed else "")
+
+
+def _facts(run: RunReport) -> list[tuple[str, str]]:
+    """Return what the run was made with, by name."""
+    environment, git = run.environment, run.git or {}
+    packages: Mapping[str, Any] = environment.get("python_packages") or {}
+    devices = [(environment.get(kind) or {}).get("name") for kind in ("cpu", "gpu")]
+    said = {
+        "ended": run.ended.replace("T", " ").replace("+00:00", " UTC"),
+        "commit": f"{str(git.get('commit', ''))[:12]}{', with changes' if git.get('dirty') else ''}",
+        "branch": str(git.get("branch") or ""),
+        "machine": ", ".join(str(device) for device in devices if device),
+        "Python": str(environment.get("python_version") or ""),
+        "libraries": ", ".join(f"{name} {packages[name]}" for name in LIBRARIES if packages.get(name)),
+        "exit code": "" if run.exit_code is None else str(run.exit_code),
+    }
+    return [(name, text) for name, text in said.items() if text]
+
+
+def _model(run: RunReport, model: ModelReport, anchor: str, room: int) -> Model:
+    results = model.results
+    winners = strategy_rows(results)
+    return Model(
+        anchor=anchor,
+        title=title(results),
+        failed=model.failed,
+        verdict=_verdict_of(model),
+        best=f"{winners[-1][1]} ms ({winners[-1][3]}, {winners[-1][4]})" if winners else "-",
+        reasons=model.reasons,
+        head=HEADINGS,
+        rows=tuple(tuple(map(_cell, row)) for row in _rows(results)),
+        strategies=tuple(winners),
+        failures=tuple(failures(model, room, _reproduced(run, model))),
+        plots=tuple(plot for make in PLOTS if (plot := make(results))),
+        notes=(*notes(results), *_package(run, model)),
+        skipped=tuple(_skipped(results)),
+    )
+
+
+def _verdict_of(model: ModelReport) -> str:
+    count = len(model.failures)
+    if count:
+        return f"{count} step{'' if count == 1 else 's'} failed"
+    return "not in order" if model.reasons else "in order"
+
+
+def _rows(results: Results) -> list[tuple[str, ...]]:
+    """Return the matrix, with a row for each format that could not be made, too."""
+    rows = matrix(results)
+    shown = {row[0] for row in rows}
+    failed = [o for o in results.outcomes if o.step in ("export", "convert") and o.failed and o.key not in shown]
+    return [*rows, *((o.key, "", WORDS[o.status], *["-"] * (len(HEADINGS) - 3)) for o in failed)]
+
+
+def _cell(text: str) -> Cell:
+    sign, kind = SIGNS.get(text, ("", ""))
+    return Cell(text, sign, kind)
+
+
+def _skipped(results: Results) -> list[tuple[str, str]]:
+    """Return each step that was skipped, with the reason."""
+    found = [o for o in results.outcomes if o.status is Status.SKIPPED]
+    cells = cell_ids(results, [(o.key, o.runner) for o in found])
+    names = (" ".join(filter(None, (o.step, cell, o.batch))) for o, cell in zip(found, cells, strict=True))
+    return [(name, o.requirement or o.message) for name, o in zip(names, found, strict=True)]
+
+
+def _package(run: RunReport, model: ModelReport) -> list[str]:
+    return [f"package: {run.shown(model.package)}"] if model.package else []
+
+
+def _reproduced(run: RunReport, model: ModelReport) -> Sequence[str]:
+    """Return the words of a command before the name of a script."""
+    if model.folder:
+        return ["cd", shlex.quote(run.shown(model.folder)), "&&", "bash"]
+    name = shlex.quote(model.package.name) if model.package else "out.nav"
+    return ["pytest-navigator", "extract", name, "-o", "extracted", "&&", "cd", "extracted", "&&", "bash"]
