@@ -87,5 +87,7 @@ def test_without_its_extra_it_is_refused_before_anything_runs(dense: Fake, nav: 
     pytester.makepyfile(sitecustomize="import sys\nsys.modules['jinja2'] = None")
     result = nav("--nav-report=out.html", formats="", subprocess=True)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: *needs jinja2, which is not installed: pip install 'pytest-navigator[[]report]'"])
+    result.stderr.fnmatch_lines(
+        ["ERROR: *needs jinja2, which is not installed: pip install 'pytest-navigator[[]report]'"]
+    )
     assert not (pytester.path / "calls.txt").exists()
