@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pytest_navigator.comparison.tolerances import Rule  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.core.records import Case, Signature  # noqa: TC001  # cattrs reads annotations
@@ -98,6 +98,9 @@ class Question:
 
 class Diagnosis(ABC):
     """Finds the first value that an artifact of a format computes otherwise. Plain code without state."""
+
+    needs_model: ClassVar[bool] = True
+    """Whether nothing can be told without what `capture` finds, where `asks_model`: of a package there is no model."""
 
     def asks_model(self, question: Question) -> bool:
         """Whether `capture` is needed for this case. Runs where the model is; imports nothing heavy."""

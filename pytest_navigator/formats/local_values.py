@@ -115,6 +115,7 @@ def judged(
     *,
     verdict: str = EXPORT,
     reason: str = "",
+    artifact: str = "",
 ) -> Divergence:
     """Return the first value that is wrong, with what goes into it and comes out in files.
 
@@ -122,6 +123,7 @@ def judged(
         found: in order. The source's own kernels compute most of both sides: what is right is so to the last bit.
         skipped: why modules could not be compared, by path.
         verdict, reason: what it means where one is wrong.
+        artifact: what scripts load, below the suite's folder; "": that of the variant.
     """
     segments = [each.segment for each in found]
     first = first_divergence(segments, verdict, method, exact=True)
@@ -131,7 +133,7 @@ def judged(
     place = next(each for each in found if each.segment.value == first.value)
     inside = {path: why for path, why in skipped.items() if path.startswith(f"{first.module}." if first.module else "")}
     told = "; ".join(filter(None, [reason, _left_out(inside)]))
-    evidence, script = _evidence(question, library, place) if place.again else ("", "")
+    evidence, script = _evidence(question, library, place, artifact) if place.again else ("", "")
     return replace(first, reason=told, evidence=evidence, script=script)
 
 
@@ -143,13 +145,13 @@ def _left_out(skipped: Mapping[str, str]) -> str:
     return f"not compared: {path or 'the model itself'} ({why}){f' and {more} more' if more else ''}"
 
 
-def _evidence(question: Question, library: Library, place: Local) -> tuple[str, str]:
+def _evidence(question: Question, library: Library, place: Local, artifact: str) -> tuple[str, str]:
     variant = question.variant
     script = SCRIPT.format(
         place=place.segment.place,
         imports=library.imports,
         array=library.array,
-        artifact=f"{variant.key}/{variant.file}",
+        artifact=artifact or f"{variant.key}/{variant.file}",
         folder=question.evidence.relative_to(question.root).as_posix(),
         again="\n".join(place.again),
     )

@@ -192,6 +192,13 @@ def test_the_script_that_is_left_computes_the_place_again(
         assert 0.01 < float(found[1]) < 1
 
 
+def test_an_onnx_file_that_is_what_a_wrong_program_is_names_the_module(lines: Callable[..., dict[str, str]]) -> None:
+    found = lines("scale", "onnx")
+
+    assert found["onnx-cpu"].startswith(f"odd mul at model.py:{line_of('scaled line')}: ")
+    assert "torch.export traces it so" in found["onnx-cpu"]
+
+
 def test_a_branch_that_tracing_has_baked_is_named(lines: Callable[..., dict[str, str]]) -> None:
     found = lines("branch", "torchscript-trace")
 

@@ -8,8 +8,9 @@ optimizer: then that is to blame, and the value that it must not fuse away is to
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.onnx.cutting import marked
 from pytest_navigator.backends.onnx.probing import Probe, bisected, groups
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_navigator.comparison.divergence import Segment
     from pytest_navigator.formats.diagnosis import Question
     from pytest_navigator.formats.stack_lines import Place
+    from pytest_navigator.frameworks.base import Source
 
     Arrays = Mapping[str, np.ndarray]
 
@@ -61,6 +63,21 @@ class Right:
 
 class OnnxDiagnosis(Diagnosis):
     """Of an ONNX file in ONNX Runtime."""
+
+    needs_model: ClassVar[bool] = False
+
+    def asks_model(self, question: Question) -> bool:
+        """Whether there is the program that the file was made of, to be compared with the live model."""
+        from pytest_navigator.backends.torch.program_values import PROGRAM
+
+        return question.artifact().with_name(PROGRAM).exists()
+
+    def capture(self, source: Source, question: Question) -> None:
+        """Run the live model once, with hooks if it takes any."""
+        from pytest_navigator.backends.torch.diagnosis import capture
+
+        with suppress(Exception):  # a file can be looked into without it
+            capture(source, question)
 
     def compare(self, question: Question) -> Divergence:
         """Ask the optimizer first, then cut every edge."""
@@ -153,7 +170,7 @@ def _cut(question: Question, key: str, probe: Probe, feed: Arrays, expected: Arr
         segments += probe.local(group, right.values, given, right.places)
     found = first_divergence(segments, right.verdict, right.method)
     if found is None:
-        found = no_divergence(segments, right.method)
+        found = _of_export(question, key) or no_divergence(segments, right.method)
     else:
         found = _with_segment(question, probe, found, right.values, given)
     if len(segments) < len(names):
@@ -207,6 +224,14 @@ def _program(question: Question, key: str) -> Any:
     there = (question.artifact(v.key) for v in question.variants.values() if v.format == "torch-exportedprogram")
     exported = next((path for path in there if path.is_file()), None)
     return None if exported is None else _decomposed(exported)
+
+
+def _of_export(question: Question, key: str) -> Divergence | None:
+    """Return where the program of a file that is right by it is wrong itself; None where nothing tells."""
+    from pytest_navigator.backends.torch.diagnosis import of_program
+    from pytest_navigator.backends.torch.program_values import PROGRAM
+
+    return of_program(question, question.artifact(key).with_name(PROGRAM))
 
 
 def _decomposed(path: Path) -> Any:

@@ -52,7 +52,7 @@ def diagnose(package: PackageFile, cell: str, folder: Path, seconds: float) -> D
     question = replace(question, runner=RunnerSpec.of(kind).record())
     _extract(package, question)
     try:
-        if way.asks_model(question):
+        if way.needs_model and way.asks_model(question):
             raise NotApplicable(NEEDS_MODEL.format(cell))
         found = way.compare(question)
     except NotApplicable as error:

@@ -13,6 +13,7 @@ from pytest_navigator.runners.spec import runner_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import torch
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 CALLS, FOUND = "calls.pt", "found.json"
 
 
+INTERPRETED = "torch.fx interpretation, cut at every module"
+OF_PROGRAM = "torch.export traces it so: the file is what the exported program is"
 WARM = 3  # Calls after which TorchScript has optimized
 
 
@@ -37,15 +40,8 @@ class TorchDiagnosis(Diagnosis):
         return True
 
     def capture(self, source: Source, question: Question) -> None:
-        """Run the live model once, with hooks.
-
-        Raises:
-            NotApplicable: it takes none.
-        """
-        from pytest_navigator.backends.torch.diagnosis.calls import save_calls
-        from pytest_navigator.backends.torch.diagnosis.live import live_calls
-
-        save_calls(live_calls(source, question), question.references / CALLS)
+        """Run the live model once, with hooks."""
+        capture(source, question)
 
 
 class TorchScriptDiagnosis(TorchDiagnosis):
@@ -83,7 +79,7 @@ class ExportedProgramDiagnosis(TorchDiagnosis):
             args, _ = runner.arguments(runner.tensors(question.feed()))
             with runner.mode():
                 run.run(*args)
-        return judged(question, TORCH, run.found, "torch.fx interpretation, cut at every module", {})
+        return judged(question, TORCH, run.found, INTERPRETED, {})
 
 
 class CompileDiagnosis(TorchDiagnosis):
@@ -101,6 +97,47 @@ class CompileDiagnosis(TorchDiagnosis):
         from pytest_navigator.core.plain import load
 
         return load(question.references / FOUND, Divergence)
+
+
+def capture(source: Source, question: Question) -> None:
+    """Run the live model once, with hooks, and keep what its modules take and give.
+
+    Raises:
+        NotApplicable: it takes none.
+    """
+    from pytest_navigator.backends.torch.diagnosis.calls import save_calls
+    from pytest_navigator.backends.torch.diagnosis.live import live_calls
+
+    save_calls(live_calls(source, question), question.references / CALLS)
+
+
+def of_program(question: Question, path: Path) -> Divergence | None:
+    """Return where the program that an ONNX file was made of is no longer the live model; None: nowhere, or unknown.
+
+    Args:
+        path: of the program; what the live modules took and gave is known if `capture` has run.
+    """
+    if not (path.exists() and (question.references / CALLS).exists()):
+        return None
+    import torch
+
+    from pytest_navigator.backends.torch.arrays import from_numpy
+    from pytest_navigator.backends.torch.diagnosis.calls import load_calls
+    from pytest_navigator.backends.torch.diagnosis.errors import TORCH
+    from pytest_navigator.backends.torch.diagnosis.nodes import CutEdges
+    from pytest_navigator.backends.torch.program_values import device_of
+    from pytest_navigator.backends.torch.programs import load_program
+    from pytest_navigator.formats.local_values import judged
+
+    program = load_program(path)
+    device, feed = device_of(program), question.feed()
+    run = CutEdges(program.module(), load_calls(question.references / CALLS, device), prefix="model")
+    with torch.no_grad():
+        run.run(*(from_numpy(feed[spec.name], device) for spec in question.signature.inputs))
+    found = judged(
+        question, TORCH, run.found, INTERPRETED, {}, reason=OF_PROGRAM, artifact=str(path.relative_to(question.root))
+    )
+    return found if found.value else None
 
 
 @contextmanager
