@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 from filelock import FileLock
+from tomlkit.items import Table
 
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.digests import text_digest
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tomlkit import TOMLDocument
-    from tomlkit.items import InlineTable, Table
+    from tomlkit.items import InlineTable
 
     from pytest_navigator.gates.expected_changes import Change
 
 HEADER = (
-    "What each format and runtime of a model is expected to do; whatever gets worse fails the run.\n"
-    "pytest --nav --nav-expected=update adds what is new, and writes what has become better."
+    "# What each format and runtime of a model is expected to do; whatever gets worse fails the run.\n"
+    "# pytest --nav --nav-expected=update adds what is new, and writes what has become better.\n"
 )
 
 
@@ -80,18 +81,16 @@ def changed(text: str, changes: Mapping[str, Sequence[Change]], name: str) -> tu
     Raises:
         ConfigError: the text is wrong.
     """
-    content, document = parsed(text, name), tomlkit.parse(text)
+    content = parsed(text, name)
     edited: list[str] = []
-    if not text.strip():
-        for line in HEADER.split("\n"):
-            document.add(tomlkit.comment(line))
+    text = text if text.strip() else HEADER
     for model, own in changes.items():
         for change in own:
             if _line(content, model, change) == change.before:
-                _apply(document, model, change)
+                text = _applied(text, model, change)
             else:
                 edited.append(change.name)
-    return tomlkit.dumps(document), edited
+    return text, edited
 
 
 def _line(content: ExpectedFile, model: str, change: Change) -> ExpectedLine | None:
@@ -100,34 +99,36 @@ def _line(content: ExpectedFile, model: str, change: Change) -> ExpectedLine | N
     return models.get(model, {}).get(change.name)
 
 
-def _apply(document: TOMLDocument, model: str, change: Change) -> None:
+def _applied(text: str, model: str, change: Change) -> str:
     section = (change.before or change.line or ExpectedLine(())).section
-    table = _table(document, (WHEN, section, model) if section else (model,))
+    names = (WHEN, section, model) if section else (model,)
+    if _table(tomlkit.parse(text), names) is None:
+        text = _with_table(text, names)
+    document = tomlkit.parse(text)
+    table = _table(document, names)
     if change.line is None:
         table.remove(change.name)
-    elif change.name in table:
+    elif change.name in table and _fits(table[change.name], change.line):
         _update(table[change.name], change.line)
+    elif change.name in table:
+        table[change.name] = _inline(change.line)  # what stands before and behind it stays
     else:
         _insert(table, change.name, _inline(change.line))
+    return tomlkit.dumps(document)
 
 
 def _table(document: TOMLDocument, names: Sequence[str]) -> Any:
-    """Return a table, made where it is missing: the last of the document."""
     found: Any = document
-    for i, name in enumerate(names):
-        if name not in found:
-            last = i == len(names) - 1
-            if last and document.as_string().strip():
-                _end(document)
-            found.append(name, tomlkit.table(is_super_table=not last))
-        found = found[name]
+    for name in names:
+        found = found.get(name) if found is not None else None
     return found
 
 
-def _end(document: TOMLDocument) -> None:
-    """Leave an empty line before what comes next."""
-    if not document.as_string().endswith("\n\n"):
-        document.add(tomlkit.nl())
+def _with_table(text: str, names: Sequence[str]) -> str:
+    """Return a text with one more table, after an empty line: by hand, since tomlkit leaves one or none or two."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    before = text.rstrip("\r\n") + end + end if text.strip() else ""
+    return f"{before}[{tomlkit.key(list(names)).as_string()}]{end}"
 
 
 def _insert(table: Table, name: str, line: InlineTable) -> None:
@@ -141,6 +142,12 @@ def _insert(table: Table, name: str, line: InlineTable) -> None:
         table.value._insert_at(place, name, line)  # there is no public way
     else:
         table.append(name, line)
+
+
+def _fits(item: Any, line: ExpectedLine) -> bool:
+    """Whether a line can stay as it is spelled: of an inline table from which a key goes, a space would be left."""
+    gone = ("atol" in item and not line.atol) or ("reason" in item and not line.reason)
+    return isinstance(item, Table) or not gone
 
 
 def _inline(line: ExpectedLine) -> InlineTable:
