@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from blackbox import DENSE, FAKE_CONFTEST, FAKE_FORMAT, LINEAR, words
+from expecting import FILE, line
 from turned import CONFTEST, TURNED, count, run
 
 from tests.distributions import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from blackbox import Nav
+    from expecting import Expecting
     from turned import Write
 
 
@@ -151,3 +154,18 @@ def cached(turned: Write, nav: Nav) -> pytest.Pytester:
     assert set(words(run(nav)).values()) == {"PASSED"}
     assert count(pytester) == {"convert": 1, "compared": 8, "timed": 0}
     return pytester
+
+
+@pytest.fixture
+def expecting(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Expecting:
+    """Write a nav_expected.toml, with a line for each keyword and one for the live model; this is no CI."""
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("COLUMNS", "500")
+
+    def write(**cells: str) -> Path:
+        path = pytester.path / FILE
+        lines = [f"{name.replace('_', '-')} = {line(said)}" for name, said in {"dense_cpu": "pass", **cells}.items()]
+        path.write_text("\n".join([f"[{pytester.path.name}]", *lines, ""]))
+        return path
+
+    return write

@@ -6,58 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from blackbox import words
+from expecting import ALL, CRASH, FILE, MISMATCH, NO_EXPORT, failing, failures, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from blackbox import Fake, Nav
-
-FILE = "nav_expected.toml"
-ALL = {"-n2": ["-n", "2", "-p", "no:benchmark"], "one process": []}
-MISMATCH = "scale=2.0"
-NO_EXPORT = "mode='raise', where='export'"
-CRASH = "mode='segfault', where='infer'"
-
-
-@pytest.fixture(autouse=True)
-def no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CI", raising=False)
-    monkeypatch.setenv("COLUMNS", "500")
-
-
-@pytest.fixture
-def expecting(pytester: pytest.Pytester) -> Callable[..., Path]:
-    """Write the file: a line for each keyword, the live model's among them."""
-
-    def write(**cells: str) -> Path:
-        path = pytester.path / FILE
-        cells = {"dense_cpu": "pass", **cells}
-        path.write_text(
-            f"[{pytester.path.name}]\n" + "".join(f"{n.replace('_', '-')} = {line(c)}\n" for n, c in cells.items())
-        )
-        return path
-
-    return write
-
-
-def line(cell: str) -> str:
-    if cell.startswith("{"):
-        return cell
-    return f'{{outcome = "{cell}"{"" if cell == "pass" else ", reason = " + repr("known")}}}'
-
-
-def run(nav: Nav, *arguments: str) -> pytest.RunResult:
-    return nav("-v", "-rx", *arguments, formats="")
-
-
-def failing(config: str) -> str:
-    """A configuration of the format that fails, beside one that is right."""
-    return f"{config}), Other.config("
-
-
-def failures(result: pytest.RunResult) -> list[str]:
-    return [line.removeprefix("FAILED: ") for line in result.outlines if line.startswith("FAILED: ")]
+    from expecting import Expecting
 
 
 def test_without_a_file_and_without_the_option_nothing_changes(dense: Fake, nav: Nav) -> None:
@@ -80,7 +33,7 @@ def test_without_a_file_and_without_the_option_nothing_changes(dense: Fake, nav:
 )
 @pytest.mark.parametrize("arguments", ALL.values(), ids=["n2", "one"])
 def test_a_failure_that_is_expected_at_its_stage_is_an_xfail(
-    dense: Fake, nav: Nav, expecting: Callable[..., Path], config: str, outcome: str, test: str, arguments: list[str]
+    dense: Fake, nav: Nav, expecting: Expecting, config: str, outcome: str, test: str, arguments: list[str]
 ) -> None:
     dense(failing(config))
     name = "fake" if outcome == "fail-export" else "fake_cpu"
@@ -97,7 +50,7 @@ def test_a_failure_that_is_expected_at_its_stage_is_an_xfail(
 
 
 @pytest.mark.parametrize("arguments", ALL.values(), ids=["n2", "one"])
-def test_what_is_worse_fails(dense: Fake, nav: Nav, expecting: Callable[..., Path], arguments: list[str]) -> None:
+def test_what_is_worse_fails(dense: Fake, nav: Nav, expecting: Expecting, arguments: list[str]) -> None:
     dense(failing(MISMATCH))
     path = expecting(fake_cpu="pass", other_cpu="pass")
     before = path.read_bytes()
@@ -112,7 +65,7 @@ def test_what_is_worse_fails(dense: Fake, nav: Nav, expecting: Callable[..., Pat
 
 
 def test_a_failure_of_another_stage_is_one_that_nobody_has_agreed_to(
-    dense: Fake, nav: Nav, expecting: Callable[..., Path]
+    dense: Fake, nav: Nav, expecting: Expecting
 ) -> None:
     dense(failing(MISMATCH))
     expecting(fake="fail-export", other_cpu="pass")
@@ -123,7 +76,7 @@ def test_a_failure_of_another_stage_is_one_that_nobody_has_agreed_to(
     assert f"fake-cpu: fail-correctness, where {FILE} expects fail-export" in failures(result)[0]
 
 
-def test_what_is_better_is_written(dense: Fake, nav: Nav, expecting: Callable[..., Path]) -> None:
+def test_what_is_better_is_written(dense: Fake, nav: Nav, expecting: Expecting) -> None:
     dense()
     path = expecting(fake_cpu="fail-correctness")
     path.write_text("# mine\n" + path.read_text().rstrip() + "  # and this\n")
@@ -141,7 +94,7 @@ def test_what_is_better_is_written(dense: Fake, nav: Nav, expecting: Callable[..
 
 
 def test_what_is_better_fails_in_ci(
-    dense: Fake, nav: Nav, expecting: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    dense: Fake, nav: Nav, expecting: Expecting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dense()
     path = expecting(fake_cpu="fail-correctness")
@@ -159,7 +112,7 @@ def test_what_is_better_fails_in_ci(
 
 
 def test_the_cells_of_a_format_that_can_be_exported_take_the_place_of_its_line(
-    dense: Fake, nav: Nav, expecting: Callable[..., Path]
+    dense: Fake, nav: Nav, expecting: Expecting
 ) -> None:
     dense()
     path = expecting(fake="fail-export")
@@ -170,7 +123,7 @@ def test_the_cells_of_a_format_that_can_be_exported_take_the_place_of_its_line(
     assert cells[1:] == ["dense-cpu", "fake-cpu"]
 
 
-def test_a_cell_that_the_file_does_not_know_fails(dense: Fake, nav: Nav, expecting: Callable[..., Path]) -> None:
+def test_a_cell_that_the_file_does_not_know_fails(dense: Fake, nav: Nav, expecting: Expecting) -> None:
     dense()
     expecting()
 
@@ -180,7 +133,7 @@ def test_a_cell_that_the_file_does_not_know_fails(dense: Fake, nav: Nav, expecti
     assert failures(result) == [f"{FILE} does not know fake-cpu: run --nav-expected=update"]
 
 
-def test_a_cell_that_is_not_made_any_more_fails(dense: Fake, nav: Nav, expecting: Callable[..., Path]) -> None:
+def test_a_cell_that_is_not_made_any_more_fails(dense: Fake, nav: Nav, expecting: Expecting) -> None:
     dense()
     expecting(fake_cpu="pass", other_cpu="pass")
 
@@ -200,7 +153,7 @@ def test_a_cell_that_is_not_made_any_more_fails(dense: Fake, nav: Nav, expecting
     ids=["--nav-formats", "-k"],
 )
 def test_what_a_run_leaves_out_is_not_judged(
-    dense: Fake, nav: Nav, expecting: Callable[..., Path], arguments: list[str], why: str
+    dense: Fake, nav: Nav, expecting: Expecting, arguments: list[str], why: str
 ) -> None:
     dense("), Other.config(")
     expecting(fake_cpu="fail-correctness", other_cpu="pass")
@@ -211,7 +164,7 @@ def test_what_a_run_leaves_out_is_not_judged(
     result.stdout.fnmatch_lines([f"not judged: fake-cpu ({why})"])
 
 
-def test_what_differs_from_run_to_run_may_end_either_way(dense: Fake, nav: Nav, expecting: Callable[..., Path]) -> None:
+def test_what_differs_from_run_to_run_may_end_either_way(dense: Fake, nav: Nav, expecting: Expecting) -> None:
     dense(failing(MISMATCH))
     expecting(other_cpu="pass", fake_cpu='{outcome = ["pass", "fail-correctness"], reason = "races"}')
 
@@ -221,7 +174,7 @@ def test_what_differs_from_run_to_run_may_end_either_way(dense: Fake, nav: Nav, 
     result.stdout.fnmatch_lines(["expected: fake-cpu is pass or fail-correctness (races), fail-correctness this time"])
 
 
-def test_the_tolerances_of_the_file_are_those_that_judge(dense: Fake, nav: Nav, expecting: Callable[..., Path]) -> None:
+def test_the_tolerances_of_the_file_are_those_that_judge(dense: Fake, nav: Nav, expecting: Expecting) -> None:
     dense("scale=1.0001")
     expecting(fake_cpu='{outcome = "pass", atol = {output__0 = 1e-2}}')
 
@@ -233,7 +186,7 @@ def test_the_tolerances_of_the_file_are_those_that_judge(dense: Fake, nav: Nav, 
     result.stdout.fnmatch_lines(["FAILED*> atol 1e-8*"])
 
 
-def test_off_leaves_the_file_alone(dense: Fake, nav: Nav, expecting: Callable[..., Path]) -> None:
+def test_off_leaves_the_file_alone(dense: Fake, nav: Nav, expecting: Expecting) -> None:
     dense()
     before = expecting(fake_cpu="fail-correctness").read_bytes()
 
