@@ -92,6 +92,23 @@ class Image(torch.nn.Module):
         return self.shared(y).sum(2)
 
 
+class Rounding(torch.nn.Module):
+    """A model that rounds a value on purpose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = torch.nn.Linear(8, 32), torch.nn.Linear(32, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.up(x))
+        return self.down(x.half().float())
+
+
+def rounding() -> Subject:
+    torch.manual_seed(0)
+    return Subject(Rounding().eval(), lambda size: torch.randn(size, 8))
+
+
 def transformer() -> Subject:
     torch.manual_seed(0)
     return Subject(Transformer().eval(), lambda size: torch.randn(size, 16, 64))

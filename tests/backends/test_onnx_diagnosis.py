@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,18 @@ import diagnosed
 import numpy as np
 import onnx
 import pytest
-from diagnosed import Suite, image, transformer
+from diagnosed import Suite, image, rounding, transformer
 from onnx import helper, numpy_helper
 
+from pytest_navigator.backends.exchange.from_onnx_diagnosis import FromOnnxDiagnosis, OpenVINODiagnosis
 from pytest_navigator.backends.exchange.onnx_diagnosis import OnnxDiagnosis
 from pytest_navigator.backends.onnx import probing
+from pytest_navigator.backends.openvino.format import OpenVINOConfig, OpenVINOFormat
+from pytest_navigator.backends.tensorrt.format import TensorRTFormat
 from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig, TorchExportedProgramFormat
 from pytest_navigator.backends.torch.program_values import PROGRAM
-from pytest_navigator.comparison.divergence import EXPORT, SPREAD, line
+from pytest_navigator.comparison.divergence import EXPORT, FUSION, RUNTIME, SPREAD, line
+from pytest_navigator.configuration.tensorrt_config import TensorRTConfig
 from pytest_navigator.errors import NotApplicable
 
 if TYPE_CHECKING:
@@ -222,3 +227,72 @@ def test_an_exported_program_of_the_suite_serves_as_well(exported: dict[str, Sui
     other = Suite(suite.subject, tmp_path, TorchExportedProgramFormat(), TorchExportConfig())
     variants = {each.variant.key: each.variant for each in (suite, other)}
     assert places(OnnxDiagnosis().compare(suite.question(variants=variants))) == ["layers.2.mlp gelu"]
+
+
+def test_an_optimizer_that_fuses_wrongly_is_told_from_a_wrong_export(tmp_path: Path) -> None:
+    suite = Suite(rounding(), tmp_path)
+    entry = ["optimization.enable_cast_chain_elimination", "1"]
+    options = {"custom_args": {"session_options": {"add_session_config_entry": entry}}}
+    variant = replace(suite.variant, parameters={**suite.variant.parameters, **options})
+    found = OnnxDiagnosis().compare(suite.question(variants={variant.key: variant}))
+    assert found.verdict == FUSION
+    assert "x.half()" in line_of_code(found)
+    assert "right with graph_optimization_level = ORT_DISABLE_ALL, and where _to_copy is an output too" in line(found)
+    told = subprocess.run([sys.executable, tmp_path / found.script], capture_output=True, text=True, check=True).stdout
+    without, optimized = (float(row.rpartition(": ")[2]) for row in told.splitlines())
+    assert without * 100 < optimized == pytest.approx(found.error, rel=0.01)
+
+
+def test_a_few_values_that_are_enough_are_found_by_halving() -> None:
+    assert probing.bisected("abcdefgh", lambda names: "f" in names) == ["f"]
+    assert probing.bisected("abcd", lambda names: {"a", "d"} <= set(names)) == list("abcd")
+
+
+class Perturbed(OpenVINODiagnosis):
+    """A runtime that computes one operation otherwise."""
+
+    def run(self, *arguments: Any) -> dict[str, np.ndarray]:
+        found = dict(super().run(*arguments))
+        return {name: array * 1.001 if name == "gelu_2" else array for name, array in found.items()}
+
+
+def converted(suite: Suite, form: Any, config: Any, way: Any) -> Divergence:
+    """Return what is said of a format that is made from the suite's ONNX file."""
+    (variant,) = form.variants(config, [suite.variant])
+    variants = {each.key: each for each in (suite.variant, variant)}
+    runner = form.runner_specs[0].record()
+    return way().compare(suite.question(key=variant.key, variants=variants, runner=runner, cell=f"{variant.key}-cpu"))
+
+
+MADE_FROM_ONNX = [
+    pytest.param(OpenVINOFormat(), OpenVINOConfig(), OpenVINODiagnosis, id="openvino"),
+    pytest.param(OpenVINOFormat(), OpenVINOConfig(precision="fp16"), OpenVINODiagnosis, id="openvino-fp16"),
+    pytest.param(TensorRTFormat(), TensorRTConfig(precision="fp32"), FromOnnxDiagnosis, id="trt"),
+]
+
+
+@pytest.mark.parametrize(("form", "config", "way"), MADE_FROM_ONNX)
+def test_what_is_made_from_a_wrong_onnx_file_has_its_place(
+    form: Any, config: Any, way: Any, exported: dict[str, Suite], tmp_path: Path
+) -> None:
+    found = converted(exported["transformer"].planted(tmp_path, GELU), form, config, way)
+    assert (found.verdict, places(found)) == (EXPORT, ["layers.2.mlp gelu"])
+    assert "onnx is wrong in ONNX Runtime too" in line(found)
+
+
+def test_an_engine_of_a_right_onnx_file_is_to_blame_itself(exported: dict[str, Suite]) -> None:
+    found = converted(exported["transformer"], TensorRTFormat(), TensorRTConfig(precision="fp32"), FromOnnxDiagnosis)
+    assert (found.verdict, found.value) == (RUNTIME, "")
+    assert line(found).startswith("first divergence: runtime: onnx is right in ONNX Runtime")
+
+
+@pytest.mark.parametrize(
+    ("precision", "way", "wrong"),
+    [("fp32", OpenVINODiagnosis, ""), ("fp16", OpenVINODiagnosis, ""), ("fp32", Perturbed, "layers.2.mlp gelu")],
+)
+def test_every_edge_of_what_openvino_runs_is_cut(
+    precision: str, way: Any, wrong: str, exported: dict[str, Suite]
+) -> None:
+    found = converted(exported["transformer"], OpenVINOFormat(), OpenVINOConfig(precision=precision), way)
+    assert (found.verdict, places(found)) == (RUNTIME if wrong else SPREAD, [wrong]), line(found)
+    assert found.compared == 114

@@ -78,17 +78,25 @@ class Probe:
             if name in right and said.get(name, right[name].dtype.name) == right[name].dtype.name
         ]
 
-    def local(self, names: Sequence[str], right: Arrays, feed: Arrays, places: Mapping[str, Place]) -> list[Segment]:
+    def local(
+        self,
+        names: Sequence[str],
+        right: Arrays,
+        feed: Arrays,
+        places: Mapping[str, Place],
+        run: Callable[[Model, Arrays, Sequence[str]], Arrays] | None = None,
+    ) -> list[Segment]:
         """Compute values from the nearest right ones, all in one session, and compare.
 
         Args:
             names: of the values, in order; right: of all that are known.
             feed: by the file's names.
             places: of operations, by the name of their value, where the file says nothing.
+            run: computes the outputs of a model from its inputs; None: ONNX Runtime.
         """
         part = cut(self.model, right, names)
         given = {each.name: _read(each.name, right, feed) for each in part.graph.input}
-        found = self.run(part, given, names)
+        found = (run or self.run)(part, given, names)
         return [self._segment(name, found[name], right, feed, places) for name in names]
 
     def part(self, name: str, right: Arrays, feed: Arrays) -> tuple[Model, dict[str, np.ndarray]]:

@@ -56,6 +56,7 @@ class OpenVINOFormat(Format):
     parent: ClassVar[str | None] = "onnx"
     default: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ("openvino",)
+    diagnosis: ClassVar[str] = "pytest_navigator.backends.exchange.from_onnx_diagnosis:OpenVINODiagnosis"
     runners = table(
         "openvino",
         "pytest_navigator.backends.openvino.runner",

@@ -49,6 +49,7 @@ class TensorRTFormat(Format):
     requires: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt", "onnx", "onnxruntime", "polygraphy")
     reads_with: ClassVar[tuple[str, ...]] = ("cuda", "tensorrt")
     bound: ClassVar[bool] = True
+    diagnosis: ClassVar[str] = "pytest_navigator.backends.exchange.from_onnx_diagnosis:FromOnnxDiagnosis"
     runners = (
         *table(
             "trt",
