@@ -10,20 +10,21 @@ session has a speed of its own, by where its memory lies.
 
 from __future__ import annotations
 
-import os
-import time
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from math import inf, log
 from random import Random
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_navigator.profiling.clocks import clocks
 from pytest_navigator.profiling.measuring import NS_PER_MS, NS_PER_S, undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
+
+    from pytest_navigator.profiling.clocks import Clock
 
     Call: TypeAlias = Callable[[], object]
     """The bare inference, done when it returns."""
@@ -42,42 +43,6 @@ LEAST = QUADS // ROUNDS  # in a round, whatever they take
 
 OLD, NEW = 0, 1
 ORDERS = ((OLD, NEW, NEW, OLD), (NEW, OLD, OLD, NEW))
-
-
-def _never() -> int:
-    return 0
-
-
-class Clock(NamedTuple):
-    """What tells the time, in ns.
-
-    Attributes:
-        wall: that on the wall.
-        processor: that which this process has spent on processors.
-        waiting: that for which this thread was ready and had no processor; 0 where the platform does not tell.
-    """
-
-    wall: Callable[[], int] = time.perf_counter_ns
-    processor: Callable[[], int] = time.process_time_ns
-    waiting: Callable[[], int] = _never
-
-
-@contextmanager
-def _clock() -> Iterator[Clock]:
-    """Give the clocks of this thread.
-
-    Without what the scheduler of Linux counts, the fastest of eight calls of 3 ms beside ten busy processes was off by
-    up to 100 %; with it the median of all of them is off by 1 %. Reading it takes 1 us.
-    """
-    try:
-        counts = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
-    except OSError:
-        yield Clock()
-        return
-    try:
-        yield Clock(waiting=lambda: int(os.pread(counts, 64, 0).split()[1]))
-    finally:
-        os.close(counts)
 
 
 @dataclass(frozen=True)
@@ -134,7 +99,7 @@ def compare(
         seconds: limit of the whole; what was measured until then is the result.
         clock: None: this thread's.
     """
-    with nullcontext(clock) if clock else _clock() as own:
+    with nullcontext(clock) if clock else clocks() as own:
         return _compare(old, new, enough, Random(seed), seconds, own)
 
 
@@ -198,45 +163,38 @@ class _Session:
         """Return the quads of one round, after earlier ones."""
         slowest = max(self._warm_up(call) for call in calls)
         slow, count = slowest > SLOW, max(1, BLOCK // slowest)
-        if slowest < SHORT:
-            self.clock = self.clock._replace(waiting=_never)
         quads: list[Quad] = []
         end = self.clock.wall() + (0 if slow else ROUND)
         while not self.late() and (len(quads) < LEAST or self.clock.wall() < end):
-            quads.append(self._quad(calls, count, single=slow))
+            quads.append(self._quad(calls, count, exact=slowest >= SHORT, single=slow))
             if sum(map(len, before)) + len(quads) == QUADS and self.enough([*before, quads]):
                 break
         return quads
 
     def _warm_up(self, call: Call) -> int:
         """Return the fastest call of a while, in ns."""
-        end, fastest = self.clock.wall() + WARM_UP, self._block(call, 1).fastest
+        end, fastest = self.clock.wall() + WARM_UP, self.clock.undisturbed(call)
         while self.clock.wall() < end:
-            fastest = min(fastest, self._block(call, 1).fastest)
-        return fastest
+            fastest = min(fastest, self.clock.undisturbed(call))
+        return max(1, fastest)
 
-    def _quad(self, calls: tuple[Call, Call], count: int, *, single: bool) -> Quad:
+    def _quad(self, calls: tuple[Call, Call], count: int, *, exact: bool, single: bool) -> Quad:
         found: tuple[list[_Block], list[_Block]] = ([], [])
         for side in self.random.choice(ORDERS):
             if not single:
                 calls[side]()  # The other side's block took the caches.
-            found[side].append(self._block(calls[side], count))
+            found[side].append(self._block(calls[side], count, exact=exact))
         for side in (OLD, NEW):
             self.blocks[side].extend(found[side])
             self.threads.extend(block.processor / block.fastest for block in found[side])
         fastest = (min(block.fastest for block in side) for side in found)
         return Quad(_ratio(*fastest), _ratio(*(sum(block.processor for block in side) for side in found)))
 
-    def _block(self, call: Call, count: int) -> _Block:
-        wall, processor, waiting = self.clock
-        latencies: list[int] = []
-        spent = processor()
-        for _ in range(count):
-            begin, waited = wall(), waiting()
-            call()
-            waited -= waiting()
-            latencies.append(wall() - begin + waited)
-        return _Block(max(1, min(latencies)), (processor() - spent) / count)
+    def _block(self, call: Call, count: int, *, exact: bool) -> _Block:
+        latency = self.clock.undisturbed if exact else self.clock.latency
+        spent = self.clock.processor()
+        fastest = min(latency(call) for _ in range(count))
+        return _Block(max(1, fastest), (self.clock.processor() - spent) / count)
 
 
 def _ratio(old: float, new: float) -> float:

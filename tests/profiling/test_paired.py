@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.gates.speed import clear
-from pytest_navigator.profiling.paired import QUADS, ROUNDS, Clock, Paired, compare
+from pytest_navigator.profiling.clocks import Clock
+from pytest_navigator.profiling.paired import QUADS, ROUNDS, Paired, compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
