@@ -18,12 +18,19 @@ HEADINGS = ("budget", "of", "measured", "")
 
 def budgets(results: Results) -> list[str]:
     """Return a row for each limit that was judged, and a line for each that was not, with the reason."""
-    found = [outcome for outcome in results.outcomes if outcome.step == "budget"]
-    judged = [outcome for outcome in found if facts_of(outcome, BudgetFacts).bound]
-    rows = [_row(results, outcome) for outcome in judged]
-    skipped = [o for o in found if o not in judged]
-    lines = [f"budget {_place(results, o)} {o.batch} was not judged: {o.message}" for o in skipped]
-    return [*(columns([HEADINGS, *rows]) if rows else []), *lines]
+    rows = budget_rows(results)
+    return [*(columns([HEADINGS, *rows]) if rows else []), *unjudged(results)]
+
+
+def budget_rows(results: Results) -> list[tuple[str, ...]]:
+    """Return a row for each limit that was judged, below `HEADINGS`."""
+    return [_row(results, outcome) for outcome in results.outcomes if facts_of(outcome, BudgetFacts).bound]
+
+
+def unjudged(results: Results) -> list[str]:
+    """Return a line for each limit that was not judged, with the reason."""
+    found = [o for o in results.outcomes if o.step == "budget" and not facts_of(o, BudgetFacts).bound]
+    return [f"budget {_place(results, o)} {o.batch} was not judged: {o.message}" for o in found]
 
 
 def _row(results: Results, outcome: Outcome) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.privacy import scrubber
+from pytest_navigator.reporting.budgets import budget_rows, unjudged
 from pytest_navigator.reporting.causes import causes
+from pytest_navigator.reporting.regressions import regressions
 from pytest_navigator.reporting.report import HEADINGS, matrix, notes, title
 from pytest_navigator.text import LINE, bounded, printable, writable
 
@@ -117,7 +119,9 @@ def _model(model: ModelReport) -> str:
     rows = [HEADINGS, tuple("---" for _ in HEADINGS), *matrix(results)]
     head, rule, *body = ("| " + " | ".join(row) + " |\n" for row in (map(_text, row) for row in rows))
     table = "".join([head, rule.replace(_text("---"), "---"), *body, "\n"]) if body else ""
-    said = "".join(f"- {_text(line)}\n" for line in notes(results))
+    limits = [" ".join(("budget", *row)) for row in budget_rows(results)]
+    lines = [*regressions(results), *limits, *unjudged(results), *notes(results), *model.said]
+    said = "".join(f"- {_text(line)}\n" for line in lines)
     return f"### {word} {_text(title(results))}\n\n{table}{said}\n"
 
 

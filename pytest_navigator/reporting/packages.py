@@ -135,6 +135,7 @@ def _write(
     if judged:
         reasons += judged.reasons
         saved = [*map(one_line, judged.lines), *saved]
+        said = replace(said, agreed=frozenset(judged.agreed), said=tuple(judged.lines))
     lines = [*summary(results), *instead(results, host.registry), *_failed(reasons), *saved]
     return Written(lines, fails=bool(reasons), report=replace(said, reasons=tuple(reasons), package=package))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import facts_of
@@ -27,16 +28,43 @@ TOLD = (Verdict.WORSE, Verdict.BETTER, Verdict.INCONCLUSIVE, Verdict.NOT_JUDGED)
 
 def regressions(results: Results) -> list[str]:
     """Return how many things are worse, better or the same as in the baseline, and which."""
-    steps = [outcome for outcome in results.outcomes if outcome.step == "regression"]
-    facts = [found for outcome in steps if (found := facts_of(outcome, RegressionFacts)).baseline]
-    if not facts:
-        return _absent(steps)
-    rows = [row for each in facts for row in each.rows if not _is_figure(row)]
-    counts = Counter(row.verdict for row in rows)
-    said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    compared = comparison(results)
+    if compared is None:
+        return _absent([outcome for outcome in results.outcomes if outcome.step == "regression"])
     unmeasured = [] if results.setting("profile", True) else ["note: no speeds are compared where nothing is measured"]
-    lines = [line for verdict in TOLD for line in _lines(rows, verdict)]
-    return [f"baseline {facts[0].baseline}: {said or 'nothing in common'}", *lines, *unmeasured]
+    return [compared.line, *(line for verdict in TOLD for line in _lines(compared.rows, verdict)), *unmeasured]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that was compared with a baseline.
+
+    Attributes:
+        since: which run the baseline is of.
+        rows: without those that only show a figure.
+    """
+
+    since: str
+    rows: tuple[Row, ...]
+
+    @property
+    def counts(self) -> str:
+        """How many there are of each verdict: "1 worse, 12 same"."""
+        counted = Counter(row.verdict for row in self.rows)
+        return ", ".join(f"{counted[verdict]} {verdict}" for verdict in Verdict if counted[verdict])
+
+    @property
+    def line(self) -> str:
+        """The same with the baseline's name."""
+        return f"baseline {self.since}: {self.counts or 'nothing in common'}"
+
+
+def comparison(results: Results) -> Comparison | None:
+    """Return what was compared with the baseline; None: nothing was."""
+    steps = [facts_of(outcome, RegressionFacts) for outcome in results.outcomes if outcome.step == "regression"]
+    facts = [found for found in steps if found.baseline]
+    rows = tuple(row for each in facts for row in each.rows if not _is_figure(row))
+    return Comparison(facts[0].baseline, rows) if facts else None
 
 
 def _absent(steps: Sequence[Outcome]) -> list[str]:

@@ -12,6 +12,9 @@ from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.facts import MakingFacts, ProfileFacts, facts_of
 from pytest_navigator.core.records import earlier_text
 from pytest_navigator.core.steps import Status
+from pytest_navigator.gates.budgets import BudgetFacts
+from pytest_navigator.gates.regression import RegressionFacts
+from pytest_navigator.gates.rows import worse
 from pytest_navigator.planning.here import elsewhere, steps
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.reporting.budgets import budgets
@@ -79,6 +82,20 @@ def _figures(outcome: Outcome) -> list[tuple[str, str | float]]:
         found += [(f"nav_{name}", value) for name, value in measured if value is not None]
         if noted := caveat(result):
             found.append(("nav_caveat", noted))
+    return [*found, *_judged(outcome)]
+
+
+def _judged(outcome: Outcome) -> list[tuple[str, str | float]]:
+    """Return what a gate found: the limit and the value of a budget, what is worse than in a baseline."""
+    limit, compared = facts_of(outcome, BudgetFacts), facts_of(outcome, RegressionFacts)
+    found: list[tuple[str, str | float]] = []
+    if limit.bound:
+        found += [("nav_budget", limit.bound), ("nav_budget_allowed", limit.allowed)]
+        found += [("nav_budget_measured", limit.value)] if limit.value is not None else []
+    if compared.baseline:
+        found += [("nav_baseline", compared.baseline), ("nav_worse", len(worse(compared.rows)))]
+    if compared.speed and compared.speed.ratio is not None:
+        found.append(("nav_time_ratio", compared.speed.ratio))
     return found
 
 

@@ -35,6 +35,7 @@ class ModelReport:
         package: its package; None: none was written.
         folder: its folder in the workspace, from which the scripts of its steps run; None of a package.
         complete: whether the run came to its end.
+        agreed: ids of the steps that failed as `nav_expected.toml` expects it; said: what else there is to say.
         logs: key of a format in which something failed -> the last lines of its log.
     """
 
@@ -43,12 +44,14 @@ class ModelReport:
     package: Path | None = None
     folder: Path | None = None
     complete: bool = True
+    agreed: frozenset[str] = frozenset()
+    said: tuple[str, ...] = ()
     logs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def failures(self) -> tuple[Outcome, ...]:
         """The steps that failed and were not expected to, in their order."""
-        return tuple(o for o in self.results.outcomes if o.status is Status.FAILED)
+        return tuple(o for o in self.results.outcomes if o.status is Status.FAILED and o.id not in self.agreed)
 
     @property
     def failed(self) -> bool:

@@ -70,6 +70,7 @@ def test_every_plot_is_an_image_with_a_label_and_a_table(ten: str) -> None:
     labels = [image["aria-label"] or "" for image in images]
     assert any(re.match(r"Latencies of 5 runners: medians from 1\.0+ ms \(torch-cpu\) to ", label) for label in labels)
     assert any(label.startswith("Throughput of 5 runners at 4 batch sizes") for label in labels)
+    assert any(label.startswith("Throughput of 5 runners at 10 batch sizes; the most is 51200") for label in labels)
     assert any(label.startswith("Largest absolute differences of 18 outputs; 3 of them are off") for label in labels)
     assert all(label.endswith("The table below has every figure.") for label in labels)
     after = ten.split("</svg>")[1:]
@@ -104,6 +105,28 @@ def test_what_failed_comes_first_with_place_log_and_command(ten: str) -> None:
     assert "test_correctness[onnx-cpu]" in text
     assert "sample 0 [0,2]" in text
     assert "line 39 of what an exporter says" in text
+
+
+def test_what_the_gates_found_is_in_it(ten: str) -> None:
+    text = Elements(ten).text
+    for part in (
+        "Against the baseline main.nav, 1a2b3c4 of 2026-11-21: 1 worse, 1 different, 1 better, 6 same",
+        "✗ worse coverage: onnx-cpu: passed -> failed (output__0: max abs)",
+        "p50 < 5",
+        "✗ OVER",
+        "first divergence layers.2.mlp gelu at model.py:14",
+        "local error 1.8e-4, 240 × the next",
+        "computed again by onnx/onnx-cpu.py",
+    ):
+        assert part in text
+
+
+def test_what_failed_as_it_is_expected_to_is_no_failure() -> None:
+    model = large("known")
+    agreed = replace(model, agreed=frozenset({"correctness.onnx.OnnxCPU"}), said=("expected: 1 cell as in the file",))
+    text = Elements(render(RunReport((agreed,), 0))).text
+    assert "1 model in order" in text
+    assert "expected: 1 cell as in the file" in text
 
 
 def test_the_same_report_is_the_same_bytes(ten: str) -> None:

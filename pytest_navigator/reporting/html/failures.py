@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_navigator.comparison.facts import output_reports
+from pytest_navigator.comparison.facts import CorrectnessFacts, output_reports
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.comparison.verdicts import percent
+from pytest_navigator.core.facts import facts_of
 from pytest_navigator.reporting.causes import test_name
 from pytest_navigator.text import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_navigator.comparison.divergence import Divergence
     from pytest_navigator.core.records import OutputReport
     from pytest_navigator.reporting.run_report import ModelReport
 
+OTHERS = 5  # Further places
 OUTPUTS = 20  # Rows of a failure's table
 LINE = 1000  # Characters of a message
 HEAD = ("output", "max abs", "max rel", "outside", "where", "rule", "would pass")
@@ -29,6 +32,7 @@ class Failure:
     Attributes:
         rows: below `HEAD`: each output that is wrong.
         more: how many outputs have no row.
+        divergence: where the numbers first go another way, by name.
         command: what repeats the step; "" where nothing does.
     """
 
@@ -37,6 +41,7 @@ class Failure:
     error: str
     rows: tuple[tuple[str, ...], ...]
     more: int
+    divergence: tuple[tuple[str, str], ...]
     detail: str
     log: str
     command: str
@@ -59,11 +64,28 @@ def failures(model: ModelReport, room: int, repeating: Sequence[str]) -> Iterato
             error=outcome.error,
             rows=tuple(map(_row, wrong[:OUTPUTS])),
             more=max(0, len(wrong) - OUTPUTS),
+            divergence=tuple(_divergence(facts_of(outcome, CorrectnessFacts).divergence)),
             # What the table has already is no detail.
             detail="" if wrong else bounded(outcome.detail, room // 2),
             log=bounded(model.logs.get(outcome.key, ""), room // 2),
             command=" ".join((*repeating, script)) if script else "",
         )
+
+
+def _divergence(found: Divergence | None) -> list[tuple[str, str]]:
+    """Return what a diagnosis says, where it has found a place."""
+    if found is None or not found.value:
+        return []
+    ratio = f", {number(found.ratio)} × the next" if found.ratio else ""
+    said = {
+        "first divergence": found.place,
+        "local error": f"{number(found.error)}{ratio}",
+        "blamed": f"the {found.verdict}",
+        "shapes": f"{', '.join(found.inputs)} → {found.output}" if found.inputs else found.output,
+        "also": "; ".join(found.others[:OTHERS]),
+        "computed again by": found.script,
+    }
+    return [(name, text) for name, text in said.items() if text]
 
 
 def _row(report: OutputReport) -> tuple[str, ...]:

@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.facts import profile_result
+from pytest_navigator.core.facts import ThroughputFacts, facts_of, profile_result
 from pytest_navigator.profiling.figures import rounded, spread
 from pytest_navigator.reporting.report import cell_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_navigator.core.records import Outcome, ProfileResult
+    from pytest_navigator.core.records import Outcome, ProfileResult, SizeFigure
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.reporting.html.axes import Tick
 
@@ -88,6 +88,12 @@ def profiles(results: Results) -> list[tuple[str, ProfileResult]]:
     return [(name, profile_result(o)) for name, o in zip(_names(results, found), found, strict=True)]
 
 
+def searched(results: Results) -> list[tuple[str, tuple[SizeFigure, ...]]]:
+    """Return the batch sizes that each search has tried, by the name of its cell."""
+    found = [o for o in results.outcomes if o.step == "throughput"]
+    return [(name, facts_of(o, ThroughputFacts).sizes) for name, o in zip(_names(results, found), found, strict=True)]
+
+
 def compared(results: Results) -> list[tuple[str, Outcome]]:
     """Return every comparison: what item ids call its cell, and its outcome."""
     found = [o for o in results.outcomes if o.step == "correctness"]
@@ -111,11 +117,6 @@ def batch(result: ProfileResult) -> str:
 def median(result: ProfileResult) -> str:
     """Return the median latency in ms, with the digits that mean something."""
     return rounded(result.p50_latency, spread(result))
-
-
-def throughput(result: ProfileResult) -> str:
-    """Return the throughput in infer/s, with the digits that mean something."""
-    return rounded(result.throughput, spread(result))
 
 
 def y_of(lane: int) -> float:

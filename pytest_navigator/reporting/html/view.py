@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator._version import __version__
 from pytest_navigator.core.steps import Status
+from pytest_navigator.reporting.budgets import HEADINGS as BUDGETS
+from pytest_navigator.reporting.budgets import budget_rows, unjudged
 from pytest_navigator.reporting.causes import causes
+from pytest_navigator.reporting.html.changes import Changes, changes
 from pytest_navigator.reporting.html.difference import differences
 from pytest_navigator.reporting.html.failures import Failure, failures
 from pytest_navigator.reporting.html.latency import latencies
 from pytest_navigator.reporting.html.scaling import throughputs
 from pytest_navigator.reporting.report import HEADINGS, WORDS, cell_ids, matrix, notes, title
-from pytest_navigator.reporting.summary_figures import STRATEGIES, strategy_rows
+from pytest_navigator.reporting.summary_figures import STRATEGIES, searches, strategy_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_navigator.reporting.html.plot import Plot
     from pytest_navigator.reporting.run_report import ModelReport, RunReport
 
-LONG = 120_000  # Characters of logs and details on a page, all together
+LONG = 80_000  # Characters of logs and details on a page, all together
 LIBRARIES = ("torch", "tensorflow", "jax", "onnx", "onnxruntime", "tensorrt", "openvino", "numpy", "pytest")
 
 # Word of a cell -> the sign before it, and the class that colours it: never the colour alone.
@@ -33,6 +36,7 @@ SIGNS = {
     "cached": ("✓", "good"),
     "reused": ("✓", "good"),
     "FAILED": ("✗", "bad"),
+    "OVER": ("✗", "bad"),
     "xfailed": ("✗", "known"),
     "skipped": ("–", "off"),
     "not run": ("–", "off"),
@@ -62,12 +66,15 @@ class Model:
     reasons: tuple[str, ...]
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    changes: Changes | None
+    budgets: tuple[tuple[Cell, ...], ...]
     strategies: tuple[tuple[str, ...], ...]
     failures: tuple[Failure, ...]
     plots: tuple[Plot, ...]
     notes: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
     strategy_head: tuple[str, ...] = STRATEGIES
+    budget_head: tuple[str, ...] = BUDGETS
 
 
 @dataclass(frozen=True)
@@ -136,10 +143,12 @@ def _model(run: RunReport, model: ModelReport, anchor: str, room: int) -> Model:
         reasons=model.reasons,
         head=HEADINGS,
         rows=tuple(tuple(map(_cell, row)) for row in _rows(results)),
+        changes=changes(results),
+        budgets=tuple(tuple(map(_cell, row)) for row in budget_rows(results)),
         strategies=tuple(winners),
         failures=tuple(failures(model, room, _reproduced(run, model))),
         plots=tuple(plot for make in PLOTS if (plot := make(results))),
-        notes=(*notes(results), *_package(run, model)),
+        notes=(*searches(results), *unjudged(results), *notes(results), *model.said, *_package(run, model)),
         skipped=tuple(_skipped(results)),
     )
 
