@@ -25,6 +25,7 @@ SMALLEST = 0.005  # ms by which it may be slower whatever the share: less is the
 SEVERAL = 1.3  # Processors at work from which on a runtime was not held to one thread
 SEVERAL_THRESHOLD = 0.2  # The threshold then: two threads on two processors that others use differ by 10 % by chance
 CONFIDENCE = 0.995
+UNSUPPORTED = "the processor time and the spread of the ratios do not bear the difference out"
 DIFFERENT = 2  # Rounds after which a difference far beyond the threshold is clear
 
 SLOWER, FASTER, UNCHANGED, INCONCLUSIVE, NOT_JUDGED = "slower", "faster", "unchanged", "inconclusive", "not judged"
@@ -104,20 +105,11 @@ def judged(found: Paired, threshold: float = THRESHOLD, *, gpu: bool = False) ->
         return SpeedFacts(INCONCLUSIVE, "the time limit left no room for a measurement", seconds=found.seconds)
     several = not gpu and found.threads > SEVERAL
     allowed = max(threshold, SEVERAL_THRESHOLD) if several else threshold
-    slower, faster = _beyond(found, allowed, gpu=gpu, sign=1), _beyond(found, allowed, gpu=gpu, sign=-1)
-    ratio, doubt = _median(found.quads, "fastest"), _doubt(found, allowed, gpu=gpu)
-    verdict = UNCHANGED
-    if abs(ratio) > log(1 + allowed / 2) and doubt:
-        verdict = INCONCLUSIVE
-    elif slower or faster:
-        verdict = SLOWER if slower else FASTER
-    elif len(found.quads) < QUADS or _far(found, ratio, allowed):
-        verdict = INCONCLUSIVE
-        doubt = doubt or "the processor time and the spread of the ratios do not bear the difference out"
-    said = [doubt] if verdict == INCONCLUSIVE else _told(found, allowed, several=several)
+    verdict, reason = _verdict(found, allowed, gpu=gpu)
+    ratio = _median(found.quads, "fastest")
     return SpeedFacts(
         verdict,
-        "; ".join(said),
+        reason or "; ".join(_told(found, allowed, several=several)),
         exp(ratio),
         None if gpu else exp(_median(found.quads, "processor")),
         exp(bound([quad.fastest for quad in found.quads], 1 if ratio > 0 else -1)),
@@ -202,8 +194,21 @@ def _difference(found: Paired) -> float:
     return found.old * (exp(_median(found.quads, "fastest")) - 1)
 
 
-def _far(found: Paired, ratio: float, threshold: float) -> bool:
-    return abs(ratio) > log(1 + threshold) and abs(_difference(found)) > SMALLEST
+def _verdict(found: Paired, threshold: float, *, gpu: bool) -> tuple[str, str]:
+    """Return the verdict, and why it is none; doubts count only where it might be slower."""
+    ratio, doubt = _median(found.quads, "fastest"), _doubt(found, threshold, gpu=gpu)
+    few = f"the time limit left room for {len(found.quads)} of {QUADS} comparisons" if len(found.quads) < QUADS else ""
+    far = ratio > log(1 + threshold) and _difference(found) > SMALLEST
+    # The first row that holds.
+    table = (
+        (bool(few), INCONCLUSIVE, few),
+        (ratio > log(1 + threshold / 2) and bool(doubt), INCONCLUSIVE, doubt),
+        (_beyond(found, threshold, gpu=gpu, sign=1), SLOWER, ""),
+        (far, INCONCLUSIVE, UNSUPPORTED),
+        (_beyond(found, threshold, gpu=gpu, sign=-1) and not doubt, FASTER, ""),
+        (True, UNCHANGED, ""),
+    )
+    return next((verdict, reason) for holds, verdict, reason in table if holds)
 
 
 def _doubt(found: Paired, threshold: float, *, gpu: bool) -> str:
@@ -212,7 +217,6 @@ def _doubt(found: Paired, threshold: float, *, gpu: bool) -> str:
     rounds = [_median(each, "fastest") for each in found.rounds if each]
     texts = ", ".join(percent(exp(each)) for each in rounds)
     doubts = (
-        Doubt(len(found.quads) < QUADS, f"the time limit left room for {len(found.quads)} of {QUADS} comparisons"),
         Doubt(
             not gpu and abs(ratio - processor) > log(1 + threshold),
             f"the fastest calls say {percent(exp(ratio))}, the processor time {percent(exp(processor))}",
