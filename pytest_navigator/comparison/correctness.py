@@ -51,7 +51,7 @@ class Comparison:
             known = ", ".join(self._outputs)
             problem = f"the source has no such output (it has: {known}; sample {sample})"
             self._strangers.setdefault(
-                name, OutputReport(name, np.inf, np.inf, sample=sample, case=case, problem=problem)
+                name, OutputReport(name, np.inf, np.inf, sample=sample, case=case, problem=problem, broken=True)
             )
 
     def _add(

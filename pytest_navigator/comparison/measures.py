@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pytest_navigator.comparison.edge import Edge
     from pytest_navigator.comparison.tolerances import Rule
 
     Array = NDArray[Any]
@@ -70,8 +71,12 @@ class Spread:
     rtols: Floats
 
 
-def measure(expected: Array, actual: Array, rule: Rule) -> Measure:
-    """Compare two arrays of one shape and kind."""
+def measure(expected: Array, actual: Array, rule: Rule, edge: Edge | None = None) -> Measure:
+    """Compare two arrays of one shape and kind.
+
+    Args:
+        edge: what is kept of all differences is added to it.
+    """
     # Overflow, 0/0 and NaN are what is looked for here: a warning says nothing new.
     result = Measure()
     with np.errstate(all="ignore"):
@@ -79,15 +84,26 @@ def measure(expected: Array, actual: Array, rule: Rule) -> Measure:
             result.largest = max(result.largest, float(magnitude.max()))
             worst = float(difference.max())
             if worst > 0:
-                _account(result, rule, start, worst, difference, magnitude)
+                _account(result, rule, start, worst, difference, magnitude, edge)
     return result
 
 
-def _account(result: Measure, rule: Rule, start: int, worst: float, difference: Floats, magnitude: Floats) -> None:
+def _account(
+    result: Measure,
+    rule: Rule,
+    start: int,
+    worst: float,
+    difference: Floats,
+    magnitude: Floats,
+    edge: Edge | None,
+) -> None:
     if worst > result.atol:
         result.atol, result.where = worst, start + int(difference.argmax())
     # fmax leaves out 0/0, which is no difference; x/0 is infinite, and stays.
-    result.rtol = max(result.rtol, float(np.fmax.reduce(difference / magnitude)))
+    relative = float(np.fmax.reduce(difference / magnitude))
+    result.rtol = max(result.rtol, relative)
+    if edge is not None:
+        edge.add(difference, magnitude, relative)
     if rule.kind in ("equal", "share"):
         result.mismatched += int(np.count_nonzero(difference))
     if rule.kind in ("close", "scaled"):

@@ -60,7 +60,7 @@ class Slices:
         # An axis may be longer in a later sample: its slices are added then.
         for index in np.ndindex(*sizes):
             if index not in self.parts:
-                self.parts[index] = Tally(self.name, self.rule, locate=partial(self._full, index))
+                self.parts[index] = Tally(self.name, self.rule, edge=None, locate=partial(self._full, index))
             at = self._at(expected.ndim, index)
             self.parts[index].add(place, expected[at], actual[at])
 
@@ -85,6 +85,8 @@ class Slices:
             mismatched=sum(report.mismatched for report in failed.values()),
             total=whole.total,
             largest=whole.largest,
+            edge=whole.edge,
+            octaves=whole.octaves,
             problem=f"slice {','.join(map(str, worst))} of {axes}: {told.problem}{more}",
             suggestion=self._suggestion(failed),
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_navigator.comparison import measures
+from pytest_navigator.comparison.edge import Edge
 from pytest_navigator.comparison.suggestions import (
     NO_ROUNDING,
     Suggester,
@@ -38,6 +39,7 @@ class Tally:
 
     Attributes:
         tied: whether every id that differed stands for a score as good as the source's choice, see `ties.tied`.
+        edge: what is kept of the differences for a later judgement; None: another tally of the same elements has it.
         locate: index in these arrays -> index in the output, if they are slices of it.
     """
 
@@ -59,6 +61,7 @@ class Tally:
     bins: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     samples: list[NDArray[np.float64]] = field(default_factory=list)
     suggester: Suggester = field(default_factory=Suggester)
+    edge: Edge | None = field(default_factory=Edge)
     locate: Callable[[tuple[int, ...]], tuple[int, ...]] = lambda index: index
 
     def add(self, place: Place, expected: Array | None, actual: Array | None) -> None:
@@ -79,7 +82,7 @@ class Tally:
         self.broken = dict(sorted({place: problem, **self.broken}.items())[:1])
 
     def _measure(self, place: Place, expected: Array, actual: Array) -> None:
-        found = measures.measure(expected, actual, self.rule)
+        found = measures.measure(expected, actual, self.rule, self.edge)
         index = tuple(int(i) for i in np.unravel_index(found.where, expected.shape)) if expected.size else ()
         place = (*place[:2], self.locate(index))
         if np.isinf(found.atol) and (problem := _infinite(expected[index], actual[index])):
@@ -139,6 +142,9 @@ class Tally:
             allowed_atol=allowed[0],
             allowed_rtol=allowed[1],
             largest=self.largest if self.compared else None,
+            broken=bool(self.broken) or not self.compared,
+            edge=self.edge.points if self.edge else (),
+            octaves=self.edge.octaves if self.edge else {},
         )
 
 

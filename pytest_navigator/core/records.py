@@ -197,6 +197,9 @@ class OutputReport:
             takes it; None when it failed.
         suggestion: a tolerance that would pass, as text; "" when it passed.
         problem: why it failed, one line; "" when it passed.
+        broken: whether it fails whatever the tolerance is: another shape or type, NaN or infinity, no output at all.
+        edge: (magnitude, difference) of the elements that decide about any other tolerance, see `comparison.edge`.
+        octaves: number of elements by the exponent of the smallest power of two that is above their difference.
     """
 
     name: str
@@ -213,6 +216,9 @@ class OutputReport:
     allowed_atol: float | None = None
     allowed_rtol: float | None = None
     largest: float | None = None
+    broken: bool = False
+    edge: tuple[tuple[float, float], ...] = ()
+    octaves: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
