@@ -36,14 +36,18 @@ def with_budgets(matrix: Matrix, settings: Settings) -> Matrix:
     )
 
 
-def unjudged(settings: Settings, matrix: Matrix) -> list[str]:
-    """Return a note for each name whose budget nothing of a run is held to."""
-    names = dict.fromkeys(line.split()[0] for line in settings.budgets)
+def unjudged(suites: Iterable[tuple[Settings, Matrix]]) -> list[str]:
+    """Return a note for each name whose budget nothing of a run is held to, in any of its suites."""
+    held: dict[tuple[str, str], bool] = {}
+    for settings, matrix in suites:
+        for name in (line.split()[0] for line in settings.budgets):
+            own = any(name in _names(cell, matrix) for cell in matrix.cells)
+            place = name, settings.all["budgets"].origin
+            held[place] = held.get(place, False) or own
     return [
-        f"note: the budget of {name!r} ({settings.all['budgets'].origin}) is not judged: this run leaves out what is "
-        "called that"
-        for name in names
-        if not any(name in _names(cell, matrix) for cell in matrix.cells)
+        f"note: the budget of {name!r} ({origin}) is not judged: this run leaves out what is called that"
+        for (name, origin), any_held in held.items()
+        if not any_held
     ]
 
 

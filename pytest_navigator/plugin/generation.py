@@ -153,7 +153,7 @@ def _unjudged(run: Run) -> list[str]:
         return []
     from pytest_navigator.planning.budgets import unjudged
 
-    return list(dict.fromkeys(note for suite in suites for note in unjudged(suite.settings, suite.matrix)))
+    return unjudged((suite.settings, suite.matrix) for suite in suites)
 
 
 def _check_packages(run: Run) -> None:
