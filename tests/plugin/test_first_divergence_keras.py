@@ -70,8 +70,9 @@ def subclassed(fault):
 CONFTEST = """
 import numpy as np, pytest, keras, tensorflow as tf
 from model import *
+from pytest_navigator import NavConfig
 
-nav_framework = "tensorflow"
+nav_config = NavConfig(framework="tensorflow")
 
 @pytest.fixture(scope="session")
 def nav_model():

@@ -83,7 +83,7 @@ class TensorFlowSavedModelFormat(Format):
     file: ClassVar[str] = "model.savedmodel"
     file_title: ClassVar[str] = "a SavedModel"
     suffixes: ClassVar[tuple[str, ...]] = (".savedmodel",)
-    diagnosis: ClassVar[str] = "pytest_navigator.backends.tensorflow.diagnosis:SavedModelDiagnosis"
+    diagnosis: ClassVar[str] = "pytest_navigator.backends.exchange.savedmodel_diagnosis:SavedModelDiagnosis"
     runners = table(
         "tf-savedmodel",
         "pytest_navigator.backends.tensorflow.runners",

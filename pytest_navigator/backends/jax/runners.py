@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pytest_navigator.backends.jax.source import JaxFramework, jax_device
 from pytest_navigator.errors import NotApplicable
@@ -129,6 +129,8 @@ class LiveJaxRunner(JaxRunner):
 
 class JAXJitRunner(LiveJaxRunner):
     """`jax.jit` of the whole model, with the parameters as an argument."""
+
+    diagnosis: ClassVar[str] = "pytest_navigator.backends.jax.diagnosis:JaxDiagnosis"
 
     def load(self) -> Callable[..., object]:
         """Return the compiled function of the arrays."""

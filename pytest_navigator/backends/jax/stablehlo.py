@@ -55,6 +55,7 @@ class StableHLOFormat(Format):
     config: ClassVar[type[FormatConfig]] = StableHLOConfig
     frameworks: ClassVar[tuple[str, ...]] = ("jax",)
     requires: ClassVar[tuple[str, ...]] = ("jax",)
+    diagnosis: ClassVar[str] = "pytest_navigator.backends.jax.diagnosis:JaxDiagnosis"
     runners = table(
         "stablehlo",
         "pytest_navigator.backends.jax.stablehlo_runners",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 VALUES, ARRAYS = "values.json", "values.npz"
 
 
-class SavedModelDiagnosis(Diagnosis):
+class KerasDiagnosis(Diagnosis):
     """Computes what enters and leaves each Keras layer from what entered and left those before it."""
 
     def asks_model(self, question: Question) -> bool:
