@@ -40,11 +40,13 @@ def against(context: Context, old: Artifact) -> SpeedFacts:
         return not_judged(reason)
     if _same(context, old):
         return SpeedFacts(UNCHANGED, SAME)
+    first = _judged(context, old, threshold, 0)
+    return confirmed(first, _judged(context, old, threshold, 1)) if first.failed else first
+
+
+def _judged(context: Context, old: Artifact, threshold: float, attempt: int) -> SpeedFacts:
     try:
-        first = judged(_measured(context, old, threshold, 0), threshold, gpu=_gpu(context))
-        if not first.failed:
-            return first
-        return confirmed(first, judged(_measured(context, old, threshold, 1), threshold, gpu=_gpu(context)))
+        return judged(_measured(context, old, threshold, attempt), threshold, gpu=context.runner.device == "cuda")
     except NavigatorError as error:
         return not_judged(str(error))
 
@@ -69,10 +71,6 @@ def _measured(context: Context, old: Artifact, threshold: float, attempt: int) -
 def _batch_size(largest: int | None, fixed: int | None) -> int | None:
     """Return the size that is measured: 1, where the model takes it; None: the sample as it is."""
     return None if largest is None else fixed or 1
-
-
-def _gpu(context: Context) -> bool:
-    return context.runner.device == "cuda"
 
 
 def _obstacle(context: Context, old: Artifact) -> str:
