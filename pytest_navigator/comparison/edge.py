@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Point: TypeAlias = tuple[float, float]
 """Magnitude of the expected value, absolute difference: of one element."""
 
+Octaves: TypeAlias = tuple[tuple[int, int], ...]
+"""Exponent of a power of two, number of elements whose difference is below it, and not below half of it."""
+
 # Relative tolerances that people ask for; numpy's 1e-7, torch's 1.3e-6 and 1.6e-2 among them.
 LADDER = (
     *(0.0, 1e-7, 1e-6, 1.3e-6, 1e-5, 1e-4, 2e-4, 5e-4),
@@ -47,9 +50,9 @@ class Edge:
         return tuple(dict.fromkeys(point for point in self._points if point is not None))
 
     @property
-    def octaves(self) -> dict[int, int]:
-        """Number of elements by the smallest power of two (its exponent) that is above their difference; none of 0."""
-        return {int(i) - BIAS: int(self._octaves[i]) for i in np.flatnonzero(self._octaves)}
+    def octaves(self) -> Octaves:
+        """Exponent of the smallest power of two above their difference, and number of such elements; none of 0."""
+        return tuple((int(i) - BIAS, int(self._octaves[i])) for i in np.flatnonzero(self._octaves))
 
     def add(self, difference: Floats, magnitude: Floats, relative: float) -> None:
         """Add a block of elements; an infinite difference, which no tolerance allows, decides nothing.
@@ -121,8 +124,8 @@ def _decides(points: Sequence[Point], rtol: float) -> Point:
     return max(points, key=lambda point: point[1] - rtol * point[0])
 
 
-def outside(octaves: dict[int, int], atol: float) -> tuple[int, int]:
+def outside(octaves: Octaves, atol: float) -> tuple[int, int]:
     """Return how many elements differ by more than this, at least and at most."""
-    least = sum(count for exponent, count in octaves.items() if 2.0 ** (exponent - 1) > atol)
-    most = sum(count for exponent, count in octaves.items() if 2.0**exponent > atol)
+    least = sum(count for exponent, count in octaves if 2.0 ** (exponent - 1) > atol)
+    most = sum(count for exponent, count in octaves if 2.0**exponent > atol)
     return least, most

@@ -144,7 +144,7 @@ class Tally:
             largest=self.largest if self.compared else None,
             broken=bool(self.broken) or not self.compared,
             edge=self.edge.points if self.edge else (),
-            octaves=self.edge.octaves if self.edge else {},
+            octaves=self.edge.octaves if self.edge else (),
         )
 
 

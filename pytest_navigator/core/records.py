@@ -199,7 +199,7 @@ class OutputReport:
         problem: why it failed, one line; "" when it passed.
         broken: whether it fails whatever the tolerance is: another shape or type, NaN or infinity, no output at all.
         edge: (magnitude, difference) of the elements that decide about any other tolerance, see `comparison.edge`.
-        octaves: number of elements by the exponent of the smallest power of two that is above their difference.
+        octaves: (exponent, number) of elements whose difference the power of two is above, and no smaller one.
     """
 
     name: str
@@ -218,7 +218,7 @@ class OutputReport:
     largest: float | None = None
     broken: bool = False
     edge: tuple[tuple[float, float], ...] = ()
-    octaves: dict[int, int] = field(default_factory=dict)
+    octaves: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)

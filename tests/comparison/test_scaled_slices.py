@@ -187,7 +187,7 @@ def judged(axis, *cases, explained=0.5):
     comparison = Comparison({"y": Rule("scaled", rtol=0.125, note="fp32", axis=axis, explained=explained)})
     for number, (expected, actual) in enumerate(cases):
         comparison.add(number, "row", {"y": np.array(expected)}, {"y": np.array(actual)})
-    return replace(comparison.reports()[0], edge=(), octaves={})  # tests/gates/test_tolerance.py is about these
+    return replace(comparison.reports()[0], edge=(), octaves=())  # tests/gates/test_tolerance.py is about these
 
 
 def test_a_failed_slice_is_told_with_the_figures_of_the_whole_output():

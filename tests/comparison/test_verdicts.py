@@ -25,7 +25,7 @@ def told(rule, *cases, kinds="batch row"):
     for number, (expected, actual) in enumerate(cases):
         place = (number, kinds.split()[number % len(kinds.split())], ())
         output.add(place, *(None if each is None else np.asarray(each) for each in (expected, actual)))
-    return replace(output.report(), edge=(), octaves={})  # tests/gates/test_tolerance.py is about these
+    return replace(output.report(), edge=(), octaves=())  # tests/gates/test_tolerance.py is about these
 
 
 # Close
