@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.facts import facts_of
+from pytest_navigator.gates.regression import RegressionFacts
+from pytest_navigator.gates.rows import worse
 from pytest_navigator.reporting.report import cell_ids
 from pytest_navigator.reporting.shortcomings import NOTHING
 
@@ -50,12 +53,21 @@ def _every(run: RunReport) -> Iterator[Cause]:
     for model in run.models:
         name, place = model.results.suite.name, _place_of_suite(run, model.results)
         for outcome in model.failures:
+            if _follows(model, outcome):
+                continue
             test = test_name(model.results, outcome)
             own = run.places.get(outcome.notes.nodeid, place)
             yield Cause(name, test, outcome.message or outcome.error, outcome.detail, own)
         yield from (Cause(name, "", reason, place=place) for reason in _own_reasons(model))
     for other in run.others:
         yield Cause("", other.nodeid, other.message, place=run.places.get(other.nodeid))
+
+
+def _follows(model: ModelReport, outcome: Outcome) -> bool:
+    """Whether a cell is worse than in the baseline for nothing but that a step of it failed, which is a cause."""
+    rows = worse(facts_of(outcome, RegressionFacts).rows)
+    same = (o for o in model.failures if o.key == outcome.key and o.runner in ("", outcome.runner))
+    return bool(rows) and all(row.topic == "coverage" for row in rows) and any(o.step != "regression" for o in same)
 
 
 def _own_reasons(model: ModelReport) -> list[str]:

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from pytest_navigator.core.facts import as_data
+from pytest_navigator.core.records import Outcome
 from pytest_navigator.core.steps import Status
+from pytest_navigator.gates.regression import RegressionFacts
+from pytest_navigator.gates.rows import Row, Verdict
 from pytest_navigator.reporting.causes import Cause, causes
 from pytest_navigator.reporting.github import LARGEST_SUMMARY, summary, workflow_commands
 from pytest_navigator.reporting.run_report import ModelReport, OtherFailure, Place, RunReport
@@ -116,6 +120,14 @@ def test_a_reason_that_repeats_a_failure_is_no_cause_of_its_own() -> None:
         "output__0: max abs 0.2",
         "nobody checks output a",
     ]
+
+
+@pytest.mark.parametrize(("topic", "told"), [("coverage", 1), ("tolerance", 2)])
+def test_what_is_worse_for_a_step_that_failed_is_no_cause_of_its_own(topic: str, told: int) -> None:
+    row = Row(topic, "onnx-cpu", "passed", "failed", Verdict.WORSE)
+    data = as_data(RegressionFacts("main.nav", (row,)))
+    regression = Outcome("regression", Status.FAILED, "onnx", "OnnxCPU", message="worse than main.nav", data=data)
+    assert len(causes(report(models=(ModelReport(results([*outcomes(), regression])),)))) == told
 
 
 def test_nothing_private_is_in_either(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,14 @@ from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.comparison.verdicts import percent
 from pytest_navigator.core.facts import facts_of
 from pytest_navigator.reporting.causes import test_name
+from pytest_navigator.reporting.report import cell_ids
 from pytest_navigator.text import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_navigator.comparison.divergence import Divergence
-    from pytest_navigator.core.records import OutputReport
+    from pytest_navigator.core.records import Outcome, OutputReport
     from pytest_navigator.reporting.run_report import ModelReport
 
 OTHERS = 5  # Further places
@@ -33,7 +35,7 @@ class Failure:
         rows: below `HEAD`: each output that is wrong.
         more: how many outputs have no row.
         divergence: where the numbers first go another way, by name.
-        command: what repeats the step; "" where nothing does.
+        commands: what repeats the step, and what looks into it; none where nothing does.
     """
 
     name: str
@@ -44,7 +46,7 @@ class Failure:
     divergence: tuple[tuple[str, str], ...]
     detail: str
     log: str
-    command: str
+    commands: tuple[str, ...]
     head: tuple[str, ...] = HEAD
 
 
@@ -57,7 +59,6 @@ def failures(model: ModelReport, room: int, repeating: Sequence[str]) -> Iterato
     """
     for outcome in model.failures:
         wrong = [report for report in output_reports(outcome) if report.problem]
-        script = outcome.notes.script
         yield Failure(
             name=test_name(model.results, outcome),
             message=bounded(outcome.message or outcome.error, LINE),
@@ -68,8 +69,17 @@ def failures(model: ModelReport, room: int, repeating: Sequence[str]) -> Iterato
             # What the table has already is no detail.
             detail="" if wrong else bounded(outcome.detail, room // 2),
             log=bounded(model.logs.get(outcome.key, ""), room // 2),
-            command=" ".join((*repeating, script)) if script else "",
+            commands=tuple(_commands(model, outcome, repeating)),
         )
+
+
+def _commands(model: ModelReport, outcome: Outcome, repeating: Sequence[str]) -> list[str]:
+    script = shlex.quote(outcome.notes.script)  # whoever pastes it must not run what a package is called
+    found = [" ".join((*repeating, script))] if outcome.notes.script else []
+    if outcome.step == "correctness" and model.package and facts_of(outcome, CorrectnessFacts).divergence is None:
+        (cell,) = cell_ids(model.results, [(outcome.key, outcome.runner)])
+        found.append(shlex.join(("pytest-navigator", "diagnose", model.package.name, cell)))
+    return found
 
 
 def _divergence(found: Divergence | None) -> list[tuple[str, str]]:
