@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 STORED = "figures of two runs"
 NO_LIMIT = "no limit of growth"
 
+# Share up to which a difference is nobody's: names and times in a file, pages of a process.
+NOISE = {"size": 0.01, "memory": 0.05}
+
 
 def size_rows(before: Side, after: Side, key: str, most: float | None) -> list[Row]:
     """Judge the size of an artifact, in B.
@@ -52,10 +55,11 @@ def _measured(before: Side, after: Side, cell: Cell) -> dict[str, tuple[ProfileR
 
 
 def _grown(topic: str, subject: str, was: float, now: float, most: float | None) -> Row:
-    if now <= was:
-        return Row(topic, subject, was, now, Verdict.BETTER if now < was else Verdict.SAME)
-    if most is None:
-        return Row(topic, subject, was, now, Verdict.NOT_JUDGED, NO_LIMIT)
-    if now > was * (1 + most):
+    if most is not None and now > was * (1 + most):
         return Row(topic, subject, was, now, Verdict.WORSE, f"{100 * most:.3g} % are allowed")
-    return Row(topic, subject, was, now, Verdict.SAME)
+    if abs(now - was) <= NOISE[topic] * was:
+        return Row(topic, subject, was, now, Verdict.SAME)
+    if now < was:
+        return Row(topic, subject, was, now, Verdict.BETTER)
+    verdict, reason = (Verdict.NOT_JUDGED, NO_LIMIT) if most is None else (Verdict.SAME, "")
+    return Row(topic, subject, was, now, verdict, reason)

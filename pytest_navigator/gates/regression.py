@@ -68,7 +68,8 @@ def cell_rows(before: Side, after: Side, cell: Cell, most: float | None = None) 
 
 def speed_row(subject: str, found: SpeedFacts) -> Row:
     """Return what the artifact's calls took beside those of the baseline's."""
-    return Row("speed", subject, found.old, found.new, SPEEDS[found.verdict], speed_line(found))
+    reason = found.reason if found.verdict == NOT_JUDGED else speed_line(found)
+    return Row("speed", subject, found.old, found.new, SPEEDS[found.verdict], reason)
 
 
 # What a judgement of the speed means.

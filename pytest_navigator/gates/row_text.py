@@ -32,7 +32,7 @@ def row_line(row: Row, *, word: bool = False) -> str:
     Args:
         word: say its verdict too, unless it is plain.
     """
-    if row.topic == "speed":  # which says everything itself
+    if row.topic == "speed" and row.verdict is not Verdict.NOT_JUDGED:  # it says everything itself
         return f"{row.subject}: {row.reason}"
     return f"{row.topic}: {_change(row, _word(row) if word else '')}"
 

@@ -121,7 +121,7 @@ def _write(
 
     said = ModelReport(results, folder=folder.path, complete=complete)
     try:
-        saved, package = _pack(host, results, folder.path, complete)
+        saved, package = _pack(host, results, folder, complete)
     except PackageError as error:
         problem = f"no package was written: {error}"
         lines = [*summary(results), f"ERROR: {problem}"]
@@ -140,21 +140,21 @@ def _write(
     return Written(lines, fails=bool(reasons), report=replace(said, reasons=tuple(reasons), package=package))
 
 
-def _pack(host: Host, results: Results, folder: Path, complete: bool) -> tuple[list[str], Path | None]:
+def _pack(host: Host, results: Results, folder: SuiteFolder, complete: bool) -> tuple[list[str], Path | None]:
     """Write the package; returns the line that says where it is and what is missing from it, and the path."""
     from pytest_navigator.devices.environment import environment, git_state
     from pytest_navigator.package.container.writer import pack
 
     start = host.start
     if not results.suite.package:
-        return [f"results: {short_path(folder, start)}"], None
+        return [f"results: {short_path(folder.path, start)}"], None
     target = Path(start, results.suite.package)
     path = pack(
-        folder,
+        folder.path,
         target,
         keep=results.setting("keep"),
         save_data=results.setting("save_data"),
-        complete=complete and not _keeps_baseline(host, results, target),
+        complete=complete and not _keeps_baseline(host, results, folder, target),
         required=results.setting("require"),
         free=not host.hands_over and not host.file_config.output_path,  # those take models from the workspace
         environment=environment(),
@@ -162,7 +162,7 @@ def _pack(host: Host, results: Results, folder: Path, complete: bool) -> tuple[l
     )
     note = _kept_nothing(results)
     if host.hands_over:  # the caller gets the package as an object; the file goes with it
-        return [*note, f"results: {folder}"], path
+        return [*note, f"results: {folder.path}"], path
     if path == target:
         return [*note, f"package: {short_path(path, start)}"], path
     kept = f"; {target.name} is as it was" if target.exists() else ""
@@ -170,9 +170,9 @@ def _pack(host: Host, results: Results, folder: Path, complete: bool) -> tuple[l
     return [*note, f"package: {short_path(path, start)} (partial: {why}{kept})"], path
 
 
-def _keeps_baseline(host: Host, results: Results, target: Path) -> bool:
+def _keeps_baseline(host: Host, results: Results, folder: SuiteFolder, target: Path) -> bool:
     """Whether a package would replace its own baseline although it is worse: the next run would find nothing wrong."""
-    if not host.options.baseline or not regressed(results):
+    if not host.options.baseline or not regressed(results, folder.baseline):
         return False
     return Path(package_path(host.options.baseline, results.suite.name)).resolve() == target.resolve()
 

@@ -74,9 +74,18 @@ def _absent(steps: Sequence[Outcome]) -> list[str]:
 
 
 def _lines(rows: Sequence[Row], verdict: Verdict) -> list[str]:
-    told = [f"{verdict}: {row_line(row)}" for row in rows if row.verdict is verdict]
+    own = [row for row in rows if row.verdict is verdict]
+    told = [f"{verdict}: {line}" for line in (_folded(own) if verdict is Verdict.NOT_JUDGED else map(row_line, own))]
     more = [f"{verdict}: and {len(told) - MOST} more"] if len(told) > MOST else []
     return [*told[:MOST], *more]
+
+
+def _folded(rows: Sequence[Row]) -> list[str]:
+    """Return a line for each reason: one cause keeps all outputs of all cells from being judged."""
+    subjects: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        subjects.setdefault((row.topic, row.reason), []).append(row.subject)
+    return [f"{topic} of {', '.join(names)} ({reason})" for (topic, reason), names in subjects.items()]
 
 
 def _is_figure(row: Row) -> bool:
@@ -92,6 +101,7 @@ def unvouched(results: Results, baseline: Baseline | None) -> list[str]:
     return [f"worse than {baseline.since}: {row_line(row)}" for row in gone]
 
 
-def regressed(results: Results) -> bool:
+def regressed(results: Results, baseline: Baseline | None) -> bool:
     """Whether something is worse than in the baseline."""
-    return any(outcome.step == "regression" and outcome.failed for outcome in results.outcomes)
+    failed = any(outcome.step == "regression" and outcome.failed for outcome in results.outcomes)
+    return failed or bool(unvouched(results, baseline))

@@ -228,6 +228,7 @@ def test_size_and_memory_may_grow_as_far_as_somebody_allows() -> None:
 
     assert told(None) == {"size onnx": "not judged", "memory onnx-cpu batch1": "not judged"}
     assert told(0.1) == {"size onnx": "same", "memory onnx-cpu batch1": "worse"}
+    assert told(0.3) == {"size onnx": "same", "memory onnx-cpu batch1": "same"}
     assert told(0.05) == {"size onnx": "worse", "memory onnx-cpu batch1": "worse"}
     rows = worse(cell_rows(before, after, ONNX, 0.1))
     assert [row_line(row) for row in rows] == ["memory: onnx-cpu batch1: 100 MiB -> 120 MiB (+20 %; 10 % are allowed)"]

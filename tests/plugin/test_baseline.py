@@ -246,7 +246,7 @@ def test_without_its_artifact_a_baseline_judges_everything_but_the_speed(dense: 
     result = nav(OLD, "--nav-profile-seconds=0.1", formats="", profile=True)
 
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["not judged: fake-cpu: speed not judged: fake was left out of it (keep=none)"])
+    result.stdout.fnmatch_lines(["not judged: speed of fake-cpu (fake was left out of it (keep=none))"])
 
 
 def test_the_ini_file_names_the_baseline_and_the_growth_from_the_rootdir(old: pytest.Pytester, nav: Nav) -> None:

@@ -71,7 +71,7 @@ def _title(framework: str, variants: Mapping[str, Variant], outcome: Outcome) ->
         format=names_of(variant.format if variant else outcome.key).title,
         parent=names_of(parent.format).title if parent else "",
     )
-    return title.replace(f"{source} to {source}", source)
+    return title.replace(f"{source} to {source}", source).strip()  # a gate of the model is of no format
 
 
 def _difference(parts: Sequence[str], differing: Sequence[bool]) -> str:
