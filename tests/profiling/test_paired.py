@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.gates.speed import clear
-from pytest_navigator.profiling.clocks import Clock
+from pytest_navigator.profiling.clocks import Clock, clocks
 from pytest_navigator.profiling.paired import QUADS, ROUNDS, Paired, compare
 
 if TYPE_CHECKING:
@@ -156,3 +156,14 @@ def test_the_result_is_plain_data():
     found = Machine().compare(2, 2.2)
 
     assert structured(plain(found), Paired) == found
+
+
+def test_the_clocks_of_this_machine_move():
+    with clocks() as clock:
+        before = clock.wall(), clock.processor(), clock.waiting()
+        took = clock.undisturbed(lambda: sum(range(10_000)))
+        after = clock.wall(), clock.processor(), clock.waiting()
+
+    assert 0 < took <= after[0] - before[0]
+    assert after[1] > before[1]
+    assert after[2] >= before[2]
