@@ -18,6 +18,7 @@ from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import NotApplicable
 from pytest_navigator.isolation.live_section import live_section
+from pytest_navigator.profiling.fastest import CALLS
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.profiling.machine import peak, reset_peak
 from pytest_navigator.profiling.memory import PeakMemory
@@ -26,6 +27,7 @@ from pytest_navigator.runners.spec import runner_class
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_navigator.configuration.budgets import Limit
     from pytest_navigator.configuration.profile_config import Windows
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.engine.context import Context
@@ -107,8 +109,17 @@ def _live(context: Context, sample: str, batch_size: int | None, seconds: float)
 
 def windows(context: Context) -> Windows:
     """Return how the measurement is made up."""
-    configured = context.suite.settings.config.optimization_profile or OptimizationProfile()
-    return configured.windows()
+    configured = (context.suite.settings.config.optimization_profile or OptimizationProfile()).windows()
+    # A percentile of few calls is their slowest one: what has a budget of it is measured longer.
+    least = max((2 * CALLS[limit.bound] for limit in _limits(context)), default=0)
+    return replace(configured, size=max(configured.size, least))
+
+
+def _limits(context: Context) -> list[Limit]:
+    """Return the limits of the times that the step measures."""
+    step, matrix = context.step, context.suite.matrix
+    own = [(matrix.limit_of(each), matrix.measured(each)) for each in matrix.budgets_of(step.key, step.runner)]
+    return [limit for limit, profiles in own if limit.bound in CALLS and step in profiles]
 
 
 def _timing(context: Context) -> dict[str, JSON]:

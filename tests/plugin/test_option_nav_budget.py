@@ -95,6 +95,23 @@ def test_a_budget_of_another_batch_size_has_it_measured_for_its_cell_alone(dense
     assert words(ran)["test_budget[fake-cpu-p50-batch7]"] == "PASSED"
 
 
+def test_a_tail_is_measured_with_enough_calls_where_it_has_a_budget(
+    dense: Fake, nav: Nav, pytester: pytest.Pytester
+) -> None:
+    dense()
+    package = pytester.path / "o.nav"
+
+    nav("--nav-budget=fake-cpu p99<1s", f"--nav-package={package}", formats="", profile=True)
+
+    steps = status(package)["pytest_navigator"]["steps"]
+    counts = {name: step["data"]["result"]["request_count"] for name, step in steps.items() if "profile" in name}
+    assert counts == {
+        **dict.fromkeys(("profile.dense.DenseCPU.batch1", "profile.dense.DenseCPU.batchmax"), 75),
+        "profile.fake.FakeCPU.batch1": 600,
+        "profile.fake.FakeCPU.batchmax": 75,
+    }
+
+
 def test_a_flag_takes_the_place_of_nav_config_and_that_of_the_ini_file(
     dense: Fake, nav: Nav, pytester: pytest.Pytester
 ) -> None:
