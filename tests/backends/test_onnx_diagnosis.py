@@ -23,6 +23,7 @@ from pytest_navigator.backends.tensorrt.format import TensorRTFormat
 from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig, TorchExportedProgramFormat
 from pytest_navigator.backends.torch.program_values import PROGRAM
 from pytest_navigator.comparison.divergence import EXPORT, FUSION, RUNTIME, SPREAD, line
+from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxTraceExportConfig
 from pytest_navigator.configuration.tensorrt_config import TensorRTConfig
 from pytest_navigator.errors import NotApplicable
 
@@ -296,3 +297,31 @@ def test_every_edge_of_what_openvino_runs_is_cut(
     found = converted(exported["transformer"], OpenVINOFormat(), OpenVINOConfig(precision=precision), way)
     assert (found.verdict, places(found)) == (RUNTIME if wrong else SPREAD, [wrong]), line(found)
     assert found.compared == 114
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> Suite:
+    config = OnnxConfig(opset=20, export_engine=OnnxTraceExportConfig())
+    return Suite(transformer(), tmp_path_factory.mktemp("traced"), config=config)
+
+
+@pytest.mark.parametrize(
+    ("fault", "wrong"),
+    [
+        (GELU, "layers.2.mlp Gelu+MatMul+Add at diagnosed.py:"),
+        (EPS, "layers.1 Add+LayerNormalization at diagnosed.py:"),
+        (with_attribute("Softmax", 3, axis=-2), "layers.3.att "),
+        (None, ""),
+    ],
+)
+def test_a_file_by_torchscripts_exporter_has_the_module_and_its_operators(
+    fault: Fault | None, wrong: str, traced: Suite, tmp_path: Path
+) -> None:
+    suite = traced.planted(tmp_path, *([fault] if fault else []))
+    way, question = OnnxDiagnosis(), suite.question()
+    assert way.asks_model(question)
+    question.references.mkdir()
+    way.capture(suite.subject.source, question)
+    found = way.compare(question)
+    assert len(places(found)) == 1
+    assert found.place.startswith(wrong), line(found)

@@ -67,10 +67,10 @@ class OnnxDiagnosis(Diagnosis):
     needs_model: ClassVar[bool] = False
 
     def asks_model(self, question: Question) -> bool:
-        """Whether there is the program that the file was made of, to be compared with the live model."""
+        """Whether the live model tells more: of the program that a file was made of, or of a file that has none."""
         from pytest_navigator.backends.torch.program_values import PROGRAM
 
-        return question.artifact().with_name(PROGRAM).exists()
+        return question.artifact().with_name(PROGRAM).exists() or _is_traced(question)
 
     def capture(self, source: Source, question: Question) -> None:
         """Run the live model once, with hooks if it takes any."""
@@ -204,6 +204,8 @@ def _right(question: Question, key: str, probe: Probe, feed: Arrays, expected: A
     program = _program(question, key)
     if program is not None:
         return _of_program(question, program, probe, feed)
+    if _is_traced(question) and (right := _of_modules(question, probe, feed, expected)):
+        return right
     by_runtime = _by_runtime(question, probe, feed, expected) or _by_evaluator(question, probe, feed, expected)
     if by_runtime is not None:
         return by_runtime
@@ -258,6 +260,36 @@ def _of_program(question: Question, program: Any, probe: Probe, feed: Arrays) ->
     run(program, inputs, lambda name, array: kept.add(renamed.get(name, name), array))
     known = {renamed.get(name, name): place for name, place in places(program).items()}
     return Right(kept, known, EXPORT, CUT)
+
+
+def _is_traced(question: Question) -> bool:
+    """Whether a file was made of a live model by torch's exporter by TorchScript, which keeps no program."""
+    parameters = question.variant.parameters
+    live = question.signature.array_type == "torch" and not parameters.get("from")
+    return live and parameters.get("engine") in ("trace", "script")
+
+
+def _of_modules(question: Question, probe: Probe, feed: Arrays, expected: Arrays) -> Right | None:
+    """Return what the modules of the live model gave, as far as the file has such values; None: nobody ran it."""
+    from pytest_navigator.backends.exchange.onnx_modules import given_by, places_of, values_of_modules
+    from pytest_navigator.backends.torch.diagnosis import CALLS
+    from pytest_navigator.backends.torch.diagnosis.calls import load_calls
+
+    path = question.references / CALLS
+    if not path.exists():
+        return None
+    calls = load_calls(path)
+    given = given_by(calls)
+    values = values_of_modules(probe.model, given)
+    own = probe.run(marked(probe.model, list(values)), probe.named(feed), list(values))
+    found = {name: call for name, call in values.items() if own[name].shape == given[call].shape}
+    # The outputs are known too, whatever module they leave.
+    outputs = dict(zip(probe.outputs, probe.results, strict=True))
+    right = {name: given[call] for name, call in found.items()}
+    right |= {name: expected[result] for name, result in outputs.items()}
+    lines = {call.path: call.place for call in calls}
+    places = places_of(probe.model, {**dict.fromkeys(outputs, ""), **found}, lines)
+    return Right(right, places, EXPORT, f"{CUT} between modules")
 
 
 def _by_runtime(question: Question, probe: Probe, feed: Arrays, expected: Arrays) -> Right | None:

@@ -77,17 +77,17 @@ def _needed(model: Model, right: Collection[str], outputs: Sequence[str]) -> tup
     for node in reversed(model.graph.node):
         if not wanted.isdisjoint(node.output):
             nodes.append(node)
-            read.update(_reads(node))
+            read.update(reads(node))
             wanted |= read - set(right)
     return nodes[::-1], read
 
 
-def _reads(node: Any) -> Iterator[str]:
+def reads(node: Any) -> Iterator[str]:
     """Yield what a node reads, also in the graphs inside of it."""
     yield from filter(None, node.input)
     for graph in _graphs(node):
         for inner in graph.node:
-            yield from _reads(inner)
+            yield from reads(inner)
         yield from (value.name for value in graph.output)
 
 

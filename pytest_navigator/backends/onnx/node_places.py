@@ -23,7 +23,7 @@ def place(node: Any) -> Place:
     found = {entry.key: entry.value for entry in node.metadata_props}
     scopes, classes = (_listed(found.get(f"{KEY}{name}", "")) for name in ("name_scopes", "class_hierarchy"))
     if not scopes:
-        return _scope(node.name), node.op_type, ""
+        return scope(node.name), node.op_type, ""
     module = module_path(scopes[-2] if len(scopes) > 1 else "", wrapped=bool(classes) and WRAPPER in classes[0])
     operator = re.sub(r"^aten\.(\w+)\.\w+$", r"\1", classes[-1]) if classes else node.op_type
     return module, operator, line_of(found.get(f"{KEY}stack_trace", ""))
@@ -37,7 +37,7 @@ def _listed(text: str) -> list[str]:
     return [str(each) for each in found] if isinstance(found, list) else []
 
 
-def _scope(name: str) -> str:
+def scope(name: str) -> str:
     """Return the path of a module in the name of a node: exporters repeat the path of what is inside a container."""
     if not name.startswith("/"):
         return ""

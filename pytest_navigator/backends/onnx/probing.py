@@ -105,9 +105,9 @@ class Probe:
         return part, {each.name: _read(each.name, right, feed) for each in part.graph.input}
 
     def place(self, name: str, places: Mapping[str, Place]) -> Place:
-        """Return where a value comes from: what the file says, else what is known otherwise."""
+        """Return where a value comes from: what the file says, where that has a line, else what is known otherwise."""
         found = place(self.nodes[name])
-        return found if found[0] or found[2] else places.get(name, found)
+        return found if found[2] else places.get(name, found)
 
     def _segment(
         self, name: str, found: np.ndarray, right: Arrays, feed: Arrays, places: Mapping[str, Place]
