@@ -32,6 +32,7 @@ STAGES = {
     "export": FAIL_EXPORT,
     "convert": FAIL_CONVERT,
     "correctness": FAIL_CORRECTNESS,
+    "throughput": FAIL_SPEED,
     "profile": FAIL_SPEED,
     "budget": FAIL_SPEED,
 }
@@ -90,14 +91,14 @@ class Observed:
 
 
 def word_of(outcome: Outcome) -> str:
-    """Return what the end of a step is called; a crash and a hang are told apart from every other failure."""
+    """Return what the end of a step in `STAGES` is called; crash and hang are told apart from every other failure."""
     if outcome.status is Status.PASSED:
         return PASS
     if outcome.status is Status.SKIPPED:
         return SKIP
     if outcome.error == TIMEOUT:
         return TIMEOUT
-    return CRASH if ENDS.fullmatch(outcome.error) else STAGES.get(outcome.step, FAIL_CORRECTNESS)
+    return CRASH if ENDS.fullmatch(outcome.error) else STAGES[outcome.step]
 
 
 def observed(suite: SuiteRecord, outcomes: Iterable[Outcome]) -> Observed:

@@ -61,6 +61,8 @@ def crashed(step: Outcome, kind: str) -> Outcome:
         ([ONNX, RIGHT], "pass", "onnx-cpu"),
         ([ONNX, WRONG], "fail-correctness", "onnx-cpu"),
         ([ONNX, RIGHT, NO_TIME], "fail-speed", "onnx-cpu"),
+        ([ONNX, RIGHT, replace(NO_TIME, step="budget", batch="p50_ms")], "fail-speed", "onnx-cpu"),
+        ([ONNX, RIGHT, replace(NO_TIME, step="regression")], "pass", "onnx-cpu"),
         ([ONNX, crashed(RIGHT, "SIGSEGV")], "crash", "onnx-cpu"),
         ([ONNX, crashed(RIGHT, "exit 7")], "crash", "onnx-cpu"),
         ([ONNX, crashed(RIGHT, "timeout")], "timeout", "onnx-cpu"),
