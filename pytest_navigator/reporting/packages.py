@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.steps import Status
 from pytest_navigator.engine.manifest import package_path
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.query.results import read_results
@@ -18,12 +19,11 @@ from pytest_navigator.reporting.shortcomings import unchecked_at_all, unmet, unr
 from pytest_navigator.text import one_line, short_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.package.query.results import Results
-    from pytest_navigator.reporting.expected import Judged
 
 
 REGRESSED = "it is worse than its baseline"  # Why a package does not replace the one that it was compared with
@@ -42,6 +42,23 @@ class Written:
     lines: list[str]
     fails: bool
     report: ModelReport | None = None
+
+
+@dataclass(frozen=True)
+class ByFile:
+    """What `nav_expected.toml` makes of one suite.
+
+    Attributes:
+        lines: what is said of it; reasons: why the run is not in order.
+        agreed: ids of the steps that failed as they are expected to.
+    """
+
+    lines: Sequence[str] = ()
+    reasons: Sequence[str] = ()
+    agreed: Collection[str] = ()
+
+
+NOT_JUDGED = ByFile()  # Without such a file
 
 
 def check_target(pattern: str | None, workspace: Path) -> None:
@@ -78,13 +95,14 @@ def write_all(host: Host, *, complete: bool) -> list[Written]:
     return [*(_write(host, folder, results, complete, expected) for folder, results in recorded), *others]
 
 
-def _expected(host: Host, suites: list[Results], complete: bool) -> dict[str, Judged]:
+def _expected(host: Host, suites: list[Results], complete: bool) -> dict[str, ByFile]:
     """Judge by `nav_expected.toml`, where there is one."""
     if not any(results.suite.expected for results in suites):
         return {}
     from pytest_navigator.reporting.expected import finish
 
-    return finish(host, suites, complete=complete)
+    found = finish(host, suites, complete=complete)
+    return {nodeid: ByFile(each.lines, each.reasons, each.agreed) for nodeid, each in found.items()}
 
 
 def _recorded(host: Host) -> tuple[list[tuple[SuiteFolder, Results]], list[Written]]:
@@ -110,33 +128,39 @@ def _recorded(host: Host) -> tuple[list[tuple[SuiteFolder, Results]], list[Writt
     return readable, others
 
 
+def _as_agreed(results: Results, agreed: Collection[str]) -> Results:
+    """Return results for the summary, with failures that are expected as such."""
+    if not agreed:
+        return results
+    expected = {o.id for o in results.outcomes if o.id in agreed and o.status is Status.FAILED}
+    shown = (replace(o, status=Status.XFAILED) if o.id in expected else o for o in results.outcomes)
+    return replace(results, outcomes=tuple(shown))
+
+
 def _failed(reasons: Iterable[str]) -> list[str]:
     return [one_line(f"FAILED: {reason}") for reason in reasons]
 
 
 def _write(
-    host: Host, folder: SuiteFolder, results: Results, complete: bool, expected: Mapping[str, Judged]
+    host: Host, folder: SuiteFolder, results: Results, complete: bool, expected: Mapping[str, ByFile]
 ) -> Written:
     from pytest_navigator.reporting.conversions import deliver
 
-    said = ModelReport(results, folder=folder.path, complete=complete)
+    judged = expected.get(results.suite.nodeid, NOT_JUDGED)
+    told, agreed = list(map(one_line, judged.lines)), frozenset(judged.agreed)
+    said = ModelReport(results, folder=folder.path, complete=complete, agreed=agreed, said=tuple(judged.lines))
+    shown = summary(_as_agreed(results, agreed))
     try:
         saved, package = _pack(host, results, folder, complete)
     except PackageError as error:
-        problem = f"no package was written: {error}"
-        lines = [*summary(results), f"ERROR: {problem}"]
-        return Written(lines, fails=True, report=replace(said, reasons=(problem,)))
+        reasons = [*judged.reasons, f"no package was written: {error}"]
+        lines = [*shown, *_failed(judged.reasons), *told, f"ERROR: {reasons[-1]}"]
+        return Written(lines, fails=True, report=replace(said, reasons=tuple(reasons)))
     delivered, undelivered = deliver(host, folder, results)
     reasons = [*unvouched(results, folder.baseline)]
     reasons += [*unmet(results, host.id), *unchecked_at_all(results, other_runners(results, host.registry))]
-    judged = expected.get(results.suite.nodeid)
-    reasons += [*unverified(results), *unreported(results, host.id, judged.agreed if judged else ()), *undelivered]
-    saved = [*delivered, *saved]
-    if judged:
-        reasons += judged.reasons
-        saved = [*map(one_line, judged.lines), *saved]
-        said = replace(said, agreed=frozenset(judged.agreed), said=tuple(judged.lines))
-    lines = [*summary(results), *instead(results, host.registry), *_failed(reasons), *saved]
+    reasons += [*unverified(results), *unreported(results, host.id, agreed), *undelivered, *judged.reasons]
+    lines = [*shown, *instead(results, host.registry), *_failed(reasons), *told, *delivered, *saved]
     return Written(lines, fails=bool(reasons), report=replace(said, reasons=tuple(reasons), package=package))
 
 

@@ -45,6 +45,7 @@ def test_a_failure_that_is_expected_at_its_stage_is_an_xfail(
     assert result.ret == 0, result.outlines
     assert words(result)[test] == "XFAIL"
     result.stdout.fnmatch_lines(["expected: 3 as nav_expected.toml says"])
+    assert failures(result) == []
     result.stdout.fnmatch_lines([f"XFAIL *known ({FILE}: {outcome})*"])
     assert path.read_bytes() == before
 
