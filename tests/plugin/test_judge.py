@@ -1,0 +1,112 @@
+"""`pytest-navigator judge` says what a run under another policy would say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from blackbox import words
+
+from tests.package.commands import command
+
+if TYPE_CHECKING:
+    from blackbox import Fake, Nav
+
+POLICIES = (
+    ("--atol=1e-2",),
+    ("--rtol=1e-3",),
+    ("--atol=1e-9", "--rtol=2e-3"),
+    ("--atol=0",),
+    ("--atol=1e-6 fake=1e-1",),
+    ("--rtol=1e-2 output__0=1e-5",),
+)
+
+
+def said(pytester: pytest.Pytester, *policy: str) -> tuple[dict[str, str], int]:
+    """Return the word of each test, and the exit code."""
+    found = command("judge", pytester.path / "out.nav", "--json", *policy)
+    return {item["name"]: item["word"] for item in json.loads(found.out)}, found.code
+
+
+@pytest.mark.parametrize("scale", ["1.0", "1.0005", "1.01"])
+def test_it_says_what_a_run_under_the_policy_says(dense: Fake, nav: Nav, scale: str) -> None:
+    pytester = dense(f"scale={scale}")
+    nav("-v", "--nav-package=out.nav", formats="")
+    judged = {policy: said(pytester, *policy) for policy in POLICIES}
+    for policy, (found, code) in judged.items():
+        again = nav("-v", *(word.replace("--", "--nav-") for word in policy), formats="")
+        assert found == words(again), policy
+        assert code == again.ret, policy
+
+
+def test_without_a_policy_it_says_what_the_run_said(dense: Fake, nav: Nav) -> None:
+    pytester = dense("scale=1.01", profile_seconds="0.05")
+    before = nav("-v", "--nav-package=out.nav", formats="", profile=True)
+    assert said(pytester) == (words(before), 1)
+
+
+def test_what_did_not_run_is_said(dense: Fake, nav: Nav) -> None:
+    pytester = dense("scale=1.01", profile_seconds="0.05", batch_sizes="[1]")
+    nav("--nav-package=out.nav", formats="", profile=True)
+    found = command("judge", pytester.path / "out.nav", "--atol=1")
+    assert found.code == 0
+    assert "test_correctness[fake-cpu] PASSED (output__0: max abs " in found.out
+    assert (
+        "not judged: test_profile[fake-cpu-batch1] (it did not run, because correctness.fake.FakeCPU had failed)"
+        in found.out.splitlines()
+    )
+    assert found.out.splitlines()[-1] == "1 not judged, 5 passed"
+
+
+def test_what_would_not_run_any_more_is_skipped(dense: Fake, nav: Nav) -> None:
+    pytester = dense("scale=1.001", atol="1.0", profile_seconds="0.05", batch_sizes="[1]")
+    nav("--nav-package=out.nav", formats="", profile=True)
+    found, code = said(pytester, "--atol=1e-7")
+    assert code == 1
+    assert (found["test_correctness[fake-cpu]"], found["test_profile[fake-cpu-batch1]"]) == ("FAILED", "SKIPPED")
+    assert found["test_profile[dense-cpu-batch1]"] == "PASSED"
+
+
+@pytest.mark.parametrize(
+    ("configured", "text"),
+    [
+        ("{'output__0': nav.cosine(0.5)}", "cosine >= 0.5"),
+        ("{'output__0': nav.unchecked('sampled')}", "unchecked: sampled"),
+        ("{'output__0': lambda expected, actual: True}", "function"),
+        ("{'output__0': nav.scaled(tolerance=0.5)}", "asked for"),
+    ],
+    ids=["cosine", "unchecked", "function", "scaled"],
+)
+def test_a_comparison_goes_before_a_tolerance_as_in_a_run(dense: Fake, nav: Nav, configured: str, text: str) -> None:
+    pytester = dense("scale=1.2", comparisons=configured)
+    conftest = pytester.path / "conftest.py"
+    conftest.write_text(f"import pytest_navigator as nav\n{conftest.read_text()}")
+    nav("--nav-package=out.nav", formats="")
+    found = command("judge", pytester.path / "out.nav", "--atol=1e-9", "--json")
+    (item,) = (item for item in json.loads(found.out) if item["name"] == "test_correctness[fake-cpu]")
+    assert (item["word"], item["outputs"][0]["recorded"]) == ("PASSED", True)
+    assert text in item["text"]
+
+
+def test_an_expected_failure_that_passes_is_one_that_fails(dense: Fake, nav: Nav) -> None:
+    pytester = dense("scale=1.01", xfail="{'fake-cpu': 'known'}")
+    nav("--nav-package=out.nav", formats="")
+    assert said(pytester)[0]["test_correctness[fake-cpu]"] == "XFAIL"
+    assert said(pytester, "--atol=1")[0]["test_correctness[fake-cpu]"] == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("policy", "problem"),
+    [
+        ("--atol=logits=1e-3", "unknown output in atol 'logits' (valid: "),
+        ("--rtol=-1", "argument --rtol: rtol '-1': '-1' is no tolerance; a tolerance is a number from 0, like 1e-5"),
+        ("--atol=", "argument --atol: atol '': empty; write a number"),
+    ],
+)
+def test_a_policy_that_cannot_be_is_an_error(dense: Fake, nav: Nav, policy: str, problem: str) -> None:
+    pytester = dense()
+    nav("--nav-package=out.nav", formats="")
+    found = command("judge", pytester.path / "out.nav", policy)
+    assert found.code == 2
+    assert problem in found.err
