@@ -207,7 +207,9 @@ def _recorded(measured: Measured) -> tuple[NodeAssignment | None, str]:
 
 
 def _said(nodes: NodeAssignment) -> str:
-    return nodes.text or (f"all {nodes.total} nodes are meant to be there" if nodes.meant == CPU else "")
+    return nodes.text or (
+        f"all {nodes.total} nodes are on the CPU, as they are meant to be" if nodes.meant == CPU else ""
+    )
 
 
 def _graph_breaks(bound: str, measured: Measured) -> Found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import facts_of
-from pytest_navigator.gates.budgets import DISTURBED, BudgetFacts
+from pytest_navigator.gates.budgets import DISTURBED, NODES, BudgetFacts
 from pytest_navigator.reporting.summary_figures import CAVEAT
 from pytest_navigator.text import columns
 
@@ -37,8 +37,10 @@ def _row(results: Results, outcome: Outcome) -> tuple[str, ...]:
     facts = facts_of(outcome, BudgetFacts)
     sign = ">" if facts.bound == "speedup" else "<" if facts.unit else "<="
     mark = CAVEAT if facts.why and facts.bound in DISTURBED else ""
-    limit = facts.title if facts.bound == "full_offload" else f"{facts.title} {sign} {facts.text(facts.allowed)}"
-    return _place(results, outcome), limit, f"{facts.measured}{mark}", "ok" if facts.kept else "OVER"
+    allowed = facts.text(facts.allowed) if facts.unit else round(facts.allowed)
+    limit = facts.title if facts.bound == "full_offload" else f"{facts.title} {sign} {allowed}"
+    where = f" ({facts.why})" if facts.why and facts.bound in NODES else ""
+    return _place(results, outcome), limit, f"{facts.measured}{mark}{where}", "ok" if facts.kept else "FAILED"
 
 
 def _place(results: Results, outcome: Outcome) -> str:

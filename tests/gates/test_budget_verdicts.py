@@ -119,4 +119,4 @@ def test_the_cpus_own_runner_has_all_nodes_where_they_are_meant_to_be() -> None:
     found = judge(Limit("onnx", "full_offload", 1), Measured(nodes=NodeAssignment(CPU, {CPU: 9})))
 
     assert found.kept
-    assert "all 9 nodes are meant to be there" in found.line
+    assert "all 9 nodes are on the CPU, as they are meant to be" in found.line
