@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.facts import CorrectnessFacts
@@ -174,7 +173,7 @@ def _speedup(bound: str, measured: Measured) -> Found:
     before = source.fastest.get("p50", source.p50_latency)
     latencies = _time("p50", measured)[0]
     noted = caveat(source)
-    values = tuple(before / latency if latency else inf for latency in latencies)
+    values = tuple(before / latency for latency in latencies if latency > 0)
     return _told(values, measured, f"the source: {noted}" if noted else "")
 
 

@@ -5,6 +5,7 @@ Keys that are not here may be there: what nobody calculates with, and what later
 
 from __future__ import annotations
 
+import math
 import re
 from argparse import ArgumentTypeError
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.configuration.batch_search import parse_auto
+from pytest_navigator.configuration.budgets import BOUNDS
 from pytest_navigator.configuration.profile_config import ProfilerConfig
 from pytest_navigator.core.facts import Facts, MakingFacts, ProfileFacts, SourceFacts, ThroughputFacts, facts_of
 from pytest_navigator.core.steps import KINDS, Per, Status
@@ -169,13 +171,23 @@ def step_problem(outcome: Outcome, suite: SuiteRecord) -> str:
         return f".step: {outcome.step!r} is no step"
     if problem := time_problem("started", outcome.started, outcome.duration):
         return problem
-    of_model = KINDS[outcome.step].per is Per.MODEL or (KINDS[outcome.step].gate and not outcome.key)
+    of_model = KINDS[outcome.step].per is Per.MODEL or (KINDS[outcome.step].per is Per.GATED and not outcome.key)
     if not of_model and (problem := cell_problem(outcome, suite)):
         return problem
     if (outcome.step, outcome.status) == ("profile", Status.PASSED) and not facts_of(outcome, ProfileFacts).result:
         return ".data.result: required field missing"
+    if problem := limit_problem(facts_of(outcome, BudgetFacts)):
+        return f".data.{problem}"
     rules = (name for name, rule in facts_of(outcome, CorrectnessFacts).rules.items() if rule.kind not in RULES)
     return next((f".data.rules[{name!r}].kind: no rule is called that" for name in rules), "")
+
+
+def limit_problem(limit: BudgetFacts) -> str:
+    """Return what cannot be in the verdict on a budget, "" if all can."""
+    if limit.bound and limit.bound not in BOUNDS:
+        return f"bound: no limit is called {limit.bound[:40]!r}"
+    wrong = next((value for value in (limit.allowed, *limit.values) if not math.isfinite(value)), None)
+    return "" if wrong is None else f"values: {wrong} is none"
 
 
 def cell_problem(outcome: Outcome, suite: SuiteRecord) -> str:
