@@ -16,8 +16,8 @@ MOST = 100  # Rows
 # Verdict -> the sign before it, and its class; what is the same has no row.
 SIGNS = {
     Verdict.WORSE: ("✗", "bad"),
-    Verdict.BETTER: ("✓", "good"),
     Verdict.DIFFERENT: ("≠", "known"),
+    Verdict.BETTER: ("✓", "good"),
     Verdict.INCONCLUSIVE: ("?", "known"),
     Verdict.NOT_JUDGED: ("–", "off"),
 }
