@@ -321,7 +321,7 @@ def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome 
     """Point a generated test's report at the user's file; add figures to junit's properties, its log to an xfail."""
 
     from pytest_navigator.plugin.last_failed import tell_last_failed
-    from pytest_navigator.reporting.report import properties
+    from pytest_navigator.reporting.junit import properties
     from pytest_navigator.text import short_path
 
     if outcome is not None:

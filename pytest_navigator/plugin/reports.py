@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.plugin import github, gitlab
 from pytest_navigator.reporting import report_files
+from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_navigator.reporting.run_report import OtherFailure, RunReport
 
 NAV_MODEL = "::nav_model"
+UNEXPECTED = "this should not have happened"
 LONGEST = 100  # Failures of the user's own tests that a report names
 
 
@@ -82,18 +84,29 @@ class Reports:
         said = self._report(written, exit_code)
         problems = [self._write(flag, path, said) for flag, path in self.run.options.reports.items()]
         if on_github:
-            self.lines += github.write_summary(said)
-            self.annotations = github.annotating(said, self.run.config)
+            self._tell_github(said)
         return not any(problems)
 
-    def _write(self, flag: str, path: Path, said: RunReport) -> bool:
-        text = RENDERED[flag](said, self.run.options)
-        if not text:
-            self.lines.append(f"note: {flag}: nothing is written: ${gitlab.JOB} or ${gitlab.PROJECT} is not set")
-            return False
-        problem = report_files.write(path, text)
+    def _write(self, flag: str, path: Path, said: RunReport) -> str:
+        """Write one report; returns why it could not be written, "" if it was, or is for another place."""
+        try:
+            text = RENDERED[flag](said, self.run.options)
+        except Exception as error:  # a bug of ours here must not take the run's own summary with it
+            problem = f"{UNEXPECTED}: {one_line(repr(error))}"
+        else:
+            if not text:
+                self.lines.append(f"note: {flag}: nothing is written: ${gitlab.JOB} or ${gitlab.PROJECT} is not set")
+                return ""
+            problem = report_files.write(path, text)
         self.lines.append(f"ERROR: {flag}: {problem}" if problem else f"report: {said.shown(path)}")
-        return bool(problem)
+        return problem
+
+    def _tell_github(self, said: RunReport) -> None:
+        try:
+            self.lines += github.write_summary(said)
+            self.annotations = github.annotating(said, self.run.config)
+        except Exception as error:  # nor fail it, for nobody has asked for this
+            self.lines.append(f"note: no summary for GitHub: {UNEXPECTED}: {one_line(repr(error))}")
 
     def _report(self, written: Sequence[Written], exit_code: int) -> RunReport:
         from pytest_navigator.devices.environment import environment, git_state

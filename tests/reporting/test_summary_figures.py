@@ -10,7 +10,8 @@ import pytest
 
 from pytest_navigator.core.plain import plain
 from pytest_navigator.package.layout import navigator_log as navlog
-from pytest_navigator.reporting.report import properties, summary
+from pytest_navigator.reporting.junit import properties
+from pytest_navigator.reporting.report import summary
 from pytest_navigator.reporting.summary_figures import Measured, strategies
 from tests.package.recorded import SOURCE, correctness, outcomes, profile, results
 

@@ -1,0 +1,58 @@
+"""The figures of a step as junit's properties (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.comparison.facts import output_reports
+from pytest_navigator.core.facts import MakingFacts, ProfileFacts, facts_of
+from pytest_navigator.gates.budgets import BudgetFacts
+from pytest_navigator.gates.regression import RegressionFacts
+from pytest_navigator.gates.rows import worse
+from pytest_navigator.profiling.figures import caveat
+
+if TYPE_CHECKING:
+    from pytest_navigator.core.records import Outcome
+
+
+def properties(outcome: Outcome) -> list[tuple[str, str | float]]:
+    """Return the figures of an outcome for junit's `<property>`: exact builtin types, which also survive xdist."""
+    found: list[tuple[str, str | float]] = [("nav_step", outcome.step)]
+    found += [
+        (f"nav_{n}", v) for n, v in (("format", outcome.key), ("runner", outcome.runner), ("batch", outcome.batch)) if v
+    ]
+    way, ran = outcome.earlier
+    if way:
+        found.append((f"nav_{way}", ran))
+    return [*found, *_figures(outcome)]
+
+
+def _figures(outcome: Outcome) -> list[tuple[str, str | float]]:
+    compared = output_reports(outcome)
+    found: list[tuple[str, str | float]] = [(f"nav_atol_{report.name}", report.atol) for report in compared]
+    found += [(f"nav_rtol_{report.name}", report.rtol) for report in compared]
+    found += [(f"nav_allowed_{report.name}", report.used) for report in compared if report.used]
+    if (size := facts_of(outcome, MakingFacts).bytes) is not None and outcome.key:
+        found.append(("nav_bytes", size))
+    if result := facts_of(outcome, ProfileFacts).result:
+        found += [(f"nav_{name}_ms", getattr(result, f"{name}_latency")) for name in ("p50", "p90", "p95", "p99")]
+        found.append(("nav_throughput", result.throughput))
+        measured = (("batch_size", result.batch_size), ("memory_mib", result.peak_memory))
+        found += [(f"nav_{name}", value) for name, value in measured if value is not None]
+        if noted := caveat(result):
+            found.append(("nav_caveat", noted))
+    return [*found, *_judged(outcome)]
+
+
+def _judged(outcome: Outcome) -> list[tuple[str, str | float]]:
+    """Return what a gate found: the limit and the value of a budget, what is worse than in a baseline."""
+    limit, compared = facts_of(outcome, BudgetFacts), facts_of(outcome, RegressionFacts)
+    found: list[tuple[str, str | float]] = []
+    if limit.bound:
+        found += [("nav_budget", limit.bound), ("nav_budget_allowed", limit.allowed)]
+        found += [("nav_budget_measured", limit.value)] if limit.value is not None else []
+    if compared.baseline:
+        found += [("nav_baseline", compared.baseline), ("nav_worse", len(worse(compared.rows)))]
+    if compared.speed and compared.speed.ratio is not None:
+        found.append(("nav_time_ratio", compared.speed.ratio))
+    return found
