@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.facts import as_data
+from pytest_navigator.core.steps import Step
 from pytest_navigator.devices import built_with
 from pytest_navigator.engine import speed
 from pytest_navigator.engine.beside import Artifact
@@ -21,7 +22,6 @@ from pytest_navigator.gates.speed import SpeedFacts, not_judged
 
 if TYPE_CHECKING:
     from pytest_navigator.engine.context import Context
-    from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.gates.sides import Baseline
 
 REGRESSED = "regression"  # Type of the failure, in the record
@@ -33,7 +33,7 @@ def run(context: Context) -> Result:
     assert baseline is not None
     if baseline.side is None:
         raise NotApplicable(f"no baseline: {baseline.absence}")
-    now = side_of(context.folder)
+    now = side_of(context)
     judge = _cell if context.step.key else _model
     facts = judge(context, baseline, baseline.side, now, other_model(baseline.side, now))
     if line := failure(facts.rows, baseline.since):
@@ -77,11 +77,15 @@ def _speed(context: Context, before: Side) -> SpeedFacts | None:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def side_of(folder: SuiteFolder) -> Side:
-    """Return what this run has recorded so far."""
+def side_of(context: Context) -> Side:
+    """Return what this run has recorded of what the step judges: of other steps nobody knows whether they have run."""
+    folder, matrix, step = context.folder, context.suite.matrix, context.step
+    made = [matrix.making(step.key)] if step.key else []
+    steps = dict.fromkeys((Step("source"), *made, *matrix.judged(step)))
+    outcomes = tuple(found for each in steps if (found := folder.record(each.id)))
     inputs = sorted((folder.path / "model_input").rglob("*.npz"))
     samples = {path.relative_to(folder.path).as_posix(): digest_of(path) for path in inputs}
-    return Side(folder.suite, tuple(folder.outcomes()), folder.known_signature(), samples)
+    return Side(folder.suite, outcomes, folder.known_signature(), samples)
 
 
 STEP = StepCode(run)

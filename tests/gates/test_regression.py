@@ -240,6 +240,11 @@ def test_figures_of_two_runs_are_shown_and_never_judged() -> None:
     assert verdicts(cell_rows(before, after, ONNX))["latency onnx-cpu batch1"] == "not judged"
 
 
+def vouched(nodeid: str) -> Side:
+    found = side(verified=(ONNX,))
+    return replace(found, outcomes=(*found.outcomes, replace(verify(*ONNX), data={"nodeid": nodeid})))
+
+
 TEST = "test_quality.py::verify_a[onnx]"
 
 
@@ -259,5 +264,11 @@ def test_what_nobody_verifies_any_more_is_worse_where_tests_were_to_run(
     now = side(verify=tests)
     after = replace(now, outcomes=(*now.outcomes, *ran))
 
-    assert verdicts(verified_rows(side(verified=(ONNX,)), after)) == {"verified onnx-cpu": expected}
+    assert verdicts(verified_rows(vouched(TEST), after)) == {"verified onnx-cpu": expected}
     assert verified_rows(side(), after) == []
+
+
+def test_what_somebody_has_verified_by_hand_is_not_judged() -> None:
+    after = side(verify={"another": ("torch", "TorchCPU")})
+
+    assert verdicts(verified_rows(vouched("set_verified"), after)) == {"verified onnx-cpu": "not judged"}

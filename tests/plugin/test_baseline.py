@@ -254,3 +254,26 @@ def test_the_ini_file_names_the_baseline_and_the_growth_from_the_rootdir(old: py
 
     assert words(nav("-v", formats=""))["test_regression[model]"] == "PASSED"
     assert "test_regression[model]" not in words(nav("-v", "--nav-baseline=", formats=""))
+
+
+# An artifact that says how often its runner is to do some more work, which is what a slower artifact is.
+REPEATED = {
+    'file["weight"], file["bias"]': 'file["weight"], file["bias"]; self.repeat = int(file.get("repeat", 1))',
+    "        (x,) = feed.values()\n": "        (x,) = feed.values()\n        for _ in range(self.repeat): x.sum()\n",
+    "save_npz(path, {": "save_npz(path, {'repeat': np.array(100)} | {",
+}
+
+
+@pytest.mark.slow
+def test_an_artifact_that_takes_longer_than_the_baselines_own_fails(
+    old: pytest.Pytester, nav: Nav, failed: Callable[..., dict[str, str]]
+) -> None:
+    module = old.path / "fake_format.py"
+    for before, after in REPEATED.items():
+        assert before in module.read_text()
+        module.write_text(module.read_text().replace(before, after))
+
+    result = nav(OLD, "--nav-profile-seconds=0.1", formats="", profile=True, subprocess=True)
+
+    assert set(failed(result)) == {"test_regression[fake-cpu]"}
+    assert "fake-cpu: speed slower: " in failed(result)["test_regression[fake-cpu]"]

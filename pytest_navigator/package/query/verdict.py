@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.records import Outcome
 from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import PackageError, StrategyError
+from pytest_navigator.gates.vouched import BY_HAND
 from pytest_navigator.package.query.strategies import DEFAULT, candidates, choose, choose_possible
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from pytest_navigator.package.query.choice import Cell, Wanted
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Figure, Strategy
-
-BY_HAND = "set_verified"  # Stands for the node id of a `verify_` test
 
 UNVERIFIED = (
     "no verify_ test vouches for it, nor set_verified; write such a test, or call package.set_verified(format, "
