@@ -1,20 +1,36 @@
 """Judge a recorded run by another policy: what its tests would say, without running anything again.
 
-Exit code: 0: every test would pass, or be skipped as it was; 1: one fails, or the record of an output does not tell
-whether it passes.
+Exit code: 0: every test would pass, or be skipped as it was; 1: one fails, something is worse than expected or than the
+baseline, or the record of an output does not tell whether it passes.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration import options
 from pytest_navigator.core.plain import plain
-from pytest_navigator.gates.judging import NOT_JUDGED, Item, Record, judge
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.gates.judged_gates import (
+    UNMET,
+    as_expected,
+    baseline_rows,
+    expected_line,
+    expected_rows,
+    met,
+    outcomes_now,
+    tolerances,
+)
+from pytest_navigator.gates.judging import NOT_JUDGED, Item, Record, judge, names_of
+from pytest_navigator.gates.regression import other_model
+from pytest_navigator.gates.row_text import row_line
+from pytest_navigator.gates.rows import worse
 from pytest_navigator.gates.tolerance import Policy
+from pytest_navigator.package.baseline import side_of
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.reporting.report import title
 from pytest_navigator.text import one_line
@@ -22,6 +38,11 @@ from pytest_navigator.text import one_line
 if TYPE_CHECKING:
     import argparse
 
+    from pytest_navigator.core.expected import Expected
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.gates.expected import Row as ExpectedRow
+    from pytest_navigator.gates.rows import Row
+    from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
 
 
@@ -31,16 +52,71 @@ def add(parser: argparse.ArgumentParser) -> None:
     form = "1e-5, or with others for an output or a format: '1e-5 logits=1e-4'; default: that of the run"
     parser.add_argument("--atol", type=options.atol, metavar="TOL", help=f"absolute tolerance: {form}")
     parser.add_argument("--rtol", type=options.rtol, metavar="TOL", help=f"relative tolerance: {form}")
-    parser.add_argument("--json", action="store_true", help="print a list of {name, word, text, outputs}")
+    expected = "outcomes and tolerances that are expected: a nav_expected.toml; default: those of the run"
+    parser.add_argument("--expected", type=Path, metavar="FILE", help=expected)
+    parser.add_argument("--baseline", type=Path, metavar="PACKAGE", help="what nothing may be worse than: a package")
+    keys = "items: {name, word, text, outputs}, expected, baseline"
+    parser.add_argument("--json", action="store_true", help=f"print {{{keys}}}")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what each test would say."""
+    """Print what each test would say, and what gates would."""
     with open_package(arguments.package) as package:
-        results = package.results
-    items = judge(record_of(results), policy_of(results, arguments.atol, arguments.rtol))
-    print(json.dumps(plain(items), indent=1) if arguments.json else "\n".join(lines(results, items)))
-    return 1 if any(item.counts for item in items) else 0
+        found = _verdicts(package, arguments)
+    print(json.dumps(plain(found), indent=1) if arguments.json else "\n".join(lines(package.results, found)))
+    return 1 if found.fails else 0
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What is said of a package.
+
+    Attributes:
+        file: what the expected file is called.
+    """
+
+    items: list[Item]
+    expected: list[ExpectedRow]
+    baseline: list[Row]
+    file: str = ""
+
+    @property
+    def fails(self) -> bool:
+        """Whether a run under the policy would not be green, or nobody can tell."""
+        unmet = any(row.verdict in UNMET for row in self.expected)
+        return unmet or bool(worse(self.baseline)) or any(item.counts for item in self.items)
+
+
+def _verdicts(package: PackageFile, arguments: argparse.Namespace) -> Verdicts:
+    results = package.results
+    suite, outcomes = results.suite, results.outcomes
+    expected = _expected(results, arguments) if arguments.expected else suite.expected
+    policy = policy_of(results, arguments.atol, arguments.rtol)
+    if arguments.expected and expected:
+        policy = Policy(tolerances(expected, names_of(suite)) or None)
+    items = judge(record_of(results), policy)
+    now = outcomes_now(outcomes, items)
+    rows = expected_rows(expected, suite, now) if expected else []
+    worse_rows = _compared(package, now, arguments.baseline) if arguments.baseline else []
+    return Verdicts(as_expected(items, rows, outcomes), rows, worse_rows, expected.file if expected else "")
+
+
+def _expected(results: Results, arguments: argparse.Namespace) -> Expected:
+    from pytest_navigator.gates.expected_file import read
+
+    if arguments.atol is not None or arguments.rtol is not None:
+        raise ConfigError("--expected has the tolerances that hold: leave --atol and --rtol out")
+    file, suite = arguments.expected.name, results.suite
+    return read(arguments.expected, file).of(suite.name, lambda need: met(suite, results.outcomes, need), file)
+
+
+def _compared(package: PackageFile, now: tuple[Outcome, ...], baseline: Path) -> list[Row]:
+    after = replace(side_of(package), outcomes=now)
+    with open_package(baseline) as other:
+        before = side_of(other)
+    if problem := other_model(before, after):
+        raise ConfigError(f"--baseline={baseline}: {problem}")
+    return baseline_rows(before, after)
 
 
 def record_of(results: Results) -> Record:
@@ -56,11 +132,13 @@ def policy_of(results: Results, atol: Any, rtol: Any) -> Policy:
     return Policy(**{name: results.setting(name) if value is None else value for name, value in said.items()})
 
 
-def lines(results: Results, items: list[Item]) -> list[str]:
-    """Return a line for each test, and the count."""
-    count = Counter(item.word.lower() for item in items)
+def lines(results: Results, found: Verdicts) -> list[str]:
+    """Return a line for each test, for what gates say, and the count."""
+    count = Counter(item.word.lower() for item in found.items)
     total = ", ".join(f"{number} {word}" for word, number in sorted(count.items()))
-    return [one_line(line) for line in (title(results), *map(_line, items), total)]
+    told = [expected_line(row, found.file) for row in found.expected]
+    told += [f"baseline: {row_line(row, word=True)}" for row in found.baseline]
+    return [one_line(line) for line in (title(results), *map(_line, found.items), *filter(None, told), total)]
 
 
 def _line(item: Item) -> str:

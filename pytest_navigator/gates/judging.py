@@ -106,10 +106,16 @@ def _compared(
     variant = next(each for each in record.suite.variants if each.key == outcome.key)
     cell = known.get(step_id("correctness", outcome.key, outcome.runner), outcome)
     before: Mapping[str, Rule] = facts_of(cell, CorrectnessFacts).rules
-    formats = {*record.formats, *(name for v in record.suite.variants for name in (v.key, v.format))}
-    rules = rules_of(policy, cell, variant, record.signature.outputs, formats)
+    formats = {*record.formats, *names_of(record.suite)}
+    rules = rules_of(policy, cell, variant, record.signature.outputs, formats, _cell(outcome, record.suite))
     outputs = tuple(judged(reports, rules, before))
     return _expected(replace(_worst(outputs), name=name_of(outcome, record.suite)), outcome, record.suite)
+
+
+def names_of(suite: SuiteRecord) -> set[str]:
+    """Return the names of a suite's formats and cells."""
+    cells = (f"{v.key}-{suite.runners[runner].runtime}" for v in suite.variants for runner in v.runners)
+    return {*(name for v in suite.variants for name in (v.key, v.format)), *cells}
 
 
 def _worst(outputs: tuple[Judged, ...]) -> Item:

@@ -59,12 +59,17 @@ class Policy:
 
 
 def rules_of(
-    policy: Policy, outcome: Outcome, variant: Variant, outputs: Sequence[TensorSpec], formats: Iterable[str]
+    policy: Policy,
+    outcome: Outcome,
+    variant: Variant,
+    outputs: Sequence[TensorSpec],
+    formats: Iterable[str],
+    cell: str,
 ) -> dict[str, Rule]:
     """Return the rule of every output that a run under the policy would have.
 
     Args:
-        formats: names of formats that the policy may mention.
+        formats: names of formats and cells that the policy may mention; cell: that of the outcome.
 
     Raises:
         ConfigError: it names an output or a format that does not exist.
@@ -79,6 +84,7 @@ def rules_of(
         variant_key=variant.key,
         format_name=variant.format,
         formats=formats,
+        cell=cell,
     )
     return found | asked
 

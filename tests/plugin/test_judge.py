@@ -26,7 +26,7 @@ POLICIES = (
 def said(pytester: pytest.Pytester, *policy: str) -> tuple[dict[str, str], int]:
     """Return the word of each test, and the exit code."""
     found = command("judge", pytester.path / "out.nav", "--json", *policy)
-    return {item["name"]: item["word"] for item in json.loads(found.out)}, found.code
+    return {item["name"]: item["word"] for item in json.loads(found.out)["items"]}, found.code
 
 
 @pytest.mark.parametrize("scale", ["1.0", "1.0005", "1.01"])
@@ -84,7 +84,7 @@ def test_a_comparison_goes_before_a_tolerance_as_in_a_run(dense: Fake, nav: Nav,
     conftest.write_text(f"import pytest_navigator as nav\n{conftest.read_text()}")
     nav("--nav-package=out.nav", formats="")
     found = command("judge", pytester.path / "out.nav", "--atol=1e-9", "--json")
-    (item,) = (item for item in json.loads(found.out) if item["name"] == "test_correctness[fake-cpu]")
+    (item,) = (item for item in json.loads(found.out)["items"] if item["name"] == "test_correctness[fake-cpu]")
     assert (item["word"], item["outputs"][0]["recorded"]) == ("PASSED", True)
     assert text in item["text"]
 
@@ -110,3 +110,53 @@ def test_a_policy_that_cannot_be_is_an_error(dense: Fake, nav: Nav, policy: str,
     found = command("judge", pytester.path / "out.nav", policy)
     assert found.code == 2
     assert problem in found.err
+
+
+LINE = 'outcome = "{}", atol = {{output__0 = {}}}'
+KNOWN = ', reason = "known"'
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "code"),
+    [
+        (LINE.format("pass", "1e-1"), "PASSED", 0),
+        (LINE.format("pass", "1e-9"), "FAILED", 1),
+        ('outcome = "fail-correctness", reason = "known"', "PASSED", 0),
+        (LINE.format("fail-correctness", "1e-9") + KNOWN, "XFAIL", 0),
+    ],
+    ids=["within", "worse", "better", "known"],
+)
+def test_an_expected_file_says_tolerances_and_outcomes(dense: Fake, nav: Nav, line: str, word: str, code: int) -> None:
+    pytester = dense("scale=1.0001", name="'m'")
+    nav("--nav-package=out.nav", formats="")
+    file = pytester.path / "expected.toml"
+    file.write_text(f'[m]\ndense-cpu = {{outcome = "pass"}}\nfake-cpu = {{{line}}}\n')
+    found, exit_code = said(pytester, f"--expected={file}")
+    assert (found["test_correctness[fake-cpu]"], exit_code) == (word, code)
+    told = command("judge", pytester.path / "out.nav", f"--expected={file}").out
+    assert ("expected: fake-cpu: worse: fail-correctness, where expected.toml has pass (" in told) == (code == 1)
+    assert ("expected: fake-cpu: better: pass, where expected.toml has fail-correctness" in told) == ("better" in told)
+    file.rename(pytester.path / "nav_expected.toml")
+    if "reason" not in line or word == "XFAIL":
+        assert words(nav("-v", "--nav-expected=check", formats=""))["test_correctness[fake-cpu]"] == word
+
+
+def test_an_expected_file_beside_a_tolerance_is_an_error(dense: Fake, nav: Nav) -> None:
+    pytester = dense()
+    nav("--nav-package=out.nav", formats="")
+    found = command("judge", pytester.path / "out.nav", "--expected=none.toml", "--atol=1")
+    assert (found.code, found.err) == (
+        2,
+        "pytest-navigator: error: --expected has the tolerances that hold: leave --atol and --rtol out\n",
+    )
+    assert "none.toml cannot be read" in command("judge", pytester.path / "out.nav", "--expected=none.toml").err
+
+
+def test_what_fails_by_the_policy_is_worse_than_the_baseline(dense: Fake, nav: Nav) -> None:
+    pytester = dense("scale=1.001", atol="1.0")
+    nav("--nav-package=out.nav", formats="")
+    package = pytester.path / "out.nav"
+    assert command("judge", package, f"--baseline={package}").code == 0
+    found = command("judge", package, "--atol=1e-7", f"--baseline={package}")
+    assert found.code == 1
+    assert "baseline: coverage: fake-cpu: passed -> failed (" in found.out
