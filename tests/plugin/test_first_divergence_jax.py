@@ -107,10 +107,10 @@ def lines(
     """Check a model: the cell that failed -> how it failed."""
     monkeypatch.setenv("COLUMNS", "500")
 
-    def run(model: str, fault: str, *arguments: str) -> dict[str, str]:
+    def run(model: str, fault: str, *arguments: str, formats: str = "stablehlo") -> dict[str, str]:
         pytester.makepyfile(model=model)
         pytester.makeconftest(CONFTEST.format(fault=fault))
-        found = failed(nav(*arguments, formats="stablehlo"))
+        found = failed(nav(*arguments, formats=formats))
         return {re.sub(r".*test_correctness\[(.*)\]", r"\1", name): text for name, text in found.items()}
 
     return run
@@ -131,6 +131,14 @@ def test_the_module_that_is_traced_otherwise_is_named(
     found = lines(model, fault)["stablehlo-cpu"]
 
     assert re.search(rf"; first divergence: {place} at model.py:{line}: ", found), found
+
+
+@pytest.mark.slow
+def test_every_format_that_is_made_of_the_traced_model_names_the_module(lines: Callable[..., dict[str, str]]) -> None:
+    found = lines(LINEN, "module", "--nav-runtimes=cpu,jit-cpu", formats="jax,onnx,tf-savedmodel")
+
+    assert len(found) >= 2
+    assert all("first divergence: odd Odd at model.py:" in text for text in found.values()), found
 
 
 def test_a_function_without_modules_fails_as_before(lines: Callable[..., dict[str, str]]) -> None:

@@ -96,10 +96,10 @@ def lines(
     """Check a model: the cell that failed -> how it failed."""
     monkeypatch.setenv("COLUMNS", "500")
 
-    def run(made: str, *arguments: str) -> dict[str, str]:
+    def run(made: str, *arguments: str, formats: str = "tf-savedmodel") -> dict[str, str]:
         pytester.makepyfile(model=MODEL)
         pytester.makeconftest(CONFTEST.format(made=made))
-        found = failed(nav(*arguments, formats="tf-savedmodel"))
+        found = failed(nav(*arguments, formats=formats))
         return {re.sub(r".*test_correctness\[(.*)\]", r"\1", name): text for name, text in found.items()}
 
     return run
@@ -119,6 +119,14 @@ def test_the_layer_that_is_another_one_as_a_graph_is_named_with_the_users_line(
     found = lines(made, "--nav-atol=output__0=1e-5", "--nav-rtol=output__0=0")["tf-savedmodel-cpu"]
 
     assert re.search(rf"; first divergence: {place} at model.py:{line_of(comment)}: ", found), found
+
+
+@pytest.mark.slow
+def test_an_onnx_file_that_is_made_of_a_wrong_savedmodel_names_the_layer(lines: Callable[..., dict[str, str]]) -> None:
+    found = lines("functional('scale')", formats="onnx")["onnx-cpu"]
+
+    assert f"first divergence: odd Mul at model.py:{line_of('the scaled line')}: " in found
+    assert "made from what is wrong already" in found
 
 
 def test_a_model_without_layers_fails_as_before(lines: Callable[..., dict[str, str]]) -> None:

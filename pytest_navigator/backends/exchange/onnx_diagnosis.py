@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pytest_navigator.backends.exchange.onnx_origin import of_origin, origin
 from pytest_navigator.backends.onnx.cutting import marked
 from pytest_navigator.backends.onnx.probing import Probe, bisected, groups
 from pytest_navigator.backends.onnx.runners import OnnxRunner
@@ -70,20 +71,25 @@ class OnnxDiagnosis(Diagnosis):
         """Whether the live model tells more: of the program that a file was made of, or of a file that has none."""
         from pytest_navigator.backends.torch.program_values import PROGRAM
 
-        return question.artifact().with_name(PROGRAM).exists() or _is_traced(question)
+        return question.artifact().with_name(PROGRAM).exists() or _is_traced(question) or bool(origin(question))
 
     def capture(self, source: Source, question: Question) -> None:
-        """Run the live model once, with hooks if it takes any."""
-        from pytest_navigator.backends.torch.diagnosis import capture
+        """Run the live model once, and see what its modules take and give, if that can be seen."""
+        from pytest_navigator.backends.torch.diagnosis import TorchScriptDiagnosis
 
         with suppress(Exception):  # a file can be looked into without it
-            capture(source, question)
+            (origin(question) or TorchScriptDiagnosis()).capture(source, question)
 
     def compare(self, question: Question) -> Divergence:
         """Ask the optimizer first, then cut every edge."""
         kind = runner_class(question.runner)
         found: Any = kind if issubclass(kind, OnnxRunner) else OnnxRunner
-        return of_file(question, question.key, found)
+        try:
+            return of_file(question, question.key, found)
+        except NotApplicable:
+            if before := of_origin(question):
+                return before
+            raise
 
 
 def of_file(question: Question, key: str, runner: type[OnnxRunner]) -> Divergence:
