@@ -113,7 +113,7 @@ def test_what_the_gates_found_is_in_it(ten: str) -> None:
         "Against the baseline main.nav, 1a2b3c4 of 2026-11-21: 1 worse, 1 different, 1 better, 6 same",
         "✗ worse coverage: onnx-cpu: passed -> failed (output__0: max abs)",
         "p50 < 5",
-        "✗ OVER",
+        "✗ FAILED",
         "first divergence layers.2.mlp gelu at model.py:14",
         "local error 1.8e-4, 240 × the next",
         "computed again by onnx/onnx-cpu.py",

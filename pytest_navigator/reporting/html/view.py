@@ -36,7 +36,6 @@ SIGNS = {
     "cached": ("✓", "good"),
     "reused": ("✓", "good"),
     "FAILED": ("✗", "bad"),
-    "OVER": ("✗", "bad"),
     "xfailed": ("✗", "known"),
     "skipped": ("–", "off"),
     "not run": ("–", "off"),
