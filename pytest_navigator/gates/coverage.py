@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.core.expected import PASS
 from pytest_navigator.core.kinds import AUTO, KINDS, TITLES
 from pytest_navigator.core.steps import Status
 from pytest_navigator.core.variants import covers, precise
@@ -11,7 +12,7 @@ from pytest_navigator.devices.records import NONE
 from pytest_navigator.gates.rows import Row, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.gates.sides import Cell, Side
@@ -96,12 +97,21 @@ def _written(value: Any) -> str:
 
 def _excuse(after: Side, step: Outcome | None, *names: str) -> str:
     """Return why what does not pass now is no fault of the model: somebody expects it, or it has no such device."""
-    expected, _ = after.setting("xfail")
-    if said := [name for name in names if name in (expected or {})]:
-        return f"xfail of nav_config: {expected[said[0]]}"
+    if said := _expected(after, names):
+        return said
     if step is None:
         return "it did not run"
     return step.requirement if step.requirement == NONE else ""
+
+
+def _expected(side: Side, names: Sequence[str]) -> str:
+    """Return what a reviewed file says of a cell, or of its format, that need not pass; "" for one that must."""
+    xfail, _ = side.setting("xfail")
+    found = [f"xfail of nav_config: {xfail[name]}" for name in names if name in (xfail or {})]
+    if (file := side.suite.expected) is not None:
+        lines = [line for name in names if (line := file.lines.get(name)) and line.outcomes != (PASS,)]
+        found += [f"{file.file} expects {line.text}: {line.reason}" for line in lines]
+    return next(iter(found), "")
 
 
 def _message(outcome: Outcome | None) -> str:

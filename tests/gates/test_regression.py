@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.core.expected import Expected, ExpectedLine
 from pytest_navigator.core.plain import load, save
 from pytest_navigator.core.records import Outcome, Signature, TensorSpec
 from pytest_navigator.core.steps import Status
@@ -78,9 +79,13 @@ def test_what_did_not_pass_before_fails_nothing() -> None:
 def test_an_expected_failure_and_a_missing_gpu_are_said_and_fail_nothing() -> None:
     expected = {"xfail": {"value": {"onnx-cpu": "known"}, "origin": "nav_config"}}
     xfailed = side(checked(status=Status.FAILED), settings=expected)
+    line = ExpectedLine(("fail-correctness",), reason="known")
+    in_file = side(checked(status=Status.FAILED), expected=Expected("nav_expected.toml", {"onnx-cpu": line}))
     no_gpu = side(checked(status=Status.SKIPPED, requirement="no CUDA device"))
 
     assert cell_rows(side(), xfailed, ONNX)[0].reason == "xfail of nav_config: known"
+    assert cell_rows(side(), in_file, ONNX)[0].reason == "nav_expected.toml expects fail-correctness: known"
+    assert verdicts(cell_rows(side(), in_file, ONNX))["coverage onnx-cpu"] == "not judged"
     assert verdicts(cell_rows(side(), no_gpu, ONNX))["coverage onnx-cpu"] == "not judged"
 
 
