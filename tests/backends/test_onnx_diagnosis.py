@@ -213,6 +213,20 @@ def test_values_that_do_not_fit_into_one_session_come_in_groups(exported: dict[s
     assert places(found) == ["layers.1.n2 layer_norm", "layers.2.mlp gelu"]
 
 
+def test_weights_in_a_file_of_their_own_are_found_and_go_into_the_part_that_is_left(
+    exported: dict[str, Suite], tmp_path: Path
+) -> None:
+    faults, wrong, _ = IN_TRANSFORMER["weights by half precision"]
+    suite = exported["transformer"].planted(tmp_path, *faults)
+    model = onnx.load(suite.artifact)
+    onnx.save(model, suite.artifact, save_as_external_data=True, location="model.onnx.data")
+    found = OnnxDiagnosis().compare(suite.question())
+    assert places(found) == wrong
+    told = subprocess.run([sys.executable, tmp_path / found.script], capture_output=True, text=True, check=True).stdout
+    assert f"largest difference: {found.error:.3g}" in told
+    assert [path.name for path in suite.artifact.parent.glob(".part*")] == []
+
+
 def test_without_the_program_nothing_tells_what_a_file_should_compute(
     exported: dict[str, Suite], tmp_path: Path
 ) -> None:

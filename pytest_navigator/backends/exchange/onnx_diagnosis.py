@@ -169,16 +169,18 @@ def _with_optimizer_script(
 def _cut(question: Question, key: str, probe: Probe, feed: Arrays, expected: Arrays) -> Divergence:
     right = _right(question, key, probe, feed, expected)
     names, given = probe.comparable(right.values), probe.named(feed)
+    # No others: an initializer may have the name of a value, and its own numbers.
+    values = {name: right.values[name] for name in names}
     segments: list[Segment] = []
-    for group in groups(names, right.values):
+    for group in groups(names, values):
         if question.left < 0:
             break
-        segments += probe.local(group, right.values, given, right.places)
+        segments += probe.local(group, values, given, right.places)
     found = first_divergence(segments, right.verdict, right.method)
     if found is None:
         found = _of_export(question, key) or no_divergence(segments, right.method)
     else:
-        found = _with_segment(question, probe, found, right.values, given)
+        found = _with_segment(question, probe, found, values, given)
     if len(segments) < len(names):
         short = f"cut short after {question.seconds:g} s: {len(segments)} of {len(names)} values were compared"
         found = replace(found, reason="; ".join(filter(None, [found.reason, short])))
