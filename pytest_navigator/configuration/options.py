@@ -167,7 +167,7 @@ def _is_checked(value: Any) -> Any:
 
 def budgets(text: str) -> tuple[str, ...]:
     """Parse `onnx-cpu p50<5ms size<50MiB`, one a line."""
-    from pytest_navigator.configuration.budgets import parse
+    from pytest_navigator.configuration.budget_text import parse
 
     return parse(text)
 

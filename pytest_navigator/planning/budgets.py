@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.configuration.budgets import BOUNDS, limits_of
+from pytest_navigator.configuration.budget_text import limits_of
+from pytest_navigator.configuration.budgets import BOUNDS
 from pytest_navigator.configuration.settings import with_origin
 from pytest_navigator.errors import ConfigError
 

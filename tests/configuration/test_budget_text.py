@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_navigator import Budget, NavConfig
-from pytest_navigator.configuration.budgets import BOUNDS, Limit, limits_of, lines_of, parse
+from pytest_navigator.configuration.budget_text import limits_of, parse
+from pytest_navigator.configuration.budgets import BOUNDS, Limit, lines_of
 from pytest_navigator.errors import ConfigError
 
 NAMES = st.text("abcxyz019-_+.", min_size=1).filter(str.strip)
