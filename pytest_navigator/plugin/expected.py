@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_navigator.configuration.settings import Setting, filters, with_origin
+from pytest_navigator.configuration.settings import Setting, with_origin
 from pytest_navigator.core.kinds import KINDS, TITLES
 from pytest_navigator.errors import ConfigError, unknown_text
 from pytest_navigator.gates.expected_file import WHEN, ExpectedFile, read
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pytest_navigator.planning.matrix import Matrix
 
 ON_REQUEST = "only where it is named"  # In the reason for what most runs do not make
+
+CHOOSING = ("formats", "runtimes", "precisions", "device")  # Settings that leave cells out
+FLAGGED = 3  # Strength of a setting that a flag makes
 
 FLAG = "--nav-expected"
 
@@ -115,7 +118,7 @@ def _with(suite: Planned, expected: Expected) -> Settings:
     """Return the settings with the tolerances of a file."""
     names = _names(suite.matrix)
     atol = {name: dict(line.atol) for name, line in expected.lines.items() if line.atol and name in names}
-    own = {"atol": Setting(atol, expected.file, 3)} if atol else {}
+    own = {"atol": Setting(atol, expected.file, FLAGGED)} if atol else {}
     return replace(suite.settings, all={**suite.settings.all, **own}, expected=expected)
 
 
@@ -136,7 +139,9 @@ def _absent(names: Sequence[str], host: Host, file: NamedFile, suite: Planned) -
 
 def _left_out(host: Host, settings: Settings) -> str:
     """Return what leaves out a cell that another run or machine has."""
-    return filters(settings) or f"it needs {' or '.join(TITLES.get(kind, kind) for kind in host.lacking)}"
+    flags = [name for name in CHOOSING if settings.all[name].value and settings.all[name].strength == FLAGGED]
+    by_flags = ", ".join(with_origin(settings, name) for name in flags)
+    return by_flags or f"it needs {' or '.join(TITLES.get(kind, kind) for kind in host.lacking)}"
 
 
 def _why(name: str, whole: Matrix, host: Host, file: NamedFile, suite: Planned) -> str:

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from pytest_navigator.plugin.named import NamedModels
 
 RUN = pytest.StashKey["Run"]()
-CHOOSING = ("formats", "runtimes", "precisions", "device")  # Settings that leave cells out
 LACKING = "nav_lacking"  # What an xdist worker is told of `Run.lacking`, so that all of them collect the same
 
 
@@ -222,7 +221,7 @@ class Run(Host):
         mode = self.options.expected.mode
         if mode == OFF or not (mode == UPDATE or path.is_file()):
             return settings
-        from pytest_navigator.plugin.expected import Planned, expecting, named_file
+        from pytest_navigator.plugin.expected import CHOOSING, Planned, expecting, named_file
 
         if path not in self._expected:
             self._expected[path] = named_file(path, self.project)
