@@ -85,7 +85,7 @@ def side_of(context: Context) -> Side:
     outcomes = tuple(found for each in steps if (found := folder.record(each.id)))
     inputs = sorted((folder.path / "model_input").rglob("*.npz"))
     samples = {path.relative_to(folder.path).as_posix(): digest_of(path) for path in inputs}
-    return Side(folder.suite, outcomes, folder.known_signature(), samples)
+    return Side(folder.suite, outcomes, folder.known_signature(), samples, shared=bool(context.host.worker))
 
 
 STEP = StepCode(run)

@@ -30,14 +30,23 @@ def size_rows(before: Side, after: Side, key: str, most: float | None) -> list[R
 
 def memory_rows(before: Side, after: Side, cell: Cell, most: float | None) -> list[Row]:
     """Judge the peak memory of each batch size that both sides have measured, in MiB."""
-    pairs = _measured(before, after, cell)
+    pairs, other = _measured(before, after, cell), _other_process(before, after)
     peaks = {batch: tuple(result.peak_memory for result in pair) for batch, pair in pairs.items()}
     name = after.cell_id(cell)
     return [
-        _grown("memory", f"{name} {batch}", was, now, most)
+        Row("memory", f"{name} {batch}", was, now, Verdict.NOT_JUDGED, other)
+        if other
+        else _grown("memory", f"{name} {batch}", was, now, most)
         for batch, (was, now) in peaks.items()
         if was is not None and now is not None
     ]
+
+
+def _other_process(before: Side, after: Side) -> str:
+    """Return why peaks of two runs are not of alike processes, "" where they are: a child keeps what it has loaded."""
+    if after.shared:
+        return "workers share the runners by chance"
+    return "" if set(before.cells) == set(after.cells) else "the process has loaded other runners too"
 
 
 def latency_rows(before: Side, after: Side, cell: Cell) -> list[Row]:

@@ -27,6 +27,7 @@ class Side:
         signature: None where the source step did not pass.
         samples: of what went in, name of a file -> its digest; empty where nobody has kept them.
         verified: the cells that `verify_` tests vouch for.
+        shared: whether several processes have shared its steps; of a package that is not known.
         sizes: of artifacts whose step has not recorded it, in B, by the key of the variant.
     """
 
@@ -36,6 +37,7 @@ class Side:
     samples: dict[str, str] = field(default_factory=dict)
     verified: tuple[Cell, ...] = ()
     sizes: dict[str, int] = field(default_factory=dict)
+    shared: bool = False
 
     @property
     def source(self) -> Outcome | None:

@@ -239,6 +239,19 @@ def test_size_and_memory_may_grow_as_far_as_somebody_allows() -> None:
     assert [row_line(row) for row in rows] == ["memory: onnx-cpu batch1: 100 MiB -> 120 MiB (+20 %; 10 % are allowed)"]
 
 
+def test_memory_of_a_process_that_had_other_things_to_load_is_not_judged() -> None:
+    def measured(memory: float) -> Side:
+        found = profile(*ONNX, "batch1", 1.0, 1000.0)
+        return side(replace(found, data={"result": {**found.data["result"], "peak_memory": memory}}))
+
+    before, after = measured(100.0), measured(400.0)
+    others = replace(after, suite=replace(after.suite, variants=(*CELLS, VARIANTS[2])))
+
+    assert worse(cell_rows(before, after, ONNX, 0.1))
+    for now in (replace(after, shared=True), others):
+        assert verdicts(cell_rows(before, now, ONNX, 0.1))["memory onnx-cpu batch1"] == "not judged"
+
+
 def test_figures_of_two_runs_are_shown_and_never_judged() -> None:
     before, after = (side(profile(*ONNX, "batch1", p50, 1.0)) for p50 in (1.0, 100.0))
 
