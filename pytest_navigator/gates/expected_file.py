@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.expected import FILE, PASS, WORDS, Expected, ExpectedLine
@@ -181,8 +181,3 @@ def _check_once(model: str, sections: Mapping[str, Lines], file: str) -> None:
                     "hold on this machine: keep one"
                 )
             seen[cell] = requirement
-
-
-def with_atol(line: ExpectedLine, atol: Mapping[str, float]) -> ExpectedLine:
-    """Return a line with other tolerances."""
-    return replace(line, atol=dict(atol))
