@@ -34,7 +34,7 @@ def memory_rows(before: Side, after: Side, cell: Cell, most: float | None) -> li
     peaks = {batch: tuple(result.peak_memory for result in pair) for batch, pair in pairs.items()}
     name = after.cell_id(cell)
     return [
-        Row("memory", f"{name} {batch}", was, now, Verdict.NOT_JUDGED, other)
+        Row("memory", f"{name} {batch}", was, now, Verdict.NOT_JUDGED, other if most is not None else NO_LIMIT)
         if other
         else _grown("memory", f"{name} {batch}", was, now, most)
         for batch, (was, now) in peaks.items()

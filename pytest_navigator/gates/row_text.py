@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeGuard
 
 from pytest_navigator.comparison.tolerances import number
+from pytest_navigator.gates.growth import NO_LIMIT, STORED
 from pytest_navigator.gates.rows import Row, Verdict, worse
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 ABSENT = "-"
 UNDECIDED = (Verdict.NOT_JUDGED, Verdict.INCONCLUSIVE)
-FIGURES_ONLY = ("latency", "size", "memory")  # Topics of which nobody need be told that they are not judged
 TOLD = 3  # Rows in the line of a failure
 
 UNITS = {"latency": " ms", "size": " B", "memory": " MiB"}
@@ -57,13 +57,18 @@ def failure(rows: Sequence[Row], since: str) -> str:
 
 def caveat(rows: Sequence[Row]) -> str:
     """Return what was not judged, in one line; "" where all was."""
-    found = [row for row in rows if row.verdict in UNDECIDED and row.topic not in FIGURES_ONLY]
+    found = [row for row in rows if row.verdict in UNDECIDED and not is_shown_only(row)]
     return _joined([row_line(row, word=True) for row in found])
 
 
 def _joined(lines: Sequence[str]) -> str:
     more = f"; and {len(lines) - TOLD} more" if len(lines) > TOLD else ""
     return "; ".join(lines[:TOLD]) + more
+
+
+def is_shown_only(row: Row) -> bool:
+    """Whether a row only shows what was measured, for who looks for it: nobody has asked for a judgement."""
+    return row.verdict is Verdict.NOT_JUDGED and row.reason in (STORED, NO_LIMIT)
 
 
 def is_figure(value: JSON) -> TypeGuard[float]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.facts import facts_of
 from pytest_navigator.core.steps import Status
 from pytest_navigator.gates.regression import RegressionFacts
-from pytest_navigator.gates.row_text import FIGURES_ONLY, row_line
+from pytest_navigator.gates.row_text import is_shown_only, row_line
 from pytest_navigator.gates.rows import Verdict, worse
 from pytest_navigator.gates.vouched import verified_rows
 from pytest_navigator.package.baseline import side_from
@@ -63,7 +63,7 @@ def comparison(results: Results) -> Comparison | None:
     """Return what was compared with the baseline; None: nothing was."""
     steps = [facts_of(outcome, RegressionFacts) for outcome in results.outcomes if outcome.step == "regression"]
     facts = [found for found in steps if found.baseline]
-    rows = tuple(row for each in facts for row in each.rows if not _is_figure(row))
+    rows = tuple(row for each in facts for row in each.rows if not is_shown_only(row))
     return Comparison(facts[0].baseline, rows) if facts else None
 
 
@@ -86,11 +86,6 @@ def _folded(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         subjects.setdefault((row.topic, row.reason), []).append(row.subject)
     return [f"{topic} of {', '.join(names)} ({reason})" for (topic, reason), names in subjects.items()]
-
-
-def _is_figure(row: Row) -> bool:
-    """Whether a row only shows what was measured, for who looks for it."""
-    return row.topic in FIGURES_ONLY and row.verdict is Verdict.NOT_JUDGED
 
 
 def unvouched(results: Results, baseline: Baseline | None) -> list[str]:
