@@ -39,7 +39,8 @@ class Axis:
     def at(self, value: float) -> float:
         """Return the pixel of a value; of one beyond the axis, that of its nearer end."""
         share = (self._place(value) - self._place(self.low)) / (self._place(self.high) - self._place(self.low))
-        return round(self.start + min(1.0, max(0.0, share)) * (self.end - self.start), 1)
+        place = round(self.start + min(1.0, max(0.0, share)) * (self.end - self.start), 1)
+        return int(place) if place.is_integer() else place  # shorter as text
 
     def ticks(self) -> list[Tick]:
         """Return the values that are written."""
