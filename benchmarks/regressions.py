@@ -43,7 +43,7 @@ from pytest_navigator.gates.speed import speed_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_navigator.gates.speed import SpeedFacts
+    from pytest_navigator.gates.facts import SpeedFacts
 
 AIMS = {"unchanged": 0.0, "+10 %": 0.95, "+20 %": 1.0}
 """Share of the pairs that is called slower."""

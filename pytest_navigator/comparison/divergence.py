@@ -25,6 +25,8 @@ EXPORT, FUSION, RUNTIME = "export", "runtime optimizer (fusion)", "runtime"
 SPREAD = "no single place"
 UNKNOWN, NOT_APPLICABLE = "not diagnosed", "not applicable"
 
+FOLDER = "diagnose"  # In the folder of a variant: what a diagnosis leaves, which goes into no package
+
 
 @dataclass(frozen=True)
 class Segment:

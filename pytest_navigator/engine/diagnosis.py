@@ -7,11 +7,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.comparison.divergence import NOT_APPLICABLE, UNKNOWN, Divergence
+from pytest_navigator.comparison.divergence import FOLDER, NOT_APPLICABLE, UNKNOWN, Divergence
 from pytest_navigator.core.plain import structured
 from pytest_navigator.engine import isolated
 from pytest_navigator.errors import NavigatorError, NotApplicable, StepFailed
-from pytest_navigator.formats.diagnosis import FOLDER, Question, worst_case
+from pytest_navigator.formats.diagnosis import Question, worst_case
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.isolation.importing import imported
 from pytest_navigator.isolation.live_section import live_section

@@ -15,10 +15,11 @@ from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.engine.workspace import BASELINE_FILES
 from pytest_navigator.errors import NotApplicable, PackageError, StepFailed
-from pytest_navigator.gates.regression import RegressionFacts, cell_rows, model_rows, other_model, speed_row
+from pytest_navigator.gates.facts import RegressionFacts, SpeedFacts
+from pytest_navigator.gates.regression import cell_rows, model_rows, other_model, speed_row
 from pytest_navigator.gates.row_text import caveat, failure, row_line
 from pytest_navigator.gates.sides import Side
-from pytest_navigator.gates.speed import SpeedFacts, not_judged
+from pytest_navigator.gates.speed import not_judged
 
 if TYPE_CHECKING:
     from pytest_navigator.engine.context import Context

@@ -11,7 +11,8 @@ from pytest_navigator.engine.beside import Artifact
 from pytest_navigator.engine.content import content_at
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import NavigatorError
-from pytest_navigator.gates.speed import UNCHANGED, SpeedFacts, confirmed, judged, not_judged
+from pytest_navigator.gates.facts import UNCHANGED, SpeedFacts
+from pytest_navigator.gates.speed import confirmed, judged, not_judged
 from pytest_navigator.profiling.paired import Paired
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from pytest_navigator.comparison.divergence import FOLDER
 from pytest_navigator.comparison.tolerances import Rule  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.core.records import Case, Signature  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.core.variants import RunnerRecord, Variant  # noqa: TC001  # cattrs reads annotations
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import OutputReport
     from pytest_navigator.frameworks.base import Source
 
-FOLDER = "diagnose"  # In the folder of a variant: what a diagnosis leaves, which goes into no package
-REFERENCES = ".references"  # Beside that: what the live model was asked for, removed once it is compared
+REFERENCES = ".references"  # Beside its folder: what the live model was asked for, removed once it is compared
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.configuration.budgets import BOUNDS, Limit
 from pytest_navigator.core.execution import CPU
-from pytest_navigator.core.facts import Facts, MakingFacts, ProfileFacts, facts_of
-from pytest_navigator.profiling.figures import caveat, rounded
+from pytest_navigator.core.facts import MakingFacts, ProfileFacts, facts_of
+from pytest_navigator.gates.facts import TIMES, BudgetFacts
+from pytest_navigator.profiling.figures import caveat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from pytest_navigator.core.execution import GraphBreaks, NodeAssignment
     from pytest_navigator.core.records import Outcome, ProfileResult
     from pytest_navigator.core.steps import Step
-
-TIMES = ("avg", "p50", "p90", "p95", "p99")
-DISTURBED = (*TIMES, "speedup")  # What others on the machine change
-NODES = ("full_offload", "cpu_nodes")
 
 
 @dataclass(frozen=True)
@@ -41,71 +38,6 @@ class Measured:
     size: int | None = None
     nodes: NodeAssignment | None = None
     graph_breaks: GraphBreaks | None = None
-
-
-@dataclass(frozen=True)
-class BudgetFacts(Facts):
-    """Whether a limit is kept.
-
-    Attributes:
-        name: what the budget is of, as the user wrote it; bound: the kind of limit ("p50").
-        batch_size: of what was measured; None: without one.
-        allowed: the limit, in `unit` ("ms", "MiB", "x", "").
-        values: what was measured, one a try; none: it was not recorded.
-        kept: whether one of them is within the limit.
-        why: what a reader must know: why there is no value, which nodes, what the machine did meanwhile; "": nothing.
-    """
-
-    steps = ("budget",)
-
-    name: str = ""
-    bound: str = ""
-    batch_size: int | None = None
-    allowed: float = 0.0
-    unit: str = ""
-    values: tuple[float, ...] = ()
-    kept: bool = False
-    why: str = ""
-
-    @property
-    def value(self) -> float | None:
-        """The value that counts: the best one."""
-        if not self.values:
-            return None
-        return max(self.values) if BOUNDS[self.bound].sign == ">" else min(self.values)
-
-    @property
-    def measured(self) -> str:
-        """The value as text: "4.2 ms"; with the first one, where a second one was needed."""
-        if self.value is None:
-            return "not recorded"
-        first = f" ({self.text(self.values[0])} at first)" if len(self.values) > 1 else ""
-        return self.text(self.value) + first
-
-    @property
-    def title(self) -> str:
-        """What is limited: "p50 at batch 8"."""
-        return f"{self.bound} at batch {self.batch_size}" if (self.batch_size or 1) > 1 else self.bound
-
-    @property
-    def note(self) -> str:
-        """What is noted of one that is kept: a second try, or what the machine did; "": nothing."""
-        return self.line if len(self.values) > 1 or (self.why and self.bound in DISTURBED) else ""
-
-    @property
-    def line(self) -> str:
-        """One line: "p50: 7.3 ms, over the budget of 5 ms: measured while others used 40 % of the processors"."""
-        verdict = "within" if self.kept else "below" if BOUNDS[self.bound].sign == ">" else "over"
-        said = f"{self.title}: {self.measured}, {verdict} the budget of {self.text(self.allowed)}"
-        if self.value is None:
-            said = f"{self.title}: not recorded, so nothing tells whether the budget is kept"
-        return f"{said}: {self.why}" if self.why else said
-
-    def text(self, value: float) -> str:
-        """Return a value with its unit."""
-        if self.unit:
-            return f"{rounded(value, 0.0)}{'' if self.unit == 'x' else ' '}{self.unit}"
-        return f"{round(value)} {'node' if self.bound in NODES else 'graph break'}{'' if value == 1 else 's'}"
 
 
 def measured_of(

@@ -5,36 +5,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.facts import Facts, SourceFacts, facts_of
+from pytest_navigator.core.facts import SourceFacts, facts_of
 from pytest_navigator.gates.accuracy import accuracy_rows
 from pytest_navigator.gates.coverage import cell_coverage, format_coverage, lost_cells
+from pytest_navigator.gates.facts import FASTER, INCONCLUSIVE, NOT_JUDGED, SLOWER, UNCHANGED, SpeedFacts
 from pytest_navigator.gates.growth import latency_rows, memory_rows, size_rows
 from pytest_navigator.gates.rows import Row, Verdict, worse
 from pytest_navigator.gates.signature import signature_rows, spec_text
-from pytest_navigator.gates.speed import FASTER, INCONCLUSIVE, NOT_JUDGED, SLOWER, UNCHANGED, SpeedFacts, speed_line
+from pytest_navigator.gates.speed import speed_line
 
 if TYPE_CHECKING:
     from pytest_navigator.gates.sides import Cell, Side
-
-
-@dataclass(frozen=True)
-class RegressionFacts(Facts):
-    """What a comparison with a baseline found.
-
-    Attributes:
-        baseline: which run it was: "main.nav, 1a2b3c4 of 2026-11-21".
-        rows: a verdict on each thing that was compared.
-        speed: how fast the artifact is beside the baseline's; None: not measured.
-    """
-
-    steps = ("regression",)
-
-    baseline: str = ""
-    rows: tuple[Row, ...] = ()
-    speed: SpeedFacts | None = None
 
 
 def model_rows(before: Side, after: Side) -> list[Row]:

@@ -6,12 +6,13 @@ that others use, by as much as nothing here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import comb, exp, log
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_navigator.configuration.options import SLOWDOWN
+from pytest_navigator.gates.facts import FASTER, INCONCLUSIVE, NOT_JUDGED, SLOWER, UNCHANGED, SpeedFacts
 from pytest_navigator.profiling.figures import rounded
 from pytest_navigator.profiling.paired import QUADS
 
@@ -27,43 +28,6 @@ SEVERAL_THRESHOLD = 0.2  # The threshold then: two threads on two processors tha
 CONFIDENCE = 0.995
 UNSUPPORTED = "the processor time and the spread of the ratios do not bear the difference out"
 DIFFERENT = 2  # Rounds after which a difference far beyond the threshold is clear
-
-SLOWER, FASTER, UNCHANGED, INCONCLUSIVE, NOT_JUDGED = "slower", "faster", "unchanged", "inconclusive", "not judged"
-
-
-@dataclass(frozen=True)
-class SpeedFacts:
-    """How fast an artifact is beside the old one; None: not measured.
-
-    Attributes:
-        verdict: "slower" (the only one that fails), "faster", "unchanged", "inconclusive" (passes, with a caveat), or
-            "not judged".
-        reason: why, one line; "" where the figures say it.
-        ratio: time of new over old: the median of the quads by their fastest calls; cpu_ratio: by processor time.
-        bound: where the ratio is at least, at 99.5 %; of a "faster" one at most.
-        quads: how many ratios it is the median of.
-        old, new: the fastest call of all, ms.
-        threshold: the share that was allowed.
-        again: the ratio of the second child that had to confirm "slower".
-        seconds: that the measurements took.
-    """
-
-    verdict: str
-    reason: str = ""
-    ratio: float | None = None
-    cpu_ratio: float | None = None
-    bound: float | None = None
-    quads: int = 0
-    old: float | None = None
-    new: float | None = None
-    threshold: float = THRESHOLD
-    again: float | None = None
-    seconds: float = 0.0
-
-    @property
-    def failed(self) -> bool:
-        """Whether this is a regression."""
-        return self.verdict == SLOWER
 
 
 class Doubt(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import facts_of
-from pytest_navigator.gates.budgets import DISTURBED, NODES, BudgetFacts
+from pytest_navigator.gates.facts import DISTURBED, NODES, BudgetFacts
 from pytest_navigator.reporting.summary_figures import CAVEAT
 from pytest_navigator.text import columns
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import facts_of
-from pytest_navigator.gates.regression import RegressionFacts
+from pytest_navigator.gates.facts import RegressionFacts
 from pytest_navigator.gates.rows import worse
 from pytest_navigator.reporting.report import cell_ids
 from pytest_navigator.reporting.shortcomings import NOTHING

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.facts import output_reports
 from pytest_navigator.core.facts import MakingFacts, ProfileFacts, facts_of
-from pytest_navigator.gates.budgets import BudgetFacts
-from pytest_navigator.gates.regression import RegressionFacts
+from pytest_navigator.gates.facts import BudgetFacts, RegressionFacts
 from pytest_navigator.gates.rows import worse
 from pytest_navigator.profiling.figures import caveat
 

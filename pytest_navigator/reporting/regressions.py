@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import facts_of
 from pytest_navigator.core.steps import Status
-from pytest_navigator.gates.regression import RegressionFacts
+from pytest_navigator.gates.facts import RegressionFacts
 from pytest_navigator.gates.row_text import is_shown_only, row_line
 from pytest_navigator.gates.rows import Verdict, worse
 from pytest_navigator.gates.vouched import verified_rows

@@ -21,7 +21,7 @@ from pytest_navigator.engine import engine
 from pytest_navigator.engine.beside import Artifact
 from pytest_navigator.engine.context import Context
 from pytest_navigator.engine.speed import against
-from pytest_navigator.gates.speed import INCONCLUSIVE, NOT_JUDGED, SLOWER, UNCHANGED
+from pytest_navigator.gates.facts import INCONCLUSIVE, NOT_JUDGED, SLOWER, UNCHANGED
 from pytest_navigator.isolation.child import Child
 from pytest_navigator.isolation.one_thread import ENVIRONMENT, one_thread
 from pytest_navigator.runners.spec import runner_class

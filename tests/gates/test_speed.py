@@ -10,19 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_navigator.gates.speed import (
-    FASTER,
-    INCONCLUSIVE,
-    NOT_JUDGED,
-    SLOWER,
-    UNCHANGED,
-    bound,
-    clear,
-    confirmed,
-    judged,
-    not_judged,
-    speed_line,
-)
+from pytest_navigator.gates.facts import FASTER, INCONCLUSIVE, NOT_JUDGED, SLOWER, UNCHANGED
+from pytest_navigator.gates.speed import bound, clear, confirmed, judged, not_judged, speed_line
 from pytest_navigator.profiling.paired import Paired, Quad
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_navigator.core.records import Outcome, SuiteRecord
 from pytest_navigator.core.steps import Status
 from pytest_navigator.core.variants import RunnerRecord, Variant
-from pytest_navigator.gates.budgets import BudgetFacts
+from pytest_navigator.gates.facts import BudgetFacts
 from pytest_navigator.package.layout.record_schema import step_problem
 from pytest_navigator.package.query.results import Results
 from pytest_navigator.reporting.budgets import budgets

@@ -10,7 +10,7 @@ from blackbox import calls, member, status, words
 
 import pytest_navigator as nav_package
 from pytest_navigator.core.facts import facts_of
-from pytest_navigator.gates.budgets import BudgetFacts
+from pytest_navigator.gates.facts import BudgetFacts
 
 if TYPE_CHECKING:
     from blackbox import Fake, Nav

@@ -13,8 +13,7 @@ from pytest_navigator.core.plain import plain
 from pytest_navigator.core.records import Outcome, OutputReport, ProfileResult, SizeFigure
 from pytest_navigator.core.steps import Status
 from pytest_navigator.core.variants import RunnerRecord, Variant
-from pytest_navigator.gates.budgets import BudgetFacts
-from pytest_navigator.gates.regression import RegressionFacts
+from pytest_navigator.gates.facts import BudgetFacts, RegressionFacts
 from pytest_navigator.gates.rows import Row, Verdict
 from pytest_navigator.package.query.results import Results
 from pytest_navigator.reporting.run_report import ModelReport, OtherFailure, RunReport

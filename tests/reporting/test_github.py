@@ -12,7 +12,7 @@ import pytest
 from pytest_navigator.core.facts import as_data
 from pytest_navigator.core.records import Outcome
 from pytest_navigator.core.steps import Status
-from pytest_navigator.gates.regression import RegressionFacts
+from pytest_navigator.gates.facts import RegressionFacts
 from pytest_navigator.gates.rows import Row, Verdict
 from pytest_navigator.reporting.causes import Cause, causes
 from pytest_navigator.reporting.github import LARGEST_SUMMARY, summary, workflow_commands

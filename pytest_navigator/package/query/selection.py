@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.comparison.divergence import FOLDER
 from pytest_navigator.core.ours import RELEASED
 from pytest_navigator.core.plain import write_atomically
-from pytest_navigator.formats.diagnosis import FOLDER
 from pytest_navigator.package.query.strategies import best
 from pytest_navigator.package.zip.file_names import colliding, name_problem
 from pytest_navigator.samples.polygraphy_json import INPUTS, OUTPUTS
