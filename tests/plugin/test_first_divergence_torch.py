@@ -118,7 +118,7 @@ FILES = "torchscript-trace,torch-exportedprogram"
         ("scale", ("odd Odd", definition("Odd")), ("odd mul", line_of("scaled line"))),
         ("eps", ("odd Odd", definition("Odd")), ("odd layer_norm", line_of("normed line"))),
         ("cast", ("odd Odd", definition("Odd")), ("odd to", line_of("cast line"))),
-        ("root", ("Model", definition("Model")), ("add_1 add", line_of("self.run(x), "))),
+        ("root", ("Model", definition("Model")), ("add_1", line_of("self.run(x), "))),
     ],
 )
 def test_the_module_that_is_exported_otherwise_is_named_with_the_users_line(

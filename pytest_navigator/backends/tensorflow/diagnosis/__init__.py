@@ -71,5 +71,5 @@ def _is_optimizer(question: Question) -> bool:
         with _runner(question) as runner:
             outputs = runner.infer(question.feed())
     finally:
-        optimizer.set_experimental_options({**options, "disable_meta_optimizer": False})
+        optimizer.set_experimental_options({"disable_meta_optimizer": False, **options})
     return clearly_right(question, outputs, before)

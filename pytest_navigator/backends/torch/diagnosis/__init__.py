@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
@@ -29,6 +30,7 @@ CALLS, FOUND = "calls.pt", "found.json"
 
 INTERPRETED = "torch.fx interpretation, cut at every module"
 OF_PROGRAM = "torch.export traces it so: the file is what the exported program is"
+SPARE = 5.0  # s that are left for what follows the comparison
 WARM = 3  # Calls after which TorchScript has optimized
 
 
@@ -60,7 +62,8 @@ class TorchScriptDiagnosis(TorchDiagnosis):
             calls = _calls(question, runner)
             prefix, traced = "model" if runner.flat else "", question.variant.parameters.get("jit_type") == "trace"
             with runner.mode():
-                found, skipped = compared(calls, ScriptModules(runner.module, prefix, calls, traced=traced))
+                modules = ScriptModules(runner.module, prefix, calls, traced=traced)
+                found, skipped = compared(calls, modules, time.monotonic() + question.left - SPARE)
         return judged(question, TORCH, found, "each module on the live one's inputs", skipped)
 
 

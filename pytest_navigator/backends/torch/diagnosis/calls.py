@@ -131,7 +131,7 @@ class _Catcher:
             return
 
     def _tensors(self, value: Any) -> list[torch.Tensor]:
-        found = [_copy(tensor) for tensor in tensors_in(value)]
+        found = [_copy(tensor) for tensor in tensors_in(value) if _is_dense(tensor)]
         self._bytes += sum(tensor.nbytes for tensor in found)
         return found
 
@@ -189,6 +189,10 @@ def _text(value: Any, places: Iterator[int]) -> str:
 
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:
-    if tensor.layout is not torch.strided or tensor.is_quantized:
+    if not _is_dense(tensor):
         raise Unkept(f"{str(tensor.layout).removeprefix('torch.')} tensor")
     return tensor.detach().clone()
+
+
+def _is_dense(tensor: torch.Tensor) -> bool:
+    return tensor.layout is torch.strided and not tensor.is_quantized

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -100,7 +101,8 @@ class Compiled:
         waiting = [""]
         while waiting:
             paths = {path for each in waiting for path in (_inside(each, calls) if found else [each])}
-            errors, left_out = compared([call for call in calls if call.path in paths], self._run)
+            until = time.monotonic() + self._question.left - SPARE
+            errors, left_out = compared([call for call in calls if call.path in paths], self._run, until)
             found += errors
             skipped |= left_out
             waiting = list(dict.fromkeys(each.segment.module for each in errors if _is_off(each)))
@@ -111,8 +113,6 @@ class Compiled:
     def _run(self, call: ModuleCall) -> tuple[list[torch.Tensor], tuple[str, ...]]:
         if call.unkept:
             raise Unmatched(f"it takes a {call.unkept}")
-        if self._question.left < SPARE:
-            raise Unmatched("no time was left")
         module = torch.compile(own_frame(self._modules[call.path]), **self._options)
         with calling(self._question.variant.parameters, self._question.runner.device):
             return list(tensors_in(module(*copies(call.args), **copies(call.kwargs)))), ()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from itertools import islice, permutations
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +32,12 @@ class Unmatched(Exception):
     """A module of the artifact cannot be called as the live one is; why."""
 
 
-def compared(calls: Sequence[ModuleCall], run: Run) -> tuple[list[Local], dict[str, str]]:
+def compared(calls: Sequence[ModuleCall], run: Run, until: float = math.inf) -> tuple[list[Local], dict[str, str]]:
     """Compare what modules of an artifact give with what the live ones gave.
 
     Args:
         run: calls the module of the artifact, and tells the code that does so.
+        until: `time.monotonic()` when no further one is called.
 
     Returns:
         The errors in the order of the calls, without modules that are wrong where one inside of them is; and why
@@ -44,6 +47,8 @@ def compared(calls: Sequence[ModuleCall], run: Run) -> tuple[list[Local], dict[s
     skipped: dict[str, str] = {}
     for call in calls:
         try:
+            if time.monotonic() > until:
+                raise Unmatched("no time was left")
             found += _errors(call, *run(call))
         except Unmatched as error:
             skipped[call.path] = str(error)
