@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+import math
+import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-import tomlkit
 from filelock import FileLock
-from tomlkit.items import Table
 
-from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.digests import text_digest
 from pytest_navigator.core.expected import ExpectedLine
 from pytest_navigator.core.plain import write_atomically
 from pytest_navigator.gates.expected_file import WHEN, ExpectedFile, parsed
+from pytest_navigator.gates.expected_lines import HEADER, changed_line, own_table, plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from tomlkit import TOMLDocument
-    from tomlkit.items import InlineTable
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_navigator.gates.expected_changes import Change
 
-HEADER = (
-    "# What each format and runtime of a model is expected to do; whatever gets worse fails the run.\n"
-    "# pytest --nav --nav-expected=update adds what is new, and writes what has become better.\n"
-)
+Place: TypeAlias = tuple[str, ...]
+"""The names of a table: (model,), or ("when", requirement, model)."""
 
 
 class Unwritten(Exception):
@@ -55,7 +51,7 @@ def write(path: Path, changes: Mapping[str, Sequence[Change]], name: str) -> lis
 
     Raises:
         ConfigError: it is not what it was any more, and cannot be read.
-        Unwritten: the disk or its permissions refuse.
+        Unwritten: the disk or its permissions refuse, or no line can be changed in the way in which it is spelled.
     """
     path = path.resolve()  # a link stays one
     with _lock(path):
@@ -80,103 +76,74 @@ def changed(text: str, changes: Mapping[str, Sequence[Change]], name: str) -> tu
 
     Raises:
         ConfigError: the text is wrong.
+        Unwritten: the tables are spelled in a way that no line can be changed in.
     """
     content = parsed(text, name)
-    edited: list[str] = []
-    text = text if text.strip() else HEADER
-    for model, own in changes.items():
-        for change in own:
-            if _line(content, model, change) == change.before:
-                text = _applied(text, model, change)
-            else:
-                edited.append(change.name)
-    return text, edited
+    # Of two ends of lines in one file, nobody knows which one is meant: each stays.
+    windows = "\r\n" in text and not re.search(r"(?<!\r)\n", text)
+    text = (text.replace("\r\n", "\n") if windows else text) if text.strip() else HEADER
+    every = [(_place(model, change), change) for model, own in changes.items() for change in own]
+    edited = [change.name for place, change in every if _lines(content, place).get(change.name) != change.before]
+    taken = [(place, change) for place, change in every if change.name not in edited]
+    for place, change in taken:
+        text = _applied(text, place, change) or _refused(content, taken, place)
+    return text.replace("\n", "\r\n") if windows else text, edited
 
 
-def _line(content: ExpectedFile, model: str, change: Change) -> ExpectedLine | None:
+def _refused(content: ExpectedFile, changes: Sequence[tuple[Place, Change]], place: Place) -> NoReturn:
+    for each, change in changes:
+        content = _meant(content, each, change)
+    raise Unwritten(f"the lines of [{'.'.join(place)}] stand in several places", plain_text(_every(content)))
+
+
+def _place(model: str, change: Change) -> Place:
+    """Return the names of the table in which a line stands."""
     section = (change.before or change.line or ExpectedLine(())).section
-    models = content.when.get(section, {}) if section else content.models
-    return models.get(model, {}).get(change.name)
+    return (WHEN, section, model) if section else (model,)
 
 
-def _applied(text: str, model: str, change: Change) -> str:
-    section = (change.before or change.line or ExpectedLine(())).section
-    names = (WHEN, section, model) if section else (model,)
-    if _table(tomlkit.parse(text), names) is None:
-        text = _with_table(text, names)
-    document = tomlkit.parse(text)
-    table = _table(document, names)
-    if change.line is None:
-        table.remove(change.name)
-    elif change.name in table and _fits(table[change.name], change.line):
-        _update(table[change.name], change.line)
-    elif change.name in table:
-        table[change.name] = _inline(change.line)  # what stands before and behind it stays
-    else:
-        _insert(table, change.name, _inline(change.line))
-    return tomlkit.dumps(document)
+def _lines(content: ExpectedFile, place: Place) -> dict[str, ExpectedLine]:
+    models = content.when.get(place[1], {}) if len(place) > 1 else content.models
+    return models.get(place[-1], {})
 
 
-def _table(document: TOMLDocument, names: Sequence[str]) -> Any:
-    found: Any = document
-    for name in names:
-        found = found.get(name) if found is not None else None
-    return found
+def _applied(text: str, place: Place, change: Change) -> str:
+    """Return a text with one change, which says that and nothing else; "" where none can be made."""
+    meant = _meant(parsed(text), place, change)
+    for way in (changed_line, own_table):
+        try:
+            found = way(text, place, change)
+            if _same(parsed(found), meant):
+                return found
+        except Exception:  # of tables that stand in several places tomlkit makes all kinds of errors
+            continue
+    return ""
 
 
-def _with_table(text: str, names: Sequence[str]) -> str:
-    """Return a text with one more table, after an empty line: by hand, since tomlkit leaves one or none or two."""
-    end = "\r\n" if "\r\n" in text else "\n"
-    before = text.rstrip("\r\n") + end + end if text.strip() else ""
-    return f"{before}[{tomlkit.key(list(names)).as_string()}]{end}"
+def _meant(content: ExpectedFile, place: Place, change: Change) -> ExpectedFile:
+    """Return what a file is to say after a change."""
+    lines = {name: line for name, line in _lines(content, place).items() if name != change.name}
+    if change.line is not None:
+        lines[change.name] = replace(change.line, reason=change.line.reason.strip())
+    if len(place) == 1:
+        return replace(content, models={**content.models, place[0]: lines})
+    section = {**content.when.get(place[1], {}), place[2]: lines}
+    return replace(content, when={**content.when, place[1]: section})
 
 
-def _insert(table: Table, name: str, line: InlineTable) -> None:
-    """Put a line where it belongs by its name; where it is the last one, after what is the last one now."""
-    body = table.value.body
-    later = [i for i, (key, _) in enumerate(body) if key is not None and key.key > name]
-    last = [i for i, (key, _) in enumerate(body) if key is not None]
-    place = later[0] if later else last[-1] + 1 if last else len(body)
-    if place < len(body):
-        line.trivia.trail = "\n"
-        table.value._insert_at(place, name, line)  # there is no public way
-    else:
-        table.append(name, line)
+def _same(one: ExpectedFile, other: ExpectedFile) -> bool:
+    """Whether two files say the same; a table may be empty or not be there, a number is written with two digits."""
+    found, meant = dict(_every(one)), dict(_every(other))
+    return found.keys() == meant.keys() and all(_alike(found[key], meant[key]) for key in meant)
 
 
-def _fits(item: Any, line: ExpectedLine) -> bool:
-    """Whether a line can stay as it is spelled; tomlkit gets the spaces wrong where keys come and go."""
-    named = {"outcome": True, "atol": bool(line.atol), "reason": bool(line.reason)}
-    same = all((name in item) == there for name, there in named.items())
-    return isinstance(item, Table) or (same and set(item.get("atol", ())) == set(line.atol))
+def _every(content: ExpectedFile) -> Iterator[tuple[Place, ExpectedLine]]:
+    """Return each line with the names of its table and its own."""
+    tables: dict[Place, dict[str, ExpectedLine]] = {(model,): lines for model, lines in content.models.items()}
+    tables |= {(WHEN, name, model): lines for name, models in content.when.items() for model, lines in models.items()}
+    yield from (((*place, name), line) for place, lines in tables.items() for name, line in lines.items())
 
 
-def _inline(line: ExpectedLine) -> InlineTable:
-    made = tomlkit.inline_table()
-    _update(made, line)
-    return made
-
-
-def _update(item: Any, line: ExpectedLine) -> None:
-    """Make a line say what it is to say; what it says already stays as it is written."""
-    outcome: Any = line.outcomes[0] if len(line.outcomes) == 1 else list(line.outcomes)
-    if item.get("outcome") != outcome:
-        item["outcome"] = outcome
-    if line.atol:
-        _update_atol(item, line.atol)
-    elif "atol" in item:
-        item.remove("atol")
-    if line.reason and item.get("reason") != line.reason:
-        item["reason"] = line.reason
-    elif not line.reason and "reason" in item:
-        item.remove("reason")
-
-
-def _update_atol(item: Any, atol: Mapping[str, float]) -> None:
-    if "atol" not in item:
-        item["atol"] = tomlkit.inline_table()
-    for output, value in atol.items():
-        if float(item["atol"].get(output, -1)) != value:
-            item["atol"][output] = tomlkit.value(number(value))
-    for output in set(item["atol"]) - set(atol):
-        item["atol"].remove(output)
+def _alike(one: ExpectedLine, other: ExpectedLine) -> bool:
+    rounded = all(math.isclose(one.atol.get(output, -1), value, rel_tol=0.05) for output, value in other.atol.items())
+    return replace(one, atol={}) == replace(other, atol={}) and one.atol.keys() == other.atol.keys() and rounded

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.expected import CHECK, FILE, UPDATE
 from pytest_navigator.core.plain import write_atomically
-from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import ConfigError, NavigatorError
 from pytest_navigator.gates.expected import Row, Verdict, judged
 from pytest_navigator.gates.expected_changes import Plan, planned, tightened, useless
 from pytest_navigator.gates.expected_file import read
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.text import short_path
 
 if TYPE_CHECKING:
@@ -171,8 +172,9 @@ def _write(host: Host, file: str, suites: list[Judged]) -> None:
     except Unwritten as error:
         first.reasons.append(f"{file} cannot be written ({error}): {_beside(host, error.text)}")
         return
-    except (ConfigError, OSError) as error:
-        first.reasons.append(f"{file} was not written: {error}")
+    except Exception as error:  # whatever it is, the packages and the reports of the run come after this
+        why = error if isinstance(error, NavigatorError) else error_line(error)
+        first.reasons.append(f"{file} was not written: {why}")
         return
     for each in suites:
         each.lines += [f"{file}: {c.text}" for c in each.plan.changes if c.name not in edited]

@@ -156,3 +156,54 @@ def test_what_cannot_be_written_is_handed_back() -> None:
         write(Path("/proc/self/nav_expected.toml"), {"cnn": [Change("a", PASS, None, "")]}, "f")
 
     assert raised.value.text.endswith('[cnn]\na = {outcome = "pass"}\n')
+
+
+SPELLINGS = {
+    "tables of lines": '[m.a]\noutcome = "pass"\n\n[m.c]\noutcome = "pass"\natol = {o = 1e-3}\n# end\n[other]\n',
+    "both": '[m]\na = {outcome = "pass"}\n[m.c]\noutcome = "pass"\natol.o = 1e-3\n',
+    "dotted": 'm.a.outcome = "pass"\nm.c = {outcome = "pass", atol = {o = 1e-3}}\n',
+    "dotted more": 'm.a = {outcome = "pass"}\nm.c.outcome = "pass"\nm.c.atol.o = 1e-3\n[other]\n',
+    "inline": 'm = {a = {outcome = "pass"}, c = {outcome = "pass", atol = {o = 1e-3}}}\n',
+    "apart": '[m]\na = {outcome = "pass"}\n[other]\n[m.c]\noutcome = "pass"\natol = {o = 1e-3}\n',
+}
+WAS = ExpectedLine(("pass",), {"o": 1e-3})
+DONE = {
+    "added": Change("b", PASS, None, ""),
+    "added last": Change("z", OLD, None, ""),
+    "tightened": Change("c", ExpectedLine(("pass",), {"o": 2e-5}), WAS, ""),
+    "of another output": Change("c", ExpectedLine(("pass",), {"new.out": 2e-5}), WAS, ""),
+    "fails": Change("c", OLD, WAS, ""),
+    "taken out": Change("c", None, WAS, ""),
+}
+
+
+@pytest.mark.parametrize("text", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("change", DONE.values(), ids=DONE)
+def test_however_the_tables_are_spelled_one_line_changes_and_no_other(text: str, change: Change) -> None:
+    lines = {"a": PASS, "c": WAS} | {change.name: change.line}
+
+    found = parsed(of(change, text=text, model="m"))
+
+    assert found.models["m"] == {name: line for name, line in lines.items() if line is not None}
+    assert found.names == parsed(text).names
+
+
+@pytest.mark.parametrize("change", DONE.values(), ids=DONE)
+def test_a_file_of_windows_has_no_other_ends_of_lines(change: Change) -> None:
+    text = '[m]\na = {outcome = "pass"} # mine\nc = {outcome = "pass", atol = {o = 1e-3}}\n\n[other]\n'
+
+    found = of(change, text=text.replace("\n", "\r\n"), model="m")
+
+    assert found == of(change, text=text, model="m").replace("\n", "\r\n")
+
+
+def test_what_nobody_can_change_in_place_is_said_with_what_the_file_would_be() -> None:
+    text = 'when = {cuda = {other = {x = {outcome = "pass"}}}}\n[m]\na = {outcome = "pass"}\n'
+    new = Change("b", ExpectedLine(("pass",), {"o": 2e-5}, "", "cuda"), None, "")
+
+    with pytest.raises(Unwritten, match=r"the lines of \[when.cuda.m\] stand in several places") as error:
+        of(new, DONE["added"], text=text, model="m")
+
+    meant = parsed(error.value.text)
+    assert meant.models == {"m": {"a": PASS, "b": PASS}}
+    assert meant.when == {"cuda": {"other": {"x": ExpectedLine(("pass",), {}, "", "cuda")}, "m": {"b": new.line}}}

@@ -146,3 +146,25 @@ def test_a_named_model_has_its_file_in_the_rootdir(pytester: pytest.Pytester, na
     result = run(nav, "--nav-model=models.functions:build", "--nav-framework=python", "--nav-expected=update")
 
     assert (pytester.path / FILE).read_text().splitlines()[-2].startswith("[build]"), result.outlines
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (b"\xff", f"{FILE} was not written: UnicodeDecodeError: *"),
+        (b"when = {cuda = {}}\nm = 1\n", f"{FILE} was not written: {FILE}: [[]m]: 1 is no table"),
+    ],
+    ids=["no text", "no table"],
+)
+def test_whatever_becomes_of_the_file_the_package_is_written(
+    dense: Fake, nav: Nav, expecting: Expecting, written: bytes, said: str
+) -> None:
+    project = dense()
+    expecting(fake_cpu="fail-correctness")
+    project.makepyfile(test_last=f"from pathlib import Path\ndef test_it(): Path({FILE!r}).write_bytes({written!r})")
+
+    result = run(nav, "--nav-package=out.nav")
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([f"FAILED: {said}", "package: out.nav"])
+    assert (project.path / FILE).read_bytes() == written
