@@ -1,7 +1,8 @@
 """Compare two packages, as `pytest --nav-baseline` does where nothing has to run: what is worse, different or better.
 
 Exit code: 0: nothing is, but for the better; 1: something is worse or different. Latencies of two runs are shown, never
-judged: only the artifacts beside each other tell whether one is slower (pytest --nav-baseline=BEFORE).
+judged, and a line says so of artifacts that differ: only both beside each other tell whether one is slower
+(pytest --nav-baseline=BEFORE).
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.merge.differences import FAILING, differences
 from pytest_navigator.text import one_line
 
-COMPARED = [topic for topic in TOPICS if topic != "speed"]
-
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
@@ -31,8 +30,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--latency", type=_share, default=0.2, metavar="SHARE", help=latency)
     growth = "by what share artifacts and peak memory may grow; without it they may"
     parser.add_argument("--max-growth", type=share, default=None, metavar="SHARE", help=growth)
-    ignored = f"leave out a topic; repeatable ({', '.join(COMPARED)})"
-    parser.add_argument("--ignore", action="append", default=[], choices=COMPARED, metavar="TOPIC", help=ignored)
+    ignored = f"leave out a topic; repeatable ({', '.join(TOPICS)})"
+    parser.add_argument("--ignore", action="append", default=[], choices=list(TOPICS), metavar="TOPIC", help=ignored)
 
 
 def run(arguments: argparse.Namespace) -> int:

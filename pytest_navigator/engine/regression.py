@@ -16,6 +16,7 @@ from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.engine.workspace import BASELINE_FILES
 from pytest_navigator.errors import NotApplicable, PackageError, StepFailed
 from pytest_navigator.gates.facts import RegressionFacts, SpeedFacts
+from pytest_navigator.gates.growth import OWN
 from pytest_navigator.gates.regression import cell_rows, model_rows, other_model, speed_row
 from pytest_navigator.gates.row_text import caveat, failure, row_line
 from pytest_navigator.gates.sides import Side
@@ -23,6 +24,7 @@ from pytest_navigator.gates.speed import not_judged
 
 if TYPE_CHECKING:
     from pytest_navigator.engine.context import Context
+    from pytest_navigator.engine.host import Host
     from pytest_navigator.gates.sides import Baseline
 
 REGRESSED = "regression"  # Type of the failure, in the record
@@ -86,7 +88,13 @@ def side_of(context: Context) -> Side:
     outcomes = tuple(found for each in steps if (found := folder.record(each.id)))
     inputs = sorted((folder.path / "model_input").rglob("*.npz"))
     samples = {path.relative_to(folder.path).as_posix(): digest_of(path) for path in inputs}
-    return Side(folder.suite, outcomes, folder.known_signature(), samples, shared=bool(context.host.worker))
+    return Side(folder.suite, outcomes, folder.known_signature(), samples, mixed=_mixed(context.host))
+
+
+def _mixed(host: Host) -> str:
+    if host.options.in_process:
+        return OWN
+    return "workers share the runners by chance" if host.worker else ""
 
 
 STEP = StepCode(run)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 STORED = "figures of two runs"
 NO_LIMIT = "no limit of growth"
+OWN = "of pytest's own process, which keeps what it did before"
 
 # Share up to which a difference is nobody's: names and times in a file, pages of a process.
 NOISE = {"size": 0.01, "memory": 0.05}
@@ -30,7 +31,7 @@ def size_rows(before: Side, after: Side, key: str, most: float | None) -> list[R
 
 def memory_rows(before: Side, after: Side, cell: Cell, most: float | None) -> list[Row]:
     """Judge the peak memory of each batch size that both sides have measured, in MiB."""
-    pairs, other = _measured(before, after, cell), _other_process(before, after)
+    pairs, other = _measured(before, after, cell), _other_process(before, after, cell)
     peaks = {batch: tuple(result.peak_memory for result in pair) for batch, pair in pairs.items()}
     name = after.cell_id(cell)
     return [
@@ -42,10 +43,12 @@ def memory_rows(before: Side, after: Side, cell: Cell, most: float | None) -> li
     ]
 
 
-def _other_process(before: Side, after: Side) -> str:
+def _other_process(before: Side, after: Side, cell: Cell) -> str:
     """Return why peaks of two runs are not of alike processes, "" where they are: a child keeps what it has loaded."""
-    if after.shared:
-        return "workers share the runners by chance"
+    if after.live(cell):
+        return OWN
+    if after.mixed:
+        return after.mixed
     return "" if set(before.cells) == set(after.cells) else "the process has loaded other runners too"
 
 

@@ -9,7 +9,7 @@ from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.core.steps import Status
 from pytest_navigator.gates.expected import Verdict as Expectation
 from pytest_navigator.gates.expected import judged
-from pytest_navigator.gates.regression import cell_rows, model_rows
+from pytest_navigator.gates.regression import cell_rows, model_rows, unmeasured_rows
 from pytest_navigator.gates.rows import Verdict
 from pytest_navigator.gates.vouched import verified_rows
 
@@ -89,5 +89,5 @@ def expected_line(row: ExpectedRow, file: str) -> str:
 def baseline_rows(before: Side, after: Side) -> list[Row]:
     """Return what is not as it was in a baseline."""
     cells = (row for cell in after.cells for row in cell_rows(before, after, cell))
-    found = [*model_rows(before, after), *cells, *verified_rows(before, after)]
+    found = [*model_rows(before, after), *cells, *verified_rows(before, after), *unmeasured_rows(before, after)]
     return [row for row in found if row.verdict is not Verdict.SAME and row.topic != "latency"]

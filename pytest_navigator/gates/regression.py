@@ -16,6 +16,8 @@ from pytest_navigator.gates.rows import Row, Verdict, worse
 from pytest_navigator.gates.signature import signature_rows, spec_text
 from pytest_navigator.gates.speed import speed_line
 
+UNMEASURED = "both artifacts have to run for it: pytest --nav-baseline"
+
 if TYPE_CHECKING:
     from pytest_navigator.gates.sides import Cell, Side
 
@@ -53,6 +55,21 @@ def speed_row(subject: str, found: SpeedFacts) -> Row:
     """Return what the artifact's calls took beside those of the baseline's."""
     reason = found.reason if found.verdict == NOT_JUDGED else speed_line(found)
     return Row("speed", subject, found.old, found.new, SPEEDS[found.verdict], reason)
+
+
+def unmeasured_rows(before: Side, after: Side) -> list[Row]:
+    """Return that nothing tells how fast the artifacts are that both runs have, where they differ, in one row."""
+    both = [cell for cell in after.cells if before.passed(cell) and after.passed(cell)]
+    names = [after.cell_id(cell) for cell in both if not after.live(cell) and not _same_artifact(before, after, cell)]
+    return [Row("speed", ", ".join(names), None, None, Verdict.NOT_JUDGED, UNMEASURED)] if names else []
+
+
+def _same_artifact(before: Side, after: Side, cell: Cell) -> bool:
+    was, now = (side.made(cell[0]) for side in (before, after))
+    if was is None or now is None:
+        return False
+    digest = now.digest_of(cell[0])
+    return bool(digest) and was.digest_of(cell[0]) == digest
 
 
 # What a judgement of the speed means.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeGuard
 
 from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.gates.growth import NO_LIMIT, STORED
+from pytest_navigator.gates.growth import NO_LIMIT, OWN, STORED
 from pytest_navigator.gates.rows import Row, Verdict, worse
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def _joined(lines: Sequence[str]) -> str:
 
 
 def is_shown_only(row: Row) -> bool:
-    """Whether a row only shows what was measured, for who looks for it: nobody has asked for a judgement."""
-    return row.verdict is Verdict.NOT_JUDGED and row.reason in (STORED, NO_LIMIT)
+    """Whether a row only shows what was measured: nobody has asked for a judgement, or there can be none."""
+    return row.verdict is Verdict.NOT_JUDGED and row.reason in (STORED, NO_LIMIT, OWN)
 
 
 def is_figure(value: JSON) -> TypeGuard[float]:

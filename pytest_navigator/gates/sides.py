@@ -27,7 +27,7 @@ class Side:
         signature: None where the source step did not pass.
         samples: of what went in, name of a file -> its digest; empty where nobody has kept them.
         verified: the cells that `verify_` tests vouch for.
-        shared: whether several processes have shared its steps; of a package that is not known.
+        mixed: why its processes have loaded what they did by chance; "" where they have not, or nobody knows.
         sizes: of artifacts whose step has not recorded it, in B, by the key of the variant.
     """
 
@@ -37,7 +37,7 @@ class Side:
     samples: dict[str, str] = field(default_factory=dict)
     verified: tuple[Cell, ...] = ()
     sizes: dict[str, int] = field(default_factory=dict)
-    shared: bool = False
+    mixed: str = ""
 
     @property
     def source(self) -> Outcome | None:
@@ -71,6 +71,10 @@ class Side:
     def checked(self, cell: Cell) -> Outcome | None:
         """Return how the outputs of a cell compared with the source's."""
         return self.outcome(Step("correctness", *cell))
+
+    def live(self, cell: Cell) -> bool:
+        """Whether a cell runs the live model."""
+        return self.suite.runners[cell[1]].live
 
     def passed(self, cell: Cell) -> bool:
         """Whether a cell passed correctness."""

@@ -84,6 +84,7 @@ def _check_possible(limit: Limit, matrix: Matrix, origin: str) -> None:
     if meant and not any(_fits(limit, cell, matrix) for cell in meant):
         why = {
             "size": "it runs the live model, which has no artifact",
+            "memory": "it runs the live model, in the process of pytest itself, which keeps what it did before",
             "speedup": "it is the source itself, which every speed-up is measured against",
         }
         raise ConfigError(f"{_place(limit, origin)}: {why[limit.bound]}")
@@ -93,6 +94,8 @@ def _fits(limit: Limit, cell: Cell, matrix: Matrix) -> bool:
     """Whether a cell has what is limited."""
     if limit.bound == "speedup":
         return matrix.source_cell(cell[1]) != cell
+    if limit.bound == "memory":
+        return not matrix.runners[cell[1]].live
     return limit.bound != "size" or bool(matrix.variants[cell[0]].file)
 
 

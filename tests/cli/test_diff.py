@@ -183,6 +183,24 @@ def test_latencies_of_two_runs_are_shown_and_never_judged(timed: Callable[..., P
         assert (found.code, "not judged" in found.out) == (0, True)
 
 
+def test_that_no_speed_was_judged_is_said_of_artifacts_that_differ(
+    workspace: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = workspace()
+    before = pack(folder, tmp_path / "before.nav", **MADE)
+    for number, outcome in enumerate(outcomes()):
+        other = replace(outcome, digest="d" * 64) if outcome.id == "export.torchscript-trace" else outcome
+        save(folder / ".steps" / f"{outcome.id}.{number}.json", other)
+    after = pack(folder, tmp_path / "after.nav", **MADE)
+
+    found = command("diff", before, after)
+
+    said = "speed: torchscript-trace-cpu (not judged: both artifacts have to run for it: pytest --nav-baseline)\n"
+    assert (found.code, found.out) == (0, said)
+    assert command("diff", before, after, "--ignore=speed").out == "no difference\n"
+    assert f"baseline: {said}" in command("judge", after, f"--baseline={before}").out
+
+
 def test_an_artifact_may_grow_by_what_is_allowed(packages: tuple[Path, Path]) -> None:
     after, before = packages
     others = [f"--ignore={topic}" for topic in ("model", "signature", "coverage", "environment")]

@@ -12,7 +12,7 @@ from pytest_navigator.core.plain import load, save
 from pytest_navigator.core.records import Outcome, Signature, TensorSpec
 from pytest_navigator.core.steps import Status
 from pytest_navigator.gates.regression import cell_rows, model_rows, other_model
-from pytest_navigator.gates.row_text import failure, row_line
+from pytest_navigator.gates.row_text import failure, is_shown_only, row_line
 from pytest_navigator.gates.rows import Row, Verdict, worse
 from pytest_navigator.gates.sides import Side
 from pytest_navigator.gates.vouched import verified_rows
@@ -248,8 +248,21 @@ def test_memory_of_a_process_that_had_other_things_to_load_is_not_judged() -> No
     others = replace(after, suite=replace(after.suite, variants=(*CELLS, VARIANTS[2])))
 
     assert worse(cell_rows(before, after, ONNX, 0.1))
-    for now in (replace(after, shared=True), others):
+    for now in (replace(after, mixed="workers"), others):
         assert verdicts(cell_rows(before, now, ONNX, 0.1))["memory onnx-cpu batch1"] == "not judged"
+
+
+def test_memory_of_a_live_runner_is_that_of_the_process_of_pytest_and_never_judged() -> None:
+    live = VARIANTS[0].key, "TorchCPU"
+
+    def measured(memory: float) -> Side:
+        found = profile(*live, "batch1", 1.0, 1000.0)
+        return side(replace(found, data={"result": {**found.data["result"], "peak_memory": memory}}))
+
+    row, *_ = [row for row in cell_rows(measured(100.0), measured(400.0), live, 0.1) if row.topic == "memory"]
+
+    assert row.verdict is Verdict.NOT_JUDGED
+    assert is_shown_only(row)
 
 
 def test_figures_of_two_runs_are_shown_and_never_judged() -> None:

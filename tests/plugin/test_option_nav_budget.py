@@ -139,6 +139,7 @@ def test_a_flag_takes_the_place_of_nav_config_and_that_of_the_ini_file(
             "budgets (--nav-budget) contradict each other: fake-cpu p50<5ms and fake p50<6ms are both of fake-cpu",
         ),
         (["--nav-budget=dense-cpu size<5MiB"], "it runs the live model, which has no artifact"),
+        (["--nav-budget=dense-cpu memory<5MiB"], "it runs the live model, in the process of pytest itself"),
         (["--nav-budget=dense-cpu speedup>2x"], "it is the source itself"),
         (["--nav-budget=fake-cpu p50<5ms", "--nav-no-profile"], "measures nothing: leave out one"),
     ],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.facts import profile_result
-from pytest_navigator.gates.regression import cell_rows, model_rows
+from pytest_navigator.gates.regression import cell_rows, model_rows, unmeasured_rows
 from pytest_navigator.gates.row_text import is_figure
 from pytest_navigator.gates.rows import Row, Verdict
 from pytest_navigator.gates.vouched import verified_rows
@@ -40,6 +40,7 @@ def differences(first: PackageFile, second: PackageFile, latency: float, most: f
         *_other_outputs(first, second),
         *(row for cell in after.cells for row in cell_rows(before, after, cell, most)),
         *verified_rows(before, after),
+        *unmeasured_rows(before, after),
         *_environment(first, second),
     ]
     disturbed = {**_disturbed(before), **_disturbed(after)}
