@@ -69,11 +69,14 @@ def judged(found: Paired, threshold: float = THRESHOLD, *, gpu: bool = False) ->
         return SpeedFacts(INCONCLUSIVE, "the time limit left no room for a measurement", seconds=found.seconds)
     several = not gpu and found.threads > SEVERAL
     allowed = max(threshold, SEVERAL_THRESHOLD) if several else threshold
+    told = "; ".join(_told(found, threshold, several=several))
     verdict, reason = _verdict(found, allowed, gpu=gpu)
+    if verdict == UNCHANGED and bound([quad.fastest for quad in found.quads], 1) > log(1 + threshold):
+        verdict = INCONCLUSIVE  # It is slower than was asked for: `told` says why that is no failure.
     ratio = _median(found.quads, "fastest")
     return SpeedFacts(
         verdict,
-        reason or "; ".join(_told(found, allowed, several=several)),
+        reason or told,
         exp(ratio),
         None if gpu else exp(_median(found.quads, "processor")),
         exp(bound([quad.fastest for quad in found.quads], 1 if ratio > 0 else -1)),
@@ -190,11 +193,12 @@ def _doubt(found: Paired, threshold: float, *, gpu: bool) -> str:
     return next((doubt.reason for doubt in doubts if doubt.holds), "")
 
 
-def _told(found: Paired, allowed: float, *, several: bool) -> list[str]:
+def _told(found: Paired, threshold: float, *, several: bool) -> list[str]:
     """Return what a reader of a clear judgement has to know."""
     told = []
     if several:
-        told.append(f"the runtime could not be held to one thread ({found.threads:.2g} processors at work)")
-    if abs(_median(found.quads, "fastest")) > log(1 + allowed) and abs(_difference(found)) <= SMALLEST:
+        most = f"less than {100 * SEVERAL_THRESHOLD:.3g} % is not judged"
+        told.append(f"the runtime could not be held to one thread ({found.threads:.2g} processors at work): {most}")
+    if abs(_median(found.quads, "fastest")) > log(1 + threshold) and abs(_difference(found)) <= SMALLEST:
         told.append(f"less than {1000 * SMALLEST:g} us are never judged")
     return told

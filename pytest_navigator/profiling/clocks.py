@@ -40,11 +40,15 @@ class Clock(NamedTuple):
 
         It is no less than the call computes: another thread of the process may do so while this one waits.
         """
+        return self.computed(call)[0]
+
+    def computed(self, call: Callable[[], object]) -> tuple[int, int]:
+        """Return the same, and the time on processors that the call took."""
         begin, spent, waited = self.wall(), self.processor(), self.waiting()
         call()
         waited, spent = self.waiting() - waited, self.processor() - spent
         took = self.wall() - begin
-        return max(took - waited, min(took, spent))
+        return max(took - waited, min(took, spent)), spent
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def measured(
         (measured([0.8], quads=12), FASTER, ""),
         (measured([1.06] * 4), UNCHANGED, ""),
         (measured([1.07] * 4, spread=0.05), UNCHANGED, ""),
-        (measured([1.1] * 4, old=0.02), UNCHANGED, "less than 5 us are never judged"),
+        (measured([1.1] * 4, old=0.02), INCONCLUSIVE, "less than 5 us are never judged"),
         (measured([1.2], quads=11), INCONCLUSIVE, "the time limit left room for 11 of 12 comparisons"),
         (Paired(), INCONCLUSIVE, "the time limit left no room for a measurement"),
         (measured([1.2] * 4, processor=1.01), INCONCLUSIVE, "the fastest calls say .20.* %, the processor time .*"),
@@ -48,7 +48,9 @@ def measured(
         (measured([1.3, 1.3, 0.9, 1.3]), INCONCLUSIVE, "the rounds disagree: .*, -9.9"),
         (measured([0.8, 0.8, 1.1, 0.8]), UNCHANGED, "^$"),  # nobody has to hear of doubts about what is faster
         (measured([0.8] * 4, processor=1.1), UNCHANGED, "^$"),
-        (measured([1.1] * 4, threads=1.9), UNCHANGED, r"could not be held to one thread \(1.9 processors at work\)"),
+        (measured([1.1] * 4, threads=1.9), INCONCLUSIVE, r"could not be held to one thread \(1.9 processors at work\)"),
+        (measured([1.19] * 4, threads=1.4), INCONCLUSIVE, "less than 20 % is not judged"),
+        (measured([1.06] * 4, threads=1.9), UNCHANGED, "could not be held to one thread"),
         (measured([1.3] * 4, threads=1.9), SLOWER, "could not be held to one thread"),
     ],
 )

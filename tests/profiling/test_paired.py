@@ -30,11 +30,13 @@ class Machine:
 
     Attributes:
         share: of the calls that are interrupted; each waits for as much as 20 ms then.
+        slowed: the most that a call takes more, as a share, on processors whose caches and clock others use.
         happened: what was loaded, called and freed, in order.
     """
 
     share: float = 0.0
     threads: float = 1.0
+    slowed: float = 0.0
     random: Random = field(default_factory=lambda: Random(1))
     wall: int = 0
     processor: int = 0
@@ -61,6 +63,7 @@ class Machine:
 
     def call(self, name: str, ms: float) -> None:
         self.happened.append(name)
+        ms *= 1 + self.slowed * (self.random.random() if self.slowed else 0)
         waited = self.random.uniform(1, 20) if self.random.random() < self.share else 0.0
         self.waited += round(waited * MS)
         self.wall += round(ms * MS) + round(waited * MS)
@@ -145,6 +148,12 @@ def test_a_limit_ends_the_measurement_with_what_there_is():
 
     assert 0 < len(found.quads) < QUADS
     assert found.seconds < 8
+
+
+def test_calls_that_others_slow_down_are_of_one_thread_all_the_same():
+    machine = Machine(slowed=1.0)
+
+    assert machine.compare(2, 2, clock=machine.linux).threads == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("threads", [1.0, 2.0])
