@@ -39,11 +39,13 @@ def nav_dataloader():
     return [torch.randn(batch, 5) for batch in (1, 3, 8)]
 """
 
-# What `gh` is for the action: one green run of the default branch, whose artifact is a folder.
-GH = """#!/usr/bin/env bash
+# What `gh` is for the action: green runs, the newest first, each with what started it; every artifact is a folder.
+GH = r"""#!/usr/bin/env bash
 echo "gh $*" >> "$GH_CALLS"
 case "$1 $2" in
-  "run list") [[ -n $GH_FAILS ]] && { echo "HTTP 502" >&2; exit 1; }; echo "$GH_RUN" ;;
+  "run list") [[ -n $GH_FAILS ]] && { echo "HTTP 502" >&2; exit 1; }
+    event=$(sed -n 's/.*--event \([a-z_]*\).*/\1/p' <<< "$*")
+    grep -m1 "^$event" <<< "$GH_RUNS" | cut -d ' ' -f2 ;;
   "api "*) ls -d "$GH_ARTIFACTS"/* 2> /dev/null | xargs -rn1 basename ;;
   "run download") while [[ $# -gt 0 ]]; do
       case "$1" in --name) name=$2 ;; --dir) folder=$2 ;; esac; shift
@@ -103,7 +105,7 @@ def runner(tmp_path: Path) -> Runner:
             **known,
             "PATH": f"{tools}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "GH_CALLS": str(tmp_path / "calls"),
-            "GH_RUN": "4711",
+            "GH_RUNS": "pull_request 4712\npush 4711\nworkflow_dispatch 4710\npush 4709",
             "GH_FAILS": "",
             "GH_ARTIFACTS": str(tmp_path / "artifacts"),
             "CURL_STATUS": "404",
@@ -218,13 +220,13 @@ def test_the_default_branch_keeps_a_package_that_the_next_branch_is_compared_wit
 
 @pytest.mark.slow
 def test_without_a_green_run_or_its_artifact_nothing_is_compared_and_a_warning_says_so(runner: Runner) -> None:
-    runner.environment["GH_RUN"] = ""
+    runner.environment["GH_RUNS"] = "pull_request 4712"
     status, printed = action(runner, "first", arguments=f"{CHEAP} --collect-only")
 
     assert status == 0, printed
     assert "::warning title=pytest-navigator::no green run of main yet: nothing is compared" in printed
 
-    runner.environment["GH_RUN"] = "4711"
+    runner.environment["GH_RUNS"] = "push 4711"
     status, printed = action(runner, "first", arguments=f"{CHEAP} --collect-only")
 
     assert status == 0, printed
@@ -232,6 +234,15 @@ def test_without_a_green_run_or_its_artifact_nothing_is_compared_and_a_warning_s
         "::warning title=pytest-navigator::the newest green run of main (4711) has no artifact models any more"
         in printed
     )
+
+
+def test_a_pull_request_whose_branch_is_called_like_the_default_branch_is_no_baseline(runner: Runner) -> None:
+    (Path(runner.environment["GH_ARTIFACTS"]) / "models").mkdir()
+    (Path(runner.environment["GH_ARTIFACTS"]) / "models" / "out.nav").touch()
+
+    action(runner, "any", arguments="--version")
+
+    assert "gh run download 4711 " in Path(runner.environment["GH_CALLS"]).read_text(encoding="utf-8")
 
 
 def test_a_default_branch_that_cannot_be_asked_fails_the_job(runner: Runner) -> None:
