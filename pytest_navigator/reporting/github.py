@@ -114,7 +114,7 @@ def _failure(cause: Cause) -> str:
 
 
 def _model(model: ModelReport) -> str:
-    results = model.results
+    results = model.shown
     word = "❌" if model.failed else "✅"
     rows = [HEADINGS, tuple("---" for _ in HEADINGS), *matrix(results)]
     head, rule, *body = ("| " + " | ".join(row) + " |\n" for row in (map(_text, row) for row in rows))

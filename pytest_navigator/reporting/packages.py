@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.steps import Status
 from pytest_navigator.engine.manifest import package_path
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.query.results import read_results
@@ -128,15 +127,6 @@ def _recorded(host: Host) -> tuple[list[tuple[SuiteFolder, Results]], list[Writt
     return readable, others
 
 
-def _as_agreed(results: Results, agreed: Collection[str]) -> Results:
-    """Return results for the summary, with failures that are expected as such."""
-    if not agreed:
-        return results
-    expected = {o.id for o in results.outcomes if o.id in agreed and o.status is Status.FAILED}
-    shown = (replace(o, status=Status.XFAILED) if o.id in expected else o for o in results.outcomes)
-    return replace(results, outcomes=tuple(shown))
-
-
 def _failed(reasons: Iterable[str]) -> list[str]:
     return [one_line(f"FAILED: {reason}") for reason in reasons]
 
@@ -149,7 +139,7 @@ def _write(
     judged = expected.get(results.suite.nodeid, NOT_JUDGED)
     told, agreed = list(map(one_line, judged.lines)), frozenset(judged.agreed)
     said = ModelReport(results, folder=folder.path, complete=complete, agreed=agreed, said=tuple(judged.lines))
-    shown = summary(_as_agreed(results, agreed))
+    shown = summary(said.shown)
     try:
         saved, package = _pack(host, results, folder, complete)
     except PackageError as error:
@@ -159,7 +149,7 @@ def _write(
     delivered, undelivered = deliver(host, folder, results)
     reasons = [*unvouched(results, folder.baseline)]
     reasons += [*unmet(results, host.id), *unchecked_at_all(results, other_runners(results, host.registry))]
-    reasons += [*unverified(results), *unreported(results, host.id, agreed), *undelivered, *judged.reasons]
+    reasons += [*unverified(results), *unreported(results, host.id, said.expected), *undelivered, *judged.reasons]
     lines = [*shown, *instead(results, host.registry), *_failed(reasons), *told, *delivered, *saved]
     return Written(lines, fails=bool(reasons), report=replace(said, reasons=tuple(reasons), package=package))
 

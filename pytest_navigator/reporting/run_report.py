@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_navigator.core.steps import Status
+from pytest_navigator.reporting.shortcomings import foretold
 from pytest_navigator.text import LINE, RECORD, bounded, short_path
 
 if TYPE_CHECKING:
@@ -49,9 +50,25 @@ class ModelReport:
     logs: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def expected(self) -> frozenset[str]:
+        """Ids of the steps whose failure is expected, by a file or by `xfail` of nav_config."""
+        return self.agreed | foretold(self.results).keys()
+
+    @property
     def failures(self) -> tuple[Outcome, ...]:
         """The steps that failed and were not expected to, in their order."""
-        return tuple(o for o in self.results.outcomes if o.status is Status.FAILED and o.id not in self.agreed)
+        expected = self.expected
+        return tuple(o for o in self.results.outcomes if o.status is Status.FAILED and o.id not in expected)
+
+    @property
+    def shown(self) -> Results:
+        """The results as people read them, with failures that are expected as such."""
+        failed = {o.id for o in self.failures}
+        outcomes = (
+            replace(o, status=Status.XFAILED) if o.status is Status.FAILED and o.id not in failed else o
+            for o in self.results.outcomes
+        )
+        return replace(self.results, outcomes=tuple(outcomes))
 
     @property
     def failed(self) -> bool:

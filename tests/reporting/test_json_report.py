@@ -15,6 +15,9 @@ from pytest_navigator.core.steps import Status
 from pytest_navigator.package.layout.own_schema import Recorded
 from pytest_navigator.package.layout.schema import ELSEWHERE
 from pytest_navigator.reporting import json_schema
+from pytest_navigator.reporting.causes import causes
+from pytest_navigator.reporting.github import summary
+from pytest_navigator.reporting.html.view import page
 from pytest_navigator.reporting.json_report import render
 from pytest_navigator.reporting.run_report import ModelReport, OtherFailure, RunReport
 from tests.package.recorded import outcomes, results
@@ -55,6 +58,20 @@ def test_the_schema_of_the_documentation_is_that_of_the_records() -> None:
         "run: python -m pytest_navigator.reporting.json_schema > docs/report.schema.json"
     )
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_a_failure_that_nav_config_expects_is_none_in_any_report() -> None:
+    green = {"xfail": {"value": {"onnx-cpu": "known"}, "origin": "nav_config"}}
+    found = results()
+    expecting = replace(found, suite=replace(found.suite, settings=found.suite.settings | green))
+    run = report(models=(ModelReport(expecting),), exit_code=0, others=())
+
+    (model,) = read(run)["models"]
+    assert (model["passed"], model["failures"]) == (True, [])
+    assert causes(run) == []
+    assert "FAILED" not in summary(run)
+    assert not page(run).failed
+    assert "xfailed" in [cell.text for row in page(run).models[0].rows for cell in row]
 
 
 def test_a_report_is_valid_and_holds_every_model() -> None:

@@ -131,7 +131,7 @@ def _facts(run: RunReport) -> list[tuple[str, str]]:
 
 
 def _model(run: RunReport, model: ModelReport, anchor: str, room: int) -> Model:
-    results = model.results
+    results = model.shown
     winners = strategy_rows(results)
     return Model(
         anchor=anchor,
