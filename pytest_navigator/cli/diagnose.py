@@ -28,12 +28,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what is found."""
-    from pytest_navigator.package.running.diagnosing import diagnose
+    from pytest_navigator.package.running.diagnosing import comparison, diagnose
 
     folder = arguments.output or Path(f"{arguments.package.stem}-{arguments.cell}")
     if folder.exists():
         raise PackageError(f"{folder} exists; nothing was written. Choose another folder with -o DIR")
     with open_package(arguments.package) as package:
+        if comparison(package.results, arguments.cell).passed:
+            print(f"{arguments.cell} passed in the record: what differs below is within its tolerances")
         found = diagnose(package, arguments.cell, folder.absolute(), arguments.seconds)
     print("\n".join(map(one_line, text(found).splitlines())))
     print(f"files: {one_line(str(folder))}")

@@ -200,7 +200,7 @@ def text(found: Divergence) -> str:
         "shapes": shapes,
         "verdict": found.verdict if found.value else "",
         "method": f"{found.method} ({found.compared} compared, {found.seconds:.1f} s)" if found.method else "",
-        "also": "\n".join(found.others),
+        "also": ", ".join(found.others),
         "again": found.script,
     }
     return "\n".join([line(found), *(f"  {name}: {value}" for name, value in rows.items() if value)])

@@ -69,6 +69,14 @@ class Expected:
 OFF, CHECK, TIGHTEN, UPDATE = "off", "check", "tighten", "update"
 
 
+NO_CI = ("", "0", "false")  # Values of the variable CI that say that this is none
+
+
+def usual_mode(ci: str) -> str:
+    """Return what is done with a file where nobody says it: in CI (the value of the variable) nothing is written."""
+    return TIGHTEN if ci.lower() in NO_CI else CHECK
+
+
 @dataclass(frozen=True)
 class ExpectedOption:
     """What `--nav-expected` asks for.

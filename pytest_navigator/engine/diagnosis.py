@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.divergence import FOLDER, NOT_APPLICABLE, UNKNOWN, Divergence
+from pytest_navigator.core.expected import FAIL_CORRECTNESS
 from pytest_navigator.core.plain import structured
 from pytest_navigator.engine import isolated
 from pytest_navigator.errors import NavigatorError, NotApplicable, StepFailed
@@ -36,7 +37,7 @@ def diagnose(
     Returns:
         None: nobody wants to know (`--nav-no-diagnosis`), or the failure is an expected one.
     """
-    if context.host.options.no_diagnosis or _cell(context) in context.suite.matrix.xfail:
+    if context.host.options.no_diagnosis or _is_expected(context):
         return None
     question = _question(context, reports, cases, rules)
     return replace(
@@ -45,6 +46,13 @@ def diagnose(
         case=question.case.kind,
         seconds=round(time.monotonic() - question.began, 3),
     )
+
+
+def _is_expected(context: Context) -> bool:
+    """Whether nobody is surprised: the failure is expected, by nav_config or by `nav_expected.toml`."""
+    expected = context.suite.settings.expected
+    line = expected.lines.get(_cell(context)) if expected else None
+    return _cell(context) in context.suite.matrix.xfail or (line is not None and FAIL_CORRECTNESS in line.outcomes)
 
 
 def forget(context: Context) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.expected import FAIL_SPEED, PASS
+from pytest_navigator.core.expected import CHECK, FAIL_SPEED, PASS
 from pytest_navigator.gates.expected_outcomes import Found, Observed, observed
 
 if TYPE_CHECKING:
@@ -62,6 +62,12 @@ def judged(expected: Expected, suite: SuiteRecord, outcomes: Iterable[Outcome]) 
     told = {row.name for row in rows}
     rows += [_left(name, expected, seen) for name in (*expected.lines, *seen.unjudged) if name not in told]
     return sorted({row.name: row for row in rows}.values(), key=lambda row: row.name)
+
+
+def fails(row: Row, mode: str) -> bool:
+    """Whether a run is not in order for this; for what is better, only where nothing is written: `mode` is `CHECK`."""
+    better = row.verdict is Verdict.BETTER and mode == CHECK
+    return better or row.verdict in (Verdict.WORSE, Verdict.VANISHED, Verdict.UNKNOWN)
 
 
 def line_of(name: str, expected: Expected, seen: Observed) -> tuple[ExpectedLine | None, bool]:

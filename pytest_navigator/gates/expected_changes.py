@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.tolerances import number
@@ -100,6 +100,17 @@ def _known(row: Row, rows: Sequence[Row], plan: Plan) -> bool:
     """Whether the lines of a format's cells say all, so that its own can go."""
     good = {each.name for each in rows if each.verdict is Verdict.SAME} | plan.settled
     return good.issuperset(row.cells)
+
+
+def after(expected: Expected, changes: Iterable[Change]) -> Expected:
+    """Return what a file says once changes are written."""
+    lines = dict(expected.lines)
+    for change in changes:
+        if change.line is None:
+            del lines[change.name]
+        else:
+            lines[change.name] = change.line
+    return replace(expected, lines=lines)
 
 
 def useless(option: ExpectedOption, rows: Iterable[Row]) -> list[str]:

@@ -54,6 +54,10 @@ class ExpectedFile:
         """The models that it knows."""
         return list(dict.fromkeys([*self.models, *(name for models in self.when.values() for name in models)]))
 
+    def cells(self, model: str) -> set[str]:
+        """Return the names of all lines of a model, whatever they require."""
+        return {name for models in (self.models, *self.when.values()) for name in models.get(model, {})}
+
     def of(self, model: str, met: Callable[[str], bool], file: str = FILE) -> Expected:
         """Return what holds for a model where some requirements are met: a section goes before the table of all.
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Place: TypeAlias = tuple[str, ...]
 """The names of a table: (model,), or ("when", requirement, model)."""
 
+Line: TypeAlias = tuple[str, str]
+"""A line by its model and its name."""
+
 
 class Unwritten(Exception):
     """The file could not be written.
@@ -39,7 +42,7 @@ class Unwritten(Exception):
         self.text = text
 
 
-def write(path: Path, changes: Mapping[str, Sequence[Change]], name: str) -> list[str]:
+def write(path: Path, changes: Mapping[str, Sequence[Change]], name: str) -> list[Line]:
     """Change a file as it is now, whole or not at all.
 
     Args:
@@ -71,8 +74,8 @@ def _lock(path: Path) -> FileLock:
     return FileLock(Path(tempfile.gettempdir(), f"nav_expected-{text_digest(str(path))[:16]}.lock"), mode=0o666)
 
 
-def changed(text: str, changes: Mapping[str, Sequence[Change]], name: str) -> tuple[str, list[str]]:
-    """Return a text with the changes, and the names of those that it does not take: their lines are others by now.
+def changed(text: str, changes: Mapping[str, Sequence[Change]], name: str) -> tuple[str, list[Line]]:
+    """Return a text with the changes, and the lines of those that it does not take: their lines are others by now.
 
     Raises:
         ConfigError: the text is wrong.
@@ -83,8 +86,8 @@ def changed(text: str, changes: Mapping[str, Sequence[Change]], name: str) -> tu
     windows = "\r\n" in text and not re.search(r"(?<!\r)\n", text)
     text = (text.replace("\r\n", "\n") if windows else text) if text.strip() else HEADER
     every = [(_place(model, change), change) for model, own in changes.items() for change in own]
-    edited = [change.name for place, change in every if _lines(content, place).get(change.name) != change.before]
-    taken = [(place, change) for place, change in every if change.name not in edited]
+    taken = [(place, change) for place, change in every if _lines(content, place).get(change.name) == change.before]
+    edited = [(place[-1], change.name) for place, change in every if (place, change) not in taken]
     for place, change in taken:
         text = _applied(text, place, change) or _refused(content, taken, place)
     return text.replace("\n", "\r\n") if windows else text, edited

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 STATUSES = {"PASSED": Status.PASSED, "FAILED": Status.FAILED, "SKIPPED": Status.SKIPPED, "XFAIL": Status.XFAILED}
 
-UNMET = (Expectation.WORSE, Expectation.UNKNOWN)
-
 
 def outcomes_now(outcomes: Sequence[Outcome], items: Sequence[Item]) -> tuple[Outcome, ...]:
     """Return the outcomes as the items have them; those that are not judged are left out.

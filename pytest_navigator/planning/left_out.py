@@ -70,7 +70,7 @@ def why(name: str, choice: Choice) -> str:
         return _of_runners(runners, choice)
     for own, runner in _readings(name, choice.registry):
         form = meant(own, choice.registry, framework)
-        if form is None or (runner and not _is_cell(own, form, runner, choice)):
+        if form is None or (runner and not _is_cell(own, form, runner, choice.everything, choice.registry, framework)):
             continue
         if framework not in (form.name, *form.frameworks):
             return f"it cannot be made of a {framework} model (it is made of: {', '.join(form.frameworks)})"
@@ -101,10 +101,17 @@ def _formats_of(runners: Iterable[RunnerSpec]) -> str:
     return ", ".join(dict.fromkeys(runner.format for runner in runners))
 
 
-def _is_cell(key: str, form: Format, runner: RunnerSpec, choice: Choice) -> bool:
-    """Whether a variant has this key, in this run or another one, and this runner runs it."""
-    keys = {*choice.everything, *defaults(choice.registry, choice.matrix.framework), *form.on_request()}
-    return key in keys and runner.format == form.name
+def means(name: str, keys: Iterable[str], registry: Registry, framework: str) -> bool:
+    """Whether a name means a format or a cell, of a run with these variants or of another one."""
+    forms = ((own, meant(own, registry, framework), runner) for own, runner in _readings(name, registry))
+    return any(form and (not r or _is_cell(own, form, r, keys, registry, framework)) for own, form, r in forms)
+
+
+def _is_cell(
+    key: str, form: Format, runner: RunnerSpec, keys: Iterable[str], registry: Registry, framework: str
+) -> bool:
+    """Whether a variant has this key, one of these or in another run, and this runner runs it."""
+    return key in {*keys, *defaults(registry, framework), *form.on_request()} and runner.format == form.name
 
 
 def _readings(name: str, registry: Registry) -> list[tuple[str, RunnerSpec | None]]:

@@ -15,10 +15,10 @@ from pytest_navigator.gates.expected_file import WHEN, ExpectedFile, read
 from pytest_navigator.planning.choosing import Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_navigator.configuration.settings import Settings
-    from pytest_navigator.core.expected import Expected, ExpectedLine
+    from pytest_navigator.core.expected import Expected
     from pytest_navigator.engine.host import Host
     from pytest_navigator.planning.matrix import Matrix
 
@@ -79,8 +79,8 @@ def expecting(host: Host, file: NamedFile, suite: Planned, *, alone: bool) -> Se
     if alone:
         _check_alone(suite.settings, file.name)
     expected = file.content.of(suite.model, lambda requirement: _met(requirement, host), file.name)
-    names = {name for lines in _all_lines(file.content, suite.model) for name in lines}
-    absent, vanished = _absent(sorted(names - _names(suite.matrix)), host, file, suite)
+    names = file.content.cells(suite.model) - _names(suite.matrix)
+    absent, vanished = _absent(sorted(names), host, file, suite)
     return _with(suite, replace(expected, absent=absent, vanished=vanished))
 
 
@@ -103,11 +103,6 @@ def _check_alone(settings: Settings, file: str) -> None:
                 f"{file} has the tolerances that hold, and so does {with_origin(settings, name)}: {remedy} "
                 f"({FLAG}=off for a run without the file)"
             )
-
-
-def _all_lines(content: ExpectedFile, model: str) -> Iterable[dict[str, ExpectedLine]]:
-    yield content.models.get(model, {})
-    yield from (models.get(model, {}) for models in content.when.values())
 
 
 def _names(matrix: Matrix) -> set[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.configuration.options import OPTIONS, PROFILE, names
 from pytest_navigator.configuration.run_options import RunOptions
 from pytest_navigator.configuration.settings import resolve
-from pytest_navigator.core.expected import CHECK, TIGHTEN, UPDATE, ExpectedOption
+from pytest_navigator.core.expected import UPDATE, ExpectedOption, usual_mode
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.plugin._compat import ini_value
 from pytest_navigator.plugin.options import REPORT_OPTIONS, steps
@@ -35,7 +35,6 @@ PATHS = (
 )
 
 LOOSEN = "loosen:"
-NO_CI = ("", "0", "false")  # Values of the variable CI that say that this is none
 
 OF_PROFILES = ("batch_sizes", "profile_seconds")  # Options that say how to measure
 
@@ -97,8 +96,7 @@ def _expected(config: pytest.Config) -> ExpectedOption:
         raise ConfigError(
             "--nav-expected-reason is of no use without --nav-expected=update or --nav-expected=loosen:NAME"
         )
-    in_ci = os.environ.get("CI", "").lower() not in NO_CI
-    return ExpectedOption(asked or (CHECK if in_ci else TIGHTEN), reason=reason)
+    return ExpectedOption(asked or usual_mode(os.environ.get("CI", "")), reason=reason)
 
 
 def _cached(config: pytest.Config) -> tuple[str, ...]:

@@ -74,7 +74,8 @@ def _own_reasons(model: ModelReport) -> list[str]:
     """Return the reasons that do not only repeat which step failed."""
     told = [f"{words} failed" for o in model.failures for words in (o.id, _words(o))]
     told += [f"{NOTHING} {model.results.suite.name} "] if model.failures else []
-    return [reason for reason in model.reasons if not any(words in reason for words in told)]
+    own = (reason for reason in model.reasons if reason not in model.repeats)
+    return [reason for reason in own if not any(words in reason for words in told)]
 
 
 def _words(outcome: Outcome) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.expected import CHECK, FILE, UPDATE
 from pytest_navigator.core.plain import write_atomically
 from pytest_navigator.errors import ConfigError, NavigatorError
-from pytest_navigator.gates.expected import Row, Verdict, judged
-from pytest_navigator.gates.expected_changes import Plan, planned, tightened, useless
+from pytest_navigator.gates.expected import Row, Verdict, fails, judged
+from pytest_navigator.gates.expected_changes import Plan, after, planned, tightened, useless
 from pytest_navigator.gates.expected_file import read
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.text import short_path
@@ -29,9 +29,11 @@ class Judged:
 
     Attributes:
         name: of the model.
+        expected: what the file says of it; once the changes are written, with these.
         plan: what is written of it.
         lines: what is said of it.
         reasons: why the run is not in order.
+        repeats: those of them that tell of a step that failed, of which its own test tells.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Judged:
     plan: Plan
     lines: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    repeats: list[str] = field(default_factory=list)
 
     @property
     def agreed(self) -> set[str]:
@@ -81,6 +84,8 @@ def _judged(host: Host, results: Results, *, complete: bool) -> Judged:
     made = Judged(results.suite.name, expected, rows, plan)
     open_rows = [row for row in rows if row.name not in plan.settled]
     made.reasons += reasons(open_rows, expected.file, option)
+    failed = {outcome.id for outcome in results.outcomes if outcome.failed}
+    made.repeats += reasons((r for r in open_rows if r.found and r.found.step in failed), expected.file, option)
     made.lines += lines(rows, expected, option)
     return made
 
@@ -90,12 +95,8 @@ def reasons(rows: Iterable[Row], file: str, option: ExpectedOption) -> list[str]
     rows = list(rows)
     unknown = ", ".join(row.name for row in rows if row.verdict is Verdict.UNKNOWN)
     told = [f"{file} does not know {unknown}: run --nav-expected=update"] if unknown else []
-    return [*(SAYS[row.verdict](row, file, option) for row in rows if _fails(row, option)), *told]
-
-
-def _fails(row: Row, option: ExpectedOption) -> bool:
-    better = row.verdict is Verdict.BETTER and option.mode == CHECK
-    return better or row.verdict in (Verdict.WORSE, Verdict.VANISHED)
+    said = (row for row in rows if row.verdict in SAYS and fails(row, option.mode))
+    return [*(SAYS[row.verdict](row, file, option) for row in said), *told]
 
 
 def _worse(row: Row, file: str, option: ExpectedOption) -> str:
@@ -177,8 +178,10 @@ def _write(host: Host, file: str, suites: list[Judged]) -> None:
         first.reasons.append(f"{file} was not written: {why}")
         return
     for each in suites:
-        each.lines += [f"{file}: {c.text}" for c in each.plan.changes if c.name not in edited]
-    first.lines += [f"note: {name} in {file} was edited while this run ran: it stays as it is" for name in edited]
+        written = [change for change in each.plan.changes if (each.name, change.name) not in edited]
+        each.lines += [f"{file}: {change.text}" for change in written]
+        each.expected = after(each.expected, written)
+    first.lines += [f"note: {name} in {file} was edited while this run ran: it stays as it is" for _, name in edited]
 
 
 def _beside(host: Host, text: str) -> str:

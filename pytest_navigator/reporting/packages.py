@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.plain import save
 from pytest_navigator.engine.manifest import package_path
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.query.results import read_results
@@ -20,6 +22,7 @@ from pytest_navigator.text import one_line, short_path
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from pytest_navigator.core.expected import Expected
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.package.query.results import Results
@@ -49,12 +52,16 @@ class ByFile:
 
     Attributes:
         lines: what is said of it; reasons: why the run is not in order.
+        repeats: of the reasons those that tell of a step that failed.
         agreed: ids of the steps that failed as they are expected to.
+        left: what the file says of it at the end.
     """
 
     lines: Sequence[str] = ()
     reasons: Sequence[str] = ()
+    repeats: Sequence[str] = ()
     agreed: Collection[str] = ()
+    left: Expected | None = None
 
 
 NOT_JUDGED = ByFile()  # Without such a file
@@ -91,7 +98,8 @@ def write_all(host: Host, *, complete: bool) -> list[Written]:
     recorded, others = _recorded(host)
     write_results(host, recorded)
     expected = _expected(host, [results for _, results in recorded], complete)
-    return [*(_write(host, folder, results, complete, expected) for folder, results in recorded), *others]
+    left = ((folder, _as_left(folder, results, expected)) for folder, results in recorded)
+    return [*(_write(host, folder, results, complete, expected) for folder, results in left), *others]
 
 
 def _expected(host: Host, suites: list[Results], complete: bool) -> dict[str, ByFile]:
@@ -101,7 +109,21 @@ def _expected(host: Host, suites: list[Results], complete: bool) -> dict[str, By
     from pytest_navigator.reporting.expected import finish
 
     found = finish(host, suites, complete=complete)
-    return {nodeid: ByFile(each.lines, each.reasons, each.agreed) for nodeid, each in found.items()}
+    return {
+        nodeid: ByFile(each.lines, each.reasons, each.repeats, each.agreed, each.expected)
+        for nodeid, each in found.items()
+    }
+
+
+def _as_left(folder: SuiteFolder, results: Results, expected: Mapping[str, ByFile]) -> Results:
+    """Return results with what `nav_expected.toml` says now that it is written, as their package is to have it."""
+    found = expected.get(results.suite.nodeid, NOT_JUDGED).left
+    if found is None or found == results.suite.expected:
+        return results
+    suite = replace(results.suite, expected=found)
+    with suppress(OSError):  # of a full disk, the package tells
+        save(folder.path / "suite.json", suite)
+    return replace(results, suite=suite)
 
 
 def _recorded(host: Host) -> tuple[list[tuple[SuiteFolder, Results]], list[Written]]:
@@ -139,6 +161,7 @@ def _write(
     judged = expected.get(results.suite.nodeid, NOT_JUDGED)
     told, agreed = list(map(one_line, judged.lines)), frozenset(judged.agreed)
     said = ModelReport(results, folder=folder.path, complete=complete, agreed=agreed, said=tuple(judged.lines))
+    said = replace(said, repeats=frozenset(judged.repeats))
     shown = summary(said.shown)
     try:
         saved, package = _pack(host, results, folder, complete)

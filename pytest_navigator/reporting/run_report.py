@@ -33,6 +33,7 @@ class ModelReport:
 
     Attributes:
         reasons: why the run must not exit with 0, beside its failed steps; one line each.
+        repeats: those of them that only tell more of such a step.
         package: its package; None: none was written.
         folder: its folder in the workspace, from which the scripts of its steps run; None of a package.
         complete: whether the run came to its end.
@@ -48,6 +49,7 @@ class ModelReport:
     agreed: frozenset[str] = frozenset()
     said: tuple[str, ...] = ()
     logs: Mapping[str, str] = field(default_factory=dict)
+    repeats: frozenset[str] = frozenset()
 
     @property
     def expected(self) -> frozenset[str]:

@@ -85,8 +85,8 @@ def test_the_first_text_says_what_the_file_is_for() -> None:
 def test_a_line_that_the_user_has_edited_meanwhile_is_left_alone() -> None:
     was = ExpectedLine(("pass",), {"y": 1.0})
 
-    assert changed(MINE, {"cnn": [Change("trace-cpu", PASS, was, "")]}, "f") == (MINE, ["trace-cpu"])
-    assert changed(MINE, {"cnn": [Change("onnx-cpu", PASS, None, "")]}, "f") == (MINE, ["onnx-cpu"])
+    assert changed(MINE, {"cnn": [Change("trace-cpu", PASS, was, "")]}, "f") == (MINE, [("cnn", "trace-cpu")])
+    assert changed(MINE, {"cnn": [Change("onnx-cpu", PASS, None, "")]}, "f") == (MINE, [("cnn", "onnx-cpu")])
 
 
 def test_ends_of_lines_stay() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blackbox import Fake, Nav
+    from expecting import Expecting
 
 TRANSLATED = """
 import pytest, torch
@@ -187,4 +188,19 @@ def test_nothing_is_looked_into_where_nobody_wants_to_know(looked: Callable[...,
 def test_an_expected_failure_is_not_looked_into(looked: Callable[..., pytest.Pytester], nav: Nav) -> None:
     pytester = looked("AsksModel", xfail="{'fake-cpu': 'known'}")
     nav(formats="fake").assert_outcomes(passed=3, xfailed=1)
+    assert recorded(pytester.path, "correctness.fake") is None
+
+
+def test_the_diagnosis_of_a_cell_that_passed_says_so_first(dense: Fake, nav: Nav) -> None:
+    dense()
+    nav("--nav-package=out.nav", formats="")
+    assert command("diagnose", "out.nav", "fake-cpu").out.startswith("fake-cpu passed in the record: ")
+
+
+def test_a_failure_that_the_expected_file_knows_is_not_diagnosed(
+    looked: Callable[..., pytest.Pytester], nav: Nav, expecting: Expecting
+) -> None:
+    pytester = looked("AsksModel")
+    expecting(fake_cpu="fail-correctness")
+    nav(formats="fake")
     assert recorded(pytester.path, "correctness.fake") is None

@@ -9,6 +9,7 @@ from blackbox import two_models
 
 if TYPE_CHECKING:
     from blackbox import Fake, Nav
+    from expecting import Expecting
 
 
 @pytest.fixture
@@ -88,3 +89,15 @@ def test_the_plugin_that_annotates_every_failed_test_is_not_repeated(
     result = nav(*OURS, *other, "--nav-require=fake-cpu", "--nav-runtimes=cpu", formats="", subprocess=True)
     (line,) = annotated(result)
     assert "output__0: max abs" in line
+
+
+def test_what_the_expected_file_says_of_a_failed_step_is_no_second_cause(
+    dense: Fake, nav: Nav, github: pytest.MonkeyPatch, expecting: Expecting
+) -> None:
+    pytester = dense("scale=2.0")
+    expecting(fake_cpu="pass")
+    result = nav(*OURS, formats="")
+    result.stdout.fnmatch_lines(["FAILED: fake-cpu: fail-correctness, where nav_expected.toml expects pass: *"])
+    (line,) = annotated(result)
+    assert "test_correctness[fake-cpu]" in line
+    assert "1 cause" in (pytester.path / "summary.md").read_text(encoding="utf-8")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from blackbox import words
+from expecting import FILE, MISMATCH, failing
 
 from tests.package.commands import command
 
 if TYPE_CHECKING:
     from blackbox import Fake, Nav
+    from expecting import Expecting
+
+UPDATE = "--nav-expected=update"
 
 POLICIES = (
     ("--atol=1e-2",),
@@ -112,6 +116,48 @@ def test_a_policy_that_cannot_be_is_an_error(dense: Fake, nav: Nav, policy: str,
     assert problem in found.err
 
 
+@pytest.mark.parametrize(
+    ("config", "lines", "arguments", "code"),
+    [
+        ("scale=1.0001), Other.config(", None, [UPDATE], 0),
+        (failing(MISMATCH), None, [UPDATE], 0),
+        ("scale=1.0001", {"fake_cpu": '{outcome = "pass", atol = {output__0 = 100}}'}, [], 0),
+        (failing(MISMATCH), {"fake_cpu": "fail-correctness", "other_cpu": "fail-correctness"}, [], 0),
+        (
+            failing("scale=1.000001"),
+            {"fake_cpu": '{outcome = "pass", atol = {output__0 = 1e-9}}', "other_cpu": "pass"},
+            ["--nav-expected=loosen:fake-cpu", "--nav-expected-reason=so"],
+            0,
+        ),
+        (failing(MISMATCH), {"fake_cpu": "pass", "other_cpu": "pass"}, [UPDATE], 1),
+        (MISMATCH, {"fake_cpu": "fail-correctness"}, [], 1),
+        ("", {}, [], 1),
+        ("", {"fake_cpu": "pass", "other_cpu": "pass"}, [], 1),
+    ],
+    ids=["new", "new failure", "tightened", "better", "loosened", "worse", "no format", "unknown", "gone"],
+)
+def test_a_package_is_judged_as_its_run_was(
+    dense: Fake, nav: Nav, expecting: Expecting, config: str, lines: Any, arguments: list[str], code: int
+) -> None:
+    pytester = dense(config)
+    if lines is not None:
+        expecting(**lines)
+    assert nav("--nav-package=out.nav", *arguments, formats="").ret == code
+    assert said(pytester)[1] == code
+
+
+def test_a_cell_that_cannot_be_is_an_error_of_the_file(dense: Fake, nav: Nav, expecting: Expecting) -> None:
+    pytester = dense()
+    nav("--nav-package=out.nav", formats="")
+    found = command("judge", pytester.path / "out.nav", f"--expected={expecting(fake_cpu='pass', fka_cpu='pass')}")
+    assert found.code == 2
+    assert "unknown cell 'fka-cpu'; did you mean 'fake-cpu'?" in found.err
+    onnx = expecting(fake_cpu="pass", onnx_cpu="pass")  # of another run
+    found = command("judge", pytester.path / "out.nav", f"--expected={onnx}")
+    assert found.code == 0
+    assert "expected: onnx-cpu: unjudged: " in found.out
+
+
 LINE = 'outcome = "{}", atol = {{output__0 = {}}}'
 KNOWN = ', reason = "known"'
 
@@ -122,11 +168,14 @@ KNOWN = ', reason = "known"'
         (LINE.format("pass", "1e-1"), "PASSED", 0),
         (LINE.format("pass", "1e-9"), "FAILED", 1),
         ('outcome = "fail-correctness", reason = "known"', "PASSED", 0),
-        (LINE.format("fail-correctness", "1e-9") + KNOWN, "XFAIL", 0),
+        (LINE.format("fail-correctness", "1e-9") + KNOWN, "XFAIL", 1),  # nothing but the source is right then
     ],
     ids=["within", "worse", "better", "known"],
 )
-def test_an_expected_file_says_tolerances_and_outcomes(dense: Fake, nav: Nav, line: str, word: str, code: int) -> None:
+def test_an_expected_file_says_tolerances_and_outcomes(
+    dense: Fake, nav: Nav, line: str, word: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
     pytester = dense("scale=1.0001", name="'m'")
     nav("--nav-package=out.nav", formats="")
     file = pytester.path / "expected.toml"
@@ -134,11 +183,15 @@ def test_an_expected_file_says_tolerances_and_outcomes(dense: Fake, nav: Nav, li
     found, exit_code = said(pytester, f"--expected={file}")
     assert (found["test_correctness[fake-cpu]"], exit_code) == (word, code)
     told = command("judge", pytester.path / "out.nav", f"--expected={file}").out
-    assert ("expected: fake-cpu: worse: fail-correctness, where expected.toml has pass (" in told) == (code == 1)
+    assert ("expected: fake-cpu: worse: fail-correctness, where expected.toml has pass (" in told) == (word == "FAILED")
     assert ("expected: fake-cpu: better: pass, where expected.toml has fail-correctness" in told) == ("better" in told)
     file.rename(pytester.path / "nav_expected.toml")
     if "reason" not in line or word == "XFAIL":
-        assert words(nav("-v", "--nav-expected=check", formats=""))["test_correctness[fake-cpu]"] == word
+        again = nav("-v", "--nav-expected=check", formats="")
+        assert (words(again)["test_correctness[fake-cpu]"], again.ret) == (word, code)
+    else:
+        monkeypatch.setenv("CI", "true")
+        assert said(pytester, f"--expected={pytester.path / FILE}")[1] == nav(formats="").ret == 1
 
 
 def test_an_expected_file_beside_a_tolerance_is_an_error(dense: Fake, nav: Nav) -> None:

@@ -42,7 +42,7 @@ def diagnose(package: PackageFile, cell: str, folder: Path, seconds: float) -> D
         PackageError: there is no such comparison, or the package lacks what it needs.
     """
     results = package.results
-    outcome = _comparison(results, cell)
+    outcome = comparison(results, cell)
     check_runs_here(results, outcome.key, outcome.runner)
     kind = runner_class(results.suite.runners[outcome.runner])
     way = _way(results, outcome, kind.diagnosis)
@@ -61,7 +61,12 @@ def diagnose(package: PackageFile, cell: str, folder: Path, seconds: float) -> D
     return replace(found, sample=question.case.sample, case=question.case.kind, seconds=spent)
 
 
-def _comparison(results: Results, cell: str) -> Outcome:
+def comparison(results: Results, cell: str) -> Outcome:
+    """Return how the outputs of a cell were compared.
+
+    Raises:
+        PackageError: there is no such cell, or nothing of it was compared.
+    """
     cells = {f"{key}-{results.suite.runners[runner].runtime}": (key, runner) for key, runner in results.cells()}
     if cell not in cells:
         raise PackageError(f"there is no {cell!r} (there are: {', '.join(cells)})")
