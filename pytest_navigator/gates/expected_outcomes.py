@@ -54,7 +54,7 @@ class Found:
         step: id of the step that says so.
         message: one line, of what did not pass.
         atol: output -> largest absolute difference, of those that are judged by one.
-        near: whether rounding explains every difference that was too large.
+        failed: outputs whose difference was too large, where rounding explains every one of these; else none.
         measured: whether its speed was measured.
         requirement: what is missing here, if it was skipped for that.
         section: what the section is called that its line belongs to: the kind of device that it needs; "" for none.
@@ -65,7 +65,7 @@ class Found:
     step: str = ""
     message: str = ""
     atol: dict[str, float] = field(default_factory=dict)
-    near: bool = False
+    failed: tuple[str, ...] = ()
     measured: bool = False
     requirement: str = ""
     section: str = ""
@@ -166,13 +166,14 @@ def _found(
     facts = facts_of(compared, CorrectnessFacts)
     reports = [r for r in facts.outputs if r.name in facts.rules and facts.rules[r.name].kind in NEAR]
     failed = [report for report in facts.outputs if report.problem]
+    explained = all(report.suggestion and report in reports for report in failed)
     return Found(
         name,
         word_of(ended),
         step=ended.id,
         message="" if ended.passed else ended.message,
         atol={report.name: report.atol for report in reports if math.isfinite(report.atol)},
-        near=bool(failed) and all(report.suggestion and report in reports for report in failed),
+        failed=tuple(report.name for report in failed) if explained else (),
         measured=measured,
         requirement=ended.requirement,
         section=section,

@@ -214,6 +214,37 @@ def test_a_difference_that_rounding_explains_makes_the_tolerance_larger() -> Non
     }
 
 
+def compared(**outputs: tuple[float, bool]) -> Outcome:
+    """A comparison with the largest difference of each output, and whether that was too large."""
+    off = {"problem": "off", "suggestion": "atol 1"}
+    reports = [
+        {"name": n, "atol": atol, "rtol": 1.0, **(off if failed else {})} for n, (atol, failed) in outputs.items()
+    ]
+    return replace(WRONG, data={**RIGHT.data, "outputs": reports, "rules": {n: {"kind": "scaled"} for n in outputs}})
+
+
+def test_an_output_that_had_no_tolerance_gets_one_when_it_is_loosened() -> None:
+    says = expected(onnx_cpu="pass")
+    loosened = plan(says, ONNX, compared(y=(1e-3, True), z=(0.0, False)), loosen="onnx-cpu")
+
+    assert written(loosened) == {"onnx-cpu": ExpectedLine(("pass",), {"y": 5e-3}, "agreed")}
+    assert [change.text for change in loosened.changes] == ["loosened: onnx-cpu: atol of y default -> 5e-3"]
+
+
+def test_an_output_that_passed_keeps_its_tolerance() -> None:
+    says = expected(onnx_cpu=ExpectedLine(("pass",), {"y": 2e-5, "z": 2e-5}))
+    loosened = plan(says, ONNX, compared(y=(1e-3, True), z=(1e-5, False)), loosen="onnx-cpu")
+
+    assert written(loosened) == {"onnx-cpu": ExpectedLine(("pass",), {"y": 5e-3, "z": 2e-5}, "agreed")}
+
+
+def test_where_no_tolerance_would_become_larger_the_outcome_is_another() -> None:
+    says = expected(onnx_cpu=ExpectedLine(("pass",), {"y": 1.0}))
+    loosened = plan(says, ONNX, compared(y=(1e-3, True), z=(1e-3, True)), loosen="onnx-cpu")
+
+    assert written(loosened) == {"onnx-cpu": ExpectedLine(("fail-correctness",), {}, "agreed")}
+
+
 def test_a_list_gets_one_more_outcome() -> None:
     says = expected(onnx_cpu=ExpectedLine(("pass", "crash"), {"y": 1e-6}, "races"))
 
