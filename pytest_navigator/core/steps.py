@@ -86,6 +86,8 @@ KINDS = {
     )
 }
 
+OF_MODEL = "model"  # What the id says of a gate's item that is about the whole model
+
 PLANNED = tuple(kind for kind in KINDS.values() if not kind.recorded)  # Those that a run makes
 
 CACHED = tuple(kind.name for kind in PLANNED if kind.cached)  # What `--nav-cache` keeps unless somebody says otherwise
@@ -114,6 +116,12 @@ class Step:
 def step_id(step: str, key: str = "", runner: str = "", batch: str = "") -> str:
     """Return the id of a step: `profile.onnx.OnnxCPU.batch1`."""
     return ".".join(part for part in (step, key, runner, batch) if part)
+
+
+def item_name(step: str, cell: str = "", batch: str = "") -> str:
+    """Return what the item of a step is called: `test_profile[onnx-cpu-batch1]`, `test_regression[model]`."""
+    parameters = "-".join(filter(None, (cell, batch))) or (OF_MODEL if KINDS[step].gate else "")
+    return f"test_{step}" + (f"[{parameters}]" if parameters else "")
 
 
 # Batch sizes that the step "throughput" finds: the smallest one that is nearly as fast as the best one, and that.

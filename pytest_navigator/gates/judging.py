@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.facts import CorrectnessFacts, output_reports
 from pytest_navigator.core.facts import ThroughputFacts, facts_of
-from pytest_navigator.core.steps import BEST, KNEE, Status, step_id
+from pytest_navigator.core.steps import BEST, KNEE, Status, item_name, step_id
 from pytest_navigator.gates.tolerance import Judged, Policy, Word, judged, rules_of
 
 if TYPE_CHECKING:
@@ -146,8 +146,7 @@ def name_of(outcome: Outcome, suite: SuiteRecord) -> str:
     """Return what a test is called: `test_profile[onnx-cpu-batch1]`."""
     if outcome.step == "verify":
         return outcome.notes.nodeid
-    parts = "-".join(filter(None, (_cell(outcome, suite), outcome.batch)))
-    return f"test_{outcome.step}" + (f"[{parts}]" if parts else "")
+    return item_name(outcome.step, _cell(outcome, suite), outcome.batch)
 
 
 def _cell(outcome: Outcome, suite: SuiteRecord) -> str:
@@ -159,5 +158,4 @@ def _named(step: str, suite: SuiteRecord) -> str:
     kind, key, runner, batch, *_ = [*step.split("."), "", "", ""]
     if step in suite.verify or (runner and runner not in suite.runners):
         return step
-    parts = "-".join(filter(None, (key, suite.runners[runner].runtime if runner else "", batch)))
-    return f"test_{kind}" + (f"[{parts}]" if parts else "")
+    return item_name(kind, "-".join(filter(None, (key, suite.runners[runner].runtime if runner else ""))), batch)

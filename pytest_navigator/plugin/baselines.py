@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from glob import escape, glob
 from typing import TYPE_CHECKING
 
@@ -55,12 +56,22 @@ def _read(run: Run, suite: CollectedSuite) -> Baseline:
     assert suite.baseline is not None
     path = suite.baseline.path
     if not path.exists():
-        first = "this run writes it" if _writes(run, suite) else f"pytest --nav-package={path} writes it"
+        first = (
+            "this run writes it" if _writes(run, suite) else _stray(path) or f"pytest --nav-package={path} writes it"
+        )
         return Baseline(path.name, absence=f"{path}: no such file; {first}")
     try:
         return suite.baseline.read()
     except PackageError as error:
         raise ConfigError(f"{OPTION}: {error}") from None
+
+
+def _stray(path: Path) -> str:
+    """Return that something in braces is no model's name, which somebody may have meant; "" without braces."""
+    from pytest_navigator.engine.manifest import MODEL
+
+    found = re.search(r"\{[^/{}]*\}", str(path))
+    return f"{found[0]} stands for nothing, only {MODEL} does" if found else ""
 
 
 def _writes(run: Run, suite: CollectedSuite) -> bool:

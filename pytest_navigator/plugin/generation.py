@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.configuration.settings import too_short
-from pytest_navigator.core.steps import PLANNED, Per, Step
+from pytest_navigator.core.steps import OF_MODEL, PLANNED, Per, Step
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.planning.filtered import check_cells
 from pytest_navigator.plugin._compat import class_setups, direct_names, fixtures_asked_for, import_no_packages
@@ -52,7 +52,6 @@ PARAMETERS = {
 # The generated tests that have any.
 TESTS = {f"test_{kind.name}": kind for kind in PLANNED if kind.per in PARAMETERS}
 
-OF_MODEL = "model"  # What the id says of a gate's item that is about the whole model
 
 NOT_BUILT = object()  # Stands for `nav_model` in an item that has not asked for it
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_navigator.core.steps import Status, Step
 from pytest_navigator.errors import PackageError
 from pytest_navigator.plugin._compat import closure_of, ids_of
-from pytest_navigator.plugin.collection import MODEL, named_of, place_of
+from pytest_navigator.plugin.collection import MODEL, SuiteNode, named_of, place_of
 from pytest_navigator.plugin.run import RUN
 from pytest_navigator.text import one_line
 
@@ -147,7 +147,9 @@ def suite_of(item: pytest.Function, run: Run) -> CollectedSuite:
             f"{place.nodeid} is several models: ask for nav_package in the test itself, or for nav_model too",
             pytrace=False,
         )
-    return run.met(place, parameters) or run.suite(place, model_id(item, parameters), parameters)
+    own, certain = model_id(item, parameters)
+    certain = certain and item.getparent(SuiteNode) is not None  # a test of the user's may have ids of its own
+    return run.met(place, parameters, own, certain=certain) or run.suite(place, own, parameters)
 
 
 def model_parameters(item: pytest.Function) -> dict[str, Any]:
@@ -159,15 +161,15 @@ def model_parameters(item: pytest.Function) -> dict[str, Any]:
     return {name: value for name, value in callspec.params.items() if name in closure}
 
 
-def model_id(item: pytest.Function, parameters: dict[str, Any]) -> str:
-    """Return the model's own parameters as the item's id writes them."""
+def model_id(item: pytest.Function, parameters: dict[str, Any]) -> tuple[str, bool]:
+    """Return the model's own parameters as the item's id writes them, and whether nothing else is in that."""
     if not parameters:
-        return ""
+        return "", True
     ids, names = ids_of(item), [name for name in item.callspec.params if name not in (*OURS, REPETITION)]
     if isinstance(repetition := item.callspec.params.get(REPETITION), int):  # before ours or after
         ids = [part for part in ids if not re.fullmatch(rf"{repetition + 1}-\d+", part)]
     if not {*OURS}.isdisjoint(item.callspec.params):
         ids.pop()  # ours are one parametrization, the last one
     if len(ids) != len(names):  # several names in one parametrization, or an id that is hidden
-        return "-".join(ids)
-    return "-".join(part for name, part in zip(names, ids, strict=True) if name in parameters)
+        return "-".join(ids), False
+    return "-".join(part for name, part in zip(names, ids, strict=True) if name in parameters), True

@@ -124,13 +124,21 @@ class Run(Host):
             self.suites[key] = self._suite(place, model_id, parameters)
         return self.suites[key]
 
-    def met(self, place: Place, parameters: dict[str, Any]) -> CollectedSuite | None:
-        """Return the suite of a place whose model has these parameters (the same objects), if it was collected."""
-        for suite in self._at(place):
-            same = suite.parameters.keys() == parameters.keys()
-            if same and all(parameters[n] is v for n, v in suite.parameters.items()):
-                return suite
-        return None
+    def met(self, place: Place, parameters: dict[str, Any], model_id: str, *, certain: bool) -> CollectedSuite | None:
+        """Return the suite of a place whose model has these parameters (the same objects), if it was collected.
+
+        Args:
+            model_id: tells models apart whose parameters are one object: `params=[True, True]`.
+            certain: whether no other id can be of the same model.
+        """
+        same = [
+            suite
+            for suite in self._at(place)
+            if suite.parameters.keys() == parameters.keys()
+            and all(parameters[name] is value for name, value in suite.parameters.items())
+        ]
+        named = next((suite for suite in same if suite.model_id == model_id), None)
+        return named if named or certain else next(iter(same), None)
 
     def parametrized(self, place: Place) -> bool:
         """Whether the models of a place that were collected are told apart by parameters."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import facts_of
+from pytest_navigator.core.steps import item_name
 from pytest_navigator.gates.facts import RegressionFacts
 from pytest_navigator.gates.rows import worse
 from pytest_navigator.reporting.report import cell_ids
@@ -87,8 +88,7 @@ def test_name(results: Results, outcome: Outcome) -> str:
     if outcome.step == "verify":
         return outcome.notes.nodeid.rpartition("::")[2] or "verify"
     cell = cell_ids(results, [(outcome.key, outcome.runner)])[0] if outcome.key else ""
-    parameters = "-".join(filter(None, (cell, outcome.batch)))
-    return f"test_{outcome.step}" + (f"[{parameters}]" if parameters else "")
+    return item_name(outcome.step, cell, outcome.batch)
 
 
 def _place_of_suite(run: RunReport, results: Results) -> Place | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.steps import Status
+from pytest_navigator.core.steps import Status, item_name
 from pytest_navigator.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ WIDTH = 80
 def test_name(step: Step, matrix: Matrix) -> str:
     """Return what the test of a step is called: `test_profile[onnx-cpu-batch1]`."""
     runtime = matrix.runners[step.runner].runtime if step.runner else ""
-    parameters = "-".join(filter(None, (step.key, runtime, step.batch)))
-    return f"test_{step.step}" + (f"[{parameters}]" if parameters else "")
+    return item_name(step.step, "-".join(filter(None, (step.key, runtime))), step.batch)
 
 
 def step_line(nodeid: str, status: Status, message: str, done: int, total: int) -> str:

@@ -111,6 +111,7 @@ def test_the_first_run_finds_no_baseline_where_it_writes_its_package(dense: Fake
 
 NO_BASELINES = {
     "missing.nav": "*missing.nav: no such file; pytest --nav-package=*missing.nav writes it; nothing would be compared",
+    "{modle}.nav": "*{modle}.nav: no such file; {modle} stands for nothing, only {model} does; nothing *",
     "folder": "*folder is a folder, not a package*",
     "half.nav": "*half.nav is truncated or damaged*",
     "text.nav": "*text.nav is not a package (not a ZIP file)*",

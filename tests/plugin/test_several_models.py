@@ -56,3 +56,16 @@ def test_a_name_with_a_slash_stays_in_the_folder(project: pytest.Pytester, nav: 
     project.makepyfile(test_right=MODULE.format(scale=1.0, width=7, rest=", name='../org/resnet'"))
     nav("--nav-package={model}.nav", "test_right.py", formats="").assert_outcomes(passed=4)
     assert [path.name for path in project.path.glob("*.nav")] == ["..-org-resnet.nav"]
+
+
+def test_models_of_equal_parameters_are_models_of_their_own(project: pytest.Pytester, nav: Nav) -> None:
+    one = MODULE.format(scale=1.0, width=7, rest="")
+    parametrized = one.replace('"module")\ndef nav_model()', '"module", params=[True, True])\ndef nav_model(request)')
+    project.makepyfile(test_pair=parametrized + "\ndef verify_shape(nav_runner): pass\n")
+
+    result = nav("-v", "--nav-package={model}.nav", "test_pair.py", formats="")
+
+    assert {path.name for path in project.path.glob("*.nav")} == {"pair-True0.nav", "pair-True1.nav"}
+    assert set(outcomes(result).values()) == {"PASSED"}
+    for path in project.path.glob("*.nav"):
+        assert status(path)["pytest_navigator"]["steps"]["correctness.fake.FakeCPU"]["status"] == "passed"

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_navigator.core.facts import as_data
 from pytest_navigator.core.records import Outcome
-from pytest_navigator.core.steps import Status
+from pytest_navigator.core.steps import Status, item_name
 from pytest_navigator.gates.facts import RegressionFacts
 from pytest_navigator.gates.rows import Row, Verdict
 from pytest_navigator.reporting.causes import Cause, causes
@@ -135,3 +135,16 @@ def test_nothing_private_is_in_either(monkeypatch: pytest.MonkeyPatch) -> None:
     run = failed("where s3cr3t-of-somebody is", detail="s3cr3t-of-somebody")
     assert "s3cr3t" not in summary(run)
     assert "s3cr3t" not in "".join(commands(run))
+
+
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [
+        (("regression",), "test_regression[model]"),
+        (("regression", "onnx-cpu"), "test_regression[onnx-cpu]"),
+        (("profile", "onnx-cpu", "batch1"), "test_profile[onnx-cpu-batch1]"),
+        (("source",), "test_source"),
+    ],
+)
+def test_a_step_is_called_as_its_item_is(step: tuple[str, ...], name: str) -> None:
+    assert item_name(*step) == name
