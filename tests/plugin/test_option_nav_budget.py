@@ -174,6 +174,16 @@ def test_what_cannot_be_judged_fails_and_what_is_not_measured_is_said_or_require
     required.stdout.fnmatch_lines(["FAILED: required fake-cpu was not checked: budget.fake.FakeCPU.p50 skipped: *"])
 
 
+def test_a_required_cell_that_keeps_its_budgets_is_green(dense: Fake, nav: Nav) -> None:
+    dense(**QUICK)
+
+    kept = "--nav-budget=fake-cpu p50@batch2<9s memory<9GiB speedup>0.00001x size<1MiB"
+    ran = nav(kept, "--nav-require=fake-cpu", formats="", profile=True)
+
+    assert ran.ret == pytest.ExitCode.OK
+    assert "FAILED" not in str(ran.stdout)
+
+
 def test_a_cell_that_did_not_pass_has_its_budgets_skipped_and_one_that_is_left_out_is_a_note(
     dense: Fake, nav: Nav
 ) -> None:
