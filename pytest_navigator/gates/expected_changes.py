@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.expected import FAIL_CORRECTNESS, PASS, TIGHTEN, UPDATE, ExpectedLine
 from pytest_navigator.gates.expected import Verdict
-from pytest_navigator.text import bounded, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 ROOM = 4  # A tolerance is written as this many times what was measured
 NOISE = 10  # One that stands there is tightened only if this many times less would do
 STEPS = (1, 2, 5, 10)
-REASON = 160  # Characters of a failure that stand as the reason of a new line
 
 
 @dataclass(frozen=True)
@@ -181,7 +179,7 @@ def _new(found: Found, reason: str = "", section: str | None = None) -> Expected
     """Return the line of what was found."""
     section = found.section if section is None else section
     if found.word != PASS:
-        why = reason or bounded(one_line(found.message), REASON) or found.word
+        why = reason or found.reason or found.word
         return ExpectedLine((found.word,), {}, why, section)
     atol = {output: allowed(measured) for output, measured in sorted(found.atol.items()) if measured > 0}
     return ExpectedLine((PASS,), atol, "", section)

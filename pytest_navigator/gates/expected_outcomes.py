@@ -19,6 +19,7 @@ from pytest_navigator.core.expected import (
 )
 from pytest_navigator.core.facts import facts_of
 from pytest_navigator.core.steps import Status, step_id
+from pytest_navigator.gates.expected_reasons import reason_of
 from pytest_navigator.isolation.breakdowns import ENDS
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Found:
         name: "onnx-cpu"; "onnx" where it could not be made, or nothing runs it.
         word: one of `core.expected.WORDS`.
         step: id of the step that says so.
-        message: one line, of what did not pass.
+        message: one line, of what did not pass; reason: the same as it is written into the file.
         atol: output -> largest absolute difference, of those that are judged by one.
         failed: outputs whose difference was too large, where rounding explains every one of these; else none.
         measured: whether its speed was measured.
@@ -64,6 +65,7 @@ class Found:
     word: str
     step: str = ""
     message: str = ""
+    reason: str = ""
     atol: dict[str, float] = field(default_factory=dict)
     failed: tuple[str, ...] = ()
     measured: bool = False
@@ -172,6 +174,7 @@ def _found(
         word_of(ended),
         step=ended.id,
         message="" if ended.passed else ended.message,
+        reason="" if ended.passed else reason_of(ended),
         atol={report.name: report.atol for report in reports if math.isfinite(report.atol)},
         failed=tuple(report.name for report in failed) if explained else (),
         measured=measured,

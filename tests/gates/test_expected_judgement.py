@@ -161,7 +161,7 @@ def test_update_adds_what_the_file_does_not_know() -> None:
     assert written(plan(expected(), ONNX, measured(3e-6))) == {"onnx-cpu": ExpectedLine(("pass",), {"y": 2e-5})}
     assert written(plan(expected(), ONNX, measured(0.0))) == {"onnx-cpu": ExpectedLine(("pass",))}
     assert written(plan(expected(), ONNX, measured(0.1, "share"))) == {"onnx-cpu": ExpectedLine(("pass",))}
-    assert written(plan(expected(), NOT_MADE, BLOCKED)) == {"onnx": ExpectedLine(("fail-export",), {}, "no\\nexport 7")}
+    assert written(plan(expected(), NOT_MADE, BLOCKED)) == {"onnx": ExpectedLine(("fail-export",), {}, "no")}
 
 
 @pytest.mark.parametrize("mode", [TIGHTEN, CHECK])

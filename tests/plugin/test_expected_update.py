@@ -52,6 +52,14 @@ def test_what_is_new_and_fails_is_an_xfail_and_written_with_its_failure_as_the_r
     assert words(run(nav))["test_export[fake]"] == "XFAIL"
 
 
+def test_the_reason_of_new_numbers_that_are_off_has_no_figure(dense: Fake, nav: Nav, expecting: Expecting) -> None:
+    project = dense(failing(MISMATCH))
+
+    run(nav, UPDATE)
+
+    assert 'fake-cpu = {outcome = "fail-correctness", reason = "output__0 differs"}\n' in text_of(project)
+
+
 def test_a_reason_that_is_given_stands_there(dense: Fake, nav: Nav, expecting: Expecting) -> None:
     project = dense(failing(NO_EXPORT))
 
