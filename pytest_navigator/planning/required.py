@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.records import Required
-from pytest_navigator.core.steps import Status
+from pytest_navigator.core.steps import KINDS, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -70,7 +70,8 @@ def _meant(name: str, matrix: Matrix) -> tuple[tuple[str, ...], tuple[tuple[str,
     groups = list(dict.fromkeys([*_of_formats(name, matrix), *_of_cells(name, matrix)]))
     own = {step for group in groups for step in group}
     before = [needed for group in groups for step in group for needed in matrix.before(step)]
-    needs = tuple(step.id for step in dict.fromkeys(before) if step not in own)
+    # A budget that a measurement is missing for is skipped, and says so itself.
+    needs = tuple(step.id for step in dict.fromkeys(before) if step not in own and not KINDS[step.step].measures)
     return needs, tuple(tuple(step.id for step in group) for group in groups)
 
 

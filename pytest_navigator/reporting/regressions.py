@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_navigator.package.query.results import Results
 
 MOST = 5  # Lines of each verdict
-TOLD = (Verdict.WORSE, Verdict.BETTER, Verdict.INCONCLUSIVE, Verdict.NOT_JUDGED)
+TOLD = (Verdict.WORSE, Verdict.DIFFERENT, Verdict.BETTER, Verdict.INCONCLUSIVE, Verdict.NOT_JUDGED)
 
 
 def regressions(results: Results) -> list[str]:

@@ -86,8 +86,10 @@ def test_what_was_slow_once_is_measured_again_in_another_process_before_it_fails
 def test_a_budget_of_another_batch_size_has_it_measured_for_its_cell_alone(dense: Fake, nav: Nav) -> None:
     dense(**QUICK)
 
-    ran = nav("--nav-budget=fake-cpu p50@batch7<1s", "-v", "--nav-batch-sizes=1", formats="", profile=True)
+    budget = ("--nav-budget=fake-cpu p50@batch7<1s", "--nav-require=fake-cpu")
+    ran = nav(*budget, "-v", "--nav-batch-sizes=1", formats="", profile=True)
 
+    assert ran.ret == 0
     profiles = [name for name in words(ran) if name.startswith("test_profile")]
     assert profiles == [
         *("test_profile[dense-cpu-batch1]", "test_profile[fake-cpu-batch1]", "test_profile[fake-cpu-batch7]"),

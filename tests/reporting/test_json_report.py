@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from pytest_navigator.core.facts import as_data
 from pytest_navigator.core.plain import structured
+from pytest_navigator.core.records import Outcome
 from pytest_navigator.core.steps import Status
+from pytest_navigator.gates.facts import RegressionFacts
+from pytest_navigator.gates.rows import Row, Verdict
 from pytest_navigator.package.layout.own_schema import Recorded
 from pytest_navigator.package.layout.schema import ELSEWHERE
 from pytest_navigator.reporting import json_schema
@@ -19,6 +23,7 @@ from pytest_navigator.reporting.causes import causes
 from pytest_navigator.reporting.github import summary
 from pytest_navigator.reporting.html.view import page
 from pytest_navigator.reporting.json_report import render
+from pytest_navigator.reporting.regressions import regressions
 from pytest_navigator.reporting.run_report import ModelReport, OtherFailure, RunReport
 from tests.package.recorded import outcomes, results
 
@@ -133,3 +138,21 @@ def test_the_details_of_a_failure_are_in_it_and_nothing_private_is(monkeypatch: 
 
     assert "a long story of" in text
     assert "s3cr3t" not in text
+
+
+def test_what_is_merely_different_from_the_baseline_is_told_too() -> None:
+    row = Row("model", "fingerprint", "f" * 64, "0" * 64, Verdict.DIFFERENT)
+    facts = as_data(RegressionFacts("main.nav", (row,)))
+    lines = regressions(results([*outcomes(), Outcome("regression", Status.PASSED, data=facts)]))
+
+    assert any(line.startswith("different: model: fingerprint") for line in lines)
+
+
+def test_the_command_that_repeats_a_step_is_one_that_a_shell_can_run() -> None:
+    script = "onnx/reproduce_export.sh --model MODULE:FUNCTION"
+    failed = Outcome("export", Status.FAILED, "onnx", message="no").noted(script=script)
+    model = ModelReport(results([failed]), folder=Path("/here/linear"))
+
+    (found,) = page(RunReport((model,))).models[0].failures
+
+    assert found.commands == (f"cd /here/linear && bash {script}",)

@@ -74,7 +74,7 @@ def failures(model: ModelReport, room: int, repeating: Sequence[str]) -> Iterato
 
 
 def _commands(model: ModelReport, outcome: Outcome, repeating: Sequence[str]) -> list[str]:
-    script = shlex.quote(outcome.notes.script)  # whoever pastes it must not run what a package is called
+    script = shlex.join(outcome.notes.script.split())  # whoever pastes it must not run what a package is called
     found = [" ".join((*repeating, script))] if outcome.notes.script else []
     if outcome.step == "correctness" and model.package and facts_of(outcome, CorrectnessFacts).divergence is None:
         (cell,) = cell_ids(model.results, [(outcome.key, outcome.runner)])
