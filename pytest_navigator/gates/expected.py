@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pytest_navigator.core.expected import Expected, ExpectedLine
     from pytest_navigator.core.records import Outcome, SuiteRecord
 
+UNFINISHED = "it is right; not all tests of its speed ran"
+
 
 class Verdict(StrEnum):
     """How a cell stands to the file."""
@@ -90,7 +92,10 @@ def _row(found: Found, expected: Expected, seen: Observed) -> Row:
         return Row(found.name, verdict, None, found, why=found.requirement)
     if found.word == PASS and FAIL_SPEED in line.outcomes and not (line.passes or found.measured):
         return Row(found.name, Verdict.UNJUDGED, line, found, own, "its speed was not measured")
-    return Row(found.name, _verdict(found.word, line), line, found, own, cells=seen.cells.get(found.name, ()))
+    verdict = _verdict(found.word, line)
+    if verdict is Verdict.BETTER and found.unfinished:  # a pass is of its speed, too
+        return Row(found.name, Verdict.UNJUDGED, line, found, own, UNFINISHED)
+    return Row(found.name, verdict, line, found, own, cells=seen.cells.get(found.name, ()))
 
 
 def _verdict(word: str, line: ExpectedLine) -> Verdict:

@@ -77,18 +77,14 @@ def tightened(line: ExpectedLine, measured: Mapping[str, float]) -> ExpectedLine
     return ExpectedLine(line.outcomes, line.atol | smaller, line.reason, line.section)
 
 
-def planned(rows: Sequence[Row], expected: Expected, option: ExpectedOption, *, complete: bool = True) -> Plan:
-    """Return what a run writes.
-
-    Args:
-        complete: whether it came to its end: one that did not takes nothing out.
-    """
+def planned(rows: Sequence[Row], expected: Expected, option: ExpectedOption) -> Plan:
+    """Return what a run writes that came to its end."""
     plan = Plan()
     if option.mode not in (TIGHTEN, UPDATE):
         return plan
     for row in sorted(rows, key=lambda row: bool(row.cells)):  # a format's cells first
         change = _change(row, expected, option)
-        if change is not None and (change.line is not None or (complete and _known(row, rows, plan))):
+        if change is not None and (change.line is not None or _known(row, rows, plan)):
             plan.changes.append(change)
             plan.settled.add(row.name)
     return plan
@@ -125,7 +121,7 @@ def _change(row: Row, expected: Expected, option: ExpectedOption) -> Change | No
         return _tighter(row, row.line, found)
     if row.verdict is Verdict.BETTER:
         return _better(row, expected, found)
-    if row.verdict is Verdict.UNKNOWN and updates:
+    if row.verdict is Verdict.UNKNOWN and updates and not (found.word == PASS and found.unfinished):
         line = _new(found, option.reason)
         return Change(row.name, line, None, f"added: {row.name} = {line.text}")
     if row.verdict is Verdict.WORSE and updates and {row.name, *row.cells}.intersection(option.loosen):

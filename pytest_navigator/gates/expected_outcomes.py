@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.facts import CorrectnessFacts
@@ -56,7 +56,7 @@ class Found:
         message: one line, of what did not pass; reason: the same as it is written into the file.
         atol: output -> largest absolute difference, of those that are judged by one.
         failed: outputs whose difference was too large, where rounding explains every one of these; else none.
-        measured: whether its speed was measured.
+        measured: whether its speed was measured; unfinished: whether tests of that, which this suite has, did not run.
         requirement: what is missing here, if it was skipped for that.
         section: what the section is called that its line belongs to: the kind of device that it needs; "" for none.
     """
@@ -69,6 +69,7 @@ class Found:
     atol: dict[str, float] = field(default_factory=dict)
     failed: tuple[str, ...] = ()
     measured: bool = False
+    unfinished: bool = False
     requirement: str = ""
     section: str = ""
 
@@ -83,6 +84,7 @@ class Observed:
         unjudged: name -> why nothing is known of it.
         above: name -> keys of the formats that it is made from, the nearest first.
         cells: key of a format -> names of its own cells.
+        steps: ids of all steps that the suite has.
     """
 
     found: dict[str, Found] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class Observed:
     unjudged: dict[str, str] = field(default_factory=dict)
     above: dict[str, tuple[str, ...]] = field(default_factory=dict)
     cells: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    steps: tuple[str, ...] = ()
 
 
 def word_of(outcome: Outcome) -> str:
@@ -106,7 +109,7 @@ def word_of(outcome: Outcome) -> str:
 def observed(suite: SuiteRecord, outcomes: Iterable[Outcome]) -> Observed:
     """Return what became of each cell of a suite."""
     records = {outcome.id: outcome for outcome in outcomes}
-    seen = Observed()
+    seen = Observed(steps=suite.steps)
     for variant in suite.variants:
         _relate(seen, suite, variant)
         _see(seen, suite, variant, records)
@@ -159,7 +162,14 @@ def _see_cell(seen: Observed, name: str, key: str, runner: str, records: dict[st
         return
     timed = [o for o in records.values() if (o.key, o.runner) == (key, runner) and o.step in SPEED]
     slow = next((o for o in timed if o.failed), None) if compared.passed else None
-    seen.found[name] = _found(name, slow or compared, section, compared, measured=bool(timed))
+    found = _found(name, slow or compared, section, compared, measured=bool(timed))
+    seen.found[name] = replace(found, unfinished=not speed_steps(seen.steps, key, runner) <= records.keys())
+
+
+def speed_steps(steps: Iterable[str], key: str, runner: str) -> set[str]:
+    """Return those of some ids that are of a cell's speed."""
+    own = tuple(f"{step_id(kind, key, runner)}." for kind in SPEED)
+    return {step for step in steps if f"{step}.".startswith(own)}
 
 
 def _found(

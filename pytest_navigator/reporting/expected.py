@@ -55,7 +55,7 @@ def finish(host: Host, suites: Iterable[Results], *, complete: bool) -> dict[str
     """Judge the suites of this run, write what is to be written, and return what there is to say of each, by node id.
 
     Args:
-        complete: whether the session came to its end: one that did not takes nothing out of a file.
+        complete: whether the session came to its end: one that did not writes nothing.
     """
     found = {each.suite.nodeid: _judged(host, each, complete=complete) for each in suites if _concerned(host, each)}
     files: dict[str, list[Judged]] = {}
@@ -80,9 +80,11 @@ def _judged(host: Host, results: Results, *, complete: bool) -> Judged:
     expected, option = results.suite.expected, host.options.expected
     assert expected is not None
     rows = judged(expected, results.suite, results.outcomes)
-    plan = planned(rows, expected, option, complete=complete)
-    made = Judged(results.suite.name, expected, rows, plan)
-    open_rows = [row for row in rows if row.name not in plan.settled]
+    plan = planned(rows, expected, option)
+    made = Judged(results.suite.name, expected, rows, plan if complete else Plan())
+    if plan.changes and not complete:
+        made.lines.append(f"{expected.file}: not written: the run was interrupted")
+    open_rows = [row for row in rows if row.name not in made.plan.settled]
     made.reasons += reasons(open_rows, expected.file, option)
     failed = {outcome.id for outcome in results.outcomes if outcome.failed}
     made.repeats += reasons((r for r in open_rows if r.found and r.found.step in failed), expected.file, option)
@@ -93,8 +95,10 @@ def _judged(host: Host, results: Results, *, complete: bool) -> Judged:
 def reasons(rows: Iterable[Row], file: str, option: ExpectedOption) -> list[str]:
     """Return why a run is not in order: what is worse, unknown or gone, and in CI what is better (pure)."""
     rows = list(rows)
-    unknown = ", ".join(row.name for row in rows if row.verdict is Verdict.UNKNOWN)
-    told = [f"{file} does not know {unknown}: run --nav-expected=update"] if unknown else []
+    found = [row for row in rows if row.verdict is Verdict.UNKNOWN]
+    whole = " in a run of all tests" if any(row.found and row.found.unfinished for row in found) else ""
+    unknown = ", ".join(row.name for row in found)
+    told = [f"{file} does not know {unknown}: run --nav-expected=update{whole}"] if unknown else []
     said = (row for row in rows if row.verdict in SAYS and fails(row, option.mode))
     return [*(SAYS[row.verdict](row, file, option) for row in said), *told]
 

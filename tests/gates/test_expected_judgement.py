@@ -139,12 +139,33 @@ def test_a_line_without_a_cell_has_vanished_unless_the_run_leaves_it_out() -> No
     }
 
 
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [("fail-correctness", "unjudged"), ("pass", "same"), ("fail-speed", "unjudged"), (None, "unknown")],
+)
+@pytest.mark.parametrize(
+    "left", [NO_TIME, replace(NO_TIME, step="budget", batch="p50_ms"), replace(NO_TIME, step="throughput", batch="")]
+)
+def test_a_cell_is_better_only_when_all_of_its_tests_ran(left: Outcome, line: str | None, verdict: str) -> None:
+    ran = [SOURCE, ONNX, RIGHT, profile("onnx", "OnnxCPU", "batchmax", 1.0, 1.0)]
+    record = suite([*ran, left, NO_TIME])
+    says = expected(**({"onnx_cpu": line} if line else {}))
+    if line == "fail-speed":
+        ran.pop()
+
+    (row,) = judged(says, record, ran)
+
+    assert row.verdict == verdict
+    for mode in (UPDATE, TIGHTEN):
+        assert planned([row], says, ExpectedOption(mode)).changes == []
+
+
 # What is written
 
 
-def plan(says: Expected, *steps: Outcome, mode: str = UPDATE, loosen: str = "", complete: bool = True) -> Plan:
+def plan(says: Expected, *steps: Outcome, mode: str = UPDATE, loosen: str = "") -> Plan:
     option = ExpectedOption(mode, tuple(filter(None, [loosen])), "agreed" if loosen else "")
-    return planned(list(rows(says, *steps).values()), says, option, complete=complete)
+    return planned(list(rows(says, *steps).values()), says, option)
 
 
 def written(*given: Plan) -> dict[str, ExpectedLine | None]:
@@ -183,7 +204,6 @@ def test_the_line_of_a_format_goes_once_its_cells_say_all() -> None:
     says = expected(onnx="fail-export")
 
     assert written(plan(says, ONNX, RIGHT)) == {"onnx-cpu": ExpectedLine(("pass",)), "onnx": None}
-    assert written(plan(says, ONNX, RIGHT, complete=False)) == {"onnx-cpu": ExpectedLine(("pass",))}
     assert written(plan(says, ONNX, WRONG)) == {}
 
 

@@ -168,16 +168,33 @@ def test_however_a_run_is_chosen_the_file_is_right_at_its_end(
     assert text_of(project) == text
 
 
-def test_an_interrupted_run_takes_nothing_out(dense: Fake, nav: Nav, expecting: Expecting) -> None:
+@pytest.mark.parametrize("arguments", [[], [UPDATE]], ids=["tighten", "update"])
+def test_an_interrupted_run_writes_nothing(dense: Fake, nav: Nav, expecting: Expecting, arguments: list[str]) -> None:
     project = dense(failing(""))
-    before = expecting(fake="fail-export", other_cpu="pass").read_text()
+    before = expecting(fake="fail-export", other_cpu="fail-correctness").read_text()
     project.makepyfile(test_last="def test_end(): raise KeyboardInterrupt")
 
-    result = nav(formats="", subprocess=True)
+    result = nav(*arguments, formats="", subprocess=True)
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    text = (project.path / FILE).read_text()
-    assert [line for line in before.splitlines() if line not in text.splitlines()] == []
+    result.stdout.fnmatch_lines([f"{FILE}: not written: the run was interrupted"])
+    assert (project.path / FILE).read_text() == before
+
+
+def test_a_run_without_the_tests_of_speed_does_not_write_that_a_cell_passes(
+    dense: Fake, nav: Nav, expecting: Expecting
+) -> None:
+    project = dense(failing(""))
+    before = expecting(fake_cpu="fail-correctness").read_text()
+
+    tightening = nav("-k", "not profile", formats="", profile=True)
+    tightening.stdout.fnmatch_lines(["not judged: fake-cpu (it is right; not all tests of its speed ran)"])
+    updating = nav(UPDATE, "-k", "not profile", formats="", profile=True)
+
+    assert failures(updating) == [f"{FILE} does not know other-cpu: run --nav-expected=update in a run of all tests"]
+    assert (project.path / FILE).read_text() == before
+    assert nav(UPDATE, "--nav-profile-seconds=0.05", formats="", profile=True).ret == 0
+    assert (project.path / FILE).read_text().count('{outcome = "pass"') == 3
 
 
 def test_what_the_user_edits_meanwhile_stays(dense: Fake, nav: Nav, expecting: Expecting) -> None:
