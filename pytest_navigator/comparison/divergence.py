@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.comparison.stretches import Operation, kept, told
 from pytest_navigator.comparison.tolerances import number
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ EXPORT, FUSION, RUNTIME = "export", "runtime optimizer (fusion)", "runtime"
 SPREAD = "no single place"
 UNKNOWN, NOT_APPLICABLE = "not diagnosed", "not applicable"
 
+WHOLE = "the model itself"  # The module that is called so
 FOLDER = "diagnose"  # In the folder of a variant: what a diagnosis leaves, which goes into no package
 
 
@@ -41,6 +43,8 @@ class Segment:
         error: largest absolute difference; infinite where shapes differ, or only one is finite.
         magnitude: largest absolute value that is right.
         precision: unit of rounding of what it is computed in.
+        stretch: the operations between right inputs and it, in order, its own the last: any of them may be wrong; none
+            if that is one alone.
     """
 
     value: str
@@ -53,6 +57,7 @@ class Segment:
     inputs: tuple[str, ...] = ()
     output: str = ""
     precision: float = FLOAT32
+    stretch: tuple[Operation, ...] = ()
 
     @property
     def share(self) -> float:
@@ -61,7 +66,9 @@ class Segment:
 
     @property
     def place(self) -> str:
-        """Where it is, for people: "layers.2.mlp gelu at model.py:14"."""
+        """Where it is, for people: "layers.2.mlp gelu at model.py:14", "mlp (mul model.py:14, gelu :15)"."""
+        if self.stretch:
+            return f"{self.module or WHOLE} ({told(self.stretch, len(self.stretch))})"
         known = self.module or ("" if self.operator and self.value.startswith(self.operator) else self.value)
         named = f"{known} {self.operator if self.module or known else self.value}".strip()
         return f"{named} at {self.location}" if self.location else named
@@ -78,6 +85,9 @@ class Divergence:
         reason: why nothing was told, or what is to know beside it, one line.
         module, operator, node, location, inputs, output, error, magnitude: of the first place, as in `Segment`; value:
             its name in the artifact.
+        stretch: where not `operator` alone can be wrong, but any operation between right inputs and it: these in order,
+            of more than 32 the first and the last 16. `location` is that of the last one.
+        operators: how many those are.
         ratio: the error of the first place by the largest one of those that are right, each as a share; None: there
             is no other, or it has none.
         others: further suspicious places, as text.
@@ -108,10 +118,14 @@ class Divergence:
     evidence: str = ""
     script: str = ""
     seconds: float = 0.0
+    stretch: tuple[Operation, ...] = ()
+    operators: int = 0
 
     @property
     def place(self) -> str:
         """Where it is, for people; "" where nothing was found."""
+        if self.stretch:
+            return f"{self.module or WHOLE} ({told(self.stretch, self.operators)})"
         segment = Segment(self.value, self.operator, self.error, module=self.module, location=self.location)
         return segment.place if self.value else ""
 
@@ -168,6 +182,8 @@ def first_divergence(
         ratio=first.share / right if right else None,
         others=tuple(each.place for each in others[:MOST_OTHERS]),
         compared=len(segments),
+        stretch=kept(first.stretch),
+        operators=len(first.stretch),
     )
 
 
@@ -200,6 +216,7 @@ def text(found: Divergence) -> str:
         "shapes": shapes,
         "verdict": found.verdict if found.value else "",
         "method": f"{found.method} ({found.compared} compared, {found.seconds:.1f} s)" if found.method else "",
+        "operators": ", ".join(f"{each.operator} {each.location}".strip() for each in found.stretch),
         "also": ", ".join(found.others),
         "again": found.script,
     }

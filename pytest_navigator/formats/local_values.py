@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.comparison.divergence import Divergence
+    from pytest_navigator.comparison.stretches import Operation
     from pytest_navigator.formats.diagnosis import Question
 
 SCRIPT = '''"""Compute again what differs first: {place}.
@@ -29,10 +30,13 @@ ARTIFACT, FOLDER = {artifact!r}, {folder!r}
 x = [{array} for array in np.load(f"{{FOLDER}}/inputs.npz").values()]
 {again}
 right = np.load(f"{{FOLDER}}/expected.npz")["value"]
-print("the artifact gives:", outputs)
-print("the model gives:", right)
-if getattr(outputs, "shape", None) == right.shape:
-    print("largest difference:", abs(np.asarray(outputs, float) - right).max())
+shape = getattr(outputs, "shape", None)
+print("shapes:", type(outputs).__name__ if shape is None else list(shape), "right is", list(right.shape))
+if shape == right.shape:
+    found = np.asarray(outputs, complex if right.dtype.kind == "c" else float)
+    off = abs(found - right)
+    at = tuple(map(int, np.unravel_index(off.argmax(), off.shape)))
+    print(f"largest difference: {{off.max():.3g}} at {{list(at)}}: {{found[at]}}, right is {{right[at]}}")
 '''
 
 
@@ -84,9 +88,15 @@ def local(
         inputs=tuple(described(library.to_numpy(array)) for array in inputs.values()),
         output=described(found) if found.dtype == right.dtype else f"{described(found)}, not {right.dtype}",
         precision=unit_of(right),
+        stretch=(),
         **known,
     )
     return Local(segment, inputs, expected, actual, tuple(again))
+
+
+def at_the_end_of(stretch: tuple[Operation, ...], found: Local) -> Local:
+    """Return a value with the operations that compute it, as in `Segment`."""
+    return replace(found, segment=replace(found.segment, stretch=stretch))
 
 
 def right(question: Question, outputs: Mapping[str, np.ndarray]) -> bool:

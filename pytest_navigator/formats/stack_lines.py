@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
+from itertools import takewhile
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Place: TypeAlias = tuple[str, str, str]
 """Module path ("layers.2.mlp"), operator ("gelu") and the user's line ("model.py:14"); "" for what is not known."""
@@ -30,3 +34,11 @@ def line_of(trace: str) -> str:
     library = [frame for frame in frames if not frame[0].startswith("torch/")]
     name, number = (own or library or [("", "")])[-1]
     return f"{name.rpartition('/')[2] if name.startswith('/') else name}:{number}" if name else ""
+
+
+def common_path(paths: Iterable[str]) -> str:
+    """Return the path of the innermost module that paths of modules are all in, "" for the model itself."""
+    parts = [path.split(".") for path in paths]
+    # What the first and the last one share in this order, all do.
+    shared = takewhile(lambda pair: pair[0] == pair[1], zip(min(parts), max(parts), strict=False))
+    return ".".join(part for part, _ in shared)

@@ -16,6 +16,7 @@ from pytest_navigator.comparison.divergence import (
     no_divergence,
     text,
 )
+from pytest_navigator.comparison.stretches import Operation, stretch_of
 from pytest_navigator.core.plain import plain, structured
 
 RIGHT = [Segment(f"v{i}", "add", 1e-7 * (i % 3)) for i in range(9)]
@@ -96,3 +97,32 @@ def test_the_whole_text_has_the_shapes_and_the_script() -> None:
 def test_a_divergence_survives_the_record() -> None:
     found = first_divergence([*RIGHT, gelu(math.inf)])
     assert structured(plain(found), Divergence) == found
+
+
+def stretch(*operators: str) -> Segment:
+    """A wrong value at the end of some operations, the nth of which is on line n."""
+    made = stretch_of((Operation(name, f"model.py:{line}"), False) for line, name in enumerate(operators, start=1))
+    return Segment("last", operators[-1], 1.0, module="scale", location=f"model.py:{len(operators)}", stretch=made)
+
+
+@pytest.mark.parametrize(
+    ("operators", "place"),
+    [
+        (["mul", "abs", "div"], "scale (mul model.py:1, abs :2, div :3)"),
+        (["div"], "scale div at model.py:1"),
+        (["mul", *["sin"] * 98, "div"], "scale (100 operators, mul model.py:1 to div :100)"),
+    ],
+)
+def test_where_several_operations_can_be_wrong_none_of_them_is_blamed_alone(operators: list[str], place: str) -> None:
+    found = first_divergence([*RIGHT, stretch(*operators)])
+    assert found is not None
+    assert f"first divergence: {place}: " in line(found)
+    assert len(found.stretch) == min(len(operators), 32) * (len(operators) > 1)
+    assert structured(plain(found), Divergence) == found
+
+
+def test_operations_of_one_line_are_told_together_and_constants_not_beside_others() -> None:
+    operations = [(Operation("scalar_tensor", "a.py:1"), True), (Operation("mul", "a.py:1"), False)]
+    assert stretch_of(operations) == ()
+    made = stretch_of([*operations, (Operation("add", "a.py:1"), False), (Operation("full", "b.py:2"), True)])
+    assert Segment("v", "full", 1.0, stretch=made).place == "the model itself (mul+add a.py:1, full b.py:2)"

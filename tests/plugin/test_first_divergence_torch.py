@@ -37,6 +37,9 @@ class Odd(nn.Module):
         self.block = Block()
 
     def forward(self, x, mask):
+        if self.fault == "joined":
+            x = x * 1.3 if away() else x  # before it is joined
+            x = torch.cat([x, x], 1)[:, :8]  # where it is joined
         y = self.block(x, mask, scale=2.0)[0]
         if self.fault == "scale" and away():
             y = y * 1.01  # the scaled line
@@ -44,6 +47,11 @@ class Odd(nn.Module):
             y = F.layer_norm(y, [8], eps=1e-1 if away() else 1e-5)  # the normed line
         if self.fault == "cast" and away():
             y = y.to(torch.bfloat16).to(torch.float32)  # the cast line
+        if self.fault == "abs":
+            y = y * 2  # before it is off
+            if away():
+                y = y.abs()  # the wrong line
+            y = y / 2  # behind it
         return y
 
 class Branch(nn.Module):
@@ -187,8 +195,9 @@ def test_the_script_that_is_left_computes_the_place_again(
     (suite,) = pytester.path.glob("navigator_workspace/*-*")
     for script in ("torchscript-trace/diagnose/torchscript-trace-cpu.py", EXPORTED_SCRIPT):
         run = subprocess.run([sys.executable, script], cwd=suite, capture_output=True, text=True, check=True)
-        found = re.search(r"largest difference: (\S+)", run.stdout)
+        found = re.search(r"largest difference: (\S+) at \[\d, \d\]: ", run.stdout)
         assert found is not None
+        assert run.stdout.count("\n") == 2
         assert 0.01 < float(found[1]) < 1
 
 
@@ -197,6 +206,23 @@ def test_an_onnx_file_that_is_what_a_wrong_program_is_names_the_module(lines: Ca
 
     assert found["onnx-cpu"].startswith(f"odd mul at model.py:{line_of('scaled line')}: ")
     assert "torch.export traces it so" in found["onnx-cpu"]
+
+
+@pytest.mark.parametrize("cell", ["torch-exportedprogram", "onnx"])
+@pytest.mark.parametrize(
+    ("fault", "stretch"),
+    [
+        ("abs", [("mul model.py", "before it is off"), ("abs ", "the wrong line"), ("div ", "behind it")]),
+        ("joined", [("mul model.py", "before it is joined"), ("cat+slice ", "where it is joined")]),
+    ],
+)
+def test_where_only_the_edges_of_modules_are_known_all_operations_between_them_are_named(
+    lines: Callable[..., dict[str, str]], cell: str, fault: str, stretch: list[tuple[str, str]]
+) -> None:
+    found = lines(fault, cell, model="Plain")
+
+    told = ", ".join(f"{operators}:{line_of(comment)}" for operators, comment in stretch)
+    assert found[f"{cell}-cpu"].startswith(f"odd ({told}): ")
 
 
 def test_a_branch_that_tracing_has_baked_is_named(lines: Callable[..., dict[str, str]]) -> None:

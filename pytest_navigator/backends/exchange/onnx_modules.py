@@ -7,11 +7,11 @@ value leaves in the file.
 from __future__ import annotations
 
 import re
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.onnx.cutting import produced, reads
 from pytest_navigator.backends.onnx.node_places import scope
+from pytest_navigator.formats.stack_lines import common_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -74,7 +74,7 @@ def places_of(model: Model, values: Mapping[str, str], lines: Mapping[str, str])
     nodes, found = produced(model), {}
     for value, call in values.items():
         between = [node for node in _between(nodes, value, values) if not MOVING.match(node.op_type)]
-        module = _common([scope(node.name).split(".") for node in between] or [call.split(".")])
+        module = common_path([scope(node.name) for node in between] or [call])
         operators = list(dict.fromkeys(node.op_type for node in between))
         told = operators[:MOST_TOLD] + ["..."] * (len(operators) > MOST_TOLD)
         found[value] = (module, "+".join(told), lines.get(module) or lines.get(call, ""))
@@ -91,11 +91,6 @@ def _between(nodes: Mapping[str, Any], value: str, known: Collection[str]) -> li
             found.add(name)
             pending += [each for each in reads(nodes[name]) if each not in known]
     return [node for name, node in nodes.items() if name in found]
-
-
-def _common(paths: Sequence[list[str]]) -> str:
-    shared = takewhile(lambda pair: pair[0] == pair[1], zip(min(paths), max(paths), strict=False))
-    return ".".join(part for part, _ in shared)
 
 
 def _inside(path: str, module: str) -> bool:

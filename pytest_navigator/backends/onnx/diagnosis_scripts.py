@@ -26,7 +26,9 @@ SEGMENT = """session = onnxruntime.InferenceSession(folder / "segment.onnx", pro
 right = expected[{value!r}]
 print(f"{{found.shape}}, right is {{right.shape}}")
 if found.shape == right.shape:
-    print(f"largest difference: {{np.abs(found.astype(float) - right).max():.3g}}")
+    off = np.abs(found.astype(float) - right)
+    at = tuple(map(int, np.unravel_index(off.argmax(), off.shape)))
+    print(f"largest difference: {{off.max():.3g}} at {{list(at)}}: {{found[at]}}, right is {{right[at]}}")
 """
 
 OPTIMIZER = """for level in ("ORT_DISABLE_ALL", {level!r}):

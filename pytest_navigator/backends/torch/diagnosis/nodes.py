@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pytest_navigator.backends.torch.diagnosis.errors import TORCH, nearest
-from pytest_navigator.formats.local_values import local
-from pytest_navigator.formats.stack_lines import line_of
+from pytest_navigator.comparison.stretches import Operation, stretch_of
+from pytest_navigator.formats.local_values import at_the_end_of, local
+from pytest_navigator.formats.stack_lines import common_path, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +48,9 @@ class CutEdges(torch.fx.Interpreter):  # type: ignore[misc]
             return value
         sources, piece = self._piece(n)
         inputs = {each.name: self.env[each] for each in sources if isinstance(self.env[each], torch.Tensor)}
-        self.found.append(local(TORCH, right, value, inputs, _again(n, sources, piece), value=n.name, **self._known(n)))
+        known, again = self._known(n, piece), _again(n, sources, piece)
+        stretch = stretch_of(map(_operation, filter(_computes, piece)))
+        self.found.append(at_the_end_of(stretch, local(TORCH, right, value, inputs, again, value=n.name, **known)))
         self._cut.add(n)
         return right.clone()  # the next one may write into it
 
@@ -92,11 +95,28 @@ class CutEdges(torch.fx.Interpreter):  # type: ignore[misc]
                 waiting += each.all_input_nodes
         return list(sources), [each for each in self.module.graph.nodes if each in own]
 
-    def _known(self, node: Node) -> dict[str, str]:
-        path, turn = (self._scopes(node) or [("", 0)])[-1]
+    def _known(self, node: Node, piece: Sequence[Node]) -> dict[str, str]:
+        path, turn = self._scope(node)
         call = self._calls.get((path, turn))
-        place = line_of(node.meta.get("stack_trace") or "") or (call.place if call else "")
-        return {"operator": _operator(node), "node": node.name, "module": path, "location": place}
+        place = _line(node) or (call.place if call else "")
+        module = common_path(self._scope(each)[0] for each in piece if _computes(each))
+        return {"operator": _operator(node), "node": node.name, "module": module, "location": place}
+
+    def _scope(self, node: Node) -> Scope:
+        return (self._scopes(node) or [("", 0)])[-1]
+
+
+def _computes(node: Node) -> bool:
+    return bool(node.op == "call_function")
+
+
+def _operation(node: Node) -> tuple[Operation, bool]:
+    operator = _operator(node)
+    return Operation(operator, _line(node)), not node.all_input_nodes or operator == "getitem"
+
+
+def _line(node: Node) -> str:
+    return line_of(node.meta.get("stack_trace") or "")
 
 
 def _operator(node: Node) -> str:
