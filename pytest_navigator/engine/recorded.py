@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_navigator.core.records import Outcome, Signature, SuiteRecord
+    from pytest_navigator.core.records import Outcome, OutputReport, Signature, SuiteRecord
     from pytest_navigator.devices.built_with import BuiltWith
     from pytest_navigator.gates.sides import Baseline
 
@@ -59,3 +59,6 @@ class RecordedBaseline(Protocol):
 
     def extract(self, key: str, target: Path) -> None:
         """Write the artifact of a variant below `target`; raises PackageError with the reason where there is none."""
+
+    def other_outputs(self, folder: Path, samples: Mapping[str, str]) -> list[OutputReport]:
+        """Return the outputs of the source that are others on the same samples, by what a run has in its folder."""

@@ -17,7 +17,7 @@ from pytest_navigator.engine.workspace import BASELINE_FILES
 from pytest_navigator.errors import NotApplicable, PackageError, StepFailed
 from pytest_navigator.gates.facts import RegressionFacts, SpeedFacts
 from pytest_navigator.gates.growth import OWN
-from pytest_navigator.gates.regression import cell_rows, model_rows, other_model, speed_row
+from pytest_navigator.gates.regression import cell_rows, model_rows, other_model, outputs_row, speed_row
 from pytest_navigator.gates.row_text import caveat, failure, row_line
 from pytest_navigator.gates.sides import Side
 from pytest_navigator.gates.speed import not_judged
@@ -47,7 +47,11 @@ def run(context: Context) -> Result:
 def _model(context: Context, baseline: Baseline, before: Side, now: Side, other: str) -> RegressionFacts:
     if other:
         raise StepFailed(f"nothing can be compared with {baseline.since}: {other}", kind=REGRESSED)
-    return RegressionFacts(baseline.since, tuple(model_rows(before, now)))
+    assert context.suite.baseline is not None
+    rows = model_rows(before, now)
+    if not any(row.topic == "signature" for row in rows):
+        rows += outputs_row(context.suite.baseline.other_outputs(context.folder.path, now.samples))
+    return RegressionFacts(baseline.since, tuple(rows))
 
 
 def _cell(context: Context, baseline: Baseline, before: Side, now: Side, other: str) -> RegressionFacts:

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.facts import SourceFacts, facts_of
 from pytest_navigator.gates.accuracy import accuracy_rows
 from pytest_navigator.gates.coverage import cell_coverage, format_coverage, lost_cells
@@ -19,6 +21,10 @@ from pytest_navigator.gates.speed import speed_line
 UNMEASURED = "both artifacts have to run for it: pytest --nav-baseline"
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import OutputReport
     from pytest_navigator.gates.sides import Cell, Side
 
 
@@ -55,6 +61,17 @@ def speed_row(subject: str, found: SpeedFacts) -> Row:
     """Return what the artifact's calls took beside those of the baseline's."""
     reason = found.reason if found.verdict == NOT_JUDGED else speed_line(found)
     return Row("speed", subject, found.old, found.new, SPEEDS[found.verdict], reason)
+
+
+def outputs_row(reports: Iterable[OutputReport]) -> list[Row]:
+    """Return which outputs of the source are others on the same samples, of what their comparison found wrong."""
+    largest: dict[str, JSON] = {each.name: each.atol if 0 < each.atol < math.inf else None for each in reports}
+    told = ", ".join(f"{name} {_distance(value)}" for name, value in largest.items())
+    return [Row("model", "outputs", None, largest, Verdict.DIFFERENT, told)] if largest else []
+
+
+def _distance(value: JSON) -> str:
+    return f"max abs {number(value)}" if isinstance(value, float) else "of another shape or type"
 
 
 def unmeasured_rows(before: Side, after: Side) -> list[Row]:

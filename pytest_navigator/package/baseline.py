@@ -12,8 +12,10 @@ from pytest_navigator.package.query.selection import DATA, artifact_names
 from pytest_navigator.package.running.artifacts import absence, held
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from pytest_navigator.core.records import OutputReport
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
 
@@ -51,6 +53,13 @@ class BaselinePackage:
             if not held(package, variant):
                 raise PackageError(absence(package, package.results, variant))
             package.extract(artifact_names(package.files(), key), target)
+
+    def other_outputs(self, folder: Path, samples: Mapping[str, str]) -> list[OutputReport]:
+        """Return the outputs of the source that are others on the same samples; see `other_outputs_of_run`."""
+        from pytest_navigator.package.merge.same_model import other_outputs_of_run
+
+        with open_package(self.path) as package:
+            return other_outputs_of_run(package, folder, samples)
 
 
 def side_of(package: PackageFile) -> Side:

@@ -278,3 +278,17 @@ def test_an_artifact_that_takes_longer_than_the_baselines_own_fails(
 
     assert set(failed(result)) == {"test_regression[fake-cpu]"}
     assert "fake-cpu: speed slower: " in failed(result)["test_regression[fake-cpu]"]
+
+
+def test_a_model_that_computes_something_else_on_the_same_samples_is_said_and_no_failure(
+    old: pytest.Pytester, nav: Nav
+) -> None:
+    path = old.path / "fake_format.py"
+    text = path.read_text()
+    assert "@ self.weight.T" in text
+    path.write_text(text.replace("@ self.weight.T", "@ self.weight.T * np.float32(1.5)"))
+
+    result = nav(OLD, formats="")
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["different: model: outputs (* max abs *)"])

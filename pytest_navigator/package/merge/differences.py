@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.facts import profile_result
-from pytest_navigator.gates.regression import cell_rows, model_rows, unmeasured_rows
+from pytest_navigator.gates.regression import cell_rows, model_rows, outputs_row, unmeasured_rows
 from pytest_navigator.gates.row_text import is_figure
 from pytest_navigator.gates.rows import Row, Verdict
 from pytest_navigator.gates.vouched import verified_rows
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.gates.sides import Side
     from pytest_navigator.package.container.reader import PackageFile
-
-OUTPUTS = "outputs"
 
 FAILING = (Verdict.WORSE, Verdict.DIFFERENT)
 
@@ -70,14 +66,7 @@ def _disturbed(side: Side) -> dict[str, str]:
 
 def _other_outputs(first: PackageFile, second: PackageFile) -> list[Row]:
     # The parameters may be the same, and what is computed from them not.
-    reports = other_outputs((first, first.results), (second, second.results))
-    largest: dict[str, JSON] = {each.name: each.atol if 0 < each.atol < math.inf else None for each in reports}
-    told = ", ".join(f"{name} {_distance(value)}" for name, value in largest.items())
-    return [Row("model", OUTPUTS, None, largest, Verdict.DIFFERENT, told)] if largest else []
-
-
-def _distance(value: JSON) -> str:
-    return f"max abs {number(value)}" if isinstance(value, float) else "of another shape or type"
+    return outputs_row(other_outputs((first, first.results), (second, second.results)))
 
 
 def _environment(first: PackageFile, second: PackageFile) -> list[Row]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.comparison.correctness import Comparison, failure_line
 from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.comparison.tolerances import default
+from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.facts import facts_of
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.query.selection import DATA
@@ -15,6 +16,7 @@ from pytest_navigator.samples.npz import MOST_RATIO, SMALL, UNREADABLE, read_npz
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import numpy as np
 
@@ -54,6 +56,24 @@ def other_outputs(first: tuple[PackageFile, Results], second: tuple[PackageFile,
     ours, other = _samples(a, INPUTS), _samples(b, INPUTS)
     same = [name for name in sorted(ours.keys() & other.keys()) if ours[name] and ours[name] == other[name]]
     return [r for r in _reports(a, b, mine, [OUTPUTS + name.removeprefix(INPUTS) for name in same]) if r.problem]
+
+
+def other_outputs_of_run(package: PackageFile, folder: Path, samples: Mapping[str, str]) -> list[OutputReport]:
+    """Return the same of a package and a run, whose suite's folder holds what it has recorded.
+
+    Args:
+        samples: of the run's inputs, name of a file -> its digest.
+    """
+    known = package.files()
+    same = [OUTPUTS + n.removeprefix(INPUTS) for n, digest in samples.items() if digest and known.get(n) == digest]
+    names = [n for n in same if n in known and (folder / n).is_file() and digest_of(folder / n) != known[n]]
+    rules = _rules(package.results)
+    comparison = Comparison(rules)
+    for index, name in enumerate(names):
+        content = (folder / name).read_bytes()
+        both = (_arrays(package, name), read_npz(io.BytesIO(content), len(content)))
+        comparison.add(index, name, *({k: v for k, v in arrays.items() if k in rules} for arrays in both))
+    return [report for report in comparison.reports() if report.problem] if names else []
 
 
 def _outputs_of(results: Results) -> list[tuple[str, str]]:
