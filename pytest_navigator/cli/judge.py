@@ -33,8 +33,8 @@ from pytest_navigator.gates.regression import other_model
 from pytest_navigator.gates.row_text import row_line
 from pytest_navigator.gates.rows import worse
 from pytest_navigator.gates.tolerance import Policy
-from pytest_navigator.package.baseline import side_of
 from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.sides import side_of
 from pytest_navigator.reporting.report import title
 from pytest_navigator.reporting.shortcomings import unchecked_at_all, unmet, unverified
 from pytest_navigator.text import one_line

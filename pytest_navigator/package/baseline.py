@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
-from pytest_navigator.gates.sides import Baseline, Side
+from pytest_navigator.gates.sides import Baseline
 from pytest_navigator.package.container.reader import open_package
-from pytest_navigator.package.query.selection import DATA, artifact_names
+from pytest_navigator.package.query.selection import artifact_names
 from pytest_navigator.package.running.artifacts import absence, held
+from pytest_navigator.package.sides import side_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import OutputReport
     from pytest_navigator.package.container.reader import PackageFile
-    from pytest_navigator.package.query.results import Results
 
-INPUTS, _ = DATA
 COMMIT = 12  # Letters of a commit
 
 
@@ -60,21 +59,6 @@ class BaselinePackage:
 
         with open_package(self.path) as package:
             return other_outputs_of_run(package, folder, samples)
-
-
-def side_of(package: PackageFile) -> Side:
-    """Return what gates go by of a package."""
-    files = package.files()
-    inputs = {name: digest for name, digest in files.items() if name.startswith(f"{INPUTS}/") and digest}
-    names = {v.key: artifact_names(files, v.key) for v in package.results.suite.variants if v.file}
-    sizes = {key: sum(map(package.size, own)) for key, own in names.items() if own}
-    return replace(side_from(package.results), samples=inputs, sizes=sizes)
-
-
-def side_from(results: Results) -> Side:
-    """Return the same of a run, but for its files."""
-    verified = tuple(cell for cell in results.cells() if results.verified(*cell))
-    return Side(results.suite, results.outcomes, results.signature, verified=verified)
 
 
 def _run(package: PackageFile) -> tuple[str, str]:

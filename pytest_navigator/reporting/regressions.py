@@ -12,7 +12,7 @@ from pytest_navigator.gates.facts import RegressionFacts
 from pytest_navigator.gates.row_text import is_shown_only, row_line
 from pytest_navigator.gates.rows import Verdict, worse
 from pytest_navigator.gates.vouched import verified_rows
-from pytest_navigator.package.baseline import side_from
+from pytest_navigator.package.sides import side_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

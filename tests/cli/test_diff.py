@@ -13,9 +13,9 @@ from pytest_navigator.core.plain import save
 from pytest_navigator.core.records import Outcome
 from pytest_navigator.core.steps import Status
 from pytest_navigator.gates.judged_gates import baseline_rows
-from pytest_navigator.package.baseline import side_of
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
+from pytest_navigator.package.sides import side_of
 from tests.package.commands import command
 from tests.package.recorded import SIGNATURE, correctness, outcomes, profile
 

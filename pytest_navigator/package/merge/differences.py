@@ -9,8 +9,8 @@ from pytest_navigator.gates.regression import cell_rows, model_rows, outputs_row
 from pytest_navigator.gates.row_text import is_figure
 from pytest_navigator.gates.rows import Row, Verdict
 from pytest_navigator.gates.vouched import verified_rows
-from pytest_navigator.package.baseline import side_of
 from pytest_navigator.package.merge.same_model import other_outputs
+from pytest_navigator.package.sides import side_of
 from pytest_navigator.profiling.figures import caveat
 
 if TYPE_CHECKING:
