@@ -32,11 +32,11 @@ class KerasDiagnosis(Diagnosis):
         Raises:
             NotApplicable: it calls no layers of Keras.
         """
-        from pytest_navigator.backends.tensorflow.diagnosis.layers import edges
+        from pytest_navigator.backends.tensorflow.diagnosis.layers import known
         from pytest_navigator.core.plain import save
         from pytest_navigator.samples.npz import save_npz
 
-        values, arrays = edges(source, question)
+        values, arrays = known(source, question)
         save(question.references / VALUES, values)
         save_npz(question.references / ARRAYS, arrays)
 
@@ -47,9 +47,9 @@ class KerasDiagnosis(Diagnosis):
 
         if _is_optimizer(question):
             return Divergence(FUSION, reason="right without TensorFlow's graph optimizer (Grappler)")
-        edges, arrays = known_values(question.references / VALUES, question.references / ARRAYS)
+        known, arrays = known_values(question.references / VALUES, question.references / ARRAYS)
         with _runner(question) as runner:
-            found = Pieces(runner, question.feed()).errors(edges, arrays, question)
+            found = Pieces(runner, question.feed()).errors(known, arrays, question)
         return judged(question, TENSORFLOW, found, "pieces of the graph between Keras layers", {})
 
 

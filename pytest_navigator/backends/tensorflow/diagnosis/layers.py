@@ -54,8 +54,21 @@ class LayerCall:
     caller: LayerCall | None = None
 
 
-def edges(source: Source, question: Question) -> tuple[list[Edge], dict[str, np.ndarray]]:
-    """Return the values at the edges of layers, in the order in which they are computed, and the right arrays.
+@dataclass(frozen=True)
+class Known:
+    """What the live model tells of its graph.
+
+    Attributes:
+        edges: the values at the edges of layers, in the order in which they are computed.
+        lines: the user's line of each operation of the traced function, as far as it has one.
+    """
+
+    edges: list[Edge]
+    lines: dict[str, str]
+
+
+def known(source: Source, question: Question) -> tuple[Known, dict[str, np.ndarray]]:
+    """Return what is known of the graph, and the right arrays.
 
     Raises:
         NotApplicable: the model is none of TensorFlow, or calls no layers of Keras while it runs.
@@ -67,8 +80,11 @@ def edges(source: Source, question: Question) -> tuple[list[Edge], dict[str, np.
         raise NotApplicable(
             "the live model calls no Keras layers while it runs: of a tf.function nothing is seen from outside"
         )
-    traced = {(call.path, call.turn): call for call in _traced_calls(source, question)}
-    return _joined(live, traced, source.framework.to_numpy)
+    calls, graph = _traced_calls(source, question)
+    traced = {(call.path, call.turn): call for call in calls}
+    found, arrays = _joined(live, traced, source.framework.to_numpy)
+    lines = {operation.name: _line(operation) for operation in graph.get_operations()}
+    return Known(found, {name: line for name, line in lines.items() if line}), arrays
 
 
 def _live_calls(source: TensorFlowSource, question: Question) -> list[LayerCall]:
@@ -80,8 +96,8 @@ def _live_calls(source: TensorFlowSource, question: Question) -> list[LayerCall]
     return [call for call in calls if all(hasattr(tensor, "numpy") for tensor in (*call.taken, *call.given))]
 
 
-def _traced_calls(source: TensorFlowSource, question: Question) -> list[LayerCall]:
-    """Trace the model with the shapes of the signature, as the export does."""
+def _traced_calls(source: TensorFlowSource, question: Question) -> tuple[list[LayerCall], Any]:
+    """Trace the model with the shapes of the signature, as the export does; the calls and the graph."""
     import tensorflow as tf
 
     from pytest_navigator.backends.tensorflow.savedmodel_export import AUTOGRAPH, serving, specs
@@ -90,7 +106,7 @@ def _traced_calls(source: TensorFlowSource, question: Question) -> list[LayerCal
     with placed(source.device()), caught_layers() as calls:
         function = tf.function(serving(source, question.signature), autograph=autograph)
         graph = function.get_concrete_function(*specs(question.signature)).graph
-    return [call for call in calls if all(_of(tensor, graph) for tensor in (*call.taken, *call.given))]
+    return [call for call in calls if all(_of(tensor, graph) for tensor in (*call.taken, *call.given))], graph
 
 
 def _of(tensor: Any, graph: Any) -> bool:
@@ -116,7 +132,7 @@ def _joined(
             total += array.nbytes
             key = str(len(arrays))
             arrays[key] = array
-            place = _line(tensor) or owner.place
+            place = _line(tensor.op) or owner.place
             found[tensor.name] = Edge(tensor.name, owner.path, owner.kind, place, key)
     return list(found.values()), arrays
 
@@ -129,9 +145,9 @@ def _pairs(call: LayerCall, traced: LayerCall) -> Iterator[tuple[Any, Any, Layer
         yield from ((*pair, call) for pair in zip(call.given, traced.given, strict=True))
 
 
-def _line(tensor: Any) -> str:
+def _line(operation: Any) -> str:
     """Return the innermost line of the user's that made an operation of a graph."""
-    frames = [frame for frame in tensor.op.traceback or () if is_users(frame.filename)]
+    frames = [frame for frame in operation.traceback or () if is_users(frame.filename)]
     return f"{public_name(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_navigator.backends.tensorflow.diagnosis.layers import Edge
+from pytest_navigator.backends.tensorflow.diagnosis.layers import Edge, Known
 from pytest_navigator.backends.tensorflow.model import to_numpy
 from pytest_navigator.backends.tensorflow.source import placed
+from pytest_navigator.comparison.stretches import Operation, stretch_of
 from pytest_navigator.core.plain import load
 from pytest_navigator.errors import NotApplicable
-from pytest_navigator.formats.local_values import Library, Local, local
+from pytest_navigator.formats.local_values import Library, Local, at_the_end_of, local
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,7 @@ TENSORFLOW = Library(
     "from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2 as frozen\n",
     "tf.constant(array)",
 )
+TRIVIAL = ("Const", "Identity", "Placeholder", "ReadVariableOp")
 SPARE = 5.0  # s of the diagnosis that are left for what follows
 
 
@@ -49,14 +51,14 @@ class Pieces:
     @cached_property
     def _names(self) -> dict[str, str]:
         """The tensors of the graph by what they are called in the function that was traced, and is called here."""
-        found = {}
-        for operation in self._graph.get_operations():
-            for tensor in operation.outputs:
-                head, _, rest = tensor.name.partition("/")
-                found[rest if head.endswith("PartitionedCall") else tensor.name] = tensor.name
-        return found
+        operations = self._graph.get_operations()
+        return {_traced(tensor.name): tensor.name for operation in operations for tensor in operation.outputs}
 
-    def errors(self, edges: list[Edge], arrays: Mapping[str, np.ndarray], question: Question) -> list[Local]:
+    @cached_property
+    def _order(self) -> dict[str, int]:
+        return {operation.name: place for place, operation in enumerate(self._graph.get_operations())}
+
+    def errors(self, known: Known, arrays: Mapping[str, np.ndarray], question: Question) -> list[Local]:
         """Compute every known value from the known ones before it.
 
         Raises:
@@ -64,22 +66,24 @@ class Pieces:
         """
         import tensorflow as tf
 
-        known = [edge for edge in edges if edge.name in self._names]
-        if not known:
-            raise NotApplicable(f"none of the {len(edges)} values of the model's Keras layers is in the file by name")
+        there = [edge for edge in known.edges if edge.name in self._names]
+        if not there:
+            raise NotApplicable(
+                f"none of the {len(known.edges)} values of the model's Keras layers is in the file by name"
+            )
         with placed(self._device):
-            for edge in known:
+            for edge in there:
                 tensor = self._graph.as_graph_element(self._names[edge.name])
                 self._right[tensor.name] = tf.cast(tf.constant(arrays[edge.array]), tensor.dtype)
-            return [self._error(edge) for edge in known if question.left > SPARE]
+            return [self._error(edge, known.lines) for edge in there if question.left > SPARE]
 
-    def _error(self, edge: Edge) -> Local:
+    def _error(self, edge: Edge, lines: Mapping[str, str]) -> Local:
         value = self._graph.as_graph_element(self._names[edge.name])
-        sources = self._sources(value)
+        sources, operations = self._piece(value)
         piece = self._function.prune([self._graph.as_graph_element(name) for name in sources], [value])
         inputs = {name: self._right[name] for name in sources}
         (found,) = piece(*inputs.values())
-        return local(
+        error = local(
             TENSORFLOW,
             self._right[value.name],
             found,
@@ -91,19 +95,21 @@ class Pieces:
             module=edge.layer,
             location=edge.place,
         )
+        told = ((Operation(each.type, lines.get(_traced(each.name), "")), each.type in TRIVIAL) for each in operations)
+        return at_the_end_of(stretch_of(told), error)
 
-    def _sources(self, value: Any) -> list[str]:
-        """Return the nearest right values that a value is computed from."""
+    def _piece(self, value: Any) -> tuple[list[str], list[Any]]:
+        """Return the nearest right values that a value is computed from, and the operations that do so, in order."""
         found: dict[str, None] = {}
-        waiting, seen = list(value.op.inputs), {value.op.name}
+        waiting, own = list(value.op.inputs), {value.op.name: value.op}
         while waiting:
             tensor = waiting.pop()
             if tensor.name in self._right:
                 found[tensor.name] = None
-            elif tensor.op.name not in seen:
-                seen.add(tensor.op.name)
+            elif tensor.op.name not in own:
+                own[tensor.op.name] = tensor.op
                 waiting += tensor.op.inputs
-        return sorted(found)
+        return sorted(found), sorted(own.values(), key=lambda each: self._order[each.name])
 
     def _again(self, sources: list[str], value: str) -> list[str]:
         return [
@@ -115,7 +121,13 @@ class Pieces:
         ]
 
 
-def known_values(values: Path, arrays: Path) -> tuple[list[Edge], dict[str, np.ndarray]]:
+def _traced(name: str) -> str:
+    """Return what an operation or a tensor of the graph is called in the function that was traced."""
+    head, _, rest = name.partition("/")
+    return rest if head.endswith("PartitionedCall") else name
+
+
+def known_values(values: Path, arrays: Path) -> tuple[Known, dict[str, np.ndarray]]:
     """Read what the live model told."""
     with np.load(arrays) as found:
-        return load(values, list[Edge]), dict(found)
+        return load(values, Known), dict(found)
