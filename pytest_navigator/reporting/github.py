@@ -10,7 +10,7 @@ from pytest_navigator.core.privacy import scrubber
 from pytest_navigator.reporting.budgets import budget_rows, unjudged
 from pytest_navigator.reporting.causes import causes
 from pytest_navigator.reporting.regressions import regressions
-from pytest_navigator.reporting.report import HEADINGS, matrix, notes, title
+from pytest_navigator.reporting.report import HEADINGS, notes, title, whole_matrix
 from pytest_navigator.text import LINE, bounded, printable, writable
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _failure(cause: Cause) -> str:
 def _model(model: ModelReport) -> str:
     results = model.shown
     word = "❌" if model.failed else "✅"
-    rows = [HEADINGS, tuple("---" for _ in HEADINGS), *matrix(results)]
+    rows = [HEADINGS, tuple("---" for _ in HEADINGS), *whole_matrix(results)]
     head, rule, *body = ("| " + " | ".join(row) + " |\n" for row in (map(_text, row) for row in rows))
     table = "".join([head, rule.replace(_text("---"), "---"), *body, "\n"]) if body else ""
     limits = [" ".join(("budget", *row)) for row in budget_rows(results)]

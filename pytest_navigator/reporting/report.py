@@ -151,6 +151,14 @@ def _word(outcome: Outcome | None) -> str:
     return (outcome.earlier[0] or WORDS[outcome.status]) if outcome else "not run"
 
 
+def whole_matrix(results: Results) -> list[tuple[str, ...]]:
+    """Return the matrix, with a row for each format that could not be made, too."""
+    rows = matrix(results)
+    shown = {row[0] for row in rows}
+    failed = [o for o in results.outcomes if o.step in ("export", "convert") and o.failed and o.key not in shown]
+    return [*rows, *((o.key, "", WORDS[o.status], *["-"] * (len(HEADINGS) - 3)) for o in failed)]
+
+
 def _not_made(results: Results) -> list[str]:
     """Return a line for the source that is not fit and for every format that could not be made, with the reason."""
     made = [o for o in results.outcomes if o.step in ("source", "export", "convert") and o.failed]

@@ -148,3 +148,12 @@ def test_nothing_private_is_in_either(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_step_is_called_as_its_item_is(step: tuple[str, ...], name: str) -> None:
     assert item_name(*step) == name
+
+
+def test_a_format_that_could_not_be_made_has_a_row() -> None:
+    failed = Outcome("export", Status.FAILED, "onnx", message="no")
+    steps = [o for o in outcomes() if o.key != "onnx"]
+
+    text = summary(report(models=(ModelReport(results([*steps, failed])),)))
+
+    assert "| onnx |  | FAILED |" in text

@@ -16,7 +16,7 @@ from pytest_navigator.reporting.html.difference import differences
 from pytest_navigator.reporting.html.failures import Failure, failures
 from pytest_navigator.reporting.html.latency import latencies
 from pytest_navigator.reporting.html.scaling import throughputs
-from pytest_navigator.reporting.report import HEADINGS, WORDS, cell_ids, matrix, notes, title
+from pytest_navigator.reporting.report import HEADINGS, cell_ids, notes, title, whole_matrix
 from pytest_navigator.reporting.summary_figures import STRATEGIES, searches, strategy_rows
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _model(run: RunReport, model: ModelReport, anchor: str, room: int) -> Model:
         best=f"{winners[-1][1]} ms ({winners[-1][3]}, {winners[-1][4]})" if winners else "-",
         reasons=model.reasons,
         head=HEADINGS,
-        rows=tuple(tuple(map(_cell, row)) for row in _rows(results)),
+        rows=tuple(tuple(map(_cell, row)) for row in whole_matrix(results)),
         changes=changes(results),
         budgets=tuple(tuple(map(_cell, row)) for row in budget_rows(results)),
         strategies=tuple(winners),
@@ -157,14 +157,6 @@ def _verdict_of(model: ModelReport) -> str:
     if count:
         return f"{count} step{'' if count == 1 else 's'} failed"
     return "not in order" if model.reasons else "in order"
-
-
-def _rows(results: Results) -> list[tuple[str, ...]]:
-    """Return the matrix, with a row for each format that could not be made, too."""
-    rows = matrix(results)
-    shown = {row[0] for row in rows}
-    failed = [o for o in results.outcomes if o.step in ("export", "convert") and o.failed and o.key not in shown]
-    return [*rows, *((o.key, "", WORDS[o.status], *["-"] * (len(HEADINGS) - 3)) for o in failed)]
 
 
 def _cell(text: str) -> Cell:
