@@ -164,9 +164,9 @@ def _outcomes(value: object, where: str) -> Iterator[str]:
 
 
 def _atol(value: object, where: str) -> dict[str, float]:
-    return {
-        output: _number(each, f"{where}: atol.{output}") for output, each in _table(value, f"{where}: atol").items()
-    }
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}: atol = {value!r}: write it for each output: atol = {{logits = 1e-5}}")
+    return {output: _number(each, f"{where}: atol.{output}") for output, each in value.items()}
 
 
 def _number(value: object, where: str) -> float:

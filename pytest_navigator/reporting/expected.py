@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.expected import CHECK, FILE, UPDATE
 from pytest_navigator.core.plain import write_atomically
-from pytest_navigator.errors import ConfigError, NavigatorError
+from pytest_navigator.errors import ConfigError, NavigatorError, unknown_text
 from pytest_navigator.gates.expected import Row, Verdict, fails, judged
 from pytest_navigator.gates.expected_changes import Plan, after, planned, tightened, useless
 from pytest_navigator.gates.expected_file import read
@@ -63,13 +63,21 @@ def finish(host: Host, suites: Iterable[Results], *, complete: bool) -> dict[str
         files.setdefault(each.expected.file, []).append(each)
     for file, own in files.items():
         _write(host, file, own)
-    needless = [set(useless(host.options.expected, each.rows)) for each in found.values()]
     for each in list(found.values())[:1]:
-        names = ", ".join(sorted(set.intersection(*needless)))
-        each.reasons += (
-            [f"--nav-expected: there is nothing to loosen of {names}: it did not get worse"] if names else []
-        )
+        each.reasons += _needless(host.options.expected, list(found.values()))
     return found
+
+
+def _needless(option: ExpectedOption, every: Sequence[Judged]) -> list[str]:
+    """Return what is said of each name that was to be loosened where nothing of a run got worse."""
+    known = {name for each in every for row in each.rows for name in (row.name, *row.cells)}
+    names = set.intersection(*(set(useless(option, each.rows)) for each in every))
+    return [
+        f"--nav-expected: there is nothing to loosen of {name}: it did not get worse"
+        if name in known
+        else f"--nav-expected=loosen:{name}: {unknown_text('cell', name, known)}"
+        for name in sorted(names)
+    ]
 
 
 def _concerned(host: Host, results: Results) -> bool:

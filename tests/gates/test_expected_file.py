@@ -80,7 +80,10 @@ WRONG = {
     "a tolerance that is none": (f"[m]\n{PASS}, atol = {{y = nan}}}}", "atol.y = nan: a tolerance is a number from 0"),
     "an endless tolerance": (f"[m]\n{PASS}, atol = {{y = inf}}}}", "atol.y = inf: a tolerance is a number from 0"),
     "a tolerance of another type": (f"[m]\n{PASS}, atol = {{y = true}}}}", "atol.y = True: a tolerance is"),
-    "a tolerance without outputs": (f"[m]\n{PASS}, atol = 1e-5}}", "f: [m] x-cpu: atol: 1e-05 is no table"),
+    "a tolerance without outputs": (
+        f"[m]\n{PASS}, atol = 1e-5}}",
+        "f: [m] x-cpu: atol = 1e-05: write it for each output",
+    ),
     "no reason": ('[m]\nx-cpu = {outcome = "crash"}', "f: [m] x-cpu: say why it is not expected to pass: reason"),
     "an empty reason": ('[m]\nx-cpu = {outcome = "skip", reason = " "}', "f: [m] x-cpu: say why"),
     "a list without a reason": ('[m]\nx-cpu = {outcome = ["pass", "crash"]}', "f: [m] x-cpu: say why"),

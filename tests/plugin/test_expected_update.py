@@ -124,14 +124,16 @@ def test_an_option_that_cannot_be_is_a_usage_error(
     result.stderr.fnmatch_lines([said])
 
 
-def test_what_is_loosened_must_have_got_worse(dense: Fake, nav: Nav, expecting: Expecting) -> None:
+def test_what_is_loosened_must_be_there_and_have_got_worse(dense: Fake, nav: Nav, expecting: Expecting) -> None:
     dense()
     expecting(fake_cpu="pass")
 
-    result = run(nav, "--nav-expected=loosen:fake-cpu", "--nav-expected-reason=x")
+    result = run(nav, "--nav-expected=loosen:fake-cpu,fkae-cpu", "--nav-expected-reason=x")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert failures(result) == ["--nav-expected: there is nothing to loosen of fake-cpu: it did not get worse"]
+    known, unknown = failures(result)
+    assert known == "--nav-expected: there is nothing to loosen of fake-cpu: it did not get worse"
+    assert "loosen:fkae-cpu: unknown cell 'fkae-cpu'; did you mean 'fake-cpu'?" in unknown
 
 
 def test_a_tolerance_that_is_much_too_large_is_tightened_and_in_ci_only_said(
