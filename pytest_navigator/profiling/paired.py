@@ -193,12 +193,18 @@ class _Session:
         return Quad(_ratio(*fastest), _ratio(*(sum(block.processor for block in side) for side in found)))
 
     def _block(self, call: Call, count: int, *, exact: bool) -> _Block:
-        spent = self.clock.processor()
-        found = [self.clock.computed(call) if exact else (self.clock.latency(call), 0) for _ in range(count)]
-        spent, (fastest, own) = self.clock.processor() - spent, min(found)
+        begin, spent = self.clock.wall(), self.clock.processor()
+        if exact:
+            found = [self.clock.computed(call) for _ in range(count)]
+            fastest, own = min(found)
+        else:  # of which anything that is kept of a call would be a share
+            found, own = [], 0
+            fastest = min(self.clock.latency(call) for _ in range(count))
+        spent = self.clock.processor() - spent
+        took = sum(each for each, _ in found) or self.clock.wall() - begin
         # Both of the same calls: a mean over the fastest call is 1.4 with one thread beside others. Threads that others
         # hold up are at work together in the fastest call; what spins between calls is seen in all of them.
-        threads = max(spent / max(1, sum(took for took, _ in found)), own / max(1, fastest))
+        threads = max(spent / max(1, took), own / max(1, fastest))
         return _Block(max(1, fastest), spent / count, threads)
 
 
