@@ -59,6 +59,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     expected = "outcomes and tolerances that are expected: a nav_expected.toml; default: those of the run"
     parser.add_argument("--expected", type=Path, metavar="FILE", help=expected)
     parser.add_argument("--baseline", type=Path, metavar="PACKAGE", help="what nothing may be worse than: a package")
+    growth = "by what share artifacts and peak memory may be larger than the baseline's; default: as in the run"
+    parser.add_argument("--max-growth", type=options.share, metavar="SHARE", help=growth)
     keys = "items: {name, word, text, outputs}, expected, baseline, reasons"
     parser.add_argument("--json", action="store_true", help=f"print {{{keys}}}")
 
@@ -104,7 +106,8 @@ def _verdicts(package: PackageFile, arguments: argparse.Namespace) -> Verdicts:
     items = judge(record_of(results), policy)
     now = outcomes_now(outcomes, items)
     rows = expected_rows(expected, suite, now) if expected else []
-    worse_rows = _compared(package, now, arguments.baseline) if arguments.baseline else []
+    most = arguments.max_growth if arguments.max_growth is not None else results.setting("max_growth")
+    worse_rows = _compared(package, now, arguments.baseline, most) if arguments.baseline else []
     found = Verdicts(as_expected(items, rows, outcomes), rows, worse_rows, _reasons(replace(results, outcomes=now)))
     return replace(found, file=expected.file if expected else "", mode=usual_mode(os.environ.get("CI", "")))
 
@@ -144,13 +147,13 @@ def _of(names: Iterable[str], reasons: Mapping[str, str]) -> dict[str, str]:
     return {name: reasons[name] for name in names if name in reasons}
 
 
-def _compared(package: PackageFile, now: tuple[Outcome, ...], baseline: Path) -> list[Row]:
+def _compared(package: PackageFile, now: tuple[Outcome, ...], baseline: Path, most: float | None) -> list[Row]:
     after = replace(side_of(package), outcomes=now)
     with open_package(baseline) as other:
         before = side_of(other)
     if problem := other_model(before, after):
         raise ConfigError(f"--baseline={baseline}: {problem}")
-    return baseline_rows(before, after)
+    return baseline_rows(before, after, most)
 
 
 def record_of(results: Results) -> Record:

@@ -190,7 +190,7 @@ def first_divergence(
 def no_divergence(segments: Sequence[Segment], method: str = "") -> Divergence:
     """Return what is said where no segment stands out: errors add up, or are alike everywhere."""
     if not segments:
-        return Divergence(SPREAD, method, "no value on the way to the outputs could be compared")
+        return Divergence(UNKNOWN, method, "no value on the way to the outputs could be compared")
     worst = max(segments, key=lambda each: each.share)
     reason = f"the largest local error is {number(worst.error)}, {worst.place}"
     return Divergence(SPREAD, method, reason, compared=len(segments))

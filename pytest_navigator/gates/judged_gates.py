@@ -84,8 +84,8 @@ def expected_line(row: ExpectedRow, file: str) -> str:
     return f"expected: {row.name}: {row.verdict}: {found}, where {file} has {line}{f' ({why})' if why else ''}"
 
 
-def baseline_rows(before: Side, after: Side) -> list[Row]:
-    """Return what is not as it was in a baseline."""
-    cells = (row for cell in after.cells for row in cell_rows(before, after, cell))
+def baseline_rows(before: Side, after: Side, most: float | None) -> list[Row]:
+    """Return what is not as it was in a baseline; `most` is the share by which artifacts and memory may grow."""
+    cells = (row for cell in after.cells for row in cell_rows(before, after, cell, most))
     found = [*model_rows(before, after), *cells, *verified_rows(before, after), *unmeasured_rows(before, after)]
     return [row for row in found if row.verdict is not Verdict.SAME and row.topic != "latency"]

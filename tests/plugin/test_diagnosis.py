@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,6 @@ from tests.package.commands import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from blackbox import Fake, Nav
     from expecting import Expecting
@@ -195,6 +195,60 @@ def test_the_diagnosis_of_a_cell_that_passed_says_so_first(dense: Fake, nav: Nav
     dense()
     nav("--nav-package=out.nav", formats="")
     assert command("diagnose", "out.nav", "fake-cpu").out.startswith("fake-cpu passed in the record: ")
+
+
+def test_what_the_run_found_is_said_first_and_stands_where_a_package_tells_less(
+    looked: Callable[..., pytest.Pytester], nav: Nav
+) -> None:
+    looked("AsksModel")
+    nav("--nav-package=out.nav", formats="fake")
+    found = command("diagnose", "out.nav", "fake-cpu")
+    assert found.out.startswith("in its run: first divergence: dense product: "), found
+    assert "\nnot diagnosed: the runner FakeCPU is not one of pytest-navigator's: " in found.out
+    assert (found.code, Path("out-fake-cpu").exists()) == (0, False)
+
+
+MADE_OTHERWISE = """
+import pytest, torch
+from pytest_navigator import NavConfig
+nav_config = NavConfig(formats=["onnx", "torch-exportedprogram"])
+
+class Other(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(8, 8)
+
+    def forward(self, x):
+        x = self.linear(x)
+        return x + 0.01 if torch.compiler.is_exporting() else x
+
+@pytest.fixture(scope="session")
+def nav_model() -> torch.nn.Module:
+    return Other().eval()
+
+@pytest.fixture(scope="session")
+def nav_dataloader():
+    return [torch.randn(3, 8) for _ in range(2)]
+"""
+
+
+def test_a_file_that_is_what_a_wrong_program_is_is_not_called_right(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makeconftest(MADE_OTHERWISE)
+    nav("--nav-package=out.nav", formats="")
+    told = command("diagnose", "out.nav", "onnx-cpu")
+    assert told.out.startswith("in its run: first divergence: "), told
+    assert "conftest.py:12" in told.out.splitlines()[0]
+    assert "compared with is wrong itself: look into torch-exportedprogram\n" in told.out
+    nav("--nav-package=out.nav", "--nav-no-diagnosis", formats="")
+    told = command("diagnose", "out.nav", "onnx-cpu")
+    assert "look into torch-exportedprogram\n" in told.out
+    assert told.code == 1
+
+
+@pytest.mark.parametrize("seconds", ["0", "-5", "nan", "inf", "x"])
+def test_a_time_that_is_none_is_a_usage_error(seconds: str) -> None:
+    found = command("diagnose", "out.nav", "onnx-cpu", f"--seconds={seconds}")
+    assert (found.code, "argument --seconds" in found.err) == (2, True)
 
 
 def test_a_failure_that_the_expected_file_knows_is_not_diagnosed(

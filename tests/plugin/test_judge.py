@@ -205,6 +205,28 @@ def test_an_expected_file_beside_a_tolerance_is_an_error(dense: Fake, nav: Nav) 
     assert "none.toml cannot be read" in command("judge", pytester.path / "out.nav", "--expected=none.toml").err
 
 
+def test_a_verify_test_that_did_not_run_is_judged_by_nobody(dense: Fake, nav: Nav) -> None:
+    pytester = dense("scale=1.01")
+    pytester.makepyfile(test_own="def verify_it(nav_runner): pass")
+    nav("--nav-package=out.nav", formats="")
+    found, code = said(pytester, "--atol=1")
+    assert (found["test_own.py::verify_it[fake-cpu]"], code) == ("not judged", 1)
+    assert said(pytester)[0]["test_own.py::verify_it[fake-cpu]"] == "SKIPPED"
+
+
+def test_the_growth_that_a_run_allows_is_that_of_its_judgement(dense: Fake, nav: Nav) -> None:
+    pytester = dense(max_growth="'10%'")
+    nav("--nav-package=old.nav", formats="")
+    module = pytester.path / "fake_format.py"
+    module.write_text(module.read_text().replace("save_npz(path, {", "save_npz(path, {'more': np.zeros(50)} | {"))
+    nav("--nav-package=out.nav", formats="")
+    judged = {
+        most: command("judge", pytester.path / "out.nav", f"--baseline={pytester.path / 'old.nav'}", *most).code
+        for most in ((), ("--max-growth=10%",), ("--max-growth=1000%",))
+    }
+    assert list(judged.values()) == [1, 1, 0]
+
+
 def test_what_fails_by_the_policy_is_worse_than_the_baseline(dense: Fake, nav: Nav) -> None:
     pytester = dense("scale=1.001", atol="1.0")
     nav("--nav-package=out.nav", formats="")

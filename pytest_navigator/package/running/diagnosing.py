@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.backends.builtin import known
-from pytest_navigator.comparison.divergence import NOT_APPLICABLE, Divergence
+from pytest_navigator.comparison.divergence import NOT_APPLICABLE, SPREAD, UNKNOWN, Divergence
 from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.configuration.foreign_arguments import check_arguments, check_parameters
 from pytest_navigator.core.facts import facts_of
@@ -57,8 +57,27 @@ def diagnose(package: PackageFile, cell: str, folder: Path, seconds: float) -> D
         found = way.compare(question)
     except NotApplicable as error:
         found = Divergence(NOT_APPLICABLE, reason=str(error))
+    before = recorded(results, cell)
+    added_up = before is not None and before.verdict == SPREAD  # beside the live model too
+    if not (outcome.passed or added_up or way.needs_model) and found.verdict == SPREAD:
+        found = replace(found, reason="; ".join(filter(None, (found.reason, _reference(results, outcome)))))
     spent = round(time.monotonic() - question.began, 3)
     return replace(found, sample=question.case.sample, case=question.case.kind, seconds=spent)
+
+
+def recorded(results: Results, cell: str) -> Divergence | None:
+    """Return what the run has found out of a cell; None: nothing."""
+    found = facts_of(comparison(results, cell), CorrectnessFacts).divergence
+    return None if found is None or found.verdict in (UNKNOWN, NOT_APPLICABLE) else found
+
+
+def _reference(results: Results, failed: Outcome) -> str:
+    """Return what a file is compared with that fails and in which nothing stands out: it may be wrong itself."""
+    programs = {variant.key for variant in results.suite.variants if "program" in variant.format} - {failed.key}
+    wrong = [each for each in results.outcomes if each.step == "correctness" and each.key in programs and each.failed]
+    if wrong:
+        return f"the exported program that it is compared with is wrong itself: look into {wrong[0].key}"
+    return "what it is compared with may be wrong itself, which no package tells: run its tests again"
 
 
 def comparison(results: Results, cell: str) -> Outcome:
