@@ -23,7 +23,7 @@ pytestmark = pytest.mark.real_processes
 
 HIDDEN = {
     *("_pytest", "filelock", "jax", "keras", "onnx", "onnxscript", "openvino", "pluggy", "polygraphy", "psutil"),
-    *("pytest", "pytest_benchmark", "tensorflow", "torch", "xdist"),
+    *("pytest", "pytest_benchmark", "tensorflow", "tomlkit", "torch", "xdist"),
 }
 """What is installed where the tests run, and need not be where a model is served."""
 

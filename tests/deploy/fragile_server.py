@@ -54,10 +54,10 @@ def open_runner(folder: Path, flags: frozenset[str] = frozenset()) -> Iterator[I
         raise PackageError("the model cannot be loaded")
     first = "one-is-slow" in flags and _is_first(folder.parent / "first")
     if "slow" in flags or ("one-is-slow" in flags and not first):
-        print("loading", flush=True)
+        print("loading\n", end="", flush=True)  # in one piece: two processes write
         time.sleep(300)
     if first:
-        print("loaded", flush=True)
+        print("loaded\n", end="", flush=True)
     yield infer
 
 

@@ -74,7 +74,8 @@ def test_a_traced_branch_fails_correctness_and_a_scripted_one_does_not(
 
     assert failed(result) == {
         "test_correctness[torchscript-trace-cpu]": "output__0: max abs 99 (sample 1, [0,0]), max rel 0.98, outside "
-        "1e-4 of (|value| + 51.5) (fp32 default); 50 % of elements; the source's largest value is 101"
+        "1e-4 of (|value| + 51.5) (fp32 default); 50 % of elements; the source's largest value is 101; "
+        "first divergence: Model at conftest.py:5: 99"
     }
     result.stdout.no_fnmatch_line("*Strategy: torchscript-trace*")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.backends.onnx.file import check_opset, store
 from pytest_navigator.backends.torch.exports import write_onnx, write_onnx_by_trace
 from pytest_navigator.backends.torch.flat import example_tensors, exported_program, flat_module, on_device, scripted
-from pytest_navigator.backends.torch.program_values import keep_program
+from pytest_navigator.backends.torch.program_values import PROGRAM, keep_program
 from pytest_navigator.backends.torch.source import preserving
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.errors import StepFailed
@@ -79,7 +79,15 @@ def _export(
         except ValueError as error:
             raise StepFailed(f"{error}: ask for another opset or engine") from None
         store(made, path)
+        _store_program(made.with_name(PROGRAM), path.with_name(PROGRAM))
     return facts
+
+
+def _store_program(made: Path, path: Path) -> None:
+    """Keep the program that the file was made of, if there is one, in the place of that of another file."""
+    path.unlink(missing_ok=True)
+    if made.exists():
+        made.rename(path)
 
 
 def _dynamo(

@@ -22,7 +22,7 @@ LARGEST = 2**30
 
 
 def keep_program(program: torch.export.ExportedProgram, folder: Path) -> None:
-    """Write the program of an ONNX file beside the folder that it is made in, for a diagnosis.
+    """Write the program of an ONNX file into the folder that it is made in, for a diagnosis.
 
     What cannot be written is no failure of an export.
     """
@@ -32,9 +32,9 @@ def keep_program(program: torch.export.ExportedProgram, folder: Path) -> None:
     if sum(t.nbytes for t in tensors if isinstance(t, torch.Tensor)) > LARGEST:
         return
     try:
-        torch.export.save(program, str(folder.with_name(PROGRAM)))
+        torch.export.save(program, str(folder / PROGRAM))
     except Exception as error:  # of a library, on objects that it did not foresee
-        folder.with_name(PROGRAM).unlink(missing_ok=True)
+        (folder / PROGRAM).unlink(missing_ok=True)
         print(f"the exported program cannot be kept for a diagnosis: {error}")
 
 
