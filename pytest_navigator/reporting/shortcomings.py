@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration.settings import listed
 from pytest_navigator.core.kinds import ALL, AUTO
-from pytest_navigator.core.steps import KINDS, Status
+from pytest_navigator.core.steps import Status
 from pytest_navigator.core.variants import covers
 from pytest_navigator.planning import required
 from pytest_navigator.planning.filtered import of_precision
@@ -148,7 +148,7 @@ def unmet(results: Results, run_id: str) -> list[str]:
     suite = results.suite
     if suite.run != run_id:  # an earlier run's, which this one has not collected
         return []
-    steps = [o for o in results.outcomes if not KINDS[o.step].recorded]
+    steps = [o for o in results.outcomes if o.step in ("source", "export", "convert", "correctness", "budget")]
     return required.unmet(suite.required, {outcome.id: outcome for outcome in steps}, foretold(results))
 
 

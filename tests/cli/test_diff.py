@@ -202,7 +202,7 @@ def test_that_no_speed_was_judged_is_said_of_artifacts_that_differ(
     assert (found.code, found.out) == (0, said)
     assert command("diff", before, after, "--ignore=speed").out == "no difference\n"
     with open_package(before) as old, open_package(after) as new:
-        assert [row.topic for row in baseline_rows(side_of(old), side_of(new))] == ["speed"]  # as `judge` says it
+        assert [row.topic for row in baseline_rows(side_of(old), side_of(new), None)] == ["speed"]  # as `judge` says it
 
 
 def test_an_artifact_may_grow_by_what_is_allowed(packages: tuple[Path, Path]) -> None:

@@ -138,7 +138,7 @@ def test_the_failure_of_an_onnx_file_names_the_place_and_leaves_a_script(
     with zipfile.ZipFile("out.nav") as package:
         assert [name for name in package.namelist() if "diagnose" in name or "program.pt2" in name] == []
     later = command("diagnose", "out.nav", "onnx-cpu")
-    assert later.out.startswith(f"first divergence: {place}: "), later
+    assert later.out.startswith(f"in its run: first divergence: {place}: "), later
     assert (pytester.path / "out-onnx-cpu/onnx/diagnose/onnx-cpu.py").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,7 +48,7 @@ def test_each_limit_is_an_item_and_each_outcome_is_recorded_and_shown(
         found = [facts_of(o, BudgetFacts) for o in opened.results.outcomes if o.step == "budget"]
     assert {facts.bound for facts in found if facts.kept and facts.value} == set(NAMES)
     assert "Budget" in member(package, "navigator.log")
-    shown = pytester.run("pytest-navigator", "show", str(package))
+    shown = pytester.run(sys.executable, "-m", "pytest_navigator", "show", str(package))
     shown.stdout.fnmatch_lines(["*fake-cpu*size < 1 MiB*ok"])
 
 
