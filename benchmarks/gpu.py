@@ -174,7 +174,7 @@ def bare_call(runner: Runner, arrays: dict[str, object]) -> Call:
     bound = runner.bind(arrays)
     if not isinstance(runner, TorchRunner):
         return bound
-    positional, named = runner.arguments(runner._tensors(arrays))
+    positional, named = runner.arguments(runner.tensors(arrays))
     return lambda: runner.module(*positional, **named)
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import pytest_navigator as nav
 from pytest_navigator.errors import NavigatorError
+from pytest_navigator.gates.row_text import row_line
 from pytest_navigator.package.container.copying import write_copy
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
@@ -64,10 +65,9 @@ def used(path: Path, other: PackageFile, *, written: bool) -> None:
             _ours(package.get_path, variant.key)
             _ours(package.set_verified, variant.key)
         _ours(file.verify)
-        mine, theirs = (file, package.results), (other, other.results)
         summary(package.results)
-        for pair in ((mine, theirs), (theirs, mine)):
-            [one_line(each.line()) for each in differences(*pair, threshold=0.2)]
+        for pair in ((file, other), (other, file)):
+            [one_line(row_line(each)) for each in differences(*pair, latency=0.2)]
         with suppress(NavigatorError):
             source_of(file).config()
         if written:
