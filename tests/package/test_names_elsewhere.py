@@ -99,6 +99,12 @@ def test_a_file_or_a_folder_that_is_taken_for_a_folder_is_refused_and_not_writte
         write_archive(tmp_path / "new.nav", [Member(name, b"") for name in ("status.yaml", first, second)], {})
 
 
+def test_no_package_is_written_with_two_files_of_one_name(tmp_path: Path) -> None:
+    with pytest.raises(PackageError, match="two files are called 'a': no package holds both"):
+        write_archive(tmp_path / "new.nav", [Member(name, b"") for name in ("status.yaml", "a", "a")], {})
+    assert not (tmp_path / "new.nav").exists()
+
+
 def test_names_beside_each_other_do_not_collide() -> None:
     assert colliding(["onnx/a", "onnx/b", "onnx/c/d", "onnx/c/e", "onnx.a", "trt/a"]) == []
     assert colliding(["a", "A", "b/c", "B", "ä"]) == [["a", "A"], ["b/c", "B"]]

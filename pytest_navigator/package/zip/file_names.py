@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
@@ -70,6 +71,8 @@ def check_names(names: Iterable[str]) -> None:
     for name in every:
         if problem := name_problem(name):
             raise PackageError(f"{name!r} is {problem}: no package holds it; give that file another name")
+    if twice := next((name for name, times in Counter(every).items() if times > 1), ""):
+        raise PackageError(f"two files are called {twice!r}: no package holds both")
     if same := next(iter(colliding(every)), []):
         raise PackageError(f"{same[0]!r} and {same[1]!r} are one file on many file systems: no package holds both")
 
