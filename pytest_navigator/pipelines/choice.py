@@ -1,0 +1,33 @@
+"""What became of each graph: the format that stands in its place, or why it stays as it is (plain data)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What runs in the place of one graph of a module.
+
+    Attributes:
+        module: name of the module; graph: name of the graph.
+        fingerprint: SHA-256 of the module's weights and code.
+        key: digest of the graph's structure.
+        format, runner: what was chosen ("onnx", "OnnxCPU"); "" where the module's own `forward` stays.
+        reason: why it stays, or what the choice rests on.
+        varied: where numbers are tensors, see `Graph.varied`.
+        eager_ms, chosen_ms: latency in ms of one recorded call; None where it was not measured.
+        package: name of its `.nav` file in the store; "" for none.
+    """
+
+    module: str
+    graph: str
+    fingerprint: str
+    key: str
+    format: str = ""
+    runner: str = ""
+    reason: str = ""
+    varied: tuple[str, ...] = ()
+    eager_ms: float | None = None
+    chosen_ms: float | None = None
+    package: str = ""
