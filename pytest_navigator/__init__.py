@@ -44,13 +44,16 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.onnx_config import OnnxConfig as OnnxConfig
     from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig as OnnxDynamoExportConfig
     from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig as OnnxTraceExportConfig
+    from pytest_navigator.configuration.optimize_config import OptimizeConfig as OptimizeConfig
     from pytest_navigator.configuration.profile_config import MeasurementMode as MeasurementMode
     from pytest_navigator.configuration.profile_config import OptimizationProfile as OptimizationProfile
     from pytest_navigator.configuration.profile_config import ProfilerConfig as ProfilerConfig
     from pytest_navigator.configuration.tensorrt_config import TensorRTConfig as TensorRTConfig
     from pytest_navigator.configuration.tensorrt_config import TensorRTProfile as TensorRTProfile
     from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig as TensorRTRTXConfig
+    from pytest_navigator.core.enums import DeviceKind as DeviceKind
     from pytest_navigator.core.enums import Format as Format
+    from pytest_navigator.core.enums import Framework as Framework
     from pytest_navigator.core.enums import RuntimeProvider as RuntimeProvider
     from pytest_navigator.core.enums import TensorRTPrecision as TensorRTPrecision
     from pytest_navigator.core.enums import TensorRTPrecisionMode as TensorRTPrecisionMode
@@ -70,7 +73,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "NavConfig": "configuration.config",
     "Budget": "configuration.budgets",
+    "OptimizeConfig": "configuration.optimize_config",
+    "DeviceKind": "core.enums",
     "Format": "core.enums",
+    "Framework": "core.enums",
     "RuntimeProvider": "core.enums",
     "TensorRTPrecision": "core.enums",
     "TensorRTPrecisionMode": "core.enums",

@@ -51,3 +51,22 @@ class RuntimeProvider(StrEnum):
     CPU = "CPUExecutionProvider"
     TF = "TensorFlowExecutionProvider"
     PYT = "PyTorchExecutionProvider"
+
+
+class DeviceKind(StrEnum):
+    """Where a model is to run: a `target_device`."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Framework(StrEnum):
+    """What a model is written in; `NavConfig(framework=)` takes one."""
+
+    TENSORFLOW = "tensorflow"
+    TORCH = "torch"
+    ONNX = "onnx"
+    JAX = "jax"
+    PYTHON = "python"
+    NONE = "python"  # Model Navigator's word for a function
+    TENSORRT = "trt"
