@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.api.package import Package
 from pytest_navigator.configuration.profile_config import check_profile
 from pytest_navigator.core.kinds import kind_of
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.workdir import Workdir
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
     from pytest_navigator.package.container.reader import PackageFile
 
@@ -70,23 +73,61 @@ def _opened(path: Path) -> PackageFile:
 
 
 def save(
-    package: Package,
-    path: str | Path,
+    package: Package | None = None,
+    path: str | Path | None = None,
     keep_workdir: bool = True,
     override: bool = False,
     save_data: bool = True,
+    *,
+    package_descriptor: Package | None = None,
 ) -> None:
-    """Write a package; see `Package.save`."""
-    package.save(path, keep_workdir=keep_workdir, override=override, save_data=save_data)
+    """Write a package; see `Package.save`.
+
+    Args:
+        package_descriptor: Model Navigator 0.3's name of `package`.
+
+    Raises:
+        ConfigError: there is no package, or no path.
+        PackageError: as `Package.save`.
+    """
+    given = package if package_descriptor is None else package_descriptor
+    if not isinstance(given, Package) or path is None:
+        raise ConfigError(f"nav.save({given!r}, {path!r}): a package and the path of its file are needed")
+    given.save(path, keep_workdir=keep_workdir, override=override, save_data=save_data)
 
 
-def profile(package: Package, profiler_config: Profile | None = None) -> None:
+def profile(
+    func: Any = None,
+    dataloader: Any = None,
+    *,
+    profiler_config: Profile | None = None,
+    package: Package | None = None,
+    package_descriptor: Package | None = None,
+    **options: Any,
+) -> Any:
     """Measure every runner of a package again on this machine, at the batch sizes of `profiler_config`.
 
     The checks that must pass before are run again too, see `Package.retest`.
+
+    Args:
+        func: the package; `package` and `package_descriptor`, Model Navigator 0.3's names, are the same.
+        dataloader: of a package: `profiler_config`, the second argument in Model Navigator 0.3.
 
     Raises:
         ConfigError: `profiler_config` is something else.
         PackageError: the package holds nothing to check, or the run did not come to its end.
     """
-    package.retest(profiler_config=profiler_config)
+    given = next((one for one in (package_descriptor, package, func) if one is not None), None)
+    if isinstance(given, Package):
+        _profile_again(given, dataloader if profiler_config is None else profiler_config, options)
+        return None
+    raise ConfigError(f"nav.profile({given!r}): a package is needed")
+
+
+def _profile_again(package: Package, config: Profile | None, options: Mapping[str, object]) -> None:
+    if options:
+        raise ConfigError(
+            f"nav.profile(package, {next(iter(options))}=...): of a package it takes profiler_config; "
+            "nav.package.profile has the other keywords"
+        )
+    package.retest(profiler_config=config)

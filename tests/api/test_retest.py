@@ -22,7 +22,7 @@ def test_a_package_is_profiled_again_as_it_is_asked_for(
 ) -> None:
     with nav.load(pair, target_device="cpu") as package:
         package.set_verified("onnx", "cpu")
-        nav.profile(package, QUICK)
+        nav.profile(package_descriptor=package, profiler_config=QUICK)
         assert package.path == pair
         assert package.get_best().batch_size == 2
         assert set(package.get_formats_performance()) == {"torchscript-script", "torchscript-trace", "onnx"}
@@ -68,3 +68,13 @@ def test_what_is_no_configuration_of_the_profiler_is_told_before_anything_runs(
     with pytest.raises(ConfigError, match=problem):
         nav.load(pair, profiler_config=wrong)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_package_is_also_called_package_descriptor_and_what_is_none_is_told(pair: Path, tmp_path: Path) -> None:
+    with nav.load(pair) as package:
+        nav.save(package_descriptor=package, path=tmp_path / "again.nav")
+        with pytest.raises(ConfigError, match=r"nav\.package\.profile has the other keywords"):
+            nav.profile(package_descriptor=package, window_size=3)
+    with pytest.raises(ConfigError, match=r"nav\.save\(None, None\): a package and the path"):
+        nav.save()
+    assert (tmp_path / "again.nav").is_file()
