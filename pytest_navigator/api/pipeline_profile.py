@@ -1,0 +1,144 @@
+"""`nav.profile` of a function: the pipeline as it is, with each format of its modules, and with the chosen mix."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator.configuration.profile_config import OptimizationProfile
+from pytest_navigator.errors import ConfigError, SourceError
+from pytest_navigator.isolation.causes import error_line
+from pytest_navigator.pipelines.profiled import EAGER, HEADER, PipelineProfile, Way
+from pytest_navigator.pipelines.registry import registered
+from pytest_navigator.pipelines.samples import pipeline_samples
+from pytest_navigator.pipelines.timing import finishing, timed, timed_whole
+from pytest_navigator.profiling.measuring import measure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from pytest_navigator.configuration.profile_config import Windows
+    from pytest_navigator.core.records import ProfileResult
+    from pytest_navigator.pipelines.samples import PipelineSample
+
+REPORT = "profile.yaml"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to run the pipeline that is to be measured.
+
+    Attributes:
+        name, runner, modules: as `Way` has them.
+        swapped: swaps its formats in, until the block ends.
+    """
+
+    name: str
+    runner: str = ""
+    modules: dict[str, str] = field(default_factory=dict)
+    swapped: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+def profile_pipeline(
+    func: Callable[..., Any],
+    dataloader: object,
+    target_formats: Sequence[str] | str | None = None,
+    runners: Sequence[str] | str | None = None,
+    *,
+    window_size: int = 25,
+    stability_percentage: float = 10.0,
+    stabilization_windows: int = 3,
+    min_trials: int = 3,
+    max_trials: int = 10,
+    seconds: float = 10.0,
+    report: str | Path | None = REPORT,
+) -> PipelineProfile:
+    """Measure a function, print the figures and write them to a file.
+
+    Args:
+        func: any function; modules that it calls and that `nav.optimize` has made formats of are measured with each of
+            them, and with the chosen mix. They are as they were before when this returns.
+        dataloader: pairs of a batch size and a sample, see `pipeline_samples`; each sample is measured.
+        target_formats, runners: names; only these formats and runners, and the eager pipeline; None: all.
+        window_size, stability_percentage, stabilization_windows, min_trials, max_trials: see `OptimizationProfile`.
+        seconds: the most that one sample of one format takes.
+        report: where the YAML file is written; None: nowhere.
+
+    Raises:
+        ConfigError: an argument is wrong; a file is at `report` that is no report.
+        SourceError: the loader gives no pairs, or the function raises with nothing swapped in.
+    """
+    if not callable(func):
+        raise ConfigError(f"nav.profile({func!r}, ...): a function is needed, or a package")
+    path = None if report is None else _writable(Path(report))
+    windows = OptimizationProfile(
+        window_size=window_size,
+        stability_percentage=stability_percentage,
+        stabilization_windows=stabilization_windows,
+        min_trials=min_trials,
+        max_trials=max_trials,
+    ).windows()
+    samples = list(pipeline_samples(dataloader))
+    if not samples:
+        raise SourceError("the dataloader is empty: there is nothing to measure the function on")
+    measured = Measured(func, samples, windows, seconds)
+    found = PipelineProfile(tuple(measured.way(each) for each in _candidates(target_formats, runners)))
+    print(found)
+    if path is not None:
+        found.to_file(path)
+        print(f"written to {path}")
+    return found
+
+
+def _writable(path: Path) -> Path:
+    if path.exists() and not (path.is_file() and path.read_bytes().startswith(HEADER)):
+        raise ConfigError(f"{path} is no report of nav.profile: say report= with another name, or None")
+    return path
+
+
+def _candidates(target_formats: Sequence[str] | str | None, runners: Sequence[str] | str | None) -> list[Candidate]:
+    return [Candidate(EAGER, modules={each.name: EAGER for each in registered()})]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How each way is measured."""
+
+    func: Callable[..., Any]
+    samples: Sequence[PipelineSample]
+    windows: Windows
+    seconds: float
+
+    def way(self, candidate: Candidate) -> Way:
+        """Return the figures of one way.
+
+        Raises:
+            SourceError: the function raised with nothing swapped in.
+        """
+        known = candidate.name, candidate.runner, candidate.modules
+        try:
+            with candidate.swapped():
+                figures = {sample.index: self._figures(sample) for sample in self.samples}
+                return Way(*known, figures, *self._shares())
+        except Exception as error:
+            if candidate.name == EAGER:
+                raise SourceError(f"the function raised {error_line(error)}") from error
+            return Way(*known, problem=error_line(error))
+
+    def _figures(self, sample: PipelineSample) -> ProfileResult:
+        finish = finishing(*(each.module for each in registered()))
+
+        def call() -> None:
+            sample.run(self.func)
+            finish()
+
+        return measure(call, self.windows, batch_size=sample.batch_size, seconds=self.seconds)
+
+    def _shares(self) -> tuple[dict[str, float], float]:
+        # Apart from the figures, which it would make slower.
+        with timed(registered()) as times, timed_whole() as whole:
+            self.samples[0].run(self.func)
+        return {name: sum(took) for name, took in times.items() if took}, whole[0]
