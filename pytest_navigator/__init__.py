@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_navigator.api.loading import profile as profile
     from pytest_navigator.api.loading import save as save
     from pytest_navigator.api.package import Package as Package
+    from pytest_navigator.api.timer import Timer as Timer
     from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
     from pytest_navigator.backends.jax.live import JaxConfig as JaxConfig
     from pytest_navigator.backends.jax.stablehlo import StableHLOConfig as StableHLOConfig
@@ -99,6 +100,7 @@ _HOMES = {
     "JitType": "backends.torch.torchscript",
     "TorchScriptConfig": "backends.torch.torchscript",
     "Package": "api.package",
+    "Timer": "api.timer",
     "load": "api.loading",
     "profile": "api.loading",
     "save": "api.loading",

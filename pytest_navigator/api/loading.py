@@ -105,23 +105,32 @@ def profile(
     package_descriptor: Package | None = None,
     **options: Any,
 ) -> Any:
-    """Measure every runner of a package again on this machine, at the batch sizes of `profiler_config`.
+    """Measure a function, or every runner of a package again, on this machine.
 
-    The checks that must pass before are run again too, see `Package.retest`.
+    Of a function with `dataloader` it measures the pipeline as it is, with each format of its modules and with the
+    chosen mix: see `pytest_navigator.api.pipeline_profile.profile_pipeline`, whose keywords and result it has.
+
+    Of a package it measures at the batch sizes of `profiler_config`; the checks that must pass before are run again
+    too, see `Package.retest`.
 
     Args:
-        func: the package; `package` and `package_descriptor`, Model Navigator 0.3's names, are the same.
+        func: a function, or a package; `package` and `package_descriptor`, Model Navigator 0.3's names, are the latter.
         dataloader: of a package: `profiler_config`, the second argument in Model Navigator 0.3.
 
     Raises:
-        ConfigError: `profiler_config` is something else.
+        ConfigError: an argument is wrong.
+        SourceError: the function or its loader does not keep its contract.
         PackageError: the package holds nothing to check, or the run did not come to its end.
     """
     given = next((one for one in (package_descriptor, package, func) if one is not None), None)
     if isinstance(given, Package):
         _profile_again(given, dataloader if profiler_config is None else profiler_config, options)
         return None
-    raise ConfigError(f"nav.profile({given!r}): a package is needed")
+    if not callable(given) or profiler_config is not None:
+        raise ConfigError(f"nav.profile({given!r}): a package is needed, or a function with its dataloader")
+    from pytest_navigator.api.pipeline_profile import profile_pipeline
+
+    return profile_pipeline(given, dataloader, **options)
 
 
 def _profile_again(package: Package, config: Profile | None, options: Mapping[str, object]) -> None:

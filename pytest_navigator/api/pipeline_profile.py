@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_navigator.configuration.profile_config import OptimizationProfile
+from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.errors import ConfigError, SourceError
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.pipelines.profiled import EAGER, HEADER, PipelineProfile, Way
@@ -42,6 +43,14 @@ class Candidate:
     swapped: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
+class Wanted(NamedTuple):
+    """Which formats, runners and device are measured; None: all."""
+
+    formats: tuple[str, ...] | None
+    runners: tuple[str, ...] | None
+    device: str | None
+
+
 def profile_pipeline(
     func: Callable[..., Any],
     dataloader: object,
@@ -54,6 +63,7 @@ def profile_pipeline(
     min_trials: int = 3,
     max_trials: int = 10,
     seconds: float = 10.0,
+    device: object = None,
     report: str | Path | None = REPORT,
 ) -> PipelineProfile:
     """Measure a function, print the figures and write them to a file.
@@ -65,6 +75,7 @@ def profile_pipeline(
         target_formats, runners: names; only these formats and runners, and the eager pipeline; None: all.
         window_size, stability_percentage, stabilization_windows, min_trials, max_trials: see `OptimizationProfile`.
         seconds: the most that one sample of one format takes.
+        device: "cpu", "cuda" or a `nav.DeviceKind`: only runners of this device; None: of any.
         report: where the YAML file is written; None: nowhere.
 
     Raises:
@@ -74,6 +85,7 @@ def profile_pipeline(
     if not callable(func):
         raise ConfigError(f"nav.profile({func!r}, ...): a function is needed, or a package")
     path = None if report is None else _writable(Path(report))
+    wanted = Wanted(_names(target_formats), _names(runners), kind_of(device))
     windows = OptimizationProfile(
         window_size=window_size,
         stability_percentage=stability_percentage,
@@ -85,7 +97,7 @@ def profile_pipeline(
     if not samples:
         raise SourceError("the dataloader is empty: there is nothing to measure the function on")
     measured = Measured(func, samples, windows, seconds)
-    found = PipelineProfile(tuple(measured.way(each) for each in _candidates(target_formats, runners)))
+    found = PipelineProfile(tuple(measured.way(each) for each in _candidates(wanted)))
     print(found)
     if path is not None:
         found.to_file(path)
@@ -99,7 +111,11 @@ def _writable(path: Path) -> Path:
     return path
 
 
-def _candidates(target_formats: Sequence[str] | str | None, runners: Sequence[str] | str | None) -> list[Candidate]:
+def _names(said: Sequence[str] | str | None) -> tuple[str, ...] | None:
+    return None if said is None else (said,) if isinstance(said, str) else tuple(said)
+
+
+def _candidates(wanted: Wanted) -> list[Candidate]:
     return [Candidate(EAGER, modules={each.name: EAGER for each in registered()})]
 
 
