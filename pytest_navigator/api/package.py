@@ -287,12 +287,22 @@ class Package:
             ConfigError: `profiler_config` is something else.
             PackageError: the package holds nothing to check, or the run did not come to its end.
         """
-        from pytest_navigator.api.retest import checked_again
+        from pytest_navigator.api.retest import Again, checked_again
 
-        file = checked_again(self._file, self.results, profile=profile, config=profiler_config, device=self._device)
+        flags = {"device": self._device, **({} if profile else {"profile": False})}
+        file = checked_again(self._file, self.results, Again(profiler_config, flags))
         self._file.close()
         self._workdir.remove()
         self._file, self.results = file, file.results
+
+    def made_again(self, **again: Any) -> Package:
+        """Return the package that a run of the checks gives; this one stays as it is. See `retest.Again`."""
+        from pytest_navigator.api.retest import Again, checked_again
+        from pytest_navigator.package.container.workdir import Workdir
+
+        found = Package(checked_again(self._file, self.results, Again(**again)), Workdir(None), self._device)
+        found.path, found._source = self.path, self._source
+        return found
 
     def close(self) -> None:
         """Close the file and remove a temporary workdir."""
