@@ -25,7 +25,7 @@ from pytest_navigator.samples.reading import each_sample
 from pytest_navigator.samples.signatures import resized
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy as np
 
@@ -204,8 +204,7 @@ def _figures(runner: PackageRunner, feed: Feed, config: OptimizationProfile, *, 
     if config.max_batch_size is not None and config.batch_sizes is None:
         return _searched(runner, feed, config)
     rows = _rows(runner.signature, feed)
-    usual: list[int | None] = [1, rows] if own and rows else [rows]
-    sizes = config.sizes() or tuple(dict.fromkeys(usual))
+    sizes: Iterable[int | None] = config.sizes() or dict.fromkeys([1, rows] if own and rows else [rows])
     return [_timed(runner, feed, size, config) for size in sizes]
 
 
