@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pytest_navigator.api.loading import profile as profile
     from pytest_navigator.api.loading import save as save
     from pytest_navigator.api.package import Package as Package
+    from pytest_navigator.api.pipelines import Module as Module
+    from pytest_navigator.api.pipelines import module as module
+    from pytest_navigator.api.pipelines import wrap as wrap
     from pytest_navigator.api.timer import Timer as Timer
     from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
     from pytest_navigator.backends.jax.live import JaxConfig as JaxConfig
@@ -101,6 +104,9 @@ _HOMES = {
     "TorchScriptConfig": "backends.torch.torchscript",
     "Package": "api.package",
     "Timer": "api.timer",
+    "Module": "api.pipelines",
+    "module": "api.pipelines",
+    "wrap": "api.pipelines",
     "load": "api.loading",
     "profile": "api.loading",
     "save": "api.loading",

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.samples.flattening import CONSTANTS
+
 if TYPE_CHECKING:
     import inspect
     from collections.abc import Mapping, Sequence
 
+    from pytest_navigator.pipelines.aliases import Alias
+    from pytest_navigator.pipelines.registry import Wrapped
     from pytest_navigator.samples.structure import Call
+
+ENDLESS = "an argument contains itself"
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class RecordedCall:
         sample: the number of the sample of the loader, from 0.
         batch_size: what the loader said of that sample.
         seconds: what the call took.
+        aliases: which arrays of the output are another one of it, or one of the call's own.
+        changed: what the call changed in place, of its arguments or of the module: ("argument 'x'", "attribute 'n'").
     """
 
     call: Call
@@ -31,6 +39,8 @@ class RecordedCall:
     sample: int
     batch_size: int
     seconds: float
+    aliases: tuple[Alias, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 def bound(signature: inspect.Signature, args: Sequence[object], kwargs: Mapping[str, object]) -> Call:
@@ -42,7 +52,27 @@ def bound(signature: inspect.Signature, args: Sequence[object], kwargs: Mapping[
     from pytest_navigator.samples.structure import Call
 
     found = signature.bind(*args, **kwargs)
+    if any(p.kind is p.VAR_POSITIONAL and name in found.arguments for name, p in signature.parameters.items()):
+        return Call(*found.args, **found.kwargs)  # none before them can be left out
     for name, parameter in signature.parameters.items():
-        if name in found.arguments and found.arguments[name] is parameter.default:
+        if name in found.arguments and _same(found.arguments[name], parameter.default):
             del found.arguments[name]
     return Call(*found.args, **found.kwargs)
+
+
+def _same(value: object, default: object) -> bool:
+    return value is default or (type(value) is type(default) and type(value) in CONSTANTS and value == default)
+
+
+def call_of(wrapped: Wrapped, args: Sequence[object], kwargs: Mapping[str, object]) -> Call:
+    """Return a call of a module as it is recorded and given to a format: bound, then through its `input_mapping`.
+
+    Raises:
+        TypeError: as the call itself would.
+    """
+    from pytest_navigator.samples import structure
+
+    call = bound(wrapped.signature, args, kwargs)
+    if wrapped.options.input_mapping is None:
+        return call
+    return structure.call_of(wrapped.options.input_mapping((*call.args, call.kwargs)), "torch")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import inspect
+import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.errors import ConfigError
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
 
 Forward = Callable[..., Any]
 """What a module is called with and returns, in its own structures."""
+
+_MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -37,27 +43,55 @@ class ModuleOptions:
     optimize_config: Any = None
 
 
-@dataclass(eq=False)
 class Wrapped:
     """One module of a pipeline.
 
     The module stays the object that it is: only while something is recorded, or a format is swapped in, its instance
     has another `forward`. A module that is neither has the one of its class, and costs nothing.
+
+    Being wrapped keeps no module alive: it goes when its pipeline does.
+
+    Attributes:
+        name: what it is called in summaries, ids and files.
+        options: what `nav.Module` says of it.
     """
 
-    name: str
-    module: torch.nn.Module
-    options: ModuleOptions = field(default_factory=ModuleOptions)
-    _before: Any = None
-    _replaced: bool = False
+    def __init__(self, name: str, module: torch.nn.Module, options: ModuleOptions | None = None) -> None:
+        self.name = name
+        self.options = options or ModuleOptions()
+        self._module = weakref.ref(module)
+        self._under: list[Any] = []
+
+    def __repr__(self) -> str:
+        return f"<module {self.name!r}{', replaced' if self._under else ''}>"
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The user's own object.
+
+        Raises:
+            ConfigError: nobody has it any more.
+        """
+        module = self._module()
+        if module is None:
+            raise ConfigError(f"the module {self.name!r} is gone with its pipeline: wrap the one in use")
+        return module
+
+    @property
+    def alive(self) -> bool:
+        """Whether somebody still has the module."""
+        return self._module() is not None
 
     @property
     def original(self) -> Forward:
         """The module's own `forward`, bound to it."""
-        own: Forward = self.module.forward
-        if self._replaced:
-            own = self._before or type(self.module).forward.__get__(self.module)
-        return own
+        return self.own or own_forward(self.module)
+
+    @property
+    def own(self) -> Forward | None:
+        """The `forward` that the instance had before; None for that of its class."""
+        found = self._under[0] if self._under else vars(self.module).get("forward", _MISSING)
+        return None if found is _MISSING else found
 
     @property
     def signature(self) -> inspect.Signature:
@@ -67,47 +101,118 @@ class Wrapped:
     @property
     def replaced(self) -> bool:
         """Whether something else stands in the place of its `forward`."""
-        return self._replaced
+        return bool(self._under)
 
     def replace(self, forward: Forward) -> None:
-        """Put something in the place of `forward`, until `restore`."""
-        if not self._replaced:
-            self._before = vars(self.module).get("forward")
-        self.module.forward = forward
-        self._replaced = True
+        """Put something in the place of `forward`, until `restore`; over what another `replace` has put there."""
+        module = self.module
+        self._under.append(vars(module).get("forward", _MISSING))
+        module.forward = forward
 
     def restore(self) -> None:
-        """Give the module its own `forward` back."""
-        if not self._replaced:
+        """Put back what was there before the last `replace`; nothing happens where there was none."""
+        if not self._under:
             return
-        if self._before is None:
-            del vars(self.module)["forward"]
+        before, module = self._under.pop(), self._module()
+        if module is None:
+            return
+        if before is _MISSING:
+            vars(module).pop("forward", None)
         else:
-            self.module.forward = self._before
-        self._before, self._replaced = None, False
+            module.forward = before
+
+    @contextmanager
+    def standing_in(self, forward: Forward) -> Iterator[None]:
+        """Put something in the place of `forward` until the block ends."""
+        self.replace(forward)
+        try:
+            yield
+        finally:
+            self.restore()
+
+
+class StandIn:
+    """What a recorder or a format is called by in the place of `forward`.
+
+    A copy of the module has its own `forward` in this place: it is another module, and nobody restores it.
+    """
+
+    def __init__(self, wrapped: Wrapped) -> None:
+        self.wrapped = wrapped
+        self._module = wrapped.module
+        self._own = wrapped.own
+        self._original = wrapped.original
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if self._own is not None:
+            return copy.deepcopy(self._own, memo)
+        copied = memo.get(id(self._module))
+        return self if copied is None else own_forward(copied)
+
+    def __reduce__(self) -> Any:
+        return (_unchanged, (self._own,)) if self._own is not None else (own_forward, (self._module,))
+
+
+def _unchanged(forward: Forward) -> Forward:
+    return forward
+
+
+def own_forward(module: torch.nn.Module) -> Forward:
+    """Return the `forward` that a module has from its class."""
+    bound: Forward = type(module).forward.__get__(module)
+    return bound
 
 
 _WRAPPED: dict[str, Wrapped] = {}
 
 
 def register(wrapped: Wrapped) -> None:
-    """Know a module by its name.
+    """Know a module by its name; one that is known by it is known anew.
 
     Raises:
         ConfigError: another module has it.
     """
     known = _WRAPPED.get(wrapped.name)
-    if known is not None and known.module is not wrapped.module:
-        raise ConfigError(f"two modules are called {wrapped.name!r}: give one of them another name")
+    if known is not None and known.alive:
+        gc.collect()  # A pipeline that is gone may be waiting in a circle of references.
+    if known is not None and known.alive and known.module is not wrapped.module:
+        kind = type(known.module).__name__
+        raise ConfigError(f"another module is called {wrapped.name!r} ({kind}): give this one another name")
+    if known is not None:
+        _restore(known)
     _WRAPPED[wrapped.name] = wrapped
 
 
 def registered() -> Iterator[Wrapped]:
-    """Yield every wrapped module, in the order in which they were."""
-    yield from list(_WRAPPED.values())
+    """Yield every wrapped module that somebody still has, in the order in which they were wrapped."""
+    for name, known in list(_WRAPPED.items()):
+        if known.alive:
+            yield known
+        else:
+            _WRAPPED.pop(name, None)
+
+
+def wrapping(module: torch.nn.Module) -> Wrapped | None:
+    """Return how a module is known, None if it is not wrapped."""
+    return next((known for known in registered() if known.module is module), None)
+
+
+def unused(name: str) -> str:
+    """Return a name that no module has: this one, or it with a number: "Linear", "Linear_2"."""
+    taken = {known.name for known in registered()}
+    number, found = 1, name
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    return found
 
 
 def forget(name: str | None = None) -> None:
     """Restore and no longer know one module, or all."""
     for known in [name] if name is not None else list(_WRAPPED):
-        _WRAPPED.pop(known).restore()
+        _restore(_WRAPPED.pop(known))
+
+
+def _restore(known: Wrapped) -> None:
+    while known.replaced:
+        known.restore()

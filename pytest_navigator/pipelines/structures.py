@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from typing import Any, TypeAlias
 
 from pytest_navigator.samples.caches import cache_fields, constants
+from pytest_navigator.samples.flattening import CONSTANTS
 from pytest_navigator.samples.structure import Call
 
 Form: TypeAlias = tuple[Any, ...]
@@ -16,27 +18,46 @@ Form: TypeAlias = tuple[Any, ...]
 NUMBERS = (int, float)
 """Types whose values may change from call to call: a boolean decides what runs, and is a constant."""
 
+SPELT = ("torch.dtype", "torch.device", "torch.layout", "torch.memory_format")
+"""Constants that are no containers, and whose text says all of them."""
+
 
 def structure_of(call: Call) -> str:
     """Return the digest of a call's nesting, constants, and types and numbers of axes of its arrays; no sizes."""
     return hashlib.sha256(repr(form_of(call)).encode()).hexdigest()[:16]
 
 
-def form_of(value: object, *, values: bool = True) -> Form:
+def form_of(value: Any, *, values: bool = True) -> Form:
     """Return the structure of a call, or of a value in it.
 
     Args:
         values: False: a number stands for every number of its type, so that calls that differ by them are one.
     """
     kind = type(value)
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
+    if is_array(value):
         return "array", str(value.dtype).removeprefix("torch."), len(value.shape)
     if kind in NUMBERS and not values:
         return (kind.__name__,)
     if value is None or kind in (bool, int, float, str, bytes):
         return kind.__name__, repr(value)
-    parts = tuple((name, form_of(part, values=values)) for name, part in _parts(value))
-    return f"{kind.__module__}.{kind.__qualname__}", parts
+    whole = f"{kind.__module__}.{kind.__qualname__}"
+    if isinstance(value, Enum) or whole in SPELT:
+        return whole, str(value)
+    return whole, tuple((name, form_of(part, values=values)) for name, part in _parts(value))
+
+
+def arrays(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Yield every array in a call or a value, with its place, in the order in which formats number them."""
+    if is_array(value):
+        yield ".".join(path), value
+    elif value is not None and type(value) not in CONSTANTS:
+        for name, part in _parts(value):
+            yield from arrays(part, (*path, name))
+
+
+def is_array(value: object) -> bool:
+    """Whether a value is an array of some framework."""
+    return hasattr(value, "dtype") and hasattr(value, "shape")
 
 
 def numbers(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, int | float]]:

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
 from collections import Counter
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from pytest_navigator.pipelines.aliases import restored
+from pytest_navigator.pipelines.calls import ENDLESS, call_of
+from pytest_navigator.pipelines.registry import StandIn
+from pytest_navigator.pipelines.structures import arrays, structure_of, with_arrays
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_navigator.pipelines.aliases import Alias
     from pytest_navigator.pipelines.registry import Forward, Wrapped
+    from pytest_navigator.samples.structure import Call
+
+Range = tuple[int, int]
+
+MOST_REASONS = 50
+OTHERS = "other reasons"
+UNSEEN = "a structure that was not recorded"
+TRAINING = "the module is in training mode"
+GRADIENTS = "an argument needs gradients, which no format computes"
 
 
 @dataclass(frozen=True)
@@ -19,25 +37,121 @@ class LoadedGraph:
     Attributes:
         run: called like the module, gives its structure: a `PackageRunner`, or a `RunnerProxy` of a run.
         varied: where numbers are tensors, see `Graph.varied`.
+        names: of the inputs, in the order of the call's arrays: `run` is called with the arrays alone, by these. Empty:
+            with the whole call.
+        sizes: for each array of the call the smallest and the largest size of each axis that was recorded; a call
+            beyond them runs the module itself. Empty: any size.
+        aliases: see `RecordedCall.aliases`.
     """
 
     run: Forward
     varied: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    sizes: tuple[tuple[Range, ...], ...] = ()
+    aliases: tuple[Alias, ...] = ()
 
 
-@dataclass(eq=False)
-class Swapped:
-    """The `forward` of a module whose graphs have formats.
+class Swapped(StandIn):
+    """The `forward` of a module whose graphs have formats. Several threads may call it.
 
     Attributes:
         graphs: digest of a structure -> what runs it.
-        eager: why calls ran the module itself -> how many.
+        eager: why calls ran the module itself -> how many; each reason is warned of once (UserWarning).
+        calls: how many there were, the eager ones too.
+        strict: whether what a format raises goes through, instead of running the module itself.
     """
 
-    wrapped: Wrapped
-    graphs: Mapping[str, LoadedGraph]
-    eager: Counter[str] = field(default_factory=Counter)
+    def __init__(self, wrapped: Wrapped, graphs: Mapping[str, LoadedGraph], *, strict: bool = False) -> None:
+        super().__init__(wrapped)
+        self.graphs = graphs
+        self.strict = strict
+        self.eager: Counter[str] = Counter()
+        self.calls = 0
+        self._lock = threading.Lock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run one inference; a structure or shape that no format knows runs the module itself."""
-        raise NotImplementedError
+        """Run one inference; a structure or size that no format knows runs the module itself."""
+        self.calls += 1
+        if self._module.training:
+            return self._eagerly(TRAINING, args, kwargs)
+        try:
+            call = call_of(self.wrapped, args, kwargs)
+            graph, given, reason = self._graph(call)
+        except TypeError:  # it says itself what it is called wrongly with
+            return self._original(*args, **kwargs)
+        except RecursionError:
+            return self._eagerly(ENDLESS, args, kwargs)
+        if graph is None:
+            return self._eagerly(reason, args, kwargs)
+        try:
+            output = _run(graph, given)
+        except Exception as error:
+            if self.strict:
+                raise
+            return self._eagerly(f"the format failed: {type(error).__name__}: {error}", args, kwargs)
+        mapping = self.wrapped.options.output_mapping
+        return output if mapping is None else mapping(output)
+
+    def _graph(self, call: Call) -> tuple[LoadedGraph | None, Call, str]:
+        import torch
+
+        reason = UNSEEN
+        if torch.is_grad_enabled() and any(_needs_gradients(array) for _, array in arrays(call)):
+            return None, call, GRADIENTS
+        for structure, graph in self.graphs.items():
+            given = with_arrays(call, graph.varied, torch.tensor)
+            if structure_of(given) == structure:
+                reason = _problem(given, graph.sizes)
+                if not reason:
+                    return graph, given, ""
+        return None, call, reason
+
+    def _eagerly(self, reason: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        with self._lock:
+            if reason not in self.eager and len(self.eager) >= MOST_REASONS:
+                reason = OTHERS
+            self.eager[reason] += 1
+            first = self.eager[reason] == 1
+        if first:
+            warnings.warn(f"{self.wrapped.name} ran eagerly: {reason}", UserWarning, stacklevel=3)
+        return self._original(*args, **kwargs)
+
+
+@contextmanager
+def swapping(
+    graphs: Mapping[Wrapped, Mapping[str, LoadedGraph]], *, strict: bool = False
+) -> Iterator[dict[str, Swapped]]:
+    """Let modules run formats until the block ends; gives what stands in the place of each `forward`, by name.
+
+    Args:
+        graphs: module -> digest of a structure -> what runs it. A module without any stays as it is.
+        strict: let through what a format raises.
+    """
+    with ExitStack() as stack:
+        found = {each.name: Swapped(each, known, strict=strict) for each, known in graphs.items() if known}
+        for swapped in found.values():
+            stack.enter_context(swapped.wrapped.standing_in(swapped))
+        yield found
+
+
+def _run(graph: LoadedGraph, call: Call) -> Any:
+    found = [array for _, array in arrays(call)]
+    if graph.names:
+        output = graph.run(**dict(zip(graph.names, found, strict=True)))
+    else:
+        output = graph.run(*call.args, **call.kwargs)
+    return restored(graph.aliases, found, output)
+
+
+def _needs_gradients(array: object) -> bool:
+    return bool(getattr(array, "requires_grad", False))
+
+
+def _problem(call: Call, sizes: Sequence[Sequence[Range]]) -> str:
+    """Return which size of a call was not recorded, "" if all were."""
+    for (place, array), known in zip(arrays(call), sizes, strict=False):
+        for axis, (size, (least, most)) in enumerate(zip(array.shape, known, strict=False)):
+            if not least <= size <= most:
+                was = str(least) if least == most else f"{least} to {most}"
+                return f"array {place} has {size} in axis {axis}, recorded were {was}"
+    return ""

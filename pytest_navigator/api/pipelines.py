@@ -1,0 +1,160 @@
+"""`nav.Module`, `@nav.module` and `nav.wrap`: which parts of a pipeline are made into formats, in place."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from pytest_navigator.errors import ConfigError, unknown_text
+from pytest_navigator.pipelines import registry
+from pytest_navigator.pipelines.parts import at, parts_of
+from pytest_navigator.pipelines.refusals import not_wrappable
+from pytest_navigator.pipelines.registry import ModuleOptions, Wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import torch
+
+    from pytest_navigator.api.timer import Timer
+
+PRECISIONS = ("fp32", "fp16", "bf16", "fp8", "int8")
+NO_MODEL_PATH = "model_path={!r}: formats are made from the module; a file of your own is checked by nav.onnx.optimize"
+NO_FORWARD_FUNC = "forward_func={!r}: only forward is replaced; wrap the part that this method calls, such as {}"
+
+M = TypeVar("M", bound="torch.nn.Module")
+Made = TypeVar("Made", bound=Callable[..., Any])
+
+
+def Module(
+    module: M,
+    name: str | None = None,
+    input_mapping: Callable[[Any], Any] | None = None,
+    output_mapping: Callable[[Any], Any] | None = None,
+    timer: Timer | None = None,
+    forward_func: str | None = None,
+    batching: bool | None = None,
+    precision: str = "fp32",
+    model_path: str | Path | None = None,
+    *,
+    optimize_config: Any = None,
+) -> M:
+    """Wrap a part of a pipeline: `nav.optimize` and `nav.load_optimized` find it; returns the module itself.
+
+    The module stays the object that it is, with its class, attributes, hooks, state, device and type: only while it is
+    recorded or a format runs in its place has the instance another `forward`.
+
+    Args:
+        module: a `torch.nn.Module`.
+        name: in summaries, ids and files; None: that of its class, with a number if another module has it.
+        input_mapping: makes what is recorded, and given to a format, of one call: it is given `(*args, kwargs)` with
+            each argument in its one form, and returns the same, or a mapping.
+        output_mapping: makes the module's own output of a format's, which has the module's structure and classes.
+        timer: a `nav.Timer` that is to time this module.
+        forward_func: "forward", or None; no other method is replaced.
+        batching: whether inputs have a batch axis; None: found from the calls.
+        precision: that it computes in ("fp32", "fp16", "bf16", "fp8", "int8").
+        model_path: not supported.
+        optimize_config: for this module, in place of that of `nav.optimize`.
+
+    Raises:
+        ConfigError: it is no module that can be wrapped, or another one has the name; an argument is wrong.
+    """
+    if problem := not_wrappable(module):
+        raise ConfigError(problem)
+    _check(forward_func, precision, model_path)
+    options = ModuleOptions(input_mapping, output_mapping, batching, precision, optimize_config)
+    known = registry.wrapping(module)
+    if known is not None and name not in (None, known.name):
+        raise ConfigError(f"the module is already wrapped, as {known.name!r}: it cannot be {name!r} as well")
+    called = known.name if known else name or registry.unused(type(module).__name__)
+    registry.register(Wrapped(called, module, options))
+    if timer is not None:
+        timer.register_module(called)
+    return module
+
+
+@overload
+def module(of: Made) -> Made: ...
+@overload
+def module(of: None = None, **options: Any) -> Callable[[Made], Made]: ...
+def module(of: Any = None, **options: Any) -> Any:
+    """Wrap what a class or a function makes: `@nav.module`, or `@nav.module(name="unet", batching=False)`.
+
+    A class stays the class that it is: each instance of it (of a class derived from it, none) is wrapped when it is
+    made. What a function returns is wrapped.
+
+    Args:
+        of: the class or the function.
+        **options: of `nav.Module`. With a `name`, one instance at a time can be there.
+
+    Raises:
+        ConfigError: as `nav.Module`, when the class or the function is called.
+    """
+    if of is None:
+        return functools.partial(module, **options)
+    if isinstance(of, type):
+        return _wrapping_class(of, options)
+
+    @functools.wraps(of)
+    def made(*args: Any, **kwargs: Any) -> Any:
+        return Module(of(*args, **kwargs), **options)
+
+    return made
+
+
+def wrap(pipeline: object, modules: Sequence[str], **options: Any) -> dict[str, torch.nn.Module]:
+    """Wrap parts of a pipeline by where they are in it: `nav.wrap(pipeline, ["unet", "vae.decoder"])`.
+
+    Nothing of the pipeline's code changes. Each part is called what its place is.
+
+    Args:
+        pipeline: an object, or a function that uses them.
+        modules: attributes, with dots for those below; numbers and keys are attributes of lists and dicts.
+        **options: of `nav.Module`, for all of them.
+
+    Returns:
+        Name -> the module.
+
+    Raises:
+        ConfigError: there is no such part, or it is no module that can be wrapped; nothing is wrapped then.
+    """
+    if isinstance(modules, str):
+        modules = [modules]
+    if not modules:
+        raise ConfigError(f"no module is named; the pipeline has {', '.join(parts_of(pipeline)) or 'none'}")
+    found = {name: _part(pipeline, name) for name in modules}
+    return {name: Module(part, name, **options) for name, part in found.items()}
+
+
+def _part(pipeline: object, name: str) -> Any:
+    part = at(pipeline, name)
+    if part is None:
+        raise ConfigError(unknown_text("module", name, parts_of(pipeline)))
+    if problem := not_wrappable(part):
+        raise ConfigError(f"{name}: {problem}")
+    return part
+
+
+def _check(forward_func: str | None, precision: str, model_path: object) -> None:
+    if forward_func not in (None, "forward"):
+        raise ConfigError(NO_FORWARD_FUNC.format(forward_func, 'nav.wrap(pipeline, ["vae.decoder"])'))
+    if precision not in PRECISIONS:
+        raise ConfigError(unknown_text("precision", precision, PRECISIONS))
+    if model_path is not None:
+        raise ConfigError(NO_MODEL_PATH.format(str(model_path)))
+
+
+def _wrapping_class(cls: Any, options: dict[str, Any]) -> Any:
+    init = cls.__init__
+
+    @functools.wraps(init)
+    def wrapping(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        if type(self) is cls:
+            Module(self, **options)
+
+    cls.__init__ = wrapping
+    return cls

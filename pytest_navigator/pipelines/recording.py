@@ -1,0 +1,140 @@
+"""The calls of modules while a pipeline runs: each copied before the module sees it, as many as there is room for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, defaultdict
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator.pipelines.aliases import aliases
+from pytest_navigator.pipelines.calls import ENDLESS, RecordedCall, call_of
+from pytest_navigator.pipelines.copies import changed, copied, size, state_of_call, state_of_module
+from pytest_navigator.pipelines.registry import StandIn
+from pytest_navigator.pipelines.structures import arrays, form_of, structure_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_navigator.pipelines.copies import State
+    from pytest_navigator.pipelines.registry import Wrapped
+    from pytest_navigator.samples.structure import Call
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is recorded.
+
+    Attributes:
+        alike: calls of one module that differ in nothing but values; of each sample, so that each batch size is seen.
+        calls: of one module with one structure, numbers aside.
+        structures: of one module; calls with further ones are counted.
+        max_bytes: of all calls of all modules, inputs and outputs.
+    """
+
+    alike: int = 3
+    calls: int = 24
+    structures: int = 16
+    max_bytes: int = 2 * 2**30
+
+
+@dataclass(eq=False)
+class Recorder:
+    """What was recorded; it stays when the pipeline raises.
+
+    Attributes:
+        calls: name of a module -> its calls that were kept, in their order.
+        counted: name of a module -> how many calls it had.
+        left_out: name of a module -> why calls were not kept -> how many.
+        sample, batch_size: of the loader, which the calls to come belong to; who runs the pipeline sets them.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    calls: dict[str, list[RecordedCall]] = field(default_factory=dict)
+    counted: Counter[str] = field(default_factory=Counter)
+    left_out: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    sample: int = 0
+    batch_size: int = 1
+    _bytes: int = 0
+    _kinds: dict[str, Counter[object]] = field(default_factory=lambda: defaultdict(Counter))
+    _alike: dict[str, Counter[object]] = field(default_factory=lambda: defaultdict(Counter))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def wanted(self, name: str, call: Call) -> bool:
+        """Whether there is room for a call of a module; it is counted as one that was kept, or left out."""
+        kind = form_of(call, values=False)
+        alike = (kind, self.sample, tuple(tuple(array.shape) for _, array in arrays(call)))
+        with self._lock:
+            reason = self._refused(self._kinds[name], kind, self._alike[name][alike], size(call))
+            if reason:
+                self.left_out[name][reason] += 1
+            else:
+                self._kinds[name][kind] += 1
+                self._alike[name][alike] += 1
+        return not reason
+
+    def keep(self, name: str, recorded: RecordedCall) -> None:
+        """Keep a call of a module."""
+        with self._lock:
+            self._bytes += size((recorded.call, recorded.output))
+            self.calls[name].append(recorded)
+
+    def _refused(self, kinds: Counter[object], kind: object, alike: int, nbytes: int) -> str:
+        limits = self.limits
+        if kind not in kinds and len(kinds) >= limits.structures:
+            return f"more than {limits.structures} structures"
+        if alike >= limits.alike:
+            return "enough calls like it"
+        if kinds[kind] >= limits.calls:
+            return f"more than {limits.calls} calls of one structure"
+        if self._bytes + nbytes > limits.max_bytes:
+            return f"more than {limits.max_bytes / 2**20:.0f} MiB"
+        return ""
+
+
+@contextmanager
+def recording(modules: Iterable[Wrapped], limits: Limits | None = None) -> Iterator[Recorder]:
+    """Record the calls of modules until the block ends, whatever it raises."""
+    recorder = Recorder(limits or Limits())
+    with ExitStack() as stack:
+        for each in modules:
+            recorder.calls[each.name] = []
+            stack.enter_context(each.standing_in(_Recording(each, recorder)))
+        yield recorder
+
+
+class _Recording(StandIn):
+    """Keeps what the module is called with."""
+
+    def __init__(self, wrapped: Wrapped, recorder: Recorder) -> None:
+        super().__init__(wrapped)
+        self._recorder = recorder
+        self._names = list(wrapped.signature.parameters)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        name, recorder = self.wrapped.name, self._recorder
+        recorder.counted[name] += 1
+        try:
+            call = call_of(self.wrapped, args, kwargs)
+            wanted = recorder.wanted(name, call)
+        except TypeError:  # it says itself what it is called wrongly with
+            wanted = False
+        except RecursionError:
+            wanted = False
+            recorder.left_out[name][ENDLESS] += 1
+        if not wanted:
+            return self._original(*args, **kwargs)
+        kept, sample, batch_size = copied(call), recorder.sample, recorder.batch_size
+        before, given = self._state(call), [array for _, array in arrays(call)]
+        begin = time.perf_counter()
+        output = self._original(*args, **kwargs)
+        seconds = time.perf_counter() - begin
+        found = aliases(given, output), changed(before, self._state(call))
+        call_ = RecordedCall(kept, copied(output), structure_of(kept), sample, batch_size, seconds, *found)
+        recorder.keep(name, call_)
+        return output
+
+    def _state(self, call: Call) -> State:
+        return {**state_of_call(call, self._names), **state_of_module(self._module)}

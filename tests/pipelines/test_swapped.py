@@ -1,0 +1,149 @@
+"""Formats in the place of forward: which calls they get, what comes back, and what runs eagerly."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+
+import pytest
+import torch
+
+import pytest_navigator as nav
+from pytest_navigator.pipelines.aliases import Alias
+from pytest_navigator.pipelines.registry import Wrapped, registered
+from pytest_navigator.pipelines.structures import structure_of
+from pytest_navigator.pipelines.swapped import LoadedGraph, Swapped, swapping
+from pytest_navigator.samples.structure import Call
+from tests.pipelines.pipelines import Encoded, Encoder, Unet
+
+X = torch.ones(2, 3, 4)
+SIZES = (((1, 4), (3, 3), (4, 4)),)
+
+
+def one() -> Wrapped:
+    return next(registered())
+
+
+@pytest.fixture
+def encoder() -> Encoder:
+    return nav.Module(Encoder().eval())
+
+
+def encoded(x=X, **_) -> Encoded:
+    return Encoded(torch.zeros_like(x), torch.zeros(len(x), 4))
+
+
+def formats(call: Call = Call(X), **fields) -> dict[str, LoadedGraph]:  # noqa: B008 (nobody changes it)
+    return {structure_of(call): LoadedGraph(encoded, **fields)}
+
+
+def test_a_call_of_a_known_structure_runs_the_format(encoder: Encoder) -> None:
+    with swapping({one(): formats()}) as swapped:
+        assert isinstance(encoder(X), Encoded)
+        assert not encoder(x=X, mask=None).hidden.any()
+    assert swapped["Encoder"].calls == 2
+    assert not swapped["Encoder"].eager
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (Call(X, torch.ones(2)), "a structure that was not recorded"),
+        (Call(X.double()), "a structure that was not recorded"),
+        (Call(X[0]), "a structure that was not recorded"),
+        (Call(X, mode="other"), "a structure that was not recorded"),
+        (Call(torch.ones(5, 3, 4)), "array 0 has 5 in axis 0, recorded were 1 to 4"),
+        (Call(torch.ones(2, 7, 4)), "array 0 has 7 in axis 1, recorded were 3"),
+        (Call(X.clone().requires_grad_()), "an argument needs gradients, which no format computes"),
+    ],
+)
+def test_what_was_not_recorded_runs_eagerly_and_is_told_once(encoder: Encoder, call: Call, reason: str) -> None:
+    encoder.double() if call.args[0].dtype == torch.float64 else encoder
+    expected = encoder(*call.args, **call.kwargs)
+    with swapping({one(): formats(sizes=SIZES)}) as swapped:
+        with pytest.warns(UserWarning, match=f"Encoder ran eagerly: {reason}") as warned:
+            found = [encoder(*call.args, **call.kwargs) for _ in range(3)]
+        assert len(warned) == 1
+    assert all(torch.equal(each.hidden, expected.hidden) for each in found)
+    assert swapped["Encoder"].eager == {reason: 3}
+
+
+def test_a_module_in_training_runs_itself(encoder: Encoder) -> None:
+    encoder.train()
+    with swapping({one(): formats()}), pytest.warns(UserWarning, match="the module is in training mode"):
+        assert encoder(X).hidden.any()
+
+
+def test_a_format_that_fails_is_told_or_goes_through(encoder: Encoder) -> None:
+    def fails(x):
+        raise RuntimeError("no memory")
+
+    graphs = {one(): {structure_of(Call(X)): LoadedGraph(fails)}}
+    with swapping(graphs), pytest.warns(UserWarning, match="the format failed: RuntimeError: no memory"):
+        assert encoder(X).hidden.any()
+    with swapping(graphs, strict=True), pytest.raises(RuntimeError, match="no memory"):
+        encoder(X)
+
+
+def test_numbers_that_vary_are_tensors_for_the_format() -> None:
+    unet = nav.Module(Unet().eval())
+    given = []
+
+    def run(sample, timestep):
+        given.append(timestep)
+        return (sample,)
+
+    graph = LoadedGraph(run, varied=("1",))
+    with swapping({one(): {structure_of(Call(X, torch.tensor(1))): graph}}) as swapped:
+        for step in range(5):
+            unet(X, step)
+    assert [int(step) for step in given] == list(range(5))
+    assert given[0].shape == ()
+    assert not swapped["Unet"].eager
+
+
+def test_arrays_go_by_the_names_of_the_inputs(encoder: Encoder) -> None:
+    graph = LoadedGraph(lambda **feed: encoded(**feed), names=("x", "mask"))
+    mask = torch.zeros(1)
+    with swapping({one(): {structure_of(Call(X, mask, "a")): graph}}):
+        assert not encoder(X, mask, "a").hidden.any()
+
+
+def test_what_was_one_array_in_the_output_is_one_again(encoder: Encoder) -> None:
+    aliases = (Alias(0, "input", 0), Alias(1, "output", 0))
+    with swapping({one(): formats(aliases=aliases)}):
+        out = encoder(X)
+    assert type(out) is Encoded
+    assert out.hidden is X
+    assert out.pooled is X
+
+
+def test_outputs_go_through_the_mapping() -> None:
+    encoder = nav.Module(Encoder().eval(), output_mapping=lambda out: (out.hidden, "mapped"))
+    with swapping({one(): formats()}):
+        assert encoder(X)[1] == "mapped"
+
+
+def test_swapping_ends_when_the_pipeline_raises_and_may_be_nested(encoder: Encoder) -> None:
+    with suppress(ZeroDivisionError), swapping({one(): formats()}):
+        inner = encoder.forward
+        with swapping({one(): formats()}):
+            assert encoder.forward is not inner
+        assert encoder.forward is inner
+        raise ZeroDivisionError
+    assert "forward" not in vars(encoder)
+
+
+def test_threads_may_call_a_swapped_module(encoder: Encoder) -> None:
+    with swapping({one(): formats()}) as swapped:
+        results: list[bool] = []
+        threads = [
+            threading.Thread(target=lambda: results.extend(not encoder(X).hidden.any() for _ in range(50)))
+            for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert results == [True] * 200
+    assert isinstance(swapped["Encoder"], Swapped)
