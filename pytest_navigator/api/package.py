@@ -51,6 +51,7 @@ class Package:
         self._workdir = workdir
         self._device = target_device
         self._source: Source | None = None
+        self._at_hand: object = None
 
     def __repr__(self) -> str:
         held = [variant.key for variant in self.results.suite.variants if artifacts.held(self._file, variant)]
@@ -84,8 +85,8 @@ class Package:
 
     @property
     def has_source(self) -> bool:
-        """Whether `load_source` has given it its live model."""
-        return self._source is not None
+        """Whether its live model is at hand: it was made from it in this process, or `load_source` was given it."""
+        return self._source is not None or self._at_hand is not None
 
     def get_formats_status(self) -> dict[str, bool]:
         """Return folder name of a format -> whether it was made, and passed correctness in a runtime that was there."""
@@ -136,7 +137,8 @@ class Package:
     ) -> Any:
         """Return a format as the model object of its library: `onnx.ModelProto`, `torch.jit.ScriptModule`, ...
 
-        For TensorRT, and formats of other packages, it is the path; for the source, what `load_source` was given.
+        For TensorRT, and formats of other packages, it is the path; for the source, what it was made from in
+        this process, or `load_source` was given.
         Loading a file of PyTorch or TensorFlow can run code that is in it: know where the package comes from.
 
         Raises:
@@ -185,7 +187,7 @@ class Package:
 
         Args:
             strategies: one, or several, of which the first that has an answer counts.
-            include_source: whether a strategy may choose the live model, which needs `load_source`.
+            include_source: whether a strategy may choose the live model, if it is at hand.
             verified_only: leave out what neither a `verify_` test nor `set_verified` vouches for.
             threads: of one inference, of a runner of ONNX Runtime; None: what the package says, else all cores.
             session_options: of ONNX Runtime, in place of those in the package: `{"intra_op_num_threads": 1}`.
@@ -193,7 +195,7 @@ class Package:
         Raises:
             ConfigError: `threads` or `session_options` of a runner that takes none.
             PackageError: no such runner, one that did not pass, one whose file or requirement is missing, or the
-                live model without `load_source`.
+                live model where it is not at hand.
             StrategyError: no strategy has an answer.
         """
         wanted = self._wanted(format, runtime, runtime_provider, jit_type, precision, enable_xla, jit_compile)
@@ -220,6 +222,10 @@ class Package:
         """
         wanted = Wanted(device=self._device)
         return self._chosen(wanted, strategies, None, include_source=include_source, verified_only=verified_only)
+
+    def keep_source(self, model: object) -> None:
+        """Remember the live model that the package was just made from, for who asks for a runner of it."""
+        self._at_hand = model
 
     def load_source(self, model: object) -> None:
         """Give the package its live model, which no file holds, so that its runners can run.
@@ -287,17 +293,28 @@ class Package:
             ConfigError: `profiler_config` is something else.
             PackageError: the package holds nothing to check, or the run did not come to its end.
         """
-        from pytest_navigator.api.retest import checked_again
+        from pytest_navigator.api.retest import Again, checked_again
 
-        file = checked_again(self._file, self.results, profile=profile, config=profiler_config, device=self._device)
+        flags = {"device": self._device, **({} if profile else {"profile": False})}
+        file = checked_again(self._file, self.results, Again(profiler_config, flags))
         self._file.close()
         self._workdir.remove()
         self._file, self.results = file, file.results
+
+    def made_again(self, **again: Any) -> Package:
+        """Return the package that a run of the checks gives; this one stays as it is. See `retest.Again`."""
+        from pytest_navigator.api.retest import Again, checked_again
+        from pytest_navigator.package.container.workdir import Workdir
+
+        found = Package(checked_again(self._file, self.results, Again(**again)), Workdir(None), self._device)
+        found.path, found._source, found._at_hand = self.path, self._source, self._at_hand
+        return found
 
     def close(self) -> None:
         """Close the file and remove a temporary workdir."""
         self._file.close()
         self._workdir.close()
+        self._source = self._at_hand = None
 
     def __enter__(self) -> Self:
         return self
@@ -318,6 +335,8 @@ class Package:
         return artifacts.runner(kind, artifact, self.results, variant, keep=self)
 
     def _live(self, variant: Variant) -> Source:
+        if self._source is None and self._at_hand is not None:
+            self.load_source(self._at_hand)  # not before somebody asks: it reads every weight
         if self._source is None:
             raise PackageError(artifacts.NOT_GIVEN.format(key=variant.key, package=self.path.name))
         return self._source
@@ -341,5 +360,4 @@ class Package:
         return verdict.chosen(self.results, wanted, strategies, possible=possible, **among)
 
     def _usable(self, figure: Figure) -> bool:
-        live = self._source is not None
-        return artifacts.usable(self._file, self.results, figure.key, figure.runner, live=live)
+        return artifacts.usable(self._file, self.results, figure.key, figure.runner, live=self.has_source)

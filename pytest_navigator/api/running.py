@@ -74,6 +74,8 @@ def _checked(subject: Given, workdir: Path, *, no_git: bool, debug: bool) -> Pac
         with _told_where(workdir, target):
             session.run()
         package = _opened(session, target)
+        if not package.results.variant(package.results.suite.framework).file:
+            package.keep_source(subject.model)
         stack.pop_all()  # from here on the folder goes with the package
     weakref.finalize(package, folder.cleanup)
     return package

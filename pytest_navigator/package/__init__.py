@@ -1,7 +1,7 @@
 """The `.nav` package: what is in it, writing it, reading it.
 
-`nav.package.load` and its like are Model Navigator's names of what `pytest_navigator.api` has. They are looked up when
-they are used: this room knows nothing of those above it.
+`nav.package.load` and its like are Model Navigator's names of what `pytest_navigator.api.packages` has. They are looked
+up when they are used: this room knows nothing of those above it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_FACE = ("load", "profile", "save")
+_FACE = ("get_best_model_status", "load", "optimize", "profile", "save", "set_verified")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _FACE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("pytest_navigator.api.loading"), name)
+    return getattr(import_module("pytest_navigator.api.packages"), name)
 
 
 def __dir__() -> list[str]:

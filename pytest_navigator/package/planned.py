@@ -11,7 +11,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.planning.building import assemble
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.settings import Settings
@@ -25,17 +25,21 @@ if TYPE_CHECKING:
 def package_matrix(package: PackageSource, settings: Settings, registry: Registry) -> Matrix:
     """Return the suite of a package.
 
-    Its own conversions are made again with the parameters that they had, the other conversions that the registry knows
-    with default ones, unless the package is to be checked for its own formats alone.
+    Its own conversions are made again with the parameters that they had or that the run configures, the other ones
+    that the registry knows with default ones, unless the package is to be checked for its own formats alone.
 
     Raises:
         ConfigError: a format was asked for that neither is in the package nor can be made from what is.
     """
     framework = package.suite.framework
     registry.framework(framework)
-    variants = _recorded(package, registry)
-    if not package.own_formats:
-        variants |= _convertible(variants, framework, registry, [str(name) for name in settings.formats or ()])
+    said = _said(package, registry)
+    variants = _recorded(package, registry, said)
+    names = [str(name) for name in settings.formats or ()]
+    forms = [form for form in registry.formats.marked(framework) if form.name in said or not package.own_formats]
+    variants |= _convertible(
+        variants, framework, {form: said.get(form.name) or _configs(form, names) for form in forms}
+    )
     _check_named(variants, package, settings)
     provided = tuple(v.key for v in package.exported if v.key in variants)
     wanted = list(dict.fromkeys(v.format for v in variants.values()))
@@ -44,31 +48,48 @@ def package_matrix(package: PackageSource, settings: Settings, registry: Registr
     return replace(matrix, xfail={n: why for n, why in package.xfail.items() if n in cells or n in matrix.variants})
 
 
-def _recorded(package: PackageSource, registry: Registry) -> dict[str, Variant]:
+def _said(package: PackageSource, registry: Registry) -> dict[str, list[FormatConfig]]:
+    """Return what the run configures, by format.
+
+    Raises:
+        ConfigError: the configuration is of a format that only the live model can be exported to.
+    """
+    found: dict[str, list[FormatConfig]] = {}
+    exported = {variant.format for variant in package.suite.variants if variant.parent is None}
+    for config in package.configs:
+        form = registry.format_of(config)
+        if form.name in exported:
+            raise ConfigError(
+                f"{config!r}: {form.name} is exported from the live model, which {package.path} does not hold; give "
+                f"it to nav.{package.suite.framework}.optimize"
+            )
+        found.setdefault(form.name, []).append(config)
+    return found
+
+
+def _recorded(package: PackageSource, registry: Registry, said: Collection[str]) -> dict[str, Variant]:
     # A format that is not known here cannot be checked, nor what is made from it.
     exported = {variant.key for variant in package.exported}
     own = package.suite.framework
     found: dict[str, Variant] = {}
     for variant in package.suite.variants:
-        made = variant.parent in found and bool(found[variant.parent].file)
+        made = variant.parent in found and bool(found[variant.parent].file) and variant.format not in said
         if variant.key == own or (variant.format in registry.formats and (variant.key in exported or made)):
             found[variant.key] = replace(variant, runners=(), parameters=without_files(variant.parameters))
     return found
 
 
 def _convertible(
-    variants: Mapping[str, Variant], framework: str, registry: Registry, names: Sequence[str]
+    variants: Mapping[str, Variant], framework: str, configs: Mapping[Format, list[FormatConfig]]
 ) -> dict[str, Variant]:
-    """Return what can be converted from what is there, parents first; what is made by name only where it is named."""
+    """Return what can be converted from what is there, parents first; a format without configurations is not made."""
     found: dict[str, Variant] = {}
     known = {variant.format for variant in variants.values()}
-    forms = [form for form in registry.formats.marked(framework) if form.name not in known]
-    configs = {form.name: _configs(form, names) for form in forms}
-    pending = [form for form in forms if configs[form.name]]
+    pending = [form for form, own in configs.items() if own and form.name not in known]
     while ready := [form for form in pending if form.parent_for(framework) in known]:
         for form in ready:
             parents = [v for v in (*variants.values(), *found.values()) if v.format == form.parent_for(framework)]
-            found |= {v.key: v for config in configs[form.name] for v in form.variants(config, parents)}
+            found |= {v.key: v for config in configs[form] for v in form.variants(config, parents)}
         known |= {form.name for form in ready}
         pending = [form for form in pending if form not in ready]
     return found

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.core.records import Case, Outcome, Signature, SuiteRecord
     from pytest_navigator.core.variants import Variant
@@ -44,6 +45,7 @@ class PackageSource:
         files: name -> SHA-256 of everything in the package.
         digests: key -> digest of the artifacts that stand for the source, as their steps recorded it.
         built_with: of those that are bound to where they were built.
+        configs: what this run says of conversions, in place of what that one did.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class PackageSource:
     files: dict[str, str]
     digests: dict[str, str]
     built_with: dict[str, BuiltWith]
+    configs: tuple[FormatConfig, ...] = ()
 
     @property
     def exported(self) -> tuple[Variant, ...]:

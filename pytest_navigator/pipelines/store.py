@@ -1,34 +1,248 @@
-"""Where the formats of modules are kept: by the fingerprint of weights and code, never by name alone."""
+"""Where the formats of modules are kept: by the fingerprint of weights and code, never by name alone.
+
+A folder for each fingerprint has a `.nav` file for each graph and `choices.json`, which is written last and at once:
+readers see all of one writer. Files have names by content, and go only when no list names them any more.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator.core.ours import ignore, sweep
+from pytest_navigator.core.plain import plain, structured, write_atomically
+from pytest_navigator.errors import ConfigError, PackageError
+from pytest_navigator.package.zip.archive import SUFFIX
+from pytest_navigator.package.zip.file_names import portable
+from pytest_navigator.pipelines.choice import Choice  # noqa: TC001  # cattrs reads annotations
+from pytest_navigator.pipelines.fingerprint import HALF, identity_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from pytest_navigator.pipelines.choice import Choice
+    import torch
+
+    from pytest_navigator.core.plain import JSON
+
+CHOICES = "choices.json"
+LOCK = ".lock"
+PARTIAL = ".partial"
+LARGEST_LIST = 16 * 2**20  # More than this is no list of ours, B
+LONGEST_WAIT = 60.0  # For another process that writes the same module, s: it moves files, and makes none
+ABANDONED = 24 * 3600.0  # Age of a half-moved file whose writer was killed, s
+LONGEST_NAME = 80  # Characters of a graph's name in that of its file
+
+# Names the folder; the second is Model Navigator's.
+VARIABLES = ("NAV_PIPELINES_DIR", "MODEL_NAVIGATOR_DEFAULT_CACHE_DIR")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=2)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What `choices.json` says.
+
+    Attributes:
+        changing: names of what calls change in the module, and so is no part of its fingerprint.
+        packages: name of a file beside it -> SHA-256.
+    """
+
+    fingerprint: str
+    choices: list[Choice] = field(default_factory=list)
+    changing: list[str] = field(default_factory=list)
+    packages: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Store:
-    """A folder with a folder for each fingerprint, in which are a `.nav` file for each graph and `choices.json`."""
+    """A folder with a folder for each fingerprint, in which are a `.nav` file for each graph and `choices.json`.
+
+    Attributes:
+        warn: is told what is damaged, and so is not used.
+    """
 
     root: Path
+    warn: Callable[[str], None] = _warn
 
-    def put(self, choices: list[Choice], packages: dict[str, Path]) -> None:
+    def check(self) -> None:
+        """Find out before hours of work whether something can be kept.
+
+        Raises:
+            ConfigError: no, with what to do.
+        """
+        try:
+            self._prepare(self.root / "check").rmdir()
+        except OSError as error:
+            raise ConfigError(self._refused(error)) from None
+
+    def put(self, choices: list[Choice], packages: Mapping[str, Path], changing: Collection[str] = ()) -> list[Choice]:
         """Keep what became of a module's graphs; whole or not at all.
 
+        What is known of other graphs of the same weights and code stays.
+
         Args:
+            choices: of one fingerprint.
             packages: name of a graph -> its `.nav` file, which is moved here.
+            changing: names of what calls change in the module, see `fingerprint.changing`.
+
+        Returns:
+            The choices, with the names of their packages.
+
+        Raises:
+            PackageError: the folder refuses it, or another process holds it; what was there before is as it was.
         """
-        raise NotImplementedError
+        if not choices:
+            return []
+        folder = self.root / choices[0].fingerprint
+        try:
+            self._prepare(folder)
+            with _locked(folder):
+                return self._put(folder, choices, packages, changing)
+        except OSError as error:
+            raise PackageError(self._refused(error)) from error
 
     def choices(self, fingerprint: str) -> list[Choice]:
-        """Return what is known of a module with this fingerprint; empty for none."""
-        raise NotImplementedError
+        """Return what is known of a module with this fingerprint; empty for none, or if all of it is damaged."""
+        folder = self.root / fingerprint
+        for _ in range(3):  # a writer may have replaced list and files between the two looks
+            kept = self._read(folder)
+            damaged = [name for name in kept.packages if not _is_whole(folder / name, kept.packages[name])]
+            if not damaged or kept == self._read(folder):
+                break
+        for name in damaged:
+            self.warn(f"{folder / name} is missing or damaged, and not used: the module's own forward stays")
+        return [choice for choice in kept.choices if choice.package not in damaged]
+
+    def choices_of(self, module: torch.nn.Module) -> list[Choice]:
+        """Return what is known of a module as it is now, whatever its calls have changed in it."""
+        identity = identity_of(module)
+        for folder in sorted(self.root.glob(f"{identity.lasting[:HALF]}*")):
+            if identity.fingerprint(self._read(folder).changing) == folder.name:
+                return self.choices(folder.name)
+        return []
+
+    def changing(self, fingerprint: str) -> list[str]:
+        """Return what calls change in a module of this fingerprint."""
+        return self._read(self.root / fingerprint).changing
 
     def package(self, choice: Choice) -> Path:
-        """Return the `.nav` file of a choice."""
-        raise NotImplementedError
+        """Return the `.nav` file of a choice.
+
+        Raises:
+            PackageError: there is none.
+        """
+        path = self.root / choice.fingerprint / choice.package
+        if not choice.package or not path.is_file():
+            raise PackageError(f"{choice.graph}: {path} is not in the store: optimize the pipeline again")
+        return path
+
+    def _put(
+        self, folder: Path, choices: list[Choice], packages: Mapping[str, Path], changing: Collection[str]
+    ) -> list[Choice]:
+        known = self._read(folder)
+        moved = {graph: _moved(path, graph, folder) for graph, path in packages.items()}
+        new = [replace(c, package=moved[c.graph][0] if c.graph in moved else c.package) for c in choices]
+        own = {(c.module, c.key) for c in new}
+        every = [*(c for c in known.choices if (c.module, c.key) not in own), *new]
+        digests = {**known.packages, **dict(moved.values())}
+        used = {c.package: digests[c.package] for c in every if c.package in digests}
+        _write(folder, Kept(folder.name, every, sorted({*known.changing, *changing}), used))
+        sweep(folder, lambda name: name.endswith(SUFFIX) and name not in used, 0)
+        sweep(folder, lambda name: name.endswith(PARTIAL), ABANDONED)
+        return new
+
+    def _prepare(self, folder: Path) -> Path:
+        if not os.path.lexists(self.root):
+            ignore(self.root)  # only then the folder is nobody else's
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _refused(self, error: OSError) -> str:
+        return (
+            f"{self.root}: nothing can be kept there ({error.strerror or error}); "
+            f"{VARIABLES[0]} names another folder for the formats of pipelines"
+        )
+
+    def _read(self, folder: Path) -> Kept:
+        """Return what is kept in a folder; of a damaged list, nothing."""
+        try:
+            return _parsed(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return Kept(folder.name)
+        except PermissionError as error:
+            self.warn(f"{folder} cannot be read ({error.strerror}) and is not used")
+        except Exception:  # json and cattrs raise many types
+            self.warn(f"{folder / CHOICES} is damaged and not used: optimize the pipeline again")
+        return Kept(folder.name)
+
+
+def default_store(environment: Mapping[str, str] | None = None) -> Store:
+    """Return the user's own store: the folder that the environment names, or `~/.cache/pytest_navigator/pipelines`."""
+    variables = os.environ if environment is None else environment
+    named = next((variables[name] for name in VARIABLES if variables.get(name)), "")
+    return Store(Path(named).expanduser() if named else Path.home() / ".cache" / "pytest_navigator" / "pipelines")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(folder / LOCK, timeout=LONGEST_WAIT):
+            yield
+    except Timeout:
+        raise PackageError(f"{folder}: another process has been writing it for {LONGEST_WAIT:g} s; try again") from None
+
+
+def _moved(path: Path, graph: str, folder: Path) -> tuple[str, str]:
+    """Move a package into a folder; return its name there, which is by content, and its SHA-256."""
+    digest = _digest(path)
+    name = f"{portable(graph)[:LONGEST_NAME]}-{digest[:16]}{SUFFIX}"
+    partial = folder / f".{name}{PARTIAL}"
+    shutil.move(path, partial)  # from another file system it is a copy: only a whole one gets its name
+    partial.replace(folder / name)
+    return name, digest
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    try:
+        return _digest(path) == digest
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(folder: Path, kept: Kept) -> None:
+    content: Any = plain(kept)
+    write_atomically(folder / CHOICES, json.dumps({**content, "sha256": _seal(content)}, indent=1).encode())
+
+
+def _parsed(folder: Path) -> Kept:
+    """Read what a folder says of itself; raises whatever json and cattrs do, or ValueError, if it is not ours."""
+    path = folder / CHOICES
+    if path.stat().st_size > LARGEST_LIST:
+        raise ValueError(path)
+    content = json.loads(path.read_bytes())
+    seal = content.pop("sha256")
+    kept = structured(content, Kept)
+    names = [*kept.packages, *(choice.package for choice in kept.choices)]
+    if seal != _seal(content) or kept.fingerprint != folder.name or any("/" in n or "\\" in n for n in names):
+        raise ValueError(path)
+    return kept
+
+
+def _seal(content: JSON) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_navigator.engine.proxies import RunnerProxy, SourceProxy
@@ -92,6 +93,14 @@ def nav_runner() -> RunnerProxy:
 @pytest.fixture
 def nav_source_runner() -> SourceProxy:
     """Skip a test of a live model where no model is checked; a run that checks models has another one."""
+    from pytest_navigator.plugin.options import UNCHECKED
+
+    pytest.skip(UNCHECKED)
+
+
+@pytest.fixture
+def nav_pipeline_runner() -> Callable[..., Any]:
+    """Skip a test of a pipeline where no model is checked; a run that checks models has another one."""
     from pytest_navigator.plugin.options import UNCHECKED
 
     pytest.skip(UNCHECKED)

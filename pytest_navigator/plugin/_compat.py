@@ -30,6 +30,11 @@ def fixture_called(holder: object, name: str) -> Any:
     return next((obj for key, obj in found if (obj._fixture_function_marker.name or key) == name), None)
 
 
+def has_params(fixture: Any) -> bool:
+    """Whether a fixture is parametrized itself; pytest tells it of an item only."""
+    return bool(fixture._fixture_function_marker.params)
+
+
 class PlantedClass(pytest.Class):
     """A class node whose class does not stand in the user's module.
 

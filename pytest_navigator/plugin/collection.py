@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from pytest_navigator.configuration.config import NavConfig
-from pytest_navigator.errors import ConfigError
 from pytest_navigator.plugin._compat import FIXTURE, ConftestModule, PlantedClass, fixture_called, functions_of
-from pytest_navigator.plugin.suite import NavigatorSuite
+from pytest_navigator.plugin.places import LOADER, MODEL, PIPELINE, PipelinePlace, Place, default_name, nodeid_of
+from pytest_navigator.plugin.suite import NavigatorSuite, PipelineSuite
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from pytest_navigator.package.source import PackageSource
-
-MODEL = "nav_model"
-LOADER = "nav_dataloader"
 SUITE = "nav_suite"  # The parameter of a `verify_` test that says which one of several named models it is of
 # The hooks that are asked once, before anything is collected.
 EXTENDING = ("pytest_nav_formats", "pytest_nav_runners", "pytest_nav_frameworks")
 VERIFY = "verify_"
-RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package"}
-# Folders that say nothing of whose model is in them: a package `tests.nav` is nobody's.
-OF_TESTS = ("tests", "test", "testing")
+PIPELINE_RUNNER = "nav_pipeline_runner"
+# Of the place of a model, and of a pipeline.
+RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package", PIPELINE_RUNNER}
 
 
 class Notes(Protocol):
@@ -74,90 +67,20 @@ class SuiteNode(PlantedClass):
         return super().collect()
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a `nav_model` is defined, and so where its suite is.
+class PipelineNode(SuiteNode):
+    """The generated tests of one `nav_pipeline`: of each of its modules, and of the whole."""
 
-    Attributes:
-        nodeid: of the suite's node, without the model's own parameters.
-        path: of the file.
-        holders: the class chain, the module and the conftests that can see it, nearest first.
-        name: what the suite is called if nav_config does not say.
-    """
-
-    nodeid: str
-    path: Path
-    holders: tuple[object, ...]
-    name: str
-
-    @property
-    def fixture(self) -> object:
-        """The definition of `nav_model`."""
-        return fixture_called(self.holders[0], MODEL)
-
-    @property
-    def nav_config(self) -> object:
-        """The nearest `nav_config`, whatever it is."""
-        return next((vars(h)["nav_config"] for h in self.holders if "nav_config" in vars(h)), None)
-
-    @property
-    def framework(self) -> str:
-        """The name of the framework, where something outside of the configuration says it; else ""."""
-        return ""
-
-    @property
-    def package(self) -> PackageSource | None:
-        """The package that is the source; None for a model."""
-        return None
-
-    @property
-    def advice(self) -> str:
-        """How to say which framework the model is of."""
-        return (
-            "annotate the fixture (def nav_model() -> torch.nn.Module, -> Callable for a function of numpy arrays) or "
-            "write nav_config = NavConfig(framework=...) beside it"
-        )
-
-    def config(self, parameters: str = "") -> NavConfig | None:
-        """Return the nearest `nav_config` (it wins whole); of a dict, the one of the model's parameters."""
-        found = self.nav_config
-        if isinstance(found, dict):
-            found = found.get(parameters)
-        if found is not None and not isinstance(found, NavConfig):
-            said = "a fixture" if isinstance(found, FIXTURE) else repr(found)
-            hint = ": write nav_config = NavConfig(...), it is read before fixtures are" if said == "a fixture" else ""
-            raise ConfigError(
-                f"nav_config seen from {self.nodeid} is {said}; it must be a NavConfig or a dict of them{hint}"
-            )
-        return found
-
-    def configs(self) -> list[NavConfig | None]:
-        """Return every configuration that a model of this place may have; one that a dict lacks has none."""
-        found = self.nav_config
-        return [*map(self.config, found), None] if isinstance(found, dict) else [self.config()]
-
-    @property
-    def source(self) -> Path:
-        """The file that the fixture is written in; another one than `path` if it was imported from there."""
-        return Path(inspect.getfile(function_of(self.fixture)))
-
-    @cached_property
-    def line(self) -> int:
-        """The line of the fixture in that file, from 0."""
-        return inspect.getsourcelines(function_of(self.fixture))[1] - 1
-
-    def relative_path(self, config: pytest.Config) -> str:
-        """Return that file as pytest's reports write paths."""
-        return nodeid_of(self.source, config)
+    planted = PipelineSuite
 
 
+ONE_SUITE = "one place has one of them; move the other into a class, a module or a folder of its own"
 PLACE = pytest.StashKey[Place | None]()  # Of a collector: what `place_of` has found for it
 
 
-def visible_models(config: pytest.Config) -> list[str]:
-    """Return the conftests with a `nav_model` that pytest has loaded, collected or not."""
+def visible_models(config: pytest.Config) -> list[tuple[str, str]]:
+    """Return the conftests with a model or a pipeline that pytest has loaded, collected or not, and the fixtures."""
     conftests = [(Path(n), p) for n, p in config.pluginmanager.list_name_plugin() if Path(n).name == "conftest.py"]
-    return [nodeid_of(path, config) for path, module in conftests if fixture_called(module, MODEL)]
+    return [(nodeid_of(path, config), kind) for path, module in conftests for kind, _ in _defined_in(module)]
 
 
 def too_late(hook: str, plugin: object, config: pytest.Config) -> str:
@@ -210,9 +133,18 @@ def place_of(node: pytest.Item | pytest.Collector) -> Place | None:
 def _nearest(node: pytest.Item | pytest.Collector) -> Place | None:
     around = list(holders(node))
     for i, (nodeid, path, obj) in enumerate(around):
-        if fixture_called(obj, MODEL):
-            return Place(f"{nodeid}::{MODEL}", path, tuple(o for _, _, o in around[i:]), _default_name(obj, path))
+        if kind := _defined_in(obj):
+            if len(kind) > 1:
+                node.config.stash[NOTES].note(f"{nodeid} has {MODEL} and {PIPELINE}: {ONE_SUITE}")
+            name, place = kind[0]
+            return place(f"{nodeid}::{name}", path, tuple(o for _, _, o in around[i:]), default_name(obj, path))
     return None
+
+
+def _defined_in(holder: object) -> list[tuple[str, type[Place]]]:
+    """Return what of a model or a pipeline is defined in a module or class: the fixture's name, and its place."""
+    kinds: dict[str, type[Place]] = {MODEL: Place, PIPELINE: PipelinePlace}
+    return [(name, kind) for name, kind in kinds.items() if fixture_called(holder, name)]
 
 
 def loader_override(item: pytest.Item, place: Place) -> str | None:
@@ -266,25 +198,36 @@ def planted_in_conftest(module: pytest.Module) -> list[pytest.Item | pytest.Coll
     """Return the suite of a conftest.py and its own `verify_` functions."""
     if module.obj is None or place_of(module) is None:
         return []
-    own = fixture_called(module.obj, MODEL)
+    own = _defined_in(module.obj)
     named = named_of(module.config) is not None
     if not own and not named:
         return []
     named_so = [(name, f) for name, f in vars(module.obj).items() if name.startswith(VERIFY)]
-    verify = [(name, _taken_in(f, module.config)) for name, f in named_so if _is_ours(name, f, module)]
+    verify = [(name, _taken_in(f, module)) for name, f in named_so if _is_ours(name, f, module)]
     functions = [item for name, function in verify for item in functions_of(module, name, function)]
-    return [*([] if named else [SuiteNode.from_parent(module, name=MODEL)]), *functions]
+    return [*([] if named else [_suite_node(module, own[0][0])]), *functions]
+
+
+def _suite_node(parent: pytest.Collector, name: str) -> SuiteNode:
+    """Return the node of the suite of a fixture with this name."""
+    node: SuiteNode = (PipelineNode if name == PIPELINE else SuiteNode).from_parent(parent, name=name)
+    return node
 
 
 def planted(collector: pytest.Module | pytest.Class, name: str, obj: object) -> SuiteNode | None:
     """Return the suite for a module's or class's own `nav_model`; tell pytest of `verify_` functions that are ours."""
-    if isinstance(obj, FIXTURE) and obj is fixture_called(collector.obj, MODEL):
-        return SuiteNode.from_parent(collector, name=MODEL) if _is_tested(collector) else None
+    if isinstance(obj, FIXTURE):
+        if isinstance(collector, SuiteNode):
+            return None
+        own = next((kind for kind, _ in _defined_in(collector.obj) if obj is fixture_called(collector.obj, kind)), None)
+        return _suite_node(collector, own) if own and _is_tested(collector) else None
     if name.startswith(VERIFY) and place_of(collector) is not None:
         if _is_ours(name, obj, collector):
-            _taken_in(obj, collector.config)
+            _taken_in(obj, collector)
     elif reads_package(obj) and collector.istestfunction(obj, name) and place_of(collector) is not None:
-        _given_model(obj, collector.config)
+        if isinstance(place_of(collector), PipelinePlace):
+            _note_useless(f"{collector.nodeid}::{name}", "nav_package", collector)
+        _given_model(obj, collector)
     return None
 
 
@@ -294,20 +237,21 @@ def _is_tested(collector: pytest.Module | pytest.Class) -> bool:
     return named_of(collector.config) is None or (place is not None and place.holders[0] is collector.obj)
 
 
-def _taken_in(function: Any, config: pytest.Config) -> Any:
+def _taken_in(function: Any, node: pytest.Collector) -> Any:
     """Have pytest collect a `verify_` function; with `nav_model` in its closure it has the model's parameters."""
     if "__test__" not in vars(function):
         function.__test__ = True
-        _given_model(function, config)
+        _given_model(function, node)
         pytest.mark.nav_verify(function)
     return function
 
 
-def _given_model(function: Any, config: pytest.Config) -> None:
+def _given_model(function: Any, node: pytest.Collector) -> None:
     """Give a test of the user's the model's parameters, once; nothing is built for it before it is asked for."""
     if not any(mark.name == "usefixtures" and LOADER in mark.args for mark in getattr(function, "pytestmark", ())):
-        named = named_of(config)
-        own = [MODEL] if named is None else [SUITE] if len(named.places) > 1 else []
+        named = named_of(node.config)
+        theirs = [PIPELINE if isinstance(place_of(node), PipelinePlace) else MODEL]
+        own = theirs if named is None else [SUITE] if len(named.places) > 1 else []
         pytest.mark.usefixtures(*own, LOADER)(function)
 
 
@@ -318,14 +262,28 @@ def is_verify(name: str, obj: object) -> bool:
 
 def _is_ours(name: str, function: object, node: pytest.Collector) -> bool:
     """Whether a function `verify_*` is; it is an error if it is meant to be and asks for something else."""
-    asked = _arguments(function)
+    asked, known = _arguments(function), _runner_fixtures(node)
     near = [each for each in asked if each.startswith("nav_") or get_close_matches(each, RUNNER_FIXTURES, cutoff=0.8)]
-    if near and not RUNNER_FIXTURES.intersection(asked):
-        node.config.stash[NOTES].note(
-            f"{node.nodeid}::{name} asks for {near[0]!r} and would never run: a function verify_* is a test of a model "
-            f"if it asks for one of {', '.join(sorted(RUNNER_FIXTURES))}"
-        )
+    strange = [each for each in near if each in RUNNER_FIXTURES - known]
+    if strange or (near and not known.intersection(asked)):
+        _note_useless(f"{node.nodeid}::{name}", (strange or near)[0], node)
     return is_verify(name, function)
+
+
+def _runner_fixtures(node: pytest.Collector) -> set[str]:
+    """Return those that a test may ask for where it stands."""
+    of_pipeline = {PIPELINE_RUNNER}
+    return of_pipeline if isinstance(place_of(node), PipelinePlace) else RUNNER_FIXTURES - of_pipeline
+
+
+def _note_useless(test: str, asked: str, node: pytest.Collector) -> None:
+    """Keep a usage error: a test that would never run, or could not."""
+    whole = isinstance(place_of(node), PipelinePlace)
+    what, known = "pipeline" if whole else "model", ", ".join(sorted(_runner_fixtures(node)))
+    node.config.stash[NOTES].note(
+        f"{test} asks for {asked!r} and would never run: a function verify_* is a test of a {what} "
+        f"if it asks for {'' if whole else 'one of '}{known}"
+    )
 
 
 def _arguments(function: object) -> Collection[str]:
@@ -335,21 +293,3 @@ def _arguments(function: object) -> Collection[str]:
 def reads_package(obj: object) -> bool:
     """Whether this is a function that asks for the package of the run."""
     return inspect.isfunction(obj) and "nav_package" in inspect.signature(obj).parameters
-
-
-def function_of(fixture: Any) -> Any:
-    """Return the function that a fixture is made of."""
-    return fixture.__wrapped__
-
-
-def nodeid_of(path: Path, config: pytest.Config) -> str:
-    """Return how pytest writes a file: relative to the rootdir, if it is below it."""
-    return path.relative_to(config.rootpath).as_posix() if path.is_relative_to(config.rootpath) else str(path)
-
-
-def _default_name(holder: object, path: Path) -> str:
-    """Return the class, the module or the folder that holds the fixture; of a folder of tests, the project's."""
-    if inspect.isclass(holder):
-        return holder.__name__
-    folder = path.parent.parent if path.parent.name in OF_TESTS else path.parent
-    return folder.name or path.parent.name if path.name == "conftest.py" else path.stem.removeprefix("test_")

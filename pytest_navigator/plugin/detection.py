@@ -8,14 +8,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.plugin.collection import function_of
+from pytest_navigator.plugin.places import function_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.formats.registry import Registry
-    from pytest_navigator.plugin.collection import Place
+    from pytest_navigator.plugin.places import Place
 
 # How a return annotation names any function of arrays; stands for the package of the framework "python".
 CALLABLE = "Callable"

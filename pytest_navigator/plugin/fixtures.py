@@ -11,13 +11,13 @@ import pytest
 from pytest_navigator.engine import host
 from pytest_navigator.errors import NavigatorError, SourceError, Unavailable
 from pytest_navigator.plugin._compat import fixture_called
-from pytest_navigator.plugin.collection import LOADER, MODEL, function_of
+from pytest_navigator.plugin.places import LOADER, MODEL, function_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from pytest_navigator.plugin.collection import Place
+    from pytest_navigator.plugin.places import Place
     from pytest_navigator.plugin.spec import FunctionSpec
 
     Building = Callable[[Place], AbstractContextManager[None]]

@@ -11,11 +11,10 @@ from pytest_navigator.configuration.settings import too_short
 from pytest_navigator.core.steps import OF_MODEL, PLANNED, Per, Step
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.planning.filtered import check_cells
+from pytest_navigator.plugin import pipelines
 from pytest_navigator.plugin._compat import class_setups, direct_names, fixtures_asked_for, import_no_packages
 from pytest_navigator.plugin.baselines import read_all
 from pytest_navigator.plugin.collection import (
-    LOADER,
-    MODEL,
     SUITE,
     SuiteNode,
     is_verify,
@@ -28,15 +27,17 @@ from pytest_navigator.plugin.collection import (
 )
 from pytest_navigator.plugin.item import suite_of
 from pytest_navigator.plugin.option_values import suite_settings, unmeasured
+from pytest_navigator.plugin.places import LOADER, MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.core.steps import StepKind
+    from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.planning.matrix import Matrix
-    from pytest_navigator.plugin.collection import Place
     from pytest_navigator.plugin.named import NamedModels
+    from pytest_navigator.plugin.places import Place
     from pytest_navigator.plugin.run import CollectedSuite, Run
 
 # What there is a step of -> the parameters of its test.
@@ -67,7 +68,11 @@ def is_ours(item: pytest.Item) -> bool:
 
 def is_empty(collector: pytest.Collector, name: str, run: Run) -> bool:
     """Whether a generated test has no parameters in this suite (no conversions, or no profiling)."""
-    if name not in TESTS or not isinstance(collector, SuiteNode):
+    if not isinstance(collector, SuiteNode):
+        return False
+    if name == pipelines.WHOLE:
+        return not pipelines.mixes_of(place_of(collector), run)
+    if name not in TESTS:
         return False
     return not any(matrix.each(TESTS[name]) for matrix in run.matrices(place_of(collector)))
 
@@ -75,6 +80,7 @@ def is_empty(collector: pytest.Collector, name: str, run: Run) -> bool:
 def parametrize(metafunc: pytest.Metafunc, run: Run) -> None:
     """Give a generated test, or a `verify_` test with `nav_runner`, its parameters."""
     node = metafunc.definition
+    pipelines.parametrize(metafunc, run)
     if node.getparent(SuiteNode) is not None and node.originalname in TESTS:
         kind = TESTS[node.originalname]
         cells = list(dict.fromkeys(cell for matrix in run.matrices(place_of(node)) for cell in _values(kind, matrix)))
@@ -126,10 +132,14 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         return
     ours = [item for item in items if isinstance(item, pytest.Function) and is_ours(item)]
     with run.noting_problems():
-        ours = _without_strangers(run, ours, items)
+        wholes = [item for item in ours if pipelines.is_whole(item)]
+        pipelines.meet(run, wholes)
+        parts = _without_strangers(run, [item for item in ours if item not in wholes], items)
+        for item in parts:
+            _expect_failure(item, suite_of(item, run).matrix)
+        ours = [*wholes, *parts]
         for item in ours:
             _check_loader(item)
-            _expect_failure(item, suite_of(item, run).matrix)
             _locate(item)
         _check_parameters(run)
         check_cells([(s.nodeid, s.settings, s.matrix) for s in run.suites.values()], run.registry)
@@ -142,7 +152,7 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
             _tell_nothing_collected(run, items)
         if ours and not run.config.option.collectonly:
             _check_packages(run)
-            run.write_manifests(collected(ours, run), read_all(run))
+            run.write_manifests(collected(parts, run), read_all(run))
 
 
 def _unjudged(run: Run) -> list[str]:
@@ -173,7 +183,7 @@ def selected(run: Run, items: Iterable[pytest.Item]) -> dict[str, set[str]]:
     """Return the ids of the steps that generated tests report, by the node of their suite."""
     found: dict[str, set[str]] = {}
     for item in items:
-        if isinstance(item, pytest.Function) and item.getparent(SuiteNode) is not None:
+        if isinstance(item, pytest.Function) and item.getparent(SuiteNode) is not None and not pipelines.is_whole(item):
             suite = suite_of(item, run)
             found.setdefault(suite.nodeid, set()).add(_step_of(item, suite.matrix).id)
     return found
@@ -283,10 +293,10 @@ def _nothing_collected(run: Run) -> str:
         files = ", ".join(str(spec.path) for spec in run.named.specs)
         return f"--nav-model: the arguments leave out {files}: nothing of it was collected"
     visible = visible_models(run.config)
-    if visible:
+    for path, kind in visible:
         return (
-            f"{flag}: {visible[0]} defines nav_model, but was not collected; add it to the arguments: "
-            f"pytest {flag}{'=' + run.options.package if run.options.package else ''} {visible[0]}"
+            f"{flag}: {path} defines {kind}, but was not collected; add it to the arguments: "
+            f"pytest {flag}{'=' + run.options.package if run.options.package else ''} {path}"
         )
     if modules := plugin_models(run.config):
         return (
@@ -324,7 +334,7 @@ def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome 
     from pytest_navigator.text import short_path
 
     if outcome is not None:
-        tell_last_failed(report, outcome, suite_of(item, run).folder)
+        tell_last_failed(report, outcome, _folder_of(item, run))
     if item.getparent(SuiteNode) is None:
         path, line, _ = item.reportinfo()
         _point_skip_to(report, str(path), (line or 0) + 1)
@@ -334,7 +344,7 @@ def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome 
         report.location = (place.relative_path(item.config), place.line, report.location[2])
         _point_skip_to(report, str(place.source), place.line + 1)
     if outcome is not None and outcome.key and report.skipped and hasattr(report, "wasxfail"):
-        folder = short_path(suite_of(item, run).folder.path, run.start)
+        folder = short_path(_folder_of(item, run).path, run.start)
         report.wasxfail += f" (log: {folder / outcome.key / 'format.log'})"
     if outcome is not None and report.when == "call":
         # junit reads them from the report of the teardown, which gets the item's; a retry replaces its own.
@@ -345,6 +355,10 @@ def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome 
     # The line of pytest's short summary: "Failed: " is the type of `pytest.fail`, and no part of what failed.
     if crash is not None and crash.message.startswith("Failed: "):
         crash.message = crash.message.removeprefix("Failed: ").splitlines()[0]
+
+
+def _folder_of(item: pytest.Function, run: Run) -> SuiteFolder:
+    return pipelines.pipeline_of(item, run).folder if pipelines.is_whole(item) else suite_of(item, run).folder
 
 
 def _point_skip_to(report: pytest.TestReport, path: str, line: int) -> None:

@@ -10,7 +10,8 @@ import pytest
 from pytest_navigator.core.steps import Status, Step
 from pytest_navigator.errors import PackageError
 from pytest_navigator.plugin._compat import closure_of, ids_of
-from pytest_navigator.plugin.collection import MODEL, SuiteNode, named_of, place_of
+from pytest_navigator.plugin.collection import SuiteNode, named_of, place_of
+from pytest_navigator.plugin.places import MODEL
 from pytest_navigator.plugin.run import RUN
 from pytest_navigator.text import one_line
 

@@ -13,19 +13,10 @@ import pytest
 
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.plugin._compat import PlantedModule, collect_too, fixture_called, load_conftests
-from pytest_navigator.plugin.collection import (
-    LOADER,
-    MODEL,
-    NAMED,
-    SUITE,
-    Place,
-    conftests_of,
-    holders,
-    nodeid_of,
-    visible_models,
-)
+from pytest_navigator.plugin.collection import NAMED, SUITE, conftests_of, holders, visible_models
 from pytest_navigator.plugin.detection import framework_of
 from pytest_navigator.plugin.options import NEEDS_MODEL
+from pytest_navigator.plugin.places import LOADER, MODEL, Place, nodeid_of
 from pytest_navigator.plugin.spec import (
     LOADER_OPTION,
     MODEL_OPTION,
@@ -188,7 +179,7 @@ class NamedModels:
     def notes(self, config: pytest.Config) -> list[str]:
         """Say which `nav_model` was not tested."""
         tested = ", ".join(f"{MODEL_OPTION}={spec.text}" for spec in self.specs)
-        return [f"note: nav_model of {place} was not tested: {tested} was" for place in visible_models(config)]
+        return [f"note: {kind} of {place} was not tested: {tested} was" for place, kind in visible_models(config)]
 
 
 def named_models(config: pytest.Config, registry: Registry, file_config: FileConfig) -> NamedModels | None:

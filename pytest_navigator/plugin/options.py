@@ -26,6 +26,7 @@ MARKERS = {
     "nav_profile": "measures latency and throughput",
     "nav_regression": "compares with the baseline",
     "nav_budget": "holds a cell to a limit",
+    "nav_pipeline": "checks a whole pipeline with formats in it",
     "nav_verify": "a user's verify_ test of a format",
 }
 

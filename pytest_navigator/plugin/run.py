@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.engine.recorded import RecordedBaseline
     from pytest_navigator.planning.matrix import Matrix
-    from pytest_navigator.plugin.collection import Place
     from pytest_navigator.plugin.expected import NamedFile
     from pytest_navigator.plugin.named import NamedModels
+    from pytest_navigator.plugin.places import Place
 
 RUN = pytest.StashKey["Run"]()
 LACKING = "nav_lacking"  # What an xdist worker is told of `Run.lacking`, so that all of them collect the same
@@ -267,4 +267,4 @@ class Run(Host):
 
 def _own(place: Place) -> bool:
     """Whether nav_config is a dict, so that its name is one parameter's own."""
-    return any(isinstance(vars(h).get("nav_config"), dict) for h in place.holders)
+    return isinstance(place.nav_config, dict)

@@ -17,6 +17,7 @@ from pytest_navigator.plugin import collection, generation
 from pytest_navigator.plugin._compat import allow_crashes, item_of, worker_pid
 from pytest_navigator.plugin.item import OUTCOME
 from pytest_navigator.plugin.option_values import run_options
+from pytest_navigator.plugin.places import LOADER, MODEL, PIPELINE
 from pytest_navigator.plugin.run import LACKING, RUN, Run
 from pytest_navigator.text import LINE, bounded, printable, short_path
 
@@ -178,7 +179,7 @@ class Session:
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
         """Seed the setup of `nav_model` and `nav_dataloader`."""
-        if fixturedef.argname not in (collection.MODEL, collection.LOADER):
+        if fixturedef.argname not in (MODEL, PIPELINE, LOADER):
             return (yield)
         with self.run.building_at(collection.place_of(item_of(request))):
             return (yield)

@@ -1,4 +1,4 @@
-"""The generated tests: an ordinary class that the plugin plants where `nav_model` is."""
+"""The generated tests: ordinary classes that the plugin plants where `nav_model` or `nav_pipeline` is."""
 
 from __future__ import annotations
 
@@ -67,3 +67,26 @@ class NavigatorSuite:
     def test_budget(self, navigator: Reporting, nav_format: str, nav_runtime: str, nav_limit: str) -> None:
         """A cell keeps one limit of its budget."""
         navigator.report("budget", nav_format, nav_runtime, nav_limit)
+
+
+class WholePipeline(Protocol):
+    """A pipeline, seen from one of its items: the fixture `navigator_pipeline`."""
+
+    def report(self, mix: tuple[str, ...]) -> object:
+        """Pass, fail or skip as the whole pipeline did with these formats in it."""
+
+
+@pytest.mark.usefixtures("nav_pipeline")
+class PipelineSuite(NavigatorSuite):
+    """The tests of each module of a `nav_pipeline`, and of the whole."""
+
+    @pytest.fixture
+    def nav_model(self, request: pytest.FixtureRequest) -> str:
+        """Tell the modules apart: each is one model to the tests above."""
+        name: str = request.param
+        return name
+
+    @pytest.mark.nav_pipeline
+    def test_pipeline(self, navigator_pipeline: WholePipeline, nav_mix: tuple[str, ...]) -> None:
+        """The whole pipeline gives the eager one's results with these formats in it."""
+        navigator_pipeline.report(nav_mix)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.engine.proxies import RunnerProxy, SourceProxy
-    from pytest_navigator.plugin.collection import Place
     from pytest_navigator.plugin.item import SuiteItem
+    from pytest_navigator.plugin.places import Place
     from pytest_navigator.plugin.run import Run
 
 

@@ -141,6 +141,15 @@ def first_sample(loader: object, flatten: Flatten, samples: Samples) -> Arrays:
     raise SourceError("the loader is empty: it has to give at least one sample")
 
 
+def each_sample(loader: object) -> Iterator[object]:
+    """Yield the samples of a loader, as they are.
+
+    Raises:
+        SourceError: it is no loader, or raises.
+    """
+    yield from _samples(_iterable(loader))
+
+
 def batch_size(arrays: Arrays, batch_dim: int | None, unbatched: Collection[str] = ()) -> int | None:
     """Return the batch size of one sample: the size of the first input that has the batch axis; None without one."""
     if batch_dim is None:

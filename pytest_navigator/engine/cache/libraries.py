@@ -29,6 +29,12 @@ def versions(modules: Iterable[str]) -> dict[str, str | None]:
     return dict(sorted(found.items()))
 
 
+def own_versions(modules: Iterable[str]) -> dict[str, str]:
+    """Return name -> version of the distributions that modules come from, without what these depend on."""
+    names = {name for module in modules for name in _distributions(module.partition(".")[0])}
+    return {name: version for name in sorted(names) if (version := _read(name)[0])}
+
+
 def _distributions(module: str) -> list[str]:
     """Return the distributions of a module, `tensorflow_cpu` of `tensorflow`; its own name if it has none."""
     return _known().get(module, [module])

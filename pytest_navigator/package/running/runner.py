@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.errors import InputError, StepFailed
 from pytest_navigator.isolation.causes import NOT_REGISTERED, error_line
 from pytest_navigator.package.running.direct_calls import Ways
-from pytest_navigator.samples.feeds import called, check_arrays, check_feed, native, shape_problem
-from pytest_navigator.samples.structure import Call
+from pytest_navigator.samples.feeds import called, check_arrays, check_feed, feed_of, native, shape_problem
+from pytest_navigator.samples.structure import Call, call_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -159,6 +159,16 @@ class PackageRunner:
                 raise
             self._seconds = perf_counter() - started
         return outputs
+
+    def feed(self, sample: object) -> dict[str, np.ndarray]:
+        """Return a sample, as a loader gives it, as the arrays by name that `infer` takes.
+
+        Raises:
+            InputError: it is not what the model takes.
+        """
+        feed = feed_of(call_of(sample, self._framework.name), self.signature, self._framework)
+        check_arrays(feed, self.signature, self._framework.name)
+        return feed
 
     def last_inference_time(self) -> float | None:
         """Return the duration of the last inference in s, None before the first one."""

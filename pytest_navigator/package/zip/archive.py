@@ -27,6 +27,8 @@ SUFFIX = ".nav"
 ZIP_START = b"PK"
 ZIP_HEADER = 30  # Bytes before the name of a ZIP's first member
 STATUS = "status.yaml"  # Name of the first member of every package of ours, which says what the others are
+BUNDLE = "bundle.yaml"  # The same of a bundle, a file of the same form that holds the packages of a pipeline's modules
+HEADS = (STATUS, BUNDLE)
 LEFT = 3600.0  # Age in s of a half-written file from which on its writer was killed: a living one writes all the time
 
 IRREGULAR = "this is no regular file (but a device, a FIFO or a socket), and stays; choose another name"
@@ -167,7 +169,9 @@ def _is_ours(target: Path) -> bool:
     with target.open("rb") as file:
         head = file.read(ZIP_HEADER + len(STATUS))
     named = target.suffix == SUFFIX
-    return (named or head.endswith(STATUS.encode())) if head.startswith(ZIP_START) else (named and not head)
+    if not head.startswith(ZIP_START):
+        return named and not head
+    return named or head[ZIP_HEADER:] in {each.encode() for each in HEADS}  # both are as long
 
 
 def _store(archive: zipfile.ZipFile, each: Member) -> str:
