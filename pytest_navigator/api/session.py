@@ -32,7 +32,7 @@ from pytest_navigator.reporting.steps import failures, rule, step_line, test_nam
 from pytest_navigator.text import printable, short_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_navigator.api.given import Given
     from pytest_navigator.configuration.run_options import RunOptions
@@ -47,6 +47,8 @@ class Session:
 
     Attributes:
         failed: test -> what there is to say of its failure.
+        written: what the end of the run says of the suite.
+        worded: how lines are put, where options are called otherwise than in pytest.
     """
 
     given: Given
@@ -54,7 +56,10 @@ class Session:
     suite: Suite
     live: Live
     failed: dict[str, str] = field(default_factory=dict)
+    written: list[packing.Written] = field(default_factory=list)
+    worded: Callable[[str], str] = str
     _done: int = 0
+    _cause: str = ""
 
     @classmethod
     def planned(
@@ -66,6 +71,7 @@ class Session:
         flags: Mapping[str, object] | None = None,
         package: PackageSource | None = None,
         debug: bool = False,
+        hands_over: bool = True,
     ) -> Session:
         """Plan what is checked; nothing is written yet.
 
@@ -73,13 +79,14 @@ class Session:
             title: what the model is called in the lines of its steps.
             flags: settings that win over those of `given`, by their name.
             package: checked again, instead of a live model.
+            hands_over: whether the caller gets the package as an object.
 
         Raises:
             ConfigError: the configuration leaves nothing to check, or asks for what there is not.
         """
         packing.check_target(options.package, options.workspace)
         here = Path.cwd()
-        host = Host(options, known(), Workspace(options.workspace), start=here, project=here, hands_over=True)
+        host = Host(options, known(), Workspace(options.workspace), start=here, project=here, hands_over=hands_over)
         host.debug = host.debug or debug
         settings = resolve(flags or {}, {}, given.config)
         matrix = _matrix(given, package, settings, host)
@@ -120,6 +127,7 @@ class Session:
         found = engine.outcome(self.host, self.suite, step, self.live)
         name = test_name(step, self.suite.matrix)
         if found.status is Status.FAILED:
+            self._cause = found.message if step.step == "source" else self._cause
             self.suite.folder.mark_reported(found)  # else the end of the run would tell of it once more
             self.failed[name] = failure_text(found, short_path(self.suite.folder.path, self.host.start))
         self._tell(f"{self.suite.nodeid}::{name}", found.status, found.message)
@@ -162,13 +170,21 @@ class Session:
 
     def _tell(self, nodeid: str, status: Status, message: str) -> None:
         self._done += 1
+        if status is Status.SKIPPED:  # why the source failed is told once, below
+            message = message.replace(f": {self._cause}", "") if self._cause else message
         total = len(self.suite.matrix.steps()) + len(self._verified())
-        _print([step_line(nodeid, status, message, self._done, total)])
+        self._print([step_line(nodeid, status, message, self._done, total)])
 
     def _end(self, *, complete: bool) -> None:
-        written = packing.write_all(self.host, complete=complete)
-        lines = [line for each in written for line in each.lines]
-        _print([*failures(self.failed), rule("navigator", "="), *lines, *self.host.hints])
+        self.written = packing.write_all(self.host, complete=complete)
+        lines = [line for each in self.written for line in each.lines]
+        self._print([*failures(self.failed), rule("navigator", "="), *lines, *self.host.hints])
+
+    def _print(self, lines: list[str]) -> None:
+        """Write to the caller's terminal, while no step of another thread has its output in a log."""
+        with outside():
+            sys.stdout.write("".join(f"{printable(self.worded(line))}\n" for line in lines))
+            sys.stdout.flush()
 
 
 def _matrix(given: Given, package: PackageSource | None, settings: Settings, host: Host) -> Matrix:
@@ -177,10 +193,3 @@ def _matrix(given: Given, package: PackageSource | None, settings: Settings, hos
     else:
         whole = building.build(settings, host.registry, given.config.framework or "", given.unasked)
     return on_this_machine(whole, lambda: Here(host.lacking), settings, host.registry, given.unasked)
-
-
-def _print(lines: list[str]) -> None:
-    """Write to the caller's terminal, while no step of another thread has its output in a log."""
-    with outside():
-        sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
-        sys.stdout.flush()

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest_navigator
-from pytest_navigator.cli import deploy, diagnose, diff, extract, judge, merge, pack, serve, show, verify
+from pytest_navigator.cli import convert, deploy, diagnose, diff, extract, judge, merge, pack, serve, show, verify
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.text import one_line
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-COMMANDS = (show, diff, judge, diagnose, verify, extract, pack, merge, serve, deploy)
+COMMANDS = (show, diff, judge, diagnose, verify, extract, pack, merge, serve, deploy, convert)
 
 LONGEST = 500  # Characters of an error that is none of ours
 ERROR = 2  # Exit code where a command could not do its work; argparse's own too

@@ -42,8 +42,8 @@ def seed(value: Any, where: str) -> int:
 
 
 def axis(value: Any, where: str) -> int | None:
-    """Return a whole number from 0 on, or None for no axis."""
-    return None if value is None else seed(value, where)
+    """Return a whole number from 0 on, or None for no axis, which a flag calls `none`."""
+    return None if value in (None, "none") else seed(value, where)
 
 
 def choice(*valid: str) -> Callable[[Any, str], str]:
@@ -61,7 +61,7 @@ def words(value: Any, where: str) -> tuple[str, ...]:
     """Return the names of `[onnx, torchscript]`, "onnx torchscript" or "onnx,torchscript", each once."""
     found = tuple(str(part) for part in _listed(value))
     if not found or not all(found) or len(set(found)) < len(found):
-        raise ConfigError(f"{where}: {value!r}: a list of names is needed, each once, like [onnx, torchscript]")
+        raise ConfigError(f"{where}: {value!r}: names are needed, each once, like onnx torchscript")
     return found
 
 
@@ -69,7 +69,7 @@ def numbers(value: Any, where: str) -> tuple[int, ...]:
     """Return the whole numbers of `[13, 14]`, "13 14" or 13, each once."""
     found = tuple(positive(part, where) for part in _listed(value))
     if not found or len(set(found)) < len(found):
-        raise ConfigError(f"{where}: {value!r}: a list of whole numbers is needed, each once, like [13, 14]")
+        raise ConfigError(f"{where}: {value!r}: whole numbers are needed, each once, like 13 14")
     return found
 
 
@@ -104,11 +104,11 @@ def dtypes(value: Any, where: str) -> dict[str, str]:
     """Return `{input: type}` of `{x: float32}` or `["x=float32", "int64"]`; "" for the inputs without one."""
     from pytest_navigator.configuration.signature_text import known_dtype
 
-    return _named(value, known_dtype, where, "write {x: float32}")
+    return _named(value, known_dtype, where, "write x=float32, or in a file {x: float32}")
 
 
-SHAPE = 'write {image__0: [128, 3, 600, 800]} or ["image__0=128,3,600,800"], in quotes, with the batch'
-RANGE = 'write {image__0: [0, 255]} or ["image__0=0,255"], in quotes; the key "" is for all other inputs'
+SHAPE = "write image__0=128,3,600,800 with the batch, or in a file {image__0: [128, 3, 600, 800]}"
+RANGE = 'write image__0=0,255, or 0,255 for all other inputs; in a file {image__0: [0, 255], "": [0, 255]}'
 
 
 def _named(value: Any, parse: Callable[[Any, str], T], where: str, form: str, separators: str = "=") -> dict[str, T]:

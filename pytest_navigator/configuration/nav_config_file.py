@@ -1,8 +1,8 @@
-"""`--nav-config=FILE`: Model Navigator's configuration file of the command `convert`, as one frozen value."""
+"""Model Navigator's configuration of its command `convert`, as one frozen value: a file's, or that of flags."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration import file_values as values
@@ -38,7 +38,8 @@ class FileConfig:
 
     Attributes:
         path: of the file, as it is named in errors; "" without one.
-        given: the keys that the file has.
+        given: the keys that are said, in the file or by flags.
+        flags: the keys that flags of `convert` say, which go before the file; None outside of that command.
         model_name, model_path, model_format, output_path, output_package, workspace_path: texts as they are written;
             paths are below the folder in which pytest was started. None: not said.
         verbose: keep the inputs and outputs of the comparisons that passed, too.
@@ -59,6 +60,7 @@ class FileConfig:
 
     path: str = ""
     given: frozenset[str] = frozenset()
+    flags: frozenset[str] | None = None
     model_name: str | None = None
     model_path: str | None = None
     model_format: str | None = None
@@ -91,6 +93,12 @@ class FileConfig:
     def where(self) -> str:
         """What an error starts with: the file, if there is one."""
         return f"{self.path}: " if self.path else ""
+
+    def named(self, key: str) -> str:
+        """Return how an error names a key, said or not: with its file, or as the flag of `convert` that it is there."""
+        if key in (self.flags or ()) or (self.flags is not None and key not in self.given):
+            return flag_of(key)
+        return f"{self.where}{key}"
 
     def shapes(self, kind: str) -> Shapes:
         """Return `min_shapes`, `opt_shapes` or `max_shapes`, by "min", "opt" or "max"."""
@@ -172,15 +180,37 @@ def read(path: Path) -> FileConfig:
     """
     from pytest_navigator.configuration.yaml_file import read_mapping  # without a file, nobody needs YAML
 
-    content = read_mapping(path)
-    found: dict[str, Any] = {}
-    for key, value in content.items():
+    said: dict[str, Any] = {}
+    for own, value in read_mapping(path).items():
+        key = OLDER.get(own, own)
         if key not in KEYS:
             raise ConfigError(f"{path}: {unknown('key', key, KEYS)}")
-        if _says(key, value):
-            parsed = KEYS[key](value, f"{path}: {key}")
-            found |= {key: parsed} if key in NAMES else {}
-    return FileConfig(path=str(path), given=frozenset(k for k, v in content.items() if _says(k, v)), **found)
+        if key in said:
+            raise ConfigError(f"{path}: {own} is another name of {key}: leave one of them out")
+        said |= {key: value} if _says(key, value) else {}
+    return FileConfig(path=str(path), given=frozenset(said), **_parsed(said, lambda key: f"{path}: {key}"))
+
+
+def with_flags(config: FileConfig, texts: Mapping[str, str]) -> FileConfig:
+    """Return a configuration in which the flags of `convert` go before what the file says.
+
+    Args:
+        texts: key -> what was written after its flag.
+
+    Raises:
+        ConfigError: a value is not possible; says which flag, and what is.
+    """
+    return replace(config, given=config.given | {*texts}, flags=frozenset(texts), **_parsed(texts, flag_of))
+
+
+def flag_of(key: str) -> str:
+    """Return the flag of `convert` that a key of the file is."""
+    return f"--{key.replace('_', '-')}"
+
+
+def _parsed(said: Mapping[str, Any], where: Callable[[str], str]) -> dict[str, Any]:
+    found = {key: KEYS[key](value, where(key)) for key, value in said.items()}
+    return {key: value for key, value in found.items() if key in NAMES}
 
 
 def _says(key: str, value: object) -> bool:
@@ -209,7 +239,7 @@ def _only(reason: str, *accepted: object) -> Callable[[Any, str], None]:
     def parse(value: Any, where: str) -> None:
         if value not in accepted:
             hint = f" (only {accepted[0]!r}, which is what happens, is accepted)" if accepted else ""
-            raise ConfigError(f"{where}: {value!r}: {reason}{hint}; leave the key out")
+            raise ConfigError(f"{where}: {value!r}: {reason}{hint}; leave it out")
 
     return parse
 
@@ -248,6 +278,15 @@ TENSORRT = {
 
 # Format -> the keys that its configuration has.
 ENGINES = {"trt": tuple(TENSORRT), "tf-trt": ("tensorrt_precisions", "tensorrt_max_workspace_size")}
+
+# Names that earlier versions of Model Navigator had, one of which its document still writes.
+OLDER = {
+    "target_precisions": "tensorrt_precisions",
+    "target_precisions_mode": "tensorrt_precisions_mode",
+    "explicit_precision": "tensorrt_explicit_precision",
+    "sparse_weights": "tensorrt_sparse_weights",
+    "max_workspace_size": "tensorrt_max_workspace_size",
+}
 
 SAYING = {"onnx": ("onnx_opsets",), "trt": tuple(TENSORRT)}  # Format -> the keys that say how it is to be made
 

@@ -69,14 +69,18 @@ def _check_names(inputs: Sequence[TensorSpec], config: FileConfig) -> None:
     for key, settings in (("value_ranges", config.value_ranges), ("dtypes", config.dtypes)):
         for name in settings:
             if name not in (*names, NAMELESS):
-                raise ConfigError(f"{config.where}{key}: {unknown('input', name, names)}")
+                raise ConfigError(f"{config.named(key)}: {unknown('input', name, names)}")
     for spec in inputs:
         said = config.dtypes.get(spec.name, config.dtypes.get(NAMELESS, spec.dtype))
         if said != spec.dtype:
             raise ConfigError(
-                f"{config.where}dtypes: {said} for the input {spec.name!r}, which is {spec.dtype} in the model; write "
-                f"dtypes: {{{spec.name}: {spec.dtype}}}, or leave it out"
+                f"{config.named('dtypes')}: {said} for the input {spec.name!r}, which is {spec.dtype} in the model; "
+                f"write {_dtype(spec, config)}, or leave it out"
             )
+
+
+def _dtype(spec: TensorSpec, config: FileConfig) -> str:
+    return f"dtypes: {{{spec.name}: {spec.dtype}}}" if config.flags is None else f"--dtypes {spec.name}={spec.dtype}"
 
 
 def _check_memory(inputs: Sequence[TensorSpec], shapes: Plan) -> None:
@@ -94,7 +98,7 @@ def _check_memory(inputs: Sequence[TensorSpec], shapes: Plan) -> None:
 def _draw(spec: TensorSpec, config: FileConfig) -> Draw:
     """Return what makes random arrays of one input."""
     own = config.value_ranges.get(spec.name)
-    where = f"{config.where}value_ranges: {spec.name}"
+    where = f"{config.named('value_ranges')}: {spec.name}"
     if spec.dtype in TEXT_TYPES.values():
         if own is not None:
             raise ConfigError(f"{where}: the input is {spec.dtype}, which has no range; leave it out")

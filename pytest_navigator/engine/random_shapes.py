@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -116,7 +117,7 @@ class _Axes:
         by_name = {spec.name: spec for spec in self.specs}
         found: dict[str, tuple[int, Axis]] = {}
         for name, shape in self.config.shapes(kind).items():
-            where = f"{self.config.where}{kind}_shapes"
+            where = self.config.named(f"{kind}_shapes")
             if name not in by_name:
                 raise ConfigError(f"{where}: {unknown('input', name, by_name)}")
             _check_shape(f"{where}: {name}: {list(shape)}", shape, by_name[name])
@@ -200,15 +201,21 @@ class _Axes:
         names = dict.fromkeys(name for (name, _), symbol in self.symbols.items() if symbol in open_)
         kept = {name: list(shape) for name, shape in self.config.max_shapes.items() if name not in names}
         shapes = {**kept, **{name: self._proposed(name) for name in names}}
-        return "\n".join(
-            [
-                f"{axes} can have any size, and {self.config.where}max_shapes does not say which one to try: write it "
-                f"into --nav-config, with sizes that the model takes in place of {GUESS} (smaller ones into "
-                "min_shapes), or give the run a nav_dataloader",
-                "max_shapes:",
-                *(f"  {_key(name)}: {shape}" for name, shape in shapes.items()),
-            ]
+        where, form = self._as_file(shapes) if self.config.flags is None else self._as_flags(shapes)
+        said = f"{self.config.named('max_shapes')} does not say which one to try"
+        return "\n".join([f"{axes} can have any size, and {said}: {where}", *form])
+
+    def _as_file(self, shapes: Mapping[str, list[int]]) -> tuple[str, list[str]]:
+        where = (
+            f"write it into --nav-config, with sizes that the model takes in place of {GUESS} (smaller ones into "
+            "min_shapes), or give the run a nav_dataloader"
         )
+        return where, ["max_shapes:", *(f"  {_key(name)}: {shape}" for name, shape in shapes.items())]
+
+    def _as_flags(self, shapes: Mapping[str, list[int]]) -> tuple[str, list[str]]:
+        where = f"say it, with sizes that the model takes in place of {GUESS} (smaller ones with --min-shapes)"
+        words = (f"{name}={','.join(map(str, shape))}" for name, shape in shapes.items())
+        return where, [f"--max-shapes {shlex.join(words)}"]
 
     def _proposed(self, name: str) -> list[int]:
         """Return a shape to write for an input: what is known, else a guess."""
@@ -234,11 +241,11 @@ def _check_batch(inputs: Sequence[TensorSpec], config: FileConfig) -> None:
     names = [spec.name for spec in inputs]
     for name in config.unbatched:
         if name not in names:
-            raise ConfigError(f"{config.where}unbatched: {unknown('input', name, names)}")
+            raise ConfigError(f"{config.named('unbatched')}: {unknown('input', name, names)}")
     dim = config.batch_dim or 0
     if dim and all(len(spec.shape) <= dim for spec in inputs):
         shapes = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in inputs)
-        raise ConfigError(f"{config.where}batch_dim: {dim}: no input has that axis ({shapes})")
+        raise ConfigError(f"{config.named('batch_dim')}: {dim}: no input has that axis ({shapes})")
 
 
 def _check_shape(where: str, shape: Sequence[int], spec: TensorSpec) -> None:

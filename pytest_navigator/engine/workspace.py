@@ -30,6 +30,7 @@ MARKER = ".pytest_navigator.json"  # Tells that a folder is a workspace of ours,
 LOCK = ".pytest_navigator.lock"
 # What became of the run's conversions of model files, beside the suites' folders.
 CONVERT_RESULTS = "convert_results.yaml"
+CONVERTED = "converted"  # There too: the models that `convert` has made, under names of their own
 # What the processes of a run know together of GPUs and of libraries for them, and a lock for each GPU.
 DEVICES = ".devices"
 MACHINE = ".machine.db"  # Held for reading by every step of the run, for writing by a step that measures
@@ -172,7 +173,7 @@ class Workspace:
         if path.name == IGNORED:
             return ignores(path)
         # A process that was killed while it wrote leaves the name with a dot more before it, and letters behind.
-        if path.name in (CONVERT_RESULTS, DEVICES, FILE) or path.name.lstrip(".").startswith(ours):
+        if path.name in (CONVERT_RESULTS, CONVERTED, DEVICES, FILE) or path.name.lstrip(".").startswith(ours):
             return True
         return (path / STEPS).is_dir() or any(path.glob("*suite.json*"))
 

@@ -46,11 +46,10 @@ def deliver(artifact: Path, target: Path) -> None:
         PackageError: something that no earlier run wrote is there now, or the disk refuses; nothing was replaced by
             half a model.
     """
-    weights = artifact.with_name(artifact.name + DATA)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-            made = _copied(artifact, weights if weights.is_file() else None, Path(folder), target)
+            made = copied(artifact, Path(folder), target.name)
             if foreign := [path for path in _parts(target) if not _replaceable(path, target)]:
                 raise PackageError(f"output_path: {foreign[0]} is not what an earlier run wrote, and stays as it is")
             digests = {path.name: digest_of(path) for path in made}
@@ -65,16 +64,16 @@ def deliver(artifact: Path, target: Path) -> None:
         raise PackageError(f"output_path: cannot write {target}: {error.strerror or error}") from error
 
 
-def _copied(artifact: Path, weights: Path | None, folder: Path, target: Path) -> list[Path]:
-    """Return copies in `folder`, with the names that they are to have."""
-    model = folder / target.name
+def copied(artifact: Path, folder: Path, name: str) -> list[Path]:
+    """Copy a model into a folder by another name, with its weights; returns what there is then."""
+    model, weights = folder / name, artifact.with_name(artifact.name + DATA)
     if artifact.is_dir():
         copy_folder(artifact, model)
         return [model]
-    if weights is None:
+    if not weights.is_file():
         copy_file(artifact, model)
         return [model]
-    data = folder / (target.name + DATA)
+    data = folder / (name + DATA)
     copy_file(weights, data)
     relocate(artifact, model, data.name)
     return [data, model]

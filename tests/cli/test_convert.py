@@ -1,0 +1,217 @@
+"""`pytest-navigator convert`: Model Navigator's command of that name, as its document writes it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from pytest_navigator.cli.convert import NAMES
+from pytest_navigator.configuration.convert_flags import FLAGS
+from pytest_navigator.configuration.nav_config_file import KEYS, OLDER, REPEAT, flag_of
+from pytest_navigator.plugin.options import MODEL_OPTIONS
+from tests.package.commands import Ran, command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIGNATURE = "--inputs image__0=-1,3,-1,-1:float32 --outputs output__0=-1,10:float32"
+PROFILE = "--value-ranges image__0=0,1 --dtypes image__0=float32 --max-shapes image__0=4,3,12,16"
+DOCUMENTED = f"--model-name ResNet50_trace --model-path model.pt --target-formats onnx {SIGNATURE} {PROFILE}"
+"""As the document has it for TorchScript, with smaller images."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a small classifier as TorchScript, and as ONNX files of one axis that may be of any size."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxruntime")
+    torch.manual_seed(0)
+    layers = torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    model = torch.nn.Sequential(*layers, torch.nn.Linear(4, 10)).eval()
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        torch.jit.trace(model, torch.rand(2, 3, 8, 8)).save(str(tmp_path / "model.pt"))
+    return tmp_path
+
+
+def convert(folder: Path, line: str) -> Ran:
+    """Run the command in a folder, as a user does."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest_navigator", "convert", *shlex.split(line)],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in ran.stderr
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+def results(folder: Path) -> list[Any]:
+    found: list[Any] = yaml.safe_load((folder / "navigator_workspace" / "convert_results.yaml").read_text())
+    return found
+
+
+def test_the_documents_command_converts_checks_and_says_where_everything_is(folder: Path) -> None:
+    ran = convert(folder, f"{DOCUMENTED} --output-path models/trace.onnx")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[-2:] == [
+        "converted: navigator_workspace/converted/ResNet50_trace-onnx.onnx",
+        "conversions: navigator_workspace/convert_results.yaml",
+    ]
+    (entry,) = results(folder)
+    assert entry["status"]["state"] == "succeeded"
+    assert entry["source_model_config"]["model_name"] == "ResNet50_trace"
+    assert entry["dataset_profile"]["max_shapes"] == {"image__0": [4, 3, 12, 16]}
+    made = (folder / "navigator_workspace" / entry["output_model"]["path"]).read_bytes()
+    assert (folder / "models" / "trace.onnx").read_bytes() == made
+    assert (folder / "navigator_workspace" / "converted" / "ResNet50_trace-onnx.onnx").read_bytes() == made
+
+
+@pytest.mark.slow
+def test_a_flag_goes_before_the_file_and_the_next_run_replaces_its_own_workspace(folder: Path) -> None:
+    (folder / "convert.yaml").write_text(
+        "model_path: model.pt\ntarget_formats: [onnx]\nonnx_opsets: [13]\nmax_shapes: {image__0: [8, 3, 9, 9]}\n"
+        "inputs: ['image__0:-1,3,-1,-1:float32']\noutputs: ['output__0:-1,10:float32']\natol: {output__0: 1e-3}\n"
+    )
+    assert convert(folder, "--config-path convert.yaml").code == 0
+    first = results(folder)[0]
+
+    assert convert(folder, "--config-path convert.yaml --max-shapes image__0=2,3,9,9 --onnx-opsets 17 18").code == 0
+
+    seventeen, eighteen = results(folder)
+    assert [first["conversion_config"]["onnx_opsets"], first["dataset_profile"]["max_shapes"]["image__0"][0]] == [
+        [13],
+        8,
+    ]
+    assert [each["conversion_config"]["onnx_opsets"] for each in (seventeen, eighteen)] == [[17], [18]]
+    assert seventeen["dataset_profile"]["max_shapes"] == {"image__0": [2, 3, 9, 9]}
+    assert seventeen["comparator_config"] == first["comparator_config"] == {
+        "atol": {"output__0": 1e-3},
+        "rtol": {"output__0": 1e-5},
+    }  # fmt: skip
+    converted = folder / "navigator_workspace" / "converted"
+    assert sorted(path.name for path in converted.iterdir()) == ["model-onnx-opset17.onnx", "model-onnx-opset18.onnx"]
+
+
+def test_numbers_that_differ_are_a_failed_conversion(folder: Path) -> None:
+    ran = convert(
+        folder, f"model.pt {DOCUMENTED} --value-ranges=-1e4,1e4 --atol 0 --rtol 0 --output-path out.onnx".replace(
+            "--value-ranges image__0=0,1 ", ""
+        ),
+    )  # fmt: skip
+
+    assert ran.code == 1
+    assert ran.out.splitlines()[-1].startswith("FAILED: test_correctness[onnx-cpu]")
+    assert results(folder)[0]["status"]["state"] == "failed"
+    assert not (folder / "out.onnx").exists()
+    assert list((folder / "navigator_workspace" / "converted").iterdir()) == []
+
+
+def test_what_the_model_is_not_is_said_by_the_flags_of_the_command(folder: Path) -> None:
+    open_axes = convert(folder, f"model.pt --target-formats onnx {SIGNATURE}")
+
+    assert open_axes.code == 2
+    assert open_axes.err.startswith("pytest-navigator: error: axis 2 of input 'image__0', axis 3")
+    assert "--max-shapes image__0=4,3,16,16" in open_axes.out.splitlines()
+    assert results(folder)[0]["status"]["state"] == "skipped"
+    unsigned = convert(folder, "model.pt --target-formats onnx")
+    assert unsigned.code == 2
+    assert '--inputs="input__0:-1,3,224,224:float32" --outputs="output__0:-1,1000:float32"' in unsigned.out
+    wrong = convert(folder, f"model.pt {SIGNATURE} --max-shapes img=4,3,12,16")
+    assert "--max-shapes: unknown input 'img' (valid: image__0)" in wrong.err
+
+
+@pytest.mark.slow
+def test_a_package_is_converted_with_its_own_samples(folder: Path) -> None:
+    assert convert(folder, f"{DOCUMENTED} --output-package out.nav").code == 0
+
+    ran = convert(folder, "out.nav --target-formats onnx --output-path again.onnx --atol 1e-3")
+
+    assert ran.code == 0, ran.out
+    assert (folder / "again.onnx").is_file()
+    assert results(folder)[0]["comparator_config"]["atol"] == {"output__0": 1e-3}
+    needless = convert(folder, "out.nav --max-batch-size 4")
+    assert (needless.code, needless.err) == (
+        2,
+        "pytest-navigator: error: --max-batch-size is of no use beside out.nav: a package brings its own\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "no model is named: write FILE first"),
+        ("absent.onnx", "there is no file"),
+        ("model.pt --model-path other.pt", "model.pt and --model-path other.pt name two models"),
+        ("model.pt --model-format onnx", "is a TorchScript file by its content, not an ONNX file"),
+        ("model.pt --model-format tf-trt", "--model-format: 'tf-trt' cannot be read"),
+        ("model.pt --model-name ''", "--model-name: '' is no text"),
+        ("model.pt --config-path absent.yaml", "absent.yaml: No such file"),
+        ("model.pt --inputs x:1:flt", "--inputs: 'x:1:flt': 'flt' is no type"),
+        ("model.pt --outputs y", "--outputs: 'y' is no name with a shape and a type"),
+        ("model.pt --batch-dim rows", "--batch-dim: 'rows' is not a whole number of 0 or more"),
+        ("model.pt --unbatched x x", "--unbatched: 'x x': names are needed, each once"),
+        ("model.pt --max-batch-size 0", "--max-batch-size: '0' is not a positive whole number"),
+        ("model.pt --min-shapes x=1,a", "--min-shapes: x: '1,a' is no shape"),
+        ("model.pt --opt-shapes 1,3", "--opt-shapes: '1,3' is for no input"),
+        ("model.pt --max-shapes x=1,-1", "--max-shapes: x: '1,-1' is no shape"),
+        ("model.pt --value-ranges x=1,0", "--value-ranges: x: '1,0' is no range"),
+        ("model.pt --dtypes x=flota32", "--dtypes: x: 'flota32' is no type of numpy; did you mean 'float32'?"),
+        ("model.pt --random-seed -1", "--random-seed: '-1' is not a whole number of 0 or more"),
+        ("model.pt --target-formats onx", "unknown format of a torchscript model 'onx'; did you mean 'onnx'?"),
+        ("model.pt --target-formats onnx onnx", "--target-formats: 'onnx onnx': names are needed, each once"),
+        ("model.pt --onnx-opsets 1.5", "--onnx-opsets: '1.5' is not a positive whole number"),
+        ("model.pt --target-precisions int4", "--tensorrt-precisions: unknown value 'int4'"),
+        ("model.pt --tensorrt-precisions-mode both", "--tensorrt-precisions-mode: unknown value 'both'"),
+        ("model.pt --tensorrt-explicit-precision perhaps", "--tensorrt-explicit-precision: 'perhaps' is not a boolean"),
+        ("model.pt --tensorrt-sparse-weights perhaps", "--tensorrt-sparse-weights: 'perhaps' is not a boolean"),
+        ("model.pt --tensorrt-max-workspace-size 4G", "--tensorrt-max-workspace-size: '4G' is not a positive whole"),
+        ("model.pt --atol small", "--atol: 'small' is not a number"),
+        ("model.pt --rtol y=1 y=2", "--rtol: 'y' comes twice"),
+        ("model.pt --workspace-path model.pt", "the workspace"),
+        ("model.pt --override-workspace maybe", "--override-workspace: 'maybe' is not a boolean"),
+        ("model.pt --output-path model.pt", "model.pt exists, and is not what an earlier run wrote"),
+        ("model.pt --output-package absent.yaml/out.nav --output-package ''", "--output-package: '' is no text"),
+        ("model.pt --verbose model.pt", "--verbose: 'model.pt' is not a boolean"),
+        ("model.pt --container-version 23.01", "--container-version: '23.01': "),
+        ("model.pt --triton-docker-image triton", "--triton-docker-image: 'triton': "),
+        ("model.pt --gpus 0 1", "--gpus: '0 1': this version chooses no GPUs; the environment variable CUDA_VISIBLE_D"),
+        ("model.pt --model-version 2", "see pytest-navigator deploy triton --version"),
+        ("model.pt --engine-count-per-device gpu=2", "see pytest-navigator deploy triton --version --instances"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_nothing_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, line: str, message: str
+) -> None:
+    monkeypatch.chdir(folder)
+
+    ran = command("convert", *shlex.split(line))
+
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err
+    assert ran.err.startswith("pytest-navigator: error: ")
+    assert not (folder / "navigator_workspace").exists()
+
+
+def test_there_is_a_flag_for_every_key_and_none_beside_them() -> None:
+    keys = [flag.key for flags in FLAGS.values() for flag in flags]
+
+    assert sorted([*keys, "config_path", REPEAT]) == sorted(KEYS)
+    assert set(OLDER.values()) < set(keys)
+
+
+def test_texts_of_the_engine_are_put_in_flags_that_there_are() -> None:
+    theirs = {flag for flag, *_ in MODEL_OPTIONS} | {"--nav-workspace", "--nav-package"}
+    helped = command("convert", "--help").out
+
+    assert {f"--nav-{name}" for name in ("model", "model-format", "inputs", "outputs")} <= theirs
+    assert all(flag_of(name) in helped for name in NAMES.values())
