@@ -38,12 +38,12 @@ def marked(name: str) -> Block:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example's folder in a checkout, in which the page's two runs have been."""
+    """The example's folder in a checkout, in which the page's two runs have been, with the file of one."""
     checkout = tmp_path_factory.mktemp("page")
     for name in ("pyproject.toml", "conftest.py"):
         shutil.copy(ROOT / name, checkout)
     folder = copy_of(ROOT / "example_projects" / "torch_linear", checkout / "example_projects" / "torch_linear")
-    for command in commands(marked("matrix")):
+    for command in [*commands(marked("matrix")), *commands(marked("file"))]:
         ran = run(command, folder)
         assert ran.returncode == 0, ran.stdout
     return folder
