@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator._version import __version__
 
 if TYPE_CHECKING:
+    from pytest_navigator.api import experimental as experimental
     from pytest_navigator.api import jax as jax
     from pytest_navigator.api import onnx as onnx
     from pytest_navigator.api import python as python
@@ -55,12 +56,14 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.tensorrt_config import TensorRTConfig as TensorRTConfig
     from pytest_navigator.configuration.tensorrt_config import TensorRTProfile as TensorRTProfile
     from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig as TensorRTRTXConfig
+    from pytest_navigator.core.enums import AutocastType as AutocastType
     from pytest_navigator.core.enums import DeviceKind as DeviceKind
     from pytest_navigator.core.enums import Format as Format
     from pytest_navigator.core.enums import Framework as Framework
     from pytest_navigator.core.enums import RuntimeProvider as RuntimeProvider
     from pytest_navigator.core.enums import TensorRTPrecision as TensorRTPrecision
     from pytest_navigator.core.enums import TensorRTPrecisionMode as TensorRTPrecisionMode
+    from pytest_navigator.core.enums import TensorType as TensorType
     from pytest_navigator.core.variants import Variant as Variant
     from pytest_navigator.package.query.strategies import (
         MaxThroughputAndMinLatencyStrategy as MaxThroughputAndMinLatencyStrategy,
@@ -78,10 +81,12 @@ _HOMES = {
     "NavConfig": "configuration.config",
     "Budget": "configuration.budgets",
     "OptimizeConfig": "configuration.optimize_config",
+    "AutocastType": "core.enums",
     "DeviceKind": "core.enums",
     "Format": "core.enums",
     "Framework": "core.enums",
     "RuntimeProvider": "core.enums",
+    "TensorType": "core.enums",
     "TensorRTPrecision": "core.enums",
     "TensorRTPrecisionMode": "core.enums",
     "FormatConfig": "configuration.format_config",
@@ -127,8 +132,11 @@ _HOMES = {
     "unchecked": "comparison.tolerances",
 }
 
-_ENTRIES = ("jax", "onnx", "python", "pytriton", "ray", "tensorflow", "torch", "triton")
+_ENTRIES = ("experimental", "jax", "onnx", "python", "pytriton", "ray", "tensorflow", "torch", "triton")
 """What runs without pytest's command line, by framework; and where a package is deployed."""
+
+_ROOMS = ("api", "package")
+"""Submodules that are namespaces of Model Navigator's too: `nav.package.load`, `nav.api.config.TensorRTPrecision`."""
 
 # Without the namespaces: `from pytest_navigator import *` must not take the name `torch` from PyTorch itself.
 __all__ = ["__version__", *_HOMES]
@@ -137,12 +145,21 @@ __all__ = ["__version__", *_HOMES]
 def __getattr__(name: str) -> object:
     if name in _ENTRIES:
         return import_module(f"{__name__}.api.{name}")
-    if name == "package":  # a submodule, which is there only once it is imported
-        return import_module(f"{__name__}.package")
+    if name in _ROOMS:  # which are there only once they are imported
+        return import_module(f"{__name__}.{name}")
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _instead(name)
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
+def _instead(name: str) -> object:
+    if not name.startswith("_"):
+        from pytest_navigator.api.instead import NAMES, Instead
+
+        if name in NAMES:
+            return Instead(f"nav.{name}", NAMES[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_ENTRIES, "package"])
+    return sorted([*__all__, *_ENTRIES, *_ROOMS])

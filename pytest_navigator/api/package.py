@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.api.instead import OF_PACKAGE, Instead
 from pytest_navigator.core.enums import Format
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.query import verdict
@@ -52,6 +53,11 @@ class Package:
         self._device = target_device
         self._source: Source | None = None
         self._at_hand: object = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in OF_PACKAGE:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return Instead(f"package.{name}", OF_PACKAGE[name])
 
     def __repr__(self) -> str:
         held = [variant.key for variant in self.results.suite.variants if artifacts.held(self._file, variant)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.api.arguments import words
 from pytest_navigator.api.keywords import ExportOptions, OptimizeOptions, exported, optimized, signed
 from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
+from pytest_navigator.configuration.profile_config import OptimizationProfile
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_navigator.api.package import Package
     from pytest_navigator.configuration.format_config import FormatConfig
 
-__all__ = ["export", "optimize"]
+__all__ = ["OptimizationProfile", "export", "optimize"]
 
 
 @signed(ExportOptions)

@@ -10,6 +10,7 @@ from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,15 @@ class FormatConfig(KnownFields):
 
     custom_args: dict[str, Any] = field(default_factory=dict)
     device: str | None = None
+
+    @classmethod
+    def name(cls) -> str:
+        """Return Model Navigator's name of the configuration: "Onnx" of OnnxConfig."""
+        return cls.__name__.removesuffix("Config")
+
+    def defaults(self) -> Self:
+        """Return the configuration that nobody has configured; this one stays as it is."""
+        return type(self)()
 
     def parameters(self) -> dict[str, Any]:
         """Return every field by its name, as it is: an exporter gets the user's own objects, not copies."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.errors import unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Self
 
 
@@ -21,3 +22,12 @@ class KnownFields:
             if name not in valid:
                 raise unknown(f"field of {cls.__name__}", name, valid)
         return super().__new__(cls)  # the dataclass's own __init__ does the rest
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return a configuration with these fields; the others have their defaults.
+
+        Raises:
+            ConfigError: a field does not exist, or a value is not possible.
+        """
+        return cls(**values)

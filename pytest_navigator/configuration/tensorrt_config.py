@@ -39,6 +39,14 @@ class TensorRTProfile(dict[str, Any]):
         self[name] = ShapeTuple(tuple(min), tuple(opt), tuple(max))
         return self
 
+    @classmethod
+    def from_dict(cls, shapes: Mapping[str, Mapping[str, Sequence[int]]]) -> TensorRTProfile:
+        """Return the profile of `{"x": {"min": (1, 5), "opt": (8, 5), "max": (16, 5)}}`."""
+        profile = cls()
+        for name, own in shapes.items():
+            profile.add(name, **own)
+        return profile
+
 
 @dataclass(frozen=True)
 class CustomConfigForTensorRT(FormatConfig):

@@ -70,3 +70,20 @@ class Framework(StrEnum):
     PYTHON = "python"
     NONE = "python"  # Model Navigator's word for a function
     TENSORRT = "trt"
+
+
+class TensorType(StrEnum):
+    """The library whose tensors a runner's `infer` gives back: `package.get_runner(return_type=)`."""
+
+    NUMPY = "numpy"
+    TORCH = "torch"
+    TENSORFLOW = "tensorflow"
+    JAX = "jax"
+
+
+class AutocastType(StrEnum):
+    """What PyTorch computes in under autocast: `TorchConfig(autocast=True, autocast_dtype=)`."""
+
+    DEVICE = "device"  # What torch takes on the device
+    FP16 = "torch.float16"
+    BF16 = "torch.bfloat16"

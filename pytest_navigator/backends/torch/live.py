@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_navigator.configuration.format_config import FormatConfig, check_device, invalid
+from pytest_navigator.core.enums import AutocastType
 from pytest_navigator.core.variants import Variant
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.base import Format
@@ -27,7 +28,7 @@ class AutocastConfig(FormatConfig):
 
     Attributes:
         autocast: run under `torch.autocast`.
-        autocast_dtype: "float16" or "bfloat16" (or the torch type); None: what torch takes on the device.
+        autocast_dtype: "float16" or "bfloat16" (or the torch type, or an `AutocastType`); None: what torch takes there.
         inference_mode: run under `torch.inference_mode`, otherwise under `torch.no_grad`.
 
     Raises:
@@ -40,7 +41,8 @@ class AutocastConfig(FormatConfig):
 
     def __post_init__(self) -> None:
         check_device(self)
-        if self.autocast_dtype is None:
+        if self.autocast_dtype in (None, AutocastType.DEVICE):
+            object.__setattr__(self, "autocast_dtype", None)
             return
         dtype = str(self.autocast_dtype).removeprefix("torch.")
         if dtype not in AUTOCAST_DTYPES:
