@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator._version import __version__
 
 if TYPE_CHECKING:
+    from pytest_navigator.api import bundle as bundle
     from pytest_navigator.api import experimental as experimental
     from pytest_navigator.api import jax as jax
     from pytest_navigator.api import onnx as onnx
@@ -132,8 +133,8 @@ _HOMES = {
     "unchecked": "comparison.tolerances",
 }
 
-_ENTRIES = ("experimental", "jax", "onnx", "python", "pytriton", "ray", "tensorflow", "torch", "triton")
-"""What runs without pytest's command line, by framework; and where a package is deployed."""
+_ENTRIES = ("bundle", "experimental", "jax", "onnx", "python", "pytriton", "ray", "tensorflow", "torch", "triton")
+"""What runs without pytest's command line, by framework; where a package is deployed; bundles of pipelines."""
 
 _ROOMS = ("api", "package")
 """Submodules that are namespaces of Model Navigator's too: `nav.package.load`, `nav.api.config.TensorRTPrecision`."""

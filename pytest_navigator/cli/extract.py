@@ -1,4 +1,4 @@
-"""Write files of a package into a folder; each is compared with its digest first."""
+"""Write files of a package, or packages of a bundle, into a folder; each is compared with its digest first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
-from pytest_navigator.package.zip.archive import STATUS
+from pytest_navigator.package.zip.archive import STATUS, is_bundle
 
 if TYPE_CHECKING:
     import argparse
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     parser.add_argument("package", type=Path, metavar="PACKAGE")
-    names = "formats, folders, files or patterns: onnx, model_input, 'onnx/*.py' (default: all but logs alone)"
+    names = "formats, folders, files or patterns: onnx, 'onnx/*.py' (default: all but logs alone); modules of a bundle"
     parser.add_argument("names", nargs="*", metavar="NAME", help=names)
     output = "folder (default: one here that is named like the package, out for out.nav)"
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help=output)
@@ -28,6 +28,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write them, and print the path of each."""
+    if is_bundle(arguments.package):
+        from pytest_navigator.cli import bundles
+
+        return bundles.extract(arguments)
     with open_package(arguments.package) as package:
         names = _chosen(package, arguments.names)
         folder = arguments.output or Path(arguments.package.stem)

@@ -1,4 +1,4 @@
-"""Show what a package says: the summary of its run, and what it was made with."""
+"""Show what a package says: the summary of its run, and what it was made with; of a bundle, what each module has."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.zip.archive import is_bundle
 from pytest_navigator.reporting.report import summary
 from pytest_navigator.text import one_line
 
@@ -22,13 +23,17 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     parser.add_argument("package", type=Path, metavar="PACKAGE")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print status.yaml as JSON")
+    form.add_argument("--json", action="store_true", help="print status.yaml, or bundle.yaml, as JSON")
     text = "write it as one HTML file with plots (default: out.html for out.nav)"
     form.add_argument("--html", nargs="?", type=Path, const=Path(), metavar="PATH", help=text)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it, or write it."""
+    if is_bundle(arguments.package):
+        from pytest_navigator.cli import bundles
+
+        return bundles.show(arguments)
     if arguments.html is not None:
         return _write(arguments.package, arguments.html)
     with open_package(arguments.package) as package:

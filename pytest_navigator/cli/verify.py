@@ -1,5 +1,7 @@
 """Read every file of a package, or of a model repository of Triton, and compare it with the digest that was recorded.
 
+Of a bundle, every file of every package in it is read.
+
 Exit code: 0: every file is what was packed or deployed; 1: files are damaged or were changed, or a repository has some
 that nobody recorded; they are named.
 """
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.zip.archive import is_bundle
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
@@ -26,6 +29,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Name every damaged file."""
     if arguments.package.is_dir():
         return _repository(arguments.package)
+    if is_bundle(arguments.package):
+        from pytest_navigator.cli import bundles
+
+        return _say(arguments.package, *bundles.damaged(arguments.package), "damaged")
     with open_package(arguments.package) as package:
         damaged, files = package.damaged(), package.files()
     unknown = sum(not digest for digest in files.values())  # Model Navigator records none

@@ -14,6 +14,7 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.ours import ignore, sweep
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 CHOICES = "choices.json"
 LOCK = ".lock"
 PARTIAL = ".partial"
+INCOMING = ".new-"
 LARGEST_LIST = 16 * 2**20  # More than this is no list of ours, B
 LONGEST_WAIT = 60.0  # For another process that writes the same module, s: it moves files, and makes none
 ABANDONED = 24 * 3600.0  # Age of a half-moved file whose writer was killed, s
@@ -79,10 +81,28 @@ class Store:
         Raises:
             ConfigError: no, with what to do.
         """
+        with self.incoming():
+            pass
+
+    @contextmanager
+    def incoming(self) -> Iterator[Path]:
+        """Give a temporary folder on the store's own disk, from which files are moved at once.
+
+        Raises:
+            ConfigError: the store cannot be written, with what to do.
+        """
         try:
-            self._prepare(self.root / "check").rmdir()
+            self._prepare(self.root)
+            sweep(self.root, lambda name: name.startswith(INCOMING), ABANDONED)
+            folder = TemporaryDirectory(prefix=INCOMING, dir=self.root, ignore_cleanup_errors=True)
         except OSError as error:
             raise ConfigError(self._refused(error)) from None
+        with folder as path:
+            yield Path(path)
+
+    def fingerprints(self) -> list[str]:
+        """Return the fingerprints of all modules of which something is kept."""
+        return sorted(path.parent.name for path in self.root.glob(f"*/{CHOICES}"))
 
     def put(self, choices: list[Choice], packages: Mapping[str, Path], changing: Collection[str] = ()) -> list[Choice]:
         """Keep what became of a module's graphs; whole or not at all.

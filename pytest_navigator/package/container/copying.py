@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.writer import CONFIG, dump
 from pytest_navigator.package.layout import config_yaml, status
-from pytest_navigator.package.query.selection import sample
+from pytest_navigator.package.query.selection import KEEP, artifact_names, sample
 from pytest_navigator.package.zip.archive import STATUS, Member, write_archive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from pytest_navigator.core.plain import JSON
@@ -43,8 +43,19 @@ class Stored(Member):
         return self.package.files()[self.origin] or super().digest()
 
 
-def write_copy(package: PackageFile, results: Results, target: Path, *, override: bool, save_data: bool) -> None:
+def write_copy(
+    package: PackageFile,
+    results: Results,
+    target: Path,
+    *,
+    override: bool,
+    save_data: bool,
+    keep: Collection[str] | None = None,
+) -> None:
     """Write a package with the files of another one, and a status.yaml of these results.
+
+    Args:
+        keep: keys of the formats whose models go into it; None: those of all.
 
     Raises:
         PackageError: something is at `target`, a file is damaged, or the new one cannot be written.
@@ -53,10 +64,11 @@ def write_copy(package: PackageFile, results: Results, target: Path, *, override
         raise PackageError(f"{target} is a folder; name a file in it, like {target / 'out.nav'}")
     if target.exists() and not override:
         raise PackageError(f"{target} exists; override=True replaces it")
-    members = {name: Stored(name, b"", package, name) for name in package.files() if save_data or not sample(name)}
+    left_out = _left_out(package, results, save_data, keep)
+    members = {name: Stored(name, b"", package, name) for name in package.files() if name not in left_out}
     written: dict[str, Member] = {**members, **({} if save_data else _configs(results, members))}
     digests = {name: each.digest() for name, each in written.items()}
-    write_members(target, _status(package, results, digests, save_data=save_data), written, digests, override=override)
+    write_members(target, _status(package, results, digests, left_out), written, digests, override=override)
 
 
 def write_members(
@@ -75,16 +87,23 @@ def write_members(
         ) from error
 
 
-def _status(package: PackageFile, results: Results, digests: dict[str, str], *, save_data: bool) -> dict[str, JSON]:
+def _left_out(package: PackageFile, results: Results, save_data: bool, keep: Collection[str] | None) -> dict[str, str]:
+    """Return the files that do not go into a copy, with why."""
+    files = package.files()
+    dropped = [] if keep is None else [v.key for v in results.suite.variants if v.key not in keep]
+    models = {name: f"{KEEP}best" for key in dropped for name in artifact_names(files, key)}
+    return models | ({} if save_data else {name: LEFT_OUT for name in files if sample(name)})
+
+
+def _status(
+    package: PackageFile, results: Results, digests: dict[str, str], left_out: Mapping[str, str]
+) -> dict[str, JSON]:
     old, details = package.status, package.details
-    left_out = dict(details.get("left_out") or {})
-    if not save_data:
-        left_out |= {name: LEFT_OUT for name in package.files() if sample(name)}
     return status.build(
         results,
         old.get("environment") or {},
         files=digests,
-        left_out=dict(sorted(left_out.items())),
+        left_out=dict(sorted({**(details.get("left_out") or {}), **left_out}.items())),
         git=details.get("git"),
         complete=package.complete,
         uuid=old.get("uuid") or "",

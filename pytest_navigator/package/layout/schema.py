@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, is_dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, TypeVar, get_args, get_origin, get_type_hints
 
 from cattrs import BaseValidationError, Converter, IterableValidationError, IterableValidationNote, transform_error
 from cattrs.gen import make_dict_structure_fn, override
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     Hook = Callable[[Plain, type], Plain]
     """What reads a value as a type."""
+
+T = TypeVar("T")
 
 FORMAT_VERSION = "0.3.2"  # Of the schema that is written
 
@@ -212,6 +214,16 @@ def read(status: Mapping[str, Plain]) -> StatusFile:
 def own(details: dict[str, Plain]) -> Recorded:
     """Return our part of a status in which there is no `problem`."""
     found: Recorded = _converter().structure(details, Recorded)
+    return found
+
+
+def strictly(value: JSON, kind: type[T]) -> T:
+    """Return plain data as a record, of which nothing is converted.
+
+    Raises:
+        BaseValidationError: it does not have the form of `kind`, see `first_problem`.
+    """
+    found: T = _converter().structure(value, kind)
     return found
 
 

@@ -134,6 +134,15 @@ def check_writable(target: Path) -> str:
     return "" if target.suffix == SUFFIX else f"{target.name} does not end in {SUFFIX}, which readers expect"
 
 
+def is_bundle(path: Path) -> bool:
+    """Whether a file begins as a bundle does; what else it is, opening it says."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(ZIP_HEADER + len(BUNDLE))
+    return head.startswith(ZIP_START) and head[ZIP_HEADER:] == BUNDLE.encode()
+
+
 def partial_path(target: Path) -> Path:
     """Return where an incomplete package goes: out.partial.nav beside out.nav."""
     return target.with_name(f"{target.name.removesuffix(SUFFIX)}.partial{SUFFIX}")
