@@ -12,6 +12,7 @@ from pytest_navigator._version import __version__
 
 if TYPE_CHECKING:
     from pytest_navigator.api import bundle as bundle
+    from pytest_navigator.api import contrib as contrib
     from pytest_navigator.api import experimental as experimental
     from pytest_navigator.api import jax as jax
     from pytest_navigator.api import onnx as onnx
@@ -133,7 +134,19 @@ _HOMES = {
     "unchecked": "comparison.tolerances",
 }
 
-_ENTRIES = ("bundle", "experimental", "jax", "onnx", "python", "pytriton", "ray", "tensorflow", "torch", "triton")
+_ENTRIES = (
+    "bundle",
+    "contrib",
+    "experimental",
+    "jax",
+    "onnx",
+    "python",
+    "pytriton",
+    "ray",
+    "tensorflow",
+    "torch",
+    "triton",
+)
 """What runs without pytest's command line, by framework; where a package is deployed; bundles of pipelines."""
 
 _ROOMS = ("api", "package")

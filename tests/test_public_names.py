@@ -8,7 +8,7 @@ import pytest
 
 import pytest_navigator as nav
 
-NAMESPACES = ("bundle", "jax", "onnx", "package", "python", "pytriton", "tensorflow", "torch", "triton")
+NAMESPACES = ("bundle", "contrib", "jax", "onnx", "package", "python", "pytriton", "tensorflow", "torch", "triton")
 
 
 @pytest.fixture

@@ -150,15 +150,23 @@ def signed(options: type) -> Callable[[Callable[P, Package]], Callable[P, Packag
 
 
 def exported(
-    framework: str, model: object, dataloader: object, configs: Sequence[FormatConfig], options: ExportOptions
+    framework: str,
+    model: object,
+    dataloader: object,
+    configs: Sequence[FormatConfig],
+    options: ExportOptions,
+    more: Mapping[str, Any] | None = None,
 ) -> Package:
     """Run what an `export` asks for.
+
+    Args:
+        more: fields of NavConfig that no keyword stands for.
 
     Raises:
         ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
     """
     _check_known("export", options, ExportOptions.__annotations__)
-    fields = {**_fields(options), "runtimes": runtimes(options.get("runtimes"))}
+    fields = {**_fields(options), "runtimes": runtimes(options.get("runtimes")), **(more or {})}
     opset = [OnnxConfig(opset=options["opset"])] if options.get("opset") is not None else []
     configs = [*opset, *configs, *engines(framework, options)]
     config = configuration(framework, options.get("target_formats"), configs, **fields)
