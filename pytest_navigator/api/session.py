@@ -13,7 +13,7 @@ from pytest_navigator.backends.builtin import known
 from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.core.steps import Status, Step
 from pytest_navigator.core.tracebacks import users_traceback
-from pytest_navigator.engine import engine
+from pytest_navigator.engine import engine, interpreter_check
 from pytest_navigator.engine.host import Host
 from pytest_navigator.engine.live import Live
 from pytest_navigator.engine.proxies import RunnerProxy
@@ -91,6 +91,7 @@ class Session:
         settings = resolve(flags or {}, {}, given.config)
         matrix = _matrix(given, package, settings, host)
         check_cells([(title, settings, matrix)], host.registry, given.unasked)
+        interpreter_check.check(host, settings, matrix)
         nodeid, name = f"{title}::nav_model", given.config.name or title
         suite = Suite(nodeid, name, settings, matrix, host.workspace.suite(name, f"{nodeid}[]"), package)
         host.suites = {nodeid: suite}

@@ -55,6 +55,9 @@ class NavConfig(KnownFields):
         keep, save_data: what goes into the package.
         child_imports: modules that are imported in the process that runs model files, before it loads one: what
             registers custom operators and classes (`["shop.ops"]`).
+        interpreters: format -> the Python that converts to it and runs it instead of this one
+            (`{"tf-trt": "/venvs/tf215/bin/python"}`), or the command that starts one somewhere else, a text or its
+            words: `docker run --rm -v {workspace}:{workspace} IMAGE python`. "*": of every format that is not named.
 
     Raises:
         ConfigError: a field does not exist, or its value is not possible.
@@ -91,6 +94,7 @@ class NavConfig(KnownFields):
     keep: str | None = None
     save_data: str | None = None
     child_imports: Sequence[str] | None = None
+    interpreters: Mapping[str, str | Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, where it is written."""

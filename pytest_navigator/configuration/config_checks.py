@@ -65,6 +65,12 @@ def _are_budgets(value: Any) -> bool:
     return are_budgets(value)
 
 
+def _are_interpreters(value: Any) -> bool:
+    from pytest_navigator.configuration.interpreters import are_interpreters
+
+    return are_interpreters(value)
+
+
 # Field -> what its value must be.
 FIELDS: dict[str, Rule] = {
     "name": Rule("a text is needed", is_text),
@@ -78,5 +84,6 @@ FIELDS: dict[str, Rule] = {
     "optimization_profile": Rule("OptimizationProfile(...) or ProfilerConfig(...) is needed", _is_profile),
     "comparisons": Rule("write {output: nav.share(0.99)}", lambda value: isinstance(value, Mapping)),
     "budgets": Rule('write {"onnx-cpu": nav.Budget(p50_ms=5)}, or a list of budgets', _are_budgets),
+    "interpreters": Rule('write {"tf-trt": "/venvs/tf215/bin/python"}, or the words of a command', _are_interpreters),
     "xfail": Rule('write {"torchscript-script": "the reason"}', mapping_of(is_text)),
 }

@@ -178,6 +178,19 @@ def _budget_lines(value: Any) -> tuple[str, ...]:
     return lines_of(value)
 
 
+def interpreters(text: str) -> tuple[str, ...]:
+    """Parse `tf-trt=/venvs/tf215/bin/python`, one a line."""
+    from pytest_navigator.configuration.interpreters import parse
+
+    return parse(text)
+
+
+def _interpreter_lines(value: Any) -> tuple[str, ...]:
+    from pytest_navigator.configuration.interpreters import lines_of
+
+    return lines_of(value)
+
+
 OPTIONS = (
     Option(
         "formats", names, None, "NAMES", "Formats to make, separated by commas (onnx,torchscript-trace)", _is_checked
@@ -234,6 +247,15 @@ OPTIONS = (
         "MODULES",
         "Modules to import where model files run: they register operators",
         _is_checked,
+    ),
+    Option(
+        "interpreters",
+        interpreters,
+        (),
+        "FORMAT=PYTHON",
+        "Python that converts and runs a format's files, 'tf-trt=/venvs/tf215/bin/python'; repeatable",
+        _interpreter_lines,
+        one="interpreter",
     ),
     Option("timeout", seconds, 600.0, "S", "Time limit of one step (default: 600)"),
 )

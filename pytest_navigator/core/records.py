@@ -305,6 +305,7 @@ class Notes:
         carried: of a verification that a package brought: name of the package.
         machine: in a merged package: name of the machine that it is from.
         nodeid: of a verification: the test.
+        interpreter: where another Python has done it: "python" and distributions -> their versions there.
     """
 
     run: str = ""
@@ -318,6 +319,7 @@ class Notes:
     carried: str = ""
     machine: str = ""
     nodeid: str = ""
+    interpreter: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

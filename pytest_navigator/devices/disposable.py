@@ -11,7 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_navigator.isolation.capture import tail_of
-from pytest_navigator.isolation.process import describe_end, search_path
+from pytest_navigator.isolation.child_path import search_path
+from pytest_navigator.isolation.process import describe_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

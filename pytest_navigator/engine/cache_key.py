@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.plain import plain
 from pytest_navigator.devices.requirements import CHECKS
-from pytest_navigator.engine.cache.libraries import versions
 from pytest_navigator.engine.identity import classes, facts, required
 from pytest_navigator.engine.steps import STEPS
+from pytest_navigator.engine.versions import versions_of
 from pytest_navigator.errors import NavigatorError
 
 if TYPE_CHECKING:
@@ -45,4 +45,11 @@ def _common(context: Context) -> dict[str, JSON]:
     used = classes(context)
     requires = [*required(context), *(name for kind in used for name in getattr(kind, "requires", ()))]
     modules = [*(name for name in requires if name not in CHECKS), *(kind.__module__ for kind in used)]
-    return {**facts(context), "signature": plain(context.folder.signature), "versions": versions(modules)}
+    return {**facts(context), "signature": plain(context.folder.signature), "versions": _versions(context, modules)}
+
+
+def _versions(context: Context, modules: list[str]) -> JSON:
+    """Return those of what the modules come from and depend on; of another Python, what is known of it at all."""
+    found = versions_of(context, (), modules)
+    known: JSON = found.get("versions", found)
+    return known

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from pytest_navigator.configuration.settings import with_origin
 from pytest_navigator.core.plain import JSON, plain, structured
@@ -20,6 +20,7 @@ from pytest_navigator.errors import SourceError, StepFailed
 from pytest_navigator.formats.ways import Way, chosen
 from pytest_navigator.isolation.causes import NOT_REGISTERED
 from pytest_navigator.isolation.importing import path_of, registered
+from pytest_navigator.isolation.interpreter import shown
 
 LEAST = 0.1  # s that a step has at least: nothing can be called with less
 
@@ -148,6 +149,11 @@ class Context:
     def _format(self) -> Format:
         return self.host.registry.format(self.variant.format)
 
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What starts the Python that the variant is converted and run by; () is this one."""
+        return self.host.command_of(self.suite.settings, self.variant.format)
+
     def runners(self) -> list[RunnerRecord]:
         """Return what can run the variant, the preferred one first."""
         return [runner.record() for runner in self._format.runner_specs]
@@ -163,6 +169,9 @@ class Context:
         Args:
             kwargs: what it takes, objects: they get there as plain data.
         """
+        return self._isolated(function, self.command, kwargs)
+
+    def _isolated(self, function: Callable[..., R], command: tuple[str, ...], kwargs: dict[str, Any]) -> R:
         # In this process too: with --nav-in-process a function sees the same plain data as in the child.
         arguments = json.loads(json.dumps(plain(kwargs)))
         if self.host.options.in_process:
@@ -172,8 +181,9 @@ class Context:
                 registered(self._needs)
                 here: Callable[..., R] = function  # what comes back from JSON has no types
                 return here(**arguments)
-        self.host.child.start(imports=self._record_modules(arguments.get("signature")))
-        found: R = self._called(function, arguments).result
+        child = self.host.child_of(command)
+        child.start(imports=self._record_modules(arguments.get("signature")))
+        found: R = self._called(function, arguments, child=child).result
         return found
 
     def alone(self, function: Callable[P, R], fresh: bool, /, *_: P.args, **kwargs: P.kwargs) -> R:
@@ -183,7 +193,7 @@ class Context:
             fresh: whether in one that has not run anything before.
             kwargs: as in `isolated`.
         """
-        child = self.host.single_threaded(fresh=fresh)
+        child = self.host.single_threaded(self.command, fresh=fresh)
         child.start(imports=self._record_modules())
         arguments = json.loads(json.dumps(plain(kwargs)))
         found: R = self._called(function, arguments, child=child).result
@@ -208,7 +218,8 @@ class Context:
 
     def take(self, model: Path, parts: Sequence[str]) -> None:
         """Copy a file that is the source, and those beside it that belong to it, into the suite's folder."""
-        self.isolated(isolated.take, path=model, target=self.artifact(), parts=parts)
+        # By this Python: a container need not see the file.
+        self._isolated(isolated.take, (), {"path": model, "target": self.artifact(), "parts": parts})
 
     def describe(self, model: Path) -> Description:
         """Return what a file that is the source says of itself."""
@@ -276,7 +287,7 @@ class Context:
     ) -> Reply:
         """Run a function in the child; of what is not registered there, say how it is."""
         path = f"{function.__module__}:{function.__qualname__}"
-        called = (child or self.host.child).call
+        called = (child or self.host.child_of(self.command)).call
         call = partial(called, path, arguments, arrays=feed, log=self.log, timeout=self.limit)
         try:
             return call(needs=() if function in LOADING_NOTHING else self._needs)
@@ -289,19 +300,25 @@ class Context:
                 raise SourceError(text) from error
             raise StepFailed(text, error.detail, error.kind, error.data) from error
 
-    def require(self, *names: str) -> None:
-        """Raise Unavailable unless this machine has what is named."""
+    def require(self, *names: str, here: bool = False) -> None:
+        """Raise Unavailable unless this machine has what is named.
+
+        Args:
+            here: whether this Python needs it, whatever the variant's own is.
+        """
         from pytest_navigator.errors import Unavailable
 
-        text = self.missing(names)
+        text = self.missing(names, here=here)
         if text:
             raise Unavailable(text)
 
-    def missing(self, names: Sequence[str]) -> str | None:
+    def missing(self, names: Sequence[str], *, here: bool = False) -> str | None:
         """Return what this machine lacks of what is named; the child asks, so that no probe can hurt us.
 
         Whether a package is installed can be told here: the child may still be busy with its imports.
         """
-        if all(name in requirements.MODULES for name in names):
+        command = () if here else self.command
+        if not command and all(name in requirements.MODULES for name in names):
             return requirements.missing(names)
-        return self.isolated(isolated.missing, names=names)
+        found = self._isolated(isolated.missing, command, {"names": names})
+        return f"{shown(command)}: {found}" if command and found else found

@@ -6,16 +6,18 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import SourceFacts, as_data, facts_of
+from pytest_navigator.core.plain import structured
 from pytest_navigator.devices import built_with as bound
 from pytest_navigator.devices.assignment import held
 from pytest_navigator.devices.present import devices
+from pytest_navigator.engine import isolated
 from pytest_navigator.errors import Unavailable
+from pytest_navigator.isolation.importing import path_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_navigator.core.plain import JSON
-    from pytest_navigator.core.variants import Variant
     from pytest_navigator.engine.context import Context
     from pytest_navigator.formats.base import Format
 
@@ -42,14 +44,14 @@ def built_with(context: Context) -> dict[str, JSON]:
     form = context.host.registry.formats.get(context.variant.format)
     if context.step.runner or form is None or not form.bound or context.variant.parameters.get("model_path"):
         return {}  # nobody knows where a ready file was built
-    return as_data(bound.BoundFacts(_here(form, context.variant)))
+    return as_data(bound.BoundFacts(_here(form, context)))
 
 
-def why_elsewhere(form: Format, variant: Variant) -> str:
+def why_elsewhere(form: Format, context: Context) -> str:
     """Return why what this process builds of a format does not run on its own GPU; "" if it does."""
     if not form.bound or not devices().gpus:
         return ""
-    built = _here(form, variant)
+    built = _here(form, context)
     return bound.mismatch(built, built) or ""
 
 
@@ -64,7 +66,7 @@ def require_same(context: Context) -> None:
         return
     made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
     built = bound.recorded(made, context.variant.key) if made else None
-    text = bound.mismatch(built, _here(form, context.variant)) if built else None
+    text = bound.mismatch(built, _here(form, context)) if built else None
     if text:
         raise Unavailable(text)
 
@@ -74,9 +76,13 @@ def elsewhere(context: Context, built: bound.BuiltWith | None) -> str:
     form = context.host.registry.formats.get(context.variant.format)
     if form is None or not form.bound or built is None:
         return ""
-    return bound.mismatch(built, _here(form, context.variant)) or ""
+    return bound.mismatch(built, _here(form, context)) or ""
 
 
-def _here(form: Format, variant: Variant) -> bound.BuiltWith:
-    """Return what an artifact of a bound format would be built with by this process."""
-    return bound.of_this_process(form.built_by(variant.parameters), form.capabilities(variant.parameters))
+def _here(form: Format, context: Context) -> bound.BuiltWith:
+    """Return what an artifact of a bound format would be built with by this process, or by the format's own Python."""
+    parameters = context.variant.parameters
+    if context.command:
+        found = context.isolated(isolated.built_with, format=path_of(type(form)), parameters=parameters)
+        return structured(found, bound.BuiltWith)
+    return bound.of_this_process(form.built_by(parameters), form.capabilities(parameters))

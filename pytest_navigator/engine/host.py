@@ -9,20 +9,24 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.plain import save
 from pytest_navigator.devices.driver_library import has_driver
+from pytest_navigator.devices.records import FOLDER
 from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from pytest_navigator.configuration.nav_config_file import FileConfig
     from pytest_navigator.configuration.run_options import RunOptions
+    from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.core.variants import RunnerRecord
     from pytest_navigator.engine.cache.store import Store
     from pytest_navigator.engine.suite import Suite
     from pytest_navigator.engine.workspace import Workspace
@@ -68,6 +72,8 @@ class Host:
         seen: a suite -> its model that this process last knew for the source step's.
         raised: a suite and a step's id -> what the step raised, for who debugs.
         hints: what the end of the run says.
+        probed: commands of interpreters that have been asked, with what is needed there.
+        versions: what is installed in them, by what was asked.
     """
 
     options: RunOptions
@@ -86,8 +92,10 @@ class Host:
     seen: dict[str, Callable[[], object]] = field(default_factory=dict)
     raised: dict[tuple[str, str], BaseException] = field(default_factory=dict)
     hints: list[str] = field(default_factory=list)
-    _child: Child | None = None
-    _single: Child | None = None
+    probed: set[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=set)
+    versions: dict[tuple[tuple[str, ...], ...], dict[str, Any]] = field(default_factory=dict)
+    _children: dict[tuple[str, ...], Child] = field(default_factory=dict)
+    _singles: dict[tuple[str, ...], Child] = field(default_factory=dict)
 
     @cached_property
     def file_config(self) -> FileConfig:
@@ -139,41 +147,74 @@ class Host:
 
     def warm_up(self, more: Iterable[str] = ()) -> None:
         """Start the child and have it import what the runners of this run need, and `more` modules."""
-        runners = [r for suite in self.suites.values() for r in suite.matrix.runners.values() if not r.live]
+        runners = list(self._warm_runners())
         if self.options.in_process or not runners:
             return
         modules = [name for r in runners for name in r.requires if r.device == "cpu" and find_spec(name) is not None]
-        self.child.start(imports=list(dict.fromkeys([*modules, *more])))
+        self.child_of().start(imports=list(dict.fromkeys([*modules, *more])))
 
-    @property
-    def child(self) -> Child:
-        """The child of this process; its imports overlap what this process does."""
-        from pytest_navigator.isolation.child import Child
+    def _warm_runners(self) -> Iterator[RunnerRecord]:
+        """Yield what runs files in a child of this very Python."""
+        for suite in self.suites.values():
+            for runner in suite.matrix.runners.values():
+                if not runner.live and not self.command_of(suite.settings, runner.format):
+                    yield runner
+
+    def command_of(self, settings: Settings, form: str) -> tuple[str, ...]:
+        """Return what starts the Python that makes and runs a format's files; () for this one."""
+        if not settings.interpreters:
+            return ()  # most runs have one Python: they import nothing for that
+        from pytest_navigator.engine.interpreters import Places, command_of
+
+        return command_of(Places(self.start, self.project, self.workspace.root), settings, form)
+
+    def child_of(self, command: tuple[str, ...] = ()) -> Child:
+        """Return the child of this process in one Python; its imports overlap what this process does.
+
+        Args:
+            command: what starts that Python; () is the one that this process runs in.
+        """
         from pytest_navigator.isolation.numerics import current_settings
 
-        if self._child is None:
-            self._child = Child(cwd=self.project, environment=self.environment)
+        if command not in self._children:
+            self._children[command] = self._new_child(command, {})
         # Each time: the user's code may set threads or a precision between two steps.
-        self._child.settings = current_settings()
-        return self._child
+        self._children[command].settings = current_settings()
+        return self._children[command]
 
-    def single_threaded(self, *, fresh: bool) -> Child:
+    def single_threaded(self, command: tuple[str, ...] = (), *, fresh: bool) -> Child:
         """Return a child for what is measured alone: each library in it has one thread.
 
         Args:
+            command: as in `child_of`.
             fresh: whether one that another measurement has left is ended before.
         """
-        from pytest_navigator.isolation.child import Child
         from pytest_navigator.isolation.numerics import current_settings
         from pytest_navigator.isolation.one_thread import ENVIRONMENT, one_thread
 
-        if fresh and self._single is not None:
-            self._single.close(grace=0)
-            self._single = None
-        if self._single is None:
-            self._single = Child(cwd=self.project, environment=self.environment, forced=ENVIRONMENT)
-        self._single.settings = one_thread(current_settings())
-        return self._single
+        if fresh and command in self._singles:
+            self._singles.pop(command).close(grace=0)
+        if command not in self._singles:
+            self._singles[command] = self._new_child(command, ENVIRONMENT)
+        self._singles[command].settings = one_thread(current_settings())
+        return self._singles[command]
+
+    def _new_child(self, command: tuple[str, ...], forced: Mapping[str, str]) -> Child:
+        from pytest_navigator.isolation.child import Child
+
+        if not command:
+            return Child(cwd=self.project, environment=self.environment, forced=forced)
+        from pytest_navigator.isolation.interpreter import Interpreter, code_folder
+
+        # The answers of this Python about libraries and drivers, which its children share, are not those of another.
+        forced = {**forced, FOLDER: ""}
+        other = Interpreter(command, code_folder(self._code, copied=len(command) > 1))
+        return Child(cwd=self.project, environment=self.environment, forced=forced, interpreter=other)
+
+    @cached_property
+    def _code(self) -> Path:
+        """The folder of this package for other interpreters, of this process alone; the next run removes it."""
+        return Path(mkdtemp(prefix="code-", dir=self.workspace.devices))
 
     def write_manifests(
         self, verify: Mapping[str, dict[str, tuple[str, str]]], baselines: Mapping[str, Baseline] | None = None
@@ -207,9 +248,8 @@ class Host:
     def close(self) -> None:
         """End what this process started."""
         self.progress.close()
-        for child in (self._child, self._single):
-            if child is not None:
-                child.close()
+        for child in (*self._children.values(), *self._singles.values()):
+            child.close()
 
     @property
     def environment(self) -> dict[str, str]:

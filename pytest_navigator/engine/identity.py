@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.settings import search_of
@@ -18,6 +15,7 @@ from pytest_navigator.engine import gpu
 from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.code import code_of
 from pytest_navigator.engine.loader import loader_record
+from pytest_navigator.engine.versions import versions_of
 from pytest_navigator.isolation.numerics import current_settings
 from pytest_navigator.runners.spec import runner_class
 
@@ -44,7 +42,7 @@ LIBRARIES = (
 # Settings that choose what is run or packed, not how a step comes out.
 IRRELEVANT = {
     *("keep", "save_data", "require", "formats", "runtimes", "precisions", "device", "timeout", "profile"),
-    *("batch_sizes", "latency_budget", "budgets", "max_growth", "max_slowdown"),
+    *("batch_sizes", "latency_budget", "budgets", "max_growth", "max_slowdown", "interpreters"),
 }
 TIMING = {"profile_seconds"}  # Settings that concern measurements only
 
@@ -54,12 +52,13 @@ def identity_of(context: Context) -> str:
     left_out = IRRELEVANT if KINDS[context.step.step].measures else IRRELEVANT | TIMING
     settings = context.suite.settings
     left_out = left_out | ({"atol"} if settings.expected else set())
+    own = settings.config.replace(budgets=None, interpreters=None)
     needed = [context.folder.record(step.id) for step in context.suite.matrix.needs(context.step)]
     known: JSON = {
         **facts(context),
         "settings": {name: plain(each.value) for name, each in settings.all.items() if name not in left_out},
         **_tolerances(context),
-        "config": [plain(settings.config.replace(budgets=None)), code_of(list(code_in(settings.config)))],
+        "config": [plain(own), code_of(list(code_in(settings.config)))],
         "search": plain(search_of(settings)) if context.step.step == "throughput" else None,
         "loader": plain(loader_record(context)) if context.step.step == "convert" else None,
         "needs": [
@@ -91,8 +90,7 @@ def facts(context: Context) -> dict[str, JSON]:
     return {
         "step": context.step.id,
         "variant": plain(context.variant),
-        "python": sys.version,
-        "libraries": {name: _version(name) for name in (*LIBRARIES, *required(context))},
+        **versions_of(context, (*LIBRARIES, *required(context))),
         "code": code_of(used),
         "classes": [kind.__qualname__ for kind in used],
         "more": more(context),
@@ -136,11 +134,3 @@ def required(context: Context) -> tuple[str, ...]:
     if context.step.runner:
         return context.runner.requires
     return context.host.registry.format(context.variant.format).requires_for(context.suite.matrix.framework)
-
-
-@cache
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

@@ -15,7 +15,9 @@ from pytest_navigator.core.plain import JSON, load, plain, structured
 from pytest_navigator.core.records import Case, LoaderRecord, Signature, TensorSpec
 from pytest_navigator.core.variants import RunnerRecord, Variant
 from pytest_navigator.devices import requirements
+from pytest_navigator.devices.built_with import of_this_process
 from pytest_navigator.engine import checks
+from pytest_navigator.engine.cache.libraries import versions_here
 from pytest_navigator.errors import NotApplicable, StepFailed
 from pytest_navigator.formats.base import LoaderData
 from pytest_navigator.formats.diagnosis import Question
@@ -44,6 +46,17 @@ if TYPE_CHECKING:
 def missing(names: Sequence[str]) -> str | None:
     """Return the text of the first requirement that is not met."""
     return requirements.missing(names)
+
+
+def versions(names: Sequence[str], modules: Sequence[str]) -> dict[str, Any]:
+    """Return the versions of this Python and of what is installed in it."""
+    return versions_here(names, modules)
+
+
+def built_with(format: str, parameters: Sent) -> JSON:
+    """Return a BuiltWith, as plain data: what an artifact of a bound format would be built with here."""
+    form = imported(format)()
+    return plain(of_this_process(form.built_by(parameters), form.capabilities(parameters)))
 
 
 def loads(folder: StrPath, variant: Sent, runner: Sent) -> dict[str, JSON]:

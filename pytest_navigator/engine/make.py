@@ -40,9 +40,10 @@ if TYPE_CHECKING:
 def export(context: Context) -> Result:
     """Export the live model, from one of the user's own batches."""
     form = context.host.registry.format(context.variant.format)
-    context.require(*form.requires_for(context.suite.matrix.framework))
+    context.require(*form.requires_for(context.suite.matrix.framework), here=True)
     # The child imports what is to load the artifact while this process exports it.
-    context.host.warm_up(module for runner in form.runner_specs for module in runner.imports)
+    if not context.command:
+        context.host.warm_up(module for runner in form.runner_specs for module in runner.imports)
     source, signature = context.live.source(), context.folder.signature
     example = load_npz(context.folder.path / context.folder.source.profiling_batch, signature.inputs)
 
@@ -134,7 +135,7 @@ def _proven(context: Context, data: dict[str, JSON]) -> Result:
     facts = MakingFacts(bytes=sum(path.stat().st_size for path in files_of(artifact)))
     caveat = frozen(structured(data, MakingFacts).warnings or ())
     recorded = {**data, **gpu.built_with(context)}
-    elsewhere, lacking = gpu.why_elsewhere(form, context.variant), ""
+    elsewhere, lacking = gpu.why_elsewhere(form, context), ""
     for runner in () if elsewhere else form.runner_specs:
         missing = context.missing(runner.requires)
         lacking = lacking or missing or ""

@@ -75,7 +75,8 @@ def _plain_settings(settings: Settings) -> dict[str, Any]:
         "comparisons",
         "xfail",
     )
-    merged = {name: (s.value, s.origin) for name, s in settings.all.items()}
+    # Paths and commands of one machine tell no other one anything: the outcomes say what was there.
+    merged = {name: (s.value, s.origin) for name, s in settings.all.items() if name != "interpreters"}
     merged |= {name: (getattr(settings.config, name), "nav_config") for name in own}
     return {name: {"value": _plain(value), "origin": origin} for name, (value, origin) in merged.items()}
 

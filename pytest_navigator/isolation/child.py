@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.core.plain import JSON
+    from pytest_navigator.isolation.interpreter import Interpreter
     from pytest_navigator.isolation.messages import Message
 
 GRACE = 1.0  # How long in s an idle child gets for its own exit
@@ -53,6 +54,8 @@ class Child:
         environment: variables that the child has unless this process has others.
         settings: see `numerics.current_settings`. The attribute can be replaced at any time, each call applies it.
         forced: variables that the child has whatever this process's are.
+        interpreter: another Python than this process's, with its own `sys.path`; behind it are the folders of the
+            user's code, none of what is installed here.
 
     Raises:
         ValueError: a setting does not exist.
@@ -66,11 +69,13 @@ class Child:
         environment: Mapping[str, str] | None = None,
         settings: dict[str, dict[str, JSON]] | None = None,
         forced: Mapping[str, str] | None = None,
+        interpreter: Interpreter | None = None,
     ) -> None:
         self.python_path = list(python_path or ())
         self.cwd = cwd
         self.environment = dict(environment or {})
         self.forced = dict(forced or {})
+        self.interpreter = interpreter
         self.settings = settings or {}
         check_settings(self.settings)
         self._imports: list[str] = []
@@ -87,7 +92,9 @@ class Child:
         new = [name for name in dict.fromkeys(imports) if name not in known]
         self._imports += new
         if self._process is None:
-            self._process = Process(self.python_path, self.cwd, self.settings, self.environment, self.forced)
+            self._process = Process(
+                self.python_path, self.cwd, self.settings, self.environment, self.forced, self.interpreter
+            )
             self._process.warm_up(self._imports)
         elif new:
             self._process.warm_up(new)

@@ -6,16 +6,16 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack, suppress
-from multiprocessing import Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.isolation.capture import tail_of
 from pytest_navigator.isolation.messages import decode, encode, error_from
+from pytest_navigator.isolation.pipes import SIGNALLED
+from pytest_navigator.isolation.starting import Start, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.core.plain import JSON
+    from pytest_navigator.isolation.interpreter import Interpreter
 
 # Longest time in s in which a child starts and makes its imports (a framework on a network disk: minutes).
 START_LIMIT = 300.0
@@ -48,27 +49,20 @@ class Process:
         settings: dict[str, dict[str, JSON]],
         environment: Mapping[str, str],
         forced: Mapping[str, str],
+        interpreter: Interpreter | None = None,
     ) -> None:
         self.importing = ""
         self.failed: dict[str, str] = {}
         self._started = False
         self._warming_up = 0
         self._oom_kills = _oom_kills()
-        path = search_path(python_path)
+        self._wrapped = interpreter is not None and interpreter.wrapped
+        start = Start(python_path, cwd, environment, forced, interpreter)
         with ExitStack() as stack:
-            self.connection, socket = (stack.enter_context(end) for end in Pipe())
             self._output = stack.enter_context(tempfile.TemporaryFile())
-            lifeline, ours = os.pipe()
-            stack.callback(os.close, ours)
-            try:
-                self._popen = _start(path, cwd, self._output.fileno(), (socket.fileno(), lifeline), environment, forced)
-            finally:
-                os.close(lifeline)
-                socket.close()
+            self.connection, self._popen = started(start, self._output.fileno(), stack)
             self._resources = stack.pop_all()
-        # Of the child alone: what it starts, a compiler of TorchInductor say, has the PYTHONPATH of the user.
-        inherited = {"PYTHONPATH": os.environ.get("PYTHONPATH")}
-        self._send(encode({"path": path, "environment": inherited, "settings": settings}))
+        self._send(encode({**start.told(), "settings": settings}))
 
     def warm_up(self, names: list[str]) -> None:
         """Ask for imports; the answers are read before the next request."""
@@ -125,7 +119,8 @@ class Process:
     def returncode(self) -> int | None:
         """Return how the child ended, None if it lives and only closed its socket."""
         try:
-            return self._popen.wait(EXIT_LIMIT)
+            code = self._popen.wait(EXIT_LIMIT)
+            return SIGNALLED - code if self._wrapped and code > SIGNALLED else code
         except subprocess.TimeoutExpired:
             return None
 
@@ -189,38 +184,6 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _start(
-    path: list[str],
-    cwd: Path | None,
-    output: int,
-    inherited: tuple[int, int],
-    environment: Mapping[str, str],
-    forced: Mapping[str, str],
-) -> subprocess.Popen[bytes]:
-    # -P: without it, a json.py in the working directory would be imported instead of the standard library's.
-    command = [sys.executable, "-P", "-u", "-X", "faulthandler", "-m", "pytest_navigator.isolation.worker"]
-    return subprocess.Popen(
-        [*command, *map(str, inherited), str(os.getpid())],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        cwd=cwd,
-        # The whole path, in the same order: only so nothing of it can hide the standard library. And exporters open
-        # files without an encoding: what a model is called must not fail in the C locale of a container.
-        env={**environment, **os.environ, **forced, "PYTHONPATH": os.pathsep.join(path), "PYTHONUTF8": "1"},
-        pass_fds=inherited,
-        # A group of its own, which `end` kills with all that the child has started; Ctrl-C does not reach it.
-        start_new_session=True,
-    )
-
-
-def search_path(first: Sequence[str]) -> list[str]:
-    """Return `first` and `sys.path`, each entry once and the same in every working directory."""
-    # What is no path belongs to a path hook, of an editable installation for example.
-    every = (os.path.abspath(one) if not one or os.path.exists(one) else one for one in (*first, *sys.path))
-    return list(dict.fromkeys(every))
 
 
 def _oom_kills() -> int | None:

@@ -1,7 +1,8 @@
 """The child: a fresh interpreter that does what it is told over a socket and ends with the process that started it.
 
 Started by `process` as `python -m pytest_navigator.isolation.worker SOCKET LIFELINE PARENT`: two descriptors that it
-inherits, and the process id of the parent. `messages` has the form of what it receives; the first message sets it up,
+inherits, and the process id of the parent. Without them, as in a container, it talks over its standard input and output
+(`pipes`). `messages` has the form of what it receives; the first message sets it up,
 each further one is a request, and each request has one answer.
 """
 
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.isolation.capture import redirected
 from pytest_navigator.isolation.messages import decode, encode, error_fields
 from pytest_navigator.isolation.numerics import SettingsOnImport, apply_settings
+from pytest_navigator.isolation.pipes import standard
 from pytest_navigator.profiling.machine import peak, reset_peak
 from pytest_navigator.profiling.memory import free
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.isolation.messages import Message
+    from pytest_navigator.isolation.pipes import Pipes
 
 PR_SET_PDEATHSIG = 1
 IONBF = 2
@@ -40,13 +43,12 @@ IONBF = 2
 
 def main() -> NoReturn:
     """Serve the parent until it closes the connection."""
-    socket, lifeline, parent = map(int, sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
-    _end_with(parent, lifeline, socket)
+    connected = _inherited(*map(int, sys.argv[1:])) if sys.argv[1:] else standard()
+    _die_with_the_parent()
     _offer_to_the_oom_killer()
     _unbuffer_c_output()
-    os.set_inheritable(socket, False)
-    with Connection(socket) as connection, suppress(EOFError):
+    with connected as connection, suppress(EOFError):
         Worker(connection).serve()
     # The interpreter would take up to a second to take torch apart.
     atexit._run_exitfuncs()
@@ -56,7 +58,7 @@ def main() -> NoReturn:
 class Worker:
     """Answers requests one after the other."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection | Pipes) -> None:
         self.connection = connection
         self.on_import = SettingsOnImport()
         sys.meta_path.insert(0, self.on_import)
@@ -80,10 +82,25 @@ class Worker:
         for part in parts:
             self.connection.send_bytes(part)
 
-    def set_up(self, path: list[str], environment: dict[str, str | None], settings: dict[str, dict[str, JSON]]) -> None:
-        """Take over from the parent what an interpreter's start does not."""
-        sys.path[:] = path
+    def set_up(
+        self,
+        path: list[str],
+        environment: dict[str, str | None],
+        settings: dict[str, dict[str, JSON]],
+        defaults: dict[str, str],
+        own_path: bool,
+    ) -> None:
+        """Take over from the parent what an interpreter's start does not.
+
+        Args:
+            path: of this interpreter; with `own_path`, what is searched after its own.
+            environment: variables that are set; None: removed. defaults: those that are set where they are not.
+        """
+        # In place: nothing of the parent's can hide this interpreter's own standard library and packages.
+        sys.path[:] = [*sys.path, *(one for one in path if one not in sys.path)] if own_path else path
         self.on_import.settings = settings
+        for name, text in defaults.items():
+            os.environ.setdefault(name, text)
         for name, value in environment.items():
             os.environ.pop(name, None)
             if value is not None:
@@ -134,19 +151,26 @@ def _failed(error: BaseException, **more: JSON) -> Iterator[bytes]:
         return encode({**more, "error": error_fields(worse, frames_of=__file__)})
 
 
-def _end_with(parent: int, lifeline: int, socket: int) -> None:
-    """Let this process and all it starts end with the parent, also in the middle of native code.
+def _inherited(socket: int, lifeline: int, parent: int) -> Connection:
+    """Return the connection; this process and all it starts end with the parent, also in the middle of native code.
 
-    Linux kills this process when the thread that started it ends. Everywhere, and for what this process started
-    itself, a guard waits for the end of file on a pipe whose other end only the parent has.
+    For what this process started itself, and where nothing else does it, a guard waits for the end of file on a pipe
+    whose other end only the parent has.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    _die_with_the_parent()
     if os.getppid() != parent:
         sys.exit("the process that started this one has already ended")
     if os.fork() == 0:
         _guard(lifeline, socket)
     os.close(lifeline)
+    os.set_inheritable(socket, False)
+    return Connection(socket)
+
+
+def _die_with_the_parent() -> None:
+    """Have Linux kill this process when the thread that started it ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _guard(lifeline: int, socket: int) -> NoReturn:

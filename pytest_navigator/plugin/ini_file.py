@@ -12,9 +12,10 @@ from pytest_navigator.configuration import options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LISTS = (options.names, options.sizes, options.budgets)
+LISTS = (options.names, options.sizes, options.budgets, options.interpreters)
 TOLERANCES = (options.atol, options.rtol)
-SEPARATORS: dict[Callable[[Any], Any], str] = {**dict.fromkeys(TOLERANCES, " "), options.budgets: "\n"}
+LINES = (options.budgets, options.interpreters)
+SEPARATORS: dict[Callable[[Any], Any], str] = {**dict.fromkeys(TOLERANCES, " "), **dict.fromkeys(LINES, "\n")}
 
 # What parses a setting -> what can be written in TOML.
 EXAMPLES: dict[Callable[[Any], Any], str] = {
@@ -27,6 +28,7 @@ EXAMPLES: dict[Callable[[Any], Any], str] = {
     options.atol: '1e-5, "1e-5 logits=1e-4" or a table of outputs like { logits = 1e-4 }',
     options.rtol: '1e-5, "1e-5 logits=1e-4" or a table of outputs like { logits = 1e-4 }',
     options.yes: "true or false",
+    options.interpreters: "a line like 'tf-trt=/venvs/tf215/bin/python', or a list of them",
     options.budgets: "a line like 'onnx-cpu p50<5ms size<50MiB', or a list of them",
 }
 

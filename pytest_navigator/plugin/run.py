@@ -245,6 +245,10 @@ class Run(Host):
             matrix = on_this_machine(matrix, self._here, settings, self.registry)
             if self.options.baseline:
                 matrix = replace(matrix, gates=(*matrix.gates, "regression"))
+            if settings.interpreters:
+                from pytest_navigator.engine.interpreter_check import check
+
+                check(self, settings, matrix)
             self._matrices[key] = matrix, settings
         return self._matrices[key]
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
-from typing import TYPE_CHECKING
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
+from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+def versions_here(names: Iterable[str], modules: Iterable[str] = ()) -> dict[str, Any]:
+    """Return "python", "libraries" and "versions" of this Python; see `engine.versions`."""
+    found: dict[str, Any] = {"python": sys.version, "libraries": {name: _version(name) for name in names}}
+    return {**found, "versions": versions(modules)} if modules else found
 
 
 def versions(modules: Iterable[str]) -> dict[str, str | None]:
@@ -55,3 +62,11 @@ def _read(name: str) -> tuple[str | None, list[str]]:
     wanted = [Requirement(text) for text in found.requires or ()]
     # Nothing records which extras somebody has asked for: what only an extra needs is not followed.
     return found.version, [w.name for w in wanted if w.marker is None or w.marker.evaluate({"extra": ""})]
+
+
+@cache
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,48 @@
+"""What is installed in the Python of a step: its outcome depends on that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator.engine import isolated
+from pytest_navigator.engine.cache.libraries import versions_here
+from pytest_navigator.errors import NavigatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.engine.context import Context
+
+
+def versions_of(context: Context, names: Sequence[str], modules: Sequence[str] = ()) -> dict[str, Any]:
+    """Return "python" and "libraries" (name of a distribution -> version, None: not installed) of the Python of a step.
+
+    Args:
+        modules: import names; what they come from and depend on is "versions".
+
+    Returns:
+        Why nobody knows instead, where that Python does not answer: the step itself fails of that.
+    """
+    if not context.command:
+        return versions_here(names, modules)
+    known = context.host.versions
+    key = (context.command, tuple(names), tuple(modules))
+    if key not in known:
+        try:
+            found = context.isolated(isolated.versions, names=list(names), modules=list(modules))
+        except NavigatorError as error:
+            return {"unknown": str(error)}
+        # It runs this very package, whatever is installed there.
+        own = versions_here(("pytest-navigator",))["libraries"]
+        known[key] = {**found, "libraries": {**found["libraries"], **own}}
+    return known[key]
+
+
+def noted(context: Context, names: Sequence[str]) -> dict[str, Any]:
+    """Return what is noted on the outcome of a step that another Python has made: its version, and the libraries'."""
+    if not context.command:
+        return {}
+    found = versions_of(context, names)
+    libraries = found.get("libraries") or {}
+    own = {name: text for name, text in libraries.items() if text and name != "pytest-navigator"}
+    return {"interpreter": {"python": str(found.get("python", "")).partition(" ")[0], **own}}
