@@ -26,7 +26,7 @@ OF_PACKAGE = {
     "get_best_model_status": "package.get_best(strategies), which has the figures too",
     "get_best_runtime": "package.get_runner(strategies=...)",
     "get_model_path": "package.get_path(format)",
-    "is_empty": "not any(package.get_formats_status().values())",
+    "is_empty": "list(package.get_formats_status()) is the source alone",
     "load_source_model": "package.load_source(model)",
     "model": "package.get_model(format) of the source's own format: package.get_model(nav.Format.TORCH)",
     "save_status_file": "package.save(path)",

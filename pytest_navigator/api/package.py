@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
     from pytest_navigator.core.plain import JSON, Parameters
     from pytest_navigator.core.variants import Variant
-    from pytest_navigator.frameworks.base import Source
+    from pytest_navigator.frameworks.base import Framework, Source
     from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.container.workdir import Workdir
     from pytest_navigator.package.query.choice import Cell
@@ -95,7 +95,7 @@ class Package:
         return self._source is not None or self._at_hand is not None
 
     def get_formats_status(self) -> dict[str, bool]:
-        """Return folder name of a format -> whether it was made, and passed correctness in a runtime that was there."""
+        """Return folder name of a format -> whether it was made, and passed correctness in a runtime."""
         return {variant.key: verdict.good(self.results, variant) for variant in self.results.suite.variants}
 
     def get_formats_performance(self) -> dict[str, float]:
@@ -116,9 +116,9 @@ class Package:
         *,
         runtime: str | None = None,
     ) -> bool:
-        """Return whether a format was made and, with a runtime, passed correctness there.
+        """Return whether a format was made and passed correctness, with a runtime: there.
 
-        A format or runtime of Model Navigator that the package does not have is False.
+        What no runner checked is False. A format or runtime of Model Navigator that the package does not have is False.
 
         Raises:
             PackageError: there is no such format or runtime at all.
@@ -181,6 +181,7 @@ class Package:
         verified_only: bool = False,
         threads: int | None = None,
         session_options: Mapping[str, JSON] | None = None,
+        return_type: str | None = None,
     ) -> PackageRunner:
         """Return a runner, not active yet; only its format's files are extracted, only its framework is imported.
 
@@ -197,22 +198,24 @@ class Package:
             verified_only: leave out what neither a `verify_` test nor `set_verified` vouches for.
             threads: of one inference, of a runner of ONNX Runtime; None: what the package says, else all cores.
             session_options: of ONNX Runtime, in place of those in the package: `{"intra_op_num_threads": 1}`.
+            return_type: whose tensors `infer` gives, a `TensorType` or its string, and takes beside numpy's arrays;
+                None: numpy's.
 
         Raises:
-            ConfigError: `threads` or `session_options` of a runner that takes none.
+            ConfigError: `threads` or `session_options` of a runner that takes none; no such `return_type`.
             PackageError: no such runner, one that did not pass, one whose file or requirement is missing, or the
                 live model where it is not at hand.
             StrategyError: no strategy has an answer.
         """
         wanted = self._wanted(format, runtime, runtime_provider, jit_type, precision, enable_xla, jit_compile)
-        own = artifacts.session_options(threads, session_options)
+        own = artifacts.session_options(threads, session_options), artifacts.tensor_library(return_type)
         if format is None or strategies is not None:
             figure = self._chosen(
                 wanted, strategies, self._usable, include_source=include_source, verified_only=verified_only
             )
-            return self._runner(figure.key, figure.runner, own)
+            return self._runner(figure.key, figure.runner, *own)
         cells = verdict.runnable(self.results, self._cells(wanted), verified_only=verified_only)
-        return self._runner(*artifacts.available(self.results, cells), own)
+        return self._runner(*artifacts.available(self.results, cells), *own)
 
     def get_best(
         self,
@@ -328,7 +331,7 @@ class Package:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _runner(self, key: str, name: str, options: Parameters | None) -> PackageRunner:
+    def _runner(self, key: str, name: str, options: Parameters | None, tensors: Framework | None) -> PackageRunner:
         variant, record = self.results.variant(key), self.results.suite.runners[name]
         artifacts.check_runs_here(self.results, key, name)
         if found := differences(self.results, self.status, key, record):
@@ -338,7 +341,7 @@ class Package:
         kind = artifacts.runner_class(record)
         artifact = self._live(variant) if record.live else self.get_path(key)
         variant = artifacts.with_options(variant, options)
-        return artifacts.runner(kind, artifact, self.results, variant, keep=self)
+        return artifacts.runner(kind, artifact, self.results, variant, self, tensors)
 
     def _live(self, variant: Variant) -> Source:
         if self._source is None and self._at_hand is not None:
@@ -351,7 +354,8 @@ class Package:
         return Wanted(format, one_runtime(runtime, provider), self._device, *parameters)
 
     def _variant(self, wanted: Wanted) -> Variant:
-        return wanted.one_variant(self.results, [key for key, good in self.get_formats_status().items() if good])
+        own = self.results.suite.variants
+        return wanted.one_variant(self.results, [v.key for v in own if verdict.possible(self.results, v)])
 
     def _cells(self, wanted: Wanted) -> list[Cell]:
         return wanted.cells(self.results, [self._variant(wanted)])

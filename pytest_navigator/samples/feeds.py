@@ -77,6 +77,45 @@ def _in_order(call: Call, names: Sequence[str], own: Collection[str]) -> Call:
     return Call(*call.args, **{name: call.kwargs[name] for name in ordered})
 
 
+def by_own_names(feed: Any, signature: Signature) -> Any:
+    """Return arrays by the model's input names, where some have the names that Model Navigator gives: "input__0".
+
+    Raises:
+        InputError: an input is given by both of its names.
+    """
+    own = {spec.name for spec in signature.inputs}
+    if not isinstance(feed, Mapping) or own >= set(feed):
+        return feed
+    aliases = dict(zip(map("input__{}".format, range(len(own))), _navigators_order(signature.input_tree), strict=False))
+    found: dict[str, Any] = {}
+    for name, value in feed.items():
+        meant = str(name if name in own else aliases.get(name, name))
+        if meant in found:
+            raise InputError(f"input {meant!r} is given twice: {name!r} is Model Navigator's name of it")
+        found[meant] = value
+    return found
+
+
+def _navigators_order(tree: Tree) -> list[str]:
+    """Return the names of the inputs in the order in which Model Navigator counts them: keys of mappings sorted."""
+    match tree:
+        case {"leaf": name}:
+            return [name]
+        case {"args": args, "kwargs": kwargs}:
+            parts = [*args, *(item for _, item in sorted(kwargs, key=_key))]
+        case {"list": parts} | {"tuple": parts}:
+            pass
+        case {"dict": items} | {"object": {"fields": items}}:
+            parts = [item for _, item in sorted(items, key=_key)]
+        case _:
+            return []
+    return [name for part in parts for name in _navigators_order(part)]
+
+
+def _key(item: Sequence[Any]) -> str:
+    return str(item[0])
+
+
 def check_feed(feed: Mapping[str, object], signature: Signature) -> None:
     """Raise InputError for what is no mapping, and for a name that is missing or does not exist."""
     names = [i.name for i in signature.inputs]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +58,15 @@ def test_a_status_is_asked_for_by_enums_or_their_strings(
     package: nav.Package, asked: dict[str, Any], expected: bool
 ) -> None:
     assert package.get_status(**asked) is expected
+
+
+def test_a_format_that_no_runner_checked_is_not_right_and_can_be_run_all_the_same(package: nav.Package) -> None:
+    outcomes = [each for each in package.results.outcomes if (each.step, each.key) != ("correctness", "onnx")]
+    package.results = replace(package.results, outcomes=tuple(outcomes))
+
+    assert package.get_formats_status() == {**dict.fromkeys(KEYS, True), "onnx": False}
+    assert package.get_status("onnx") is False
+    assert package.get_runner("onnx").name == "onnx/OnnxCPU"
 
 
 @pytest.mark.real_processes

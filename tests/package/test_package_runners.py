@@ -13,7 +13,7 @@ import torch
 import pytest_navigator as nav
 from pytest_navigator.backends.builtin import known
 from pytest_navigator.core.variants import RunnerRecord
-from pytest_navigator.errors import ConfigError, PackageError, StrategyError
+from pytest_navigator.errors import ConfigError, InputError, PackageError, StrategyError
 from pytest_navigator.package.running.artifacts import runner_class
 from tests.package.pair_project import PROJECT
 from tests.package.recorded import profile
@@ -50,6 +50,34 @@ def test_every_format_gives_what_the_model_gives(package: nav.Package, model: to
     assert isinstance(by_name["parts"], tuple)
     torch.testing.assert_close(by_name["sum"], expected)
     torch.testing.assert_close(by_place["sum"], expected)
+
+
+def test_inputs_may_have_the_names_that_model_navigator_gives_them(package: nav.Package) -> None:
+    counted = {"input__0": FEED["bias"], "input__1": FEED["x"]}  # which sorts the keys of a mapping
+    with package.get_runner("onnx") as runner:
+        expected = runner.infer(FEED)
+        found = [runner.infer(counted), runner.infer({"x": FEED["x"], "input__0": FEED["bias"]})]
+        with pytest.raises(InputError, match=r"input 'x' is given twice: 'input__1' is Model Navigator's name of it"):
+            runner.infer({**FEED, "input__1": FEED["x"]})
+        with pytest.raises(InputError, match=r"unknown input 'input__2'"):
+            runner.infer({**FEED, "input__2": FEED["x"]})
+
+    assert all(np.array_equal(each["sum"], expected["sum"]) for each in found)
+
+
+def test_a_runner_gives_and_takes_tensors_of_the_library_that_is_asked_for(package: nav.Package) -> None:
+    tensors = {name: torch.from_numpy(array) for name, array in FEED.items()}
+    with package.get_runner("onnx", return_type=nav.TensorType.TORCH) as runner:
+        found = runner.infer({"x": FEED["x"], "bias": tensors["bias"]})
+        called = runner(**tensors)
+    with package.get_runner("onnx", return_type=nav.TensorType.NUMPY) as runner:
+        expected = runner.infer(FEED)
+
+    assert isinstance(found["sum"], torch.Tensor)
+    assert torch.equal(found["sum"], called["sum"])
+    assert np.array_equal(found["sum"].numpy(), expected["sum"])
+    with pytest.raises(ConfigError, match="unknown return_type 'cupy'"):
+        package.get_runner("onnx", return_type="cupy")
 
 
 def test_inputs_and_outputs_are_described(package: nav.Package) -> None:

@@ -32,6 +32,12 @@ def made(results: Results, variant: Variant) -> Outcome | None:
 
 
 def good(results: Results, variant: Variant) -> bool:
+    """Whether a format was made and passed correctness somewhere; the source is what the others are compared with."""
+    checked = not variant.file or any(passed(results, variant.key, name) for name in variant.runners)
+    return checked and possible(results, variant)
+
+
+def possible(results: Results, variant: Variant) -> bool:
     """Whether a format was made, and passed correctness somewhere unless no machine was there to check it."""
     step = made(results, variant)
     checks = [outcome for name in variant.runners if (outcome := results.correctness(variant.key, name))]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.backends.builtin import known
 from pytest_navigator.configuration.foreign_arguments import check_arguments, check_parameters
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
-from pytest_navigator.core.enums import RuntimeProvider
+from pytest_navigator.core.enums import RuntimeProvider, TensorType
 from pytest_navigator.core.loaded import loaded
 from pytest_navigator.devices import requirements
-from pytest_navigator.errors import ConfigError, PackageError
+from pytest_navigator.errors import ConfigError, PackageError, unknown
 from pytest_navigator.package.query import engines
 from pytest_navigator.package.query.selection import artifact_names, holds
 from pytest_navigator.runners.base import Runner
@@ -164,10 +164,36 @@ def _known(record: RunnerRecord) -> RunnerSpec | None:
     return RunnerSpec.of(found) if isinstance(found, type) and issubclass(found, Runner) else None
 
 
+def tensor_library(return_type: str | None) -> Framework | None:
+    """Return the framework whose tensors a runner is to give; None: numpy's arrays.
+
+    Raises:
+        ConfigError: there is no such type.
+        PackageError: its library is not installed.
+    """
+    if return_type is None or return_type == TensorType.NUMPY:
+        return None
+    if return_type not in {*TensorType}:
+        raise unknown("return_type", str(return_type), [str(kind) for kind in TensorType])
+    found = known().frameworks[return_type]
+    if lacking := requirements.missing([found.package]):
+        raise PackageError(f"return_type={str(return_type)!r}: {lacking}")
+    return found
+
+
 def runner(
-    kind: type[Runner], artifact: Path | Source, results: Results, variant: Variant, keep: object
+    kind: type[Runner],
+    artifact: Path | Source,
+    results: Results,
+    variant: Variant,
+    keep: object,
+    tensors: Framework | None = None,
 ) -> PackageRunner:
     """Return a runner for people.
+
+    Args:
+        keep: what must live as long as the runner.
+        tensors: whose arrays it gives; None: numpy's.
 
     Raises:
         PackageError: the package does not say what goes in and what comes out; or names a file that is not in it.
@@ -181,7 +207,7 @@ def runner(
     made = kind(artifact, results.signature, variant.parameters)
     from pytest_navigator.package.running.runner import PackageRunner  # with all that calls need
 
-    return PackageRunner(made, variant.key, _framework(results.suite.framework), keep)
+    return PackageRunner(made, variant.key, _framework(results.suite.framework), keep, tensors)
 
 
 def source_of(results: Results, model: object) -> Source:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.errors import InputError, StepFailed
 from pytest_navigator.isolation.causes import NOT_REGISTERED, error_line
 from pytest_navigator.package.running.direct_calls import Ways
-from pytest_navigator.samples.feeds import called, check_arrays, check_feed, feed_of, native, shape_problem
+from pytest_navigator.samples.feeds import (
+    by_own_names,
+    called,
+    check_arrays,
+    check_feed,
+    feed_of,
+    native,
+    shape_problem,
+)
 from pytest_navigator.samples.structure import Call, call_of
 
 if TYPE_CHECKING:
@@ -40,8 +48,13 @@ class PackageRunner:
         is_active: whether it can infer.
     """
 
-    def __init__(self, runner: Runner, key: str, framework: Framework, keep: object) -> None:
-        """Args: the runner and its format; the framework whose arrays it takes; what must live as long as it does."""
+    def __init__(
+        self, runner: Runner, key: str, framework: Framework, keep: object, tensors: Framework | None = None
+    ) -> None:
+        """Args: the runner and its format; the framework whose arrays it takes; what must live as long as it does.
+
+        `tensors`: whose arrays `infer` gives; None: numpy's.
+        """
         self.format = key
         self.runner_name = runner.name
         self.runtime = runner.runtime
@@ -50,6 +63,7 @@ class PackageRunner:
         self._runner = runner
         self._framework = framework
         self._keep = keep
+        self._tensors = tensors
         self._lock = threading.RLock()
         self._seconds: float | None = None
         self._ways: Ways | None = None
@@ -122,22 +136,32 @@ class PackageRunner:
         ways = self._ways
         if ways and (feed := ways.own.feed(args, kwargs)) is not None:
             return ways.structured(self._inferred(ways.own.run, feed, True))
-        return called(Call(*args, **kwargs), self.signature, self._framework, self.infer)
+        return called(Call(*args, **kwargs), self.signature, self._framework, self._infer)
 
-    def infer(self, feed_dict: Mapping[str, np.ndarray], check_inputs: bool = True) -> dict[str, np.ndarray]:
+    def infer(self, feed_dict: Mapping[str, Any], check_inputs: bool = True) -> dict[str, Any]:
         """Run one inference on numpy arrays by input name; returns numpy arrays by output name.
 
+        With a `return_type` it takes tensors of that library as well, and returns such.
+
         Args:
-            feed_dict: one array per input.
+            feed_dict: one array per input; "input__0", ..., Model Navigator's own names, mean the inputs too.
             check_inputs: whether names, types and numbers of axes are compared with the model's.
 
         Raises:
             InputError: the runner is not active; an input is missing, does not exist, or has another type, another
                 number of axes, or a size that the runtime does not take.
         """
+        tensors = self._tensors
+        if tensors is None:
+            return self._infer(feed_dict, check_inputs)
+        own = {name: tensors.to_numpy(each) if tensors.is_array(each) else each for name, each in feed_dict.items()}
+        return {name: tensors.from_numpy(array) for name, array in self._infer(own, check_inputs).items()}
+
+    def _infer(self, feed_dict: Mapping[str, np.ndarray], check_inputs: bool = True) -> dict[str, np.ndarray]:
         ways = self._ways
         if ways and (feed := ways.arrays.taken(feed_dict)) is not None:
             return self._inferred(ways.arrays.run, feed, check_inputs)
+        feed_dict = by_own_names(feed_dict, self.signature)
         if check_inputs:
             check_feed(feed_dict, self.signature)
             check_arrays(feed_dict, self.signature, self._framework.name)
