@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pytest_navigator.api.loading import profile as profile
     from pytest_navigator.api.loading import save as save
     from pytest_navigator.api.package import Package as Package
+    from pytest_navigator.api.pipeline_loading import load_optimized as load_optimized
+    from pytest_navigator.api.pipeline_loading import unload as unload
     from pytest_navigator.api.pipelines import Module as Module
     from pytest_navigator.api.pipelines import module as module
     from pytest_navigator.api.pipelines import wrap as wrap
@@ -114,6 +116,8 @@ _HOMES = {
     "Module": "api.pipelines",
     "module": "api.pipelines",
     "wrap": "api.pipelines",
+    "load_optimized": "api.pipeline_loading",
+    "unload": "api.pipeline_loading",
     "load": "api.loading",
     "profile": "api.loading",
     "save": "api.loading",

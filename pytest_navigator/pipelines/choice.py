@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_navigator.pipelines.aliases import Alias  # noqa: TC001  # cattrs reads annotations
+from pytest_navigator.pipelines.swapped import Range  # noqa: TC001
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -18,6 +21,7 @@ class Choice:
         varied: where numbers are tensors, see `Graph.varied`.
         eager_ms, chosen_ms: latency in ms of one recorded call; None where it was not measured.
         package: name of its `.nav` file in the store; "" for none.
+        sizes, aliases: see `swapped.LoadedGraph`.
     """
 
     module: str
@@ -31,3 +35,5 @@ class Choice:
     eager_ms: float | None = None
     chosen_ms: float | None = None
     package: str = ""
+    sizes: tuple[tuple[Range, ...], ...] = ()
+    aliases: tuple[Alias, ...] = ()

@@ -121,6 +121,16 @@ class Wrapped:
         else:
             module.forward = before
 
+    def take_out(self, forward: Forward) -> None:
+        """Take out what a `replace` has put in, wherever it is among others; nothing happens where it is not."""
+        module = self._module()
+        if module is None:
+            return
+        if vars(module).get("forward") is forward:
+            self.restore()
+        elif forward in self._under:
+            self._under.remove(forward)
+
     @contextmanager
     def standing_in(self, forward: Forward) -> Iterator[None]:
         """Put something in the place of `forward` until the block ends."""
@@ -128,7 +138,7 @@ class Wrapped:
         try:
             yield
         finally:
-            self.restore()
+            self.take_out(forward)
 
 
 class StandIn:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.pipelines import registry
+from pytest_navigator.pipelines import loading, registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,4 +16,5 @@ if TYPE_CHECKING:
 def nothing_wrapped() -> Iterator[None]:
     registry.forget()
     yield
+    loading.unload()
     registry.forget()

@@ -1,0 +1,133 @@
+"""`nav.load_optimized` and `nav.unload`: the stored formats of wrapped modules in the place of their `forward`."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_navigator.api.loading import load
+from pytest_navigator.core.kinds import kind_of
+from pytest_navigator.errors import ConfigError, NavigatorError
+from pytest_navigator.isolation.causes import error_line
+from pytest_navigator.pipelines import loading
+from pytest_navigator.pipelines.loading import NOTHING, Loaded, LoadedModule
+from pytest_navigator.pipelines.registry import registered
+from pytest_navigator.pipelines.store import default_store
+from pytest_navigator.pipelines.swapped import LoadedGraph
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_navigator.api.package import Package
+    from pytest_navigator.package.query.strategies import Strategy
+    from pytest_navigator.package.running.runner import PackageRunner
+    from pytest_navigator.pipelines.choice import Choice
+    from pytest_navigator.pipelines.registry import Wrapped
+    from pytest_navigator.pipelines.store import Store
+    from pytest_navigator.pipelines.swapped import Swapped
+
+NO_MODULE = 'no module is wrapped: pipeline.unet = nav.Module(pipeline.unet), or nav.wrap(pipeline, ["unet"])'
+
+
+def load_optimized(strategies: Strategy | Sequence[Strategy] | None = None, device: object = None) -> Loaded:
+    """Swap the formats that `nav.optimize` has chosen into the wrapped modules, until `nav.unload`.
+
+    They are found by the module's weights and code: those of a module that was trained on, or edited, are never used.
+    A call with a structure or size that was not recorded runs the module itself; it is counted in `Loaded.eager`, and
+    each reason is warned of once (UserWarning).
+
+    Args:
+        strategies: which of the formats that passed the checks, of a module that is not kept eager; None: the one that
+            was chosen, or the best of the device.
+        device: "cpu", "cuda", or a torch.device: only runners of this device; None: of any.
+
+    Returns:
+        What runs in the place of each module, and why; `print` shows it.
+
+    Raises:
+        ConfigError: no module is wrapped; nothing is stored for any of them; `device` is something else.
+    """
+    kind, store = kind_of(device), default_store()
+    modules = list(registered())
+    if not modules:
+        raise ConfigError(NO_MODULE)
+    loaders = [_Loader(each, store, strategies, kind) for each in modules]
+    for loader in loaders:
+        loader.find()
+    if not any(loader.choices for loader in loaders):
+        names = ", ".join(each.name for each in modules)
+        raise ConfigError(f"nothing is stored in {store.root} for the weights and code of {names}: run nav.optimize")
+    swapped = {loader.wrapped.name: found for loader in loaders if (found := loader.load())}
+    return Loaded(tuple(told for loader in loaders for told in loader.told), swapped)
+
+
+def unload() -> None:
+    """Give all modules their own `forward` back, and free the formats; nothing happens where none is loaded."""
+    loading.unload()
+
+
+def loaded_graph(choice: Choice, runner: PackageRunner) -> LoadedGraph:
+    """Return what stands in the place of a graph where this active runner of its package is to run it."""
+    return LoadedGraph(runner, choice.varied, sizes=choice.sizes, aliases=choice.aliases)
+
+
+@dataclass
+class _Loader:
+    """Loads what is stored for one module.
+
+    Attributes:
+        choices: what is stored of it. told: what came of each.
+    """
+
+    wrapped: Wrapped
+    store: Store
+    strategies: Strategy | Sequence[Strategy] | None
+    device: str | None
+    choices: list[Choice] = field(default_factory=list)
+    told: list[LoadedModule] = field(default_factory=list)
+
+    def find(self) -> None:
+        """Look up what is stored, by the module's own name where modules of equal weights have several."""
+        found = self.store.choices_of(self.wrapped.module)
+        own = [each for each in found if each.module == self.wrapped.name]
+        self.choices = own or [each for each in found if each.module == next(iter(found)).module]
+
+    def load(self) -> Swapped | None:
+        """Swap in what can be loaded; None: nothing."""
+        name = self.wrapped.name
+        loading.unload(name)
+        if not self.choices:
+            self.told.append(LoadedModule(name, name, reason=NOTHING))
+            warnings.warn(f"{name}: {NOTHING}", UserWarning, stacklevel=3)
+        with ExitStack() as stack:
+            graphs = {each.key: graph for each in self.choices if (graph := self._graph(each, stack))}
+            return loading.keep_loaded(self.wrapped, graphs, stack) if graphs else None
+
+    def _graph(self, choice: Choice, stack: ExitStack) -> LoadedGraph | None:
+        graph = choice.graph.replace(choice.module, self.wrapped.name, 1)
+        if not choice.format:
+            self.told.append(LoadedModule(self.wrapped.name, graph, reason=choice.reason))
+            return None
+        try:
+            package = stack.enter_context(load(self.store.package(choice), target_device=self.device))
+            runner = stack.enter_context(self._runner(package, choice))
+        except (NavigatorError, ImportError, OSError, RuntimeError) as error:
+            reason = f"{choice.format} on {choice.runner} cannot be loaded: {error_line(error)}"
+            self.told.append(LoadedModule(self.wrapped.name, graph, reason=reason))
+            warnings.warn(f"{graph}: {reason}", UserWarning, stacklevel=4)
+            return None
+        reason = choice.reason if runner.runner_name == choice.runner else "the best of what was asked for"
+        self.told.append(LoadedModule(self.wrapped.name, graph, runner.format, runner.runner_name, reason))
+        return loaded_graph(choice, runner)
+
+    def _runner(self, package: Package, choice: Choice) -> PackageRunner:
+        if self.strategies is not None:
+            return package.get_runner(strategies=self.strategies, include_source=False)
+        own = package.get_runner(choice.format, runtime=choice.runner) if self._fits(package, choice) else None
+        return own or package.get_runner(include_source=False)
+
+    def _fits(self, package: Package, choice: Choice) -> bool:
+        record = package.results.suite.runners.get(choice.runner)
+        return record is not None and self.device in (None, record.device)

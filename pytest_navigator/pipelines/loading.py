@@ -1,0 +1,113 @@
+"""Formats that stay swapped in until they are unloaded, and what is said of them."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_navigator.pipelines.swapped import Swapped
+from pytest_navigator.text import columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import ExitStack
+
+    from pytest_navigator.pipelines.registry import Wrapped
+    from pytest_navigator.pipelines.swapped import LoadedGraph
+
+HEADINGS = ("module", "runs", "because")
+NOTHING = "nothing is stored for its weights and code: nav.optimize makes formats of it"
+
+
+@dataclass(frozen=True)
+class LoadedModule:
+    """What runs in the place of one graph of a module.
+
+    Attributes:
+        module: name of the module; graph: name of the graph.
+        format, runner: what was loaded; "" where the module's own `forward` stays.
+        reason: why it stays, or what the choice rests on.
+    """
+
+    module: str
+    graph: str
+    format: str = ""
+    runner: str = ""
+    reason: str = ""
+
+    @property
+    def title(self) -> str:
+        """The format in its runner: "onnx/OnnxCPU", or "eager"."""
+        return f"{self.format}/{self.runner}" if self.format else "eager"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What `nav.load_optimized` has swapped in; `print` shows it.
+
+    Attributes:
+        graphs: what runs in the place of each graph of each module.
+        swapped: name of a module -> what stands in the place of its `forward`.
+    """
+
+    graphs: tuple[LoadedModule, ...]
+    swapped: Mapping[str, Swapped] = field(default_factory=dict)
+
+    @property
+    def eager(self) -> dict[str, dict[str, int]]:
+        """Name of a module -> why calls ran the module itself since it was loaded -> how many."""
+        return {name: dict(each.eager) for name, each in self.swapped.items() if each.eager}
+
+    def __str__(self) -> str:
+        rows = [(each.graph, each.title, each.reason) for each in self.graphs]
+        eager = [
+            f"{name} ran eagerly {count} times: {reason}"
+            for name, reasons in self.eager.items()
+            for reason, count in reasons.items()
+        ]
+        return "\n".join([*columns([HEADINGS, *rows], indent=""), *eager])
+
+
+_LOADED: dict[str, ExitStack] = {}
+
+
+def keep_loaded(wrapped: Wrapped, graphs: Mapping[str, LoadedGraph], resources: ExitStack) -> Swapped:
+    """Swap formats in until `unload`, or until nobody has the module any more.
+
+    Args:
+        resources: what is closed then.
+    """
+    unload(wrapped.name)
+    swapped = Swapped(wrapped, graphs)
+    wrapped.replace(swapped)
+    # Nothing here may keep the module alive, which what stands in its place does.
+    resources.callback(_taken_out, wrapped, weakref.ref(swapped))
+    stack = resources.pop_all()
+    _LOADED[wrapped.name] = stack
+    weakref.finalize(wrapped.module, _close, wrapped.name, stack)
+    return swapped
+
+
+def loaded() -> Iterator[str]:
+    """Yield the names of modules that have formats swapped in."""
+    yield from list(_LOADED)
+
+
+def unload(name: str | None = None) -> None:
+    """Give one module its own `forward` back, or all, and free the formats; nothing happens where none is loaded."""
+    for known in [name] if name is not None else list(_LOADED):
+        _close(known, _LOADED.get(known))
+
+
+def _taken_out(wrapped: Wrapped, swapped: weakref.ref[Swapped]) -> None:
+    forward = swapped()
+    if forward is not None:
+        wrapped.take_out(forward)
+
+
+def _close(name: str, stack: ExitStack | None) -> None:
+    if stack is not None:
+        if _LOADED.get(name) is stack:
+            del _LOADED[name]
+        stack.close()

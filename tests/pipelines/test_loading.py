@@ -1,0 +1,160 @@
+"""Stored formats swapped in: found by weights and code, taken out again, and never those of other weights."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import weakref
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+import pytest_navigator as nav
+from pytest_navigator.errors import ConfigError
+from pytest_navigator.pipelines.choice import Choice
+from pytest_navigator.pipelines.fingerprint import fingerprint
+from pytest_navigator.pipelines.store import default_store
+from pytest_navigator.pipelines.structures import structure_of
+from pytest_navigator.samples.structure import Call
+from tests.once import once
+from tests.pipelines.pipelines import Encoded, Encoder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+X = torch.ones(2, 3, 4)
+
+
+def encoder_() -> Encoder:
+    torch.manual_seed(0)
+    return Encoder().eval()
+
+
+@pytest.fixture(scope="session")
+def package(request, tmp_path_factory) -> Path:
+    def make(folder: Path) -> None:
+        nav.torch.export(
+            encoder_(),
+            [Call(X), Call(torch.ones(4, 3, 4))],
+            target_formats=("torchscript",),
+            run_profiling=False,
+            workdir=folder / "run",
+        ).save(folder / "encoder.nav")
+
+    return once(request.config, tmp_path_factory, "encoder_package", make) / "encoder.nav"
+
+
+@pytest.fixture
+def encoder() -> Encoder:
+    return nav.Module(encoder_(), "encoder")
+
+
+@pytest.fixture
+def choice(encoder: Encoder) -> Choice:
+    sizes = (((2, 4), (3, 3), (4, 4)),)
+    print_, key = fingerprint(encoder), structure_of(Call(X))
+    return Choice("encoder", "encoder", print_, key, "torchscript-trace", "TorchScriptCPU", "2x as fast", sizes=sizes)
+
+
+@pytest.fixture(autouse=True)
+def _unloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAV_PIPELINES_DIR", str(tmp_path / "store"))
+
+
+@pytest.fixture
+def stored(package: Path, choice: Choice, tmp_path: Path) -> Choice:
+    default_store().put([choice], {"encoder": shutil.copy(package, tmp_path / "a.nav")})
+    return choice
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_stored_format_runs_until_it_is_unloaded(encoder: Encoder) -> None:
+    expected = encoder(X)
+    loaded = nav.load_optimized()
+    out = encoder(X)
+    assert type(out) is Encoded
+    torch.testing.assert_close(out.hidden, expected.hidden)
+    assert not out.hidden.requires_grad
+    assert str(loaded).splitlines() == [
+        "module   runs                              because",
+        "encoder  torchscript-trace/TorchScriptCPU  2x as fast",
+    ]
+    assert loaded.swapped["encoder"].calls == 1
+    nav.unload()
+    assert "forward" not in vars(encoder)
+    assert encoder(X).hidden.requires_grad
+
+
+@pytest.mark.usefixtures("stored")
+def test_calls_that_run_eagerly_are_in_what_is_printed(encoder: Encoder) -> None:
+    loaded = nav.load_optimized()
+    with pytest.warns(UserWarning, match="encoder ran eagerly: array 0 has 7 in axis 0, recorded were 2 to 4"):
+        encoder(torch.ones(7, 3, 4))
+    assert str(loaded).endswith("encoder ran eagerly 1 times: array 0 has 7 in axis 0, recorded were 2 to 4")
+
+
+@pytest.mark.usefixtures("stored")
+def test_other_weights_are_never_given_the_stored_format(encoder: Encoder) -> None:
+    with torch.no_grad():
+        encoder.linear.weight.add_(1)
+    with pytest.raises(ConfigError, match=r"nothing is stored in .* for the weights and code of encoder: run"):
+        nav.load_optimized()
+    assert "forward" not in vars(encoder)
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_module_of_equal_weights_gets_it_whatever_its_name() -> None:
+    other = nav.Module(encoder_(), "other")
+    nav.load_optimized()
+    assert not other(X).hidden.requires_grad
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_module_without_stored_formats_is_named_and_stays(encoder: Encoder) -> None:
+    other = nav.Module(torch.nn.Linear(1, 1), "other")
+    with pytest.warns(UserWarning, match="other: nothing is stored for its weights and code: nav.optimize"):
+        loaded = nav.load_optimized()
+    assert [each.title for each in loaded.graphs] == ["torchscript-trace/TorchScriptCPU", "eager"]
+    assert "forward" not in vars(other)
+    assert "forward" in vars(encoder)
+
+
+def test_a_module_that_was_kept_eager_stays_with_its_reason(encoder: Encoder, choice: Choice) -> None:
+    default_store().put([replace(choice, format="", runner="", reason="no format is faster")], {})
+    loaded = nav.load_optimized()
+    assert (loaded.graphs[0].title, loaded.graphs[0].reason) == ("eager", "no format is faster")
+    assert "forward" not in vars(encoder)
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_format_that_cannot_be_loaded_leaves_the_module_as_it_is(encoder: Encoder) -> None:
+    with pytest.warns(UserWarning, match="encoder: torchscript-trace on TorchScriptCPU cannot be loaded: "):
+        loaded = nav.load_optimized(device="cuda")
+    assert loaded.graphs[0].title == "eager"
+    assert "forward" not in vars(encoder)
+
+
+@pytest.mark.usefixtures("stored")
+def test_loading_twice_and_unloading_twice_is_as_once(encoder: Encoder) -> None:
+    nav.load_optimized()
+    nav.load_optimized()
+    nav.unload()
+    nav.unload()
+    assert "forward" not in vars(encoder)
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_loaded_format_goes_with_its_module(encoder: Encoder) -> None:
+    module = nav.Module(encoder_(), "gone")
+    nav.load_optimized()
+    gone = weakref.ref(module)
+    del module
+    gc.collect()
+    assert gone() is None
+
+
+def test_without_a_wrapped_module_is_told_what_to_do() -> None:
+    with pytest.raises(ConfigError, match=r"no module is wrapped: pipeline\.unet = nav"):
+        nav.load_optimized()
