@@ -11,8 +11,7 @@ import pytest
 from blackbox import status, words
 from turned import count, edit, entry, run
 
-from pytest_navigator.engine import cache_key
-from pytest_navigator.engine.cache import hardware
+from pytest_navigator.engine.cache import hardware, libraries
 
 if TYPE_CHECKING:
     from blackbox import Nav
@@ -91,7 +90,7 @@ def test_what_has_changed_is_converted_and_compared_again(
 def test_other_versions_convert_and_compare_again(
     cached: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache_key, "versions", lambda modules: {"numpy": "0.1"})
+    monkeypatch.setattr(libraries, "versions", lambda modules: {"numpy": "0.1"})
     run(nav)
     assert count(cached) == {"convert": 2, "compared": 16, "timed": 0}
 
