@@ -6,7 +6,6 @@ Formats are kept by it: after retraining, or an edit of `forward`, no format of 
 from __future__ import annotations
 
 import hashlib
-import re
 import types
 from dataclasses import dataclass
 from functools import cache
@@ -24,8 +23,9 @@ if TYPE_CHECKING:
 
 HALF = 32  # Hexadecimal digits of each part of a fingerprint
 PYTORCH = "torch"  # Its own layers are known by their names: another version of it is no other model
-# Where a checkpoint was read from, in configurations of Hugging Face: no part of what it computes.
-PLACE = re.compile(r"""(['"]_name_or_path['"]:\s*)(?:'[^']*'|"[^"]*"|None|null)""")
+# Keys in configurations of Hugging Face that are no part of what is computed: where a checkpoint was read from, and
+# names in the order of a set, which is another one in each process.
+BOOKKEEPING = {"_name_or_path", "_use_default_values", "_diffusers_version", "transformers_version"}
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,19 @@ def _attributes(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
     for name, part in module.named_modules():
         for attribute, value in vars(part).items():
             if attribute not in _torchs_own() and attribute != "forward":
-                yield f"{name}.{attribute}".removeprefix("."), text_digest(PLACE.sub(r"\1''", str(described(value))))
+                yield f"{name}.{attribute}".removeprefix("."), text_digest(str(_setting(value)))
+
+
+def _setting(value: Any) -> Any:
+    """Return what is set on a module as plain data that is the same in every process."""
+    is_configuration = callable(getattr(value, "to_dict", None)) and not isinstance(value, type)
+    return _without_bookkeeping(described(value.to_dict() if is_configuration else value))
+
+
+def _without_bookkeeping(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_bookkeeping(item) for key, item in value.items() if key not in BOOKKEEPING}
+    return [_without_bookkeeping(item) for item in value] if isinstance(value, list) else value
 
 
 @cache

@@ -23,6 +23,13 @@ MODEL = """
 import torch
 from fingerprinted_helpers import twice
 
+class Config:
+    # As those of diffusers and transformers are: with a list in the order of a set, and a place.
+    def __init__(self, names):
+        self.names = names
+    def to_dict(self):
+        return {"names": self.names, "_use_default_values": list({*self.names}), "_name_or_path": str(id(self))}
+
 class Net(torch.nn.Module):
     def __init__(self, scale=1.0):
         super().__init__()
@@ -31,6 +38,7 @@ class Net(torch.nn.Module):
         self.norm = torch.nn.BatchNorm1d(3)
         self.register_buffer("calls", torch.zeros(()))
         self.scale = scale
+        self.config = Config(("a", "b", "c", "d"))
         self.table = {"b": torch.ones(2), "a": (1, None)}
         self.eval()
 
@@ -76,6 +84,10 @@ def _other_layer_setting(net):
     net.norm.eps = 0.1
 
 
+def _other_configuration(net):
+    net.config.names = ("a",)
+
+
 def _other_array(net):
     net.table["b"] = torch.zeros(2)
 
@@ -88,7 +100,16 @@ def _own_forward(net):
     net.forward = lambda x: net.linear(x)
 
 
-EDITS = [_retrained, _other_statistics, _other_setting, _other_layer_setting, _other_array, _half, _own_forward]
+EDITS = [
+    _retrained,
+    _other_statistics,
+    _other_setting,
+    _other_layer_setting,
+    _other_configuration,
+    _other_array,
+    _half,
+    _own_forward,
+]
 
 
 def test_a_module_made_again_is_the_same(code):
