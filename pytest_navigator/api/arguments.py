@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.builtin import known
@@ -10,6 +11,8 @@ from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.configuration.format_config import FormatConfig
 from pytest_navigator.core.enums import RuntimeProvider
 from pytest_navigator.errors import ConfigError, unknown
+from pytest_navigator.package.query.choice import TELLING
+from pytest_navigator.planning.expansion import defaults, meant, with_parents
 
 if TYPE_CHECKING:
     from pytest_navigator.formats.base import Format
@@ -40,8 +43,8 @@ def configuration(
     """Return what a call says of a suite.
 
     Args:
-        target_formats: names; None: all of the framework.
-        configs: of formats; those that are not among the target formats are left out.
+        target_formats: names of formats, or of what one makes ("torchscript-trace"); None: all of the framework.
+        configs: of formats; those that none of the target formats needs are left out.
         said: fields of NavConfig; None: not said.
 
     Raises:
@@ -50,12 +53,32 @@ def configuration(
     said = {name: value for name, value in said.items() if value is not None}
     if target_formats is None and not configs:
         return NavConfig(framework=framework, **said)
-    names, configs, targets = words(target_formats), configs or (), _targets()
-    own = [*_usual(framework), *(type(config) for config in configs if type(config) in targets.values())]
-    kinds = list(dict.fromkeys(own)) if names is None else [_kind(name, framework, targets) for name in names]
+    configs, targets = configs or (), _targets()
     live = [config for config in configs if type(config) not in targets.values()]
-    files = [config for kind in kinds for config in [c for c in configs if type(c) is kind] or [kind()]]
+    if (names := words(target_formats)) is not None:
+        return NavConfig(framework=framework, formats=[*live, *_asked(names, framework, targets, configs)], **said)
+    own = [*_usual(framework), *(type(config) for config in configs if type(config) in targets.values())]
+    files = [config for kind in dict.fromkeys(own) for config in _own(kind, configs)]
     return NavConfig(framework=framework, formats=[*live, *files], **said)
+
+
+def check_asked(framework: str, target_formats: Names, configs: Sequence[FormatConfig]) -> None:
+    """Refuse a configuration of a format that is not made: it would be left out without a word.
+
+    Raises:
+        ConfigError: with the configuration, and what to write.
+    """
+    names, targets = words(target_formats), _targets()
+    if names is None:
+        return
+    made = {type(config) for config in _asked(names, framework, targets, configs)}
+    for config in configs:
+        name = next((name for name, kind in targets.items() if kind is type(config)), None)
+        if name is not None and type(config) not in made:
+            raise ConfigError(
+                f"{config!r}: {name} is not among target_formats ({', '.join(names)}), nor is any of them made from "
+                "it; name it there, or leave its configuration out"
+            )
 
 
 def unasked(framework: str, target_formats: Names, configs: Sequence[FormatConfig] | None) -> frozenset[str]:
@@ -84,13 +107,47 @@ def _is_live(form: Format, registry: Registry) -> bool:
     return form.name in registry.frameworks and not form.file
 
 
-def _kind(name: str, framework: str, targets: Mapping[str, type[FormatConfig]]) -> type[FormatConfig]:
-    if name not in targets:
+def _asked(
+    names: Sequence[str],
+    framework: str,
+    targets: Mapping[str, type[FormatConfig]],
+    configs: Sequence[FormatConfig],
+) -> list[FormatConfig]:
+    """Return the configurations of what is named, and the given ones of what that is made from."""
+    found = [config for name in names for config in _named(name, framework, targets, configs)]
+    registry = known()
+    line = with_parents({registry.format_of(config).name: [config] for config in found}, registry, framework)
+    kinds = {type(config) for config in found}
+    parents = [targets[name] for name in line if name in targets and targets[name] not in kinds]
+    return [*(config for config in configs if type(config) in parents), *found]
+
+
+def _named(
+    name: str, framework: str, targets: Mapping[str, type[FormatConfig]], configs: Sequence[FormatConfig]
+) -> list[FormatConfig]:
+    if name in targets:
+        return _own(targets[name], configs)
+    registry = known()
+    form = meant(name, registry, framework)
+    if form is None or form.name not in targets:
         usual = _usual(framework)
         raise unknown(
             f"target format of a {framework} model", name, [n for n, kind in targets.items() if kind in usual]
         )
-    return targets[name]
+    if (more := form.named(name)) is not None:
+        return [more]
+    own = defaults(registry, framework)[name].parameters
+    return [_only(config, own) for config in _own(form.config, configs)]
+
+
+def _only(config: FormatConfig, parameters: Mapping[str, Any]) -> FormatConfig:
+    """Return a configuration for one of the artifacts of its format: what has these parameters."""
+    fields = config.parameters()
+    return replace(config, **{n: parameters[n] for n in TELLING if n in fields and parameters.get(n) is not None})
+
+
+def _own(kind: type[FormatConfig], configs: Sequence[FormatConfig]) -> list[FormatConfig]:
+    return [config for config in configs if type(config) is kind] or [kind()]
 
 
 def checked_configs(value: object) -> Sequence[FormatConfig]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict
 
-from pytest_navigator.api.arguments import checked_configs, configuration, runtimes, unasked, words
+from pytest_navigator.api.arguments import check_asked, checked_configs, configuration, runtimes, unasked, words
 from pytest_navigator.api.given import Given, check_verify_func
 from pytest_navigator.api.running import check
 from pytest_navigator.backends.tensorflow.tf_tensorrt import TensorFlowTensorRTConfig
@@ -14,7 +14,7 @@ from pytest_navigator.configuration.onnx_config import OnnxConfig
 from pytest_navigator.configuration.tensorrt_config import TensorRTConfig, TensorRTRTXConfig
 from pytest_navigator.core.enums import Format
 from pytest_navigator.core.kinds import kind_of
-from pytest_navigator.errors import unknown
+from pytest_navigator.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -171,6 +171,8 @@ def exported(
     configs = [*opset, *configs, *engines(framework, options)]
     config = configuration(framework, options.get("target_formats"), configs, **fields)
     config = config.replace(batch_dim=options.get("batch_dim", 0))
+    if config.batch_dim is None:
+        _check_unbatched("batch_dim=None", options.get("profiler_config"))
     return check(
         Given(model, dataloader, config, unasked=unasked(framework, options.get("target_formats"), configs)),
         options.get("workdir") or "navigator_workdir",
@@ -190,8 +192,10 @@ def optimized(framework: str, model: object, dataloader: object, options: Optimi
     check_verify_func(options.get("verify_func"))
     fields = {**_fields(options), "runtimes": runtimes(options.get("runners"))}
     configs = checked_configs(options.get("custom_configs"))
+    check_asked(framework, options.get("target_formats"), configs)
     config = configuration(framework, options.get("target_formats"), configs, **fields)
     if options.get("batching") is False:
+        _check_unbatched("batching=False", options.get("optimization_profile"))
         config = config.replace(batch_dim=None)
     others = unasked(framework, options.get("target_formats"), configs)
     return check(
@@ -200,6 +204,18 @@ def optimized(framework: str, model: object, dataloader: object, options: Optimi
         override_workdir=True,  # as Model Navigator does; a folder with anything else in it is never replaced
         debug=options.get("debug", False),
     )
+
+
+def _check_unbatched(said: str, profile: OptimizationProfile | ProfilerConfig | None) -> None:
+    """Refuse sizes of a batch axis that is not there: nothing would be measured in them.
+
+    Raises:
+        ConfigError: `profile` names such.
+    """
+    named = [name for name in ("batch_sizes", "max_batch_size") if getattr(profile, name, None) is not None]
+    if named:
+        value = f"{type(profile).__name__}.{named[0]}={getattr(profile, named[0])!r}"
+        raise ConfigError(f"{said} beside {value}: a model without a batch axis has no batch sizes; leave one out")
 
 
 def _fields(options: Mapping[str, Any]) -> dict[str, Any]:

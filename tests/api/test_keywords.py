@@ -67,6 +67,51 @@ def test_target_formats_are_the_only_ones_with_their_configurations() -> None:
     ]
 
 
+def test_a_target_format_may_be_one_of_what_a_format_makes() -> None:
+    strict = nav.TorchScriptConfig(strict=False)
+
+    assert configuration("torch", "torchscript-trace", [strict]).formats == [
+        nav.TorchScriptConfig(jit_type="trace", strict=False)
+    ]
+    assert configuration("torch", ("trt-fp16", "onnx"), []).formats == [
+        nav.TensorRTConfig(precision="fp16"),
+        nav.OnnxConfig(),
+    ]
+
+
+def test_what_a_target_format_is_made_from_keeps_its_configuration() -> None:
+    configs = [nav.OnnxConfig(opset=17), nav.TorchScriptConfig(jit_type="trace")]
+
+    assert configuration("torch", "trt", configs).formats == [nav.OnnxConfig(opset=17), nav.TensorRTConfig()]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            {"target_formats": ("onnx",), "custom_configs": [nav.TensorRTConfig()]},
+            r"trt is not among target_formats \(onnx\), nor is any of them made from it",
+        ),
+        (
+            {"batching": False, "optimization_profile": nav.OptimizationProfile(batch_sizes=[1, 8])},
+            r"batching=False beside OptimizationProfile\.batch_sizes=\[1, 8\]: a model without a batch axis",
+        ),
+        (
+            {"batching": False, "optimization_profile": nav.OptimizationProfile(max_batch_size=8)},
+            r"batching=False beside OptimizationProfile\.max_batch_size=8",
+        ),
+    ],
+)
+def test_keywords_that_contradict_each_other_are_told(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        torch.optimize(None, [], **options)  # type: ignore[arg-type]
+
+
+def test_batch_sizes_without_a_batch_axis_are_told_by_the_names_of_export() -> None:
+    with pytest.raises(ConfigError, match=r"batch_dim=None beside ProfilerConfig\.batch_sizes=\(1, 4\)"):
+        torch.export(None, [], batch_dim=None, profiler_config=nav.ProfilerConfig(batch_sizes=(1, 4)))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("names", "problem"),
     [

@@ -50,12 +50,23 @@ def test_parameters_are_variables_and_no_path_of_this_machine_is_in_the_file(tmp
     assert b"site-packages" not in content
 
 
-@pytest.mark.parametrize("flag", [True, False])
-def test_a_flag_that_jax_ignores_is_a_skip_that_says_so(flag: bool, tmp_path: Path) -> None:
+def test_a_second_file_for_a_flag_that_jax_ignores_is_a_skip_that_says_so(tmp_path: Path) -> None:
     if not ignores_enable_xla():
         pytest.skip("this JAX heeds enable_xla")
-    with pytest.raises(NotApplicable, match=rf"^JAX {jax.__version__} ignores enable_xla={flag}: its SavedModels"):
-        exported(models.params_last(), tmp_path, enable_xla=flag)
+    with pytest.raises(NotApplicable, match=rf"^JAX {jax.__version__} ignores enable_xla=True: its SavedModels"):
+        exported(models.params_last(), tmp_path, enable_xla=True)
+
+
+def test_the_file_without_a_flag_that_jax_ignores_is_made_and_says_what_it_holds(tmp_path: Path) -> None:
+    if not ignores_enable_xla():
+        pytest.skip("this JAX heeds enable_xla")
+    subject = models.params_last()
+    form, config = TensorFlowSavedModelFormat(), TensorFlowSavedModelConfig(enable_xla=(False,))
+    variant, data = subject.export(form, config, tmp_path)
+
+    assert variant.key == "tf-savedmodel"
+    assert data["warnings"][0].startswith(f"JAX {jax.__version__} ignores enable_xla=False: its SavedModels always")
+    subject.check(TensorFlowSavedModelCPU(tmp_path / variant.file, subject.signature, variant.parameters))
 
 
 @pytest.mark.parametrize("flag", [True, False])

@@ -30,18 +30,19 @@ def export_savedmodel(
     """Write a live JAX model as a SavedModel, its parameters as variables, the dynamic axes of any size.
 
     Raises:
-        NotApplicable: the variant asks for `enable_xla`, which this JAX ignores.
+        NotApplicable: the variant asks for a second SavedModel by `enable_xla`, which this JAX ignores.
         StepFailed: jax2tf cannot convert the model.
     """
-    asked = variant.parameters.get("enable_xla")
+    asked, notes = variant.parameters.get("enable_xla"), []
     if asked is not None and ignores_enable_xla():
         import jax
 
-        raise NotApplicable(
-            f"JAX {jax.__version__} ignores enable_xla={asked}: its SavedModels always hold a program of XLA; "
-            "tf-savedmodel without the flag is that file"
-        )
-    return write(source, signature, path, _options(variant.parameters), variant.parameters.get("jit_compile"))
+        said = f"JAX {jax.__version__} ignores enable_xla={asked}: its SavedModels always hold a program of XLA"
+        if asked:
+            raise NotApplicable(f"{said}; tf-savedmodel without the flag is that file")
+        notes = [said]  # the plain file has to be there all the same: whoever asks for it alone has no other
+    found = write(source, signature, path, _options(variant.parameters), variant.parameters.get("jit_compile"))
+    return {**found, "warnings": [*notes, *found["warnings"]]}  # type: ignore[misc]
 
 
 def write(
@@ -86,5 +87,9 @@ NO_XLA: dict[str, Any] = {"enable_xla": False, "native_serialization": False, "w
 def _options(parameters: Parameters) -> dict[str, Any]:
     """Return the options of `jax2tf.convert`; a file that has no gradients is smaller."""
     asked = parameters.get("enable_xla")
-    chosen = NO_XLA if asked is False else {"with_gradient": False, **({"enable_xla": True} if asked else {})}
+    chosen = (
+        NO_XLA
+        if asked is False and not ignores_enable_xla()
+        else {"with_gradient": False, **({"enable_xla": True} if asked else {})}
+    )
     return {**chosen, **parameters.get("custom_args", {})}
