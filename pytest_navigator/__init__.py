@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_navigator.api.pipeline_loading import load_optimized as load_optimized
     from pytest_navigator.api.pipeline_loading import unload as unload
     from pytest_navigator.api.pipelines import Module as Module
+    from pytest_navigator.api.pipelines import inspect as inspect
     from pytest_navigator.api.pipelines import module as module
     from pytest_navigator.api.pipelines import wrap as wrap
     from pytest_navigator.api.timer import Timer as Timer
@@ -114,6 +115,7 @@ _HOMES = {
     "Package": "api.package",
     "Timer": "api.timer",
     "Module": "api.pipelines",
+    "inspect": "api.pipelines",
     "module": "api.pipelines",
     "wrap": "api.pipelines",
     "load_optimized": "api.pipeline_loading",
@@ -156,8 +158,9 @@ _ENTRIES = (
 _ROOMS = ("api", "package")
 """Submodules that are namespaces of Model Navigator's too: `nav.package.load`, `nav.api.config.TensorRTPrecision`."""
 
-# Without the namespaces: `from pytest_navigator import *` must not take the name `torch` from PyTorch itself.
-__all__ = ["__version__", *_HOMES]
+# Without the namespaces: `from pytest_navigator import *` must not take the name `torch` from PyTorch itself, nor
+# `inspect` from Python.
+__all__ = ["__version__", *(name for name in _HOMES if name != "inspect")]
 
 
 def __getattr__(name: str) -> object:
@@ -180,4 +183,4 @@ def _instead(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_ENTRIES, *_ROOMS])
+    return sorted([*__all__, "inspect", *_ENTRIES, *_ROOMS])

@@ -1,4 +1,4 @@
-"""`nav.Module`, `@nav.module` and `nav.wrap`: which parts of a pipeline are made into formats, in place."""
+"""`nav.Module`, `@nav.module`, `nav.wrap`, `nav.inspect`: which parts of a pipeline are made into formats, in place."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pytest_navigator.errors import ConfigError, unknown_text
 from pytest_navigator.pipelines import registry
+from pytest_navigator.pipelines.inspecting import Inspection, inspected, listed
 from pytest_navigator.pipelines.parts import at, parts_of
 from pytest_navigator.pipelines.refusals import not_wrappable
 from pytest_navigator.pipelines.registry import ModuleOptions, Wrapped
+from pytest_navigator.pipelines.samples import pipeline_samples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,6 +129,41 @@ def wrap(pipeline: object, modules: Sequence[str], **options: Any) -> dict[str, 
         raise ConfigError(f"no module is named; the pipeline has {', '.join(parts_of(pipeline)) or 'none'}")
     found = {name: _part(pipeline, name) for name in modules}
     return {name: Module(part, name, **options) for name, part in found.items()}
+
+
+def inspect(pipeline: object, dataloader: object = None, func: Callable[..., Any] | None = None) -> Inspection:
+    """List the modules of a pipeline: how often each is called, its share of the time, and what it is called with.
+
+    Modules are found in the attributes of an object, the variables of a function, lists, dicts, and other modules; the
+    pipeline is as it was when this returns.
+
+    Args:
+        pipeline: an object, or a function that uses them.
+        dataloader: pairs of a batch size and a sample, on which the pipeline is run; None: it is not run, and there are
+            no calls and times.
+        func: what runs the pipeline on a sample; None: itself.
+
+    Returns:
+        The modules as data; `print` shows those that the pipeline itself calls.
+
+    Raises:
+        ConfigError: there is no module in it, or it is to be run and cannot be called.
+        SourceError: the loader gives no pairs; the pipeline raises on the first sample.
+    """
+    parts = _parts(pipeline)
+    if dataloader is None:
+        return listed(parts)
+    run = pipeline if func is None else func
+    if not callable(run):
+        raise ConfigError(f"a {type(pipeline).__name__} cannot be called: say func=, which runs it on a sample")
+    return inspected(parts, run, pipeline_samples(dataloader))
+
+
+def _parts(pipeline: object) -> dict[str, torch.nn.Module]:
+    found = {name: part for name, part in parts_of(pipeline).items() if not not_wrappable(part)}
+    if not found:
+        raise ConfigError(f"there is no torch.nn.Module in {pipeline!r}: not in its attributes, nor those of these")
+    return found
 
 
 def _part(pipeline: object, name: str) -> Any:
