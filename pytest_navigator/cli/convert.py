@@ -36,11 +36,12 @@ NAMES = {
     "rtol": "rtol",
     "seed": "random-seed",
 }
-PYTEST = re.compile(rf"--nav-({'|'.join(NAMES)})(?![\w-])")
+PYTEST = re.compile(r"(?<![\w-])(pytest )?--nav-([a-z-]+)")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
+    parser.usage = "%(prog)s [FILE] [--config-path FILE] [--FLAG VALUE ...]"  # with all of them, an error is not seen
     parser.add_argument("file", nargs="?", metavar="FILE", help="the model (or --model-path)")
     config = "file that says what no flag says, by the same names; see docs/nav-config.md"
     parser.add_argument("--config-path", type=Path, metavar="FILE", help=config)
@@ -69,8 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def worded(text: str) -> str:
-    """Return a text of the engine with the flags of this command in place of pytest's."""
-    return PYTEST.sub(lambda found: f"--{NAMES[found[1]]}", text)
+    """Return a text of the engine with the flags of this command in place of pytest's, which are called so."""
+    return PYTEST.sub(lambda found: f"--{NAMES[found[2]]}" if found[2] in NAMES else f"pytest --nav-{found[2]}", text)
 
 
 def _with_model(config: FileConfig, file: str | None) -> FileConfig:

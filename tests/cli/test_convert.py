@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from pytest_navigator.cli.convert import NAMES
+from pytest_navigator.cli.convert import NAMES, worded
 from pytest_navigator.configuration.convert_flags import FLAGS
 from pytest_navigator.configuration.nav_config_file import KEYS, OLDER, REPEAT, flag_of
 from pytest_navigator.plugin.options import MODEL_OPTIONS
@@ -215,3 +215,14 @@ def test_texts_of_the_engine_are_put_in_flags_that_there_are() -> None:
 
     assert {f"--nav-{name}" for name in ("model", "model-format", "inputs", "outputs")} <= theirs
     assert all(flag_of(name) in helped for name in NAMES.values())
+    assert worded("--nav-formats=onnx, --nav-device=all") == "--target-formats=onnx, pytest --nav-device=all"
+    assert worded("write pytest --nav-device=all") == "write pytest --nav-device=all"
+
+
+def test_a_flag_that_is_none_is_an_error_of_few_lines() -> None:
+    unknown, valueless = command("convert", "model.pt", "--max-shapez", "x=1"), command("convert", "--model-name")
+
+    assert "unrecognized arguments: --max-shapez x=1" in unknown.err
+    assert "argument --model-name: expected one argument" in valueless.err
+    assert (unknown.code, valueless.code) == (2, 2)
+    assert max(len(ran.err.splitlines()) for ran in (unknown, valueless)) <= 2
