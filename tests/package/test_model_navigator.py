@@ -84,6 +84,40 @@ if __name__ == "__main__":
     main()
 """
 
+FUNCTION = """
+import numpy as np
+import pytest_navigator as nav
+
+
+def double(x):
+    return x * 2
+
+
+nav.python.optimize(double, [np.ones((rows, 3), np.float32) for rows in (1, 4)]).save("double.nav")
+"""
+
+THEIRS_RUNS_THE_FUNCTION = """
+import sys
+
+import model_navigator as nav
+import numpy as np
+
+
+def double(x):
+    return x * 2
+
+
+def main():
+    package = nav.package.load(sys.argv[1], workspace=sys.argv[2])
+    package.load_source_model(double)
+    with package.get_runner(device="cpu") as runner:
+        print(runner.name(), runner.infer({"x": np.ones((1, 3), np.float32)}))
+
+
+if __name__ == "__main__":
+    main()
+"""
+
 THEIRS_WRITES = """
 import sys
 
@@ -160,6 +194,14 @@ def test_model_navigator_loads_a_package_of_ours_and_its_runners_give_the_record
     (best,) = (key for word, key, _ in lines if word == "best")
     assert best in keys
     assert {key for word, key, _ in lines if word == "ran"} == keys
+
+
+def test_model_navigator_loads_a_package_of_a_function_and_runs_it(tmp_path: Path) -> None:
+    python(tmp_path, FUNCTION)
+
+    printed = python(tmp_path, THEIRS_RUNS_THE_FUNCTION, "double.nav", str(tmp_path / "ws"))
+
+    assert printed.startswith("PythonRunner {'output__0': array([[2., 2., 2.]]")
 
 
 @pytest.mark.parametrize("key", ["torchscript-script", "torchscript-trace", "onnx"])

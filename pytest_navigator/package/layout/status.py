@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.comparison.facts import output_reports
 from pytest_navigator.configuration.batch_search import largest_of
 from pytest_navigator.configuration.profile_config import ProfilerConfig
+from pytest_navigator.core.enums import TensorType
 from pytest_navigator.core.facts import profile_result
 from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.core.privacy import REDACT, scrubbed_fields, scrubber
@@ -260,7 +261,8 @@ def _metadata(signature: Signature | None, side: str) -> dict[str, JSON] | None:
         "metadata": [{"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype} for spec in tensors],
         "pytree_metadata": {
             "metadata": model_navigator_tree(getattr(signature, f"{side}_tree")),
-            "tensor_type": signature.array_type,
+            # It reads no other word; arrays of a function, or of a framework that a plugin brings, are numpy's to it.
+            "tensor_type": signature.array_type if signature.array_type in {*TensorType} else TensorType.NUMPY.value,
         },
         "is_legacy": False,
     }
