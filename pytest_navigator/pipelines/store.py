@@ -24,6 +24,7 @@ from pytest_navigator.package.zip.archive import SUFFIX
 from pytest_navigator.package.zip.file_names import portable
 from pytest_navigator.pipelines.choice import Choice  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.pipelines.fingerprint import HALF, identity_of
+from pytest_navigator.pipelines.room import CHOICES, LOCK, make_room, most_bytes, note_use
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.plain import JSON
 
-CHOICES = "choices.json"
-LOCK = ".lock"
 PARTIAL = ".partial"
 INCOMING = ".new-"
 LARGEST_LIST = 16 * 2**20  # More than this is no list of ours, B
@@ -81,6 +80,7 @@ class Store:
         Raises:
             ConfigError: no, with what to do.
         """
+        most_bytes()
         with self.incoming():
             pass
 
@@ -118,15 +118,19 @@ class Store:
             The choices, with the names of their packages.
 
         Raises:
+            ConfigError: the environment says no size of the store.
             PackageError: the folder refuses it, or another process holds it; what was there before is as it was.
         """
         if not choices:
             return []
-        folder = self.root / choices[0].fingerprint
+        folder, most = self.root / choices[0].fingerprint, most_bytes()
         try:
             self._prepare(folder)
             with _locked(folder):
-                return self._put(folder, choices, packages, changing)
+                put = self._put(folder, choices, packages, changing)
+            for gone in make_room(self.root, folder, most):
+                self.warn(f"{gone} was not used for longest and went: {self.root} takes {most / 2**30:g} GiB at most")
+            return put
         except OSError as error:
             raise PackageError(self._refused(error)) from error
 
@@ -138,6 +142,8 @@ class Store:
             damaged = [name for name in kept.packages if not _is_whole(folder / name, kept.packages[name])]
             if not damaged or kept == self._read(folder):
                 break
+        if kept.choices:
+            note_use(folder)
         for name in damaged:
             self.warn(f"{folder / name} is missing or damaged, and not used: the module's own forward stays")
         return [choice for choice in kept.choices if choice.package not in damaged]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -32,9 +33,9 @@ def store(tmp_path: Path, warned: list[str]) -> Store:
     return Store(tmp_path / "store", warned.append)
 
 
-def _file(folder: Path, content: str) -> Path:
+def _file(folder: Path, content: str, size: int = 0) -> Path:
     path = folder / f"{content}.nav"
-    path.write_text(content)
+    path.write_text(content.ljust(size))
     return path
 
 
@@ -150,3 +151,21 @@ def test_two_processes_write_one_module_and_every_reader_sees_one_of_them(store,
 def test_the_environment_names_the_folder(tmp_path, name):
     assert default_store({name: str(tmp_path)}).root == tmp_path
     assert default_store({}).root.parts[-2:] == ("pytest_navigator", "pipelines")
+
+
+def test_a_full_store_loses_what_was_not_used_for_longest(store, tmp_path, warned, monkeypatch):
+    prints = [f"{number}a" * 32 for number in range(4)]
+    for age, name in enumerate(reversed(prints[:3])):
+        store.put([replace(UNET, fingerprint=name)], {"unet": _file(tmp_path, "one", 100_000)})
+        os.utime(store.root / name, (age, age))
+    assert store.choices(prints[2])  # the oldest is of use
+    monkeypatch.setenv("NAV_PIPELINES_MAX_GIB", str(350_000 / 2**30))
+    store.put([replace(UNET, fingerprint=prints[3])], {"unet": _file(tmp_path, "one", 100_000)})
+    assert store.fingerprints() == [prints[0], prints[2], prints[3]]
+    assert "was not used for longest" in warned[0]
+
+
+def test_the_size_of_a_store_is_a_number(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("NAV_PIPELINES_MAX_GIB", "much")
+    with pytest.raises(ConfigError, match="NAV_PIPELINES_MAX_GIB=much: a number of GiB above 0 is needed"):
+        store.put([UNET], {"unet": _file(tmp_path, "one")})
