@@ -11,7 +11,9 @@ from pytest_navigator.api.given import Given
 from pytest_navigator.api.session import Session
 from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.files.kinds import PACKAGE, format_of, title
+from pytest_navigator.configuration.nav_config_file import flag_of
 from pytest_navigator.configuration.run_options import RunOptions
+from pytest_navigator.core.enums import Format
 from pytest_navigator.core.kinds import ALL
 from pytest_navigator.engine.workspace import CONVERT_RESULTS
 from pytest_navigator.errors import ConfigError, SourceError
@@ -97,6 +99,8 @@ def _given(path: Path, form: str, config: FileConfig) -> Given:
     registry = known()
     if form not in registry.frameworks:
         raise ConfigError(f"{path} is {title(form)}, which nothing here can run")
+    if form == Format.ONNX and "onnx_opsets" in (config.flags or ()):
+        raise ConfigError(f"{flag_of('onnx_opsets')}: an ONNX file keeps the opset that it has; leave it out")
     said = config.nav_config(registry.formats.marked(form))
     unasked = frozenset[str]()
     if config.target_formats is None and said.formats is not None:

@@ -130,6 +130,15 @@ def test_what_the_model_is_not_is_said_by_the_flags_of_the_command(folder: Path)
     assert "--max-shapes: unknown input 'img' (valid: image__0)" in wrong.err
 
 
+def test_a_file_whose_own_format_is_asked_for_is_checked_and_delivered(folder: Path) -> None:
+    ran = convert(folder, f"{DOCUMENTED.replace('formats onnx', 'formats torchscript')} --output-path copy.pt")
+
+    assert ran.code == 0, ran.out
+    assert (folder / "copy.pt").read_bytes() == (folder / "model.pt").read_bytes()
+    (entry,) = results(folder)
+    assert (entry["status"]["state"], entry["conversion_config"]["target_format"]) == ("succeeded", "torchscript")
+
+
 @pytest.mark.slow
 def test_a_package_is_converted_with_its_own_samples(folder: Path) -> None:
     assert convert(folder, f"{DOCUMENTED} --output-package out.nav").code == 0

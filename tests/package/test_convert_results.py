@@ -137,6 +137,15 @@ def test_the_parent_of_a_conversion_is_its_source() -> None:
     assert entry["source_model_config"]["model_format"] == "onnx"
 
 
+def test_a_source_whose_own_format_is_named_is_the_last_conversion() -> None:
+    found = converted_file(MADE, correctness("torchscript", "TorchScriptCPU"))
+    found = replace(found, suite=replace(found.suite, named=("torchscript", "onnx")))
+
+    assert [variant.key for variant in converted(found)] == ["onnx", "trt-fp16", "torchscript"]
+    entry: Any = build(found, "model", {})[-1]
+    assert entry["source_model_config"]["model_path"] == entry["output_model"]["path"] == "model/torchscript/model.pt"
+
+
 def test_the_source_itself_is_no_conversion() -> None:
     assert [variant.key for variant in converted(results(outcomes()))] == [variant.key for variant in VARIANTS[1:]]
     assert [variant.key for variant in converted(converted_file())] == ["onnx", "trt-fp16"]

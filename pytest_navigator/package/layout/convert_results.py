@@ -36,9 +36,14 @@ def build(results: Results, folder: str, value_ranges: Mapping[str, list[float]]
 
 
 def converted(results: Results) -> list[Variant]:
-    """Return the variants that were made of the source, in the order of the suite."""
+    """Return the variants that were made of the source, in the order of the suite.
+
+    A file whose own format somebody has named is the last one: it is checked as it is, and nothing else is made of it.
+    """
     suite = results.suite
-    return [v for v in suite.variants if v.file and v.key not in (suite.framework, *suite.provided)]
+    files = [v for v in suite.variants if v.file]
+    made = [v for v in files if v.key not in (suite.framework, *suite.provided)]
+    return [*made, *(v for v in files if v.key in suite.provided and v.key in suite.named)]
 
 
 def first_successful(results: Results) -> Variant | None:
