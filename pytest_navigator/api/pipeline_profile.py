@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.api.pipeline_ways import candidates
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.errors import ConfigError, SourceError
@@ -15,40 +15,18 @@ from pytest_navigator.pipelines.profiled import EAGER, HEADER, PipelineProfile, 
 from pytest_navigator.pipelines.registry import registered
 from pytest_navigator.pipelines.samples import pipeline_samples
 from pytest_navigator.pipelines.timing import finishing, timed, timed_whole
+from pytest_navigator.pipelines.ways import Wanted
 from pytest_navigator.profiling.measuring import measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
 
+    from pytest_navigator.api.pipeline_ways import Candidate
     from pytest_navigator.configuration.profile_config import Windows
     from pytest_navigator.core.records import ProfileResult
     from pytest_navigator.pipelines.samples import PipelineSample
 
 REPORT = "profile.yaml"
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A way to run the pipeline that is to be measured.
-
-    Attributes:
-        name, runner, modules: as `Way` has them.
-        swapped: swaps its formats in, until the block ends.
-    """
-
-    name: str
-    runner: str = ""
-    modules: dict[str, str] = field(default_factory=dict)
-    swapped: Callable[[], AbstractContextManager[object]] = nullcontext
-
-
-class Wanted(NamedTuple):
-    """Which formats, runners and device are measured; None: all."""
-
-    formats: tuple[str, ...] | None
-    runners: tuple[str, ...] | None
-    device: str | None
 
 
 def profile_pipeline(
@@ -97,7 +75,8 @@ def profile_pipeline(
     if not samples:
         raise SourceError("the dataloader is empty: there is nothing to measure the function on")
     measured = Measured(func, samples, windows, seconds)
-    found = PipelineProfile(tuple(measured.way(each) for each in _candidates(wanted)))
+    with candidates(wanted) as ways:
+        found = PipelineProfile(tuple(measured.way(each) for each in ways))
     print(found)
     if path is not None:
         found.to_file(path)
@@ -113,10 +92,6 @@ def _writable(path: Path) -> Path:
 
 def _names(said: Sequence[str] | str | None) -> tuple[str, ...] | None:
     return None if said is None else (said,) if isinstance(said, str) else tuple(said)
-
-
-def _candidates(wanted: Wanted) -> list[Candidate]:
-    return [Candidate(EAGER, modules={each.name: EAGER for each in registered()})]
 
 
 @dataclass(frozen=True)

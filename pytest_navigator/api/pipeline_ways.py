@@ -1,0 +1,105 @@
+"""The ways in which a pipeline can run here: what the store has of its modules, loaded when it is their turn."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_navigator.api.loading import load
+from pytest_navigator.api.pipeline_loading import loaded_graph
+from pytest_navigator.package.query import verdict
+from pytest_navigator.pipelines.profiled import BEST, EAGER
+from pytest_navigator.pipelines.registry import registered
+from pytest_navigator.pipelines.store import default_store
+from pytest_navigator.pipelines.swapped import swapping
+from pytest_navigator.pipelines.ways import Cell, Wanted, cells_of_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from pytest_navigator.api.package import Package
+    from pytest_navigator.pipelines.choice import Choice
+    from pytest_navigator.pipelines.registry import Wrapped
+    from pytest_navigator.pipelines.swapped import LoadedGraph
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to run the pipeline that is to be measured.
+
+    Attributes:
+        name, runner, modules: as `pytest_navigator.pipelines.profiled.Way` has them.
+        swapped: swaps its formats in, until the block ends.
+    """
+
+    name: str
+    runner: str = ""
+    modules: dict[str, str] = field(default_factory=dict)
+    swapped: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A graph of a module, as the store has it."""
+
+    wrapped: Wrapped
+    choice: Choice
+    package: Package
+
+    def cells(self, wanted: Wanted) -> list[Cell]:
+        """Return what has passed the checks, of what is wanted."""
+        results = self.package.results
+        files = [v for v in results.suite.variants if v.file]
+        cells = [(v.key, runner) for v in files for runner in v.runners if verdict.passed(results, v.key, runner)]
+        return [cell for cell in cells if wanted.takes(cell, results.suite.runners[cell[1]].device)]
+
+
+@contextmanager
+def candidates(wanted: Wanted) -> Iterator[list[Candidate]]:
+    """Give the ways in which a pipeline can run: as it is, with each format of its modules, with the chosen mix.
+
+    What `load_optimized` has put in the places of modules is not called until the block ends.
+    """
+    with ExitStack() as stack:
+        for wrapped in registered():
+            if wrapped.replaced:
+                stack.enter_context(wrapped.standing_in(wrapped.original))
+        yield list(_candidates(list(_stored(stack)), wanted))
+
+
+def _stored(stack: ExitStack) -> Iterator[Stored]:
+    store = default_store()
+    for wrapped in registered():
+        for choice in store.choices_of(wrapped.module):
+            if choice.module == wrapped.name and choice.package:
+                yield Stored(wrapped, choice, stack.enter_context(load(store.package(choice))))
+
+
+def _candidates(stored: Sequence[Stored], wanted: Wanted) -> Iterator[Candidate]:
+    yield _candidate(EAGER, "", stored, [None] * len(stored))
+    possible = [each.cells(wanted) for each in stored]
+    for cell in cells_of_all(possible):
+        yield _candidate(*cell, stored, [cell if cell in cells else None for cells in possible])
+    chosen = [(each.choice.format, each.choice.runner) if each.choice.format else None for each in stored]
+    if any(cell is not None for cell in chosen):
+        yield _candidate(BEST, "", stored, chosen)
+
+
+def _candidate(name: str, runner: str, stored: Sequence[Stored], cells: Sequence[Cell | None]) -> Candidate:
+    modules = dict.fromkeys((each.name for each in registered()), EAGER)
+    modules |= {s.choice.graph: "/".join(cell) for s, cell in zip(stored, cells, strict=True) if cell is not None}
+    return Candidate(name, runner, modules, lambda: _swapped(stored, cells))
+
+
+@contextmanager
+def _swapped(stored: Sequence[Stored], cells: Sequence[Cell | None]) -> Iterator[None]:
+    with ExitStack() as stack:
+        graphs: dict[Wrapped, dict[str, LoadedGraph]] = {}
+        for each, cell in zip(stored, cells, strict=True):
+            if cell is not None:
+                runner = stack.enter_context(each.package.get_runner(cell[0], runtime=cell[1]))
+                graphs.setdefault(each.wrapped, {})[each.choice.key] = loaded_graph(each.choice, runner)
+        stack.enter_context(swapping(graphs, strict=True))
+        yield
