@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pytest_navigator.api import torch as torch
     from pytest_navigator.api import triton as triton
     from pytest_navigator.api.loading import load as load
-    from pytest_navigator.api.loading import profile as profile
     from pytest_navigator.api.loading import save as save
     from pytest_navigator.api.package import Package as Package
     from pytest_navigator.api.pipeline_loading import load_optimized as load_optimized
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_navigator.api.pipelines import inspect as inspect
     from pytest_navigator.api.pipelines import module as module
     from pytest_navigator.api.pipelines import wrap as wrap
+    from pytest_navigator.api.profile import profile as profile
     from pytest_navigator.api.timer import Timer as Timer
     from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
     from pytest_navigator.backends.jax.live import JaxConfig as JaxConfig
@@ -121,7 +121,7 @@ _HOMES = {
     "load_optimized": "api.pipeline_loading",
     "unload": "api.pipeline_loading",
     "load": "api.loading",
-    "profile": "api.loading",
+    "profile": "api.profile",
     "save": "api.loading",
     "MaxThroughputAndMinLatencyStrategy": "package.query.strategies",
     "MaxThroughputStrategy": "package.query.strategies",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_navigator.api.package import Package
 from pytest_navigator.configuration.profile_config import check_profile
@@ -13,8 +13,6 @@ from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.workdir import Workdir
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig
     from pytest_navigator.package.container.reader import PackageFile
 
@@ -94,49 +92,3 @@ def save(
     if not isinstance(given, Package) or path is None:
         raise ConfigError(f"nav.save({given!r}, {path!r}): a package and the path of its file are needed")
     given.save(path, keep_workdir=keep_workdir, override=override, save_data=save_data)
-
-
-def profile(
-    func: Any = None,
-    dataloader: Any = None,
-    *,
-    profiler_config: Profile | None = None,
-    package: Package | None = None,
-    package_descriptor: Package | None = None,
-    **options: Any,
-) -> Any:
-    """Measure a function, or every runner of a package again, on this machine.
-
-    Of a function with `dataloader` it measures the pipeline as it is, with each format of its modules and with the
-    chosen mix: see `pytest_navigator.api.pipeline_profile.profile_pipeline`, whose keywords and result it has.
-
-    Of a package it measures at the batch sizes of `profiler_config`; the checks that must pass before are run again
-    too, see `Package.retest`.
-
-    Args:
-        func: a function, or a package; `package` and `package_descriptor`, Model Navigator 0.3's names, are the latter.
-        dataloader: of a package: `profiler_config`, the second argument in Model Navigator 0.3.
-
-    Raises:
-        ConfigError: an argument is wrong.
-        SourceError: the function or its loader does not keep its contract.
-        PackageError: the package holds nothing to check, or the run did not come to its end.
-    """
-    given = next((one for one in (package_descriptor, package, func) if one is not None), None)
-    if isinstance(given, Package):
-        _profile_again(given, dataloader if profiler_config is None else profiler_config, options)
-        return None
-    if not callable(given) or profiler_config is not None:
-        raise ConfigError(f"nav.profile({given!r}): a package is needed, or a function with its dataloader")
-    from pytest_navigator.api.pipeline_profile import profile_pipeline
-
-    return profile_pipeline(given, dataloader, **options)
-
-
-def _profile_again(package: Package, config: Profile | None, options: Mapping[str, object]) -> None:
-    if options:
-        raise ConfigError(
-            f"nav.profile(package, {next(iter(options))}=...): of a package it takes profiler_config; "
-            "nav.package.profile has the other keywords"
-        )
-    package.retest(profiler_config=config)
