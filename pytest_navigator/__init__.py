@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_navigator.api.package import Package as Package
     from pytest_navigator.api.pipeline_loading import load_optimized as load_optimized
     from pytest_navigator.api.pipeline_loading import unload as unload
+    from pytest_navigator.api.pipeline_optimize import optimize as optimize
     from pytest_navigator.api.pipelines import Module as Module
     from pytest_navigator.api.pipelines import inspect as inspect
     from pytest_navigator.api.pipelines import module as module
@@ -120,6 +121,7 @@ _HOMES = {
     "wrap": "api.pipelines",
     "load_optimized": "api.pipeline_loading",
     "unload": "api.pipeline_loading",
+    "optimize": "api.pipeline_optimize",
     "load": "api.loading",
     "profile": "api.profile",
     "save": "api.loading",

@@ -122,6 +122,9 @@ INSIDE = {
 }
 
 
+WORKSPACE = "navigator_workspace"
+"""Folder of a run of `optimize`."""
+
 # What holds where a keyword is not given; None of the others.
 DEFAULTS = {
     **dict.fromkeys(("override_workdir", "disable_git_info", "verbose", "debug"), False),
@@ -188,6 +191,20 @@ def optimized(framework: str, model: object, dataloader: object, options: Optimi
     Raises:
         ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
     """
+    return check(
+        optimizing(framework, model, dataloader, options),
+        options.get("workspace") or WORKSPACE,
+        override_workdir=True,  # as Model Navigator does; a folder with anything else in it is never replaced
+        debug=options.get("debug", False),
+    )
+
+
+def optimizing(framework: str, model: object, dataloader: object, options: OptimizeOptions) -> Given:
+    """Return what an `optimize` checks.
+
+    Raises:
+        ConfigError: a keyword does not exist, or its value is not possible.
+    """
     _check_known("optimize", options, OptimizeOptions.__annotations__)
     check_verify_func(options.get("verify_func"))
     fields = {**_fields(options), "runtimes": runtimes(options.get("runners"))}
@@ -198,12 +215,7 @@ def optimized(framework: str, model: object, dataloader: object, options: Optimi
         _check_unbatched("batching=False", options.get("optimization_profile"))
         config = config.replace(batch_dim=None)
     others = unasked(framework, options.get("target_formats"), configs)
-    return check(
-        Given(model, dataloader, config, options.get("verify_func"), others),
-        options.get("workspace") or "navigator_workspace",
-        override_workdir=True,  # as Model Navigator does; a folder with anything else in it is never replaced
-        debug=options.get("debug", False),
-    )
+    return Given(model, dataloader, config, options.get("verify_func"), others)
 
 
 def _check_unbatched(said: str, profile: OptimizationProfile | ProfilerConfig | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.pipelines.structures import NUMBERS
 from pytest_navigator.samples.flattening import CONSTANTS
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class RecordedCall:
 def bound(signature: inspect.Signature, args: Sequence[object], kwargs: Mapping[str, object]) -> Call:
     """Return a call in its one form: an argument by position and by keyword, or left at its default, is the same.
 
+    A number is in it even if it was left at its default, since it may be another one in the next call.
+
     Raises:
         TypeError: as the call itself would.
     """
@@ -55,7 +58,9 @@ def bound(signature: inspect.Signature, args: Sequence[object], kwargs: Mapping[
     if any(p.kind is p.VAR_POSITIONAL and name in found.arguments for name, p in signature.parameters.items()):
         return Call(*found.args, **found.kwargs)  # none before them can be left out
     for name, parameter in signature.parameters.items():
-        if name in found.arguments and _same(found.arguments[name], parameter.default):
+        if type(parameter.default) in NUMBERS:
+            found.arguments.setdefault(name, parameter.default)
+        elif name in found.arguments and _same(found.arguments[name], parameter.default):
             del found.arguments[name]
     return Call(*found.args, **found.kwargs)
 

@@ -22,6 +22,7 @@ class Choice:
         eager_ms, chosen_ms: latency in ms of one recorded call; None where it was not measured.
         package: name of its `.nav` file in the store; "" for none.
         sizes, aliases: see `swapped.LoadedGraph`.
+        asked: digest of the calls and the settings that the package was made with.
     """
 
     module: str
@@ -37,3 +38,4 @@ class Choice:
     package: str = ""
     sizes: tuple[tuple[Range, ...], ...] = ()
     aliases: tuple[Alias, ...] = ()
+    asked: str = ""

@@ -69,12 +69,21 @@ def numbers(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, in
             yield from numbers(part, (*path, name))
 
 
-def with_arrays(call: Call, places: Collection[str], array: Callable[[int | float], object]) -> Call:
+def tensor_of(number: float) -> object:
+    """Return a number as a tensor without axes: int64, or float32 as torch makes it."""
+    import numpy as np
+
+    from pytest_navigator.backends.torch.arrays import from_numpy
+
+    return from_numpy(np.asarray(number, np.int64 if type(number) is int else np.float32))
+
+
+def with_arrays(call: Call, places: Collection[str], array: Callable[[int | float], object] = tensor_of) -> Call:
     """Return a call with an array in each of these places that holds a number there.
 
     Args:
         places: as `numbers` names them.
-        array: makes one without axes of a number, such as `torch.tensor`.
+        array: makes one without axes of a number.
     """
     found: Call = _changed(call, (), places, array) if places else call
     return found

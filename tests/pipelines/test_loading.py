@@ -37,7 +37,7 @@ def package(request, tmp_path_factory) -> Path:
     def make(folder: Path) -> None:
         nav.torch.export(
             encoder_(),
-            [Call(X), Call(torch.ones(4, 3, 4))],
+            [Call(X, scale=1.0), Call(torch.ones(4, 3, 4), scale=1.0)],
             target_formats=("torchscript",),
             run_profiling=False,
             workdir=folder / "run",
@@ -54,7 +54,7 @@ def encoder() -> Encoder:
 @pytest.fixture
 def choice(encoder: Encoder) -> Choice:
     sizes = (((2, 4), (3, 3), (4, 4)),)
-    print_, key = fingerprint(encoder), structure_of(Call(X))
+    print_, key = fingerprint(encoder), structure_of(Call(X, scale=1.0))
     return Choice("encoder", "encoder", print_, key, "torchscript-trace", "TorchScriptCPU", "2x as fast", sizes=sizes)
 
 

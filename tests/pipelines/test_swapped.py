@@ -33,7 +33,7 @@ def encoded(x=X, **_) -> Encoded:
     return Encoded(torch.zeros_like(x), torch.zeros(len(x), 4))
 
 
-def formats(call: Call = Call(X), **fields) -> dict[str, LoadedGraph]:  # noqa: B008 (nobody changes it)
+def formats(call: Call = Call(X, scale=1.0), **fields) -> dict[str, LoadedGraph]:  # noqa: B008 (nobody changes it)
     return {structure_of(call): LoadedGraph(encoded, **fields)}
 
 
@@ -75,10 +75,10 @@ def test_a_module_in_training_runs_itself(encoder: Encoder) -> None:
 
 
 def test_a_format_that_fails_is_told_or_goes_through(encoder: Encoder) -> None:
-    def fails(x):
+    def fails(x, scale):
         raise RuntimeError("no memory")
 
-    graphs = {one(): {structure_of(Call(X)): LoadedGraph(fails)}}
+    graphs = {one(): {structure_of(Call(X, scale=1.0)): LoadedGraph(fails)}}
     with swapping(graphs), pytest.warns(UserWarning, match="the format failed: RuntimeError: no memory"):
         assert encoder(X).hidden.any()
     with swapping(graphs, strict=True), pytest.raises(RuntimeError, match="no memory"):
@@ -105,7 +105,7 @@ def test_numbers_that_vary_are_tensors_for_the_format() -> None:
 def test_arrays_go_by_the_names_of_the_inputs(encoder: Encoder) -> None:
     graph = LoadedGraph(lambda **feed: encoded(**feed), names=("x", "mask"))
     mask = torch.zeros(1)
-    with swapping({one(): {structure_of(Call(X, mask, "a")): graph}}):
+    with swapping({one(): {structure_of(Call(X, mask, "a", scale=1.0)): graph}}):
         assert not encoder(X, mask, "a").hidden.any()
 
 

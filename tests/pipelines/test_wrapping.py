@@ -139,7 +139,7 @@ def test_a_swapped_module_keeps_what_it_is() -> None:
     before = {name: id(value) for name, value in encoder.state_dict(keep_vars=True).items()}
     calls = []
     encoder.register_forward_hook(lambda *_: calls.append("hook"))
-    with swapping({one(): zeros_for(Call(X))}):
+    with swapping({one(): zeros_for(Call(X, scale=1.0))}):
         assert type(encoder) is Encoder
         assert encoder.width() == 4
         assert {name: id(value) for name, value in encoder.state_dict(keep_vars=True).items()} == before
@@ -152,7 +152,7 @@ def test_a_swapped_module_keeps_what_it_is() -> None:
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))])
 def test_a_copy_of_a_swapped_module_is_a_module_of_its_own(copied) -> None:
     encoder = nav.Module(Encoder().eval())
-    with swapping({one(): zeros_for(Call(X))}):
+    with swapping({one(): zeros_for(Call(X, scale=1.0))}):
         other = copied(encoder)
     with torch.no_grad():
         encoder.linear.weight.zero_()

@@ -1,0 +1,212 @@
+"""`nav.optimize`: formats for the modules of a pipeline, checked on the calls that the pipeline makes, and with it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator.api.pipeline_graphs import Making, options_of
+from pytest_navigator.comparison.precisions import coarsest
+from pytest_navigator.configuration.optimize_config import OptimizeConfig
+from pytest_navigator.errors import ConfigError, SourceError
+from pytest_navigator.pipelines.choice import Choice
+from pytest_navigator.pipelines.end_to_end import problem_of, run_pipeline
+from pytest_navigator.pipelines.fingerprint import changing, identity_of
+from pytest_navigator.pipelines.graphs import graphs_of
+from pytest_navigator.pipelines.observing import observe
+from pytest_navigator.pipelines.pace import not_faster, paces
+from pytest_navigator.pipelines.registry import registered
+from pytest_navigator.pipelines.result import PipelineResult
+from pytest_navigator.pipelines.settling import settled
+from pytest_navigator.pipelines.sharing import shared
+from pytest_navigator.pipelines.store import default_store
+from pytest_navigator.pipelines.swapped import LoadedGraph, swapping
+from pytest_navigator.reporting.steps import rule
+from pytest_navigator.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from pytest_navigator.api.pipeline_graphs import Made
+    from pytest_navigator.pipelines.fingerprint import Identity
+    from pytest_navigator.pipelines.observing import Observed
+    from pytest_navigator.pipelines.pace import Pace
+    from pytest_navigator.pipelines.registry import Wrapped
+    from pytest_navigator.pipelines.store import Store
+
+    Func = Callable[..., Any]
+
+
+def optimize(
+    func: Callable[..., Any], dataloader: object, config: OptimizeConfig | None = None, *, reuse: bool = True
+) -> PipelineResult:
+    """Make formats of the wrapped modules of a pipeline, choose, check the whole, and keep what is right and faster.
+
+    The pipeline runs on each sample, several times. Its modules are as they were when this returns, with their own
+    `forward`: `nav.load_optimized()` swaps the formats in.
+
+    Args:
+        func: the pipeline, or a function that runs it.
+        dataloader: pairs of a batch size and a sample, see `pipeline_samples`; up to 100 are used.
+        config: of every module; a module's own `optimize_config` goes before it. Its `verify_func` is given what the
+            pipeline returned, for every sample: with the formats, and as it is. None: the defaults.
+        reuse: whether formats that are known of the same weights, code, calls and settings are taken as they are.
+
+    Returns:
+        What became of each module; `print` shows it.
+
+    Raises:
+        ConfigError: no module is wrapped or called; an argument is wrong; nothing can be kept or compared.
+        SourceError: the loader gives no pairs; the pipeline raises on its first sample.
+        PackageError: the formats cannot be kept.
+        KeyboardInterrupt: it was interrupted; nothing is kept.
+    """
+    config, modules, store = _checked(func, config), list(registered()), default_store()
+    store.check()
+    for each in modules:
+        while each.replaced:
+            each.restore()
+    before = {each.name: identity_of(each.module) for each in modules}
+    seen = observe(func, dataloader, modules)
+    _check_comparable(seen, config)
+    run = _Run(func, seen, config, store)
+    run.make(modules, before, Making(config, store, len(seen.samples), reuse))
+    result = run.result(modules, run.settle(modules))
+    print("\n".join(printable(line) for line in [rule("pipeline", "="), *result.summary()]))
+    return result
+
+
+def _checked(func: object, config: OptimizeConfig | None) -> OptimizeConfig:
+    if not callable(func):
+        raise ConfigError(f"nav.optimize({func!r}, ...): the pipeline, or a function that runs it, is needed")
+    if config is None:
+        return OptimizeConfig()
+    if not isinstance(config, OptimizeConfig):
+        raise ConfigError(f"nav.optimize(config={config!r}): a nav.OptimizeConfig is needed")
+    config.check()
+    return config
+
+
+def _check_comparable(seen: Observed, config: OptimizeConfig) -> None:
+    """Find out before anything is made whether a pipeline with formats could be told from one that is wrong."""
+    if config.verify_func is not None:
+        return
+    say = "compare with a function of your own: nav.OptimizeConfig(verify_func=lambda found, expected: ...)"
+    problem = next((each.problem for each in seen.recorded.returned if each.problem), "")
+    if problem:
+        raise ConfigError(f"what the pipeline returns cannot be compared ({problem}); {say}")
+    if problem := problem_of(seen.recorded, seen.eager, atol=config.atol, rtol=config.rtol):
+        raise SourceError(f"the pipeline, as it is, gives something else when it runs again: {problem}; {say}")
+
+
+@dataclass
+class _Run:
+    """One `nav.optimize`.
+
+    Attributes:
+        made: what came of each graph. fingerprints, changing: name of a module -> as the store has them.
+        eager_ms, optimized_ms: of a call of the pipeline, the last time that it was measured.
+    """
+
+    func: Func
+    seen: Observed
+    config: OptimizeConfig
+    store: Store
+    made: list[Made] = field(default_factory=list)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    changing: dict[str, list[str]] = field(default_factory=dict)
+    eager_ms: float | None = None
+    optimized_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        self.eager_ms = 1000 * median(self.seen.eager.seconds)
+
+    def make(self, modules: Sequence[Wrapped], before: dict[str, Identity], making: Making) -> None:
+        """Make the formats of every graph of the modules that were called."""
+        twice = shared(modules)
+        for each in modules:
+            calls, options = self.seen.calls.get(each.name, []), options_of(each, self.config)
+            self.changing[each.name] = changing(before[each.name], identity_of(each.module))
+            self.fingerprints[each.name] = before[each.name].fingerprint(self.changing[each.name])
+            names = options.get("input_names")
+            for graph in graphs_of(each, calls, batching=options.get("batching"), input_names=names):
+                self.made.append(making.made(graph, self.fingerprints[each.name], twice.get(each.name, "")))
+
+    def with_formats(self) -> list[str]:
+        """Return the names of the modules for which a format was chosen, the one that gains most first."""
+        gains: dict[str, float] = {}
+        for each in self.made:
+            eager, chosen = each.verdict.eager_ms, each.verdict.chosen_ms
+            if each.verdict.format:
+                own = (eager - chosen) * len(each.graph.calls) if eager and chosen else 0.0
+                name = each.graph.wrapped.name
+                gains[name] = gains.get(name, 0.0) + own
+        return sorted(gains, key=lambda name: -gains[name])
+
+    def problem(self, names: Collection[str]) -> str:
+        """Return why the pipeline is not right with the formats of these modules, "" if it is."""
+        with self._loaded(names) as graphs, swapping(graphs, strict=True):
+            found = run_pipeline(self.func, self.seen.samples)
+        precision = coarsest(*(each.precision for each in self.made if each.graph.wrapped.name in names))
+        config = self.config
+        return problem_of(
+            self.seen.eager, found, config.verify_func, atol=config.atol, rtol=config.rtol, precision=precision
+        )
+
+    @contextmanager
+    def _loaded(self, names: Collection[str]) -> Iterator[dict[Wrapped, dict[str, LoadedGraph]]]:
+        """Load the chosen formats of these modules."""
+        graphs: dict[Wrapped, dict[str, LoadedGraph]] = {}
+        with ExitStack() as stack:
+            for each in self.made:
+                if each.graph.wrapped.name in names and each.verdict.format and each.package is not None:
+                    runner = each.package.get_runner(each.verdict.format, runtime=each.verdict.runner)
+                    loaded = LoadedGraph(
+                        stack.enter_context(runner),
+                        each.graph.varied,
+                        sizes=each.graph.sizes,
+                        aliases=each.graph.aliases,
+                    )
+                    graphs.setdefault(each.graph.wrapped, {})[each.graph.key] = loaded
+            yield graphs
+
+    def settle(self, modules: Sequence[Wrapped]) -> dict[str, str]:
+        """Return the modules that go back to eager, and why: until it is right, and faster by each that stays."""
+        back: dict[str, str] = {}
+        while names := [name for name in self.with_formats() if name not in back]:
+            more = settled(names, self.problem)
+            if not more:
+                eager, optimized = self._paces(modules, names)
+                more = not_faster(eager, optimized, names)
+                self.optimized_ms = optimized.ms
+                self.eager_ms = eager.ms
+            if not more:
+                break
+            back |= more
+        return back
+
+    def _paces(self, modules: Sequence[Wrapped], names: Collection[str]) -> tuple[Pace, Pace]:
+        with self._loaded(names) as graphs:
+            return paces(self.func, self.seen.samples, modules, lambda: swapping(graphs, strict=True))
+
+    def result(self, modules: Sequence[Wrapped], back: dict[str, str]) -> PipelineResult:
+        """Keep what was chosen, and return all of it."""
+        choices = [choice for each in modules for choice in self._kept(each, back.get(each.name, ""))]
+        optimized = self.optimized_ms if any(each.format for each in choices) else None
+        samples, notes = len(self.seen.samples), self.seen.notes
+        return PipelineResult(tuple(choices), self.seen.counted, samples, self.eager_ms, optimized, notes)
+
+    def _kept(self, wrapped: Wrapped, back: str) -> list[Choice]:
+        own = [each for each in self.made if each.graph.wrapped is wrapped]
+        fingerprint = self.fingerprints[wrapped.name]
+        if not own:
+            reason = f"never called while the pipeline ran on {len(self.seen.samples)} samples"
+            return [Choice(wrapped.name, wrapped.name, fingerprint, "", reason=reason)]
+        choices = [each.choice(fingerprint, back if each.verdict.format else "") for each in own]
+        packages = {each.graph.name: each.package.path for each in own if each.package is not None and not each.kept}
+        for each in own:
+            if each.package is not None:
+                each.package.close()
+        return self.store.put(choices, packages, self.changing[wrapped.name])

@@ -1,0 +1,95 @@
+"""Which format stands in the place of a module, by what its package says of it, or why none does (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_navigator.core.steps import Status
+from pytest_navigator.errors import StrategyError
+from pytest_navigator.package.query.strategies import DEFAULT, candidates, choose
+from pytest_navigator.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_navigator.core.records import Outcome
+    from pytest_navigator.package.query.results import Results
+    from pytest_navigator.package.query.strategies import Figure, Strategy
+
+TOLD = 3
+"""Formats of which it is said what is wrong with them."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a graph's package says.
+
+    Attributes:
+        format, runner: what is chosen; "" where the module stays as it is.
+        reason: why; of a format, by how much it is faster.
+        eager_ms, chosen_ms: p50 latency of one recorded call, in ms; None where it was not measured.
+    """
+
+    format: str = ""
+    runner: str = ""
+    reason: str = ""
+    eager_ms: float | None = None
+    chosen_ms: float | None = None
+
+
+def verdict_of(results: Results, strategies: Strategy | Sequence[Strategy] = DEFAULT) -> Verdict:
+    """Return the best format that passed correctness if it is faster than the module itself.
+
+    The live model compiled is none: it is made again in each process, and nothing of it can be stored.
+    """
+    files = candidates(results, include_source=False)
+    if not files:
+        return Verdict(reason=_none_passed(results), eager_ms=_first(_eager(results)))
+    try:
+        best = choose(files, strategies)
+    except StrategyError as error:
+        return Verdict(reason=one_line(str(error)), eager_ms=_first(_eager(results)))
+    return _compared(best, next((own for own in _eager(results) if own.batch_size == best.batch_size), None))
+
+
+def _compared(best: Figure, eager: Figure | None) -> Verdict:
+    if eager is None:
+        return Verdict(best.key, best.runner, "the module itself was not measured", None, best.p50_latency)
+    gain, figures = eager.p50_latency / best.p50_latency, (eager.p50_latency, best.p50_latency)
+    if gain <= 1:
+        return Verdict("", "", f"no format is faster: the best one, {best.place}, has {gain:.2f}x its speed", *figures)
+    return Verdict(best.key, best.runner, f"{gain:.2f}x as fast", *figures)
+
+
+def _first(figures: Sequence[Figure]) -> float | None:
+    return figures[0].p50_latency if figures else None
+
+
+def _eager(results: Results) -> list[Figure]:
+    """Return the figures of the module itself, as the pipeline runs it: not compiled."""
+    return [
+        figure
+        for figure in candidates(results)
+        if not results.variant(figure.key).file and "compile" not in results.suite.runners[figure.runner].runtime
+    ]
+
+
+def _none_passed(results: Results) -> str:
+    """Return what went wrong with each format, in one line."""
+    found = dict(_failures(results))
+    told = [f"{key}: {message}" for key, message in list(found.items())[:TOLD]]
+    more = f"; and {len(found) - TOLD} more" if len(found) > TOLD else ""
+    return one_line(f"no format of it is right: {'; '.join(told)}{more}" if told else "no format of it was checked")
+
+
+def _failures(results: Results) -> Iterator[tuple[str, str]]:
+    for variant in results.suite.variants:
+        steps = [results.made(variant.key), *(results.correctness(variant.key, name) for name in variant.runners)]
+        bad = next((step for step in steps if step is not None and _is_bad(step)), None)
+        if bad is not None and variant.file:
+            yield variant.key, f"{bad.step} {bad.message}" if bad.step == "correctness" else bad.message
+
+
+def _is_bad(outcome: Outcome) -> bool:
+    return outcome.status is Status.FAILED

@@ -1,0 +1,123 @@
+"""A pipeline is run on its samples: what it returns, and the graphs of the modules that it calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator.errors import ConfigError, SourceError
+from pytest_navigator.isolation.causes import error_line
+from pytest_navigator.pipelines.batches import doubled
+from pytest_navigator.pipelines.end_to_end import own_copy, run_pipeline, same_state
+from pytest_navigator.pipelines.recording import recording
+from pytest_navigator.pipelines.samples import pipeline_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_navigator.pipelines.calls import RecordedCall
+    from pytest_navigator.pipelines.end_to_end import PipelineRun
+    from pytest_navigator.pipelines.recording import Limits, Recorder
+    from pytest_navigator.pipelines.registry import Wrapped
+    from pytest_navigator.pipelines.samples import PipelineSample
+
+    Func = Callable[..., Any]
+
+MOST_SAMPLES = 100
+"""Of a loader: the pipeline runs several times on each."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What was seen of a pipeline.
+
+    Attributes:
+        samples: those that it ran on.
+        recorded: what it returned while its modules were recorded.
+        eager: what it returned with nothing recorded and nothing swapped in.
+        calls: name of a module -> its recorded calls, none for one that was never called.
+        counted: name of a module -> how many calls it had on the samples.
+        notes: what a reader must know: a sample that raised, a batch size that the pipeline does not take.
+    """
+
+    samples: tuple[PipelineSample, ...]
+    recorded: PipelineRun
+    eager: PipelineRun
+    calls: dict[str, list[RecordedCall]]
+    counted: dict[str, int]
+    notes: tuple[str, ...] = ()
+
+
+def observe(func: Func, dataloader: object, modules: Sequence[Wrapped], limits: Limits | None = None) -> Observed:
+    """Run a pipeline on each sample twice, once recorded; and on a batch of another size if the loader has one only.
+
+    A sample that raises ends the recording: what was seen before it stays.
+
+    Raises:
+        ConfigError: no module is wrapped, or none is called.
+        SourceError: the loader is empty or gives no pairs; the pipeline raises on the first sample, or gives something
+            else when it is run again.
+    """
+    if not modules:
+        raise ConfigError(
+            "no module of the pipeline is wrapped: pipeline.unet = nav.Module(pipeline.unet), or "
+            'nav.wrap(pipeline, ["unet"])'
+        )
+    given = list(islice(pipeline_samples(dataloader), MOST_SAMPLES))
+    if not given:
+        raise SourceError("the dataloader is empty: there is no sample to run the pipeline on")
+    notes = [f"only the first {MOST_SAMPLES} samples are used"] if len(given) == MOST_SAMPLES else []
+    with recording(modules, limits) as recorder:
+        recorded = run_pipeline(func, given, before=lambda sample: _of(recorder, sample))
+    samples = _without_raising(given, recorded, notes)
+    calls = {name: [call for call in own if call.sample < len(samples)] for name, own in recorder.calls.items()}
+    if not any(calls.values()):
+        raise ConfigError(
+            f"the pipeline calls none of the modules that are wrapped ({', '.join(each.name for each in modules)}): is "
+            "it built of other objects?"
+        )
+    more = _at_another_batch_size(func, samples, modules, limits, notes)
+    every = {name: [*own, *more.get(name, [])] for name, own in calls.items()}
+    return Observed(samples, recorded, run_pipeline(func, samples), every, dict(recorder.counted), tuple(notes))
+
+
+def _of(recorder: Recorder, sample: PipelineSample) -> None:
+    recorder.sample, recorder.batch_size = sample.index, sample.batch_size or 0
+
+
+def _without_raising(
+    given: Sequence[PipelineSample], recorded: PipelineRun, notes: list[str]
+) -> tuple[PipelineSample, ...]:
+    """Return the samples before the first one that raised."""
+    ran = len(recorded.returned)
+    if not ran:
+        raise SourceError(f"the pipeline, as it is, raises: {recorded.raised}") from recorded.error
+    if recorded.raised:
+        notes.append(f"{recorded.raised}; the {ran} before it are used")
+    return tuple(given[:ran])
+
+
+def _at_another_batch_size(
+    func: Func,
+    samples: Sequence[PipelineSample],
+    modules: Sequence[Wrapped],
+    limits: Limits | None,
+    notes: list[str],
+) -> dict[str, list[RecordedCall]]:
+    """Return the calls on a sample with twice its rows; none if it is not taken, or the loader has two batch sizes."""
+    sizes = {sample.batch_size for sample in samples}
+    other = doubled(samples[0]) if len(sizes) == 1 else None
+    if other is None:
+        return {}
+    with recording(modules, limits) as recorder, same_state():
+        recorder.sample, recorder.batch_size = len(samples), other.batch_size or 0
+        try:
+            own_copy(other).run(func)
+        except Exception as error:
+            notes.append(
+                f"no batch axis is known: the pipeline does not take a batch of {other.batch_size} ("
+                f"{error_line(error)}); give the dataloader samples of two batch sizes"
+            )
+            return {}
+    return recorder.calls

@@ -1,0 +1,234 @@
+"""`nav.optimize` of small pipelines: what is chosen, what stays eager and why, and what is kept."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+import pytest_navigator as nav
+from pytest_navigator.errors import ConfigError, SourceError
+from pytest_navigator.pipelines.store import default_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+COUNT = itertools.count()
+SLOW = 0.004  # s; a format has no sleep in it, and so is faster
+
+
+@dataclass
+class Encoded:
+    hidden: torch.Tensor
+    mask: torch.Tensor | None = None
+
+
+class Encoder(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(4, 8)
+
+    def forward(self, x, mask=None):
+        time.sleep(SLOW)
+        return Encoded(torch.relu(self.linear(x)))
+
+
+class Unet(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(8, 8)
+
+    def forward(self, sample, timestep, hidden):
+        time.sleep(SLOW)
+        return (sample + self.linear(hidden) * timestep * 0.01,)
+
+
+class Pipeline:
+    """A loop with a number that changes, at twice the pipeline's batch, as classifier-free guidance has it."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.encoder, self.unet = Encoder().eval(), Unet().eval()
+
+    def __call__(self, x: torch.Tensor, steps: int = 3) -> torch.Tensor:
+        with torch.no_grad():
+            hidden = self.encoder(x).hidden
+            sample = torch.randn(len(x), 8)
+            for step in range(steps):
+                (both,) = self.unet(torch.cat([sample, sample]), step, hidden=torch.cat([hidden, hidden]))
+                first, second = both.chunk(2)
+                sample = first + 2 * (second - first)
+            return sample
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NAV_PIPELINES_DIR", str(tmp_path / "store"))
+    return tmp_path / "store"
+
+
+def config(**more) -> nav.OptimizeConfig:
+    profile = nav.OptimizationProfile(window_size=3, min_trials=1, max_trials=1, stabilization_windows=1)
+    return nav.OptimizeConfig(
+        target_formats=("onnx",), runners=("TorchCPU", "OnnxCPU"), optimization_profile=profile, **more
+    )
+
+
+def batch(rows: int) -> tuple[int, torch.Tensor]:
+    return rows, torch.rand(rows, 4, generator=torch.Generator().manual_seed(rows))
+
+
+@pytest.mark.timeout(200)
+def test_the_modules_of_a_pipeline_get_formats_that_are_kept_and_used_again(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline = Pipeline()
+    nav.wrap(pipeline, ["encoder", "unet"])
+
+    found = nav.optimize(pipeline, [batch(2), batch(2)], config())
+
+    assert found.chosen == {"encoder": "onnx/OnnxCPU", "unet": "onnx/OnnxCPU"}
+    encoder, unet = found.choices
+    assert (encoder.varied, unet.varied) == ((), ("1",))
+    assert (unet.sizes, found.calls) == ((((4, 8), (8, 8)), (), ((4, 8), (8, 8))), {"encoder": 2, "unet": 6})
+    shown = capsys.readouterr().out
+    assert "unet::nav_model::test_correctness[onnx-cpu] PASSED" in shown
+    assert shown.splitlines()[-4:] == found.summary()
+    assert "forward" not in vars(pipeline.unet)
+    assert default_store().choices(unet.fingerprint) == [unet]
+    with nav.load(default_store().package(unet)) as package:
+        shapes = {spec.name: (spec.shape, spec.batched) for spec in package.results.signature.inputs}
+    assert shapes == {"sample": ((-1, 8), True), "timestep": ((), False), "hidden": ((-1, 8), True)}
+
+    again = nav.optimize(pipeline, [batch(2), batch(2)], config())
+
+    assert [each.package for each in again.choices] == [each.package for each in found.choices]
+    assert "nav_model::test" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_what_the_users_function_refuses_goes_back_to_eager() -> None:
+    pipeline = Pipeline()
+    nav.wrap(pipeline, ["encoder"])
+    asked: list[int] = []
+
+    def verify(found: list[torch.Tensor], expected: list[torch.Tensor]) -> bool:
+        asked.append(len(found))
+        return torch.equal(found[0], expected[0] + 1)
+
+    refused = nav.optimize(pipeline, [batch(1)], config(verify_func=verify))
+
+    assert refused.eager == {"encoder": "verify_func returned False, not True"}
+    assert (asked, refused.chosen) == ([1], {})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_what_is_not_faster_in_the_pipeline_stays_eager() -> None:
+    class Quick(torch.nn.Module):
+        def forward(self, x):
+            return x + 1
+
+    module = nav.Module(Quick().eval(), "quick")
+
+    found = nav.optimize(module, [batch(1)], config())
+
+    assert "faster" in found.eager["quick"]
+    assert found.summary()[-1].endswith(" ms, eager: nothing is swapped in")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_a_module_whose_flow_depends_on_its_data_stays_eager_with_the_reason() -> None:
+    class Deciding(Encoder):
+        def forward(self, x, mask=None):
+            return x * 2 if float(x.sum()) > 0 else x * 3
+
+    module = nav.Module(Deciding().eval(), "deciding")
+    samples = [(2, torch.ones(2, 4)), (3, -torch.ones(3, 4))]
+
+    found = nav.optimize(module, samples, config())
+
+    assert found.eager["deciding"].startswith("no format of it is right: onnx: ")
+
+
+BAD: dict[str, tuple[Callable, list, type[Exception], str]] = {
+    "none-wrapped": (lambda x: x, [batch(1)], ConfigError, r"no module of the pipeline is wrapped: .*nav.wrap\("),
+    "never-called": (lambda x: x, [batch(1)], ConfigError, r"calls none of the modules that are wrapped \(encoder\)"),
+    "empty": (lambda x: x, [], SourceError, "the dataloader is empty"),
+    "no-function": (None, [batch(1)], ConfigError, r"nav.optimize\(None, ...\): the pipeline"),
+    "raises": (lambda x: x.no(), [batch(1)], SourceError, "the pipeline, as it is, raises: sample 0 raised Attribute"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_told_before_anything_is_made(case: str) -> None:
+    func, loader, kind, message = BAD[case]
+    pipeline = Pipeline()
+    if case != "none-wrapped":
+        nav.wrap(pipeline, ["encoder"])
+
+    with pytest.raises(kind, match=message):
+        nav.optimize(func, loader, config())
+
+
+@pytest.mark.parametrize(
+    ("output", "kind", "message"),
+    [
+        (lambda hidden: object(), ConfigError, r"what the pipeline returns cannot be compared \(output is a object"),
+        (lambda hidden: hidden * next(COUNT), SourceError, "gives something else when it runs again"),
+    ],
+)
+def test_a_pipeline_that_cannot_be_compared_needs_a_function_of_the_users(output, kind, message) -> None:
+    pipeline = Pipeline()
+    nav.wrap(pipeline, ["encoder"])
+
+    with pytest.raises(kind, match=message) as raised:
+        nav.optimize(lambda x: output(pipeline.encoder(x).hidden), [batch(1)], config())
+    assert "nav.OptimizeConfig(verify_func=" in str(raised.value)
+
+
+def test_a_sample_that_raises_ends_the_loader_and_modules_without_formats_need_no_engine() -> None:
+    class Mutating(torch.nn.Module):
+        def forward(self, x):
+            if float(x.max()) > 2:
+                raise ValueError("too large")
+            return x.add_(1)
+
+    pipeline = Pipeline()
+    module = nav.Module(Mutating().eval(), "mutating")
+    nav.wrap(pipeline, ["encoder"])
+
+    found = nav.optimize(module, [(1, torch.ones(1, 2)), (1, torch.ones(1, 2)), (1, 3 * torch.ones(1, 2))], config())
+
+    assert found.samples == 2
+    assert found.eager == {
+        "mutating": "it changes its argument 'x' in place, which no format does",
+        "encoder": "never called while the pipeline ran on 2 samples",
+    }
+    assert "note: sample 2 raised ValueError: too large; the 2 before it are used" in found.summary()
+
+
+def test_parts_and_shared_weights_stay_eager_with_the_reason() -> None:
+    pipeline = Pipeline()
+    pipeline.unet.linear.weight = pipeline.unet.linear.weight
+    other = Unet().eval()
+    other.linear.weight = pipeline.unet.linear.weight
+    nav.wrap(pipeline, ["unet"])
+    nav.Module(other, "other")
+    nav.Module(pipeline.unet.linear, "linear")
+
+    from pytest_navigator.pipelines.registry import registered
+    from pytest_navigator.pipelines.sharing import shared
+
+    assert shared(list(registered())) == {
+        "other": "it shares its weight 'linear.weight' with 'unet': each format would hold a copy of its own",
+        "linear": "it is a part of 'unet', which is wrapped too and whose format would hold it",
+    }
