@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CorrectnessFacts(Facts):
-    """How a runner compares with the source.
+    """How a runner compares with the source; of a decoding step, over the steps of a generation.
 
     Attributes:
         outputs: of each output.
@@ -25,9 +25,11 @@ class CorrectnessFacts(Facts):
         rules: output -> what judged it.
         divergence: where the numbers first go another way; None: it was not looked for.
         nodes: what runs each node of an ONNX file; graph_breaks: of a compiled model; None: not of this runner.
+        tokens: that the runner chose in a generation; ties: those of them that are not the source's, whose scores are
+            as good as equal there.
     """
 
-    steps = ("correctness",)
+    steps = ("correctness", "decoding")
 
     outputs: tuple[OutputReport, ...] = ()
     cases: int = 0
@@ -35,6 +37,8 @@ class CorrectnessFacts(Facts):
     divergence: Divergence | None = None
     nodes: NodeAssignment | None = None
     graph_breaks: GraphBreaks | None = None
+    tokens: int | None = None
+    ties: int | None = None
 
     @property
     def split(self) -> str:
@@ -43,5 +47,5 @@ class CorrectnessFacts(Facts):
 
 
 def output_reports(outcome: Outcome) -> tuple[OutputReport, ...]:
-    """Return how the outputs compare that a correctness step compared; none of any other outcome."""
+    """Return how the outputs compare that a correctness or decoding step compared; none of any other outcome."""
     return facts_of(outcome, CorrectnessFacts).outputs

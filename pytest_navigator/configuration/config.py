@@ -31,6 +31,9 @@ class NavConfig(KnownFields):
         batch_dim: the batch axis of every batched tensor; None: the model has none.
         unbatched: names of inputs without a batch axis (a table, a matrix that mixes channels), whole in every row.
             Needed only where the size of their axis is that of the batch in every sample.
+        decoding: how many decoding steps the loader's samples are, after the first one, the prefill: each takes what
+            the one before gave under the names of its own inputs (a cache, state). Every runner then generates too, in
+            an item `test_decoding`. Samples after these are others.
         input_names, output_names: in flattening order.
         dynamic_axes: `{"x": {0: "batch"}}` or `{"x": [0]}`. Default: inferred from the loader, as the outputs'
             always are (entries for outputs, which torch's exporter takes too, are checked only).
@@ -72,6 +75,7 @@ class NavConfig(KnownFields):
     latency_budget: float | None = None
     batch_dim: int | None = 0
     unbatched: Sequence[str] = ()
+    decoding: int | None = None
     input_names: Sequence[str] | None = None
     output_names: Sequence[str] | None = None
     dynamic_axes: Mapping[str, Mapping[int, str] | Sequence[int]] | None = None

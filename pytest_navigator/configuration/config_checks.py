@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.configuration.rules import FROM_ZERO, LIST, NAMES, TEXTS, Rule, is_list, is_text, mapping_of
+from pytest_navigator.configuration.rules import (
+    COUNT,
+    FROM_ZERO,
+    LIST,
+    NAMES,
+    TEXTS,
+    Rule,
+    is_list,
+    is_text,
+    mapping_of,
+)
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -80,6 +90,7 @@ FIELDS: dict[str, Rule] = {
     "batch_sizes": Rule(f'{LIST.text}, or "auto", "auto:64"', lambda value: LIST.fits(value) or is_text(value)),
     **dict.fromkeys(("unbatched", "input_names", "output_names", "child_imports"), NAMES),
     "batch_dim": Rule("an axis from 0 on is needed, or None for a model without a batch", FROM_ZERO.fits),
+    "decoding": COUNT,
     "dynamic_axes": Rule('write {"x": {0: "batch"}} or {"x": [0]}, with axes from 0 on', mapping_of(_are_axes)),
     "optimization_profile": Rule("OptimizationProfile(...) or ProfilerConfig(...) is needed", _is_profile),
     "comparisons": Rule("write {output: nav.share(0.99)}", lambda value: isinstance(value, Mapping)),

@@ -327,7 +327,7 @@ class Outcome:
     """How one step of one suite ended.
 
     Attributes:
-        step: "source", "export", "convert", "correctness", "throughput", "profile" or "verify".
+        step: "source", "export", "convert", "correctness", "decoding", "throughput", "profile" or "verify".
         key: folder name of the variant; "" for the source step.
         runner: Model Navigator's name of the runner, for steps that have one.
         batch: "batch1", "batchmax", "batch8", "batchbest" or "nobatch", for profile steps; of a budget the limit.

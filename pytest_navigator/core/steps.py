@@ -29,6 +29,7 @@ class Per(Enum):
     EXPORTED = "exported"
     CONVERTED = "converted"
     RUNNER = "runner"
+    DECODER = "runner of a decoder"
     SEARCH = "search"
     BATCH = "batch"
     GATED = "model and runner"
@@ -61,7 +62,7 @@ class StepKind(NamedTuple):
     @property
     def with_runner(self) -> bool:
         """Whether each such step is one of a runner."""
-        return self.per in (Per.RUNNER, Per.SEARCH, Per.BATCH, Per.LIMIT)
+        return self.per in (Per.RUNNER, Per.DECODER, Per.SEARCH, Per.BATCH, Per.LIMIT)
 
     @property
     def makes(self) -> bool:
@@ -77,6 +78,7 @@ KINDS = {
         StepKind("export", "Export {source} to {format}", Per.EXPORTED, PARENT, "export"),
         StepKind("convert", "Convert {parent} to {format}", Per.CONVERTED, PARENT, "conversion", cached=True),
         StepKind("correctness", "Correctness {source} to {format}", Per.RUNNER, VARIANT, "correctness", cached=True),
+        StepKind("decoding", "Decoding {format}", Per.DECODER, "correctness", cached=True),
         # A measurement is cached for who asks for it only: it says how fast this machine was then.
         StepKind("throughput", "Throughput {format}", Per.SEARCH, "correctness", cached=None, measures=True),
         StepKind("profile", "Performance {format}", Per.BATCH, "correctness", "profiling", cached=None, measures=True),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.backends.jax.empty_axes import empty_axis_hint
 from pytest_navigator.comparison.correctness import Comparison
 from pytest_navigator.comparison.facts import CorrectnessFacts
+from pytest_navigator.comparison.generation import chosen as chosen_tokens
 from pytest_navigator.comparison.verdicts import where
 from pytest_navigator.core.facts import ThroughputFacts
 from pytest_navigator.core.plain import plain
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.comparison.generation import Generation
     from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.configuration.batch_search import Search
     from pytest_navigator.configuration.profile_config import Windows
@@ -63,6 +65,33 @@ def compare(
             save_npz(keep / f"{i}.npz", {name: actual[name] for name in kept if name in actual})
     reports = tuple(comparison.reports())
     return CorrectnessFacts(reports, len(cases), dict(rules), nodes=runner.nodes(), graph_breaks=runner.graph_breaks())
+
+
+def decode(
+    runner: Runner, folder: Path, cases: Sequence[Case], rules: Mapping[str, Rule], generation: Generation
+) -> tuple[CorrectnessFacts, str]:
+    """Generate on an activated runner: every step gets its own inputs, and what the one before gave.
+
+    The tokens that it gets are the source's, which are its own as long as it chooses the same.
+
+    Returns:
+        How the outputs compare, and what is wrong with the first token that is; "" if none is.
+    """
+    given: Mapping[str, np.ndarray] = {}
+    comparison, problem = Comparison(rules), ""
+    tokens = ties = 0
+    for case in cases:
+        actual = _infer(runner, case, {**read_input(folder, case, runner.signature), **given})
+        expected = read_output(folder, case, runner.signature)
+        comparison.add(case.sample, case.kind, expected, actual)
+        if not set(generation.carried.values()) | {generation.scores} <= actual.keys():
+            break
+        choice = chosen_tokens(expected[generation.scores], actual[generation.scores], rules[generation.scores])
+        problem = problem or (choice.problem and f"{case.kind}: {choice.problem}")
+        tokens, ties = tokens + choice.number, ties + choice.tied
+        given = {name: actual[output] for name, output in generation.carried.items()}
+    reports = tuple(comparison.reports())
+    return CorrectnessFacts(reports, len(cases), dict(rules), tokens=tokens, ties=ties), problem
 
 
 def dump(runner: Runner, folder: Path, cases: Sequence[Case], stem: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.divergence import NOT_APPLICABLE, Divergence
+from pytest_navigator.comparison.generation import Generation
 from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.configuration.batch_search import Search
 from pytest_navigator.configuration.profile_config import Windows
@@ -85,6 +86,14 @@ def correctness(folder: StrPath, variant: Sent, runner: Sent, cases: Sent, rules
             active, Path(folder), structured(cases, list[Case]), structured(rules, dict[str, Rule]), Path(keep)
         )
         return plain(facts)
+
+
+def decoding(folder: StrPath, variant: Sent, runner: Sent, cases: Sent, rules: Sent, generation: Sent) -> JSON:
+    """Generate with a runner; returns CorrectnessFacts, as plain data, and what is wrong with a token."""
+    with _runner(folder, variant, runner) as active:
+        of, judged = structured(cases, list[Case]), structured(rules, dict[str, Rule])
+        facts, problem = checks.decode(active, Path(folder), of, judged, Generation(*generation))
+        return [plain(facts), problem]
 
 
 def dump(folder: StrPath, variant: Sent, runner: Sent, cases: Sent, stem: str) -> None:

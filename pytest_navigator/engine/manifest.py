@@ -68,6 +68,7 @@ def _plain_settings(settings: Settings) -> dict[str, Any]:
     own = (
         "batch_dim",
         "unbatched",
+        "decoding",
         "input_names",
         "output_names",
         "dynamic_axes",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.engine import budget, correctness, make, profile, regression, source, throughput
+from pytest_navigator.engine import budget, correctness, decoding, make, profile, regression, source, throughput
 
 if TYPE_CHECKING:
     from pytest_navigator.engine.step_code import StepCode
@@ -15,6 +15,7 @@ STEPS: dict[str, StepCode] = {
     "export": make.EXPORT,
     "convert": make.CONVERT,
     "correctness": correctness.STEP,
+    "decoding": decoding.STEP,
     "throughput": throughput.STEP,
     "profile": profile.STEP,
     "regression": regression.STEP,

@@ -33,6 +33,7 @@ STAGES = {
     "export": FAIL_EXPORT,
     "convert": FAIL_CONVERT,
     "correctness": FAIL_CORRECTNESS,
+    "decoding": FAIL_CORRECTNESS,
     "throughput": FAIL_SPEED,
     "profile": FAIL_SPEED,
     "budget": FAIL_SPEED,
@@ -156,7 +157,8 @@ def _see(seen: Observed, suite: SuiteRecord, variant: Variant, records: dict[str
 
 
 def _see_cell(seen: Observed, name: str, key: str, runner: str, records: dict[str, Outcome], section: str) -> None:
-    compared = records.get(step_id("correctness", key, runner))
+    compared, decoding = (records.get(step_id(kind, key, runner)) for kind in ("correctness", "decoding"))
+    compared = decoding if decoding and decoding.failed else compared
     if compared is None or compared.cause or (compared.requirement and section):
         seen.unjudged[name] = _why(compared)
         return

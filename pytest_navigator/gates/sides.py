@@ -69,8 +69,9 @@ class Side:
         return facts_of(self.made(key), MakingFacts).bytes or self.sizes.get(key)
 
     def checked(self, cell: Cell) -> Outcome | None:
-        """Return how the outputs of a cell compared with the source's."""
-        return self.outcome(Step("correctness", *cell))
+        """Return how the outputs of a cell compared with the source's, one step alone or as a generation."""
+        decoding = self.outcome(Step("decoding", *cell))
+        return decoding if decoding and decoding.failed else self.outcome(Step("correctness", *cell))
 
     def live(self, cell: Cell) -> bool:
         """Whether a cell runs the live model."""

@@ -135,7 +135,7 @@ class PackageSource:
 
 
 # Settings that are plain values and make the checks what they were.
-RESTORED = ("atol", "rtol", "batch_sizes", "latency_budget", "seed")
+RESTORED = ("atol", "rtol", "batch_sizes", "latency_budget", "seed", "decoding")
 
 # The setting of `PackageSource.own_formats`, in the copy that is checked when Python asks for it.
 OWN_FORMATS = "own_formats"

@@ -73,6 +73,7 @@ def assemble(
         named=tuple(v.key for v in kept.values() if any(covers(name, v) for name in asked)),
         implied=tuple(v.key for v in kept.values() if v.format not in usual),
         xfail=settings.config.xfail,
+        decoding=settings.config.decoding is not None,
         provided=tuple(key for key in provided if key in kept),
     )
     return _with_named(Choice(settings, registry, everything, matrix, live))

@@ -32,6 +32,7 @@ class Matrix:
         elsewhere: kind of device that this machine does not have -> how many steps are left out for that.
         gates: kinds of gates that the run asks for.
         limits: cell -> the limits of its budgets.
+        decoding: whether the samples are the steps of a generation, which every cell goes through too.
     """
 
     framework: str
@@ -47,6 +48,7 @@ class Matrix:
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     gates: tuple[str, ...] = ()
     limits: Mapping[tuple[str, str], tuple[Limit, ...]] = field(default_factory=dict)
+    decoding: bool = False
 
     def runners_of(self, key: str) -> tuple[str, ...]:
         """Return the names of a variant's runners."""
@@ -76,6 +78,8 @@ class Matrix:
                 return [("", "", "")]
             case Per.RUNNER:
                 return [(key, runner, "") for key, runner in self.cells]
+            case Per.DECODER:
+                return [(key, runner, "") for key, runner in self.cells if self.decoding]
             case Per.GATED:
                 return [("", "", ""), *self._each(Per.RUNNER)]
             case Per.SEARCH:

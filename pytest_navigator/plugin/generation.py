@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 PARAMETERS = {
     Per.EXPORTED: ("nav_format",),
     Per.CONVERTED: ("nav_format",),
-    **dict.fromkeys((Per.RUNNER, Per.SEARCH), ("nav_format", "nav_runtime")),
+    **dict.fromkeys((Per.RUNNER, Per.DECODER, Per.SEARCH), ("nav_format", "nav_runtime")),
     Per.BATCH: ("nav_format", "nav_runtime", "nav_batch"),
     Per.GATED: ("nav_format", "nav_runtime"),
     Per.LIMIT: ("nav_format", "nav_runtime", "nav_limit"),
@@ -244,7 +244,9 @@ def _cell_of(item: pytest.Function) -> tuple[str, ...]:
 def _expect_failure(item: pytest.Function, matrix: Matrix) -> None:
     """Mark what `xfail` of nav_config names: a format means its export or conversion, a cell its correctness."""
     kind = TESTS[item.originalname] if _is_cell(item) else None
-    name = "-".join(_cell_of(item)) if kind and not kind.measures and not kind.gate else ""
+    name = (
+        "-".join(_cell_of(item)) if kind and kind.per is not Per.DECODER and not kind.measures and not kind.gate else ""
+    )
     if name in matrix.xfail:
         item.add_marker(pytest.mark.xfail(strict=True, reason=matrix.xfail[name]))
 

@@ -22,6 +22,7 @@ MARKERS = {
     "nav_export": "exports the model to a format",
     "nav_convert": "converts one format to another",
     "nav_correctness": "compares a format's outputs with the source's",
+    "nav_decoding": "generates with a runner, step after step, and compares with the source",
     "nav_throughput": "searches the batch sizes that are worth measuring",
     "nav_profile": "measures latency and throughput",
     "nav_regression": "compares with the baseline",

@@ -41,6 +41,11 @@ class NavigatorSuite:
         """The runtime gives the source's numbers, on the user's own batches."""
         navigator.report("correctness", nav_format, nav_runtime)
 
+    @pytest.mark.nav_decoding
+    def test_decoding(self, navigator: Reporting, nav_format: str, nav_runtime: str) -> None:
+        """The runtime chooses the source's tokens, step after step, with the cache that it gives itself."""
+        navigator.report("decoding", nav_format, nav_runtime)
+
     @pytest.mark.nav_throughput
     def test_throughput(self, navigator: Reporting, nav_format: str, nav_runtime: str) -> None:
         """The batch sizes with the most throughput are found, and the runtime gives the source's numbers at them."""

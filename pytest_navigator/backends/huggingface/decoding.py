@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.backends.huggingface.inputs import MAIN, Size, longest, mask, parameters, tokens
+from pytest_navigator.backends.huggingface.inputs import MAIN, Size, longest, mask, mask_of_prompt, parameters, tokens
 from pytest_navigator.errors import ConfigError, SourceError
 from pytest_navigator.samples.caches import cache_fields, with_tensors
 from pytest_navigator.samples.structure import Call
@@ -55,7 +55,7 @@ def chain(model: PreTrainedModel, wishes: Wishes) -> list[Call]:
     _check_room(model, wishes)
     begun = _translation(model, wishes) if model.config.is_encoder_decoder else _continuation(model, wishes)
     ids, cache = begun.ids, begun.cache
-    calls, seen = [], mask(Size(wishes.max_bs, ids.shape[1]), padding=wishes.padding, left=True)
+    calls, seen = [], mask_of_prompt(Size(wishes.max_bs, ids.shape[1]), padding=wishes.padding)
     for _ in range(wishes.decoding_steps + 1):
         calls.append(begun.call(ids, seen, cache))
         found = _run(model, begun.call(ids, seen, cache))

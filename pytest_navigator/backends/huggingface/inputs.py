@@ -84,14 +84,27 @@ def tokens(config: Any, size: Size) -> torch.Tensor:
     return torch.tensor(usual)[torch.randint(len(usual), tuple(size))]
 
 
-def mask(size: Size, *, padding: bool, left: bool = False) -> torch.Tensor:
+def mask(size: Size, *, padding: bool) -> torch.Tensor:
     """Return the mask of a batch; with padding, the last row of several is shorter than the others."""
     import torch
 
     found = torch.ones(tuple(size), dtype=torch.int64)
     if padding and size.rows > 1:
-        cut = size.length // 2
-        found[-1, slice(0, cut) if left else slice(size.length - cut, None)] = 0
+        found[-1, size.length - size.length // 2 :] = 0
+    return found
+
+
+def mask_of_prompt(size: Size, *, padding: bool) -> torch.Tensor:
+    """Return the mask of a decoder's prompt; with padding, the last row of several has a token that nobody looks at.
+
+    Not the first one, as where rows are padded on the left: what such a position gives, which sees nothing at all, is
+    whatever a runtime makes of it.
+    """
+    import torch
+
+    found = torch.ones(tuple(size), dtype=torch.int64)
+    if padding and size.rows > 1:
+        found[-1, 1] = 0
     return found
 
 

@@ -76,7 +76,7 @@ def _profile(value: Plain) -> bool:
 # What settings that somebody reads have to be.
 SETTINGS: Mapping[str, Callable[[Plain], bool]] = {
     **dict.fromkeys(("atol", "rtol"), _tolerance),
-    **dict.fromkeys(("seed", "sample_count", "batch_dim"), _optional(int)),
+    **dict.fromkeys(("seed", "sample_count", "batch_dim", "decoding"), _optional(int)),
     **dict.fromkeys(("device", "keep", "save_data"), _optional(str)),
     **dict.fromkeys(("unbatched", "runtimes", "precisions", "require", "input_names", "output_names"), _list_of(str)),
     **dict.fromkeys(("comparisons", "xfail", "dynamic_axes"), _optional(dict)),

@@ -95,8 +95,9 @@ class Results:
         return self._made.get(key)
 
     def correctness(self, key: str, runner: str) -> Outcome | None:
-        """Return the correctness step of one runner."""
-        return next(iter(self._cell("correctness", key, runner)), None)
+        """Return the correctness step of one runner; where it fails to generate as the source does, that one's step."""
+        decoding = (outcome for outcome in self._cell("decoding", key, runner) if outcome.failed)
+        return next(decoding, next(iter(self._cell("correctness", key, runner)), None))
 
     def profiles(self, key: str, runner: str) -> list[Outcome]:
         """Return the profile steps of one runner, one a batch size."""
