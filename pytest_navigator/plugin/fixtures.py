@@ -71,11 +71,19 @@ class Fixtures:
             return self.place.spec.model()
 
     def get_loader(self) -> object:
-        """Return the user's loader, NO_LOADER if there is none."""
+        """Return the user's loader, that of a model which describes its inputs; NO_LOADER if there is none."""
+
+        from pytest_navigator.plugin.huggingface import HuggingFaceSpec
+        from pytest_navigator.plugin.named import NamedPlace
+        from pytest_navigator.samples.reading import NO_LOADER
+
         if self._named_loader is not None:
             with self._building(self.place):
                 return self._named_loader.loaded()
         loader = self._fixture(LOADER)
+        if loader is NO_LOADER and isinstance(self.place, NamedPlace) and isinstance(self.place.spec, HuggingFaceSpec):
+            with self._building(self.place):
+                return self.place.spec.loader()
         self._check_yielded(loader)
         return loader
 

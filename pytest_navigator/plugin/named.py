@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.plugin._compat import PlantedModule, collect_too, fixture_called, load_conftests
 from pytest_navigator.plugin.collection import NAMED, SUITE, conftests_of, holders, visible_models
 from pytest_navigator.plugin.detection import framework_of
+from pytest_navigator.plugin.huggingface import PREFIX, HuggingFaceSpec, huggingface_spec
 from pytest_navigator.plugin.options import NEEDS_MODEL
 from pytest_navigator.plugin.places import LOADER, MODEL, Place, nodeid_of
 from pytest_navigator.plugin.spec import (
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.configuration.nav_config_file import FileConfig
     from pytest_navigator.formats.registry import Registry
     from pytest_navigator.package.source import PackageSource
@@ -53,8 +54,24 @@ class NamedPlace(Place):
         """What `--nav-config` or the package says, else the nearest `nav_config` that is not another model's."""
         if self.models.config.path or self.package:
             return self._given
+        return self._decoding if self._decodes else self._own
+
+    @property
+    def _own(self) -> object:
         own = [holder for holder in self.holders if not fixture_called(holder, MODEL)]
         return next((vars(holder)["nav_config"] for holder in own if "nav_config" in vars(holder)), None)
+
+    @property
+    def _decodes(self) -> int | None:
+        """The decoding steps that the samples are which come with a model of transformers; None: of no others."""
+        given = self.models.loader is not None or _loader_among(self.holders) is not None
+        return self.spec.decoding if isinstance(self.spec, HuggingFaceSpec) and not given else None
+
+    @cached_property
+    def _decoding(self) -> object:
+        """The user's configuration, the same object every time, with what the samples are."""
+        config = self._own if self._own is not None else NavConfig()
+        return config.replace(decoding=self._decodes) if isinstance(config, NavConfig) else config
 
     @property
     def framework(self) -> str:
@@ -89,7 +106,7 @@ class NamedPlace(Place):
         registry = self.models.registry
         framework = framework_of(self, None, registry)
         possible = registry.formats.marked(framework)
-        return self.models.config.nav_config(possible)
+        return self.models.config.nav_config(possible).replace(decoding=self._decodes)
 
 
 @dataclass(eq=False)
@@ -195,7 +212,10 @@ def named_models(config: pytest.Config, registry: Registry, file_config: FileCon
         return None
     folder, path = config.invocation_params.dir, python_path(config)
     named_format = get("nav_model_format") or file_config.model_format
-    specs = tuple(model_spec(text, folder, path, named_format) for text in texts)
+    specs = tuple(
+        huggingface_spec(text, folder) if text.startswith(PREFIX) else model_spec(text, folder, path, named_format)
+        for text in texts
+    )
     framework = registry.framework(get("nav_framework")).name if get("nav_framework") else ""
     _check(specs, framework, registry)
     loader = function_spec(get(LOADER), path, LOADER_OPTION) if get(LOADER) else None

@@ -14,6 +14,7 @@ from pytest_navigator.core.records import earlier_text
 from pytest_navigator.core.steps import Status
 from pytest_navigator.planning.here import elsewhere, steps
 from pytest_navigator.reporting.budgets import budgets
+from pytest_navigator.reporting.generations import generations
 from pytest_navigator.reporting.regressions import regressions
 from pytest_navigator.reporting.summary_figures import CAVEAT, Measured, caveats, p50, searches, strategies, throughput
 from pytest_navigator.text import LINE, bounded, columns, one_line, printable
@@ -63,6 +64,7 @@ def summary(results: Results) -> list[str]:
         *_declined(results),
         *strategies(results),
         *searches(results),
+        *generations(results),
         *budgets(results),
         *regressions(results),
         *notes(results),

@@ -55,6 +55,13 @@ def is_cache(value: object) -> bool:
     return f"{MODULE}:{name_of(value)}" in KINDS
 
 
+def in_tree(tree: object) -> bool:
+    """Whether a structure, as `samples.structure` describes it, has a cache in it: a call grows what it is given."""
+    if isinstance(tree, dict):
+        return tree.get("type") in KINDS or any(map(in_tree, tree.values()))
+    return isinstance(tree, list) and any(map(in_tree, tree))
+
+
 def with_tensors(value: object, change: Callable[[Any], Any]) -> object:
     """Return a cache like this one with other tensors: what `change` makes of each.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -57,7 +58,8 @@ def model_of(given: object, task: str | None = None) -> PreTrainedModel:
             raise ConfigError(f"task={task!r} is for a name, a folder or a configuration; the model is at hand")
         return given.eval()
     if isinstance(given, transformers.PreTrainedConfig):
-        return _class_of(given, task)._from_config(given).eval() if task is None else _auto(task).from_config(given)
+        made = _class_of(given)._from_config(given) if task is None else _auto(task).from_config(given)
+        return cast("PreTrainedModel", made.eval())
     if not isinstance(given, str | os.PathLike):
         raise ConfigError(
             f"model_name_or_model is a {type(given).__name__}: a name on the hub, a folder that save_pretrained wrote, "
@@ -79,19 +81,30 @@ def library() -> Any:
     return transformers
 
 
-def located(name: str) -> str:
-    """Return the folder of a stored model as it is, the name of one on the hub if its configuration is there.
+def configuration_at(place: str) -> tuple[Path, PreTrainedConfig, type[PreTrainedModel]]:
+    """Return the file of a stored model's configuration, what is in it, and the class that it names.
+
+    Args:
+        place: a folder, or a name on the hub.
 
     Raises:
-        ConfigError: there is no such folder, or no configuration in it, and the hub does not have it or is not reached.
+        ConfigError: there is none, or it cannot be read.
     """
-    folder = Path(name)
-    if folder.is_dir():
-        if not (folder / CONFIG).is_file():
-            raise ConfigError(f"the folder {name} has no {CONFIG}: name one that model.save_pretrained(folder) wrote")
-        return name
-    config_file(name)
-    return name
+    transformers, folder = library(), Path(place)
+    if folder.is_dir() and not (folder / CONFIG).is_file():
+        raise ConfigError(f"the folder {place} has no {CONFIG}: name one that model.save_pretrained(folder) wrote")
+    file = folder / CONFIG if folder.is_dir() else config_file(place)
+    try:
+        config = transformers.AutoConfig.from_pretrained(file)
+    except Exception as error:
+        raise ConfigError(f"the configuration {file} cannot be read: {error_line(error)}") from error
+    return file, config, _class_of(config)
+
+
+def is_decoder(kind: type[PreTrainedModel], config: PreTrainedConfig) -> bool:
+    """Whether models of a class go on with a text, and keep a cache for that."""
+    keeps = "past_key_values" in signature(kind.forward).parameters and getattr(config, "use_cache", True)
+    return bool(keeps) and kind.can_generate() and not config.is_encoder_decoder
 
 
 def config_file(name: str) -> Path:
@@ -125,24 +138,19 @@ def _hub_is_reached() -> bool:
         return False
 
 
-def _stored(name: str, task: str | None) -> PreTrainedModel:
-    transformers, place = library(), located(name)
+def _stored(place: str, task: str | None) -> PreTrainedModel:
+    found = configuration_at(place)[2] if task is None else _auto(task)
     try:
-        config = transformers.AutoConfig.from_pretrained(place)
-        found = _class_of(config, None) if task is None else _auto(task)
-        model: PreTrainedModel = found.from_pretrained(place)
-    except ConfigError:
-        raise
+        return cast("PreTrainedModel", found.from_pretrained(place).eval())
     except Exception as error:
         raise ConfigError(f"the model in {place} cannot be loaded: {error_line(error)}") from error
-    return model.eval()
 
 
 def _auto(task: str) -> Any:
     return getattr(library(), TASKS[task])
 
 
-def _class_of(config: PreTrainedConfig, task: str | None) -> Any:
+def _class_of(config: PreTrainedConfig) -> Any:
     """Return the class that a configuration names, else the bare model of its type."""
     transformers = library()
     named = [getattr(transformers, name, None) for name in config.architectures or ()]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.huggingface.decoding import chain
 from pytest_navigator.backends.huggingface.inputs import MAIN, Size, longest, mask, parameters, tokens
+from pytest_navigator.backends.huggingface.models import is_decoder
 from pytest_navigator.backends.torch.source import TorchFramework
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.frameworks.seeding import seeded
@@ -67,8 +68,7 @@ def decodes(model: PreTrainedModel, wishes: Wishes) -> bool:
     has = "past_key_values" in parameters(model) and model.can_generate()
     if wishes.use_cache and not has:
         raise ConfigError(f"use_cache=True: a {type(model).__name__} keeps no cache that it would generate with")
-    usual = not model.config.is_encoder_decoder and getattr(model.config, "use_cache", True)
-    return has and bool(usual if wishes.use_cache is None else wishes.use_cache)
+    return has and (is_decoder(type(model), model.config) if wishes.use_cache is None else wishes.use_cache)
 
 
 def is_pair(model: PreTrainedModel) -> bool:
@@ -83,11 +83,11 @@ def _decoder(model: PreTrainedModel, wishes: Wishes) -> Prepared:
 
 
 def _pair(model: PreTrainedModel, wishes: Wishes) -> Prepared:
-    """Images or sounds in batches, each of which is compared with the same number of texts, or another one."""
+    """Batches of images or sounds, which come first and so tell the batch, and other numbers of texts."""
     other = next(name for name in ("pixel_values", "input_features", "input_values") if name in parameters(model))
     make, config = MAIN[other][0], getattr(model.config, "audio_config", model.config)
     loader = [
-        Call(**_texts(model, Size(3 + size.rows, size.length), wishes), **{other: make(config, size)})
+        Call(**{other: make(config, size)}, **_texts(model, Size(3 + size.rows, size.length), wishes))
         for size in _sizes(model, wishes)
     ]
     unbatched = [name for name in TEXT_OF_TWO if name in loader[0].kwargs]

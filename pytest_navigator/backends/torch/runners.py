@@ -19,6 +19,7 @@ from pytest_navigator.core.execution import GraphBreaks
 from pytest_navigator.errors import EAGER, StepFailed
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name, copying
+from pytest_navigator.samples.caches import in_tree
 from pytest_navigator.samples.structure import call_builders
 
 if TYPE_CHECKING:
@@ -123,9 +124,16 @@ class TorchRunner(Runner):
         """Return the call of the module on tensors on its device; the modes hold until `deactivate`."""
         for context in contexts(self.parameters, self.device):
             self._bound.enter_context(context)
-        args, kwargs = self.arguments(self.tensors(feed))
-        call = partial(self.module, *args, **kwargs)
+        tensors = self.tensors(feed)
+        args, kwargs = self.arguments(tensors)
+        # A cache grows with every call: each gets another one of the same tensors.
+        growing = in_tree(self.signature.input_tree)
+        call = partial(self._called_anew, tensors) if growing else partial(self.module, *args, **kwargs)
         return call if self.device == "cpu" else _synchronized(call)
+
+    def _called_anew(self, tensors: dict[str, torch.Tensor]) -> object:
+        args, kwargs = self.arguments(tensors)
+        return self.module(*args, **kwargs)
 
     def copies(self, feed: Mapping[str, np.ndarray], returned: object) -> Callable[[], object]:
         """Return the copies to the GPU and back; what is read waits for what was written."""
