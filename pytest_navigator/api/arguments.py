@@ -134,10 +134,11 @@ def _named(
         raise unknown(
             f"target format of a {framework} model", name, [n for n, kind in targets.items() if kind in usual]
         )
-    if (more := form.named(name)) is not None:
+    given, more = [config for config in configs if type(config) is form.config], form.named(name)
+    if more is not None and not given:
         return [more]
-    own = defaults(registry, framework)[name].parameters
-    return [_only(config, own) for config in _own(form.config, configs)]
+    own = more.parameters() if more is not None else defaults(registry, framework)[name].parameters
+    return [_only(config, own) for config in given or [form.config()]]
 
 
 def _only(config: FormatConfig, parameters: Mapping[str, Any]) -> FormatConfig:

@@ -57,6 +57,7 @@ def export(context: Context) -> Result:
 def convert(context: Context) -> Result:
     """Convert the parent's artifact, in the child."""
     form = context.host.registry.format(context.variant.format)
+    form.check_fit(context.variant, loader_record(context), context.folder.signature)
     context.require(*form.requires_for(context.suite.matrix.framework))
     assert context.variant.parent is not None
     _check_sendable(context.variant)

@@ -135,6 +135,14 @@ class Format(ABC):
         """Return what making it needs in a suite of this source."""
         return self.requires
 
+    def check_fit(self, variant: Variant, loader: LoaderRecord, signature: Signature) -> None:
+        """Refuse what is configured and does not fit the model, before anything is asked for that making it needs.
+
+        Raises:
+            StepFailed: with the configuration's value, and the model's.
+        """
+        return
+
     def depends_on(self, variant: Variant) -> JSON:
         """Return what its artifact depends on beside its parameters, what it is made from and what it requires.
 

@@ -77,6 +77,9 @@ def test_a_target_format_may_be_one_of_what_a_format_makes() -> None:
         nav.TensorRTConfig(precision="fp16"),
         nav.OnnxConfig(),
     ]
+    assert configuration("torch", "trt-int8", [nav.TensorRTConfig(optimization_level=2)]).formats == [
+        nav.TensorRTConfig(precision="int8", optimization_level=2)
+    ]
 
 
 def test_what_a_target_format_is_made_from_keeps_its_configuration() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_navigator.backends.tensorrt.profiles import batch_sizes, check_shared, completed
+from pytest_navigator.backends.tensorrt.profiles import batch_sizes, check_given, check_shared, completed
 from pytest_navigator.core.records import LoaderRecord, Signature, TensorSpec
 from pytest_navigator.errors import StepFailed
 
@@ -106,7 +108,7 @@ def test_axes_of_one_dimension_may_not_be_moved_apart():
     profiles = [{"ids": BOTH, "mask": BOTH}, {"ids": BOTH, "mask": MOVED}]
     message = (
         r"trt_profiles\[1\]: axis 0 of 'mask' goes from 1 to 16, tuned for 4, but axis 0 of 'ids' goes from 1 to 6, "
-        "tuned for 4; both are the dimension 'batch' of the ONNX file: give them the same sizes"
+        "tuned for 4; both are the dimension 'batch': give them the same sizes"
     )
     with pytest.raises(StepFailed, match=message):
         check_shared(profiles, [{"ids": {}}, {"mask": {}}], NAMES)
@@ -116,3 +118,20 @@ def test_axes_of_one_dimension_may_be_moved_together_and_others_as_one_likes():
     check_shared([{"ids": MOVED, "mask": MOVED}], [{"ids": {}, "mask": {}}], NAMES)
     check_shared([{"ids": MOVED, "mask": BOTH}], [{"ids": {}}], {"ids": {0: "m"}, "mask": {0: "n"}})
     check_shared([{"ids": MOVED, "mask": BOTH}], [{"ids": {}}], {"ids": {}, "mask": {}})
+
+
+def test_batches_that_are_to_be_measured_and_no_profile_takes_are_refused():
+    record = LoaderRecord(profile=LOADER, max_batch_size=6, asked_batch=64)
+    small, large = {"ids": {"axes": {"0": [1, 4, 8]}}}, {"ids": {"axes": {"0": [8, 32, 64]}}}
+    with pytest.raises(StepFailed, match="axis 0 of 'ids' goes up to 8, but batches of 64 are to be measured"):
+        check_given(record, (small,), SIGNATURE)
+    check_given(record, (small, large), SIGNATURE)
+    check_given(record, (), SIGNATURE)
+
+
+def test_inputs_of_one_batch_may_not_have_different_batch_sizes():
+    mask = TensorSpec("mask", (-1, -1), "int64", {0: "batch", 1: "length"}, batched=True)
+    signature = replace(SIGNATURE, inputs=(*SIGNATURE.inputs, mask))
+    record = LoaderRecord(profile={**LOADER, "mask": LOADER["ids"]}, max_batch_size=6, asked_batch=6)
+    with pytest.raises(StepFailed, match=r"axis 0 of 'ids' goes from 1 to 8, tuned for 4, but axis 0 of 'mask'"):
+        check_given(record, ({"ids": {"axes": {"0": [1, 4, 8]}}},), signature)

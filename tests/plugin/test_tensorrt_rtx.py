@@ -211,7 +211,7 @@ def test_a_profile_that_moves_one_of_two_axes_of_a_dimension_names_both(
     result.stdout.fnmatch_lines(
         [
             "FAILED*trt_profiles[[]0]: axis 0 of 'left' goes from 1 to 8, tuned for 2, but axis 0 of 'right' goes from "
-            "1 to 4, tuned for 4; both are the dimension 'batch' of the ONNX file: give them the same sizes"
+            "1 to 4, tuned for 4; both are the dimension 'batch': give them the same sizes"
         ]
     )
 

@@ -121,6 +121,13 @@ class TensorRTFormat(Format):
             for mode in config.modes
         ]
 
+    def check_fit(self, variant: Variant, loader: LoaderRecord, signature: Signature) -> None:
+        """Refuse profiles that the model or its samples do not fit."""
+        from pytest_navigator.backends.tensorrt import profiles
+
+        if not variant.parameters.get("model_path"):
+            profiles.check_given(loader, variant.parameters.get("trt_profiles") or (), signature)
+
     def convert(
         self, parent: Path, data: LoaderData, signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.backends.tensorrt import profiles
     from pytest_navigator.configuration.format_config import FormatConfig
+    from pytest_navigator.core.records import LoaderRecord, Signature
     from pytest_navigator.core.script_parts import Subject
 
 # Fields of the configuration that its variants do not take as they are.
@@ -67,6 +68,12 @@ class TensorRTInsideFormat(Format):
             for precision in config.precision
             for mode in config.modes
         ]
+
+    def check_fit(self, variant: Variant, loader: LoaderRecord, signature: Signature) -> None:
+        """Refuse a profile that the model or its samples do not fit."""
+        from pytest_navigator.backends.tensorrt import profiles
+
+        profiles.check_given(loader, variant.parameters.get("trt_profiles") or (), signature)
 
     def _variant(self, parent: Variant, parameters: dict[str, Any], second: bool) -> Variant:
         suffix = parent.key.removeprefix(parent.format)

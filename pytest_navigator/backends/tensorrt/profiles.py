@@ -70,6 +70,29 @@ def completed(
     return profiles
 
 
+def check_given(loader: LoaderRecord, given: Sequence[Mapping[str, Any]], signature: Signature) -> None:
+    """Refuse profiles of the user's that no engine can have, before there is anything to build.
+
+    Raises:
+        StepFailed: as `completed` and `check_shared`; or batches are to be measured that no profile takes.
+    """
+    axis, asked = signature.batch_dim, loader.asked_batch
+    if not given:
+        return
+    profiles = completed(loader.profile, asked, given, signature)
+    if axis is None:
+        return
+    batched = [spec for spec in signature.inputs if spec.batched and spec.name in loader.profile]
+    check_shared(profiles, given, {spec.name: {axis: "batch"} for spec in batched})
+    for name in (spec.name for spec in batched):
+        largest = max(profile[name]["max"][axis] for profile in profiles)
+        if asked is not None and asked > largest:
+            raise StepFailed(
+                f"trt_profiles: axis {axis} of {name!r} goes up to {largest}, but batches of {asked} are to be "
+                "measured: let a profile take them, or leave that batch size out"
+            )
+
+
 def check_shared(
     profiles: Sequence[Profile], given: Sequence[Mapping[str, Any]], axes: Mapping[str, Mapping[int, str]]
 ) -> None:
@@ -77,7 +100,7 @@ def check_shared(
 
     Args:
         profiles: completed; given: what the user says, in the same order.
-        axes: the names of an ONNX file's dimensions, by input and axis.
+        axes: the names of the dimensions, as the ONNX file has them, by input and axis.
 
     Raises:
         StepFailed: with the profile, both axes and their sizes.
@@ -91,7 +114,7 @@ def check_shared(
                 if _sizes(profile, *other) != _sizes(profile, name, axis):
                     raise StepFailed(
                         f"trt_profiles[{number}]: {_range(profile, *other)}, but {_range(profile, name, axis)}; both "
-                        f"are the dimension {symbol!r} of the ONNX file: give them the same sizes"
+                        f"are the dimension {symbol!r}: give them the same sizes"
                     )
 
 
