@@ -83,6 +83,10 @@ def convert(config: FileConfig, worded: Callable[[str], str] = str) -> Conversio
 
 
 def _planned(config: FileConfig, path: Path) -> Session:
+    if not path.exists() and ":" in path.name:
+        raise ConfigError(
+            f"{config.model_path} is no file; a function is named to pytest --nav-model={config.model_path}"
+        )
     options = RunOptions(config.output_package, Path.cwd() / (config.workspace_path or WORKSPACE), file_config=config)
     form = format_of(path, config.model_format)
     if form == PACKAGE:

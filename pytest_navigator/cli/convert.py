@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.configuration.convert_flags import FLAGS, said_by
+from pytest_navigator.configuration.convert_flags import ALL, FLAGS, said_by
+from pytest_navigator.configuration.nav_config_file import flag_of
 from pytest_navigator.errors import ConfigError, NavigatorError
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ NAMES = {
     "seed": "random-seed",
 }
 PYTEST = re.compile(r"(?<![\w-])(pytest )?--nav-([a-z-]+)")
+IN_FILE = re.compile(r" (of|in|into) --nav-config\b")
+# Keys that are no words of a sentence, but where they are those of a YAML file.
+KEY = re.compile(rf"(?<![\w./-])(?<!ml: )({'|'.join(flag.key for flag in ALL if '_' in flag.key)})\b(?![./-])")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -70,8 +74,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def worded(text: str) -> str:
-    """Return a text of the engine with the flags of this command in place of pytest's, which are called so."""
-    return PYTEST.sub(lambda found: f"--{NAMES[found[2]]}" if found[2] in NAMES else f"pytest --nav-{found[2]}", text)
+    """Return a text of the engine with the flags of this command in place of pytest's, and of the keys of the file."""
+    return PYTEST.sub(_flag, KEY.sub(lambda found: flag_of(found[1]), IN_FILE.sub("", text)))
+
+
+def _flag(found: re.Match[str]) -> str:
+    if found[1]:
+        return found[0]
+    return f"--{NAMES[found[2]]}" if found[2] in NAMES else f"pytest {found[0]}"
 
 
 def _with_model(config: FileConfig, file: str | None) -> FileConfig:

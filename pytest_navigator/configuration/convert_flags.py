@@ -99,13 +99,15 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
 }
 
 
+ALL = [flag for flags in FLAGS.values() for flag in flags]
+
+
 def said_by(arguments: argparse.Namespace, config_path: Path | None) -> FileConfig:
     """Return what the flags say, and the file where they say nothing.
 
     Raises:
         ConfigError: a flag, a key or a value cannot be.
     """
-    keys = (flag.key for flags in FLAGS.values() for flag in flags)
-    given = {key: value for key in keys if (value := getattr(arguments, key)) is not None}
+    given = {flag.key: value for flag in ALL if (value := getattr(arguments, flag.key)) is not None}
     texts = {key: value if isinstance(value, str) else " ".join(value) for key, value in given.items()}
     return with_flags(read(config_path) if config_path else FileConfig(), texts)

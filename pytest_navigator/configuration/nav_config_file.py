@@ -186,7 +186,8 @@ def read(path: Path) -> FileConfig:
         if key not in KEYS:
             raise ConfigError(f"{path}: {unknown('key', key, KEYS)}")
         if key in said:
-            raise ConfigError(f"{path}: {own} is another name of {key}: leave one of them out")
+            older = next(old for old, new in OLDER.items() if new == key)
+            raise ConfigError(f"{path}: {older} is the older name of {key}: leave it out")
         said |= {key: value} if _says(key, value) else {}
     return FileConfig(path=str(path), given=frozenset(said), **_parsed(said, lambda key: f"{path}: {key}"))
 

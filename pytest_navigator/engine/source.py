@@ -59,7 +59,7 @@ def run(context: Context) -> Result:
     with live_section(context.log, context.limit), source.preserved():
         source.check()
         before = source.digests()
-        own = source.describe()
+        own = _described(context, source)
         config = configured(context.suite.settings.config, own)
         chosen, notes = _random(context, own) if loader is NO_LOADER else (loader, ())
         flatten = _flatten(source, config)
@@ -111,6 +111,19 @@ def _profiled(folder: SuiteFolder, observation: Observation) -> Arrays:
     """Return the same from what has just been written."""
     specs = [spec for spec in observation.signature.outputs if spec.name not in observation.repetition.unchecked]
     return load_npz(folder.path / "model_output" / observation.file(observation.samples.profiling), specs)
+
+
+def _described(context: Context, source: Source) -> Description | None:
+    own, said = source.describe(), context.host.file_config
+    # In pytest there can be several models, and what is said of another one.
+    if own is not None and said.flags is not None:
+        from pytest_navigator.engine import said_signature
+
+        try:
+            said_signature.check(said, own)
+        except ConfigError as error:
+            raise SourceError(str(error)) from None
+    return own
 
 
 def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tuple[str, ...]]:

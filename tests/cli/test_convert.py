@@ -77,6 +77,24 @@ def test_the_documents_command_converts_checks_and_says_where_everything_is(fold
 
 
 @pytest.mark.slow
+def test_what_an_onnx_file_says_itself_is_not_said_otherwise(folder: Path) -> None:
+    assert convert(folder, f"{DOCUMENTED} --output-path made.onnx").code == 0
+    sizes = "--max-shapes image__0=2,3,8,8 --target-formats onnx"
+
+    assert convert(folder, f"made.onnx {SIGNATURE} {sizes}").code == 0
+    for said, problem in {
+        "--inputs image__0:-1,3,-1,-1:float16": "--inputs: image__0:-1,3,-1,-1:float16, which is image__0:-1,3,",
+        "--inputs image__0:-1,1,-1,-1:float32": "--inputs: image__0:-1,1,-1,-1:float32, which is image__0:-1,3,",
+        "--inputs x:-1,3,-1,-1:float32": "--inputs: unknown input 'x' (valid: image__0)",
+        "--outputs x:-1,10:float32": "--outputs: unknown output 'x' (valid: output__0)",
+        "--onnx-opsets 13": "--onnx-opsets: an ONNX file keeps the opset that it has; leave it out",
+    }.items():
+        refused = convert(folder, f"made.onnx {said} {sizes}")
+        assert refused.code == 2
+        assert refused.err.startswith(f"pytest-navigator: error: {problem}")
+
+
+@pytest.mark.slow
 def test_a_flag_goes_before_the_file_and_the_next_run_replaces_its_own_workspace(folder: Path) -> None:
     (folder / "convert.yaml").write_text(
         "model_path: model.pt\ntarget_formats: [onnx]\nonnx_opsets: [13]\nmax_shapes: {image__0: [8, 3, 9, 9]}\n"
@@ -160,6 +178,7 @@ def test_a_package_is_converted_with_its_own_samples(folder: Path) -> None:
     [
         ("", "no model is named: write FILE first"),
         ("absent.onnx", "there is no file"),
+        ("my.models:build", "my.models:build is no file; a function is named to pytest --nav-model=my.models:build"),
         ("model.pt --model-path other.pt", "model.pt and --model-path other.pt name two models"),
         ("model.pt --model-format onnx", "is a TorchScript file by its content, not an ONNX file"),
         ("model.pt --model-format tf-trt", "--model-format: 'tf-trt' cannot be read"),
@@ -226,6 +245,9 @@ def test_texts_of_the_engine_are_put_in_flags_that_there_are() -> None:
     assert all(flag_of(name) in helped for name in NAMES.values())
     assert worded("--nav-formats=onnx, --nav-device=all") == "--target-formats=onnx, pytest --nav-device=all"
     assert worded("write pytest --nav-device=all") == "write pytest --nav-device=all"
+    assert worded("say it in value_ranges of --nav-config") == "say it in --value-ranges"
+    assert worded("a.yaml: max_shapes: x") == "a.yaml: max_shapes: x"
+    assert worded("/a/max_shapes/b, max_shapes.onnx") == "/a/max_shapes/b, max_shapes.onnx"
 
 
 def test_a_flag_that_is_none_is_an_error_of_few_lines() -> None:

@@ -126,6 +126,7 @@ def test_an_empty_file_says_nothing(written: Read) -> None:
         ("value_ranges", [{"x": ["1e-5", "1e3"]}, "x=1e-5,1e3"], {"x": (1e-5, 1000.0)}),
         ("dtypes", [{"x": "float32", "": "int8"}, ["x=f4", "int8"], "int8 x=float32"], {"x": "float32", "": "int8"}),
         ("onnx_opsets", [[13, 14], "13 14", "13,14"], (13, 14)),
+        ("tensorrt_precisions", ["fp16 fp32", ["fp16", "fp32"]], ("fp16", "fp32")),
         ("target_formats", [["onnx", "torchscript"], "onnx torchscript"], ("onnx", "torchscript")),
         ("verbose", [True, "yes"], True),
         ("random_seed", [7, "7"], 7),
@@ -177,6 +178,7 @@ def test_every_form_of_a_value_is_taken(written: Read, key: str, forms: list[Any
         ({"gpus": [0]}, "chooses no GPUs; the environment variable CUDA_VISIBLE_DEVICES does"),
         ({"engine_count_per_device": ["gpu=2"]}, "does not set up a Triton Inference Server"),
         ({"config_path": "b.yaml"}, "a configuration file names no other one"),
+        ({"tensorrt_precisions": ["fp16"], "target_precisions": ["fp32"]}, "target_precisions is the older name of"),
         ("atol: 1\natol: 2\n", "the key 'atol' comes twice"),
     ],
 )  # fmt: skip
