@@ -91,7 +91,8 @@ def _planned(config: FileConfig, path: Path) -> Session:
     form = format_of(path, config.model_format)
     if form == PACKAGE:
         source = _package(path, config)
-        given, flags = Given(None, None, source.config()), _flags(config)
+        own = source.config().replace(interpreters=config.interpreters)
+        given, flags = Given(None, None, own), _flags(config)
         return Session.planned(given, path.name, options, flags=flags, package=source, hands_over=False)
     given = _given(path, form, config)
     # Where nobody says what is wanted, the results tell of what this machine has no device for, too.

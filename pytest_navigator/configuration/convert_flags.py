@@ -80,6 +80,8 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag("rtol", "[NAME=]TOL ...", "relative tolerance (default: that of the precision)"),
     ),
     RUN: (
+        Flag("launch_mode", "MODE", "local, or docker: in a container of that image (default: local without one)"),
+        Flag("framework_docker_image", "IMAGE", "in which formats are made and run; see docs/interpreters.md"),
         Flag("workspace_path", "DIR", "folder of the run (default: navigator_workspace)"),
         Flag("override_workspace", "", "accepted: every run clears its own workspace"),
         Flag("output_path", "PATH", "where the first successful model is copied"),
@@ -87,9 +89,7 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag("verbose", "", "keep the arrays of comparisons that passed, too"),
     ),
     NOTHING: (
-        Flag("launch_mode", "MODE", "local"),
         Flag("container_version", "VERSION", "22.07"),
-        Flag("framework_docker_image", "IMAGE", "none"),
         Flag("override_conversion_container", "", "false"),
         Flag("triton_docker_image", "IMAGE", "none"),
         Flag("gpus", "ID ...", "all; others by the environment variable CUDA_VISIBLE_DEVICES"),

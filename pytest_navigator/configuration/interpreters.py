@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 EVERY = "*"  # The name of all formats that no other entry names
+GPUS = "{gpus}"  # What becomes --gpus=all where this machine has a driver of NVIDIA's, else nothing
 EXAMPLE = "tf-trt=/venvs/tf215/bin/python"
 
 # Programs that start containers, and their commands that run something in one.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration import file_values as values
 from pytest_navigator.configuration.config import NavConfig
+from pytest_navigator.configuration.launching import image, launched
 from pytest_navigator.configuration.tensorrt_config import MODES, PRECISIONS
 from pytest_navigator.core.variants import Variant
 from pytest_navigator.errors import ConfigError, PackageError, unknown
@@ -55,6 +56,7 @@ class FileConfig:
         min_shapes, opt_shapes, max_shapes: by input, with the batch.
         value_ranges: by input, both bounds included; "" for the others.
         dtypes: by input; "" for the others.
+        launch_mode: "local" or "docker", framework_docker_image: of which; see `launching`. None: not said.
         pytest_navigator: of a package's config.yaml: key, parent and parameters of the format that it was.
     """
 
@@ -87,6 +89,8 @@ class FileConfig:
     max_shapes: Shapes = field(default_factory=dict)
     value_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    launch_mode: str | None = None
+    framework_docker_image: str | None = None
     pytest_navigator: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -122,7 +126,17 @@ class FileConfig:
             seed=self.random_seed,
             batch_dim=self.batch_dim,
             unbatched=self.unbatched,
+            interpreters=self.interpreters,
         )
+
+    @property
+    def interpreters(self) -> Mapping[str, tuple[str, ...]] | None:
+        """What `launch_mode` asks for.
+
+        Raises:
+            ConfigError: the image lacks, or is of no use.
+        """
+        return launched(self.launch_mode, self.framework_docker_image, self.named)
 
     def _formats(self, possible: Mapping[str, Configured]) -> tuple[FormatConfig | str, ...] | None:
         names = self.target_formats
@@ -291,7 +305,8 @@ OLDER = {
 
 SAYING = {"onnx": ("onnx_opsets",), "trt": tuple(TENSORRT)}  # Format -> the keys that say how it is to be made
 
-CONTAINERS = "this version starts no containers: everything runs in this Python"
+IMAGES = "no image is chosen by a version; launch_mode: docker takes the one that framework_docker_image names"
+BUILT = "no image of a container is built, so there is none to override"
 TRITON = "a run does not set up a Triton Inference Server; see pytest-navigator deploy triton --version --instances"
 GPUS = "this version chooses no GPUs; the environment variable CUDA_VISIBLE_DEVICES does"
 
@@ -304,17 +319,17 @@ KEYS: dict[str, Callable[[Any, str], Any]] = {
     "output_package": values.text,
     # Every run clears its own workspace, whatever this says; --nav-resume keeps it.
     "override_workspace": values.flag,
-    "container_version": _only(CONTAINERS, 22.07, "22.07"),
-    "framework_docker_image": _only(CONTAINERS),
-    "triton_docker_image": _only(CONTAINERS),
+    "container_version": _only(IMAGES, 22.07, "22.07"),
+    "framework_docker_image": image,
+    "triton_docker_image": _only(TRITON),
     "gpus": _only(GPUS, ["all"], "all"),
     "verbose": values.flag,
     "random_seed": values.seed,
     "model_format": _model_format,
     "model_version": _only(TRITON, 1, "1"),
     "output_path": values.text,
-    "launch_mode": _only(CONTAINERS, "local"),
-    "override_conversion_container": _only(CONTAINERS, False),
+    "launch_mode": values.choice("local", "docker"),
+    "override_conversion_container": _only(BUILT, False),
     "inputs": values.specs,
     "outputs": values.specs,
     "target_formats": _formats,

@@ -90,7 +90,7 @@ def facts(context: Context) -> dict[str, JSON]:
     return {
         "step": context.step.id,
         "variant": plain(context.variant),
-        **versions_of(context, (*LIBRARIES, *required(context))),
+        **versions_of(context, libraries(context)),
         "code": code_of(used),
         "classes": [kind.__qualname__ for kind in used],
         "more": more(context),
@@ -127,6 +127,11 @@ def more(context: Context) -> JSON:
     if context.step.runner:
         return None  # the artifact is there, and its digest is known
     return context.host.registry.format(context.variant.format).depends_on(context.variant)
+
+
+def libraries(context: Context) -> tuple[str, ...]:
+    """Return the names of what a step's outcome may depend on, where it is installed."""
+    return (*LIBRARIES, *required(context))
 
 
 def required(context: Context) -> tuple[str, ...]:

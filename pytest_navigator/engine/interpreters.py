@@ -6,7 +6,8 @@ import os
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_navigator.configuration.interpreters import EVERY, commands_of
+from pytest_navigator.configuration.interpreters import EVERY, GPUS, commands_of
+from pytest_navigator.devices.driver_library import has_driver
 from pytest_navigator.isolation.interpreter import with_workspace
 
 if TYPE_CHECKING:
@@ -29,7 +30,12 @@ def command_of(places: Places, settings: Settings, form: str) -> tuple[str, ...]
         return ()
     commands = commands_of(settings.interpreters)
     words = commands.get(form) or commands.get(EVERY, ())
-    return with_workspace((_program(places, settings, words[0]), *words[1:]), places.workspace) if words else ()
+    if not words:
+        return ()
+    found = [_program(places, settings, words[0]), *words[1:]]
+    if GPUS in found:
+        found[found.index(GPUS) : found.index(GPUS) + 1] = ["--gpus=all"] if has_driver() else []
+    return with_workspace(found, places.workspace)
 
 
 def origin_of(settings: Settings) -> str:

@@ -102,7 +102,7 @@ class NamedPlace(Place):
     def _given(self) -> NavConfig:
         """The same object every time: what follows from it is made once."""
         if self.package:
-            return self.package.config()
+            return self.package.config().replace(interpreters=self.models.config.interpreters)
         registry = self.models.registry
         framework = framework_of(self, None, registry)
         possible = registry.formats.marked(framework)

@@ -15,6 +15,7 @@ from pytest_navigator.core.steps import Status
 from pytest_navigator.planning.here import elsewhere, steps
 from pytest_navigator.reporting.budgets import budgets
 from pytest_navigator.reporting.generations import generations
+from pytest_navigator.reporting.interpreters import interpreters
 from pytest_navigator.reporting.regressions import regressions
 from pytest_navigator.reporting.summary_figures import CAVEAT, Measured, caveats, p50, searches, strategies, throughput
 from pytest_navigator.text import LINE, bounded, columns, one_line, printable
@@ -87,6 +88,7 @@ def notes(results: Results) -> list[str]:
         *_skips(results.outcomes),
         *elsewhere(results.suite.elsewhere),
         *_machines(results),
+        *interpreters(results.outcomes),
     ]
 
 

@@ -172,9 +172,11 @@ def test_every_form_of_a_value_is_taken(written: Read, key: str, forms: list[Any
         ({"tensorrt_precisions": ["int4"]}, "tensorrt_precisions: unknown value 'int4'"),
         ({"tensorrt_precisions_mode": "both"}, "tensorrt_precisions_mode: unknown value 'both'"),
         ({"tensorrt_max_workspace_size": 0}, "tensorrt_max_workspace_size: 0"),
-        ({"launch_mode": "docker"}, "launch_mode: 'docker': this version starts no containers"),
-        ({"container_version": "23.01"}, "starts no containers"),
-        ({"framework_docker_image": "a"}, "starts no containers"),
+        ({"launch_mode": "podman"}, "launch_mode: unknown value 'podman'"),
+        ({"container_version": "23.01"}, "no image is chosen by a version"),
+        ({"override_conversion_container": True}, "no image of a container is built"),
+        ({"framework_docker_image": "--privileged"}, "'--privileged' is no name of an image"),
+        ({"triton_docker_image": "a"}, "does not set up a Triton Inference Server"),
         ({"gpus": [0]}, "chooses no GPUs; the environment variable CUDA_VISIBLE_DEVICES does"),
         ({"engine_count_per_device": ["gpu=2"]}, "does not set up a Triton Inference Server"),
         ({"config_path": "b.yaml"}, "a configuration file names no other one"),
@@ -244,3 +246,32 @@ def test_parameters_of_another_program_are_named(written: Read) -> None:
 
     with pytest.raises(ConfigError, match=r"pytest_navigator: parameters: TorchScriptConfig\.jit_type"):
         written(content).nav_config([TorchScriptFormat()])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"launch_mode": "docker"}, "config.yaml: launch_mode: docker: no image is built or guessed; name one"),
+        (
+            {"launch_mode": "local", "framework_docker_image": "my/tf:1"},
+            "config.yaml: framework_docker_image: my/tf:1 contradicts",
+        ),
+    ],
+)
+def test_an_image_and_a_way_to_launch_that_contradict_each_other_are_named(
+    written: Read, content: object, message: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        written(content).nav_config()
+
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("mode", [{}, {"launch_mode": "docker"}])
+def test_an_image_is_where_every_format_runs(written: Read, mode: dict[str, str]) -> None:
+    found = written({"framework_docker_image": "my/tf:1", **mode}).nav_config().interpreters
+
+    assert found is not None
+    command = " ".join(found["*"])
+    assert command.startswith("docker run --rm -i -v {workspace}:{workspace} --user ")
+    assert command.endswith(" my/tf:1 python")

@@ -90,7 +90,7 @@ def test_a_part_that_does_not_exist_is_refused_with_that_reason(configured: Conf
     result = configured({"launch_mode": "docker"})
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: *launch_mode: 'docker': this version starts no containers*"])
+    result.stderr.fnmatch_lines(["ERROR: *launch_mode: docker: no image is built or guessed*"])
 
 
 def test_the_file_can_name_the_model_the_package_and_the_workspace(
