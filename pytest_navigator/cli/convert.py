@@ -38,7 +38,7 @@ NAMES = {
     "seed": "random-seed",
 }
 PYTEST = re.compile(r"(?<![\w-])(pytest )?--nav-([a-z-]+)")
-IN_FILE = re.compile(r" (of|in|into) --nav-config\b")
+IN_FILE = re.compile(r" (of|in|into) --nav-config\b| \(nav_config\)")
 # Keys that are no words of a sentence, but where they are those of a YAML file.
 KEY = re.compile(rf"(?<![\w./-])(?<!ml: )({'|'.join(flag.key for flag in ALL if '_' in flag.key)})\b(?![./-])")
 

@@ -246,6 +246,7 @@ def test_texts_of_the_engine_are_put_in_flags_that_there_are() -> None:
     assert worded("--nav-formats=onnx, --nav-device=all") == "--target-formats=onnx, pytest --nav-device=all"
     assert worded("write pytest --nav-device=all") == "write pytest --nav-device=all"
     assert worded("say it in value_ranges of --nav-config") == "say it in --value-ranges"
+    assert worded("formats = trt (nav_config) asks") == "formats = trt asks"
     assert worded("a.yaml: max_shapes: x") == "a.yaml: max_shapes: x"
     assert worded("/a/max_shapes/b, max_shapes.onnx") == "/a/max_shapes/b, max_shapes.onnx"
 
