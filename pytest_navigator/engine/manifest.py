@@ -32,14 +32,20 @@ def check_names(suites: Iterable[Suite], pattern: str | None) -> None:
     """
     packages: dict[str, str] = {}
     for suite in suites:
-        path = package_path(pattern, suite.name)
-        if pattern and path in packages:
+        path = target_of(suite, pattern)
+        whole = suite.nodeid.rpartition("[")[0] if suite.bundle else suite.nodeid
+        if pattern and packages.get(path, whole) != whole:
             what = "models are called " + repr(suite.name) if MODEL in pattern else "models would be written to it"
             raise ConfigError(
-                f"--nav-package={pattern}: two {what}: {packages[path]} and {suite.nodeid}. "
+                f"--nav-package={pattern}: two {what}: {packages[path]} and {whole}. "
                 + ("Give them names: NavConfig(name=...)" if MODEL in pattern else f"Write {MODEL} in it: {MODEL}.nav")
             )
-        packages[path] = suite.nodeid
+        packages[path] = whole
+
+
+def target_of(suite: Suite, pattern: str | None) -> str:
+    """Return the path of the file that a suite goes into: its package, or the bundle of its pipeline."""
+    return package_path(pattern, suite.bundle or suite.name)
 
 
 def manifest(suite: Suite, pattern: str | None) -> SuiteRecord:
@@ -49,7 +55,7 @@ def manifest(suite: Suite, pattern: str | None) -> SuiteRecord:
         name=suite.name,
         nodeid=suite.nodeid,
         framework=matrix.framework,
-        package=package_path(pattern, suite.name),
+        package="" if suite.bundle else package_path(pattern, suite.name),
         variants=tuple(replace(v, runners=matrix.runners_of(v.key)) for v in matrix.variants.values()),
         runners=matrix.runners,
         steps=tuple(step.id for step in matrix.steps()),

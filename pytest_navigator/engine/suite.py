@@ -20,6 +20,7 @@ class Suite:
         nodeid: what tells it from the others of its run.
         package: the package that is the source; None for a model.
         baseline: the package of an earlier run that this one is compared with; None without `--nav-baseline`.
+        bundle: name of the pipeline in whose file it is packed; "": it has a package of its own.
     """
 
     nodeid: str
@@ -29,3 +30,4 @@ class Suite:
     folder: SuiteFolder
     package: RecordedModel | None
     baseline: RecordedBaseline | None = None
+    bundle: str = ""

@@ -38,6 +38,7 @@ LONGEST = 504  # Bytes of a path that SQLite opens: its buffer of 512 less the n
 BASELINE = ".baseline.json"  # In a suite's folder: what the run is compared with
 BASELINE_FILES = ".baseline"  # There too: what of it is run, as long as it is
 EARLIER = ".earlier"  # In a suite's folder: what the run before left, until it is known to be still true
+PIPELINE = "pipeline.json"  # What the folder of a pipeline has, in the place of a suite's
 STEPS = ".steps"  # In a suite's folder: the outcomes of its steps, in this run
 # What the source step or the end of a run writes, whatever the run before left.
 WRITTEN_ANEW = ("model_input", "model_output", "signature.json", "status.yaml", "navigator.log", RELEASED)
@@ -175,7 +176,7 @@ class Workspace:
         # A process that was killed while it wrote leaves the name with a dot more before it, and letters behind.
         if path.name in (CONVERT_RESULTS, CONVERTED, DEVICES, FILE) or path.name.lstrip(".").startswith(ours):
             return True
-        return (path / STEPS).is_dir() or any(path.glob("*suite.json*"))
+        return (path / STEPS).is_dir() or any(any(path.glob(f"*{name}*")) for name in ("suite.json", PIPELINE))
 
     def _forget_unfinished(self) -> list[str]:
         """Take the notes of steps in which an earlier run died: a resumed run runs them again."""
@@ -187,6 +188,8 @@ class Workspace:
     def _set_aside(self) -> None:
         for suite in self.suites():
             suite.set_aside()
+        for path in self.root.glob(f"*/{PIPELINE}"):
+            remove(path.parent)  # A whole pipeline is run again: it takes its modules from this run
         (self.root / CONVERT_RESULTS).unlink(missing_ok=True)
 
     def _locked(self) -> FileLock:

@@ -22,6 +22,7 @@ SUITE = "nav_suite"  # The parameter of a `verify_` test that says which one of 
 EXTENDING = ("pytest_nav_formats", "pytest_nav_runners", "pytest_nav_frameworks")
 VERIFY = "verify_"
 PIPELINE_RUNNER = "nav_pipeline_runner"
+WHOLE, MIX = "test_pipeline", "nav_mix"  # The generated test of a whole pipeline, and its parameter
 # Of the place of a model, and of a pipeline.
 RUNNER_FIXTURES = {"nav_runner", "nav_source_runner", "nav_package", PIPELINE_RUNNER}
 
@@ -74,6 +75,8 @@ class PipelineNode(SuiteNode):
 
 
 ONE_SUITE = "one place has one of them; move the other into a class, a module or a folder of its own"
+# Of a `verify_` test, as it was collected: xdist adds its groups to an item's own.
+NODEID = pytest.StashKey[str]()
 PLACE = pytest.StashKey[Place | None]()  # Of a collector: what `place_of` has found for it
 
 
@@ -258,6 +261,11 @@ def _given_model(function: Any, node: pytest.Collector) -> None:
 def is_verify(name: str, obj: object) -> bool:
     """Whether this is a function `verify_*` that asks for one of our fixtures."""
     return name.startswith(VERIFY) and bool(RUNNER_FIXTURES.intersection(_arguments(obj)))
+
+
+def is_whole(item: object) -> bool:
+    """Whether an item is a test of a whole pipeline: a generated one, or one of the user's."""
+    return isinstance(item, pytest.Function) and not {MIX, PIPELINE_RUNNER}.isdisjoint(item.fixturenames)
 
 
 def _is_ours(name: str, function: object, node: pytest.Collector) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from pytest_navigator.engine import host
 from pytest_navigator.errors import NavigatorError, SourceError, Unavailable
 from pytest_navigator.plugin._compat import fixture_called
-from pytest_navigator.plugin.places import LOADER, MODEL, function_of
+from pytest_navigator.plugin.places import LOADER, MODEL, PIPELINE, function_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,6 +69,10 @@ class Fixtures:
             return self._fixture(MODEL)
         with self._building(self.place):
             return self.place.spec.model()
+
+    def get_pipeline(self) -> object:
+        """Return the user's pipeline."""
+        return self._fixture(PIPELINE)
 
     def get_loader(self) -> object:
         """Return the user's loader, that of a model which describes its inputs; NO_LOADER if there is none."""

@@ -11,13 +11,15 @@ from pytest_navigator.configuration.settings import too_short
 from pytest_navigator.core.steps import OF_MODEL, PLANNED, Per, Step
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.planning.filtered import check_cells
-from pytest_navigator.plugin import pipelines
 from pytest_navigator.plugin._compat import class_setups, direct_names, fixtures_asked_for, import_no_packages
 from pytest_navigator.plugin.baselines import read_all
 from pytest_navigator.plugin.collection import (
+    PIPELINE_RUNNER,
     SUITE,
+    WHOLE,
     SuiteNode,
     is_verify,
+    is_whole,
     loader_override,
     named_of,
     place_of,
@@ -27,7 +29,7 @@ from pytest_navigator.plugin.collection import (
 )
 from pytest_navigator.plugin.item import suite_of
 from pytest_navigator.plugin.option_values import suite_settings, unmeasured
-from pytest_navigator.plugin.places import LOADER, MODEL
+from pytest_navigator.plugin.places import LOADER, MODEL, PIPELINE, PipelinePlace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +72,9 @@ def is_empty(collector: pytest.Collector, name: str, run: Run) -> bool:
     """Whether a generated test has no parameters in this suite (no conversions, or no profiling)."""
     if not isinstance(collector, SuiteNode):
         return False
-    if name == pipelines.WHOLE:
+    if name == WHOLE:
+        from pytest_navigator.plugin import pipelines
+
         return not pipelines.mixes_of(place_of(collector), run)
     if name not in TESTS:
         return False
@@ -80,7 +84,11 @@ def is_empty(collector: pytest.Collector, name: str, run: Run) -> bool:
 def parametrize(metafunc: pytest.Metafunc, run: Run) -> None:
     """Give a generated test, or a `verify_` test with `nav_runner`, its parameters."""
     node = metafunc.definition
-    pipelines.parametrize(metafunc, run)
+    place = place_of(node) if {LOADER, PIPELINE_RUNNER}.intersection(metafunc.fixturenames) else None
+    if isinstance(place, PipelinePlace):
+        from pytest_navigator.plugin import pipelines
+
+        pipelines.parametrize(metafunc, place, run)
     if node.getparent(SuiteNode) is not None and node.originalname in TESTS:
         kind = TESTS[node.originalname]
         cells = list(dict.fromkeys(cell for matrix in run.matrices(place_of(node)) for cell in _values(kind, matrix)))
@@ -132,8 +140,8 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         return
     ours = [item for item in items if isinstance(item, pytest.Function) and is_ours(item)]
     with run.noting_problems():
-        wholes = [item for item in ours if pipelines.is_whole(item)]
-        pipelines.meet(run, wholes)
+        _meet_pipelines(run, ours)
+        wholes = [item for item in ours if is_whole(item)]
         parts = _without_strangers(run, [item for item in ours if item not in wholes], items)
         for item in parts:
             _expect_failure(item, suite_of(item, run).matrix)
@@ -153,6 +161,7 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         if ours and not run.config.option.collectonly:
             _check_packages(run)
             run.write_manifests(collected(parts, run), read_all(run))
+            _record_pipelines(run, ours)
 
 
 def _unjudged(run: Run) -> list[str]:
@@ -168,12 +177,12 @@ def _unjudged(run: Run) -> list[str]:
 def _check_packages(run: Run) -> None:
     """Find a package path that cannot be before the run, not after an hour."""
 
-    from pytest_navigator.engine.manifest import package_path
+    from pytest_navigator.engine.manifest import target_of
     from pytest_navigator.reporting.packages import check_target
     from pytest_navigator.reporting.report_files import check_others
 
     suites = run.suites.values() if run.options.package else ()
-    targets = [run.start / package_path(run.options.package, suite.name) for suite in suites]
+    targets = list(dict.fromkeys(run.start / target_of(suite, run.options.package) for suite in suites))
     for target in targets:
         check_target(str(target), run.options.workspace)
     check_others(run.options.reports, targets)
@@ -183,7 +192,7 @@ def selected(run: Run, items: Iterable[pytest.Item]) -> dict[str, set[str]]:
     """Return the ids of the steps that generated tests report, by the node of their suite."""
     found: dict[str, set[str]] = {}
     for item in items:
-        if isinstance(item, pytest.Function) and item.getparent(SuiteNode) is not None and not pipelines.is_whole(item):
+        if isinstance(item, pytest.Function) and item.getparent(SuiteNode) is not None and not is_whole(item):
             suite = suite_of(item, run)
             found.setdefault(suite.nodeid, set()).add(_step_of(item, suite.matrix).id)
     return found
@@ -313,13 +322,13 @@ def _nothing_collected(run: Run) -> str:
 
 
 def prepare(item: pytest.Function) -> None:
-    """Fill the fixtures that nothing but `nav_model` needs, so that pytest does not build them for this item."""
+    """Fill the fixtures that nothing but the model or the pipeline needs: pytest builds none of them for this item."""
 
     from pytest_navigator.plugin.benchmark import prepare as prepare_benchmark
 
     import_no_packages(item)
     generated = item.getparent(SuiteNode) is not None
-    asked = fixtures_asked_for(item) - {MODEL, LOADER}
+    asked = fixtures_asked_for(item) - {MODEL, PIPELINE, LOADER}
     asked = asked - class_setups(item) if generated else asked | direct_names(item.function)
     for name in item.fixturenames:
         if name not in asked:
@@ -359,8 +368,27 @@ def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome 
         crash.message = crash.message.removeprefix("Failed: ").splitlines()[0]
 
 
+def _meet_pipelines(run: Run, ours: Iterable[pytest.Function]) -> None:
+    """Know the pipelines of the tests that were collected; most runs have none, and import nothing for them."""
+    if any(isinstance(place_of(item), PipelinePlace) for item in ours):
+        from pytest_navigator.plugin import pipelines
+
+        pipelines.meet(run, ours)
+
+
+def _record_pipelines(run: Run, ours: Iterable[pytest.Function]) -> None:
+    if any(isinstance(place_of(item), PipelinePlace) for item in ours):
+        from pytest_navigator.plugin import pipelines
+
+        pipelines.write_records(run)
+
+
 def _folder_of(item: pytest.Function, run: Run) -> SuiteFolder:
-    return pipelines.pipeline_of(item, run).folder if pipelines.is_whole(item) else suite_of(item, run).folder
+    if not is_whole(item):
+        return suite_of(item, run).folder
+    from pytest_navigator.plugin import pipelines
+
+    return pipelines.pipeline_of(item, run).folder
 
 
 def _point_skip_to(report: pytest.TestReport, path: str, line: int) -> None:

@@ -11,7 +11,7 @@ from pytest_navigator.core.steps import Status, Step
 from pytest_navigator.errors import PackageError
 from pytest_navigator.plugin._compat import closure_of, ids_of
 from pytest_navigator.plugin.collection import SuiteNode, named_of, place_of
-from pytest_navigator.plugin.places import MODEL
+from pytest_navigator.plugin.places import MODEL, PipelinePlace
 from pytest_navigator.plugin.run import RUN
 from pytest_navigator.text import one_line
 
@@ -36,12 +36,16 @@ class SuiteItem:
         self.suite = suite
         from pytest_navigator.engine.live import Live
 
-        self.live = Live(run, suite, run.given(request, suite.place))
+        self.live = Live(run, suite, run.provider(request, suite))
 
     def outcome(self, step: Step, *, again: bool = False) -> Outcome:
         """Return the outcome of a step; it runs if it has not."""
         from pytest_navigator.engine import engine
 
+        if isinstance(self.suite.place, PipelinePlace):
+            from pytest_navigator.plugin.recording import have_recorded
+
+            have_recorded(self.run, self.request, self.suite.place)
         try:
             return engine.outcome(self.run, self.suite, step, self.live, again=again)
         except PackageError as error:  # a record that somebody has damaged
@@ -61,7 +65,7 @@ class SuiteItem:
         runner = self.runner(nav_format, nav_runtime) if nav_runtime else ""
         asked = Step(step, nav_format, runner, nav_batch)
         self.live.asked = asked
-        found = self.outcome(asked, again=_again(item))
+        found = self.outcome(asked, again=again(item))
         item.stash[OUTCOME] = found
         self._raise(found)
         return found
@@ -124,7 +128,7 @@ def names_of(found: Outcome, matrix: Matrix) -> tuple[str, ...]:
     return (found.key, *(matrix.cell_id(found.key, runner) for runner in matrix.runners_of(found.key)))
 
 
-def _again(item: pytest.Function) -> bool:
+def again(item: pytest.Function) -> bool:
     """Whether an item is to do once more what was done: pytest-rerunfailures or pytest-repeat asks for it."""
     callspec = getattr(item, "callspec", None)
     repetition: object = callspec.params.get(REPETITION, 0) if callspec else 0

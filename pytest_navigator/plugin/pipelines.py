@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_navigator.configuration.config import NavConfig
+from pytest_navigator.core.steps import KINDS
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.plugin._compat import has_params
-from pytest_navigator.plugin.collection import PIPELINE_RUNNER, place_of
-from pytest_navigator.plugin.places import LOADER, MODEL, PipelinePlace
+from pytest_navigator.plugin.collection import MIX, NODEID, PIPELINE_RUNNER, WHOLE, place_of
+from pytest_navigator.plugin.places import MODEL, PipelinePlace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     Mix = tuple[str, ...]
     """What runs in the places of the modules, as an id writes it: ("onnx", "cpu"), or ("best",)."""
 
-WHOLE = "test_pipeline"
-MIX = "nav_mix"
 BEST = ("best",)  # In which each module has what is best for it
-OF_A_PLACE = {LOADER, PIPELINE_RUNNER}  # What a test asks for that belongs to a place
 
 
 @dataclass(frozen=True)
@@ -49,23 +46,19 @@ class CollectedPipeline:
 COLLECTED = pytest.StashKey[dict[str, CollectedPipeline]]()  # By the node of their place
 
 
-def is_whole(item: object) -> bool:
-    """Whether an item is a test of a whole pipeline: a generated one, or one of the user's."""
-    return isinstance(item, pytest.Function) and not {MIX, PIPELINE_RUNNER}.isdisjoint(item.fixturenames)
-
-
 def mixes_of(place: Place | None, run: Run) -> list[Mix]:
-    """Return what a whole pipeline is checked with: one format and runtime in all its modules, and the best of each."""
+    """Return what a whole pipeline is checked with: one format and runtime in all its modules, and the best of each.
+
+    Nothing is the best where nothing is measured.
+    """
     matrices = run.matrices(place)
     cells = [(key, m.runners[runner].runtime) for m in matrices for key, runner in m.verifiable]
-    return [*dict.fromkeys(cells), BEST] if cells else []
+    measured = any(m.each(KINDS["profile"]) for m in matrices)
+    return [*dict.fromkeys(cells), *([BEST] if cells and measured else [])]
 
 
-def parametrize(metafunc: pytest.Metafunc, run: Run) -> None:
+def parametrize(metafunc: pytest.Metafunc, place: PipelinePlace, run: Run) -> None:
     """Give a test in the place of a pipeline its module, or what runs in the places of all."""
-    place = place_of(metafunc.definition) if OF_A_PLACE.intersection(metafunc.fixturenames) else None
-    if not isinstance(place, PipelinePlace):
-        return
     if has_params(place.fixture):
         raise ConfigError(f"{place.nodeid} has params: one place is one pipeline; write a class or a folder for each")
     mixes = mixes_of(place, run)
@@ -76,12 +69,13 @@ def parametrize(metafunc: pytest.Metafunc, run: Run) -> None:
         metafunc.parametrize(MODEL, place.modules, indirect=True, scope="class")
 
 
-def meet(run: Run, wholes: Iterable[pytest.Function]) -> None:
+def meet(run: Run, ours: Iterable[pytest.Function]) -> None:
     """Know the pipelines of the tests that were collected, with the suites of all their modules."""
     places: dict[str, tuple[PipelinePlace, dict[str, str]]] = {}
-    for item in wholes:
+    for item in ours:
         place = place_of(item)
         if isinstance(place, PipelinePlace):
+            item.stash[NODEID] = item.nodeid
             verify = places.setdefault(place.nodeid, (place, {}))[1]
             verify.update(_verified(item))
     run.config.stash[COLLECTED] = {nodeid: _collected(run, place, verify) for nodeid, (place, verify) in places.items()}
@@ -89,20 +83,40 @@ def meet(run: Run, wholes: Iterable[pytest.Function]) -> None:
 
 def pipeline_of(item: pytest.Item, run: Run) -> CollectedPipeline:
     """Return the pipeline of a test of the whole."""
-    place, known = place_of(item), run.config.stash[COLLECTED]
-    if place is None or place.nodeid not in known:
+    place = place_of(item)
+    if not isinstance(place, PipelinePlace):
         pytest.fail(f"{item.nodeid} sees no nav_pipeline: move it below one", pytrace=False)
-    return known[place.nodeid]
+    return pipeline_at(place, run)
 
 
-def name_of(place: PipelinePlace) -> str:
-    """Return what a pipeline is called: what the nav_config of all its modules says, else its place."""
-    found = place.nav_config
-    return found.name if isinstance(found, NavConfig) and found.name else place.name
+def pipeline_at(place: PipelinePlace, run: Run) -> CollectedPipeline:
+    """Return the pipeline of a place, of which something was collected."""
+    return run.config.stash[COLLECTED][place.nodeid]
+
+
+def write_records(run: Run) -> None:
+    """Record what was collected of each pipeline: the end of the run starts from it, in whatever process."""
+    from pytest_navigator.core.plain import save
+    from pytest_navigator.engine.manifest import package_path
+    from pytest_navigator.engine.workspace import PIPELINE
+    from pytest_navigator.pipelines.pipeline_record import PipelineRecord
+
+    for whole in run.config.stash[COLLECTED].values():
+        record = PipelineRecord(
+            name=whole.name,
+            nodeid=whole.place.nodeid,
+            package=package_path(run.options.package, whole.name),
+            modules={name: suite.folder.path.name for name, suite in whole.suites.items()},
+            mixes=tuple("-".join(mix) for mix in mixes_of(whole.place, run)),
+            verify=dict(whole.verify),
+            run=run.id,
+        )
+        with run.workspace.writing(whole.folder.path):
+            save(whole.folder.path / PIPELINE, record)
 
 
 def _collected(run: Run, place: PipelinePlace, verify: Mapping[str, str]) -> CollectedPipeline:
-    name = name_of(place)
+    name = place.pipeline_name
     suites = {module: run.suite(place, module, {MODEL: module}) for module in place.modules}
     return CollectedPipeline(place, name, suites, run.workspace.suite(name, place.nodeid), verify)
 

@@ -67,6 +67,11 @@ class Place:
         return None
 
     @property
+    def pipeline_name(self) -> str:
+        """What the pipeline is called, "" for a model."""
+        return ""
+
+    @property
     def advice(self) -> str:
         """How to say which framework the model is of."""
         return (
@@ -123,9 +128,22 @@ class PipelinePlace(Place):
 
     @property
     def nav_config(self) -> object:
-        """What `nav_modules` says of each, else the nearest `nav_config`."""
-        found = self._nav_modules
-        return found if isinstance(found, dict) and any(found.values()) else super().nav_config
+        """What `nav_modules` says of each module, and of those of which it says nothing the nearest `nav_config`."""
+        found, near = self._nav_modules, super().nav_config
+        if not isinstance(found, dict) or not any(found.values()):
+            return near
+        return {name: own or (near.get(name) if isinstance(near, dict) else near) for name, own in found.items()}
+
+    @property
+    def whole_config(self) -> NavConfig:
+        """What is said of the whole pipeline: the nearest `nav_config`, if it is one for all."""
+        found = super().nav_config
+        return found if isinstance(found, NavConfig) else NavConfig()
+
+    @property
+    def pipeline_name(self) -> str:
+        """What the nav_config of all its modules says, else what its place is called."""
+        return self.whole_config.name or self.name
 
     def config(self, parameters: str = "") -> NavConfig | None:
         """Return the configuration of one module."""

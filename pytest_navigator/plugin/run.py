@@ -23,6 +23,7 @@ from pytest_navigator.plugin.detection import framework_of
 from pytest_navigator.plugin.fixtures import Fixtures, recordable
 from pytest_navigator.plugin.option_values import suite_settings
 from pytest_navigator.plugin.options import NEEDS_MODEL
+from pytest_navigator.plugin.places import MODEL, PipelinePlace
 from pytest_navigator.plugin.termination import Termination
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.configuration.run_options import RunOptions
     from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.engine.live import Provider
     from pytest_navigator.engine.recorded import RecordedBaseline
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.plugin.expected import NamedFile
@@ -164,6 +166,15 @@ class Run(Host):
         """Return the user's own objects, as an item asks for them."""
         return Fixtures(request, place, self.building_at, self.named.loader if self.named else None)
 
+    def provider(self, request: pytest.FixtureRequest, suite: CollectedSuite) -> Provider:
+        """Return the model and the samples of a suite, as an item asks for them."""
+        own = self.given(request, suite.place)
+        if not isinstance(suite.place, PipelinePlace):
+            return own
+        from pytest_navigator.plugin.live_pipeline import ModuleFixtures
+
+        return ModuleFixtures(own, suite.parameters[MODEL], suite.settings.config)
+
     @contextmanager
     def building_at(self, place: Place | None) -> Iterator[None]:
         """Seed what the user's code draws from while it builds the model of a place, or its loader."""
@@ -204,6 +215,7 @@ class Run(Host):
             folder,
             place.package,
             self._baseline(full),
+            place.pipeline_name,
             place=place,
             model_id=model_id,
             parameters=parameters,

@@ -325,7 +325,8 @@ class Controller:
         elif not session.config.option.collectonly:
             from pytest_navigator.reporting import packages as packing
 
-            self.written = packing.write_all(self.run, complete=session.exitstatus not in STOPPED)
+            complete = session.exitstatus not in STOPPED
+            self.written = [*packing.write_all(self.run, complete=complete), *_pipelines(self.run, complete)]
             if session.exitstatus == pytest.ExitCode.OK and any(w.fails for w in self.written):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
         session.exitstatus = self.run.termination.exit_code or session.exitstatus
@@ -350,3 +351,15 @@ class Controller:
     def pytest_unconfigure(self) -> None:
         """Let the next run have the workspace."""
         self._ending.close()
+
+
+def _pipelines(run: Run, complete: bool) -> list[packing.Written]:
+    """Write the packages of pipelines; most runs have none, and import nothing for them."""
+    from pytest_navigator.engine.workspace import PIPELINE
+    from pytest_navigator.reporting.packages import Written
+
+    if not any(run.workspace.root.glob(f"*/{PIPELINE}")):
+        return []
+    from pytest_navigator.pipelines.ending import end_pipelines
+
+    return [Written(each.lines, each.fails) for each in end_pipelines(run, complete=complete)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.core.steps import Status, Step
+from pytest_navigator.plugin.collection import NODEID, is_whole
 from pytest_navigator.plugin.item import OUTCOME, suite_item, suite_of
 from pytest_navigator.text import one_line
 
@@ -14,15 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.engine.proxies import RunnerProxy, SourceProxy
     from pytest_navigator.plugin.item import SuiteItem
     from pytest_navigator.plugin.places import Place
     from pytest_navigator.plugin.run import Run
+    from pytest_navigator.plugin.whole import PipelineRunner, WholeItem
 
 
 OF_ONE_RUNNER = {"nav_runner", "nav_source_runner"}
-# Of a `verify_` test of a runner, as it was collected: xdist adds its groups to an item's own.
-NODEID = pytest.StashKey[str]()
 
 
 class Fixtures:
@@ -53,6 +54,25 @@ class Fixtures:
         proxy = RunnerProxy(item.run, item.suite, item.live, key, runner)
         with proxy:
             yield proxy
+
+    @pytest.fixture
+    def navigator_pipeline(self, request: pytest.FixtureRequest) -> WholeItem:
+        """The whole pipeline, seen from one of its items."""
+        from pytest_navigator.plugin.whole import WholeItem
+
+        return WholeItem(request)
+
+    @pytest.fixture
+    def nav_pipeline_runner(self, request: pytest.FixtureRequest) -> Iterator[PipelineRunner]:
+        """The pipeline of `nav_pipeline` with formats in the places of its modules, called like it.
+
+        Parametrized over one format and runtime in all modules, and the best of each. A module whose format is not
+        right stays as it is. The formats run in the child: for checking results, not for timing.
+        """
+        from pytest_navigator.plugin.whole import pipeline_runner
+
+        with pipeline_runner(request, request.param) as runner:
+            yield runner
 
     @pytest.fixture
     def nav_source_runner(self, request: pytest.FixtureRequest) -> Iterator[SourceProxy]:
@@ -111,6 +131,9 @@ def record(item: pytest.Function, report: pytest.TestReport, run: Run) -> None:
 
     from pytest_navigator.engine.verification import record_verification
 
+    if is_whole(item):
+        _record_whole(item, report, run)
+        return
     cell, status = _cell(item), _status(report)
     if not cell or not status:
         return
@@ -118,6 +141,22 @@ def record(item: pytest.Function, report: pytest.TestReport, run: Run) -> None:
     key, runner = cell[0], suite.matrix.runner_of(*cell)
     message = "" if status is Status.PASSED else _reason(report)
     record_verification(suite, key, runner, status, message, report.duration, item.stash[NODEID])
+
+
+def _record_whole(item: pytest.Function, report: pytest.TestReport, run: Run) -> None:
+    """Note what a test of a whole pipeline found."""
+    from pytest_navigator.plugin.pipelines import pipeline_of
+
+    status = _status(report)
+    mix = pipeline_of(item, run).verify.get(item.stash.get(NODEID, ""))
+    if mix and status:
+        from pytest_navigator.core.records import Outcome
+        from pytest_navigator.pipelines.pipeline_record import VERIFY
+
+        message = "" if status is Status.PASSED else _reason(report)
+        data: dict[str, JSON] = {"nodeid": item.stash[NODEID], "run": run.id}
+        found = Outcome(VERIFY, status, mix, message=message, duration=report.duration, data=data)
+        pipeline_of(item, run).folder.write_verification(found)
 
 
 def _cell(item: pytest.Function) -> tuple[str, str] | None:

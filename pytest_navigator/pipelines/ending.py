@@ -1,0 +1,129 @@
+"""The end of a run in which pipelines were checked: what is said of each, and the file with all its modules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_navigator.core.plain import load
+from pytest_navigator.core.steps import Status
+from pytest_navigator.devices.environment import environment, git_state
+from pytest_navigator.engine.workspace import SuiteFolder
+from pytest_navigator.errors import PackageError
+from pytest_navigator.package.container.writer import pack
+from pytest_navigator.package.query.results import read_results
+from pytest_navigator.package.zip.archive import partial_path
+from pytest_navigator.pipelines.bundle import write_bundle
+from pytest_navigator.pipelines.choosing import verdict_of
+from pytest_navigator.pipelines.pipeline_record import BEST, EAGER, MODULES, facts_of_whole, recorded_pipelines
+from pytest_navigator.pipelines.pipeline_summary import PipelineResults, summary
+from pytest_navigator.pipelines.recorded import GraphRecord
+from pytest_navigator.text import short_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_navigator.engine.host import Host
+    from pytest_navigator.package.query.results import Results
+    from pytest_navigator.pipelines.choice import Choice
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What the end of the run says of one pipeline.
+
+    Attributes:
+        fails: whether the run must not exit with 0.
+    """
+
+    lines: list[str]
+    fails: bool = False
+
+
+def end_pipelines(host: Host, *, complete: bool) -> list[Ended]:
+    """Write the bundle of every pipeline of which anything has run, and return what to print.
+
+    Args:
+        complete: whether the session came to its end.
+    """
+    return [ended for folder, results in _results(host) if (ended := _ended(host, folder, results, complete))]
+
+
+def _results(host: Host) -> Iterator[tuple[SuiteFolder, PipelineResults]]:
+    for folder, record in recorded_pipelines(host.workspace):
+        paths = {name: folder.path / MODULES / f"{name}.json" for name in record.modules}
+        graphs = {name: load(path, GraphRecord) for name, path in paths.items() if path.exists()}
+        for step in folder.unfinished():
+            folder.write(folder.noted(step))
+            folder.finish(step)
+        yield folder, PipelineResults(record, folder.outcomes(), graphs)
+
+
+def _ended(host: Host, folder: SuiteFolder, results: PipelineResults, complete: bool) -> Ended | None:
+    if not (results.outcomes or results.graphs):
+        return None
+    lines = summary(results)
+    if not results.record.package:
+        return Ended(lines)
+    try:
+        path = _packed(host, folder, results, complete)
+    except PackageError as error:
+        return Ended([*lines, f"ERROR: no package was written: {error}"], fails=True)
+    shown, count = short_path(path, host.start), len(results.graphs)
+    partial = "" if path == Path(host.start, results.record.package) else "partial: not all was checked; "
+    return Ended([*lines, f"package: {shown} ({partial}{count} module{'s' if count != 1 else ''})"])
+
+
+def _packed(host: Host, folder: SuiteFolder, results: PipelineResults, complete: bool) -> Path:
+    """Write all modules that were recorded into one file; returns where."""
+    known = {name: read_results(_module(host, results, name).path) for name in results.graphs}
+    whole = complete and not results.missing and not any(each.missing for each in known.values())
+    packages: dict[Choice, Path] = {}
+    for name, each in known.items():
+        choice = _choice(results, name, each)
+        packages[choice] = _package(host, _module(host, results, name), folder.path / f"{name}.nav", each)
+    target = Path(host.start, results.record.package)
+    changing = {graph.fingerprint: graph.changing for graph in results.graphs.values()}
+    return write_bundle(target if whole else partial_path(target), list(packages), packages, changing=changing)
+
+
+def _module(host: Host, results: PipelineResults, name: str) -> SuiteFolder:
+    return SuiteFolder(host.workspace.root / results.record.modules[name], host.workspace.root)
+
+
+def _package(host: Host, module: SuiteFolder, target: Path, results: Results) -> Path:
+    return pack(
+        module.path,
+        target,
+        keep=results.setting("keep"),
+        save_data=results.setting("save_data"),
+        required=results.setting("require"),
+        environment=environment(),
+        git=None if host.options.no_git else git_state(host.project),
+    )
+
+
+def _choice(results: PipelineResults, name: str, module: Results) -> Choice:
+    """Return what is to run in the place of a module: nothing that the whole pipeline was not right with."""
+    graph, verdict = results.graphs[name], verdict_of(module)
+    figures: Mapping[str, float | None] = {"eager_ms": verdict.eager_ms, "chosen_ms": verdict.chosen_ms}
+    back = _back(results, name)
+    if back or not verdict.format:
+        return graph.choice(name, reason=back or verdict.reason, **figures)
+    return graph.choice(name, format=verdict.format, runner=verdict.runner, reason=verdict.reason, **figures)
+
+
+def _back(results: PipelineResults, name: str) -> str:
+    """Return why a module stays as it is whatever its own package says, "" for nothing."""
+    best = results.whole(BEST)
+    if BEST not in results.record.mixes:
+        return "nothing was measured"
+    if best is None:
+        return "the whole pipeline was not checked with it"
+    if best.status is Status.FAILED:
+        return f"the whole pipeline is not right with it: {best.message}"
+    if results.verified(BEST) == "no":
+        return "a test of the whole pipeline did not pass with it"
+    facts = facts_of_whole(best)
+    return facts.reasons.get(name, "not chosen") if facts.modules.get(name, EAGER) == EAGER else ""

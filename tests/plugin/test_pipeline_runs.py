@@ -1,0 +1,139 @@
+"""A pipeline is checked with formats in the places of its modules: all of one, and the best of each."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from blackbox import outcomes
+from piped import PIPELINE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blackbox import Nav
+
+VERIFY = """
+import torch
+
+def verify_shape(nav_pipeline_runner):
+    x = torch.ones(2, 5)
+    assert nav_pipeline_runner.modules["encoder"] == "torchscript-trace-cpu"
+    torch.testing.assert_close(nav_pipeline_runner(x), nav_pipeline_runner.eager(x))
+"""
+
+
+def suite(pytester: pytest.Pytester, suffix: str = "") -> Path:
+    (found,) = pytester.path.glob(f"navigator_workspace/*{suffix}/pipeline.json")
+    return found.parent
+
+
+def whole(pytester: pytest.Pytester, mix: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads((suite(pytester) / ".steps" / f"pipeline.{mix}.json").read_text())
+    return found
+
+
+def test_modules_and_the_whole_pass_and_a_test_of_the_users_verifies_it(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makeconftest(PIPELINE)
+    pytester.makepyfile(test_images=VERIFY)
+    result = nav("-v")
+    found = outcomes(result)
+    assert result.ret == 0
+    assert found["conftest.py::nav_pipeline::test_correctness[parts.decoder-torchscript-trace-cpu]"] == "PASSED"
+    assert found["conftest.py::nav_pipeline::test_pipeline[torchscript-trace-cpu]"] == "PASSED"
+    assert found["test_images.py::verify_shape[torchscript-trace-cpu]"] == "PASSED"
+    result.stdout.fnmatch_lines(
+        [
+            "* (pipeline: encoder, parts.decoder)",
+            "  formats                result  eager ms  ms  speed-up  verified",
+            "  torchscript-trace-cpu  ok      -         -   -         yes",
+        ]
+    )
+
+
+def test_the_best_mix_is_chosen_and_measured(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makeconftest(PIPELINE)
+    result = nav("-v", "--nav-batch-sizes=1", "-k", "test_pipeline and best", profile=True)
+    assert result.ret == 0
+    (line,) = [line for line in result.outlines if line.startswith("  best ")]
+    assert line.split()[1] in ("ok", "skipped")
+    assert len([line for line in result.outlines if line.startswith("best: ")]) == 2
+
+
+WRONG = """
+import pytest, torch
+from pytest_navigator import NavConfig
+
+class Noisy(torch.nn.Module):
+    def forward(self, x):
+        return x + 0.5 if torch.jit.is_tracing() else 1 * x
+"""
+WRONG_PIPELINE = WRONG + PIPELINE.replace("torch.nn.Linear(7, 7), torch.nn.Tanh()", "Noisy()")
+LENIENT = WRONG_PIPELINE + 'nav_modules = {"encoder": None, "parts.decoder": NavConfig(atol=10.0)}\n'
+"""A module of which a format is wrong, and whose own tolerance lets it through."""
+
+
+def test_a_pipeline_that_is_wrong_with_a_format_fails_and_names_the_module(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makeconftest(LENIENT)
+    result = nav("-v")
+    found = outcomes(result)
+    assert found["conftest.py::nav_pipeline::test_correctness[parts.decoder-torchscript-trace-cpu]"] == "PASSED"
+    assert found["conftest.py::nav_pipeline::test_pipeline[torchscript-trace-cpu]"] == "FAILED"
+    result.stdout.fnmatch_lines(["*max*; right without the format of parts.decoder"])
+
+
+def test_the_tolerance_of_the_whole_is_that_of_the_nav_config_beside_it(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makeconftest(WRONG_PIPELINE + "nav_config = NavConfig(atol=10.0)\n")
+    assert nav("-v").ret == 0
+
+
+def test_where_a_test_of_the_users_judges_no_tolerance_does(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makeconftest(LENIENT)
+    pytester.makepyfile(test_images="def verify_any(nav_pipeline_runner): assert nav_pipeline_runner.mix")
+    assert nav("-v").ret == 0
+
+
+def test_a_module_whose_format_is_not_right_stays_as_it_is(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makeconftest(WRONG_PIPELINE)
+    result = nav("-v")
+    found = outcomes(result)
+    assert found["conftest.py::nav_pipeline::test_correctness[parts.decoder-torchscript-trace-cpu]"] == "FAILED"
+    assert found["conftest.py::nav_pipeline::test_pipeline[torchscript-trace-cpu]"] == "PASSED"
+    modules = whole(pytester, "torchscript-trace-cpu")["data"]["modules"]  # type: ignore[index]
+    assert modules == {"encoder": "torchscript-trace-cpu", "parts.decoder": "eager"}
+
+
+COUNTED = """
+def pytest_configure(config):
+    import pytest_navigator.pipelines.observing as observing
+
+    own = observing.recording
+    def counted(*args, **kwargs):
+        with open("recordings", "a") as file:
+            file.write("x")
+        return own(*args, **kwargs)
+    observing.recording = counted
+"""
+
+
+@pytest.mark.parametrize("arguments", [(), pytest.param(("-n2",), id="n2")])
+def test_a_pipeline_is_recorded_once_in_a_run(pytester: pytest.Pytester, nav: Nav, arguments: tuple[str, ...]) -> None:
+    pytester.makeconftest(PIPELINE + COUNTED)
+    result = nav(*arguments)
+    assert result.ret == 0
+    assert (pytester.path / "recordings").read_text() == "x"
+
+
+def test_last_failed_and_resumed_runs(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makeconftest(LENIENT)
+    nav()
+    pytester.makeconftest(LENIENT + "nav_config = NavConfig(atol=10.0)\n")
+    found = outcomes(nav("-v", "--lf", "--nav-resume"))
+    assert found == {"conftest.py::nav_pipeline::test_pipeline[torchscript-trace-cpu]": "PASSED"}
+
+
+def test_a_pipeline_alone_runs_what_it_needs(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makeconftest(PIPELINE)
+    result = nav("-v", "-x", "-k", "test_pipeline")
+    assert outcomes(result) == {"conftest.py::nav_pipeline::test_pipeline[torchscript-trace-cpu]": "PASSED"}
