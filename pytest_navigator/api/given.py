@@ -35,6 +35,7 @@ class Given:
             no axes is one too) is verified.
         unasked: names of the formats in `config` that the call says nothing of: that one of them cannot be made is
             an expected failure, as in a run of pytest where nobody names it.
+        without: names of runners that are not tried.
     """
 
     model: object
@@ -42,6 +43,7 @@ class Given:
     config: NavConfig
     verify_func: VerifyFunction | None = None
     unasked: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
 
     @property
     def says_framework(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from pytest_navigator._version import __version__
 from pytest_navigator.api.keywords import WORKSPACE, optimizing
 from pytest_navigator.api.loading import load
 from pytest_navigator.api.running import check
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.errors import PackageError, SourceError
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.pipelines.choice import Choice
@@ -124,8 +125,6 @@ class Making:
         return Made(graph, verdict_of(package.results), asked, package, same[0].package)
 
     def _given(self, graph: Graph, options: dict[str, Any]) -> Given:
-        from dataclasses import replace
-
         loader = [each.call for each in graph.calls]
         keywords: Any = {name: value for name, value in options.items() if name not in OF_A_RUN[:3]}
         given = optimizing("torch", graph.wrapped.module, loader, keywords)
@@ -135,7 +134,7 @@ class Making:
             unbatched=graph.unbatched,
             batch_sizes=self._batch_sizes(graph),
         )
-        return replace(given, config=config)
+        return replace(given, config=config, without=frozenset() if options.get("runners") else _compiling())
 
     def _batch_sizes(self, graph: Graph) -> Sequence[int] | None:
         """Return the smallest and the largest batch that the module has on the user's own samples."""
@@ -143,6 +142,12 @@ class Making:
             return None
         sizes = {graph.rows * each.batch_size for each in graph.calls if each.sample < self.samples}
         return sorted({min(sizes), max(sizes)}) if sizes else None
+
+
+def _compiling() -> frozenset[str]:
+    """Return the runners of the live model compiled: minutes for what no package can hold, and so is never chosen."""
+    found = known().formats["torch"].runners
+    return frozenset(each.name for each in found if each.runtime.startswith("compile"))
 
 
 def options_of(wrapped: Wrapped, config: OptimizeConfig) -> dict[str, Any]:

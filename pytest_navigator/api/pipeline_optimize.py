@@ -22,7 +22,7 @@ from pytest_navigator.pipelines.result import PipelineResult
 from pytest_navigator.pipelines.settling import settled
 from pytest_navigator.pipelines.sharing import shared
 from pytest_navigator.pipelines.store import default_store
-from pytest_navigator.pipelines.swapped import LoadedGraph, swapping
+from pytest_navigator.pipelines.swapped import LoadedGraph, idle, quietly, swapping
 from pytest_navigator.reporting.steps import rule
 from pytest_navigator.text import printable
 
@@ -147,8 +147,10 @@ class _Run:
 
     def problem(self, names: Collection[str]) -> str:
         """Return why the pipeline is not right with the formats of these modules, "" if it is."""
-        with self._loaded(names) as graphs, swapping(graphs, strict=True):
+        with self._loaded(names) as graphs, quietly(), swapping(graphs, strict=True) as swapped:
             found = run_pipeline(self.func, self.seen.samples)
+        if not found.raised and (reason := next(filter(None, map(idle, swapped.values())), "")):
+            return reason
         precision = coarsest(*(each.precision for each in self.made if each.graph.wrapped.name in names))
         config = self.config
         return problem_of(
@@ -188,7 +190,7 @@ class _Run:
         return back
 
     def _paces(self, modules: Sequence[Wrapped], names: Collection[str]) -> tuple[Pace, Pace]:
-        with self._loaded(names) as graphs:
+        with self._loaded(names) as graphs, quietly():
             return paces(self.func, self.seen.samples, modules, lambda: swapping(graphs, strict=True))
 
     def result(self, modules: Sequence[Wrapped], back: dict[str, str]) -> PipelineResult:

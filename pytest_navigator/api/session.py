@@ -193,4 +193,5 @@ def _matrix(given: Given, package: PackageSource | None, settings: Settings, hos
         whole = package_matrix(package, settings, host.registry)
     else:
         whole = building.build(settings, host.registry, given.config.framework or "", given.unasked)
-    return on_this_machine(whole, lambda: Here(host.lacking), settings, host.registry, given.unasked)
+    here = on_this_machine(whole, lambda: Here(host.lacking), settings, host.registry, given.unasked)
+    return here.without(given.without) if given.without else here

@@ -134,6 +134,21 @@ def swapping(
         yield found
 
 
+def idle(swapped: Swapped) -> str:
+    """Return why no call of a module ran a format, "" if one did, or there was none."""
+    if not swapped.calls or swapped.eager.total() < swapped.calls:
+        return ""
+    return f"none of its calls in the pipeline ran the format: {swapped.eager.most_common(1)[0][0]}"
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Warn of no call that runs eagerly: a check of a pipeline, in which some may, is no use of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* ran eagerly: ", UserWarning)
+        yield
+
+
 def _run(graph: LoadedGraph, call: Call) -> Any:
     found = [array for _, array in arrays(call)]
     if graph.names:

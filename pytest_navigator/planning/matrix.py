@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.steps import BEST, KINDS, KNEE, PARENT, PLANNED, Per, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pytest_navigator.configuration.budgets import Limit
     from pytest_navigator.core.records import Required
@@ -49,6 +49,14 @@ class Matrix:
     gates: tuple[str, ...] = ()
     limits: Mapping[tuple[str, str], tuple[Limit, ...]] = field(default_factory=dict)
     decoding: bool = False
+
+    def without(self, runners: Collection[str]) -> Matrix:
+        """Return what is left if these runners are not tried."""
+        return replace(
+            self,
+            runners={name: runner for name, runner in self.runners.items() if name not in runners},
+            cells=tuple(cell for cell in self.cells if cell[1] not in runners),
+        )
 
     def runners_of(self, key: str) -> tuple[str, ...]:
         """Return the names of a variant's runners."""

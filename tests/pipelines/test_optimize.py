@@ -106,10 +106,17 @@ def test_the_modules_of_a_pipeline_get_formats_that_are_kept_and_used_again(
         shapes = {spec.name: (spec.shape, spec.batched) for spec in package.results.signature.inputs}
     assert shapes == {"sample": ((-1, 8), True), "timestep": ((), False), "hidden": ((-1, 8), True)}
 
+    with torch.no_grad():
+        expected = pipeline.encoder(batch(3)[1])
+    loaded = nav.load_optimized()
+    encoded = pipeline.encoder(batch(3)[1])
+    assert (type(encoded), encoded.mask, loaded.eager) == (Encoded, None, {})
+    torch.testing.assert_close(encoded.hidden, expected.hidden)
     again = nav.optimize(pipeline, [batch(2), batch(2)], config())
 
     assert [each.package for each in again.choices] == [each.package for each in found.choices]
     assert "nav_model::test" not in capsys.readouterr().out
+    assert "forward" not in vars(pipeline.encoder)
 
 
 @pytest.mark.slow
@@ -127,6 +134,21 @@ def test_what_the_users_function_refuses_goes_back_to_eager() -> None:
 
     assert refused.eager == {"encoder": "verify_func returned False, not True"}
     assert (asked, refused.chosen) == ([1], {})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_a_format_that_no_call_in_the_pipeline_runs_is_not_chosen() -> None:
+    pipeline = Pipeline()
+    nav.wrap(pipeline, ["encoder"])
+
+    found = nav.optimize(
+        lambda x: pipeline.encoder(x * pipeline.unet.linear.weight[0, :4]).hidden, [batch(1)], config()
+    )
+
+    assert found.eager["encoder"] == (
+        "none of its calls in the pipeline ran the format: an argument needs gradients, which no format computes"
+    )
 
 
 @pytest.mark.slow
