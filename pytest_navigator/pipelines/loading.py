@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_navigator.pipelines.swapped import Swapped
+from pytest_navigator.pipelines.weights import Weights
 from pytest_navigator.text import columns
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def keep_loaded(wrapped: Wrapped, graphs: Mapping[str, LoadedGraph], resources: 
         resources: what is closed then.
     """
     unload(wrapped.name)
-    swapped = Swapped(wrapped, graphs)
+    swapped = Swapped(wrapped, graphs, weights=Weights(wrapped.module))
     wrapped.replace(swapped)
     # Nothing here may keep the module alive, which what stands in its place does.
     resources.callback(_taken_out, wrapped, weakref.ref(swapped))

@@ -55,6 +55,15 @@ def arrays(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any
             yield from arrays(part, (*path, name))
 
 
+def leaves(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Yield every array, and every number that could be one, with its place, in the order of `arrays`."""
+    if is_array(value) or type(value) in NUMBERS:
+        yield ".".join(path), value
+    elif _opened(value):
+        for name, part in _parts(value):
+            yield from leaves(part, (*path, name))
+
+
 def is_array(value: object) -> bool:
     """Whether a value is an array of some framework."""
     return hasattr(value, "dtype") and hasattr(value, "shape")

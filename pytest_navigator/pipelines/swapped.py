@@ -6,12 +6,13 @@ import threading
 import warnings
 from collections import Counter
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.pipelines.aliases import restored
+from pytest_navigator.pipelines.aliases import restored, with_arrays_of
 from pytest_navigator.pipelines.calls import ENDLESS, call_of
 from pytest_navigator.pipelines.registry import StandIn
+from pytest_navigator.pipelines.routes import Routes, Unplain
 from pytest_navigator.pipelines.structures import arrays, structure_of, with_arrays
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.pipelines.aliases import Alias
     from pytest_navigator.pipelines.registry import Forward, Wrapped
+    from pytest_navigator.pipelines.weights import Weights
     from pytest_navigator.samples.structure import Call
 
 Range = tuple[int, int]
@@ -28,6 +30,7 @@ OTHERS = "other reasons"
 UNSEEN = "a structure that was not recorded"
 TRAINING = "the module is in training mode"
 GRADIENTS = "an argument needs gradients, which no format computes"
+OTHER_WEIGHTS = "its weights were changed since its formats were loaded; nav.load_optimized() looks for those of them"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class LoadedGraph:
         run: called like the module, gives its structure: a `PackageRunner`, or a `RunnerProxy` of a run.
         varied: where numbers are tensors, see `Graph.varied`.
         names: of the inputs, in the order of the call's arrays: `run` is called with the arrays alone, by these. Empty:
-            with the whole call.
+            those of its signature, or with the whole call if it does not tell one.
         sizes: for each array of the call the smallest and the largest size of each axis that was recorded; a call
             beyond them runs the module itself. Empty: any size.
         aliases: see `RecordedCall.aliases`.
@@ -57,26 +60,38 @@ class Swapped(StandIn):
     Attributes:
         graphs: digest of a structure -> what runs it.
         eager: why calls ran the module itself -> how many; each reason is warned of once (UserWarning).
-        calls: how many there were, the eager ones too.
+        calls: how many there were, the eager ones too; threads that call at the same time may be counted as one.
         strict: whether what a format raises goes through, instead of running the module itself.
     """
 
-    def __init__(self, wrapped: Wrapped, graphs: Mapping[str, LoadedGraph], *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        wrapped: Wrapped,
+        graphs: Mapping[str, LoadedGraph],
+        *,
+        strict: bool = False,
+        weights: Weights | None = None,
+    ) -> None:
+        """Args: `weights`: asked in each call whether the module is still that of the formats; None: nobody is."""
         super().__init__(wrapped)
-        self.graphs = graphs
+        self.graphs = {structure: _named(graph) for structure, graph in graphs.items()}
         self.strict = strict
         self.eager: Counter[str] = Counter()
         self.calls = 0
         self._lock = threading.Lock()
+        self._weights = weights
+        self._options = wrapped.options
+        self._routes = Routes(wrapped.signature)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run one inference; a structure or size that no format knows runs the module itself."""
         self.calls += 1
         if self._module.training:
             return self._eagerly(TRAINING, args, kwargs)
+        if self._weights is not None and not self._weights.same():
+            return self._eagerly(OTHER_WEIGHTS, args, kwargs)
         try:
-            call = call_of(self.wrapped, args, kwargs)
-            graph, given, reason = self._graph(call)
+            graph, given, reason = self._found(args, kwargs)
         except TypeError:  # it says itself what it is called wrongly with
             return self._original(*args, **kwargs)
         except RecursionError:
@@ -89,8 +104,26 @@ class Swapped(StandIn):
             if self.strict:
                 raise
             return self._eagerly(f"the format failed: {type(error).__name__}: {error}", args, kwargs)
-        mapping = self.wrapped.options.output_mapping
+        mapping = self._options.output_mapping
         return output if mapping is None else mapping(output)
+
+    def _found(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[LoadedGraph | None, Call | list[Any], str]:
+        """Return what runs a call, and what it is given: the inputs alone, or the call; or why nothing runs it."""
+        if self._options.input_mapping is not None:
+            return self._graph(call_of(self.wrapped, args, kwargs))
+        try:
+            kind, found = self._routes.kind(args, kwargs)
+        except Unplain:
+            return self._graph(call_of(self.wrapped, args, kwargs))
+        route = self._routes.of(kind, found)
+        if route is not None:
+            return route.graph, route.inputs(found) if route.graph else found, route.reason
+        call = call_of(self.wrapped, args, kwargs)
+        graph, given, reason = self._graph(call)
+        self._routes.keep(kind, found, call, graph, reason)
+        return graph, given, reason
 
     def _graph(self, call: Call) -> tuple[LoadedGraph | None, Call, str]:
         import torch
@@ -99,7 +132,7 @@ class Swapped(StandIn):
         if torch.is_grad_enabled() and any(_needs_gradients(array) for _, array in arrays(call)):
             return None, call, GRADIENTS
         for structure, graph in self.graphs.items():
-            given = with_arrays(call, graph.varied, torch.tensor)
+            given = with_arrays(call, graph.varied)
             if structure_of(given) == structure:
                 reason = _problem(given, graph.sizes)
                 if not reason:
@@ -149,13 +182,23 @@ def quietly() -> Iterator[None]:
         yield
 
 
-def _run(graph: LoadedGraph, call: Call) -> Any:
-    found = [array for _, array in arrays(call)]
-    if graph.names:
-        output = graph.run(**dict(zip(graph.names, found, strict=True)))
+def _named(graph: LoadedGraph) -> LoadedGraph:
+    signature = getattr(graph.run, "signature", None)
+    if graph.names or signature is None:
+        return graph
+    return replace(graph, names=tuple(spec.name for spec in signature.inputs))
+
+
+def _run(graph: LoadedGraph, given: Call | list[Any]) -> Any:
+    inputs = given if isinstance(given, list) else [array for _, array in arrays(given)]
+    if graph.names and len(graph.names) == len(inputs):
+        output = graph.run(**dict(zip(graph.names, inputs)))  # noqa: B905 (as many; it costs)
     else:
-        output = graph.run(*call.args, **call.kwargs)
-    return restored(graph.aliases, found, output)
+        assert not isinstance(given, list)
+        output = graph.run(*given.args, **given.kwargs)
+    if inputs and getattr(inputs[0], "is_cpu", True) is False:
+        output = with_arrays_of(output, (array.to(inputs[0].device) for _, array in arrays(output)))
+    return restored(graph.aliases, inputs, output) if graph.aliases else output
 
 
 def _needs_gradients(array: object) -> bool:

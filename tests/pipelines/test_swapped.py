@@ -13,6 +13,7 @@ from pytest_navigator.pipelines.aliases import Alias
 from pytest_navigator.pipelines.registry import Wrapped, registered
 from pytest_navigator.pipelines.structures import structure_of
 from pytest_navigator.pipelines.swapped import LoadedGraph, Swapped, swapping
+from pytest_navigator.pipelines.weights import Weights
 from pytest_navigator.samples.structure import Call
 from tests.pipelines.pipelines import Encoded, Encoder, Unet
 
@@ -147,3 +148,88 @@ def test_threads_may_call_a_swapped_module(encoder: Encoder) -> None:
             thread.join()
     assert results == [True] * 200
     assert isinstance(swapped["Encoder"], Swapped)
+
+
+class Recipe(torch.nn.Module):
+    """Tells a format what it was given, whatever way the call was written."""
+
+    def forward(self, x, scale=1.0, *more, flag=False, **named):
+        return x * 0
+
+
+def given_to(module: torch.nn.Module, recorded: Call, *calls: Call, **fields) -> list[dict[str, object]]:
+    """Return what a format of `recorded` is given in these calls, each made twice: the second goes the short way."""
+    found: list[dict[str, object]] = []
+    graph = LoadedGraph(lambda **feed: found.append(feed), **fields)
+    nav.Module(module.eval(), "recipe")
+    with swapping({one(): {structure_of(recorded): graph}}) as swapped:
+        for call in calls:
+            for _ in range(2):
+                module(*call.args, **call.kwargs)
+    assert not swapped["recipe"].eager
+    return found
+
+
+def test_the_short_way_gives_a_format_what_the_long_way_does() -> None:
+    other = torch.zeros(1)
+    recorded = Call(X, 2.0, b=[other, {"c": X}])
+    calls = [recorded, Call(scale=2.0, b=[other, {"c": X}], x=X), Call(X, scale=2.0, b=[other, {"c": X}])]
+    found = given_to(Recipe(), recorded, *calls, names=("x", "b", "c"))
+    assert len(found) == 6
+    assert all(feed["x"] is X and feed["b"] is other and feed["c"] is X for feed in found)
+
+
+def test_numbers_that_are_constants_decide_on_the_short_way_too() -> None:
+    unet = nav.Module(Unet().eval())
+    graphs = {structure_of(Call(X, 1)): LoadedGraph(lambda sample: "one", names=("sample",))}
+    with swapping({one(): graphs}) as swapped, pytest.warns(UserWarning, match="a structure that was not recorded"):
+        found = [unet(X, number) for number in (1, 1, 2, 2, 1)]
+    assert [each == "one" for each in found] == [True, True, False, False, True]
+    assert swapped["Unet"].eager == {"a structure that was not recorded": 2}
+
+
+def test_tensors_of_one_call_that_were_one_are_two_in_the_next() -> None:
+    other = X + 1
+    found = given_to(Recipe(), Call(X, 2.0, b=X), Call(X, 2.0, b=X), Call(X, 2.0, b=other), names=("x", "b"))
+    assert [feed["b"] is other for feed in found] == [False, False, True, True]
+
+
+def test_sizes_are_looked_at_on_the_short_way_too(encoder: Encoder) -> None:
+    with swapping({one(): formats(sizes=SIZES)}) as swapped, pytest.warns(UserWarning, match="axis 0"):
+        [encoder(torch.ones(rows, 3, 4)) for rows in (2, 2, 5, 5, 1)]
+    assert swapped["Encoder"].eager == {"array 0 has 5 in axis 0, recorded were 1 to 4": 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (lambda module: module.linear.weight.add_(1), False),
+        (lambda module: module.load_state_dict(Encoder().state_dict()), False),
+        (lambda module: module.load_state_dict(Encoder().state_dict(), assign=True), False),
+        (lambda module: setattr(module, "linear", torch.nn.Linear(4, 4)), False),
+        (lambda module: module.double().float(), True),
+        (lambda module: setattr(module.linear.weight, "data", module.linear.weight.data.clone()), True),
+        (lambda module: module.linear.weight.mul_(1), True),
+        (lambda module: module.half(), False),
+    ],
+    ids=["step", "other state", "state put in", "another part", "cast and back", "moved", "nothing new", "cast"],
+)
+def test_changed_weights_are_noticed(encoder: Encoder, change, same: bool) -> None:
+    weights = Weights(encoder)
+    assert weights.same()
+    with torch.no_grad():
+        change(encoder)
+    assert weights.same() is same
+    assert weights.same() is same
+
+
+@pytest.mark.filterwarnings("ignore:Encoder ran eagerly:UserWarning")
+def test_a_module_that_is_trained_on_runs_itself(encoder: Encoder) -> None:
+    swapped = Swapped(one(), formats(), weights=Weights(encoder))
+    with one().standing_in(swapped):
+        assert not encoder(X).hidden.any()
+        with torch.no_grad():
+            encoder.linear.weight.add_(1)
+        assert encoder(X).hidden.any()
+    (reason,) = swapped.eager
+    assert reason.startswith("its weights were changed since")
