@@ -35,9 +35,10 @@ from inference import timed
 
 import pytest_navigator as nav
 from pytest_navigator.pipelines.calls import call_of
+from pytest_navigator.pipelines.loaded_graph import LoadedGraph
 from pytest_navigator.pipelines.registry import registered, wrapping
 from pytest_navigator.pipelines.structures import structure_of
-from pytest_navigator.pipelines.swapped import LoadedGraph, swapping
+from pytest_navigator.pipelines.swapped import swapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

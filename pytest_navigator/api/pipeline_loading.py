@@ -12,10 +12,10 @@ from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.errors import ConfigError, NavigatorError
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.pipelines import loading
+from pytest_navigator.pipelines.loaded_graph import LoadedGraph
 from pytest_navigator.pipelines.loading import NOTHING, Loaded, LoadedModule
 from pytest_navigator.pipelines.registry import registered
 from pytest_navigator.pipelines.store import default_store
-from pytest_navigator.pipelines.swapped import LoadedGraph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,6 +15,7 @@ from pytest_navigator.pipelines.choice import Choice
 from pytest_navigator.pipelines.end_to_end import problem_of, run_pipeline
 from pytest_navigator.pipelines.fingerprint import changing, identity_of
 from pytest_navigator.pipelines.graphs import graphs_of
+from pytest_navigator.pipelines.loaded_graph import LoadedGraph
 from pytest_navigator.pipelines.observing import observe
 from pytest_navigator.pipelines.pace import not_faster, paces
 from pytest_navigator.pipelines.registry import registered
@@ -22,7 +23,7 @@ from pytest_navigator.pipelines.result import PipelineResult
 from pytest_navigator.pipelines.settling import settled
 from pytest_navigator.pipelines.sharing import shared
 from pytest_navigator.pipelines.store import default_store
-from pytest_navigator.pipelines.swapped import LoadedGraph, idle, quietly, swapping
+from pytest_navigator.pipelines.swapped import idle, quietly, swapping
 from pytest_navigator.reporting.steps import rule
 from pytest_navigator.text import printable
 

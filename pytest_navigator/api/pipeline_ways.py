@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from pytest_navigator.api.package import Package
     from pytest_navigator.pipelines.choice import Choice
+    from pytest_navigator.pipelines.loaded_graph import LoadedGraph
     from pytest_navigator.pipelines.registry import Wrapped
-    from pytest_navigator.pipelines.swapped import LoadedGraph
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_navigator.pipelines.aliases import Alias  # noqa: TC001  # cattrs reads annotations
-from pytest_navigator.pipelines.swapped import Range  # noqa: TC001
+from pytest_navigator.pipelines.loaded_graph import Range  # noqa: TC001
 
 
 @dataclass(frozen=True)

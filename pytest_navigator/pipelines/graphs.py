@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from pytest_navigator.pipelines.aliases import Alias
     from pytest_navigator.pipelines.calls import RecordedCall
+    from pytest_navigator.pipelines.loaded_graph import Range
     from pytest_navigator.pipelines.registry import Wrapped
     from pytest_navigator.pipelines.structures import Form
-    from pytest_navigator.pipelines.swapped import Range
 
 MOST_GRAPHS = 4
 """Structures of one module that get formats; the rarer ones run eagerly."""

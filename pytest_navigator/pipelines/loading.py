@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import ExitStack
 
+    from pytest_navigator.pipelines.loaded_graph import LoadedGraph
     from pytest_navigator.pipelines.registry import Wrapped
-    from pytest_navigator.pipelines.swapped import LoadedGraph
 
 HEADINGS = ("module", "runs", "because")
 NOTHING = "nothing is stored for its weights and code: nav.optimize makes formats of it"
@@ -63,7 +63,7 @@ class Loaded:
     def __str__(self) -> str:
         rows = [(each.graph, each.title, each.reason) for each in self.graphs]
         eager = [
-            f"{name} ran eagerly {count} times: {reason}"
+            f"{name} ran eagerly {count} time{'s' * (count != 1)}: {reason}"
             for name, reasons in self.eager.items()
             for reason, count in reasons.items()
         ]

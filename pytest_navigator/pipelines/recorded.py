@@ -10,10 +10,10 @@ from pytest_navigator.pipelines.aliases import Alias  # noqa: TC001  # cattrs re
 from pytest_navigator.pipelines.choice import Choice
 from pytest_navigator.pipelines.fingerprint import changing, identity_of
 from pytest_navigator.pipelines.graphs import graphs_of
+from pytest_navigator.pipelines.loaded_graph import LoadedGraph
 from pytest_navigator.pipelines.observing import observe
 from pytest_navigator.pipelines.replaying import problem_of
 from pytest_navigator.pipelines.sharing import shared
-from pytest_navigator.pipelines.swapped import LoadedGraph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

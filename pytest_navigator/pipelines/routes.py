@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from inspect import Signature
 
-    from pytest_navigator.pipelines.swapped import LoadedGraph
+    from pytest_navigator.pipelines.loaded_graph import LoadedGraph
     from pytest_navigator.samples.structure import Call
 
     Kind = tuple[Any, ...]
@@ -57,7 +57,7 @@ class Routes:
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
         self._known: dict[Kind, list[Route]] = {}
-        self._orders: dict[Kind, tuple[int, ...]] = {}
+        self._orders: dict[Kind, tuple[tuple[int, ...], tuple[float, ...]]] = {}
 
     def kind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Kind, list[Any]]:
         """Return what calls of one kind have in common, and the tensors and numbers, in the order of a bound call.
@@ -67,8 +67,8 @@ class Routes:
             TypeError: as the call itself would.
         """
         pattern = (len(args), *kwargs)
-        order = self._orders.get(pattern) or self._ordered(pattern, len(args), list(kwargs))
-        values = (*args, *kwargs.values()) if kwargs else args
+        order, defaults = self._orders.get(pattern) or self._ordered(pattern, len(args), list(kwargs))
+        values = (*args, *kwargs.values(), *defaults)
         found: list[Any] = []
         kind_of = _kinds()
         return (pattern, *[kind_of(values[i], found) for i in order]), found
@@ -91,13 +91,20 @@ class Routes:
         if route is not None and len(known := self._known.setdefault(kind, [])) < MOST_OF_ONE:
             known.append(route)
 
-    def _ordered(self, pattern: Kind, count: int, names: Sequence[str]) -> tuple[int, ...]:
-        marks = self._signature.bind(*range(count), **{name: count + i for i, name in enumerate(names)}).arguments
+    def _ordered(self, pattern: Kind, count: int, names: Sequence[str]) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """Return the order of a bound call's values, as `calls.bound` has it, and the numbers left at their default."""
+        given = self._signature.bind(*range(count), **{name: count + i for i, name in enumerate(names)}).arguments
+        spread = any(isinstance(mark, tuple) for mark in given.values())
         order: list[int] = []
-        for mark in marks.values():
-            order += [mark] if isinstance(mark, int) else mark.values() if isinstance(mark, dict) else mark
-        self._orders[pattern] = tuple(order)
-        return tuple(order)
+        defaults: list[float] = []
+        for name, parameter in self._signature.parameters.items():
+            mark = given.get(name)
+            if mark is not None:
+                order += mark.values() if isinstance(mark, dict) else mark if isinstance(mark, tuple) else [mark]
+            elif type(parameter.default) in NUMBERS and not spread:
+                order.append(count + len(names) + len(defaults))
+                defaults.append(parameter.default)
+        return self._orders.setdefault(pattern, (tuple(order), tuple(defaults)))
 
 
 def _route(found: Sequence[Any], call: Call, graph: LoadedGraph | None, reason: str) -> Route | None:
@@ -106,7 +113,7 @@ def _route(found: Sequence[Any], call: Call, graph: LoadedGraph | None, reason: 
         return Route(None, reason, fixed=tuple(numbers.items()))
     known = list(leaves(call))
     if len(known) != len(found) or not graph.names:
-        return None  # a number that is the default is no part of the bound call; or what runs takes no names
+        return None  # what runs takes no names
     picks = [i for i, (place, _) in enumerate(known) if i not in numbers or place in graph.varied]
     if len(picks) != len(graph.names):
         return None

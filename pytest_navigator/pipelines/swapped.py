@@ -6,24 +6,26 @@ import threading
 import warnings
 from collections import Counter
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.pipelines.aliases import restored, with_arrays_of
-from pytest_navigator.pipelines.calls import ENDLESS, call_of
+from pytest_navigator.pipelines.calls import ENDLESS, bound, call_of
 from pytest_navigator.pipelines.registry import StandIn
 from pytest_navigator.pipelines.routes import Routes, Unplain
+from pytest_navigator.pipelines.spelling import Spelt
 from pytest_navigator.pipelines.structures import arrays, structure_of, with_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pytest_navigator.pipelines.aliases import Alias
-    from pytest_navigator.pipelines.registry import Forward, Wrapped
+    import torch
+
+    from pytest_navigator.pipelines.loaded_graph import LoadedGraph, Range
+    from pytest_navigator.pipelines.registry import Wrapped
     from pytest_navigator.pipelines.weights import Weights
     from pytest_navigator.samples.structure import Call
-
-Range = tuple[int, int]
 
 MOST_REASONS = 50
 OTHERS = "other reasons"
@@ -32,26 +34,11 @@ TRAINING = "the module is in training mode"
 GRADIENTS = "an argument needs gradients, which no format computes"
 OTHER_WEIGHTS = "its weights were changed since its formats were loaded; nav.load_optimized() looks for those of them"
 
-
-@dataclass(frozen=True)
-class LoadedGraph:
-    """A format that is loaded.
-
-    Attributes:
-        run: called like the module, gives its structure: a `PackageRunner`, or a `RunnerProxy` of a run.
-        varied: where numbers are tensors, see `Graph.varied`.
-        names: of the inputs, in the order of the call's arrays: `run` is called with the arrays alone, by these. Empty:
-            those of its signature, or with the whole call if it does not tell one.
-        sizes: for each array of the call the smallest and the largest size of each axis that was recorded; a call
-            beyond them runs the module itself. Empty: any size.
-        aliases: see `RecordedCall.aliases`.
-    """
-
-    run: Forward
-    varied: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
-    sizes: tuple[tuple[Range, ...], ...] = ()
-    aliases: tuple[Alias, ...] = ()
+AUTOCAST = "autocast is on, and formats are made without"
+TRACING = "torch traces it, and would keep the values of a format"
+FAILED = "the format failed"
+STATES = (TRAINING, OTHER_WEIGHTS, AUTOCAST, TRACING, ENDLESS)
+"""Reasons that do not depend on what the module is called with."""
 
 
 class Swapped(StandIn):
@@ -81,15 +68,15 @@ class Swapped(StandIn):
         self._lock = threading.Lock()
         self._weights = weights
         self._options = wrapped.options
-        self._routes = Routes(wrapped.signature)
+        self._signature = wrapped.signature
+        self._routes = Routes(self._signature)
+        self._surroundings = _surroundings(self._module)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run one inference; a structure or size that no format knows runs the module itself."""
         self.calls += 1
-        if self._module.training:
-            return self._eagerly(TRAINING, args, kwargs)
-        if self._weights is not None and not self._weights.same():
-            return self._eagerly(OTHER_WEIGHTS, args, kwargs)
+        if reason := self._state():
+            return self._eagerly(reason, args, kwargs)
         try:
             graph, given, reason = self._found(args, kwargs)
         except TypeError:  # it says itself what it is called wrongly with
@@ -103,9 +90,17 @@ class Swapped(StandIn):
         except Exception as error:
             if self.strict:
                 raise
-            return self._eagerly(f"the format failed: {type(error).__name__}: {error}", args, kwargs)
+            return self._eagerly(FAILED, args, kwargs, error_line(error))
         mapping = self._options.output_mapping
         return output if mapping is None else mapping(output)
+
+    def _state(self) -> str:
+        """Return why no format runs now, whatever the call is; "" if nothing keeps one from it."""
+        if self._module.training:
+            return TRAINING
+        if self._weights is not None and not self._weights.same():
+            return OTHER_WEIGHTS
+        return self._surroundings()
 
     def _found(
         self, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -134,20 +129,29 @@ class Swapped(StandIn):
         for structure, graph in self.graphs.items():
             given = with_arrays(call, graph.varied)
             if structure_of(given) == structure:
-                reason = _problem(given, graph.sizes)
+                reason = _problem(given, graph.sizes, list(self._signature.parameters))
                 if not reason:
                     return graph, given, ""
         return None, call, reason
 
-    def _eagerly(self, reason: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def _eagerly(self, reason: str, args: Sequence[Any], kwargs: Mapping[str, Any], more: str = "") -> Any:
         with self._lock:
             if reason not in self.eager and len(self.eager) >= MOST_REASONS:
                 reason = OTHERS
             self.eager[reason] += 1
             first = self.eager[reason] == 1
         if first:
-            warnings.warn(f"{self.wrapped.name} ran eagerly: {reason}", UserWarning, stacklevel=3)
+            more = more or (self._spelt(args, kwargs) if reason not in STATES else "")
+            said = f"{self.wrapped.name} ran eagerly: {reason}{more and f': {more}'}"
+            warnings.warn(said, UserWarning, stacklevel=3)
         return self._original(*args, **kwargs)
+
+    def _spelt(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        """Return how the module is called, as people read it."""
+        try:
+            return Spelt.of(self._signature, bound(self._signature, args, kwargs)).text
+        except RecursionError:
+            return ""
 
 
 @contextmanager
@@ -205,11 +209,33 @@ def _needs_gradients(array: object) -> bool:
     return bool(getattr(array, "requires_grad", False))
 
 
-def _problem(call: Call, sizes: Sequence[Sequence[Range]]) -> str:
+def _surroundings(module: torch.nn.Module) -> Callable[[], str]:
+    """Return what tells whether a call is one that formats were made for, by what torch is told outside of it."""
+    import torch
+
+    device = next((parameter.device.type for parameter in module.parameters()), "cpu")
+    tracing, autocast = torch.jit.is_tracing, torch.is_autocast_enabled
+
+    def surroundings() -> str:
+        if autocast(device):
+            return AUTOCAST
+        return TRACING if tracing() else ""
+
+    return surroundings
+
+
+def _problem(call: Call, sizes: Sequence[Sequence[Range]], names: Sequence[str]) -> str:
     """Return which size of a call was not recorded, "" if all were."""
     for (place, array), known in zip(arrays(call), sizes, strict=False):
         for axis, (size, (least, most)) in enumerate(zip(array.shape, known, strict=False)):
             if not least <= size <= most:
                 was = str(least) if least == most else f"{least} to {most}"
-                return f"array {place} has {size} in axis {axis}, recorded were {was}"
+                return f"axis {axis} of {_argument(place, names)!r} is not {was}, as it was recorded"
     return ""
+
+
+def _argument(place: str, names: Sequence[str]) -> str:
+    """Return a place in a call as people know it: "0.hidden" is "x.hidden"."""
+    first, _, rest = place.partition(".")
+    name = names[int(first)] if first.isdigit() and int(first) < len(names) else first
+    return f"{name}.{rest}" if rest else name

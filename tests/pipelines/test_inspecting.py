@@ -56,9 +56,9 @@ def test_every_structure_is_told() -> None:
 
     (use,) = nav.inspect(run, [(1, "x"), (1, Mode.FAST)]).outermost
     assert use.inputs == (
-        "x: float32 [1, 2, 4], mode: 'x'",
+        "x: float32 [1, 2, 4], mode: 'x', scale: float",
         "x: float32 [1, 2, 4], mask: dict(float32 [3]), scale: float",
-        "x: float32 [1, 2, 4], mode: <Mode.FAST: 1>",
+        "x: float32 [1, 2, 4], mode: <Mode.FAST: 1>, scale: float",
     )
 
 

@@ -90,9 +90,9 @@ def test_a_stored_format_runs_until_it_is_unloaded(encoder: Encoder) -> None:
 @pytest.mark.usefixtures("stored")
 def test_calls_that_run_eagerly_are_in_what_is_printed(encoder: Encoder) -> None:
     loaded = nav.load_optimized()
-    with pytest.warns(UserWarning, match="encoder ran eagerly: array 0 has 7 in axis 0, recorded were 2 to 4"):
+    with pytest.warns(UserWarning, match="encoder ran eagerly: axis 0 of 'x' is not 2 to 4"):
         encoder(torch.ones(7, 3, 4))
-    assert str(loaded).endswith("encoder ran eagerly 1 times: array 0 has 7 in axis 0, recorded were 2 to 4")
+    assert str(loaded).endswith("encoder ran eagerly 1 time: axis 0 of 'x' is not 2 to 4, as it was recorded")
 
 
 @pytest.mark.usefixtures("stored")

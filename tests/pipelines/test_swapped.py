@@ -10,9 +10,10 @@ import torch
 
 import pytest_navigator as nav
 from pytest_navigator.pipelines.aliases import Alias
+from pytest_navigator.pipelines.loaded_graph import LoadedGraph
 from pytest_navigator.pipelines.registry import Wrapped, registered
 from pytest_navigator.pipelines.structures import structure_of
-from pytest_navigator.pipelines.swapped import LoadedGraph, Swapped, swapping
+from pytest_navigator.pipelines.swapped import Swapped, swapping
 from pytest_navigator.pipelines.weights import Weights
 from pytest_navigator.samples.structure import Call
 from tests.pipelines.pipelines import Encoded, Encoder, Unet
@@ -53,8 +54,8 @@ def test_a_call_of_a_known_structure_runs_the_format(encoder: Encoder) -> None:
         (Call(X.double()), "a structure that was not recorded"),
         (Call(X[0]), "a structure that was not recorded"),
         (Call(X, mode="other"), "a structure that was not recorded"),
-        (Call(torch.ones(5, 3, 4)), "array 0 has 5 in axis 0, recorded were 1 to 4"),
-        (Call(torch.ones(2, 7, 4)), "array 0 has 7 in axis 1, recorded were 3"),
+        (Call(torch.ones(5, 3, 4)), "axis 0 of 'x' is not 1 to 4, as it was recorded"),
+        (Call(torch.ones(2, 7, 4)), "axis 1 of 'x' is not 3, as it was recorded"),
         (Call(X.clone().requires_grad_()), "an argument needs gradients, which no format computes"),
     ],
 )
@@ -73,6 +74,31 @@ def test_a_module_in_training_runs_itself(encoder: Encoder) -> None:
     encoder.train()
     with swapping({one(): formats()}), pytest.warns(UserWarning, match="the module is in training mode"):
         assert encoder(X).hidden.any()
+
+
+def test_what_was_not_recorded_is_told_with_how_the_module_is_called(encoder: Encoder) -> None:
+    calls = [Call(torch.ones(5, 3, 4)), Call(X, {"a": X}, mode="other")]
+    with swapping({one(): formats(sizes=SIZES)}), pytest.warns(UserWarning, match="ran eagerly") as warned:
+        [encoder(*call.args, **call.kwargs) for call in calls]
+    sizes = "axis 0 of 'x' is not 1 to 4, as it was recorded: x: float32 [5, 3, 4], scale: float"
+    structure = "a structure that was not recorded: x: float32 [2, 3, 4], mask: dict(float32 [2, 3, 4])"
+    assert [str(each.message) for each in warned] == [
+        f"Encoder ran eagerly: {sizes}",
+        f"Encoder ran eagerly: {structure}, mode: 'other', scale: float",
+    ]
+
+
+def test_autocast_runs_the_module_itself(encoder: Encoder) -> None:
+    with torch.autocast("cpu"), swapping({one(): formats()}), pytest.warns(UserWarning, match="autocast is on"):
+        assert encoder(X).hidden.dtype == torch.bfloat16
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_what_torch_traces_is_the_module_itself(encoder: Encoder) -> None:
+    encoder.requires_grad_(False)
+    with swapping({one(): formats()}), pytest.warns(UserWarning, match="torch traces it"):
+        traced = torch.jit.trace(lambda x: encoder(x).hidden, X, check_trace=False)
+    assert torch.equal(traced(X + 1), encoder(X + 1).hidden)
 
 
 def test_a_format_that_fails_is_told_or_goes_through(encoder: Encoder) -> None:
@@ -197,7 +223,7 @@ def test_tensors_of_one_call_that_were_one_are_two_in_the_next() -> None:
 def test_sizes_are_looked_at_on_the_short_way_too(encoder: Encoder) -> None:
     with swapping({one(): formats(sizes=SIZES)}) as swapped, pytest.warns(UserWarning, match="axis 0"):
         [encoder(torch.ones(rows, 3, 4)) for rows in (2, 2, 5, 5, 1)]
-    assert swapped["Encoder"].eager == {"array 0 has 5 in axis 0, recorded were 1 to 4": 2}
+    assert swapped["Encoder"].eager == {"axis 0 of 'x' is not 1 to 4, as it was recorded": 2}
 
 
 @pytest.mark.parametrize(

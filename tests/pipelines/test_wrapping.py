@@ -11,10 +11,11 @@ import torch
 
 import pytest_navigator as nav
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.pipelines.loaded_graph import LoadedGraph
 from pytest_navigator.pipelines.recording import recording
 from pytest_navigator.pipelines.registry import Wrapped, registered
 from pytest_navigator.pipelines.structures import structure_of
-from pytest_navigator.pipelines.swapped import LoadedGraph, swapping
+from pytest_navigator.pipelines.swapped import swapping
 from pytest_navigator.samples.structure import Call
 from tests.pipelines.pipelines import Encoder, Pipeline, Unet
 

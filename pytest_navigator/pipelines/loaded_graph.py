@@ -1,0 +1,33 @@
+"""A format that is loaded, as it stands in the place of a graph of a module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_navigator.pipelines.aliases import Alias
+    from pytest_navigator.pipelines.registry import Forward
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class LoadedGraph:
+    """A format that is loaded.
+
+    Attributes:
+        run: called like the module, gives its structure: a `PackageRunner`, or a `RunnerProxy` of a run.
+        varied: where numbers are tensors, see `Graph.varied`.
+        names: of the inputs, in the order of the call's arrays: `run` is called with the arrays alone, by these. Empty:
+            those of its signature, or with the whole call if it does not tell one.
+        sizes: for each array of the call the smallest and the largest size of each axis that was recorded; a call
+            beyond them runs the module itself. Empty: any size.
+        aliases: see `RecordedCall.aliases`.
+    """
+
+    run: Forward
+    varied: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    sizes: tuple[tuple[Range, ...], ...] = ()
+    aliases: tuple[Alias, ...] = ()
