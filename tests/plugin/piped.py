@@ -37,3 +37,45 @@ def nav_dataloader():
 """
 
 PIPELINE = "import pytest\n" + FIXTURE + MODULES + LOADER
+
+SLOW = """
+import time
+import torch
+
+
+class Slow(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(5, 5)
+
+    def forward(self, x):
+        if not torch.jit.is_tracing():
+            time.sleep(0.003)
+        return self.linear(x)
+
+
+class Pipeline:
+    def __init__(self):
+        torch.manual_seed(0)
+        self.slow = Slow().eval()
+        self.head = torch.nn.Linear(5, 2).eval()
+
+    @torch.no_grad()
+    def __call__(self, x):
+        return self.head(self.slow(self.slow(x)))
+"""
+"""A pipeline, of which one module is slower as it is than in any format."""
+
+SLOW_PIPELINE = (
+    """
+import pytest
+import parts_of_it
+
+@pytest.fixture(scope="session")
+def nav_pipeline():
+    return parts_of_it.Pipeline()
+
+nav_modules = ["slow"]
+"""
+    + LOADER
+)

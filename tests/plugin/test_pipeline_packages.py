@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from piped import PIPELINE
+import torch
+from piped import PIPELINE, SLOW, SLOW_PIPELINE
 
+from pytest_navigator import bundle, load_optimized, unload, wrap
 from pytest_navigator.pipelines.bundle_file import open_bundle
 
 if TYPE_CHECKING:
@@ -29,6 +32,44 @@ def test_the_modules_are_in_one_file(pytester: pytest.Pytester, nav: Nav) -> Non
     result.stdout.fnmatch_lines(["package: out.nav (2 modules)"])
     assert list(modules(pytester.path / "out.nav")) == ["encoder", "parts.decoder"]
     assert [path.name for path in pytester.path.glob("*.nav")] == ["out.nav"]
+
+
+@pytest.fixture
+def slow(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A pipeline, of which one module is slower as it is than in any format, and a store of its own."""
+    monkeypatch.setenv("NAV_PIPELINES_DIR", str(pytester.path / "store"))
+    monkeypatch.delitem(sys.modules, "parts_of_it", raising=False)
+    pytester.makepyfile(parts_of_it=SLOW)
+    pytester.makeconftest(SLOW_PIPELINE)
+    pytester.syspathinsert()
+    return pytester
+
+
+def test_what_was_chosen_is_served_where_the_file_is_loaded(slow: pytest.Pytester, nav: Nav) -> None:
+    result = nav("--nav-package=out.nav", "--nav-batch-sizes=1", profile=True)
+    result.stdout.fnmatch_lines(["  best *ok *x *-", "best: slow torchscript-trace-cpu (*x as fast)"])
+    assert modules(slow.path / "out.nav")["slow"][0] == "torchscript-trace"
+    from parts_of_it import Pipeline  # type: ignore[import-not-found]
+
+    pipeline, x = Pipeline(), torch.ones(1, 5)
+    expected = pipeline(x)
+    wrap(pipeline, ["slow"])
+    bundle.load(slow.path / "out.nav")
+    load_optimized()
+    own = pipeline.slow.forward
+    torch.testing.assert_close(pipeline(x), expected)
+    unload()
+    assert (own.calls, dict(own.eager)) == (2, {})
+
+
+FAILS = "def verify_it(nav_pipeline_runner):\n    assert nav_pipeline_runner.mix != 'best'\n"
+
+
+def test_what_a_test_of_the_users_is_not_content_with_is_not_chosen(slow: pytest.Pytester, nav: Nav) -> None:
+    slow.makepyfile(test_images=FAILS)
+    result = nav("--nav-package=out.nav", "--nav-batch-sizes=1", profile=True)
+    result.stdout.fnmatch_lines(["  torchscript-trace-cpu *yes", "  best * no"])
+    assert modules(slow.path / "out.nav")["slow"] == ("", "a test of the whole pipeline did not pass with it")
 
 
 def test_the_name_of_the_pipeline_stands_in_the_path(pytester: pytest.Pytester, nav: Nav) -> None:
