@@ -57,6 +57,8 @@ class SourceFacts(Facts):
         max_batch_size: of the samples; None without a batch axis; fixed_batch: the only one that a model file takes.
         profile: as in `LoaderRecord`.
         rows_repeat: whether two equal rows gave twice what one gives; None: the loader has larger batches, or unknown.
+        said_shapes: "min", "opt", "max" -> input -> the shape that a configuration file says, of random data or of what
+            engines are tuned for; said_ranges: of random data by such a file, None of other data.
     """
 
     steps = ("source",)
@@ -76,6 +78,8 @@ class SourceFacts(Facts):
     profile: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     timed_batch: str | None = None
     rows_repeat: bool | None = None
+    said_shapes: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    said_ranges: dict[str, list[float]] | None = None
 
 
 @dataclass(frozen=True)

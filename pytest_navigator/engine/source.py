@@ -15,6 +15,7 @@ from pytest_navigator.core.plain import JSON, Tree, plain, save
 from pytest_navigator.core.records import TEXT_TYPES
 from pytest_navigator.engine.context import Context, Result
 from pytest_navigator.engine.correctness import functions_of, rules_of
+from pytest_navigator.engine.data_settings import data_settings, said_of
 from pytest_navigator.engine.inference import Repetition, SourceModel
 from pytest_navigator.engine.observation import FOLDERS, Observation
 from pytest_navigator.engine.package import provide
@@ -74,6 +75,7 @@ def run(context: Context) -> Result:
     changing = changed(before, after)
     digest = fingerprint(after, changing) or digest_of_arrays(_profiled(context.folder, observation))
     data = {"fingerprint": digest, "changing": changing, "cases": plain(cases), **_facts(observation, source), **timed}
+    data |= data_settings(context, own, drawn=loader is NO_LOADER)
     data |= facts(context.suite.settings.config, named(own, config)) if own else {}
     artifact = context.artifact()
     context.live.remember()
@@ -139,10 +141,7 @@ def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tu
     from pytest_navigator.engine.random_samples import samples, untried
     from pytest_navigator.engine.random_shapes import plan
 
-    config = context.suite.settings.config
-    theirs = dict(zip((spec.name for spec in named(own, config).inputs), (s.name for s in own.inputs), strict=True))
-    unbatched = tuple(theirs.get(name, name) for name in config.unbatched)
-    said = replace(context.host.file_config, batch_dim=config.batch_dim, unbatched=unbatched)
+    said = said_of(context, own)
     try:
         notes = (*plan(own.inputs, said).notes, *untried(own.inputs, said))
         return samples(own.inputs, said, context.suite.settings.seed), notes

@@ -232,6 +232,26 @@ def test_a_packages_own_configuration_repeats_the_run(pytester: pytest.Pytester,
     assert all(2 <= sample["x"].min() <= sample["x"].max() <= 3 for sample in batches(pytester))
 
 
+def test_what_was_configured_of_the_data_is_what_a_package_repeats(
+    pytester: pytest.Pytester, configured: Configured
+) -> None:
+    shapes = {"min_shapes": {"x": [2, 5]}, "opt_shapes": {"x": [3, 5]}, "max_shapes": {"x": [7, 5]}}
+    config = {**shapes, "value_ranges": {"x": [2.5, 3.5]}, "random_seed": 4}
+    assert words(configured(config, "--nav-package=out.nav")) == PASSED
+    first, written = batches(pytester), member(pytester.path / "out.nav", "onnx/config.yaml")
+
+    assert {key: value for key, value in yaml.safe_load(written).items() if key in config} == config
+    assert words(configured(written)) == PASSED
+    for one, other in zip(first, batches(pytester), strict=True):
+        np.testing.assert_array_equal(one["x"], other["x"])
+
+
+def test_ranges_that_nobody_has_configured_are_not_said(pytester: pytest.Pytester, configured: Configured) -> None:
+    assert words(configured({"max_batch_size": 4}, "--nav-package=out.nav")) == PASSED
+
+    assert "value_ranges" not in yaml.safe_load(member(pytester.path / "out.nav", "onnx/config.yaml"))
+
+
 def test_verbose_keeps_the_arrays_of_a_comparison_that_passed(
     pytester: pytest.Pytester, configured: Configured
 ) -> None:

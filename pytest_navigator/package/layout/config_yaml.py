@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.core.facts import SourceFacts
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.core.records import OutputReport, TensorSpec
     from pytest_navigator.core.variants import Variant
@@ -32,7 +33,7 @@ def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[f
     (script or trace, the export engine) is under `pytest_navigator`.
 
     Args:
-        value_ranges: smallest and largest value of each input; see `ranges`.
+        value_ranges: smallest and largest value of each input; see `ranges`. Of random data, what was said counts.
     """
     signature, source = results.signature, results.source_facts
     if signature is None:
@@ -48,8 +49,9 @@ def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[f
         "atol": tolerance(results, variant, "atol"),
         "rtol": tolerance(results, variant, "rtol"),
         "max_batch_size": source.max_batch_size,
-        **{f"{kind}_shapes": {name: list(shapes[kind]) for name, shapes in source.profile.items()} for kind in SHAPES},
-        "value_ranges": dict(value_ranges),
+        **{f"{kind}_shapes": _shapes(source, kind) for kind in SHAPES},
+        "value_ranges": _value_ranges(source, value_ranges),
+        "random_seed": None if source.said_ranges is None else results.setting("seed") or None,
         "dtypes": {spec.name: spec.dtype for spec in signature.inputs},
         "pytest_navigator": {
             "key": variant.key,
@@ -60,6 +62,17 @@ def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[f
         },
     }
     return {key: value for key, value in everything.items() if value not in (None, {}, [])} | _batch(results)
+
+
+def _shapes(source: SourceFacts, kind: str) -> dict[str, list[int]]:
+    """Return the shapes of the samples; where somebody has said others, for the data or the engines, those."""
+    said = source.said_shapes.get(kind, {})
+    return {name: list(said.get(name, shapes[kind])) for name, shapes in source.profile.items()}
+
+
+def _value_ranges(source: SourceFacts, seen: Mapping[str, list[float]]) -> dict[str, list[float]]:
+    """Return the ranges that random data was drawn from, as far as they were said; of a loader's data, its own."""
+    return dict(seen) if source.said_ranges is None else source.said_ranges
 
 
 def tolerance(results: Results, variant: Variant, name: str) -> dict[str, float]:
