@@ -83,10 +83,8 @@ def convert(config: FileConfig, worded: Callable[[str], str] = str) -> Conversio
 
 
 def _planned(config: FileConfig, path: Path) -> Session:
-    if not path.exists() and ":" in path.name:
-        raise ConfigError(
-            f"{config.model_path} is no file; a function is named to pytest --nav-model={config.model_path}"
-        )
+    if not path.exists() and ":" in (text := str(config.model_path)):
+        raise ConfigError(f"there is no file {text}; what is none is checked by pytest --nav-model={text}")
     options = RunOptions(config.output_package, Path.cwd() / (config.workspace_path or WORKSPACE), file_config=config)
     form = format_of(path, config.model_format)
     if form == PACKAGE:

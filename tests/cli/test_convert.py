@@ -76,6 +76,67 @@ def test_the_documents_command_converts_checks_and_says_where_everything_is(fold
     assert (folder / "navigator_workspace" / "converted" / "ResNet50_trace-onnx.onnx").read_bytes() == made
 
 
+EFFICIENT = """--model-name EfficientNet --model-path efficientnet.onnx --output-path efficientnet_fp16.plan
+--min-shapes input_1=1,32,32,3 --opt-shapes input_1=16,116,116,3 --max-shapes input_1=32,224,224,3
+--target-precisions fp16"""
+
+
+@pytest.mark.slow
+def test_the_documents_engine_has_its_profile_and_is_made_where_there_is_a_gpu(folder: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    value, kind = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    node = onnx.helper.make_node("ReduceMean", ["input_1"], ["mean"], axes=[1, 2], keepdims=0)
+    inputs, outputs = [value("input_1", kind, ["n", "h", "w", 3])], [value("mean", kind, ["n", 3])]
+    graph = onnx.helper.make_graph([node], "mean", inputs, outputs)
+    opset = onnx.helper.make_opsetid("", 13)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), folder / "efficientnet.onnx")
+
+    ran = convert(folder, EFFICIENT)
+
+    (entry,) = results(folder)
+    assert entry["conversion_config"]["tensorrt_precisions"] == ["fp16"]
+    profile = {key: entry["dataset_profile"][f"{key}_shapes"]["input_1"] for key in ("min", "opt", "max")}
+    assert profile == {"min": [1, 32, 32, 3], "opt": [16, 116, 116, 3], "max": [32, 224, 224, 3]}
+    made = entry["status"]["state"] == "succeeded"
+    assert (ran.code, (folder / "efficientnet_fp16.plan").exists()) == (int(not made), made)
+    if entry["status"]["state"] == "skipped":
+        assert ran.out.splitlines()[-1].startswith("FAILED: nothing was converted: trt-fp16 skipped: ")
+
+
+FAST = """--model-name FastPitch_PyT --model-path fastpitch.pt
+--inputs input__0:-1,-1:int64 input__1:-1,1:int64
+--outputs output__0:-1,80,-1:float16 output__1:-1,1:int64 output__2:-1,-1:float16 output__3:-1,-1:float16
+--max-shapes input__0=8,128"""
+
+FAST_PITCH = """
+import torch
+
+class FastPitch(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(200, 80).half()
+
+    def forward(self, tokens, speaker):
+        return self.embedding(tokens).transpose(1, 2), speaker + 1, (2 * tokens).half(), (tokens + 3).half()
+
+example = torch.randint(0, 2, (2, 9)), torch.randint(0, 2, (2, 1))
+torch.jit.trace(FastPitch().eval(), example).save("fastpitch.pt")
+"""
+
+
+@pytest.mark.slow
+def test_the_documents_signature_of_several_inputs_and_outputs_is_taken(folder: Path) -> None:
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FAST_PITCH], cwd=folder, check=True)
+
+    ran = convert(folder, FAST)
+
+    assert ran.code == 0, ran.out
+    entry = next(each for each in results(folder) if each["conversion_config"]["target_format"] == "onnx")
+    assert entry["status"]["state"] == "succeeded"
+    assert list(entry["model_signature_config"]["outputs"]) == [f"output__{index}" for index in range(4)]
+    assert entry["dataset_profile"]["max_shapes"] == {"input__0": [8, 128], "input__1": [8, 1]}
+
+
 @pytest.mark.slow
 def test_what_an_onnx_file_says_itself_is_not_said_otherwise(folder: Path) -> None:
     assert convert(folder, f"{DOCUMENTED} --output-path made.onnx").code == 0
@@ -178,7 +239,7 @@ def test_a_package_is_converted_with_its_own_samples(folder: Path) -> None:
     [
         ("", "no model is named: write FILE first"),
         ("absent.onnx", "there is no file"),
-        ("my.models:build", "my.models:build is no file; a function is named to pytest --nav-model=my.models:build"),
+        ("my.models:build", "there is no file my.models:build; what is none is checked by pytest --nav-model="),
         ("model.pt --model-path other.pt", "model.pt and --model-path other.pt name two models"),
         ("model.pt --model-format onnx", "is a TorchScript file by its content, not an ONNX file"),
         ("model.pt --model-format tf-trt", "--model-format: 'tf-trt' cannot be read"),
