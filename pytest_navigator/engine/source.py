@@ -69,7 +69,7 @@ def run(context: Context) -> Result:
         with _explained(loader, own):
             cases = observation.run()
         signature = observation.signature
-        timed = write_timing_sample(context.folder.path, source, config, flatten, samples, signature)
+        timed, remarks = write_timing_sample(context.folder.path, source, config, flatten, samples, signature)
         save(context.folder.path / "signature.json", signature)
         after = source.digests()  # before the model is put back
     changing = changed(before, after)
@@ -79,7 +79,7 @@ def run(context: Context) -> Result:
     data |= facts(context.suite.settings.config, named(own, config)) if own else {}
     artifact = context.artifact()
     context.live.remember()
-    message = "; ".join((*notes, *observation.misdeclared, *_caveats(observation, changing)))
+    message = "; ".join((*notes, *observation.misdeclared, *_caveats(observation, changing), *remarks))
     return Result(data, message, digest_of(artifact) if context.variant.file else "")
 
 

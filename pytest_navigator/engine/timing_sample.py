@@ -27,15 +27,17 @@ TIMED = "timed_batch"  # In the data of the source step: the file, below the sui
 
 def write_timing_sample(
     root: Path, source: Source, config: NavConfig, flatten: Flatten, samples: Samples, signature: Signature
-) -> dict[str, JSON]:
+) -> tuple[dict[str, JSON], list[str]]:
     """Write the sample, once the model has taken it; return what to record, nothing where there is no such loader.
+
+    The second is what a user should know of it: sizes that none of the samples has.
 
     Raises:
         SourceError: it is no sample of the model's, or has a size that the exports will not take.
     """
     profile = config.optimization_profile
     if not isinstance(profile, OptimizationProfile) or profile.dataloader is None:
-        return {}
+        return {}, []
     try:
         arrays = first_sample(profile.dataloader, flatten, samples)
         _check_sizes(arrays, signature)
@@ -44,7 +46,7 @@ def write_timing_sample(
     model = SourceModel(source, signature.input_tree, config.output_names, config.comparisons)
     model(arrays, "the first sample of OptimizationProfile.dataloader")
     save_npz(root / FILE, arrays)
-    return {TIMED: FILE}
+    return {TIMED: FILE}, _outside(arrays, samples, signature)
 
 
 def timed_batch(folder: SuiteFolder) -> str:
@@ -60,3 +62,15 @@ def _check_sizes(arrays: Arrays, signature: Signature) -> None:
                     f"sample 0: input {spec.name} has {found} on axis {axis}, where every sample of nav_dataloader has "
                     f"{size}, so that the exports take nothing else; let nav_dataloader give a sample of that size too"
                 )
+
+
+def _outside(arrays: Arrays, samples: Samples, signature: Signature) -> list[str]:
+    """Say which axes have a size outside of those of the samples: a format that is bound to these does not take it."""
+    batch = {spec.name: signature.batch_dim if spec.batched else None for spec in signature.inputs}
+    found = [
+        f"axis {axis} of {name} is {size}, in nav_dataloader {min(sizes)} to {max(sizes)}"
+        for name, array in arrays.items()
+        for axis, (size, sizes) in enumerate(zip(array.shape, samples.dims[name], strict=True))
+        if axis != batch[name] and not min(sizes) <= size <= max(sizes)  # rows are taken as each batch size needs them
+    ]
+    return [f"OptimizationProfile.dataloader: {'; '.join(found)}: not every format takes it"] if found else []
