@@ -31,7 +31,7 @@ P = ParamSpec("P")
 
 
 class ExportOptions(TypedDict, total=False):
-    """Keywords of every `export`, as Model Navigator 0.3 has them, and `child_imports` of NavConfig.
+    """Keywords of every `export`, as Model Navigator 0.3 has them, and two of NavConfig.
 
     docs/python-api.md says what each does here.
     """
@@ -59,11 +59,12 @@ class ExportOptions(TypedDict, total=False):
     minimum_segment_size: int | None
     trt_dynamic_axes: Mapping[str, Mapping[int, tuple[int, int, int]]] | None
     child_imports: Sequence[str] | None
+    interpreters: Mapping[str, str | Sequence[str]] | None
     opset: int | None
 
 
 class OptimizeOptions(TypedDict, total=False):
-    """Keywords of every `optimize`, as Model Navigator 0.7 has them, and `child_imports` of NavConfig.
+    """Keywords of every `optimize`, as Model Navigator 0.7 has them, and two of NavConfig.
 
     `batching=False`: the model has no batch axis. `runners`: names of runners or runtimes. `workspace`: the folder of
     the run (`navigator_workspace`), which is replaced if it is one. `verify_func`: see `Given`. `debug`: the first
@@ -88,6 +89,7 @@ class OptimizeOptions(TypedDict, total=False):
     atol: Tolerance
     rtol: Tolerance
     child_imports: Sequence[str] | None
+    interpreters: Mapping[str, str | Sequence[str]] | None
 
 
 # Keywords that NavConfig has under the same name.
@@ -100,6 +102,7 @@ SAME = (
     "dynamic_axes",
     "optimization_profile",
     "child_imports",
+    "interpreters",
 )
 
 RENAMED = {"model_name": "name", "run_profiling": "profile", "profiler_config": "optimization_profile"}

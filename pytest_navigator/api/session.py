@@ -130,7 +130,8 @@ class Session:
         if found.status is Status.FAILED:
             self._cause = found.message if step.step == "source" else self._cause
             self.suite.folder.mark_reported(found)  # else the end of the run would tell of it once more
-            self.failed[name] = failure_text(found, short_path(self.suite.folder.path, self.host.start))
+            folder, command = self.suite.folder.path, self.host.reproducing(self.suite, found)
+            self.failed[name] = failure_text(found, short_path(folder, self.host.start), command)
         self._tell(f"{self.suite.nodeid}::{name}", found.status, found.message)
 
     def _verify(self, key: str, runner: str) -> None:

@@ -29,6 +29,8 @@ class Subject:
         settings: numeric and thread settings, `{"torch": {"num_threads": 2}}`.
         data: what the export or conversion has recorded; empty before it, and when it failed.
         loader: what a conversion may need to know of the user's loader.
+        installed: "python" and the distributions -> their versions in another Python that the script is for; empty: it
+            is for this one.
     """
 
     variant: Variant
@@ -43,6 +45,7 @@ class Subject:
     parent: Variant | None = None
     runner: str = ""
     loader: LoaderRecord = field(default_factory=LoaderRecord)
+    installed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def artifact(self) -> str:

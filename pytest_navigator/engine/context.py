@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import uuid
 from contextlib import suppress
@@ -15,6 +16,7 @@ from pytest_navigator.configuration.settings import with_origin
 from pytest_navigator.core.plain import JSON, plain, structured
 from pytest_navigator.core.records import Description, Signature
 from pytest_navigator.devices import requirements
+from pytest_navigator.devices.records import NONE
 from pytest_navigator.engine import isolated
 from pytest_navigator.errors import SourceError, StepFailed
 from pytest_navigator.formats.ways import Way, chosen
@@ -50,6 +52,8 @@ REGISTER = (
     "it imports no conftest.py: put what registers it into a module of its own, which conftest.py imports, and name "
     "that module: NavConfig(child_imports=['package.module']), --nav-child-imports=package.module"
 )
+
+EXTRA = re.compile(r" \(pip install pytest-navigator\[[^)]*\)")  # How a requirement is met in this Python
 
 # What runs in the child and needs nothing of the model's.
 LOADING_NOTHING = (isolated.missing, isolated.take, isolated.close_runner)
@@ -321,4 +325,6 @@ class Context:
         if not command and all(name in requirements.MODULES for name in names):
             return requirements.missing(names)
         found = self._isolated(isolated.missing, command, {"names": names})
-        return f"{shown(command)}: {found}" if command and found else found
+        if not command or not found or found == NONE:
+            return found
+        return f"{shown(command)}: {EXTRA.sub('', found)}"  # there, this project is not installed

@@ -10,6 +10,7 @@ from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.nav_config_file import FileConfig
     from pytest_navigator.configuration.run_options import RunOptions
     from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.core.records import Outcome
     from pytest_navigator.core.variants import RunnerRecord
     from pytest_navigator.engine.cache.store import Store
     from pytest_navigator.engine.suite import Suite
@@ -164,9 +166,19 @@ class Host:
         """Return what starts the Python that makes and runs a format's files; () for this one."""
         if not settings.interpreters:
             return ()  # most runs have one Python: they import nothing for that
+        runners = self.registry.format(form).runner_specs
+        if runners and all(runner.live for runner in runners):
+            return ()  # the model itself is here
         from pytest_navigator.engine.interpreters import Places, command_of
 
         return command_of(Places(self.start, self.project, self.workspace.root), settings, form)
+
+    def reproducing(self, suite: Suite, outcome: Outcome) -> tuple[str, ...]:
+        """Return what starts the Python that the script of a step is for; () for this one."""
+        variant = suite.matrix.variants.get(outcome.key)
+        if variant is None or outcome.step == "export":
+            return ()
+        return self.command_of(suite.settings, variant.format)
 
     def child_of(self, command: tuple[str, ...] = ()) -> Child:
         """Return the child of this process in one Python; its imports overlap what this process does.
@@ -213,7 +225,7 @@ class Host:
 
     @cached_property
     def _code(self) -> Path:
-        """The folder of this package for other interpreters, of this process alone; the next run removes it."""
+        """The folder of this package for other interpreters, of this process alone."""
         return Path(mkdtemp(prefix="code-", dir=self.workspace.devices))
 
     def write_manifests(
@@ -250,6 +262,8 @@ class Host:
         self.progress.close()
         for child in (*self._children.values(), *self._singles.values()):
             child.close()
+        if "_code" in vars(self):
+            rmtree(self._code, ignore_errors=True)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -14,8 +14,9 @@ from pytest_navigator.core.steps import KINDS
 from pytest_navigator.engine import gpu
 from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.code import code_of
+from pytest_navigator.engine.cache.libraries import versions_here
 from pytest_navigator.engine.loader import loader_record
-from pytest_navigator.engine.versions import versions_of
+from pytest_navigator.engine.versions import gpu_of, versions_of
 from pytest_navigator.isolation.numerics import current_settings
 from pytest_navigator.runners.spec import runner_class
 
@@ -91,6 +92,7 @@ def facts(context: Context) -> dict[str, JSON]:
         "step": context.step.id,
         "variant": plain(context.variant),
         **versions_of(context, libraries(context)),
+        "exported": versions_here(libraries(context)) if context.step.step == "export" else None,
         "code": code_of(used),
         "classes": [kind.__qualname__ for kind in used],
         "more": more(context),
@@ -104,7 +106,7 @@ def _running(context: Context) -> dict[str, JSON]:
     return {
         "runner": [context.runner.name, context.runner.runtime, context.runner.device],
         "processor": hardware.processor(),
-        "device": hardware.gpu() if context.runner.device == "cuda" else None,
+        "device": gpu_of(context) if context.runner.device == "cuda" else None,
         "numerics": numerics(context),
     }
 

@@ -62,10 +62,8 @@ def _live(form: Format) -> bool:
 
 def _used(host: Host, settings: Settings, matrix: Matrix) -> Iterator[tuple[Format, tuple[str, ...]]]:
     for name in dict.fromkeys(variant.format for variant in matrix.variants.values()):
-        form = host.registry.format(name)
-        command = () if _live(form) else host.command_of(settings, name)
-        if command:
-            yield form, command
+        if command := host.command_of(settings, name):
+            yield host.registry.format(name), command
 
 
 def _needs(form: Format, matrix: Matrix) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from pytest_navigator.core.variants import RunnerRecord, Variant
 from pytest_navigator.devices import requirements
 from pytest_navigator.devices.built_with import of_this_process
 from pytest_navigator.engine import checks
+from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.libraries import versions_here
 from pytest_navigator.errors import NotApplicable, StepFailed
 from pytest_navigator.formats.base import LoaderData
@@ -52,6 +53,11 @@ def missing(names: Sequence[str]) -> str | None:
 def versions(names: Sequence[str], modules: Sequence[str]) -> dict[str, Any]:
     """Return the versions of this Python and of what is installed in it."""
     return versions_here(names, modules)
+
+
+def gpu() -> JSON:
+    """Return the GPU, its driver, and the libraries for it that this Python has."""
+    return hardware.gpu()
 
 
 def built_with(format: str, parameters: Sent) -> JSON:

@@ -13,13 +13,13 @@ from pytest_navigator.core.digests import digest_of, files_of
 from pytest_navigator.core.facts import MakingFacts, as_data
 from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.engine import gpu, isolated
-from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.identity import numerics, required
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.engine.scripts import write_making
 from pytest_navigator.engine.step_code import StepCode
+from pytest_navigator.engine.versions import gpu_of
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import frozen
 from pytest_navigator.formats.ways import first_that_makes
@@ -173,7 +173,7 @@ def _converting(context: Context) -> dict[str, JSON]:
         "example": digest_of(context.folder.path / context.folder.source.profiling_batch),
         "samples": [plain(loader), [digest_of(context.folder.path / batch) for batch in loader.batches]],
         "numerics": {name: _without_threads(values) for name, values in numerics(context).items()},
-        "device": hardware.gpu() if bound else None,
+        "device": gpu_of(context) if bound else None,
     }
 
 

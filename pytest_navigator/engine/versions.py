@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.engine import isolated
+from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.libraries import versions_here
 from pytest_navigator.errors import NavigatorError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.engine.context import Context
 
 
@@ -38,7 +40,17 @@ def versions_of(context: Context, names: Sequence[str], modules: Sequence[str] =
     return known[key]
 
 
-def noted(context: Context, names: Sequence[str]) -> dict[str, Any]:
+def gpu_of(context: Context) -> JSON:
+    """Return the GPU of this process, its driver, and the libraries for it in the Python of a step."""
+    if not context.command:
+        return hardware.gpu()
+    try:
+        return context.isolated(isolated.gpu)
+    except NavigatorError as error:
+        return str(error)
+
+
+def noted(context: Context, names: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return what is noted on the outcome of a step that another Python has made: its version, and the libraries'."""
     if not context.command:
         return {}

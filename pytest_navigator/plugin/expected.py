@@ -85,7 +85,9 @@ def expecting(host: Host, file: NamedFile, suite: Planned, *, alone: bool) -> Se
 
 
 def _met(requirement: str, host: Host) -> bool:
-    return requirement not in host.lacking if requirement in KINDS else find_spec(requirement) is not None
+    if requirement in KINDS:
+        return requirement not in host.lacking
+    return find_spec(requirement) is not None or any(requirement in needs for _, needs in host.probed)
 
 
 def _check_alone(settings: Settings, file: str) -> None:

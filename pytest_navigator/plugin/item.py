@@ -97,7 +97,7 @@ class SuiteItem:
             if error := self.run.raised.pop((self.suite.nodeid, found.id), None):
                 raise error
             folder = short_path(self.suite.folder.path, self.run.start)
-            pytest.fail(failure_text(found, folder), pytrace=False)
+            pytest.fail(failure_text(found, folder, self.run.reproducing(self.suite, found)), pytrace=False)
         if found.status is Status.XFAILED:
             pytest.xfail(one_line(found.message))
         if found.status is Status.SKIPPED:

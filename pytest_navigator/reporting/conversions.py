@@ -51,7 +51,10 @@ def write_results(host: Host, suites: Iterable[tuple[SuiteFolder, Results]]) -> 
         for folder, results in suites
         if _is_file(results)
         for entry in convert_results.build(
-            results, folder.path.name, config_yaml.ranges(folder.path / "model_input" / "correctness")
+            results,
+            folder.path.name,
+            config_yaml.ranges(folder.path / "model_input" / "correctness"),
+            host.file_config.framework_docker_image,
         )
     ]
     if entries or host.file_config.flags is not None:

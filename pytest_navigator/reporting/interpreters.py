@@ -19,4 +19,4 @@ def interpreters(outcomes: Iterable[Outcome]) -> list[str]:
             text = f"{there.get('python', '')}{f' ({libraries})' if libraries else ''}"
             found.setdefault(text, []).append(outcome.key or outcome.id)
     made = {text: ", ".join(dict.fromkeys(keys)) for text, keys in found.items()}
-    return [f"note: another Python made and ran {keys}: {text}" for text, keys in made.items()]
+    return [f"note: {keys} in another Python: {text}" for text, keys in made.items()]

@@ -33,15 +33,21 @@ DETAIL = 32  # Lines of a failure's details that the terminal shows
 WORDS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped", Status.XFAILED: "xfailed"}
 
 
-def failure_text(outcome: Outcome, folder: Path) -> str:
-    """Return what a failed item says: the one-line reason first, then the details, the log and the script."""
+def failure_text(outcome: Outcome, folder: Path, command: Sequence[str] = ()) -> str:
+    """Return what a failed item says: the one-line reason first, then the details, the log and the script.
+
+    Args:
+        command: what starts the Python that the script is for; () is this one.
+    """
     lines = [outcome.message, *([_shortened(outcome.detail)] if outcome.detail else [])]
     if outcome.key:
         lines.append(f"log: {folder / outcome.key / 'format.log'}")
     script = outcome.notes.script
     if script:
         # The script takes the python of the PATH, which is another one where no environment is activated.
-        lines.append(f"reproduce, from {folder}: PYTHON={shlex.quote(sys.executable)} bash {script}")
+        *before, python = command or [sys.executable]
+        where = f", where {shlex.join(before)} leads" if before else ""
+        lines.append(f"reproduce, from {folder}{where}: PYTHON={shlex.quote(python)} bash {script}")
     return printable("\n".join(lines))
 
 

@@ -185,16 +185,16 @@ def _script(
     imports = [*imports, *alive, *code.imports, *used.imports, *foreign]
     load = [_filled(LOAD_MODEL, seed=subject.seed, seeding=_indented(code.seeding))] if live else []
     whole = [used.text, code.helpers, helpers, READ, *load, _arguments(subject, live, options or {}), *body]
-    head = f'"""{_head(name, title, notes, live, imports)}\n"""'
+    head = f'"""{_head(name, title, notes, live, _versions(imports, subject.installed))}\n"""'
     blocks = ["\n\n".join([head, _imports(imports), types("INPUTS", signature.inputs), *constants])]
     blocks += [block.strip() for block in whole if block.strip()]
     return _checked(name, "\n\n\n".join([*blocks, 'if __name__ == "__main__":\n    main()\n']))
 
 
-def _head(name: str, title: str, notes: str, live: bool, imports: Sequence[str]) -> str:
+def _head(name: str, title: str, notes: str, live: bool, versions: Sequence[str]) -> str:
     usage = f"Run it from the root of the package (the unpacked .nav): bash {name}.sh"
     model = LIVE.format(name=name).strip() if live else ""
-    made = f"Made with {', '.join(_versions(imports))}."
+    made = f"Made with {', '.join(versions)}."
     return "\n\n".join(part for part in (title, f"{usage}\n{notes}".strip(), model, made) if part)
 
 
@@ -223,9 +223,12 @@ def _package(line: str) -> str:
     return line.split()[1].partition(".")[0]
 
 
-def _versions(imports: Sequence[str]) -> list[str]:
+def _versions(imports: Sequence[str], installed: Mapping[str, str]) -> list[str]:
+    packages = dict.fromkeys(["numpy", *map(_package, imports)])
+    if installed:
+        return [f"Python {installed['python']}", *(f"{p} {installed[p]}" for p in packages if p in installed)]
     found = [f"Python {platform.python_version()}"]
-    for package in dict.fromkeys(["numpy", *map(_package, imports)]):
+    for package in packages:
         try:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -115,7 +116,7 @@ def test_what_converts_to_a_format_and_runs_it_is_the_other_python(
     assert found["convert.turned"]["python"] == sys.version.split()[0]
     assert set(found["convert.turned"]) == {"python", "numpy"}
     assert str(other) not in str(status(pytester.path / "out.nav"))
-    ran.stdout.fnmatch_lines([f"note: another Python made and ran turned: {sys.version.split()[0]} (numpy *)"])
+    ran.stdout.fnmatch_lines([f"note: turned in another Python: {sys.version.split()[0]} (numpy *)"])
 
 
 def test_a_command_that_starts_it_in_a_container_is_talked_to_by_its_input_and_output(
@@ -252,7 +253,7 @@ def test_what_only_its_runner_needs_is_a_skip_that_names_the_python(
     ran = nav("-rs", f"--nav-interpreter=turned={other}", formats="")
 
     assert ran.ret == 0
-    ran.stdout.fnmatch_lines([f"SKIPPED * {other}: PyTorch is not installed*"])
+    ran.stdout.fnmatch_lines([f"SKIPPED * {other}: PyTorch is not installed"])
 
 
 MODEL_FILE = """
@@ -291,6 +292,10 @@ def test_a_python_of_another_version_makes_and_runs_what_this_one_need_not_have(
 
     assert set(words(ran).values()) == {"PASSED"}
     found = noted(linear.path / "out.nav")
+    with zipfile.ZipFile("out.nav") as package:
+        package.extractall("out")
     assert found["convert.openvino"]["openvino"]
+    script = (linear.path / "out" / "openvino" / "reproduce_conversion.py").read_text()
+    assert f"Made with Python {found['convert.openvino']['python']}, numpy " in script
     assert found["convert.openvino"]["python"].split(".")[:2] != sys.version.split(".")[:2]
     assert found["correctness.onnx.OnnxCPU"]["onnxruntime"]

@@ -25,14 +25,18 @@ COMPARATOR = ("atol", "rtol")
 PROFILE = ("min_shapes", "opt_shapes", "max_shapes", "value_ranges", "dtypes")
 
 
-def build(results: Results, folder: str, value_ranges: Mapping[str, list[float]]) -> list[JSON]:
+def build(
+    results: Results, folder: str, value_ranges: Mapping[str, list[float]], image: str | None = None
+) -> list[JSON]:
     """Return an entry for every format that was made of the source.
 
     Args:
         folder: of the suite, as the paths in the entries start.
         value_ranges: smallest and largest value of each input; see `config_yaml.ranges`.
+        image: of the container that all of it was done in; None: there was none.
     """
-    return [_entry(results, variant, folder, value_ranges) for variant in converted(results)]
+    entries = [_entry(results, variant, folder, value_ranges) for variant in converted(results)]
+    return [{**entry, "framework_docker_image": image} for entry in entries]
 
 
 def converted(results: Results) -> list[Variant]:
@@ -75,7 +79,7 @@ def _unmade(made: Outcome | None) -> tuple[str, str]:
     return (SKIPPED if made.status is Status.SKIPPED else FAILED), made.message
 
 
-def _entry(results: Results, variant: Variant, folder: str, value_ranges: Mapping[str, list[float]]) -> JSON:
+def _entry(results: Results, variant: Variant, folder: str, value_ranges: Mapping[str, list[float]]) -> dict[str, JSON]:
     found, message = state(results, variant)
     said = config_yaml.config(results, variant, value_ranges) if results.signature else {}
     return {
@@ -86,7 +90,6 @@ def _entry(results: Results, variant: Variant, folder: str, value_ranges: Mappin
         "comparator_config": {key: said[key] for key in COMPARATOR if key in said},
         "dataset_profile": {key: said[key] for key in PROFILE if key in said},
         "output_model": _output(results, variant, folder),
-        "framework_docker_image": None,
     }
 
 
