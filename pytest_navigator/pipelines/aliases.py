@@ -1,4 +1,4 @@
-"""Which arrays of an output are one and the same object, or an argument: what a pipeline may rely on, formats lose."""
+"""What a pipeline may rely on in an output, and formats lose: arrays that are one object, and numbers that are none."""
 
 from __future__ import annotations
 
@@ -6,48 +6,67 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.pipelines.structures import arrays, is_array
+from pytest_navigator.pipelines.structures import arrays, is_array, parts
 from pytest_navigator.samples import caches
+from pytest_navigator.samples.flattening import CONSTANTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+OUTPUT_NUMBERS = (bool, int, float)
+
 
 @dataclass(frozen=True)
 class Alias:
-    """An array of an output that is another array.
+    """A part of an output that is another array, or a number of Python's.
 
     Attributes:
-        output: its number among the arrays of the output, from 0.
-        of: "output": an earlier array of the output; "input": an array of the call, as `call_of` gives it.
-        number: of that one among the arrays there.
+        output: its number among the arrays and numbers of the output, from 0; formats give arrays for all of them.
+        of: "output": an earlier one of them; "input": an array of the call, as `call_of` gives it; "number": none.
+        number: of that one among those there.
     """
 
     output: int
     of: str
-    number: int
+    number: int = 0
 
 
 def aliases(given: Sequence[object], output: object) -> tuple[Alias, ...]:
-    """Return what of an output is an earlier array of it, or one of those given."""
+    """Return what of an output is an earlier part of it, or one of the arrays given, or a number."""
     known: dict[int, tuple[str, int]] = {id(array): ("input", number) for number, array in enumerate(given)}
     found = []
-    for number, (_, array) in enumerate(arrays(output)):
-        if id(array) in known:
-            found.append(Alias(number, *known[id(array)]))
+    for number, part in enumerate(_parts(output)):
+        if type(part) in OUTPUT_NUMBERS:
+            found.append(Alias(number, "number"))
+        elif id(part) in known:
+            found.append(Alias(number, *known[id(part)]))
         else:
-            known[id(array)] = ("output", number)
+            known[id(part)] = ("output", number)
     return tuple(found)
 
 
 def restored(known: Sequence[Alias], given: Sequence[object], output: Any) -> Any:
-    """Return an output in which what was an alias in the module's own is one again."""
+    """Return a format's output with what was an alias, or a number, in the module's own."""
     if not known:
         return output
     found = [array for _, array in arrays(output)]
     for alias in known:
-        found[alias.output] = given[alias.number] if alias.of == "input" else found[alias.number]
+        if alias.of == "number":
+            found[alias.output] = found[alias.output].item()
+        else:
+            found[alias.output] = given[alias.number] if alias.of == "input" else found[alias.number]
     return with_arrays_of(output, iter(found))
+
+
+def _parts(output: object) -> Iterator[object]:
+    """Yield what formats have an array for, in their order."""
+    if is_array(output) or type(output) in CONSTANTS:
+        yield from () if output is None else (output,)
+    elif caches.is_cache(output):
+        yield from (array for _, array in arrays(output))
+    else:
+        for _, part in parts(output):
+            yield from _parts(part)
 
 
 def with_arrays_of(value: Any, new: Iterator[Any]) -> Any:

@@ -43,7 +43,7 @@ def form_of(value: Any, *, values: bool = True) -> Form:
     whole = f"{kind.__module__}.{kind.__qualname__}"
     if isinstance(value, Enum) or whole in SPELT:
         return whole, str(value)
-    return whole, tuple((name, form_of(part, values=values)) for name, part in _parts(value))
+    return whole, tuple((name, form_of(part, values=values)) for name, part in parts(value))
 
 
 def arrays(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -51,7 +51,7 @@ def arrays(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any
     if is_array(value):
         yield ".".join(path), value
     elif value is not None and type(value) not in CONSTANTS:
-        for name, part in _parts(value):
+        for name, part in parts(value):
             yield from arrays(part, (*path, name))
 
 
@@ -60,7 +60,7 @@ def leaves(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any
     if is_array(value) or type(value) in NUMBERS:
         yield ".".join(path), value
     elif _opened(value):
-        for name, part in _parts(value):
+        for name, part in parts(value):
             yield from leaves(part, (*path, name))
 
 
@@ -74,7 +74,7 @@ def numbers(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, in
     if type(value) in NUMBERS:
         yield ".".join(path), value  # type: ignore[misc]
     elif _opened(value):
-        for name, part in _parts(value):
+        for name, part in parts(value):
             yield from numbers(part, (*path, name))
 
 
@@ -103,7 +103,7 @@ def _changed(value: Any, path: tuple[str, ...], places: Collection[str], array: 
         return array(value) if ".".join(path) in places else value
     if not _opened(value):
         return value
-    return _rebuilt(value, [_changed(part, (*path, name), places, array) for name, part in _parts(value)])
+    return _rebuilt(value, [_changed(part, (*path, name), places, array) for name, part in parts(value)])
 
 
 def _rebuilt(value: Any, parts: list[Any]) -> Any:
@@ -119,7 +119,7 @@ def _opened(value: object) -> bool:
     return type(value) in (Call, dict, list) or isinstance(value, tuple)
 
 
-def _parts(value: Any) -> list[tuple[str, Any]]:
+def parts(value: Any) -> list[tuple[str, Any]]:
     """Return what is in a container, by its key, field or number; nothing of what is none."""
     if isinstance(value, Call):
         return [*_numbered(value.args), *value.kwargs.items()]

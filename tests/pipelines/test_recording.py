@@ -93,6 +93,11 @@ def test_arrays_of_the_output_that_are_one_are_noted() -> None:
     assert call.output["hidden"] is call.output["same"][0]
 
 
+def test_numbers_in_the_output_are_noted() -> None:
+    call = recorded(Calls(lambda _, x: (x + 1, 3, {"scale": 0.5, "none": None})), (torch.zeros(2),)).calls["module"][0]
+    assert call.aliases == (Alias(1, "number"), Alias(2, "number"))
+
+
 def test_what_was_recorded_stays_when_the_pipeline_raises() -> None:
     pipeline = Pipeline()
     nav.wrap(pipeline, ["encoder"])

@@ -145,6 +145,22 @@ def test_what_was_one_array_in_the_output_is_one_again(encoder: Encoder) -> None
     assert out.pooled is X
 
 
+def test_numbers_in_the_output_are_numbers_again(encoder: Encoder) -> None:
+    def run(x, scale):
+        return {"hidden": x, "rows": torch.tensor(2), "share": torch.tensor(0.5), "fast": torch.tensor(True)}
+
+    numbers = tuple(Alias(i, "number") for i in (1, 2, 3))
+    graph = {structure_of(Call(X, scale=1.0)): LoadedGraph(run, aliases=numbers)}
+    with swapping({one(): graph}):
+        out = encoder(X)
+    assert {name: type(value).__name__ for name, value in out.items()} == {
+        "hidden": "Tensor",
+        "rows": "int",
+        "share": "float",
+        "fast": "bool",
+    }
+
+
 def test_outputs_go_through_the_mapping() -> None:
     encoder = nav.Module(Encoder().eval(), output_mapping=lambda out: (out.hidden, "mapped"))
     with swapping({one(): formats()}):
