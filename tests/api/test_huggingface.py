@@ -12,6 +12,9 @@ import pytest
 import pytest_navigator as nav
 from pytest_navigator.api.contrib.huggingface import torch as huggingface
 from pytest_navigator.api.keywords import ExportOptions
+from pytest_navigator.backends.huggingface.inputs import Wishes
+from pytest_navigator.backends.huggingface.models import model_of
+from pytest_navigator.backends.huggingface.samples import prepared
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,13 +37,11 @@ def exported(tmp_path: Path, model: object, **options: Any) -> Package:
     return nav.contrib.huggingface.torch.export(model, workdir=tmp_path / "work", **usual | options)
 
 
-def inputs_of(package: Package) -> dict[str, list[str | int]]:
-    """The inputs of the ONNX file that a package has, with their axes."""
-    import onnx
-
-    graph = onnx.load(package.get_path("onnx"), load_external_data=False).graph
-    sizes = {value.name: value.type.tensor_type.shape.dim for value in graph.input}
-    return {name: [axis.dim_param or axis.dim_value for axis in axes] for name, axes in sizes.items()}
+def inputs_of(package: Package) -> dict[str, list[str]]:
+    """The inputs in a package, with the names of their dynamic axes."""
+    signature = package.results.signature
+    assert signature is not None
+    return {spec.name: list(spec.axes.values()) for spec in signature.inputs}
 
 
 def test_an_encoder_is_exported_by_what_its_configuration_says(tmp_path: Path) -> None:
@@ -48,6 +49,122 @@ def test_an_encoder_is_exported_by_what_its_configuration_says(tmp_path: Path) -
     assert package.get_status("onnx", "OnnxCPU")
     known = ("input_ids", "attention_mask", "token_type_ids")
     assert inputs_of(package) == {name: ["batch", "sequence"] for name in known}
+
+
+VISION: dict[str, Any] = {**SIZES, "image_size": 16, "patch_size": 8}
+LLAMA = transformers.LlamaConfig(
+    **SIZES, num_key_value_heads=1, max_position_embeddings=32, architectures=["LlamaForCausalLM"]
+)
+T5 = transformers.T5Config(
+    vocab_size=64, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, architectures=["T5ForConditionalGeneration"]
+)
+WHISPER = transformers.WhisperConfig(
+    vocab_size=64,
+    d_model=16,
+    max_source_positions=12,
+    max_target_positions=32,
+    num_mel_bins=8,
+    **{f"{side}_{what}": 2 for side in ("encoder", "decoder") for what in ("layers", "attention_heads", "ffn_dim")},
+    pad_token_id=0,
+    bos_token_id=1,
+    eos_token_id=2,
+    decoder_start_token_id=1,
+    architectures=["WhisperForConditionalGeneration"],
+)
+CLIP = transformers.CLIPConfig(
+    text_config={**SIZES, "max_position_embeddings": 20, "bos_token_id": 1, "eos_token_id": 2},
+    vision_config=VISION,
+    projection_dim=8,
+)
+GPT2 = transformers.GPT2Config(
+    vocab_size=64, n_positions=32, n_embd=8, n_layer=1, n_head=2, bos_token_id=1, eos_token_id=1
+)
+BATCH, TEXT, DECODED = ["batch"], ["batch", "sequence"], ["batch", "decoder_sequence"]
+PAST, CROSS, TEXTS = ["batch", "past_sequence"], ["batch"], ["texts", "sequence"]
+CACHE = ("past_key_values__0__key", "past_key_values__0__value")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "format", "options", "inputs"),
+    [
+        pytest.param(
+            LLAMA,
+            "onnx",
+            {},
+            {"input_ids": TEXT, "attention_mask": ["batch", "total_sequence"], **dict.fromkeys(CACHE, PAST)},
+            id="decoder with its cache",
+        ),
+        pytest.param(
+            GPT2,
+            "torchscript",
+            {"task": "text-generation", "use_cache": False},
+            {"input_ids": TEXT, "attention_mask": TEXT},
+            id="decoder without a cache",
+        ),
+        pytest.param(
+            T5,
+            "onnx",
+            {},
+            {"input_ids": TEXT, "attention_mask": TEXT, "decoder_input_ids": DECODED},
+            id="encoder and decoder",
+        ),
+        pytest.param(
+            T5,
+            "torch-exportedprogram",
+            {"use_cache": True, "decoding_steps": 3},
+            {
+                "encoder_outputs__0": BATCH,
+                "attention_mask": BATCH,
+                "decoder_input_ids": DECODED,
+                **{f"past_key_values__self__0__{part}": PAST for part in ("key", "value")},
+                **{f"past_key_values__cross__0__{part}": CROSS for part in ("key", "value")},
+            },
+            id="encoder and decoder with its cache",
+        ),
+        pytest.param(
+            transformers.ViTConfig(**VISION),
+            "onnx",
+            {"task": "image-classification"},
+            {"pixel_values": BATCH},
+            id="vision",
+        ),
+        pytest.param(WHISPER, "torchscript", {}, {"input_features": BATCH, "decoder_input_ids": DECODED}, id="speech"),
+        pytest.param(
+            CLIP,
+            "onnx",
+            {},
+            {"pixel_values": BATCH, "input_ids": TEXTS, "attention_mask": TEXTS},
+            id="two towers",
+        ),
+    ],
+)
+def test_each_family_has_the_inputs_axes_and_samples_that_it_needs(
+    tmp_path: Path, model: object, format: str, options: dict[str, Any], inputs: dict[str, list[str]]
+) -> None:
+    package = exported(tmp_path, model, target_formats=format, jit_options="trace", **options)
+    assert inputs_of(package) == inputs
+    key = "torchscript-trace" if format == "torchscript" else format
+    checked = [outcome for outcome in package.results.outcomes if outcome.key == key]
+    decodes = any(name.startswith("past_key_values") for name in inputs)
+    assert [(outcome.step, outcome.passed) for outcome in checked] == [
+        (step, True) for step in ("export", "correctness", *["decoding"] * decodes)
+    ]
+
+
+@pytest.mark.parametrize("window", [8, 64])
+def test_a_cache_that_is_more_than_its_tensors_is_refused_where_that_begins(window: int) -> None:
+    config = transformers.MistralConfig(
+        **SIZES, num_key_value_heads=1, sliding_window=window, architectures=["MistralForCausalLM"]
+    )
+    model = model_of(config)
+    if window > 8:
+        assert len(prepared(model, Wishes()).loader) == 10
+        return
+    with pytest.raises(
+        ConfigError, match="from decoding step 4 on, the cache of this mistral model is not its tensors"
+    ):
+        prepared(model, Wishes())
 
 
 def test_the_document_says_of_every_keyword_what_it_does() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.backends.huggingface.inputs import Wishes
 
+NEAR = 1e-2  # Of the largest score: how far apart the same model is in half precision, and no other sum
 PROMPT, MORE = 5, 6  # Tokens of the prefill, and of the second prompt that ends the samples
 
 
@@ -35,10 +36,13 @@ class Begun:
 
     def call(self, ids: torch.Tensor, seen: torch.Tensor, cache: object) -> Call:
         """Return a step; a call grows the cache that it gets, so that each has one of its own."""
+        return self.uncopied(ids, seen, with_tensors(cache, lambda tensor: tensor.clone()))
+
+    def uncopied(self, ids: torch.Tensor, seen: torch.Tensor, cache: object) -> Call:
+        """Return a step that goes on with the very cache; None: it begins one."""
         name = "decoder_input_ids" if self.given else "input_ids"
         masked = {"attention_mask": seen} if self.masked else {}
-        own = with_tensors(cache, lambda tensor: tensor.clone())
-        return Call(**self.given, **{name: ids}, **masked, past_key_values=own, use_cache=True)
+        return Call(**self.given, **{name: ids}, **masked, past_key_values=cache, use_cache=True)
 
 
 def chain(model: PreTrainedModel, wishes: Wishes) -> list[Call]:
@@ -54,15 +58,27 @@ def chain(model: PreTrainedModel, wishes: Wishes) -> list[Call]:
 
     _check_room(model, wishes)
     begun = _translation(model, wishes) if model.config.is_encoder_decoder else _continuation(model, wishes)
-    ids, cache = begun.ids, begun.cache
+    ids, cache, kept = begun.ids, begun.cache, None
     calls, seen = [], mask_of_prompt(Size(wishes.max_bs, ids.shape[1]), padding=wishes.padding)
     for _ in range(wishes.decoding_steps + 1):
         calls.append(begun.call(ids, seen, cache))
-        found = _run(model, begun.call(ids, seen, cache))
+        found, own = _run(model, begun.call(ids, seen, cache)), _run(model, begun.uncopied(ids, seen, kept))
+        _check_same(model, found.logits, own.logits, len(calls) - 1)
+        kept = own.past_key_values
         ids, cache = found.logits[:, -1:].argmax(-1), found.past_key_values
         seen = torch.cat([seen, torch.ones_like(seen[:, :1])], 1)
     seen = torch.cat([seen, torch.ones_like(seen[:, : MORE - 1])], 1)
     return [*calls, begun.call(tokens(model.config, Size(wishes.max_bs, MORE)), seen, cache)]
+
+
+def _check_same(model: PreTrainedModel, found: torch.Tensor, own: torch.Tensor, step: int) -> None:
+    """Refuse a cache whose tensors are not all that it knows: one of a sliding window counts tokens beside them."""
+    near = NEAR * float(own.abs().max())
+    if found.shape != own.shape or float((found - own).abs().max()) > near:
+        raise ConfigError(
+            f"use_cache: from decoding step {step} on, the cache of this {model.config.model_type} model is not its "
+            "tensors alone (a sliding window is full): ask for fewer decoding_steps, or use_cache=False"
+        )
 
 
 def _check_room(model: PreTrainedModel, wishes: Wishes) -> None:
