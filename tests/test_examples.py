@@ -25,11 +25,12 @@ PACKAGES = {
     "tensorflow_keras": {"tensorflow_keras"},
     "jax_flax": {"jax_flax"},
     "onnx_file": {"digits"},
+    "huggingface_text": {"encoder", "decoder"},
     "tensorrt_resnet": {"tensorrt_resnet"},
     "many_models": {"autoencoder", "classifier-large", "classifier-small"},
 }
 
-NEEDS = {"tract_plugin": "tract", "tensorrt_resnet": "tensorrt_rtx"}
+NEEDS = {"tract_plugin": "tract", "tensorrt_resnet": "tensorrt_rtx", "huggingface_text": "transformers"}
 """A package that an example needs and that is not there on every machine."""
 
 
