@@ -32,6 +32,9 @@ OF_A_RUN = ("batching", "workspace", "debug", "verify_func")
 """Options that change nothing of a package."""
 
 
+NOT_YET = "the pipeline was not checked with it: nav.optimize was interrupted; run it again"
+
+
 @dataclass(frozen=True)
 class Made:
     """What came of one graph.
@@ -39,7 +42,7 @@ class Made:
     Attributes:
         asked: digest of the calls and the settings that its package was made with.
         package: open; None: there is none.
-        kept: name of the package in the store; "" for a new one.
+        kept: name of the package in the store.
     """
 
     graph: Graph
@@ -90,8 +93,12 @@ class Making:
     samples: int
     reuse: bool = True
 
-    def made(self, graph: Graph, fingerprint: str, refused: str = "") -> Made:
-        """Return what comes of a graph; `refused`: why no format of its module can be made.
+    def made(self, graph: Graph, fingerprint: str, changing: Sequence[str] = (), refused: str = "") -> Made:
+        """Return what comes of a graph; its package is in the store then, to be used when this is interrupted.
+
+        Args:
+            fingerprint, changing: of its module, see `Store.put`.
+            refused: why no format of its module can be made.
 
         Raises:
             ConfigError, PackageError, KeyboardInterrupt: as `running.check`.
@@ -109,7 +116,14 @@ class Making:
             )
         except SourceError as error:
             return Made(graph, Verdict(reason=error_line(error)))
-        return Made(graph, verdict_of(package.results), asked, package)
+        return self._stored(Made(graph, verdict_of(package.results), asked, package), fingerprint, changing)
+
+    def _stored(self, made: Made, fingerprint: str, changing: Sequence[str]) -> Made:
+        assert made.package is not None
+        made.package.close()
+        choice = made.choice(fingerprint, NOT_YET)
+        (kept,) = self.store.put([choice], {made.graph.name: made.package.path}, changing)
+        return replace(made, package=load(self.store.package(kept)), kept=kept.package)
 
     def _known(self, graph: Graph, fingerprint: str, asked: str) -> Made | None:
         choices = self.store.choices(fingerprint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,7 @@ def optimize(
         ConfigError: no module is wrapped or called; an argument is wrong; nothing can be kept or compared.
         SourceError: the loader gives no pairs; the pipeline raises on its first sample.
         PackageError: the formats cannot be kept.
-        KeyboardInterrupt: it was interrupted; nothing is kept.
+        KeyboardInterrupt: it was interrupted; the formats that were made are kept, and used by the next call.
     """
     config, modules, store = _checked(func, config), list(registered()), default_store()
     store.check()
@@ -70,9 +70,9 @@ def optimize(
         while each.replaced:
             each.restore()
     before = {each.name: identity_of(each.module) for each in modules}
-    seen = observe(func, dataloader, modules)
+    seen = observe(func, dataloader, modules, values=config.verify_func is not None)
     _check_comparable(seen, config)
-    run = _Run(func, seen, config, store)
+    run = _Run(func, replace(seen, recorded=seen.eager), config, store)
     run.make(modules, before, Making(config, store, len(seen.samples), reuse))
     result = run.result(modules, run.settle(modules))
     print("\n".join(printable(line) for line in [rule("pipeline", "="), *result.summary()]))
@@ -133,7 +133,8 @@ class _Run:
             self.fingerprints[each.name] = before[each.name].fingerprint(self.changing[each.name])
             names = options.get("input_names")
             for graph in graphs_of(each, calls, batching=options.get("batching"), input_names=names):
-                self.made.append(making.made(graph, self.fingerprints[each.name], twice.get(each.name, "")))
+                own = self.fingerprints[each.name], self.changing[each.name]
+                self.made.append(making.made(graph, *own, twice.get(each.name, "")))
 
     def with_formats(self) -> list[str]:
         """Return the names of the modules for which a format was chosen, the one that gains most first."""
@@ -149,7 +150,7 @@ class _Run:
     def problem(self, names: Collection[str]) -> str:
         """Return why the pipeline is not right with the formats of these modules, "" if it is."""
         with self._loaded(names) as graphs, quietly(), swapping(graphs, strict=True) as swapped:
-            found = run_pipeline(self.func, self.seen.samples)
+            found = run_pipeline(self.func, self.seen.samples, values=self.config.verify_func is not None)
         if not found.raised and (reason := next(filter(None, map(idle, swapped.values())), "")):
             return reason
         precision = coarsest(*(each.precision for each in self.made if each.graph.wrapped.name in names))
@@ -208,8 +209,7 @@ class _Run:
             reason = f"never called while the pipeline ran on {len(self.seen.samples)} samples"
             return [Choice(wrapped.name, wrapped.name, fingerprint, "", reason=reason)]
         choices = [each.choice(fingerprint, back if each.verdict.format else "") for each in own]
-        packages = {each.graph.name: each.package.path for each in own if each.package is not None and not each.kept}
         for each in own:
             if each.package is not None:
                 each.package.close()
-        return self.store.put(choices, packages, self.changing[wrapped.name])
+        return self.store.put(choices, {}, self.changing[wrapped.name])

@@ -58,8 +58,8 @@ def _compared(best: Figure, eager: Figure | None) -> Verdict:
         return Verdict(best.key, best.runner, "the module itself was not measured", None, best.p50_latency)
     gain, figures = eager.p50_latency / best.p50_latency, (eager.p50_latency, best.p50_latency)
     if gain <= 1:
-        return Verdict("", "", f"no format is faster: the best one, {best.place}, has {gain:.2f}x its speed", *figures)
-    return Verdict(best.key, best.runner, f"{gain:.2f}x as fast", *figures)
+        return Verdict("", "", f"no format is faster: the best one, {best.place}, has {gain:.3g}x its speed", *figures)
+    return Verdict(best.key, best.runner, f"{gain:.3g}x as fast", *figures)
 
 
 def _first(figures: Sequence[Figure]) -> float | None:

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Returned:
     """What a pipeline returned for one sample.
 
     Attributes:
-        value: as it was returned.
+        value: as it was returned; None where nobody asks for it.
         tree, arrays: its structure, and copies of its arrays, numbers and texts by name.
         problem: why it cannot be compared; "" if it can.
     """
@@ -92,11 +92,13 @@ def run_pipeline(
     seed: int = SEED,
     *,
     before: Callable[[PipelineSample], object] = lambda sample: None,
+    values: bool = True,
 ) -> PipelineRun:
     """Run a pipeline once on each sample, each from the same random state; ends with the first one that raises.
 
     Args:
         before: is told of each sample before the pipeline is called with it.
+        values: keep what was returned as it is, for a function of the user's, beside the arrays in it.
     """
     returned: list[Returned] = []
     seconds: list[float] = []
@@ -111,7 +113,8 @@ def run_pipeline(
                 raised = f"sample {sample.index} raised {error_line(error)}"
                 return PipelineRun(tuple(returned), tuple(seconds), raised, error)
             seconds.append(time.perf_counter() - started)
-        returned.append(read(value))
+        found = read(value)
+        returned.append(found if values else replace(found, value=None))
     return PipelineRun(tuple(returned), tuple(seconds))
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 HALF = 32  # Hexadecimal digits of each part of a fingerprint
+OF_OURS = ("forward", "optimize_config")  # What is put on a module for a time, or to say how it is optimized
 PYTORCH = "torch"  # Its own layers are known by their names: another version of it is no other model
 # Keys in configurations of Hugging Face that are no part of what is computed: where a checkpoint was read from, and
 # names in the order of a set, which is another one in each process.
@@ -136,7 +137,7 @@ def _attributes(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
     """Yield what is set on a module and its submodules beside weights: a scale, a list of sizes, a configuration."""
     for name, part in module.named_modules():
         for attribute, value in vars(part).items():
-            if attribute not in _torchs_own() and attribute != "forward":
+            if attribute not in _torchs_own() and attribute not in OF_OURS:
                 yield f"{name}.{attribute}".removeprefix("."), text_digest(str(_setting(value)))
 
 

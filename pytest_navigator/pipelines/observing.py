@@ -49,10 +49,15 @@ class Observed:
     notes: tuple[str, ...] = ()
 
 
-def observe(func: Func, dataloader: object, modules: Sequence[Wrapped], limits: Limits | None = None) -> Observed:
+def observe(
+    func: Func, dataloader: object, modules: Sequence[Wrapped], limits: Limits | None = None, *, values: bool = True
+) -> Observed:
     """Run a pipeline on each sample twice, once recorded; and on a batch of another size if the loader has one only.
 
     A sample that raises ends the recording: what was seen before it stays.
+
+    Args:
+        values: see `run_pipeline`.
 
     Raises:
         ConfigError: no module is wrapped, or none is called.
@@ -69,7 +74,7 @@ def observe(func: Func, dataloader: object, modules: Sequence[Wrapped], limits: 
         raise SourceError("the dataloader is empty: there is no sample to run the pipeline on")
     notes = [f"only the first {MOST_SAMPLES} samples are used"] if len(given) == MOST_SAMPLES else []
     with recording(modules, limits) as recorder:
-        recorded = run_pipeline(func, given, before=lambda sample: _of(recorder, sample))
+        recorded = run_pipeline(func, given, before=lambda sample: _of(recorder, sample), values=values)
     samples = _without_raising(given, recorded, notes)
     calls = {name: [call for call in own if call.sample < len(samples)] for name, own in recorder.calls.items()}
     if not any(calls.values()):
@@ -79,7 +84,9 @@ def observe(func: Func, dataloader: object, modules: Sequence[Wrapped], limits: 
         )
     more = _at_another_batch_size(func, samples, modules, limits, notes)
     every = {name: [*own, *more.get(name, [])] for name, own in calls.items()}
-    return Observed(samples, recorded, run_pipeline(func, samples), every, dict(recorder.counted), tuple(notes))
+    return Observed(
+        samples, recorded, run_pipeline(func, samples, values=values), every, dict(recorder.counted), tuple(notes)
+    )
 
 
 def _of(recorder: Recorder, sample: PipelineSample) -> None:

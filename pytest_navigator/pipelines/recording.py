@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.pipelines.aliases import aliases
 from pytest_navigator.pipelines.calls import ENDLESS, RecordedCall, call_of
 from pytest_navigator.pipelines.copies import changed, copied, size, state_of_call, state_of_module
+from pytest_navigator.pipelines.extent import Extent
 from pytest_navigator.pipelines.registry import StandIn
 from pytest_navigator.pipelines.structures import arrays, form_of, structure_of
 
@@ -29,7 +30,8 @@ class Limits:
 
     Attributes:
         alike: calls of one module that differ in nothing but values; of each sample, so that each batch size is seen.
-        calls: of one module with one structure, numbers aside.
+        calls: of one module with one structure, numbers aside. Those that show a size or a number that none before
+            had are kept beyond `alike` and `calls`, up to three times as many.
         structures: of one module; calls with further ones are counted.
         max_bytes: of all calls of all modules, inputs and outputs.
     """
@@ -60,6 +62,7 @@ class Recorder:
     _bytes: int = 0
     _kinds: dict[str, Counter[object]] = field(default_factory=lambda: defaultdict(Counter))
     _alike: dict[str, Counter[object]] = field(default_factory=lambda: defaultdict(Counter))
+    _extents: dict[tuple[str, object], Extent] = field(default_factory=lambda: defaultdict(Extent))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wanted(self, name: str, call: Call) -> bool:
@@ -67,7 +70,8 @@ class Recorder:
         kind = form_of(call, values=False)
         alike = (kind, self.sample, tuple(tuple(array.shape) for _, array in arrays(call)))
         with self._lock:
-            reason = self._refused(self._kinds[name], kind, self._alike[name][alike], size(call))
+            more = self._extents[name, kind].grows(call)
+            reason = self._refused(self._kinds[name], kind, 0 if more else self._alike[name][alike], size(call), more)
             if reason:
                 self.left_out[name][reason] += 1
             else:
@@ -81,13 +85,13 @@ class Recorder:
             self._bytes += size((recorded.call, recorded.output))
             self.calls[name].append(recorded)
 
-    def _refused(self, kinds: Counter[object], kind: object, alike: int, nbytes: int) -> str:
+    def _refused(self, kinds: Counter[object], kind: object, alike: int, nbytes: int, more: bool) -> str:
         limits = self.limits
         if kind not in kinds and len(kinds) >= limits.structures:
             return f"more than {limits.structures} structures"
         if alike >= limits.alike:
             return "enough calls like it"
-        if kinds[kind] >= limits.calls:
+        if kinds[kind] >= limits.calls * (3 if more else 1):
             return f"more than {limits.calls} calls of one structure"
         if self._bytes + nbytes > limits.max_bytes:
             return f"more than {limits.max_bytes / 2**20:.0f} MiB"

@@ -62,7 +62,7 @@ class PipelineResult:
             return f"{what}: {_ms(self.eager_ms)} ms, eager: nothing is swapped in"
         assert self.eager_ms
         assert self.optimized_ms
-        gain = f"{self.eager_ms / self.optimized_ms:.2f}x as fast"
+        gain = f"{self.eager_ms / self.optimized_ms:.3g}x as fast"
         return (
             f"{what}: eager {_ms(self.eager_ms)} ms, optimized {_ms(self.optimized_ms)} ms, {gain}; it gives the same. "
             "nav.load_optimized() swaps the formats in"

@@ -138,6 +138,28 @@ def test_what_the_users_function_refuses_goes_back_to_eager() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(200)
+def test_what_was_made_before_an_interruption_is_kept_and_used_again(capsys: pytest.CaptureFixture[str]) -> None:
+    encoder = nav.Module(Encoder().eval(), "encoder")
+    runs = itertools.count(1)
+
+    def pipeline(x: torch.Tensor) -> torch.Tensor:
+        if next(runs) == 4:  # the first one with formats, after those that are recorded, with twice the rows and eager
+            raise KeyboardInterrupt
+        with torch.no_grad():
+            return encoder(x).hidden
+
+    with pytest.raises(KeyboardInterrupt):
+        nav.optimize(pipeline, [batch(1)], config())
+    assert "forward" not in vars(encoder)
+    assert "nav.optimize was interrupted; run it again" in str(nav.load_optimized())
+    capsys.readouterr()
+
+    assert nav.optimize(pipeline, [batch(1)], config()).chosen == {"encoder": "onnx/OnnxCPU"}
+    assert "nav_model::test" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
 def test_a_format_that_no_call_in_the_pipeline_runs_is_not_chosen() -> None:
     pipeline = Pipeline()
     nav.wrap(pipeline, ["encoder"])

@@ -151,3 +151,13 @@ def test_a_call_that_the_module_refuses_is_refused_as_without() -> None:
     encoder = nav.Module(Encoder().eval())
     with recording(registered()), pytest.raises(TypeError, match="unexpected keyword argument 'z'"):
         encoder(X, z=1)
+
+
+def test_a_call_that_shows_more_is_kept_beyond_the_limits() -> None:
+    module = Calls(lambda _, x, n: x * n)
+    sizes, values = [2, 2, 2, 3, 2, 4, 2, 2], [1, 1, 1, 1, 5, 6, 1, 7]
+    calls = [(torch.ones(size), n) for size, n in zip(sizes, values, strict=True)]
+
+    kept = recorded(module, *calls, limits=Limits(alike=1, calls=2)).calls["module"]
+
+    assert [(len(call.call.args[0]), call.call.args[1]) for call in kept] == [(2, 1), (3, 1), (2, 5), (4, 6)]
