@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.errors import ConfigError, SourceError
 from pytest_navigator.isolation.causes import error_line
-from pytest_navigator.pipelines.profiled import EAGER, HEADER, PipelineProfile, Way
+from pytest_navigator.pipelines.profiled import BEST, EAGER, HEADER, PipelineProfile, Way
 from pytest_navigator.pipelines.registry import registered
 from pytest_navigator.pipelines.samples import pipeline_samples
 from pytest_navigator.pipelines.timing import finishing, timed, timed_whole
@@ -19,7 +19,7 @@ from pytest_navigator.pipelines.ways import Wanted
 from pytest_navigator.profiling.measuring import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_navigator.api.pipeline_ways import Candidate
     from pytest_navigator.configuration.profile_config import Windows
@@ -76,7 +76,7 @@ def profile_pipeline(
         raise SourceError("the dataloader is empty: there is nothing to measure the function on")
     measured = Measured(func, samples, windows, seconds)
     with candidates(wanted) as ways:
-        found = PipelineProfile(tuple(measured.way(each) for each in ways))
+        found = PipelineProfile(tuple(measured.ways(ways)))
     print(found)
     if path is not None:
         found.to_file(path)
@@ -102,6 +102,15 @@ class Measured:
     samples: Sequence[PipelineSample]
     windows: Windows
     seconds: float
+
+    def ways(self, candidates: Sequence[Candidate]) -> Iterator[Way]:
+        """Yield the figures of each way; a mix that is one of the others has its figures."""
+        known: dict[tuple[tuple[str, str], ...], Way] = {}
+        for each in candidates:
+            runs = tuple(each.modules.items())
+            same = known.get(runs) if each.name == BEST else None
+            known[runs] = way = replace(same, name=BEST, runner="") if same else self.way(each)
+            yield way
 
     def way(self, candidate: Candidate) -> Way:
         """Return the figures of one way.
