@@ -58,7 +58,7 @@ def lines(path: Path, manifest: Manifest) -> list[str]:
 def damaged(path: Path) -> tuple[list[str], int]:
     """Read every file of every package of a bundle; return the problems, and how many files there are."""
     with open_bundle(path) as bundle:
-        return bundle.damaged_packages(), len(bundle.files())
+        return bundle.examined()
 
 
 def extract(arguments: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator._version import __version__
+from pytest_navigator.core.digests import text_digest
 from pytest_navigator.core.plain import plain
 from pytest_navigator.core.privacy import scrubber
 from pytest_navigator.devices import built_with as bound
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_navigator.pipelines.store import Store
 
 FOLDER = "modules"
-LONGEST_NAME = 80  # Characters of a module's or a graph's name in those of files
+LONGEST_NAME = 80  # Characters of a graph's name in that of its file
 
 
 def write_bundle(
@@ -109,8 +110,9 @@ def _member(choice: Choice, path: Path) -> Member:
         digest = Member("", path).digest()
     except OSError as error:
         raise PackageError(f"{choice.graph}: {path} cannot be read ({error.strerror or error})") from error
-    graph = f"{portable(choice.graph)[:LONGEST_NAME]}-{digest[:16]}{SUFFIX}"
-    return Member(f"{FOLDER}/{portable(choice.module)[:LONGEST_NAME]}/{graph}", path)
+    # "UNet" and "unet" are the same on many file systems: what they are is in the digest.
+    told = text_digest(repr((choice.fingerprint, choice.module, choice.graph, digest)))
+    return Member(f"{FOLDER}/{portable(choice.graph[:LONGEST_NAME])}-{told[:16]}{SUFFIX}", path)
 
 
 def _modules(

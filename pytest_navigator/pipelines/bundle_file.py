@@ -147,14 +147,19 @@ class BundleFile(CheckedFile):
 
     def damaged_packages(self) -> list[str]:
         """Read every file of every package, and return the problem of each that is not what was packed."""
-        problems = self.damaged()
+        return self.examined()[0]
+
+    def examined(self) -> tuple[list[str], int]:
+        """Read every file of every package; return the problems of what is not what was packed, and their number."""
+        problems, count = self.damaged(), 0
         for name in self.files():
             try:
                 with self.package(name) as package:
                     problems += [each.replace(str(package.path), f"{self.path}: {name}") for each in package.damaged()]
+                    count += len(package.files())
             except PackageError as error:
                 problems.append(str(error))
-        return list(dict.fromkeys(problems))
+        return list(dict.fromkeys(problems)), max(count, len(problems))
 
     def _no_head(self) -> str:
         said = next((text for name, text in NO_BUNDLE.items() if name in self._names), "")

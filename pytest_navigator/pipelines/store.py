@@ -232,7 +232,7 @@ def _locked(folder: Path) -> Iterator[None]:
 def _moved(path: Path, graph: str, folder: Path) -> tuple[str, str]:
     """Move a package into a folder; return its name there, which is by content, and its SHA-256."""
     digest = _digest(path)
-    name = f"{portable(graph)[:LONGEST_NAME]}-{digest[:16]}{SUFFIX}"
+    name = f"{portable(graph[:LONGEST_NAME])}-{digest[:16]}{SUFFIX}"
     partial = folder / f".{name}{PARTIAL}"
     shutil.move(path, partial)  # from another file system it is a copy: only a whole one gets its name
     partial.replace(folder / name)

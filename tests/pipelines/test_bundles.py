@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 import pytest_navigator as nav
+from pytest_navigator.backends.files.kinds import format_of
 from pytest_navigator.core.plain import plain
 from pytest_navigator.devices.built_with import BuiltWith, Library
 from pytest_navigator.errors import ConfigError, PackageError
@@ -89,6 +90,17 @@ def test_the_same_content_is_the_same_bytes(bundle: Path, package: Path, tmp_pat
         tmp_path / "b.nav", choices, {VAE: package, UNET: package}, ["batch=large"], {UNET.fingerprint: ["calls"]}
     )
     assert again.read_bytes() == bundle.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["UNET", "con", "../unet", "a" * 300 + ".", "\x1b[2J"])
+def test_a_name_that_is_none_of_a_file_is_that_of_a_module(bundle, package, tmp_path, name) -> None:
+    other = replace(UNET, module=name, graph=name, fingerprint="ef" * 32)
+    written = write_bundle(tmp_path / "two.nav", [UNET, other], {UNET: package, other: package})
+    nav.bundle.load(written)
+    (found,) = default_store().choices(other.fingerprint)
+    assert found.module == name
+    assert default_store().package(found).parent.name == other.fingerprint
+    assert "\x1b" not in command("show", written).out
 
 
 @pytest.mark.parametrize(
@@ -166,7 +178,7 @@ def _bomb(bundle: Path) -> Path:
 
 
 def _nested(bundle: Path, content: bytes) -> Path:
-    return _edited(bundle, _nothing, **{"modules/unet/more.nav": content})
+    return _edited(bundle, _nothing, **{"modules/more.nav": content})
 
 
 def _bundle_in_a_bundle(bundle: Path) -> Path:
@@ -201,9 +213,9 @@ BAD = {
     _byte: r"out\.nav: modules/.* is (damaged|not what was packed)",
     _truncated: "is truncated or damaged",
     _compressed: "is compressed, which no bundle is",
-    _bomb: r"modules/unet/more\.nav: it unpacks to .* times its own size",
-    _bundle_in_a_bundle: r"evil\.nav: modules/unet/more\.nav is a bundle",
-    _no_package: r"modules/unet/more\.nav is not a package",
+    _bomb: r"modules/more\.nav: it unpacks to .* times its own size",
+    _bundle_in_a_bundle: r"evil\.nav: modules/more\.nav is a bundle",
+    _no_package: r"modules/more\.nav is not a package",
     _other_module: r"bundle\.yaml: unet: unet is of another module",
     _fingerprint: "its fingerprint '../../../home' is no SHA-256",
     _elsewhere: "'/etc/passwd' is not in the bundle",
@@ -249,8 +261,15 @@ def test_show_lists_the_modules(bundle) -> None:
     assert "has no page" in command("show", bundle, "--html").err
 
 
-def test_verify_reads_every_file_of_every_package(bundle) -> None:
-    assert command("verify", bundle).out.endswith("all 2 files are as recorded\n")
+def test_verify_reads_every_file_of_every_package(bundle, package) -> None:
+    with nav.load(package) as one:
+        count = 2 * len(one.file.files())
+    assert command("verify", bundle).out.endswith(f"all {count} files are as recorded\n")
+
+
+def test_a_run_does_not_check_a_bundle_and_says_what_it_checks(bundle) -> None:
+    with pytest.raises(ConfigError, match=r"out\.nav is a bundle .* extract .* MODULE gets the package of one"):
+        format_of(bundle)
 
 
 def test_extract_gets_the_package_of_a_module(bundle, package, tmp_path) -> None:

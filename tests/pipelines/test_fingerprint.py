@@ -133,6 +133,17 @@ def test_an_edit_of_its_code_or_of_what_that_imports_makes_it_another_one(code, 
     assert fingerprint(_import(tmp_path, model, helpers).Net()) != before
 
 
+@pytest.mark.parametrize("decorated", ["@nav.module\nclass Net", "class Net"])
+def test_what_is_decorated_is_known_by_its_own_file(code, tmp_path, decorated):
+    model = MODEL.replace("class Net", f"import pytest_navigator as nav\n{decorated}")
+    model = model.replace("    def forward", "    @torch.no_grad()\n    def forward").replace(
+        "    def __init__(self, scale", "    @torch.no_grad()\n    def __init__(self, scale"
+    )
+    before = fingerprint(_import(tmp_path, model).Net())
+    forget()
+    assert fingerprint(_import(tmp_path, model.replace("* self.scale", "+ self.scale")).Net()) != before
+
+
 def test_what_a_call_changes_is_no_part_of_it(code):
     net = code.Net()
     before = identity_of(net)
@@ -150,6 +161,7 @@ def test_what_stands_in_the_place_of_forward_is_no_part_of_it(code):
     register(wrapped)
     try:
         wrapped.replace(lambda *args: None)
+        net.optimize_config = object()
         assert fingerprint(net) == before
     finally:
         forget("net")

@@ -120,6 +120,11 @@ def _check_foreign_archive(content: Content) -> None:
             f"{content.path} was written by torch.save: it holds weights or a pickled module, not a program. "
             f"{LOAD_IT}, or save it with torch.jit.save or torch.export.save"
         )
+    if "bundle.yaml" in content.names:
+        raise ConfigError(
+            f"{content.path} is a bundle of the modules of a pipeline: pytest-navigator extract {content.path} MODULE "
+            "gets the package of one, which can be checked again"
+        )
     if {"metadata.json", "config.json"} <= content.names:
         raise ConfigError(
             f"{content.path} is a Keras archive: {LOAD_IT}, or write a SavedModel with model.export(folder)"

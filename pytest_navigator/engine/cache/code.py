@@ -39,8 +39,10 @@ def code_of(kinds: Iterable[Any]) -> list[tuple[str, str]]:
 def _place_of(kind: Any) -> tuple[str, Path] | None:
     """Return name and file of the module of a class or function; None if that is ours or installed."""
     # Several are called "conftest", and sys.modules has the last one only: a function knows where it is from.
+    # One that is decorated says it is of the module that it decorates, and has the names of the decorator's.
     parts = [kind, *vars(kind).values()]
-    own = next((f for f in parts if inspect.isfunction(f) and f.__module__ == kind.__module__), None)
+    functions = [part for part in parts if inspect.isfunction(part) and part.__module__ == kind.__module__]
+    own = next((f for f in functions if f.__globals__.get("__name__") == kind.__module__), None)
     names = own.__globals__ if own else vars(sys.modules.get(kind.__module__, object))
     file = _own(names.get("__file__"))
     return (kind.__module__, file) if file and kind.__module__.partition(".")[0] != OURS else None
