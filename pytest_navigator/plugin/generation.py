@@ -61,7 +61,7 @@ NOT_BUILT = object()  # Stands for `nav_model` in an item that has not asked for
 
 def is_ours(item: pytest.Item) -> bool:
     """Whether an item is a generated test, or a test of the user's that asks for one of our fixtures."""
-    if item.getparent(SuiteNode) is not None:
+    if item.getparent(SuiteNode) is not None or is_whole(item):
         return True
     return isinstance(item, pytest.Function) and (
         is_verify(item.originalname, item.function) or (reads_package(item.function) and place_of(item) is not None)

@@ -10,7 +10,8 @@ from pytest_navigator.core.steps import Step
 from pytest_navigator.engine import engine
 from pytest_navigator.engine.live import Live
 from pytest_navigator.errors import NavigatorError, SourceError
-from pytest_navigator.pipelines.pipeline_record import MODULES
+from pytest_navigator.isolation.live_section import live_section
+from pytest_navigator.pipelines.pipeline_record import MODULES, STEP
 from pytest_navigator.pipelines.recorded import GraphRecord
 from pytest_navigator.plugin.pipelines import pipeline_at
 
@@ -38,8 +39,8 @@ def have_recorded(run: Run, request: pytest.FixtureRequest, place: PipelinePlace
     if not marker.exists():
         with whole.folder.lock(RECORDED):
             if not marker.exists():
-                for name, suite in whole.suites.items():
-                    _have_source(run, request, suite, _record(whole, name))
+                for name in whole.suites:
+                    _have_source(run, request, whole, name)
                 save(marker, {"run": run.id})
     return whole
 
@@ -50,10 +51,13 @@ def graph_record(whole: CollectedPipeline, name: str) -> GraphRecord | None:
     return load(path, GraphRecord) if path.exists() else None
 
 
-def _have_source(run: Run, request: pytest.FixtureRequest, suite: CollectedSuite, path: Path) -> None:
+def _have_source(run: Run, request: pytest.FixtureRequest, whole: CollectedPipeline, name: str) -> None:
+    suite, path = whole.suites[name], _record(whole, name)
     provider: Any = run.provider(request, suite)
     try:
-        graph = provider.graph()
+        provider.get_model()  # what builds it has no limit, as with any model
+        with live_section(whole.folder.log(STEP), suite.settings.timeout):
+            graph = provider.graph()
         suite = _with_batch(suite, graph)
         save(path, provider.record(graph))
     except NavigatorError as error:

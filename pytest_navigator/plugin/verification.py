@@ -71,6 +71,8 @@ class Fixtures:
         """
         from pytest_navigator.plugin.whole import pipeline_runner
 
+        if not hasattr(request, "param"):
+            pytest.fail(f"{request.node.nodeid} sees no nav_pipeline: move it below one", pytrace=False)
         with pipeline_runner(request, request.param) as runner:
             yield runner
 

@@ -108,3 +108,18 @@ def test_a_conftest_that_is_not_collected_is_named_with_its_pipeline(pytester: p
     result = run(pytester, "test_mine.py")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: --nav: conftest.py defines nav_pipeline, but was not collected; *"])
+
+
+def test_a_test_that_sees_no_pipeline_says_so(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("import pytest\n" + MODEL)
+    pytester.makepyfile("def test_it(nav_pipeline_runner): pass")
+    result = pytester.runpytest_inprocess("--nav", "-k", "test_it", "-p", "no:randomly")
+    result.stdout.fnmatch_lines(["*::test_it sees no nav_pipeline: move it below one"])
+
+
+def test_a_pipeline_is_not_tested_beside_a_model_that_is_named(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(PIPELINE)
+    pytester.makepyfile(test_images=VERIFY, models="def build(): ...")
+    found = collected(pytester, "--nav-model=models:build", "--nav-framework=torch", ".")
+    assert found
+    assert not any("pipeline" in line for line in found)
