@@ -176,12 +176,11 @@ def __getattr__(name: str) -> object:
 
 
 def _instead(name: str) -> object:
-    if not name.startswith("_"):
-        from pytest_navigator.api.instead import NAMES, Instead
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pytest_navigator.api.instead import instead_of
 
-        if name in NAMES:
-            return Instead(f"nav.{name}", NAMES[name])
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return instead_of("nav", name)
 
 
 def __dir__() -> list[str]:

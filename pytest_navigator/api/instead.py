@@ -34,6 +34,35 @@ OF_PACKAGE = {
 }
 
 
+LLM = "nothing: TensorRT-LLM's engines and repositories are its own tools'"
+
+OF_TRITON = {
+    "BaseSpecializedModelConfig": "one of the others: nav.triton.ONNXModelConfig(...)",
+    **dict.fromkeys(("BatchSchedulerPolicy", "BatchingStrategy", "DecodingMode"), LLM),
+    **dict.fromkeys(("KVCacheConfig", "PeftCacheConfig", "TensorRTLLMModelConfig"), LLM),
+}
+
+PYTRITON = "adapter.config, adapter.inputs and adapter.outputs are PyTriton's own, of pytriton.model_config"
+
+OF_PYTRITON = dict.fromkeys(("DynamicBatcher", "ModelConfig", "QueuePolicy", "Tensor", "TimeoutAction"), PYTRITON)
+
+TABLES = {"nav": NAMES, "package": OF_PACKAGE, "nav.triton": OF_TRITON, "nav.pytriton": OF_PYTRITON}
+
+
+def instead_of(where: str, name: str) -> Instead:
+    """Return what stands for a name of Model Navigator's.
+
+    Args:
+        where: a key of `TABLES`.
+
+    Raises:
+        AttributeError: it has no such name either.
+    """
+    if name not in TABLES[where]:
+        raise AttributeError(f"{where} has no attribute {name!r}")
+    return Instead(f"{where}.{name}", TABLES[where][name])
+
+
 class Instead:
     """Stands for something of Model Navigator's: says what to write instead when it is called, or asked for a part."""
 

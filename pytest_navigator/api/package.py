@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.api.instead import OF_PACKAGE, Instead
+from pytest_navigator.api.instead import instead_of
 from pytest_navigator.core.enums import Format
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.query import verdict
@@ -55,9 +55,7 @@ class Package:
         self._at_hand: object = None
 
     def __getattr__(self, name: str) -> Any:
-        if name not in OF_PACKAGE:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return Instead(f"package.{name}", OF_PACKAGE[name])
+        return instead_of("package", name)
 
     def __repr__(self) -> str:
         held = [variant.key for variant in self.results.suite.variants if artifacts.held(self._file, variant)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from pytest_navigator.api.arguments import checked_configs, runtimes, words
 from pytest_navigator.api.given import check_verify_func
+from pytest_navigator.api.loading import SUITE, save
 from pytest_navigator.api.loading import load as load_file
-from pytest_navigator.api.loading import save
 from pytest_navigator.api.package import Package
 from pytest_navigator.api.profiling import ProfilingResults, Wanted, profiled
 from pytest_navigator.backends.builtin import known
@@ -17,7 +18,6 @@ from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
     from typing import Unpack
 
     from pytest_navigator.api.arguments import Names
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.package.query.strategies import Figure, Strategy
 
-__all__ = ["get_best_model_status", "load", "optimize", "profile", "save", "set_verified"]
+__all__ = ["get_best_model_status", "load", "load_from_workspace", "optimize", "profile", "save", "set_verified"]
 
 
 class LoadOptions(TypedDict, total=False):
@@ -43,6 +43,26 @@ def load(
 ) -> Package:
     """Open a package, see `nav.load`; `workspace` is Model Navigator 0.14's name of `workdir`."""
     return load_file(path, workdir if workspace is None else workspace, **options)
+
+
+def load_from_workspace(workspace: str | Path | None = None) -> Package:
+    """Open what a run has left in its workspace, as the package that would be written of it.
+
+    Args:
+        workspace: the folder; None: `navigator_workspace`.
+
+    Raises:
+        ConfigError: it has no model, or several: give one's folder.
+        PackageError: a record in it cannot be read.
+    """
+    root = Path(workspace or "navigator_workspace")
+    found = [root] if (root / SUITE).is_file() else sorted(path.parent for path in root.glob(f"*/{SUITE}"))
+    if len(found) != 1:
+        there = (
+            f"{len(found)} models ({', '.join(path.name for path in found)}): give one's folder" if found else "none"
+        )
+        raise ConfigError(f"nav.package.load_from_workspace({str(root)!r}): one model is needed, here {there}")
+    return load_file(found[0])
 
 
 def optimize(

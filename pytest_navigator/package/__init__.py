@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_FACE = ("get_best_model_status", "load", "optimize", "profile", "save", "set_verified")
+_FACE = ("get_best_model_status", "load", "load_from_workspace", "optimize", "profile", "save", "set_verified")
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import pytest_navigator as nav
-from pytest_navigator.api.instead import NAMES, OF_PACKAGE
+from pytest_navigator.api.instead import NAMES, OF_PACKAGE, OF_PYTRITON, OF_TRITON, TABLES
 from pytest_navigator.errors import ConfigError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "coming-from-model-navigator.md").read_text(encoding="utf-8")
@@ -16,8 +16,7 @@ TABLE = dict(re.findall(r"^\| `([\w.]+)` \| (.*) \|$", PAGE.partition("<!-- inst
 
 
 def test_the_page_has_what_to_write_instead_of_every_name_that_is_not_here() -> None:
-    names = {f"nav.{name}": text for name, text in NAMES.items()}
-    assert names | {f"package.{name}": text for name, text in OF_PACKAGE.items()} == TABLE
+    assert {f"{where}.{name}": text for where, own in TABLES.items() for name, text in own.items()} == TABLE
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -29,6 +28,17 @@ def test_a_name_that_is_not_here_says_what_to_write_instead_when_it_is_used(name
     with pytest.raises(ConfigError, match=re.escape(NAMES[name])):
         found.part  # noqa: B018
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "text"),
+    [("triton", *item) for item in OF_TRITON.items()] + [("pytriton", *item) for item in OF_PYTRITON.items()],
+)
+def test_so_does_what_a_namespace_has_not(where: str, name: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(text)):
+        getattr(getattr(nav, where), name)()
+    with pytest.raises(AttributeError, match="has no attribute 'anything'"):
+        getattr(nav, where).anything  # noqa: B018
 
 
 def test_so_does_what_a_package_has_not(pair: Path) -> None:

@@ -97,3 +97,13 @@ def test_a_package_is_optimized_for_what_is_asked_and_the_one_that_was_given_sta
 def test_what_only_the_live_model_can_be_exported_to_is_told(pair: Path) -> None:
     with nav.load(pair) as package, pytest.raises(PackageError, match="onnx is exported from the live model"):
         nav.package.optimize(package, custom_configs=[nav.OnnxConfig(opset=17)])
+
+
+def test_what_a_run_has_left_in_its_workspace_is_opened_as_a_package(tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    profile = nav.OptimizationProfile(window_size=2, min_trials=1, max_trials=1, stabilization_windows=1)
+    nav.python.optimize(lambda x: x * 2, [torch.ones(2, 3).numpy()], optimization_profile=profile, workspace=workspace)
+
+    assert nav.package.load_from_workspace(workspace).get_formats_status() == {"python": True}
+    with pytest.raises(ConfigError, match=r"load_from_workspace\(.*\): one model is needed, here none"):
+        nav.package.load_from_workspace(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_navigator.api.instead import instead_of
 from pytest_navigator.api.triton import model_repository
 from pytest_navigator.deploy.triton.batching import DynamicBatcher, QueuePolicy, TimeoutAction
 from pytest_navigator.deploy.triton.configs import (
@@ -75,3 +76,7 @@ __all__ = [
     "TimeoutAction",
     "model_repository",
 ]
+
+
+def __getattr__(name: str) -> object:
+    return instead_of("nav.triton", name)
