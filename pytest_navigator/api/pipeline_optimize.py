@@ -126,15 +126,21 @@ class _Run:
 
     def make(self, modules: Sequence[Wrapped], before: dict[str, Identity], making: Making) -> None:
         """Make the formats of every graph of the modules that were called."""
-        twice = shared(modules)
+        common = shared(modules)
         for each in modules:
-            calls, options = self.seen.calls.get(each.name, []), options_of(each, self.config)
             self.changing[each.name] = changing(before[each.name], identity_of(each.module))
             self.fingerprints[each.name] = before[each.name].fingerprint(self.changing[each.name])
-            names = options.get("input_names")
-            for graph in graphs_of(each, calls, batching=options.get("batching"), input_names=names):
-                own = self.fingerprints[each.name], self.changing[each.name]
-                self.made.append(making.made(graph, *own, twice.get(each.name, "")))
+        for each in sorted(modules, key=lambda each: each.name in common):
+            one = common.get(each.name)
+            refused = one.how if one and one.owner in self.with_formats() else ""
+            self._make(each, making, refused)
+
+    def _make(self, wrapped: Wrapped, making: Making, refused: str) -> None:
+        calls, options = self.seen.calls.get(wrapped.name, []), options_of(wrapped, self.config)
+        batching, names = options.get("batching"), options.get("input_names")
+        own = self.fingerprints[wrapped.name], self.changing[wrapped.name]
+        for graph in graphs_of(wrapped, calls, batching=batching, input_names=names):
+            self.made.append(making.made(graph, *own, refused))
 
     def with_formats(self) -> list[str]:
         """Return the names of the modules for which a format was chosen, the one that gains most first."""
@@ -202,11 +208,17 @@ class _Run:
         samples, notes = len(self.seen.samples), self.seen.notes
         return PipelineResult(tuple(choices), self.seen.counted, samples, self.eager_ms, optimized, notes)
 
+    def _unseen(self, name: str) -> str:
+        count = self.seen.counted.get(name, 0)
+        if count:
+            return f"none of its {count} calls was recorded: they are too large"
+        return f"never called while the pipeline ran on {len(self.seen.samples)} samples"
+
     def _kept(self, wrapped: Wrapped, back: str) -> list[Choice]:
         own = [each for each in self.made if each.graph.wrapped is wrapped]
         fingerprint = self.fingerprints[wrapped.name]
         if not own:
-            reason = f"never called while the pipeline ran on {len(self.seen.samples)} samples"
+            reason = self._unseen(wrapped.name)
             return [Choice(wrapped.name, wrapped.name, fingerprint, "", reason=reason)]
         choices = [each.choice(fingerprint, back if each.verdict.format else "") for each in own]
         for each in own:

@@ -76,6 +76,7 @@ def observe(
     with recording(modules, limits) as recorder:
         recorded = run_pipeline(func, given, before=lambda sample: _of(recorder, sample), values=values)
     samples = _without_raising(given, recorded, notes)
+    notes += _left_out(recorder)
     calls = {name: [call for call in own if call.sample < len(samples)] for name, own in recorder.calls.items()}
     if not any(calls.values()):
         raise ConfigError(
@@ -87,6 +88,16 @@ def observe(
     return Observed(
         samples, recorded, run_pipeline(func, samples, values=values), every, dict(recorder.counted), tuple(notes)
     )
+
+
+def _left_out(recorder: Recorder) -> list[str]:
+    """Return what is not known of modules for want of memory, or since they are called in too many ways."""
+    told = [(name, reason, n) for name, own in recorder.left_out.items() for reason, n in own.items()]
+    return [
+        f"{name}: {n} calls were not recorded ({reason})"
+        for name, reason, n in told
+        if reason.endswith(("MiB", "structures"))
+    ]
 
 
 def _of(recorder: Recorder, sample: PipelineSample) -> None:

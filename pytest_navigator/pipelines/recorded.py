@@ -88,7 +88,8 @@ class RecordedModules:
         if not calls:
             raise SourceError(NEVER.format(module.name, len(self.seen.samples)))
         graph = graphs_of(module, calls, input_names=input_names)[0]
-        problem = shared(self.modules).get(module.name) or problem_of(graph)
+        common = shared(self.modules).get(module.name)
+        problem = common.how if common else problem_of(graph)
         if problem:
             raise SourceError(f"no format of {module.name} can be made: {problem}")
         return graph

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,16 +12,31 @@ if TYPE_CHECKING:
     from pytest_navigator.pipelines.registry import Wrapped
 
 
-def shared(modules: Sequence[Wrapped]) -> dict[str, str]:
-    """Return the modules that share weights with an earlier one, or are a part of another one: name -> how."""
-    found: dict[str, str] = {}
+class Shared(NamedTuple):
+    """What a module has in common with another one.
+
+    Attributes:
+        owner: name of the other one, which comes first.
+        how: for people, and why only one of them gets formats.
+    """
+
+    owner: str
+    how: str
+
+
+def shared(modules: Sequence[Wrapped]) -> dict[str, Shared]:
+    """Return the modules that share weights with an earlier one, or are a part of another one, by name."""
+    found: dict[str, Shared] = {}
     for number, each in enumerate(modules):
         others = [*modules[:number], *modules[number + 1 :]]
-        around = next((other.name for other in others if _is_part(each.module, other.module)), "")
+        around = [other for other in others if _is_part(each.module, other.module)]
         if around:
-            found[each.name] = f"it is a part of {around!r}, which is wrapped too and whose format would hold it"
-        elif how := next(filter(None, (_in_common(other, each, found) for other in modules[:number])), ""):
-            found[each.name] = how
+            # The outermost one: its format runs where those between them would.
+            owner = max(around, key=lambda other: len(list(other.module.modules()))).name
+            how = f"it is a part of {owner!r}, whose format holds it"
+            found[each.name] = Shared(owner, how)
+        elif same := next(filter(None, (_in_common(other, each, found) for other in modules[:number])), None):
+            found[each.name] = same
     return found
 
 
@@ -29,14 +44,13 @@ def _is_part(module: torch.nn.Module, other: torch.nn.Module) -> bool:
     return other is not module and any(part is module for part in other.modules())
 
 
-def _in_common(first: Wrapped, second: Wrapped, parts: dict[str, str]) -> str:
-    if first.name in parts or _is_part(first.module, second.module):
-        return ""
+def _in_common(first: Wrapped, second: Wrapped, found: dict[str, Shared]) -> Shared | None:
+    if first.name in found or _is_part(first.module, second.module):
+        return None
     known = {place: name for name, place in _weights(first.module)}
     same = next((name for name, place in _weights(second.module) if place in known), "")
-    return (
-        f"it shares its weight {same!r} with {first.name!r}: each format would hold a copy of its own" if same else ""
-    )
+    how = f"it shares its weight {same!r} with {first.name!r}, whose format holds a copy: this would be another one"
+    return Shared(first.name, how) if same else None
 
 
 def _weights(module: torch.nn.Module) -> list[tuple[str, int]]:

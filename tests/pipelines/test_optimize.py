@@ -12,6 +12,8 @@ import torch
 
 import pytest_navigator as nav
 from pytest_navigator.errors import ConfigError, SourceError
+from pytest_navigator.pipelines.registry import registered
+from pytest_navigator.pipelines.sharing import shared
 from pytest_navigator.pipelines.store import default_store
 
 if TYPE_CHECKING:
@@ -260,19 +262,42 @@ def test_a_sample_that_raises_ends_the_loader_and_modules_without_formats_need_n
     assert "note: sample 2 raised ValueError: too large; the 2 before it are used" in found.summary()
 
 
-def test_parts_and_shared_weights_stay_eager_with_the_reason() -> None:
+def test_parts_and_shared_weights_are_known() -> None:
     pipeline = Pipeline()
-    pipeline.unet.linear.weight = pipeline.unet.linear.weight
     other = Unet().eval()
     other.linear.weight = pipeline.unet.linear.weight
     nav.wrap(pipeline, ["unet"])
     nav.Module(other, "other")
     nav.Module(pipeline.unet.linear, "linear")
 
-    from pytest_navigator.pipelines.registry import registered
-    from pytest_navigator.pipelines.sharing import shared
+    found = shared(list(registered()))
 
-    assert shared(list(registered())) == {
-        "other": "it shares its weight 'linear.weight' with 'unet': each format would hold a copy of its own",
-        "linear": "it is a part of 'unet', which is wrapped too and whose format would hold it",
-    }
+    assert {name: each.owner for name, each in found.items()} == {"other": "unet", "linear": "unet"}
+    assert found["other"].how == (
+        "it shares its weight 'linear.weight' with 'unet', whose format holds a copy: this would be another one"
+    )
+    assert found["linear"].how == "it is a part of 'unet', whose format holds it"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_a_part_stays_eager_only_if_what_it_is_a_part_of_has_a_format() -> None:
+    class Deciding(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = Encoder()
+
+        def forward(self, x):
+            hidden = self.encoder(x).hidden
+            return hidden * 2 if float(x.sum()) > 0 else hidden * 3
+
+    module = nav.Module(Deciding().eval(), "whole")
+    nav.wrap(module, ["encoder"])
+
+    def pipeline(x: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return module(x)
+
+    found = nav.optimize(pipeline, [(2, torch.ones(2, 4)), (3, -torch.ones(3, 4))], config())
+
+    assert (list(found.eager), found.chosen) == (["whole"], {"encoder": "onnx/OnnxCPU"})
