@@ -12,8 +12,6 @@ from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.isolation.interpreter import probe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.engine.host import Host
     from pytest_navigator.formats.base import Format
@@ -33,15 +31,11 @@ def check(host: Host, settings: Settings, matrix: Matrix) -> None:
     _check_names(host, settings, where)
     if host.options.in_process:
         raise ConfigError(f"{where}: --nav-in-process runs everything in this Python; leave out one of the two")
-    for form, command in _used(host, settings, matrix):
-        needs = _needs(form, matrix)
+    for command, forms in _used(host, settings, matrix).items():
+        needs = tuple(dict.fromkeys(name for form in forms for name in _needs(form, matrix)))
         if (command, needs) not in host.probed:
-            probe(command, needs, f"{where}: {form.name}")
+            probe(command, needs, f"{where}: {', '.join(form.name for form in forms)}")
             host.probed.add((command, needs))
-
-
-def _origin(settings: Settings) -> str:
-    return settings.all["interpreters"].origin
 
 
 def _check_names(host: Host, settings: Settings, where: str) -> None:
@@ -60,10 +54,13 @@ def _live(form: Format) -> bool:
     return bool(form.runner_specs) and all(runner.live for runner in form.runner_specs)
 
 
-def _used(host: Host, settings: Settings, matrix: Matrix) -> Iterator[tuple[Format, tuple[str, ...]]]:
+def _used(host: Host, settings: Settings, matrix: Matrix) -> dict[tuple[str, ...], list[Format]]:
+    """Return each command with its formats: it is asked once for all of them, since it may start a container."""
+    found: dict[tuple[str, ...], list[Format]] = {}
     for name in dict.fromkeys(variant.format for variant in matrix.variants.values()):
         if command := host.command_of(settings, name):
-            yield host.registry.format(name), command
+            found.setdefault(command, []).append(host.registry.format(name))
+    return found
 
 
 def _needs(form: Format, matrix: Matrix) -> tuple[str, ...]:
