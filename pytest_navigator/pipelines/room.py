@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.ours import remove
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.pipelines.kept import CHOICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-# In the folder of an entry: what is known of its module, which is written last; and what its writer holds.
-CHOICES = "choices.json"
-LOCK = ".lock"
+LOCK = ".lock"  # In the folder of an entry: what its writer holds
 
 VARIABLE = "NAV_PIPELINES_MAX_GIB"
 DEFAULT = 32.0
@@ -35,6 +35,14 @@ def most_bytes(environment: Mapping[str, str] | None = None) -> float:
     if not found > 0:
         raise ConfigError(f"{VARIABLE}={given}: a number of GiB above 0 is needed (default: {DEFAULT:g})")
     return found * 2**30
+
+
+def age(path: Path) -> float:
+    """Return the time in s since a file was written; of one that is gone, for ever."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return float("inf")
 
 
 def note_use(folder: Path) -> None:

@@ -6,36 +6,32 @@ readers see all of one writer. Files have names by content, and go only when no 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_navigator.core.ours import ignore, sweep
-from pytest_navigator.core.plain import plain, structured, write_atomically
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.zip.archive import SUFFIX
 from pytest_navigator.package.zip.file_names import portable
-from pytest_navigator.pipelines.choice import Choice  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.pipelines.fingerprint import HALF, identity_of
-from pytest_navigator.pipelines.room import CHOICES, LOCK, make_room, most_bytes, note_use
+from pytest_navigator.pipelines.kept import CHOICES, Kept, file_digest, is_whole, read, write
+from pytest_navigator.pipelines.room import LOCK, age, make_room, most_bytes, note_use
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     import torch
 
-    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.pipelines.choice import Choice
 
 PARTIAL = ".partial"
 INCOMING = ".new-"
-LARGEST_LIST = 16 * 2**20  # More than this is no list of ours, B
 LONGEST_WAIT = 60.0  # For another process that writes the same module, s: it moves files, and makes none
 ABANDONED = 24 * 3600.0  # Age of a half-moved file whose writer was killed, s
 LONGEST_NAME = 80  # Characters of a graph's name in that of its file
@@ -46,21 +42,6 @@ VARIABLES = ("NAV_PIPELINES_DIR", "MODEL_NAVIGATOR_DEFAULT_CACHE_DIR")
 
 def _warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=2)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What `choices.json` says.
-
-    Attributes:
-        changing: names of what calls change in the module, and so is no part of its fingerprint.
-        packages: name of a file beside it -> SHA-256.
-    """
-
-    fingerprint: str
-    choices: list[Choice] = field(default_factory=list)
-    changing: list[str] = field(default_factory=list)
-    packages: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -139,7 +120,7 @@ class Store:
         folder = self.root / fingerprint
         for _ in range(3):  # a writer may have replaced list and files between the two looks
             kept = self._read(folder)
-            damaged = [name for name in kept.packages if not _is_whole(folder / name, kept.packages[name])]
+            damaged = [name for name in kept.packages if not is_whole(folder / name, kept.packages[name])]
             if not damaged or kept == self._read(folder):
                 break
         if kept.choices:
@@ -149,12 +130,12 @@ class Store:
         return [choice for choice in kept.choices if choice.package not in damaged]
 
     def choices_of(self, module: torch.nn.Module) -> list[Choice]:
-        """Return what is known of a module as it is now, whatever its calls have changed in it."""
+        """Return what is known of a module as it is now, whatever its calls have changed in it; the newest counts."""
         identity = identity_of(module)
-        for folder in sorted(self.root.glob(f"{identity.lasting[:HALF]}*")):
-            if identity.fingerprint(self._read(folder).changing) == folder.name:
-                return self.choices(folder.name)
-        return []
+        folders = [path.parent for path in self.root.glob(f"{identity.lasting[:HALF]}*/{CHOICES}")]
+        fitting = [each for each in folders if identity.fingerprint(self._read(each).changing) == each.name]
+        newest = sorted(fitting, key=lambda folder: age(folder / CHOICES))
+        return next(filter(None, (self.choices(folder.name) for folder in newest)), [])
 
     def changing(self, fingerprint: str) -> list[str]:
         """Return what calls change in a module of this fingerprint."""
@@ -181,7 +162,7 @@ class Store:
         every = [*(c for c in known.choices if (c.module, c.key) not in own), *new]
         digests = {**known.packages, **dict(moved.values())}
         used = {c.package: digests[c.package] for c in every if c.package in digests}
-        _write(folder, Kept(folder.name, every, sorted({*known.changing, *changing}), used))
+        write(folder, Kept(folder.name, every, sorted({*known.changing, *changing}), used))
         sweep(folder, lambda name: name.endswith(SUFFIX) and name not in used, 0)
         sweep(folder, lambda name: name.endswith(PARTIAL), ABANDONED)
         return new
@@ -201,7 +182,7 @@ class Store:
     def _read(self, folder: Path) -> Kept:
         """Return what is kept in a folder; of a damaged list, nothing."""
         try:
-            return _parsed(folder)
+            return read(folder)
         except (FileNotFoundError, NotADirectoryError):
             return Kept(folder.name)
         except PermissionError as error:
@@ -231,44 +212,9 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _moved(path: Path, graph: str, folder: Path) -> tuple[str, str]:
     """Move a package into a folder; return its name there, which is by content, and its SHA-256."""
-    digest = _digest(path)
+    digest = file_digest(path)
     name = f"{portable(graph[:LONGEST_NAME])}-{digest[:16]}{SUFFIX}"
     partial = folder / f".{name}{PARTIAL}"
     shutil.move(path, partial)  # from another file system it is a copy: only a whole one gets its name
     partial.replace(folder / name)
     return name, digest
-
-
-def _is_whole(path: Path, digest: str) -> bool:
-    try:
-        return _digest(path) == digest
-    except OSError:
-        return False
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write(folder: Path, kept: Kept) -> None:
-    content: Any = plain(kept)
-    write_atomically(folder / CHOICES, json.dumps({**content, "sha256": _seal(content)}, indent=1).encode())
-
-
-def _parsed(folder: Path) -> Kept:
-    """Read what a folder says of itself; raises whatever json and cattrs do, or ValueError, if it is not ours."""
-    path = folder / CHOICES
-    if path.stat().st_size > LARGEST_LIST:
-        raise ValueError(path)
-    content = json.loads(path.read_bytes())
-    seal = content.pop("sha256")
-    kept = structured(content, Kept)
-    names = [*kept.packages, *(choice.package for choice in kept.choices)]
-    if seal != _seal(content) or kept.fingerprint != folder.name or any("/" in n or "\\" in n for n in names):
-        raise ValueError(path)
-    return kept
-
-
-def _seal(content: JSON) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -12,7 +12,9 @@ import pytest
 
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.pipelines.choice import Choice
-from pytest_navigator.pipelines.store import CHOICES, Store, default_store
+from pytest_navigator.pipelines.fingerprint import identity_of
+from pytest_navigator.pipelines.kept import CHOICES
+from pytest_navigator.pipelines.store import Store, default_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,3 +171,19 @@ def test_the_size_of_a_store_is_a_number(store, tmp_path, monkeypatch):
     monkeypatch.setenv("NAV_PIPELINES_MAX_GIB", "much")
     with pytest.raises(ConfigError, match="NAV_PIPELINES_MAX_GIB=much: a number of GiB above 0 is needed"):
         store.put([UNET], {"unet": _file(tmp_path, "one")})
+
+
+def test_of_several_entries_that_a_module_fits_the_newest_counts(store):
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Linear(1, 1).eval()
+    module.calls = 0
+    identity = identity_of(module)
+    for age, changing in enumerate([[], ["calls"]]):
+        print_ = identity.fingerprint(changing)
+        store.put([replace(EAGER, fingerprint=print_, reason=str(changing))], {}, changing)
+        os.utime(store.root / print_ / CHOICES, (age, age))
+    assert [choice.reason for choice in store.choices_of(module)] == ["['calls']"]
+    module.calls = 1
+    assert [choice.reason for choice in store.choices_of(module)] == ["['calls']"]
+    (store.root / print_ / CHOICES).unlink()
+    assert store.choices_of(module) == []
