@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.backends.torch.arrays import to_numpy
 from pytest_navigator.pipelines.structures import is_array
 from pytest_navigator.samples import caches
 from pytest_navigator.samples.flattening import CONSTANTS
@@ -14,6 +15,9 @@ from pytest_navigator.samples.structure import Call
 
 if TYPE_CHECKING:
     import torch
+
+LARGEST_READ, LARGEST_KEPT = 2**24, 2**16
+"""Bytes of an argument, and of what a module keeps, whose content is compared where nothing counts what is written."""
 
 State = dict[str, tuple[object, object]]
 """Place -> what is there, and what tells whether it was changed since."""
@@ -44,7 +48,7 @@ def state_of_call(call: Call, names: list[str]) -> State:
         names: of the positional arguments.
     """
     given = [*zip(names, call.args, strict=False), *call.kwargs.items()]
-    return {f"argument {name!r}": _marks(value) for name, value in given}
+    return {f"argument {name!r}": _marks(value, LARGEST_READ) for name, value in given}
 
 
 def state_of_module(module: torch.nn.Module) -> State:
@@ -54,7 +58,7 @@ def state_of_module(module: torch.nn.Module) -> State:
         own = {**vars(part), **part._parameters, **part._buffers}
         for name, value in own.items():
             if not (name.startswith("_") and name in _OF_TORCH) and name != "forward":
-                found[f"attribute '{path}.{name}'" if path else f"attribute {name!r}"] = _marks(value)
+                found[f"attribute '{path}.{name}'" if path else f"attribute {name!r}"] = _marks(value, LARGEST_KEPT)
     return found
 
 
@@ -67,19 +71,26 @@ def changed(before: State, after: State) -> tuple[str, ...]:
 _OF_TORCH = ("_parameters", "_buffers", "_modules")
 
 
-def _marks(value: object) -> tuple[object, object]:
+def _marks(value: object, largest: int) -> tuple[object, object]:
     """Return what is kept alive, so that no identity is used again, and its marks."""
     parts = list(_all(value))
-    return parts, [_mark(part) for part in parts]
+    return parts, [_mark(part, largest) for part in parts]
 
 
-def _mark(value: Any) -> object:
+def _mark(value: Any, largest: int) -> object:
     if is_array(value):
-        tracked = hasattr(value, "_version") and not value.is_inference()
-        return id(value), value._version if tracked else None
+        return id(value), _version(value, largest)
     if type(value) in CONSTANTS:
         return type(value), repr(value)
     return (type(value), len(value)) if isinstance(value, Mapping | list | tuple) else id(value)
+
+
+def _version(value: Any, largest: int) -> object:
+    """Return what differs after an array was written to: torch counts that, but for numpy's and in inference mode."""
+    inference = getattr(value, "is_inference", None)
+    if inference is not None and not inference():
+        return value._version
+    return hash(to_numpy(value).tobytes()) if value.nbytes <= largest else None
 
 
 def _array_copied(value: Any) -> Any:

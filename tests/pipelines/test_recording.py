@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import numpy as np
 import pytest
 import torch
 
@@ -67,6 +68,19 @@ def test_inputs_are_copied_before_the_call_changes_them() -> None:
     call = recorded(Calls(lambda _, x: x.add_(1)), (torch.zeros(2),)).calls["module"][0]
     assert call.call.args[0].tolist() == [0, 0]
     assert call.output.tolist() == [1, 1]
+    assert call.changed == ("argument 'args'",)
+
+
+@pytest.mark.parametrize(
+    "given", [np.zeros(2), torch.inference_mode()(lambda: torch.zeros(2))()], ids=["numpy", "torch"]
+)
+def test_what_nothing_counts_is_seen_by_its_content(given) -> None:
+    def add(_, x):
+        x += 1
+        return torch.zeros(1)
+
+    with torch.inference_mode():
+        call = recorded(Calls(add), (given,)).calls["module"][0]
     assert call.changed == ("argument 'args'",)
 
 
