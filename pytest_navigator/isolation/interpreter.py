@@ -31,8 +31,11 @@ LIMIT = 120.0  # How long in s an interpreter may take to say what it is: a cont
 OURS = Path(__file__).resolve().parents[1]
 
 # Runs in whatever Python there is, one that is too old among them.
+# No file of the folder that pytest was started in hides a module, as in the child (-P, which older ones do not know).
 PROBE = """
-import json, sys
+import sys
+sys.path[:] = [path for path in sys.path if path]
+import json
 try:
     from importlib.util import find_spec
 except ImportError:

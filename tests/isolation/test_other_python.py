@@ -167,3 +167,14 @@ def test_a_library_that_every_child_needs_is_named_when_it_lacks(tmp_path: Path,
 
     with pytest.raises(ConfigError, match=rf"lacks {'yaml' if name == 'PyYAML' else name};"):
         probe((str(python),), (), "interpreters")
+
+
+def test_no_file_of_the_working_directory_is_taken_for_a_module_there(
+    python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("json", "torch"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(3)")
+
+    with pytest.raises(ConfigError, match="lacks torch;"):
+        probe((str(python),), ("torch",), "interpreters")
