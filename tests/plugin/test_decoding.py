@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from blackbox import member, words
 
+from pytest_navigator import load
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -59,14 +61,16 @@ def test_every_runner_goes_through_the_steps_with_its_own_state(
 
 
 def test_a_state_that_is_not_what_the_model_hands_on_fails_where_it_begins(
-    decoder: Callable[..., None], nav: Nav
+    pytester: pytest.Pytester, decoder: Callable[..., None], nav: Nav
 ) -> None:
     decoder("lambda past: -past")
-    result = nav("-v")
+    result = nav("-v", "--nav-package=o.nav")
     found = words(result)
     assert found["test_correctness[torchscript-trace-cpu]"] == "PASSED"
     assert found["test_decoding[torchscript-trace-cpu]"] == "FAILED"
     result.stdout.fnmatch_lines(["*decoding step 1: row * goes on with token *", " *TorchScriptCPU *ok *FAILED *"])
+    (package,) = pytester.path.glob("*.nav")
+    assert not load(package).get_status("torchscript-trace", "TorchScriptCPU")
 
 
 def test_a_generation_that_the_loader_does_not_have_is_told_so(decoder: Callable[..., None], nav: Nav) -> None:
