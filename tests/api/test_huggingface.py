@@ -55,6 +55,13 @@ VISION: dict[str, Any] = {**SIZES, "image_size": 16, "patch_size": 8}
 LLAMA = transformers.LlamaConfig(
     **SIZES, num_key_value_heads=1, max_position_embeddings=32, architectures=["LlamaForCausalLM"]
 )
+MIXTRAL = transformers.MixtralConfig(
+    **SIZES,
+    num_local_experts=2,
+    num_key_value_heads=1,
+    max_position_embeddings=32,
+    architectures=["MixtralForCausalLM"],
+)
 T5 = transformers.T5Config(
     vocab_size=64, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2, architectures=["T5ForConditionalGeneration"]
 )
@@ -101,6 +108,13 @@ CACHE = ("past_key_values__0__key", "past_key_values__0__value")
             {"task": "text-generation", "use_cache": False},
             {"input_ids": TEXT, "attention_mask": TEXT},
             id="decoder without a cache",
+        ),
+        pytest.param(
+            MIXTRAL,
+            "onnx",
+            {"use_cache": False},
+            {"input_ids": TEXT, "attention_mask": TEXT},
+            id="experts, whose operator transformers translates",
         ),
         pytest.param(
             T5,

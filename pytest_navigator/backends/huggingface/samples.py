@@ -29,6 +29,7 @@ SYMBOLS = {
     "attention_mask": "total_sequence",
     "past_key_values": "past_sequence",
 }
+EXPERTS = "transformers.integrations.moe"  # What has the operators of mixtures of experts, where a program of one runs
 TEXT_OF_TWO = ("input_ids", "attention_mask", "position_ids", "token_type_ids")
 
 
@@ -52,11 +53,10 @@ def prepared(model: PreTrainedModel, wishes: Wishes, seed: int = 0) -> Prepared:
         ConfigError: its configuration does not say what it takes, or it cannot be what is wished.
     """
     with seeded(seed, [TorchFramework()]):
-        if decodes(model, wishes):
-            return _decoder(model, wishes)
-        if is_pair(model):
-            return _pair(model, wishes)
-        return _plain(model, wishes)
+        make = _decoder if decodes(model, wishes) else _pair if is_pair(model) else _plain
+        found = make(model, wishes)
+    experts = model._can_set_experts_implementation()
+    return Prepared(found.loader, {**found.config, **({"child_imports": [EXPERTS]} if experts else {})})
 
 
 def decodes(model: PreTrainedModel, wishes: Wishes) -> bool:

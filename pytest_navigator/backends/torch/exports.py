@@ -46,6 +46,13 @@ def write_onnx(program: Any, path: str, *, options: dict[str, Any]) -> Any:
     """
     import torch
 
+    nodes = [node for graph in program.graph_module.modules() for node in getattr(graph, "graph", program.graph).nodes]
+    operators = {node.target for node in nodes if getattr(node.target, "namespace", "") == "transformers"}
+    if operators:  # of mixtures of experts: torch knows none of them, and the library that has them translates them
+        from transformers.exporters.exporter_onnx import _ONNX_TRANSLATION_TABLE as known
+
+        own = {operator: known[operator] for operator in operators if operator in known}
+        options = {"custom_translation_table": own, **options}
     # With gradients on, the decompositions fail on views that they make of attention.
     with torch.no_grad():
         made: Any = torch.onnx.export(program, (), None, dynamo=True, **options)
