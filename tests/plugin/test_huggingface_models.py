@@ -28,7 +28,9 @@ def saved(pytester: pytest.Pytester) -> pytest.Pytester:
 
 @pytest.mark.slow
 def test_an_encoder_and_a_decoder_are_checked_by_their_folders(saved: pytest.Pytester, nav: Nav) -> None:
-    result = nav("-v", "--nav-model=hf:bert", "--nav-model=hf:models/gpt2", "--nav-package={model}.nav")
+    models = ("--nav-model=hf:bert", "--nav-model=hf:models/gpt2")
+    # Measured too: a cache that grew from call to call would soon be longer than there are positions.
+    result = nav("-v", *models, "--nav-package={model}.nav", "--nav-profile-seconds=0.1", profile=True)
     assert result.ret == 0
     assert words(result)["test_correctness[torchscript-trace-cpu]"] == "PASSED"
     ran = [line for line in result.outlines if "test_decoding[" in line]
