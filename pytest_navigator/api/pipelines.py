@@ -107,7 +107,7 @@ def module(of: Any = None, **options: Any) -> Any:
     return made
 
 
-def wrap(pipeline: object, modules: Sequence[str], **options: Any) -> dict[str, torch.nn.Module]:
+def wrap(pipeline: object, modules: Sequence[str], prefix: str = "", **options: Any) -> dict[str, torch.nn.Module]:
     """Wrap parts of a pipeline by where they are in it: `nav.wrap(pipeline, ["unet", "vae.decoder"])`.
 
     Nothing of the pipeline's code changes. Each part is called what its place is.
@@ -115,19 +115,23 @@ def wrap(pipeline: object, modules: Sequence[str], **options: Any) -> dict[str, 
     Args:
         pipeline: an object, or a function that uses them.
         modules: attributes, with dots for those below; numbers and keys are attributes of lists and dicts.
+        prefix: of the names, where modules of two pipelines have the same places.
         **options: of `nav.Module`, for all of them.
 
     Returns:
         Name -> the module.
 
     Raises:
-        ConfigError: there is no such part, or it is no module that can be wrapped; nothing is wrapped then.
+        ConfigError: there is no such part, or it is no module that can be wrapped, or another one has its name; nothing
+            is wrapped then.
     """
     if isinstance(modules, str):
         modules = [modules]
     if not modules:
         raise ConfigError(f"no module is named; the pipeline has {', '.join(parts_of(pipeline)) or 'none'}")
-    found = {name: _part(pipeline, name) for name in modules}
+    found = {f"{prefix}{name}": _part(pipeline, name) for name in modules}
+    for name, part in found.items():
+        registry.check_name(name, part)
     return {name: Module(part, name, **options) for name, part in found.items()}
 
 

@@ -176,20 +176,32 @@ def own_forward(module: torch.nn.Module) -> Forward:
 _WRAPPED: dict[str, Wrapped] = {}
 
 
+def check_name(name: str, module: torch.nn.Module) -> None:
+    """Find out whether a module can be known by a name.
+
+    Raises:
+        ConfigError: another module that somebody still has is.
+    """
+    known = _WRAPPED.get(name)
+    if known is not None and known.alive:
+        gc.collect()  # A pipeline that is gone may be waiting in a circle of references.
+    if known is not None and known.alive and known.module is not module:
+        kind = type(known.module).__name__
+        raise ConfigError(
+            f"another module is called {name!r} ({kind}): give this one another name, by name= of nav.Module or "
+            "prefix= of nav.wrap"
+        )
+
+
 def register(wrapped: Wrapped) -> None:
     """Know a module by its name; one that is known by it is known anew.
 
     Raises:
         ConfigError: another module has it.
     """
-    known = _WRAPPED.get(wrapped.name)
-    if known is not None and known.alive:
-        gc.collect()  # A pipeline that is gone may be waiting in a circle of references.
-    if known is not None and known.alive and known.module is not wrapped.module:
-        kind = type(known.module).__name__
-        raise ConfigError(f"another module is called {wrapped.name!r} ({kind}): give this one another name")
-    if known is not None:
-        _restore(known)
+    check_name(wrapped.name, wrapped.module)
+    if wrapped.name in _WRAPPED:
+        _restore(_WRAPPED[wrapped.name])
     _WRAPPED[wrapped.name] = wrapped
 
 

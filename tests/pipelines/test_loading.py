@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -153,6 +154,18 @@ def test_a_loaded_format_goes_with_its_module(encoder: Encoder) -> None:
     del module
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.usefixtures("stored")
+def test_threads_call_a_loaded_format(encoder: Encoder) -> None:
+    inputs = [torch.full((2, 3, 4), float(i)) for i in range(8)]
+    with torch.no_grad():
+        expected = [encoder(x).hidden for x in inputs]
+        loaded = nav.load_optimized()
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda x: encoder(x).hidden, inputs * 10))
+    torch.testing.assert_close(found, expected * 10)
+    assert not loaded.eager
 
 
 def test_without_a_wrapped_module_is_told_what_to_do() -> None:

@@ -126,6 +126,15 @@ def test_parts_are_wrapped_by_their_place() -> None:
     assert names() == ["unet", "vae.decoder"]
 
 
+def test_modules_of_two_pipelines_are_told_apart_by_a_prefix() -> None:
+    first, second = Pipeline(), Pipeline()
+    nav.wrap(first, ["unet"])
+    with pytest.raises(ConfigError, match=r"another module is called 'unet' .*prefix= of nav"):
+        nav.wrap(second, ["encoder", "unet"])
+    assert names() == ["unet"]
+    assert nav.wrap(second, ["unet"], prefix="second.") == {"second.unet": second.unet}
+
+
 def test_parts_of_what_a_function_uses_are_found() -> None:
     nets = {"a": Encoder(), "b": [Unet()]}
 
