@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.api.instead import instead_of
 from pytest_navigator.core.enums import Format
+from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.query import verdict
 from pytest_navigator.package.query.choice import Wanted, one_runtime
@@ -180,6 +182,7 @@ class Package:
         threads: int | None = None,
         session_options: Mapping[str, JSON] | None = None,
         return_type: str | None = None,
+        device: object = None,
     ) -> PackageRunner:
         """Return a runner, not active yet; only its format's files are extracted, only its framework is imported.
 
@@ -198,14 +201,16 @@ class Package:
             session_options: of ONNX Runtime, in place of those in the package: `{"intra_op_num_threads": 1}`.
             return_type: whose tensors `infer` gives, a `TensorType` or its string, and takes beside numpy's arrays;
                 None: numpy's.
+            device: "cpu" or "cuda", as in Model Navigator 0.14: only runners there; None: as the package was opened.
 
         Raises:
-            ConfigError: `threads` or `session_options` of a runner that takes none; no such `return_type`.
+            ConfigError: `threads` or `session_options` of a runner that takes none; no such `return_type` or `device`.
             PackageError: no such runner, one that did not pass, one whose file or requirement is missing, or the
                 live model where it is not at hand.
             StrategyError: no strategy has an answer.
         """
         wanted = self._wanted(format, runtime, runtime_provider, jit_type, precision, enable_xla, jit_compile)
+        wanted = replace(wanted, device=kind_of(device, "device") or wanted.device)
         own = artifacts.session_options(threads, session_options), artifacts.tensor_library(return_type)
         if format is None or strategies is not None:
             figure = self._chosen(

@@ -11,7 +11,7 @@ TITLES = {"cuda": "a CUDA device"}
 AUTO, ALL = "auto", "all"
 
 
-def kind_of(device: object) -> str | None:
+def kind_of(device: object, keyword: str = "target_device") -> str | None:
     """Return "cpu" or "cuda" of a `target_device`: a torch.device, or the name of one ("cuda:0"); None: None.
 
     Raises:
@@ -19,5 +19,5 @@ def kind_of(device: object) -> str | None:
     """
     kind = None if device is None else str(device).partition(":")[0]
     if kind is not None and kind not in KINDS:
-        raise ConfigError(f'target_device={device!r}: "cpu" or "cuda" is needed, or None for any device')
+        raise ConfigError(f'{keyword}={device!r}: "cpu" or "cuda" is needed, or None for any device')
     return kind

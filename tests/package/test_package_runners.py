@@ -80,6 +80,14 @@ def test_a_runner_gives_and_takes_tensors_of_the_library_that_is_asked_for(packa
         package.get_runner("onnx", return_type="cupy")
 
 
+def test_a_runner_may_be_asked_for_by_its_device(package: nav.Package) -> None:
+    assert package.get_runner(include_source=False, device="cpu").device == "cpu"
+    with pytest.raises(PackageError, match="onnx has no runner on cuda"):
+        package.get_runner("onnx", device=torch.device("cuda:0"))
+    with pytest.raises(ConfigError, match=r"^device='tpu': "):
+        package.get_runner("onnx", device="tpu")
+
+
 def test_inputs_and_outputs_are_described(package: nav.Package) -> None:
     runner = package.get_runner("onnx")
 
