@@ -52,7 +52,8 @@ def mixes_of(place: Place | None, run: Run) -> list[Mix]:
     Nothing is the best where nothing is measured.
     """
     matrices = run.matrices(place)
-    cells = [(key, m.runners[runner].runtime) for m in matrices for key, runner in m.verifiable]
+    # What runs the live module would run whatever stands in its place.
+    cells = [(k, m.runners[r].runtime) for m in matrices for k, r in m.verifiable if not m.runners[r].live]
     measured = any(m.each(KINDS["profile"]) for m in matrices)
     return [*dict.fromkeys(cells), *([BEST] if cells and measured else [])]
 

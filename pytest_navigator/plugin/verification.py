@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.engine.proxies import RunnerProxy, SourceProxy
     from pytest_navigator.plugin.item import SuiteItem
+    from pytest_navigator.plugin.pipeline_runner import PipelineRunner
     from pytest_navigator.plugin.places import Place
     from pytest_navigator.plugin.run import Run
-    from pytest_navigator.plugin.whole import PipelineRunner, WholeItem
+    from pytest_navigator.plugin.whole import WholeItem
 
 
 OF_ONE_RUNNER = {"nav_runner", "nav_source_runner"}
@@ -69,7 +70,7 @@ class Fixtures:
         Parametrized over one format and runtime in all modules, and the best of each. A module whose format is not
         right stays as it is. The formats run in the child: for checking results, not for timing.
         """
-        from pytest_navigator.plugin.whole import pipeline_runner
+        from pytest_navigator.plugin.pipeline_runner import pipeline_runner
 
         if not hasattr(request, "param"):
             pytest.fail(f"{request.node.nodeid} sees no nav_pipeline: move it below one", pytrace=False)

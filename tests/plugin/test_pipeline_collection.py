@@ -123,3 +123,10 @@ def test_a_pipeline_is_not_tested_beside_a_model_that_is_named(pytester: pytest.
     found = collected(pytester, "--nav-model=models:build", "--nav-framework=torch", ".")
     assert found
     assert not any("pipeline" in line for line in found)
+
+
+def test_formats_that_run_the_live_module_are_in_no_mix(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(PIPELINE)
+    result = pytester.runpytest_inprocess("--nav", "--collect-only", "-q", "--nav-formats=torch", "-p", "no:randomly")
+    assert not any("test_pipeline" in line for line in result.outlines)
+    assert any("test_source[encoder]" in line for line in result.outlines)
