@@ -84,7 +84,9 @@ def _hush(stream: TextIO) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pytest-navigator", description="What can be done with .nav packages.")
+    parser = argparse.ArgumentParser(
+        prog="pytest-navigator", description="What can be done with .nav packages and model files."
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {pytest_navigator.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in COMMANDS:
