@@ -329,7 +329,7 @@ KEYS: dict[str, Callable[[Any, str], Any]] = {
     "model_version": _only(TRITON, 1, "1"),
     "output_path": values.text,
     "launch_mode": values.choice("local", "docker"),
-    "override_conversion_container": _only(BUILT, False),
+    "override_conversion_container": _only(BUILT, False, "false"),
     "inputs": values.specs,
     "outputs": values.specs,
     "target_formats": _formats,

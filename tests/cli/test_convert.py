@@ -271,6 +271,9 @@ def test_a_package_is_converted_with_its_own_samples(folder: Path) -> None:
         ("model.pt --output-path model.pt", "model.pt exists, and is not what an earlier run wrote"),
         ("model.pt --output-package absent.yaml/out.nav --output-package ''", "--output-package: '' is no text"),
         ("model.pt --verbose model.pt", "--verbose: 'model.pt' is not a boolean"),
+        ("model.pt --launch-mode podman", "--launch-mode: unknown value 'podman' (valid: docker, local)"),
+        ("model.pt --launch-mode docker", "name one that is there in --framework-docker-image"),
+        ("model.pt --override-conversion-container", "--override-conversion-container: 'true': "),
         ("model.pt --container-version 23.01", "--container-version: '23.01': "),
         ("model.pt --triton-docker-image triton", "--triton-docker-image: 'triton': "),
         ("model.pt --gpus 0 1", "--gpus: '0 1': this version chooses no GPUs; the environment variable CUDA_VISIBLE_D"),
@@ -289,6 +292,22 @@ def test_bad_input_is_one_line_and_nothing_runs(
     assert message in ran.err
     assert ran.err.startswith("pytest-navigator: error: ")
     assert not (folder / "navigator_workspace").exists()
+
+
+DEFAULTS = """--workspace-path navigator_workspace
+--override-workspace --container-version 22.07 --gpus all --verbose false
+--random-seed 0 --model-version 1 --launch-mode local --override-conversion-container false
+--target-formats tf-trt tf-savedmodel onnx trt torchscript torch-trt --onnx-opsets 14 --tensorrt-precisions fp16 fp32
+--tensorrt-precisions-mode hierarchy --tensorrt-explicit-precision --tensorrt-sparse-weights false
+--tensorrt-max-workspace-size 4294967296 --atol 1e-05 --rtol 1e-05 --max-batch-size 128"""
+
+
+def test_the_documents_defaults_may_be_written_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    ran = command("convert", "absent.onnx", *shlex.split(DEFAULTS))
+
+    assert ran.err == f"pytest-navigator: error: there is no file {tmp_path / 'absent.onnx'}\n"
 
 
 def test_there_is_a_flag_for_every_key_and_none_beside_them() -> None:
