@@ -107,7 +107,7 @@ class Making:
             return Made(graph, Verdict(reason=problem))
         options = options_of(graph.wrapped, self.config)
         asked = _asked(graph, options)
-        if self.reuse and (known := self._known(graph, fingerprint, asked)):
+        if self.reuse and (known := self._known(graph, fingerprint, asked, "verify_func" in options)):
             return known
         workspace = Path(options.get("workspace") or WORKSPACE, graph.name)
         try:
@@ -116,7 +116,8 @@ class Making:
             )
         except SourceError as error:
             return Made(graph, Verdict(reason=error_line(error)))
-        return self._stored(Made(graph, verdict_of(package.results), asked, package), fingerprint, changing)
+        verdict = verdict_of(package.results, verified_only="verify_func" in options)
+        return self._stored(Made(graph, verdict, asked, package), fingerprint, changing)
 
     def _stored(self, made: Made, fingerprint: str, changing: Sequence[str]) -> Made:
         assert made.package is not None
@@ -125,7 +126,7 @@ class Making:
         (kept,) = self.store.put([choice], {made.graph.name: made.package.path}, changing)
         return replace(made, package=load(self.store.package(kept)), kept=kept.package)
 
-    def _known(self, graph: Graph, fingerprint: str, asked: str) -> Made | None:
+    def _known(self, graph: Graph, fingerprint: str, asked: str, verified_only: bool) -> Made | None:
         choices = self.store.choices(fingerprint)
         same = [
             each for each in choices if (each.module, each.key, each.asked) == (graph.wrapped.name, graph.key, asked)
@@ -136,7 +137,8 @@ class Making:
             package = None
         if package is None:
             return None
-        return Made(graph, verdict_of(package.results), asked, package, same[0].package)
+        verdict = verdict_of(package.results, verified_only=verified_only)
+        return Made(graph, verdict, asked, package, same[0].package)
 
     def _given(self, graph: Graph, options: dict[str, Any]) -> Given:
         loader = [each.call for each in graph.calls]

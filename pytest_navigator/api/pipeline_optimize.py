@@ -157,6 +157,8 @@ class _Run:
         """Return why the pipeline is not right with the formats of these modules, "" if it is."""
         with self._loaded(names) as graphs, quietly(), swapping(graphs, strict=True) as swapped:
             found = run_pipeline(self.func, self.seen.samples, values=self.config.verify_func is not None)
+        if found.error is not None and self.config.debug:
+            raise found.error
         if not found.raised and (reason := next(filter(None, map(idle, swapped.values())), "")):
             return reason
         precision = coarsest(*(each.precision for each in self.made if each.graph.wrapped.name in names))

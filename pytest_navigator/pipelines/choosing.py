@@ -38,12 +38,17 @@ class Verdict:
     chosen_ms: float | None = None
 
 
-def verdict_of(results: Results, strategies: Strategy | Sequence[Strategy] = DEFAULT) -> Verdict:
+def verdict_of(
+    results: Results, strategies: Strategy | Sequence[Strategy] = DEFAULT, *, verified_only: bool = False
+) -> Verdict:
     """Return the best format that passed correctness if it is faster than the module itself.
 
     The live model compiled is none: it is made again in each process, and nothing of it can be stored.
+
+    Args:
+        verified_only: leave out what no `verify_func` or `verify_` test of the module vouches for.
     """
-    files = candidates(results, include_source=False)
+    files = candidates(results, include_source=False, verified_only=verified_only)
     if not files:
         return Verdict(reason=_none_passed(results), eager_ms=_first(_eager(results)))
     try:
@@ -85,10 +90,12 @@ def _none_passed(results: Results) -> str:
 
 def _failures(results: Results) -> Iterator[tuple[str, str]]:
     for variant in results.suite.variants:
-        steps = [results.made(variant.key), *(results.correctness(variant.key, name) for name in variant.runners)]
+        checks = [results.correctness(variant.key, name) for name in variant.runners]
+        verified = [each for name in variant.runners for each in results.verifications(variant.key, name)]
+        steps = [results.made(variant.key), *checks, *verified]
         bad = next((step for step in steps if step is not None and _is_bad(step)), None)
         if bad is not None and variant.file:
-            yield variant.key, f"{bad.step} {bad.message}" if bad.step == "correctness" else bad.message
+            yield variant.key, f"{bad.step} {bad.message}" if bad.step in ("correctness", "verify") else bad.message
 
 
 def _is_bad(outcome: Outcome) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum
+
 import pytest
 import torch
 
@@ -148,7 +151,33 @@ def test_what_no_format_could_stand_for_is_told_before_one_is_made(function, pro
     assert bool(found) == bool(problem)
 
 
-def test_an_argument_that_no_format_can_take_is_named() -> None:
-    (graph,) = graphs((1, (rows(1, 3), 1, torch.Generator()), {}))
+class Mode(Enum):
+    FAST = 1
 
-    assert problem_of(graph).startswith("args[2] is a torch._C.Generator: arrays, None, bool")
+
+@dataclass
+class Options:
+    mask: torch.Tensor
+    name: str = "a"
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (torch.Generator(), "args[2] is a torch._C.Generator: arrays, None, bool"),
+        (Mode.FAST, f"args[2] is a {Mode.__module__}.Mode: arrays, None, bool"),
+        (torch.float16, "args[2] is a torch.dtype: arrays, None, bool"),
+        ("text", ""),
+        (None, ""),
+        (Options(torch.ones(1)), ""),
+        ({"mask": torch.ones(1), "more": [1, (2.0, None)]}, ""),
+    ],
+    ids=["generator", "enum", "dtype", "text", "none", "dataclass", "dict"],
+)
+def test_an_argument_that_no_format_can_take_is_named(value, problem) -> None:
+    (graph,) = graphs((1, (rows(1, 3), 1, value), {}))
+
+    found = problem_of(graph)
+
+    assert found.startswith(problem)
+    assert bool(found) == bool(problem)

@@ -140,6 +140,25 @@ def test_what_the_users_function_refuses_goes_back_to_eager() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(200)
+def test_a_module_can_have_a_configuration_of_its_own_which_judges_its_formats() -> None:
+    pipeline = Pipeline()
+    nav.wrap(pipeline, ["encoder"])
+    given: list[set[str]] = []
+
+    def verify(found, expected) -> bool:
+        given.extend(set(each) for each in found)
+        return False
+
+    pipeline.encoder.optimize_config = config(verify_func=verify)
+
+    found = nav.optimize(pipeline, [batch(1)], nav.OptimizeConfig(target_formats=("torchscript",)))
+
+    assert found.eager["encoder"] == "no format of it is right: onnx: verify verify_func returned False, not True"
+    assert given[0] == {"hidden"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
 def test_what_was_made_before_an_interruption_is_kept_and_used_again(capsys: pytest.CaptureFixture[str]) -> None:
     encoder = nav.Module(Encoder().eval(), "encoder")
     runs = itertools.count(1)
