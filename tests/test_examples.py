@@ -10,6 +10,8 @@ import pytest
 from documents import ROOT, blocks, copy_of, not_seen, run
 
 from pytest_navigator.package.container.reader import open_package
+from pytest_navigator.package.zip.archive import is_bundle
+from pytest_navigator.pipelines.bundle_file import open_bundle
 from tests.forking import TENSORFLOW, TORCH, preload
 
 if TYPE_CHECKING:
@@ -27,10 +29,16 @@ PACKAGES = {
     "onnx_file": {"digits"},
     "huggingface_text": {"encoder", "decoder"},
     "tensorrt_resnet": {"tensorrt_resnet"},
+    "pipeline_diffusion": {"diffusion"},
     "many_models": {"autoencoder", "classifier-large", "classifier-small"},
 }
 
-NEEDS = {"tract_plugin": "tract", "tensorrt_resnet": "tensorrt_rtx", "huggingface_text": "transformers"}
+NEEDS = {
+    "huggingface_text": "transformers",
+    "pipeline_diffusion": "diffusers",
+    "tensorrt_resnet": "tensorrt_rtx",
+    "tract_plugin": "tract",
+}
 """A package that an example needs and that is not there on every machine."""
 
 
@@ -61,9 +69,19 @@ def test_the_commands_of_an_example_do_what_its_readme_shows(name: str, tmp_path
     complete = {path.stem for path in folder.glob("*.nav") if ".partial" not in path.name}
     assert complete == PACKAGES[name]
     for package in complete:
-        with open_package(folder / f"{package}.nav") as opened:
-            assert opened.complete
-            opened.verify()
+        check_whole(folder / f"{package}.nav")
+
+
+def check_whole(path: Path) -> None:
+    """Read a package, or each one of a bundle, and compare it with its digests."""
+    if is_bundle(path):
+        with open_bundle(path) as bundle:
+            assert bundle.files()
+            assert bundle.damaged_packages() == []
+        return
+    with open_package(path) as opened:
+        assert opened.complete
+        opened.verify()
 
 
 @pytest.mark.parametrize("name", PACKAGES)
