@@ -86,7 +86,7 @@ def keep_loaded(wrapped: Wrapped, graphs: Mapping[str, LoadedGraph], resources: 
     resources.callback(_taken_out, wrapped, weakref.ref(swapped))
     stack = resources.pop_all()
     _LOADED[wrapped.name] = stack
-    weakref.finalize(wrapped.module, _close, wrapped.name, stack)
+    stack.callback(weakref.finalize(wrapped.module, _close, wrapped.name, stack).detach)
     return swapped
 
 

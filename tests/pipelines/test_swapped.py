@@ -11,6 +11,7 @@ import torch
 import pytest_navigator as nav
 from pytest_navigator.pipelines.aliases import Alias
 from pytest_navigator.pipelines.loaded_graph import LoadedGraph
+from pytest_navigator.pipelines.recording import recording
 from pytest_navigator.pipelines.registry import Wrapped, registered
 from pytest_navigator.pipelines.structures import structure_of
 from pytest_navigator.pipelines.swapped import Swapped, swapping
@@ -143,6 +144,16 @@ def test_what_was_one_array_in_the_output_is_one_again(encoder: Encoder) -> None
     assert type(out) is Encoded
     assert out.hidden is X
     assert out.pooled is X
+
+
+def test_inputs_go_through_the_mapping_when_recorded_and_when_swapped() -> None:
+    nav.Module(module := Encoder().eval(), input_mapping=lambda given: {"x": given[0] * 2, **given[-1]})
+    with recording([one()]) as recorder:
+        module(X)
+    (call,) = recorder.calls["Encoder"]
+    assert torch.equal(call.call.kwargs["x"], X * 2)
+    with swapping({one(): {call.structure: LoadedGraph(lambda x, scale: x)}}):
+        assert torch.equal(module(X), X * 2)
 
 
 def test_numbers_in_the_output_are_numbers_again(encoder: Encoder) -> None:
