@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pytest_navigator.engine.context import Context
 
 
+TOKENS = "tokens"  # Type of the failure, in the record
+
+
 def run(context: Context) -> Result:
     """Generate, and compare tokens and outputs of every step with the source's.
 
@@ -37,7 +40,8 @@ def run(context: Context) -> Result:
     found, problem = _decoded(context, cases)
     wrong = "; ".join(filter(None, (problem, failure_line(found.outputs))))
     if wrong:
-        raise StepFailed(wrong, table(found.outputs), "mismatch", as_data(found))
+        # No other tolerance makes another token the source's.
+        raise StepFailed(wrong, table(found.outputs), TOKENS if problem else "mismatch", as_data(found))
     ties = f"{found.ties} of {found.tokens} tokens are not the source's, and as good as these" if found.ties else ""
     return Result(as_data(found), message=ties)
 

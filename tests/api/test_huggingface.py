@@ -201,6 +201,8 @@ def test_a_name_without_a_network_is_an_error_that_says_what_to_do(monkeypatch: 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ConfigError, match=r"^there is no folder .*/no-such/bert, and the hub cannot be reached; where"):
         huggingface.export("no-such/bert")
+    with pytest.raises(ConfigError, match="no-such/gpt2, and the hub"):
+        huggingface.export(model_name="no-such/gpt2")  # the original's keyword
 
 
 @pytest.mark.parametrize(
