@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.plain import plain
 from pytest_navigator.devices.requirements import CHECKS
-from pytest_navigator.engine.identity import classes, facts, required
+from pytest_navigator.engine.identity import classes, facts
 from pytest_navigator.engine.steps import STEPS
-from pytest_navigator.engine.versions import versions_of
+from pytest_navigator.engine.versions import required, versions_of
 from pytest_navigator.errors import NavigatorError
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.core.privacy import scrubbed_fields, scrubber
 from pytest_navigator.core.records import CACHED, Outcome, earlier_text
-from pytest_navigator.engine.identity import required
 from pytest_navigator.engine.steps import STEPS
+from pytest_navigator.engine.versions import required
 from pytest_navigator.errors import NavigatorError
 
 if TYPE_CHECKING:

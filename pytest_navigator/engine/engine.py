@@ -15,7 +15,7 @@ from pytest_navigator.core.tracebacks import users_traceback
 from pytest_navigator.engine import caching, gpu, versions
 from pytest_navigator.engine.cache_key import name_of
 from pytest_navigator.engine.context import Context
-from pytest_navigator.engine.identity import identity_of, libraries
+from pytest_navigator.engine.identity import identity_of
 from pytest_navigator.engine.resuming import take_over
 from pytest_navigator.engine.steps import STEPS
 from pytest_navigator.errors import EAGER, NavigatorError, NotApplicable, StepFailed, Unavailable
@@ -106,7 +106,7 @@ def _run(context: Context, *, again: bool) -> Attempt:
     live = bool(context.step.runner) and context.runner.live
     found = with_script(found, context.folder.path, live=live)
     told = {"reported": True} if error is not None and context.host.debug else {}
-    return found.noted(**own, **told, **versions.noted(context, libraries(context))), error
+    return found.noted(**own, **told, **versions.noted(context)), error
 
 
 def _died(context: Context, own: dict[str, str]) -> Outcome:

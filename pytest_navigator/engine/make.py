@@ -15,11 +15,11 @@ from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.engine import gpu, isolated
 from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result
-from pytest_navigator.engine.identity import numerics, required
+from pytest_navigator.engine.identity import numerics
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.engine.scripts import write_making
 from pytest_navigator.engine.step_code import StepCode
-from pytest_navigator.engine.versions import gpu_of
+from pytest_navigator.engine.versions import gpu_of, required
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.exporting import frozen
 from pytest_navigator.formats.ways import first_that_makes

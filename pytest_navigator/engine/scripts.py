@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.plain import write_atomically
 from pytest_navigator.core.script_parts import CommandLine, Subject
-from pytest_navigator.engine.identity import libraries
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.engine.versions import noted
@@ -116,7 +115,7 @@ def _subject(context: Context, data: dict[str, JSON], sample: str = "") -> Subje
         seed=context.host.seed,
         settings=current_settings(),
         data=data,
-        installed={} if context.step.step == "export" else noted(context, libraries(context)).get("interpreter", {}),
+        installed=noted(context).get("interpreter", {}),
     )
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.devices.libraries import MODULES
+from pytest_navigator.devices.requirements import CHECKS
 from pytest_navigator.engine import isolated
 from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.libraries import versions_here
 from pytest_navigator.errors import NavigatorError
+
+OF_DEVICES = {*CHECKS} - {*MODULES}  # Requirements that are no module
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +24,7 @@ def versions_of(context: Context, names: Sequence[str], modules: Sequence[str] =
     """Return "python" and "libraries" (name of a distribution -> version, None: not installed) of the Python of a step.
 
     Args:
-        modules: import names; what they come from and depend on is "versions".
+        modules: import names; "direct" are the distributions that they come from, "versions" what these depend on, too.
 
     Returns:
         Why nobody knows instead, where that Python does not answer: the step itself fails of that.
@@ -50,11 +54,17 @@ def gpu_of(context: Context) -> JSON:
         return str(error)
 
 
-def noted(context: Context, names: Sequence[str]) -> dict[str, dict[str, str]]:
+def noted(context: Context) -> dict[str, dict[str, str]]:
     """Return what is noted on the outcome of a step that another Python has made: its version, and the libraries'."""
-    if not context.command:
+    if not context.command or context.step.step == "export":  # an export is made here
         return {}
-    found = versions_of(context, names)
-    libraries = found.get("libraries") or {}
-    own = {name: text for name, text in libraries.items() if text and name != "pytest-navigator"}
-    return {"interpreter": {"python": str(found.get("python", "")).partition(" ")[0], **own}}
+    modules = [MODULES[name][0] if name in MODULES else name for name in required(context) if name not in OF_DEVICES]
+    found = versions_of(context, (), ["numpy", *modules])
+    return {"interpreter": {"python": str(found.get("python", "")).partition(" ")[0], **found.get("direct", {})}}
+
+
+def required(context: Context) -> tuple[str, ...]:
+    """Return what a step needs of a machine, names of packages among it."""
+    if context.step.runner:
+        return context.runner.requires
+    return context.host.registry.format(context.variant.format).requires_for(context.suite.matrix.framework)

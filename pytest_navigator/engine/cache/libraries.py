@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
 
 def versions_here(names: Iterable[str], modules: Iterable[str] = ()) -> dict[str, Any]:
-    """Return "python", "libraries" and "versions" of this Python; see `engine.versions`."""
+    """Return "python", "libraries", "versions" and "direct" of this Python; see `engine.versions`."""
     found: dict[str, Any] = {"python": sys.version, "libraries": {name: _version(name) for name in names}}
-    return {**found, "versions": versions(modules)} if modules else found
+    if not (modules := list(modules)):
+        return found
+    direct = {name for module in modules for name in _distributions(module.partition(".")[0])}
+    known = {name: text for name in sorted(direct) if (text := _version(name))}
+    return {**found, "versions": versions(modules), "direct": known}
 
 
 def versions(modules: Iterable[str]) -> dict[str, str | None]:
