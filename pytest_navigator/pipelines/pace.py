@@ -24,6 +24,12 @@ ROUNDS = (3, 20)
 SECONDS = 2.0
 """For how long, about, where that is more than the fewest rounds."""
 
+LONGEST = 60.0
+"""No further round begins after so many s."""
+
+MOST_SAMPLES = 8
+"""Of those that the pipeline was checked on, the first ones are measured."""
+
 SLOWER = 1.05
 """The whole may be so much slower, which is noise, where each module is faster."""
 
@@ -60,13 +66,13 @@ def paces(
     swapped: Callable[[], AbstractContextManager[object]],
 ) -> tuple[Pace, Pace]:
     """Return the pace of a pipeline as it is, and with what `swapped` swaps in."""
-    eager, optimized = Pace(), Pace()
-    for _ in range(ROUNDS[1]):
+    eager, optimized, samples = Pace(), Pace(), samples[:MOST_SAMPLES]
+    for done in range(1, ROUNDS[1] + 1):
         for pace, context in ((eager, nullcontext), (optimized, swapped)):
             with context():
                 _run(func, samples, modules, pace)
-        rounds = len(eager.whole) / max(len(samples), 1)
-        if rounds >= ROUNDS[0] and sum(eager.whole) + sum(optimized.whole) > SECONDS:
+        took = sum(eager.whole) + sum(optimized.whole)
+        if took > LONGEST or (done >= ROUNDS[0] and took > SECONDS):
             break
     return eager, optimized
 
