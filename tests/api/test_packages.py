@@ -107,3 +107,25 @@ def test_what_a_run_has_left_in_its_workspace_is_opened_as_a_package(tmp_path: P
     assert nav.package.load_from_workspace(workspace).get_formats_status() == {"python": True}
     with pytest.raises(ConfigError, match=r"load_from_workspace\(.*\): one model is needed, here none"):
         nav.package.load_from_workspace(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_conversion_is_made_as_it_is_configured_now(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.layers.Input((5,)), keras.layers.Dense(3)])
+    quick = nav.OptimizationProfile(batch_sizes=[1], **QUICK)  # type: ignore[arg-type]
+    package = nav.tensorflow.optimize(
+        model,
+        [torch.ones(2, 5).numpy()],
+        target_formats=("onnx",),
+        runners=("OnnxCPU", "TensorFlowSavedModelCPU"),
+        optimization_profile=quick,
+        workspace=tmp_path / "workspace",
+    )
+
+    configured = nav.package.optimize(package, custom_configs=[nav.OnnxConfig(opset=15)])
+    usual = nav.package.optimize(configured, defaults=True)
+
+    opsets = [each.get_model("onnx").opset_import[0].version for each in (package, configured, usual)]
+    assert opsets == [18, 15, 18]
+    assert configured.get_status("onnx", runtime="cpu")
