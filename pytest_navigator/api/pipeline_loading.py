@@ -103,7 +103,9 @@ class _Loader:
             warnings.warn(f"{name}: {NOTHING}", UserWarning, stacklevel=3)
         with ExitStack() as stack:
             graphs = {each.key: graph for each in self.choices if (graph := self._graph(each, stack))}
-            return loading.keep_loaded(self.wrapped, graphs, stack) if graphs else None
+            if not graphs:
+                return None
+            return loading.keep_loaded(self.wrapped, graphs, self.choices[0].fingerprint, stack)
 
     def _graph(self, choice: Choice, stack: ExitStack) -> LoadedGraph | None:
         graph = choice.graph.replace(choice.module, self.wrapped.name, 1)

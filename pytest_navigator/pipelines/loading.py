@@ -73,14 +73,15 @@ class Loaded:
 _LOADED: dict[str, ExitStack] = {}
 
 
-def keep_loaded(wrapped: Wrapped, graphs: Mapping[str, LoadedGraph], resources: ExitStack) -> Swapped:
+def keep_loaded(wrapped: Wrapped, graphs: Mapping[str, LoadedGraph], fingerprint: str, resources: ExitStack) -> Swapped:
     """Swap formats in until `unload`, or until nobody has the module any more.
 
     Args:
+        fingerprint: of the module as it is now.
         resources: what is closed then.
     """
     unload(wrapped.name)
-    swapped = Swapped(wrapped, graphs, weights=Weights(wrapped.module))
+    swapped = Swapped(wrapped, graphs, weights=Weights(wrapped.module, fingerprint))
     wrapped.replace(swapped)
     # Nothing here may keep the module alive, which what stands in its place does.
     resources.callback(_taken_out, wrapped, weakref.ref(swapped))

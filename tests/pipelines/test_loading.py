@@ -106,6 +106,21 @@ def test_other_weights_are_never_given_the_stored_format(encoder: Encoder) -> No
 
 
 @pytest.mark.usefixtures("stored")
+def test_weights_that_change_after_loading_are_run_by_the_module_itself(encoder: Encoder) -> None:
+    loaded = nav.load_optimized()
+    encoder(X)
+    with torch.no_grad():
+        encoder.linear.weight.add_(0)  # written to, and the same
+    encoder(X)
+    assert not loaded.eager
+    with torch.no_grad():
+        encoder.linear.weight.add_(1)
+    with pytest.warns(UserWarning, match="encoder ran eagerly: its weights were changed"):
+        out = encoder(X)
+    torch.testing.assert_close(out.hidden, encoder.linear(X))
+
+
+@pytest.mark.usefixtures("stored")
 def test_a_module_of_equal_weights_gets_it_whatever_its_name() -> None:
     other = nav.Module(encoder_(), "other")
     nav.load_optimized()
