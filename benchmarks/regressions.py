@@ -166,7 +166,7 @@ def judge(pair: Pair, sides: dict[str, Context]) -> Judged:
     baseline = Artifact(str(old.folder.path), old.variant, old.folder.signature)
     with busy(pair.loops):
         begin = time.perf_counter()
-        new.host.single_threaded(fresh=True)
+        new.host.children.single_threaded(fresh=True)
         facts = against(new, baseline)
         return Judged(pair, facts, time.perf_counter() - begin)
 

@@ -59,7 +59,7 @@ def _again(context: Context) -> ProfileResult:
     own = context.suite.matrix.measured(context.step)[0]
     of = replace(context, step=own)
     if not context.runner.live:
-        context.host.child_of(context.command).close()
+        context.host.children.of(context.command).close()
     result = profile.measured(of, batch_of(own.batch, context.folder.source.max_batch_size)).result
     assert result is not None
     return result

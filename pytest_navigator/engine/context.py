@@ -185,7 +185,7 @@ class Context:
                 registered(self._needs)
                 here: Callable[..., R] = function  # what comes back from JSON has no types
                 return here(**arguments)
-        child = self.host.child_of(command)
+        child = self.host.children.of(command)
         child.start(imports=self._record_modules(arguments.get("signature")))
         found: R = self._called(function, arguments, child=child).result
         return found
@@ -197,7 +197,7 @@ class Context:
             fresh: whether in one that has not run anything before.
             kwargs: as in `isolated`.
         """
-        child = self.host.single_threaded(self.command, fresh=fresh)
+        child = self.host.children.single_threaded(self.command, fresh=fresh)
         child.start(imports=self._record_modules())
         arguments = json.loads(json.dumps(plain(kwargs)))
         found: R = self._called(function, arguments, child=child).result
@@ -291,7 +291,7 @@ class Context:
     ) -> Reply:
         """Run a function in the child; of what is not registered there, say how it is."""
         path = f"{function.__module__}:{function.__qualname__}"
-        called = (child or self.host.child_of(self.command)).call
+        called = (child or self.host.children.of(self.command)).call
         call = partial(called, path, arguments, arrays=feed, log=self.log, timeout=self.limit)
         try:
             return call(needs=() if function in LOADING_NOTHING else self._needs)

@@ -9,20 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.plain import save
 from pytest_navigator.devices.driver_library import has_driver
-from pytest_navigator.devices.records import FOLDER
 from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from pytest_navigator.configuration.nav_config_file import FileConfig
     from pytest_navigator.configuration.run_options import RunOptions
@@ -30,11 +27,11 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.core.variants import RunnerRecord
     from pytest_navigator.engine.cache.store import Store
+    from pytest_navigator.engine.children import Children
     from pytest_navigator.engine.suite import Suite
     from pytest_navigator.engine.workspace import Workspace
     from pytest_navigator.formats.registry import Registry
     from pytest_navigator.gates.sides import Baseline
-    from pytest_navigator.isolation.child import Child
 
 
 @contextmanager
@@ -96,8 +93,6 @@ class Host:
     hints: list[str] = field(default_factory=list)
     probed: set[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=set)
     versions: dict[tuple[tuple[str, ...], ...], dict[str, Any]] = field(default_factory=dict)
-    _children: dict[tuple[str, ...], Child] = field(default_factory=dict)
-    _singles: dict[tuple[str, ...], Child] = field(default_factory=dict)
 
     @cached_property
     def file_config(self) -> FileConfig:
@@ -153,7 +148,7 @@ class Host:
         if self.options.in_process or not runners:
             return
         modules = [name for r in runners for name in r.requires if r.device == "cpu" and find_spec(name) is not None]
-        self.child_of().start(imports=list(dict.fromkeys([*modules, *more])))
+        self.children.of().start(imports=list(dict.fromkeys([*modules, *more])))
 
     def _warm_runners(self) -> Iterator[RunnerRecord]:
         """Yield what runs files in a child of this very Python."""
@@ -180,53 +175,12 @@ class Host:
             return ()
         return self.command_of(suite.settings, variant.format)
 
-    def child_of(self, command: tuple[str, ...] = ()) -> Child:
-        """Return the child of this process in one Python; its imports overlap what this process does.
-
-        Args:
-            command: what starts that Python; () is the one that this process runs in.
-        """
-        from pytest_navigator.isolation.numerics import current_settings
-
-        if command not in self._children:
-            self._children[command] = self._new_child(command, {})
-        # Each time: the user's code may set threads or a precision between two steps.
-        self._children[command].settings = current_settings()
-        return self._children[command]
-
-    def single_threaded(self, command: tuple[str, ...] = (), *, fresh: bool) -> Child:
-        """Return a child for what is measured alone: each library in it has one thread.
-
-        Args:
-            command: as in `child_of`.
-            fresh: whether one that another measurement has left is ended before.
-        """
-        from pytest_navigator.isolation.numerics import current_settings
-        from pytest_navigator.isolation.one_thread import ENVIRONMENT, one_thread
-
-        if fresh and command in self._singles:
-            self._singles.pop(command).close(grace=0)
-        if command not in self._singles:
-            self._singles[command] = self._new_child(command, ENVIRONMENT)
-        self._singles[command].settings = one_thread(current_settings())
-        return self._singles[command]
-
-    def _new_child(self, command: tuple[str, ...], forced: Mapping[str, str]) -> Child:
-        from pytest_navigator.isolation.child import Child
-
-        if not command:
-            return Child(cwd=self.project, environment=self.environment, forced=forced)
-        from pytest_navigator.isolation.interpreter import Interpreter, code_folder
-
-        # The answers of this Python about libraries and drivers, which its children share, are not those of another.
-        forced = {**forced, FOLDER: ""}
-        other = Interpreter(command, code_folder(self._code, copied=len(command) > 1))
-        return Child(cwd=self.project, environment=self.environment, forced=forced, interpreter=other)
-
     @cached_property
-    def _code(self) -> Path:
-        """The folder of this package for other interpreters, of this process alone."""
-        return Path(mkdtemp(prefix="code-", dir=self.workspace.devices))
+    def children(self) -> Children:
+        """The processes that make the calls of steps for this one."""
+        from pytest_navigator.engine.children import Children
+
+        return Children(self.project, self.workspace.devices, lambda: self.environment)
 
     def write_manifests(
         self, verify: Mapping[str, dict[str, tuple[str, str]]], baselines: Mapping[str, Baseline] | None = None
@@ -260,10 +214,8 @@ class Host:
     def close(self) -> None:
         """End what this process started."""
         self.progress.close()
-        for child in (*self._children.values(), *self._singles.values()):
-            child.close()
-        if "_code" in vars(self):
-            rmtree(self._code, ignore_errors=True)
+        if "children" in vars(self):
+            self.children.close()
 
     @property
     def environment(self) -> dict[str, str]:
