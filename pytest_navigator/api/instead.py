@@ -77,6 +77,6 @@ class Instead:
         raise ConfigError(self._line)
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):  # What Python itself asks of any object
+        if name.startswith("_"):  # What Python itself, or a notebook, asks of any object
             raise AttributeError(name)
         raise ConfigError(self._line)

@@ -28,6 +28,7 @@ def test_a_name_that_is_not_here_says_what_to_write_instead_when_it_is_used(name
     with pytest.raises(ConfigError, match=re.escape(NAMES[name])):
         found.part  # noqa: B018
     assert "\n" not in str(told.value)
+    assert not hasattr(found, "_repr_html_")  # what a notebook asks of what it shows
 
 
 @pytest.mark.parametrize(
