@@ -104,7 +104,7 @@ def _graph(
     batching: bool | None,
     input_names: Sequence[str] | None,
 ) -> Graph:
-    varied = _varied(calls)
+    varied = varied_places(calls)
     changed = tuple(replace(call, call=with_arrays(call.call, varied)) for call in calls)
     name = wrapped.name if number == 1 else f"{wrapped.name}.{number}"
     said = wrapped.options.batching if wrapped.options.batching is not None else batching
@@ -112,8 +112,8 @@ def _graph(
     return Graph(wrapped, name, structure_of(changed[0].call), changed, varied, batch.unbatched, batch.rows)
 
 
-def _varied(calls: Sequence[RecordedCall]) -> tuple[str, ...]:
-    """Return the places of the numbers that are not the same in all of these calls."""
+def varied_places(calls: Sequence[RecordedCall]) -> tuple[str, ...]:
+    """Return the places of the numbers that are not the same in all of these calls of one structure."""
     seen: dict[str, set[str]] = {}
     for call in calls:
         for place, value in numbers(call.call):

@@ -10,8 +10,10 @@ from pytest_navigator.errors import ConfigError, SourceError
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.pipelines.batches import doubled
 from pytest_navigator.pipelines.end_to_end import own_copy, run_pipeline, same_state
+from pytest_navigator.pipelines.graphs import varied_places
 from pytest_navigator.pipelines.recording import recording
 from pytest_navigator.pipelines.samples import pipeline_samples
+from pytest_navigator.pipelines.structures import form_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_navigator.pipelines.recording import Limits, Recorder
     from pytest_navigator.pipelines.registry import Wrapped
     from pytest_navigator.pipelines.samples import PipelineSample
+    from pytest_navigator.pipelines.structures import Form
 
     Func = Callable[..., Any]
 
@@ -84,10 +87,25 @@ def observe(
             "it built of other objects?"
         )
     more = _at_another_batch_size(func, samples, modules, limits, notes)
-    every = {name: [*own, *more.get(name, [])] for name, own in calls.items()}
+    every = {name: [*own, *_alike(own, more.get(name, []))] for name, own in calls.items()}
     return Observed(
         samples, recorded, run_pipeline(func, samples, values=values), every, dict(recorder.counted), tuple(notes)
     )
+
+
+def _alike(own: Sequence[RecordedCall], more: Sequence[RecordedCall]) -> list[RecordedCall]:
+    """Return the calls at another batch size that show that, and nothing which the user's own samples do not.
+
+    A batch of another size may be another structure (a list for a text), or have numbers of its own (its size).
+    """
+    known: dict[Form, list[RecordedCall]] = {}
+    found: dict[Form, list[RecordedCall]] = {}
+    for calls, kinds in ((own, known), (more, found)):
+        for call in calls:
+            kinds.setdefault(form_of(call.call, values=False), []).append(call)
+    same = {kind: varied_places(calls) for kind, calls in known.items() if kind in found}
+    kept = [found[kind] for kind, places in same.items() if varied_places([*known[kind], *found[kind]]) == places]
+    return [call for calls in kept for call in calls]
 
 
 def _left_out(recorder: Recorder) -> list[str]:
