@@ -137,3 +137,27 @@ def test_a_pipeline_alone_runs_what_it_needs(pytester: pytest.Pytester, nav: Nav
     pytester.makeconftest(PIPELINE)
     result = nav("-v", "-x", "-k", "test_pipeline")
     assert outcomes(result) == {"conftest.py::nav_pipeline::test_pipeline[torchscript-trace-cpu]": "PASSED"}
+
+
+def test_calls_of_a_rarer_structure_run_eagerly_and_are_named(pytester: pytest.Pytester, nav: Nav) -> None:
+    called = (
+        "y = self.encoder(x)\n            self.spare(y[None])\n            self.spare(y)\n            self.spare(y + 1)"
+    )
+    spare = PIPELINE.replace("y = self.encoder(x)", called).replace('("encoder", "parts.decoder")', '("spare",)')
+    pytester.makeconftest(spare)
+    result = nav("-v")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "note: spare is called in 2 structures: the most frequent one has formats, the others run eagerly",
+            "note: spare ran eagerly in 2 of 6 calls: a structure that was not recorded",
+        ]
+    )
+
+
+def test_a_module_without_a_batch_axis_is_checked_as_its_configuration_says(
+    pytester: pytest.Pytester, nav: Nav
+) -> None:
+    own = 'nav_modules = {"encoder": NavConfig(batch_dim=None)}\n'
+    pytester.makeconftest(WRONG + PIPELINE.replace("torch.randn(size, 5)) for", "torch.randn(4, 5)) for") + own)
+    assert nav("-v").ret == 0
