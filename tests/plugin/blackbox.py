@@ -271,6 +271,16 @@ def pytest_nav_frameworks():
 """
 """A model of a third party's framework, without torch."""
 
+SESSION = '@pytest.fixture(scope="session"{params})\ndef nav_model():'
+
+
+def doubled(conftest: str) -> str:
+    """Return the text of a conftest.py whose model is two by a parameter, `a` and `b`."""
+    one, two = SESSION.format(params=""), SESSION.format(params=', params=["a", "b"]')
+    assert one in conftest
+    return conftest.replace(one, two)
+
+
 PROGRESS = re.compile(r"\n  \S+: \d+ s \.\.\.")
 """What a long step prints into its item's line."""
 VERBOSE = re.compile(

@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import status, words
+from blackbox import DENSE, doubled, status, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,27 +143,7 @@ def test_a_baseline_that_is_missing_ends_the_workers_too(dense: Fake, nav: Nav, 
     assert any(fnmatch(line, "ERROR: *missing.nav: no such file*") for line in (*result.errlines, *result.outlines))
 
 
-TWO = """
-import numpy as np, pytest
-from fake_format import *
-from pytest_navigator import NavConfig
-
-nav_config = {"a": NavConfig(framework="dense", name="a"), "b": NavConfig(framework="dense", name="b")}
-
-@pytest.fixture(scope="session", params=["a", "b"])
-def nav_model(request):
-    return Dense(np.random.randn(7, 5).astype("float32"), np.random.randn(7).astype("float32"))
-
-@pytest.fixture(scope="session")
-def nav_dataloader():
-    return [np.random.randn(3, 5).astype("float32") for _ in range(4)]
-
-def pytest_nav_formats():
-    return [DenseFormat, Fake, Other]
-
-def pytest_nav_frameworks():
-    return [DenseFramework]
-"""
+TWO = doubled(DENSE) + "nav_config = {name: NavConfig(framework='dense', name=name) for name in ('a', 'b')}"
 
 
 def test_a_model_that_is_new_has_no_baseline_and_a_path_that_nobody_has_is_wrong(dense: Fake, nav: Nav) -> None:

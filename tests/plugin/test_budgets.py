@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import calls, outcomes, words
+from blackbox import calls, doubled, outcomes, words
 from documents import ROOT, blocks
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ def verify_latency(nav_package):
     assert nav.load(nav_package).get_best().p50_latency < {limit}
 """
 TESTS = ("test_budget", "test_size", "verify_latency")
-PARAMETERS = '@pytest.fixture(scope="session", params=["a", "b"])\ndef nav_model(request):'
 
 
 def write(fake: Fake, limit: str, *, several: bool = False) -> pytest.Pytester:
@@ -35,8 +34,7 @@ def write(fake: Fake, limit: str, *, several: bool = False) -> pytest.Pytester:
     pytester.makepyfile(test_budgets_of_mine=BUDGET.format(limit=limit))
     conftest = pytester.path / "conftest.py"
     if several:
-        one = '@pytest.fixture(scope="session")\ndef nav_model():'
-        conftest.write_text(conftest.read_text().replace(one, PARAMETERS))
+        conftest.write_text(doubled(conftest.read_text()))
     return pytester
 
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from blackbox import calls, status, words
+from blackbox import calls, doubled, status, words
 
 from pytest_navigator.cli import main
 
 if TYPE_CHECKING:
     from blackbox import Fake, Nav
-
-TWO = (
-    '@pytest.fixture(scope="session")\ndef nav_model',
-    '@pytest.fixture(scope="session", params=["a", "b"])\ndef nav_model',
-)
 
 
 def test_a_repeated_test_repeats_its_step(dense: Fake, nav: Nav) -> None:
@@ -30,8 +25,7 @@ def test_each_of_several_models_repeats_its_own(dense: Fake, nav: Nav) -> None:
     pytest.importorskip("pytest_repeat")
     project = dense()
     path = project.path / "conftest.py"
-    assert TWO[0] in path.read_text(encoding="utf-8")
-    path.write_text(path.read_text(encoding="utf-8").replace(*TWO), encoding="utf-8")
+    path.write_text(doubled(path.read_text(encoding="utf-8")), encoding="utf-8")
     result = nav("--count=3", "-v", "--nav-in-process", "-k", "export", formats="")
     assert list(words(result).values()) == ["PASSED"] * 6
     assert calls(project).count("export") == 6
