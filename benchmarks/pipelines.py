@@ -16,16 +16,19 @@ chosen, on the same samples; what stayed eager, with its reason; the peak memory
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import resource
 import sys
 import tempfile
 import time
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import numpy as np
 import onnxruntime
@@ -36,12 +39,15 @@ from inference import timed
 import pytest_navigator as nav
 from pytest_navigator.pipelines.calls import call_of
 from pytest_navigator.pipelines.loaded_graph import LoadedGraph
+from pytest_navigator.pipelines.profiled import text
 from pytest_navigator.pipelines.registry import registered, wrapping
 from pytest_navigator.pipelines.structures import structure_of
 from pytest_navigator.pipelines.swapped import swapping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+
+    from pytest_navigator.pipelines.profiled import Way
 
 EXAMPLE = Path(__file__).parents[1] / "example_projects" / "pipeline_diffusion"
 WORDS = 64  # Tokens of a sample of the encoder
@@ -139,20 +145,20 @@ def compared(func: Callable[..., Any], loader: Sequence[tuple[int, Any]], second
     print(
         f"peak memory: {before:.0f} MiB before nav.optimize, {peak():.0f} after, {peak(children=True):.0f} of a child"
     )
-    nav.profile(func, loader, seconds=seconds, report=None)
-    with compiled():
-        print("torch.compile of the same modules:")
-        nav.profile(func, loader, seconds=seconds, report=None, target_formats=())
+    with redirect_stdout(io.StringIO()):
+        found = nav.profile(func, loader, seconds=seconds, report=None)
+        ways = [*found.ways, compiled(func, loader, seconds)]
+    print("\n".join(text(ways)))
+
+
+def compiled(func: Callable[..., Any], loader: Sequence[tuple[int, Any]], seconds: float) -> Way:
+    """Return the figures of a pipeline whose modules torch.compile computes, from now on."""
+    for each in registered():
+        each.module.compile()
     nav.unload()
-
-
-@contextmanager
-def compiled() -> Iterator[None]:
-    """Let torch.compile compute the wrapped modules until the block ends."""
-    with ExitStack() as stack:
-        for each in registered():
-            stack.enter_context(each.standing_in(torch.compile(each.original)))
-        yield
+    with tempfile.TemporaryDirectory() as nothing, patch.dict(os.environ, {"NAV_PIPELINES_DIR": nothing}):
+        (way,) = nav.profile(func, loader, seconds=seconds, report=None).ways
+    return replace(way, name="torch.compile")
 
 
 def peak(*, children: bool = False) -> float:

@@ -20,6 +20,7 @@ HEADER = b"# nav.profile\n"
 """The first line of a report."""
 
 EAGER, BEST = "eager", "best"
+MARK = "*"  # Of figures that a reader must know more of
 HEADINGS = ("", "sample", "batch", "p50 ms", "p90 ms", "p99 ms", "infer/s", "speed-up")
 
 # What Model Navigator's report has of one sample.
@@ -124,13 +125,13 @@ def speed_up(way: Way, eager: Way | None) -> float | None:
 def _rows(way: Way, eager: Way | None) -> list[tuple[str, ...]]:
     rows = []
     for index, found in way.samples.items():
-        off = spread(found)
-        latencies = [rounded(ms, off) for ms in (found.p50_latency, found.p90_latency, found.p99_latency)]
+        off, mark = spread(found), MARK if caveat(found) else ""
+        latencies = [f"{rounded(ms, off)}{mark}" for ms in (found.p50_latency, found.p90_latency, found.p99_latency)]
         one = Way(way.name, samples={index: found})
         gain = speed_up(one, eager) if way is not eager else None
         size = "" if found.batch_size is None else str(found.batch_size)
-        faster = f"{gain:.2f}" if gain is not None else ""
-        rows.append((way.title, str(index), size, *latencies, rounded(found.throughput, off), faster))
+        faster = f"{gain:.2f}x" if gain is not None else ""
+        rows.append((way.title, str(index), size, *latencies, f"{rounded(found.throughput, off)}{mark}", faster))
     return rows
 
 
@@ -149,5 +150,11 @@ def _shares(ways: Sequence[Way]) -> list[str]:
 
 def _notes(ways: Sequence[Way]) -> list[str]:
     failed = [f"{way.title}: {way.problem}" for way in ways if way.problem]
-    told = [(way.title, index, caveat(found)) for way in ways for index, found in way.samples.items()]
-    return [*failed, *(f"{title}, sample {index}: {note}" for title, index, note in told if note)]
+    told = [
+        f"{way.title}, sample {index}: {note}"
+        for way in ways
+        for index, found in way.samples.items()
+        if (note := caveat(found))
+    ]
+    figures = "a row has a caveat" if len(told) == 1 else f"{len(told)} rows have a caveat"
+    return [*failed, *([f"note: {figures} ({MARK} above), for example {told[0]}"] if told else [])]
