@@ -1,4 +1,4 @@
-"""The budget step: a cell keeps one limit; where its time or its memory is over it, it is measured once more."""
+"""The budget step: a cell keeps one limit; where it does not, what was measured for it is measured once more."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def run(context: Context) -> Result:
     found = judge(limit, measured)
     if found.values and not found.kept and limit.measured:
         # What disturbs a measurement is over when it is made again, and a child that has run others is larger.
-        again = replace(measured, profiles=(*measured.profiles, _again(context)))
-        found = judge(limit, again)
+        own, *sources = [_again(replace(context, step=step)) for step in profiles]
+        more = replace(measured, profiles=(*measured.profiles, own), sources=(*measured.sources, *sources))
+        found = judge(limit, more)
     if not found.kept:
         raise StepFailed(found.line, kind=OVER, data=as_data(found))
     return Result(as_data(found), message=found.note)
@@ -55,12 +56,10 @@ def _measured(context: Context) -> Measured:
 
 
 def _again(context: Context) -> ProfileResult:
-    """Measure the cell once more, in a child that has run nothing else."""
-    own = context.suite.matrix.measured(context.step)[0]
-    of = replace(context, step=own)
+    """Measure what a profile step does once more, in a child that has run nothing else unless it is live."""
     if not context.runner.live:
         context.host.children.of(context.command).close()
-    result = profile.measured(of, batch_of(own.batch, context.folder.source.max_batch_size)).result
+    result = profile.measured(context, batch_of(context.step.batch, context.folder.source.max_batch_size)).result
     assert result is not None
     return result
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.facts import CorrectnessFacts
@@ -26,14 +27,15 @@ class Measured:
 
     Attributes:
         profiles: its measurements at the batch size, in their order.
-        source: that of the source's own runner on the same kind of device at the same batch size.
+        sources: those of the source's own runner on the same kind of device at the same batch size, one for each of
+            these.
         device: "cpu" or "cuda".
         size: of the artifact, in bytes.
         nodes, graph_breaks: how the runtime runs it.
     """
 
     profiles: tuple[ProfileResult, ...] = ()
-    source: ProfileResult | None = None
+    sources: tuple[ProfileResult, ...] = ()
     device: str = "cpu"
     size: int | None = None
     nodes: NodeAssignment | None = None
@@ -58,7 +60,7 @@ def measured_of(
     origin = [facts_of(known.get(("profile", step.key, step.runner)), ProfileFacts).result for step in source]
     return Measured(
         (own,) if own else (),
-        next(iter(origin), None),
+        tuple(filter(None, origin)),
         device,
         facts_of(making, MakingFacts).bytes,
         checked.nodes,
@@ -99,14 +101,15 @@ def _memory(bound: str, measured: Measured) -> Found:
 
 
 def _speedup(bound: str, measured: Measured) -> Found:
-    source = measured.source
-    if source is None:
+    if not measured.sources:
         return (), "the source was not measured on this kind of device at this batch size"
-    before = source.fastest.get("p50", source.p50_latency)
-    latencies = _time("p50", measured)[0]
-    noted = caveat(source)
-    values = tuple(before / latency for latency in latencies if latency > 0)
-    return _told(values, measured, f"the source: {noted}" if noted else "")
+    before, _ = _time("p50", replace(measured, profiles=measured.sources))
+    latencies, _ = _time("p50", measured)
+    # What disturbs makes slower: the fastest source so far is the one that nothing has disturbed.
+    pairs = zip(accumulate(before, min), latencies, strict=False)
+    notes = dict.fromkeys(filter(None, map(caveat, measured.sources)))
+    values = tuple(source / latency for source, latency in pairs if latency > 0)
+    return _told(values, measured, f"the source: {'; '.join(notes)}" if notes else "")
 
 
 def _told(values: tuple[float, ...], measured: Measured, more: str) -> Found:

@@ -34,9 +34,11 @@ BREAKS = GraphBreaks(2, (GraphBreak("model.py:14", "print"), GraphBreak("model.p
         ("p50", 5, Measured((profile(4.0, whole=9.0),)), True),
         ("p50", 5, Measured((profile(6.0),)), False),
         ("p50", 5, Measured((profile(6.0), profile(4.0))), True),
-        ("speedup", 1.2, Measured((profile(2.0),), source=profile(3.0)), True),
-        ("speedup", 1.2, Measured((profile(2.6), profile(2.0)), source=profile(3.0)), True),
-        ("speedup", 1.2, Measured((profile(2.6),), source=profile(3.0)), False),
+        ("speedup", 1.2, Measured((profile(2.0),), sources=(profile(3.0),)), True),
+        ("speedup", 1.2, Measured((profile(2.6), profile(2.0)), sources=(profile(3.0), profile(3.0))), True),
+        ("speedup", 1.2, Measured((profile(9.0), profile(2.0)), sources=(profile(3.0), profile(2.1))), False),
+        ("speedup", 1.2, Measured((profile(9.0), profile(2.8)), sources=(profile(3.0), profile(9.0))), False),
+        ("speedup", 1.2, Measured((profile(2.6),), sources=(profile(3.0),)), False),
         ("size", 1, Measured(size=2**20), True),
         ("size", 1, Measured(size=2**20 + 1), False),
         ("memory", 100, Measured((profile(1.0, peak_memory=99.0),)), True),
@@ -95,8 +97,15 @@ def test_what_was_not_recorded_fails_and_says_so(bound: str) -> None:
         (
             "speedup",
             1.2,
-            Measured((profile(3.0),), source=profile(3.0)),
+            Measured((profile(3.0),), sources=(profile(3.0),)),
             "speedup: 1x, below the budget of 1.2x",
+        ),
+        (
+            "speedup",
+            1.2,
+            Measured((profile(3.0), profile(2.0)), sources=(profile(3.0), profile(2.2, contention=0.4))),
+            "speedup: 1.1x (1x at first), below the budget of 1.2x: "
+            "the source: measured while others used 40 % of the processors",
         ),
     ],
 )

@@ -84,6 +84,27 @@ def test_what_was_slow_once_is_measured_again_in_another_process_before_it_fails
     assert first == second != again
 
 
+SLOW_AT_FIRST = """note("{name}")
+        first = Path(__file__).with_name("calls.txt").read_text().split().count("{name}") < 3
+        return lambda: (time.sleep(0.02 if first else {later}), {call})"""
+FAKE, SOURCE = "self.infer_quietly(feed)", "self.artifact.model(**feed)"
+
+
+def test_a_source_that_was_slow_once_makes_no_speed_up(dense: Fake, nav: Nav, pytester: pytest.Pytester) -> None:
+    dense(**QUICK)
+    path = pytester.path / "fake_format.py"
+    text = path.read_text()
+    for name, call, later in (("fake", FAKE, 0.002), ("source", SOURCE, 0)):
+        assert f"return lambda: {call}" in text
+        text = text.replace(f"return lambda: {call}", SLOW_AT_FIRST.format(name=name, call=call, later=later))
+    path.write_text(text)
+
+    ran = nav("--nav-budget=fake-cpu speedup>4x", "-v", formats="", profile=True)
+
+    assert words(ran)["test_budget[fake-cpu-speedup]"] == "FAILED"
+    assert (calls(pytester).count("fake"), calls(pytester).count("source")) == (3, 3)
+
+
 def test_a_budget_of_another_batch_size_has_it_measured_for_its_cell_alone(dense: Fake, nav: Nav) -> None:
     dense(**QUICK)
 
