@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from glob import escape, glob
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError, PackageError
+from pytest_navigator.text import short_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pytest_navigator.gates.sides import Baseline
     from pytest_navigator.plugin.run import CollectedSuite, Run
@@ -30,9 +31,33 @@ def read_all(run: Run) -> dict[str, Baseline]:
     _check_shared(suites)
     found = {suite.nodeid: _read(run, suite) for suite in suites}
     absences = [each.absence for each in found.values()]
-    if absences and all(absences) and not (_others(run.options.baseline) or all(_writes(run, s) for s in suites)):
+    if absences and all(absences) and not (_candidates(run.options.baseline) or all(_writes(run, s) for s in suites)):
         raise ConfigError(f"{OPTION}={run.options.baseline}: {absences[0]}; nothing would be compared")
     return found
+
+
+def removed(run: Run) -> list[str]:
+    """Return a line of the models that have a baseline and are not in this run: no item is theirs, and none fails."""
+    suites = [suite for suite in run.suites.values() if suite.baseline is not None]
+    looked = {suite.baseline.path for suite in suites if suite.baseline is not None}
+    found = {
+        path: name for path in _candidates(run.options.baseline) if path not in looked and (name := _owner(run, path))
+    }
+    told = ", ".join(f"{name} ({short_path(path, run.start)})" for path, name in found.items())
+    return [f"not judged: {told} of {OPTION}: no such model in this run"] if told and suites else []
+
+
+def _owner(run: Run, path: Path) -> str:
+    """Return the name of the model of which a package is the baseline; "" for any other file that fits the pattern."""
+    from pytest_navigator.engine.manifest import package_path
+    from pytest_navigator.package.baseline import BaselinePackage
+
+    try:
+        side = BaselinePackage(path).read().side
+    except PackageError:
+        return ""
+    name = side.suite.name if side else ""
+    return name if Path(package_path(run.options.baseline, name)) == path else ""
 
 
 def _check_shared(suites: Sequence[CollectedSuite]) -> None:
@@ -83,9 +108,9 @@ def _writes(run: Run, suite: CollectedSuite) -> bool:
     return bool(package) and (run.start / package).resolve() == suite.baseline.path.resolve()
 
 
-def _others(pattern: str | None) -> bool:
-    """Whether other models have a baseline where this one is looked for."""
+def _candidates(pattern: str | None) -> list[Path]:
+    """Return every file that fits the pattern: other models may have theirs where that of one is looked for."""
     from pytest_navigator.engine.manifest import MODEL
 
-    before, marked, after = (pattern or "").partition(MODEL)
-    return bool(marked) and bool(glob(f"{escape(before)}*{escape(after)}"))
+    parts = (pattern or "").split(MODEL)
+    return [Path(found) for found in sorted(glob("*".join(map(escape, parts))))] if parts[1:] else []

@@ -12,7 +12,7 @@ from pytest_navigator.core.steps import OF_MODEL, PLANNED, Per, Step
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.planning.filtered import check_cells
 from pytest_navigator.plugin._compat import class_setups, direct_names, fixtures_asked_for, import_no_packages
-from pytest_navigator.plugin.baselines import read_all
+from pytest_navigator.plugin.baselines import read_all, removed
 from pytest_navigator.plugin.collection import (
     PIPELINE_RUNNER,
     SUITE,
@@ -161,6 +161,7 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         if ours and not run.config.option.collectonly:
             _check_packages(run)
             run.write_manifests(collected(parts, run), read_all(run))
+            run.hints += removed(run)
             _record_pipelines(run, ours)
 
 

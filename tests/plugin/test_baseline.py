@@ -165,6 +165,27 @@ def test_a_model_that_is_new_has_no_baseline_and_a_path_that_nobody_has_is_wrong
     shared.stderr.fnmatch_lines(["ERROR: *a.nav: two models would be compared with it: *Write {model} in it*"])
 
 
+@WORKERS
+def test_a_model_that_was_removed_is_named_and_no_other_package_beside_it(
+    dense: Fake, nav: Nav, workers: tuple[str, ...]
+) -> None:
+    pytester = dense()
+    pytester.makeconftest(TWO)
+    assert nav("--nav-package={model}.nav", formats="").ret == 0
+    (pytester.path / "copy.nav").write_bytes((pytester.path / "b.nav").read_bytes())
+    (pytester.path / "text.nav").write_text("no package")
+    whole = nav("--nav-baseline={model}.nav", *workers, formats="")
+    conftest(pytester, 'params=["a", "b"]', 'params=["a"]')
+    conftest(pytester, "in ('a', 'b')", "in 'a'")
+
+    result = nav("--nav-baseline={model}.nav", *workers, formats="")
+
+    assert (whole.ret, result.ret) == (0, 0)
+    assert "not judged" not in str(whole.stdout)
+    said = [line for line in result.outlines if "not judged" in line]
+    assert said == ["not judged: b (b.nav) of --nav-baseline: no such model in this run"]
+
+
 def test_a_baseline_of_another_model_fails_the_model_and_skips_the_rest(
     old: pytest.Pytester, nav: Nav, failed: Callable[..., dict[str, str]]
 ) -> None:
