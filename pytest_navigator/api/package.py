@@ -66,8 +66,9 @@ class Package:
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the formats and runners, as the summary of the run has them."""
         from pytest_navigator.reporting.notebook import table
+        from pytest_navigator.reporting.of_packages import as_the_run
 
-        return table(self.path.name, self.results)
+        return table(self.path.name, as_the_run(self.results))
 
     @property
     def status(self) -> dict[str, JSON]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.merge.joined_files import join
+from pytest_navigator.reporting.of_packages import as_the_run
 from pytest_navigator.reporting.report import summary
 from pytest_navigator.text import one_line
 
@@ -43,5 +44,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(*conflicts, f"nothing was written: {len(conflicts)} in conflict (see --keep-conflicts)", sep="\n")
         return 1
     notes = [one_line(f"note: {note}") for note in merged.notes]
-    print(*summary(merged.results), *notes, *conflicts, f"package: {arguments.output}", sep="\n")
+    print(*summary(as_the_run(merged.results)), *notes, *conflicts, f"package: {arguments.output}", sep="\n")
     return 1 if conflicts else 0

@@ -15,6 +15,7 @@ from pytest_navigator.engine.workspace import Workspace
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.writer import pack
 from pytest_navigator.package.query.results import read_results
+from pytest_navigator.reporting.of_packages import as_the_run
 from pytest_navigator.reporting.report import summary
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
                 required=results.setting("require"),
                 git=git,
             )
-            print(*summary(results), *_closing(path, results), sep="\n")
+            print(*summary(as_the_run(results)), *_closing(path, results), sep="\n")
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.zip.archive import is_bundle
+from pytest_navigator.reporting.of_packages import as_the_run
 from pytest_navigator.reporting.report import summary
 from pytest_navigator.text import one_line
 
@@ -69,8 +70,7 @@ def _write(source: Path, given: Path) -> int:
 
 def lines(package: PackageFile) -> list[str]:
     """Return the summary of the run that a package is of, and lines about the package itself."""
-    results = package.results
-    return [*summary(results), *_partial(package), *_made_with(package.status, package.details)]
+    return [*summary(as_the_run(package.results)), *_partial(package), *_made_with(package.status, package.details)]
 
 
 def _partial(package: PackageFile) -> list[str]:

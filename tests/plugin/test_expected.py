@@ -8,6 +8,9 @@ import pytest
 from blackbox import words
 from expecting import ALL, CRASH, FILE, MISMATCH, NO_EXPORT, failing, failures, run
 
+import pytest_navigator as nav_package
+from pytest_navigator.cli import main
+
 if TYPE_CHECKING:
     from blackbox import Fake, Nav
     from expecting import Expecting
@@ -48,6 +51,30 @@ def test_a_failure_that_is_expected_at_its_stage_is_an_xfail(
     assert failures(result) == []
     result.stdout.fnmatch_lines([f"XFAIL *known ({FILE}: {outcome})*"])
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("config", [NO_EXPORT, MISMATCH], ids=["export", "correctness"])
+@pytest.mark.parametrize("by", ["xfail of nav_config", FILE])
+def test_what_a_run_leaves_is_shown_with_the_words_of_the_run(
+    dense: Fake, nav: Nav, expecting: Expecting, capsys: pytest.CaptureFixture[str], config: str, by: str
+) -> None:
+    name, outcome = ("fake", "fail-export") if config == NO_EXPORT else ("fake_cpu", "fail-correctness")
+    if by == FILE:
+        project = dense(failing(config))
+        expecting(**{name: outcome}, other_cpu="pass")
+    else:
+        project = dense(failing(config), xfail=f"{{'{name.replace('_', '-')}': 'known'}}")
+    ran = nav("--nav-package=out.nav", formats="")
+    capsys.readouterr()
+
+    for command in (["show", "out.nav"], ["pack", "navigator_workspace", "-o", "again.nav"]):
+        assert main(command) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line for line in lines if "xfailed" in line]
+        assert [line for line in lines if "FAILED" in line] == []
+        assert {line for line in lines if line.startswith(("  ", "xfailed"))} <= set(ran.outlines)
+    with nav_package.load(project.path / "out.nav") as package:
+        assert "FAILED" not in package._repr_html_()
 
 
 @pytest.mark.parametrize("arguments", ALL.values(), ids=["n2", "one"])
