@@ -10,11 +10,12 @@ from pytest_navigator.api.given import check_verify_func
 from pytest_navigator.api.loading import SUITE, save
 from pytest_navigator.api.loading import load as load_file
 from pytest_navigator.api.package import Package
-from pytest_navigator.api.profiling import ProfilingResults, Wanted, profiled
+from pytest_navigator.api.profiling import ProfilingResults, profiled
 from pytest_navigator.backends.builtin import known
 from pytest_navigator.configuration.profile_config import OptimizationProfile, ProfilerConfig, check_profile
 from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.package.query.asked import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,7 +156,7 @@ def profile(
         raise ConfigError("nav.package.profile takes the fields of a profile as keywords; nav.profile takes it whole")
     config = OptimizationProfile(max_batch_size=max_batch_size, batch_sizes=batch_sizes, **windows)
     device = kind_of(target_device) or package.target_device
-    return profiled(package, dataloader, Wanted(words(target_formats), runtimes(runners), device), config)
+    return profiled(package, dataloader, Asked(words(target_formats), runtimes(runners), device), config)
 
 
 def set_verified(package: Package, model_key: str, runner_name: str) -> None:

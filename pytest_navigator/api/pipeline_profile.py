@@ -6,16 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.api.arguments import runtimes, words
 from pytest_navigator.api.pipeline_ways import candidates
 from pytest_navigator.configuration.profile_config import OptimizationProfile
+from pytest_navigator.configuration.rules import POSITIVE
 from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.errors import ConfigError, SourceError
 from pytest_navigator.isolation.causes import error_line
+from pytest_navigator.package.query.asked import Asked
 from pytest_navigator.pipelines.profiled import BEST, EAGER, HEADER, PipelineProfile, Way
 from pytest_navigator.pipelines.registry import registered
 from pytest_navigator.pipelines.samples import pipeline_samples
 from pytest_navigator.pipelines.timing import finishing, timed, timed_whole
-from pytest_navigator.pipelines.ways import Wanted
 from pytest_navigator.profiling.measuring import measure
 
 if TYPE_CHECKING:
@@ -63,7 +65,9 @@ def profile_pipeline(
     if not callable(func):
         raise ConfigError(f"nav.profile({func!r}, ...): a function is needed, or a package")
     path = None if report is None else _writable(Path(report))
-    wanted = Wanted(_names(target_formats), _names(runners), kind_of(device))
+    asked = Asked(words(target_formats), runtimes(runners), kind_of(device))
+    if not POSITIVE.fits(seconds):
+        raise ConfigError(f"nav.profile(seconds={seconds!r}): it must be {POSITIVE.text}")
     windows = OptimizationProfile(
         window_size=window_size,
         stability_percentage=stability_percentage,
@@ -75,7 +79,7 @@ def profile_pipeline(
     if not samples:
         raise SourceError("the dataloader is empty: there is nothing to measure the function on")
     measured = Measured(func, samples, windows, seconds)
-    with candidates(wanted) as ways:
+    with candidates(asked) as ways:
         found = PipelineProfile(tuple(measured.ways(ways)))
     print(found)
     if path is not None:
@@ -88,10 +92,6 @@ def _writable(path: Path) -> Path:
     if path.exists() and not (path.is_file() and path.read_bytes().startswith(HEADER)):
         raise ConfigError(f"{path} is no report of nav.profile: say report= with another name, or None")
     return path
-
-
-def _names(said: Sequence[str] | str | None) -> tuple[str, ...] | None:
-    return None if said is None else (said,) if isinstance(said, str) else tuple(said)
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.api.loading import load
 from pytest_navigator.api.pipeline_loading import loaded_graph
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.package.query import verdict
 from pytest_navigator.pipelines.profiled import BEST, EAGER
 from pytest_navigator.pipelines.registry import registered
 from pytest_navigator.pipelines.store import default_store
 from pytest_navigator.pipelines.swapped import swapping
-from pytest_navigator.pipelines.ways import Cell, Wanted, cells_of_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_navigator.api.package import Package
+    from pytest_navigator.package.query.asked import Asked
+    from pytest_navigator.package.query.choice import Cell
     from pytest_navigator.pipelines.choice import Choice
     from pytest_navigator.pipelines.loaded_graph import LoadedGraph
     from pytest_navigator.pipelines.registry import Wrapped
+
+
+NOTHING = "nothing is stored for the modules of this function, as their weights and code are now"
 
 
 @dataclass(frozen=True)
@@ -48,16 +53,16 @@ class Stored:
     choice: Choice
     package: Package
 
-    def cells(self, wanted: Wanted) -> list[Cell]:
-        """Return what has passed the checks, of what is wanted."""
+    def cells(self, asked: Asked) -> list[Cell]:
+        """Return what has passed the checks, of what is asked for."""
         results = self.package.results
         files = [v for v in results.suite.variants if v.file]
         cells = [(v.key, runner) for v in files for runner in v.runners if verdict.passed(results, v.key, runner)]
-        return [cell for cell in cells if wanted.takes(cell, results.suite.runners[cell[1]].device)]
+        return [cell for cell in cells if asked.takes(results, cell)]
 
 
 @contextmanager
-def candidates(wanted: Wanted) -> Iterator[list[Candidate]]:
+def candidates(asked: Asked) -> Iterator[list[Candidate]]:
     """Give the ways in which a pipeline can run: as it is, with each format of its modules, with the chosen mix.
 
     What `load_optimized` has put in the places of modules is not called until the block ends.
@@ -66,7 +71,7 @@ def candidates(wanted: Wanted) -> Iterator[list[Candidate]]:
         for wrapped in registered():
             if wrapped.replaced:
                 stack.enter_context(wrapped.standing_in(wrapped.original))
-        yield list(_candidates(list(_stored(stack)), wanted))
+        yield list(_candidates(list(_stored(stack)), asked))
 
 
 def _stored(stack: ExitStack) -> Iterator[Stored]:
@@ -77,10 +82,13 @@ def _stored(stack: ExitStack) -> Iterator[Stored]:
                 yield Stored(wrapped, choice, stack.enter_context(load(store.package(choice))))
 
 
-def _candidates(stored: Sequence[Stored], wanted: Wanted) -> Iterator[Candidate]:
+def _candidates(stored: Sequence[Stored], asked: Asked) -> Iterator[Candidate]:
+    if not stored and (asked.formats is not None or asked.runtimes is not None):
+        raise ConfigError(f"{NOTHING}: leave target_formats and runners out, or run nav.optimize before")
+    asked.check([each.package.results for each in stored])
     yield _candidate(EAGER, "", stored, [None] * len(stored))
-    possible = [each.cells(wanted) for each in stored]
-    for cell in cells_of_all(possible):
+    possible = [each.cells(asked) for each in stored]
+    for cell in dict.fromkeys(cell for cells in possible for cell in cells):
         yield _candidate(*cell, stored, [cell if cell in cells else None for cells in possible])
     chosen = [(each.choice.format, each.choice.runner) if each.choice.format else None for each in stored]
     if any(cell is not None for cell in chosen):

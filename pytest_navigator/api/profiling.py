@@ -6,17 +6,15 @@ import tempfile
 import warnings
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from pytest_navigator.configuration.batch_search import Search
 from pytest_navigator.core.plain import write_atomically
-from pytest_navigator.core.variants import covers
-from pytest_navigator.errors import InputError, PackageError, unknown
+from pytest_navigator.errors import InputError, PackageError
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.package.query import verdict
-from pytest_navigator.package.query.choice import runs
 from pytest_navigator.package.running import artifacts
 from pytest_navigator.profiling.measuring import measure
 from pytest_navigator.samples.npz import load_npz
@@ -32,8 +30,8 @@ if TYPE_CHECKING:
     from pytest_navigator.api.package import Package
     from pytest_navigator.configuration.profile_config import OptimizationProfile
     from pytest_navigator.core.records import ProfileResult, Signature
+    from pytest_navigator.package.query.asked import Asked
     from pytest_navigator.package.query.choice import Cell
-    from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.running.runner import PackageRunner
 
     Feed = dict[str, np.ndarray]
@@ -104,17 +102,9 @@ class ProfilingResults:
         write_atomically(Path(path), yaml.safe_dump(self.to_dict(), sort_keys=False).encode())
 
 
-class Wanted(NamedTuple):
-    """Which runners of a package are measured; None: any."""
-
-    formats: Sequence[str] | None
-    runtimes: Sequence[str] | None
-    device: str | None
-
-
-def profiled(package: Package, loader: object, wanted: Wanted, config: OptimizationProfile) -> ProfilingResults:
-    """Measure the runners that are wanted; raises what `nav.package.profile` does."""
-    signature, cells = package.results.signature, _cells(package, wanted)
+def profiled(package: Package, loader: object, asked: Asked, config: OptimizationProfile) -> ProfilingResults:
+    """Measure the runners that are asked for; raises what `nav.package.profile` does."""
+    signature, cells = package.results.signature, _cells(package, asked)
     if signature is None or not cells:
         raise PackageError(f"{package.path}: none of its runners passed correctness and can run here")
     feeds = [_stored(package, signature)] if loader is None else list(_given(package, loader, cells[0]))
@@ -125,30 +115,10 @@ def profiled(package: Package, loader: object, wanted: Wanted, config: Optimizat
     return ProfilingResults({key: RunnerResults(runners) for key, runners in found.items()}, data)
 
 
-def _cells(package: Package, wanted: Wanted) -> list[Cell]:
+def _cells(package: Package, asked: Asked) -> list[Cell]:
     results = package.results
-    _check(results, wanted)
-    return [cell for cell in results.cells() if _asked(results, cell, wanted) and _ready(package, cell)]
-
-
-def _check(results: Results, wanted: Wanted) -> None:
-    """Raise ConfigError for a name that means nothing in the package."""
-    own, known = results.suite.variants, results.suite.runners.values()
-    for name in wanted.formats or ():
-        if not any(covers(name, variant) for variant in own):
-            raise unknown("format", name, {name for variant in own for name in (variant.key, variant.format)})
-    for name in wanted.runtimes or ():
-        if not any(runs(name, record) for record in known):
-            raise unknown("runner", name, {name for record in known for name in (record.name, record.runtime)})
-
-
-def _asked(results: Results, cell: Cell, wanted: Wanted) -> bool:
-    variant, record = results.variant(cell[0]), results.suite.runners[cell[1]]
-    return (
-        (wanted.formats is None or any(covers(name, variant) for name in wanted.formats))
-        and (wanted.runtimes is None or any(runs(name, record) for name in wanted.runtimes))
-        and wanted.device in (None, record.device)
-    )
+    asked.check([results])
+    return [cell for cell in results.cells() if asked.takes(results, cell) and _ready(package, cell)]
 
 
 def _ready(package: Package, cell: Cell) -> bool:

@@ -131,6 +131,13 @@ class Wrapped:
         elif forward in self._under:
             self._under.remove(forward)
 
+    def beneath(self, forward: Forward) -> Forward:
+        """Return what would be called if a `replace` had not put this in: it may be taken out meanwhile."""
+        stack = [*self._under, vars(self.module).get("forward", _MISSING)]
+        found = stack[stack.index(forward) - 1] if forward in stack[1:] else self.original
+        under: Forward = own_forward(self.module) if found is _MISSING else found
+        return under
+
     @contextmanager
     def standing_in(self, forward: Forward) -> Iterator[None]:
         """Put something in the place of `forward` until the block ends."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.pipelines.registry import StandIn
 from pytest_navigator.profiling.measuring import NS_PER_MS
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from pytest_navigator.pipelines.registry import Forward, Wrapped
+    from pytest_navigator.pipelines.registry import Wrapped
 
 Times = dict[str, list[float]]
 """Name of a module -> ms of each of its calls, in their order."""
@@ -22,11 +22,11 @@ Times = dict[str, list[float]]
 
 @contextmanager
 def timed(modules: Iterable[Wrapped]) -> Iterator[Times]:
-    """Time every call of modules, nested ones too, until the block ends."""
+    """Time every call of modules, nested ones too, until the block ends; not of formats that are loaded in it."""
     times: Times = {}
     with ExitStack() as stack:
         for each in modules:
-            stack.enter_context(_timed(each.module, times.setdefault(each.name, [])))
+            stack.enter_context(each.standing_in(_Stopwatch(each, times.setdefault(each.name, []))))
         yield times
 
 
@@ -39,31 +39,23 @@ def timed_whole() -> Iterator[list[float]]:
     took.append((time.perf_counter_ns() - begin) / NS_PER_MS)
 
 
-@contextmanager
-def _timed(module: torch.nn.Module, times: list[float]) -> Iterator[None]:
-    # Around what is there now: the module's own, a recorder's, or that of a format.
-    before, missing = vars(module).get("forward"), "forward" not in vars(module)
-    module.forward = _stopwatch(module.forward, finishing(module), times)
-    try:
-        yield
-    finally:
-        if missing:
-            del vars(module)["forward"]
-        else:
-            module.forward = before
+class _Stopwatch(StandIn):
+    """Times what is in the place of `forward` when it is called: the module's own, a recorder's, or a format's."""
 
+    def __init__(self, wrapped: Wrapped, times: list[float]) -> None:
+        super().__init__(wrapped)
+        self._times = times
+        self._finish = finishing(wrapped.module)
 
-def _stopwatch(forward: Forward, finish: Callable[[], object], times: list[float]) -> Forward:
-    @wraps(forward)
-    def stopwatch(*args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run one inference."""
+        forward = self.wrapped.beneath(self)
         begin = time.perf_counter_ns()
         try:
             return forward(*args, **kwargs)
         finally:
-            finish()
-            times.append((time.perf_counter_ns() - begin) / NS_PER_MS)
-
-    return stopwatch
+            self._finish()
+            self._times.append((time.perf_counter_ns() - begin) / NS_PER_MS)
 
 
 def finishing(*modules: torch.nn.Module) -> Callable[[], object]:

@@ -79,6 +79,8 @@ def test_each_module_has_its_share_and_is_left_as_it_was(pipeline: torch.nn.Modu
         (slept, [(1, 3)], {"seconds": 0.1, "device": "tpu"}, "tpu"),
         (slept, [(1, ("a", -1.0))], QUICK, "the function raised ValueError: .*non-negative"),
         (slept, [(1, "a")], {"window_size": 0}, "window_size is 0"),
+        (slept, [(1, "a")], {"seconds": -1}, r"seconds=-1\): it must be"),
+        (slept, [(1, "a")], {"target_formats": "onnx"}, "nothing is stored for the modules of this function"),
     ],
 )
 def test_bad_input_is_told_and_no_report_is_written(
@@ -139,3 +141,27 @@ def test_a_timer_may_be_of_some_modules_only(pipeline: torch.nn.Module) -> None:
             pass
 
     assert list(timer.modules) == ["head"]
+
+
+def test_what_is_swapped_in_or_out_while_a_timer_runs_stays_so(pipeline: torch.nn.Module) -> None:
+    (head,) = [each for each in registry.registered() if each.name == "head"]
+    x, timer = torch.ones(1, 4), nav.Timer("swaps")
+
+    class Format(registry.StandIn):
+        calls = 0
+
+        def __call__(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            return self._original(x)
+
+    with timer:  # as load_optimized does
+        head.replace(loaded := Format(head))
+    pipeline.forward(x)
+    assert (pipeline.head.forward, loaded.calls) == (loaded, 1)
+
+    with timer:
+        pipeline.forward(x)
+        head.take_out(loaded)  # as unload does
+        pipeline.forward(x)
+    assert (loaded.calls, len(timer.modules["head"])) == (2, 2)
+    assert "forward" not in vars(pipeline.head)

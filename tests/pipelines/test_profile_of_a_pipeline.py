@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import pytest_navigator as nav
+from pytest_navigator.errors import ConfigError
 from pytest_navigator.pipelines.swapped import Swapped
 from tests.pipelines.test_optimize import Pipeline, batch, config, store
 
@@ -49,10 +50,11 @@ def test_a_pipeline_is_measured_with_each_format_of_its_modules_and_with_the_cho
     assert report["models"]["onnx"]["runners"]["OnnxCPU"]["modules"] == onnx.modules
     assert pipeline.unet.forward.calls == 0  # what was loaded before is back in its place
 
-    assert [way.title for way in nav.profile(pipeline, [batch(2)], runners="TorchCPU", report=None, **QUICK).ways] == [
-        "eager",
-        "best",
-    ]
+    for asked in ({"runners": "TorchCPU"}, {"target_formats": ("torch",)}):
+        ways = nav.profile(pipeline, [batch(2)], report=None, **asked, **QUICK).ways
+        assert [way.title for way in ways] == ["eager", "best"]
+    with pytest.raises(ConfigError, match=r"unknown format 'onxx'.*onnx"):
+        nav.profile(pipeline, [batch(2)], target_formats="onxx", report=None)
 
 
 @pytest.mark.timeout(200)
