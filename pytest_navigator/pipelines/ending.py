@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.pipeline_facts import BEST, EAGER, facts_of_whole
 from pytest_navigator.core.plain import load
 from pytest_navigator.core.steps import Status
 from pytest_navigator.devices.environment import environment, git_state
@@ -16,9 +17,11 @@ from pytest_navigator.package.query.results import read_results
 from pytest_navigator.package.zip.archive import partial_path
 from pytest_navigator.pipelines.bundle import write_bundle
 from pytest_navigator.pipelines.choosing import verdict_of
-from pytest_navigator.pipelines.pipeline_record import BEST, EAGER, MODULES, facts_of_whole, recorded_pipelines
-from pytest_navigator.pipelines.pipeline_summary import PipelineResults, summary
+from pytest_navigator.pipelines.pipeline_record import MODULES, recorded_pipelines
+from pytest_navigator.pipelines.pipeline_results import PipelineResults, report_of
 from pytest_navigator.pipelines.recorded import GraphRecord
+from pytest_navigator.reporting.packages import Written
+from pytest_navigator.reporting.pipelines import summary
 from pytest_navigator.text import short_path
 
 if TYPE_CHECKING:
@@ -29,19 +32,7 @@ if TYPE_CHECKING:
     from pytest_navigator.pipelines.choice import Choice
 
 
-@dataclass(frozen=True)
-class Ended:
-    """What the end of the run says of one pipeline.
-
-    Attributes:
-        fails: whether the run must not exit with 0.
-    """
-
-    lines: list[str]
-    fails: bool = False
-
-
-def end_pipelines(host: Host, *, complete: bool) -> list[Ended]:
+def end_pipelines(host: Host, *, complete: bool) -> list[Written]:
     """Write the bundle of every pipeline of which anything has run, and return what to print.
 
     Args:
@@ -60,19 +51,22 @@ def _results(host: Host) -> Iterator[tuple[SuiteFolder, PipelineResults]]:
         yield folder, PipelineResults(record, folder.outcomes(), graphs)
 
 
-def _ended(host: Host, folder: SuiteFolder, results: PipelineResults, complete: bool) -> Ended | None:
+def _ended(host: Host, folder: SuiteFolder, results: PipelineResults, complete: bool) -> Written | None:
     if not (results.outcomes or results.graphs):
         return None
-    lines = summary(results)
+    report = report_of(results)
+    lines = summary(report)
     if not results.record.package:
-        return Ended(lines)
+        return Written(lines, fails=False, pipeline=report)
     try:
         path = _packed(host, folder, results, complete)
     except PackageError as error:
-        return Ended([*lines, f"ERROR: no package was written: {error}"], fails=True)
+        reason = f"no package was written: {error}"
+        return Written([*lines, f"ERROR: {reason}"], fails=True, pipeline=replace(report, reasons=(reason,)))
     shown, count = short_path(path, host.start), len(results.graphs)
     partial = "" if path == Path(host.start, results.record.package) else "partial: not all was checked; "
-    return Ended([*lines, f"package: {shown} ({partial}{count} module{'s' if count != 1 else ''})"])
+    line = f"package: {shown} ({partial}{count} module{'s' if count != 1 else ''})"
+    return Written([*lines, line], fails=False, pipeline=replace(report, package=path))
 
 
 def _packed(host: Host, folder: SuiteFolder, results: PipelineResults, complete: bool) -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.plain import write_atomically
 from pytest_navigator.profiling.figures import caveat, rounded, spread
+from pytest_navigator.reporting.notebook import shown
 from pytest_navigator.text import columns
 
 if TYPE_CHECKING:
@@ -76,6 +77,10 @@ class PipelineProfile:
     def __str__(self) -> str:
         return "\n".join(text(self.ways))
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return shown("nav.profile", HEADINGS, rows(self.ways), remarks(self.ways))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data: `models` and `samples_data` are Model Navigator's, the rest is ours."""
         models: dict[str, Any] = {}
@@ -107,10 +112,19 @@ def _reported(way: Way) -> dict[str, Any]:
 
 def text(ways: Sequence[Way]) -> list[str]:
     """Return the lines that people read."""
+    measured = rows(ways)
+    return [*(columns([HEADINGS, *measured], indent="") if measured else []), *remarks(ways)]
+
+
+def rows(ways: Sequence[Way]) -> list[tuple[str, ...]]:
+    """Return what stands below `HEADINGS`."""
     eager = next((way for way in ways if way.name == EAGER), None)
-    rows = [row for way in ways for row in _rows(way, eager)]
-    lines = columns([HEADINGS, *rows], indent="") if rows else []
-    return [*lines, *_mix(ways), *_shares(ways), *_notes(ways)]
+    return [row for way in ways for row in _rows(way, eager)]
+
+
+def remarks(ways: Sequence[Way]) -> list[str]:
+    """Return what there is to say beside: the mix, the shares of the time, what failed or was disturbed."""
+    return [*_mix(ways), *_shares(ways), *_notes(ways)]
 
 
 def speed_up(way: Way, eager: Way | None) -> float | None:
@@ -123,7 +137,7 @@ def speed_up(way: Way, eager: Way | None) -> float | None:
 
 
 def _rows(way: Way, eager: Way | None) -> list[tuple[str, ...]]:
-    rows = []
+    lines = []
     for index, found in way.samples.items():
         off, mark = spread(found), MARK if caveat(found) else ""
         latencies = [f"{rounded(ms, off)}{mark}" for ms in (found.p50_latency, found.p90_latency, found.p99_latency)]
@@ -131,8 +145,8 @@ def _rows(way: Way, eager: Way | None) -> list[tuple[str, ...]]:
         gain = speed_up(one, eager) if way is not eager else None
         size = "" if found.batch_size is None else str(found.batch_size)
         faster = f"{gain:.2f}x" if gain is not None else ""
-        rows.append((way.title, str(index), size, *latencies, f"{rounded(found.throughput, off)}{mark}", faster))
-    return rows
+        lines.append((way.title, str(index), size, *latencies, f"{rounded(found.throughput, off)}{mark}", faster))
+    return lines
 
 
 def _mix(ways: Sequence[Way]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.reporting.notebook import shown
 from pytest_navigator.text import columns, one_line
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ class PipelineResult:
 
     def __str__(self) -> str:
         return "\n".join(self.summary())
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return shown(self._whole(), HEADINGS, map(self._row, self.choices), [f"note: {note}" for note in self.notes])
 
     @property
     def chosen(self) -> dict[str, str]:

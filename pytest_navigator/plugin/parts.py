@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.core.pipeline_facts import EAGER
 from pytest_navigator.core.steps import KINDS, Step
 from pytest_navigator.engine.proxies import RunnerProxy
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.package.running import artifacts
 from pytest_navigator.pipelines.choosing import verdict_of
-from pytest_navigator.pipelines.pipeline_record import EAGER
 from pytest_navigator.pipelines.swapped import swapping
 from pytest_navigator.plugin.item import SuiteItem
 from pytest_navigator.plugin.pipelines import BEST

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_navigator.core.pipeline_facts import EAGER, facts_of_whole
 from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.pipelines.pipeline_record import EAGER, facts_of_whole
 from pytest_navigator.plugin.parts import in_child, parts_of, swapping_parts
 from pytest_navigator.plugin.whole import WholeItem
 from pytest_navigator.text import one_line

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.core.pipeline_facts import STEP
 from pytest_navigator.core.plain import load, save
 from pytest_navigator.core.steps import Step
 from pytest_navigator.engine import engine
 from pytest_navigator.engine.live import Live
 from pytest_navigator.errors import NavigatorError, SourceError
 from pytest_navigator.isolation.live_section import live_section
-from pytest_navigator.pipelines.pipeline_record import MODULES, STEP
+from pytest_navigator.pipelines.pipeline_record import MODULES
 from pytest_navigator.pipelines.recorded import GraphRecord
 from pytest_navigator.plugin.pipelines import pipeline_at
 

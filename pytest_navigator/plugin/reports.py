@@ -122,6 +122,7 @@ class Reports:
             environment=environment(),
             git=None if self.run.options.no_git else git_state(self.run.project),
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
+            pipelines=tuple(each.pipeline for each in written if each.pipeline),
         )
 
     def _others(self, written: Sequence[Written]) -> Iterator[OtherFailure]:
@@ -131,7 +132,8 @@ class Reports:
         models = [each.report.results for each in written if each.report]
         known = {outcome.notes.nodeid for results in models for outcome in results.outcomes}
         generated = tuple(f"{results.suite.nodeid.partition(NAV_MODEL)[0]}{NAV_MODEL}::test_" for results in models)
-        yield from (OtherFailure(each.lines[0], " ".join(each.lines[1:])) for each in written if not each.report)
+        unread = [each for each in written if not (each.report or each.pipeline)]
+        yield from (OtherFailure(each.lines[0], " ".join(each.lines[1:])) for each in unread)
         strangers = [n for n in self._failures if n not in known and not n.startswith(generated)]
         yield from (OtherFailure(nodeid, self._failures[nodeid]) for nodeid in strangers[:LONGEST])
 

@@ -356,10 +356,9 @@ class Controller:
 def _pipelines(run: Run, complete: bool) -> list[packing.Written]:
     """Write the packages of pipelines; most runs have none, and import nothing for them."""
     from pytest_navigator.engine.workspace import PIPELINE
-    from pytest_navigator.reporting.packages import Written
 
     if not any(run.workspace.root.glob(f"*/{PIPELINE}")):
         return []
     from pytest_navigator.pipelines.ending import end_pipelines
 
-    return [Written(each.lines, each.fails) for each in end_pipelines(run, complete=complete)]
+    return end_pipelines(run, complete=complete)

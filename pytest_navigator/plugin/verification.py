@@ -153,8 +153,8 @@ def _record_whole(item: pytest.Function, report: pytest.TestReport, run: Run) ->
     status = _status(report)
     mix = pipeline_of(item, run).verify.get(item.stash.get(NODEID, ""))
     if mix and status:
+        from pytest_navigator.core.pipeline_facts import VERIFY
         from pytest_navigator.core.records import Outcome
-        from pytest_navigator.pipelines.pipeline_record import VERIFY
 
         message = "" if status is Status.PASSED else _reason(report)
         data: dict[str, JSON] = {"nodeid": item.stash[NODEID], "run": run.id}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_navigator.comparison.precisions import coarsest
+from pytest_navigator.core.pipeline_facts import EAGER, STEP, WholeFacts
 from pytest_navigator.core.plain import plain
 from pytest_navigator.core.records import Outcome
 from pytest_navigator.core.steps import Status, Step
@@ -20,7 +21,6 @@ from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.pipelines.end_to_end import problem_of, run_pipeline
 from pytest_navigator.pipelines.pace import not_faster, paces
-from pytest_navigator.pipelines.pipeline_record import EAGER, STEP, WholeFacts
 from pytest_navigator.pipelines.settling import settled
 from pytest_navigator.plugin.item import OUTCOME, again
 from pytest_navigator.plugin.live_pipeline import live_pipeline

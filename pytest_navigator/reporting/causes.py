@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import facts_of
-from pytest_navigator.core.steps import item_name
+from pytest_navigator.core.steps import Status, item_name
 from pytest_navigator.gates.facts import RegressionFacts
 from pytest_navigator.gates.rows import worse
+from pytest_navigator.reporting.pipelines import item_of
 from pytest_navigator.reporting.report import cell_ids
 from pytest_navigator.reporting.shortcomings import NOTHING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.package.query.results import Results
+    from pytest_navigator.reporting.pipelines import PipelineReport
     from pytest_navigator.reporting.run_report import ModelReport, Place, RunReport
 
 
@@ -60,8 +62,18 @@ def _every(run: RunReport) -> Iterator[Cause]:
             own = run.places.get(outcome.notes.nodeid, place)
             yield Cause(name, test, outcome.message or outcome.error, outcome.detail, own)
         yield from (Cause(name, "", reason, place=place) for reason in _own_reasons(model))
+    for pipeline in run.pipelines:
+        yield from _of_pipeline(run, pipeline)
     for other in run.others:
         yield Cause("", other.nodeid, other.message, place=run.places.get(other.nodeid))
+
+
+def _of_pipeline(run: RunReport, pipeline: PipelineReport) -> Iterator[Cause]:
+    for mix in pipeline.mixes:
+        if mix.status is Status.FAILED:  # a test of the user's that failed with it is a cause of its own
+            place = run.places.get(f"{pipeline.nodeid}::{item_of(mix)}")
+            yield Cause(pipeline.name, item_of(mix), mix.message, place=place)
+    yield from (Cause(pipeline.name, "", reason) for reason in pipeline.reasons)
 
 
 def _follows(model: ModelReport, outcome: Outcome) -> bool:

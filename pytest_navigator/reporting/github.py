@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.privacy import scrubber
+from pytest_navigator.reporting import pipelines
 from pytest_navigator.reporting.budgets import budget_rows, unjudged
 from pytest_navigator.reporting.causes import causes
 from pytest_navigator.reporting.regressions import regressions
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.reporting.causes import Cause
+    from pytest_navigator.reporting.pipelines import PipelineReport
     from pytest_navigator.reporting.run_report import ModelReport, Place, RunReport
 
 # GitHub drops a whole summary above 1 MiB, and cutting at exactly that has failed for others.
@@ -92,17 +94,16 @@ def _blocks(run: RunReport) -> list[Callable[[], str]]:
     found = causes(run)
     models = sorted(run.models, key=lambda model: not model.failed)
     verdict = f"## {_verdict(run, found)}\n\n"
-    return [lambda: verdict, *(partial(_failure, cause) for cause in found), *(partial(_model, m) for m in models)]
+    parts = [*(partial(_failure, cause) for cause in found), *(partial(_pipeline, each) for each in run.pipelines)]
+    return [lambda: verdict, *parts, *(partial(_model, model) for model in models)]
 
 
 def _verdict(run: RunReport, found: Sequence[Cause]) -> str:
-    count = f"{len(run.models)} model{'' if len(run.models) == 1 else 's'}"
-    failed = sum(model.failed for model in run.models)
     if not run.failed:
-        return f"✅ Model checks passed: {count}"
-    if not failed:
-        return f"❌ The run failed for something else than its {count}"
-    return f"❌ Model checks failed: {failed} of {count}, {len(found)} cause{'' if len(found) == 1 else 's'}"
+        return f"✅ Model checks passed: {run.counted}"
+    if not run.broken:
+        return f"❌ The run failed for something else than its {run.counted}"
+    return f"❌ Model checks failed: {run.broken}, {len(found)} cause{'' if len(found) == 1 else 's'}"
 
 
 def _failure(cause: Cause) -> str:
@@ -115,14 +116,26 @@ def _failure(cause: Cause) -> str:
 
 def _model(model: ModelReport) -> str:
     results = model.shown
-    word = "❌" if model.failed else "✅"
-    rows = [HEADINGS, tuple("---" for _ in HEADINGS), *whole_matrix(results)]
-    head, rule, *body = ("| " + " | ".join(row) + " |\n" for row in (map(_text, row) for row in rows))
-    table = "".join([head, rule.replace(_text("---"), "---"), *body, "\n"]) if body else ""
     limits = [" ".join(("budget", *row)) for row in budget_rows(results)]
     lines = [*regressions(results), *limits, *unjudged(results), *notes(results), *model.said]
+    return _section(title(results), model.failed, _table(HEADINGS, whole_matrix(results)), lines)
+
+
+def _pipeline(pipeline: PipelineReport) -> str:
+    table = _table(pipelines.HEADINGS, pipelines.rows(pipeline))
+    return _section(pipeline.title, pipeline.failed, table, pipelines.notes(pipeline))
+
+
+def _section(name: str, failed: bool, table: str, lines: Sequence[str]) -> str:
     said = "".join(f"- {_text(line)}\n" for line in lines)
-    return f"### {word} {_text(title(results))}\n\n{table}{said}\n"
+    return f"### {'❌' if failed else '✅'} {_text(name)}\n\n{table}{said}\n"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    head, *body = ("| " + " | ".join(map(_text, row)) + " |\n" for row in (headings, *rows))
+    return "".join([head, "| " + " | ".join("---" for _ in headings) + " |\n", *body, "\n"])
 
 
 def _text(text: str) -> str:

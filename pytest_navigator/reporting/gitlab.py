@@ -29,7 +29,8 @@ def links(run: RunReport, files: Mapping[str, Path], job: str, project: Path) ->
     """
     verdict = "failed" if run.failed else "passed"
     named = {f"{what} ({verdict})": path for what, path in files.items()}
-    named |= {m.package.name: m.package for m in run.models if m.package is not None}
+    packages = [*(model.package for model in run.models), *(pipeline.package for pipeline in run.pipelines)]
+    named |= {package.name: package for package in packages if package is not None}
     root = project.resolve()
     kept = {label: path.resolve() for label, path in named.items() if path.resolve().is_relative_to(root)}
     return [{"label": label, "url": _address(job, path, root)} for label, path in kept.items()]

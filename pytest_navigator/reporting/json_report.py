@@ -7,12 +7,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator._version import __version__
+from pytest_navigator.core.plain import plain
 from pytest_navigator.core.privacy import scrubbed, scrubber
 from pytest_navigator.package.layout.own_part import details
 from pytest_navigator.text import RECORD, bounded, writable
 
 if TYPE_CHECKING:
     from pytest_navigator.core.plain import JSON
+    from pytest_navigator.reporting.pipelines import PipelineReport
     from pytest_navigator.reporting.run_report import ModelReport, RunReport
 
 SCHEMA = 1  # Raised when something that readers go by changes; what is only added does not count
@@ -34,6 +36,7 @@ def document(run: RunReport) -> dict[str, JSON]:
         "ended": run.ended,
         "environment": dict(run.environment),
         "models": [_model(run, model) for model in run.models],
+        "pipelines": [_pipeline(run, each) for each in run.pipelines],
         "other_failures": [{"nodeid": other.nodeid, "message": other.message} for other in run.others],
     }
 
@@ -47,6 +50,19 @@ def _model(run: RunReport, model: ModelReport) -> dict[str, JSON]:
         "reasons": list(model.reasons),
         "package": run.shown(model.package) if model.package else None,
         "records": _records(run, model),
+    }
+
+
+def _pipeline(run: RunReport, pipeline: PipelineReport) -> dict[str, JSON]:
+    return {
+        "name": pipeline.name,
+        "nodeid": pipeline.nodeid,
+        "passed": not pipeline.failed,
+        "reasons": list(pipeline.reasons),
+        "package": run.shown(pipeline.package) if pipeline.package else None,
+        "modules": list(pipeline.modules),
+        "mixes": [plain(mix) for mix in pipeline.mixes],
+        "notes": list(pipeline.notes),
     }
 
 

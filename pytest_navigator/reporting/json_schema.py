@@ -18,6 +18,7 @@ from pytest_navigator.package.layout.own_schema import Recorded
 from pytest_navigator.package.layout.record_schema import FACTS
 from pytest_navigator.package.layout.schema import ELSEWHERE
 from pytest_navigator.reporting.json_report import SCHEMA
+from pytest_navigator.reporting.pipelines import MixReport
 
 if TYPE_CHECKING:
     from pytest_navigator.core.facts import Facts
@@ -41,6 +42,17 @@ def schema() -> dict[str, JSON]:
         "package": {"type": ["string", "null"], "description": "Path of the package that was written."},
         "records": {**records, "description": "What status.yaml has under `pytest_navigator`."},
     }
+    texts = {"type": "array", "items": {"type": "string"}}
+    pipeline = {
+        "name": {"type": "string"},
+        "nodeid": {"type": "string", "description": "Of its place."},
+        "passed": {"type": "boolean", "description": "The whole is right with formats in the places of its modules."},
+        "reasons": {**texts, "description": "What else keeps it from passing."},
+        "package": {"type": ["string", "null"], "description": "Path of the file with all its modules."},
+        "modules": {**texts, "description": "Their names; each is among `models` too."},
+        "mixes": {"type": "array", "items": _of(MixReport, known), "description": "Those that ran."},
+        "notes": texts,
+    }
     other = {"nodeid": {"type": "string"}, "message": {"type": "string"}}
     document = {
         "pytest_navigator": {"type": "string", "description": "The version that wrote it."},
@@ -50,6 +62,7 @@ def schema() -> dict[str, JSON]:
         "ended": {"type": "string", "description": "UTC, ISO 8601."},
         "environment": {"type": "object"},
         "models": {"type": "array", "items": _object(model)},
+        "pipelines": {"type": "array", "items": _object(pipeline)},
         "other_failures": {"type": "array", "items": _object(other), "description": "Tests of the user's own."},
     }
     return {"$schema": DIALECT, "title": "pytest --nav-json", **_object(document), "$defs": dict(sorted(known.items()))}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.facts import output_reports
 from pytest_navigator.core.facts import MakingFacts, ProfileFacts, facts_of
+from pytest_navigator.core.pipeline_facts import STEP, facts_of_whole
 from pytest_navigator.gates.facts import BudgetFacts, RegressionFacts
 from pytest_navigator.gates.rows import worse
 from pytest_navigator.profiling.figures import caveat
@@ -40,7 +41,18 @@ def _figures(outcome: Outcome) -> list[tuple[str, str | float]]:
         found += [(f"nav_{name}", value) for name, value in measured if value is not None]
         if noted := caveat(result):
             found.append(("nav_caveat", noted))
-    return [*found, *_judged(outcome)]
+    return [*found, *_judged(outcome), *_whole(outcome)]
+
+
+def _whole(outcome: Outcome) -> list[tuple[str, str | float]]:
+    """Return what was found of a whole pipeline: ms of a call of it, and what ran in the place of each module."""
+    if outcome.step != STEP:
+        return []
+    facts = facts_of_whole(outcome)
+    measured = (("eager_ms", facts.eager_ms), ("ms", facts.ms), ("speed_up", facts.speed_up))
+    found: list[tuple[str, str | float]] = [(f"nav_pipeline_{n}", value) for n, value in measured if value is not None]
+    found += [(f"nav_module_{name}", runs) for name, runs in facts.modules.items()]
+    return [*found, *((f"nav_reason_{name}", reason) for name, reason in facts.reasons.items())]
 
 
 def _judged(outcome: Outcome) -> list[tuple[str, str | float]]:

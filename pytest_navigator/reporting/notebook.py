@@ -1,4 +1,4 @@
-"""A package as a notebook shows it: its matrix, as HTML without style, script and template (pure)."""
+"""Results as a notebook shows them: a table, as HTML without style, script and template (pure)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pytest_navigator.reporting.report import HEADINGS, matrix, notes, title
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pytest_navigator.package.query.results import Results
 
@@ -22,12 +22,15 @@ def table(name: str, results: Results) -> str:
     Args:
         name: of its file.
     """
-    head = _row("th", HEADINGS)
-    rows = "".join(_row("td", row) for row in matrix(results))
-    said = "".join(f"<li>{_text(line)}</li>" for line in notes(results))
-    caption = f"<caption>{_text(name)}: {_text(title(results))}</caption>"
+    return shown(f"{name}: {title(results)}", HEADINGS, matrix(results), notes(results))
+
+
+def shown(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], lines: Iterable[str] = ()) -> str:
+    """Return the HTML of a table, with lines below it."""
+    head, body = _row("th", headings), "".join(_row("td", row) for row in rows)
+    said = "".join(f"<li>{_text(line)}</li>" for line in lines)
     below = f"<ul>{said}</ul>" if said else ""
-    return f"<table>{caption}<thead>{head}</thead><tbody>{rows}</tbody></table>{below}"
+    return f"<table><caption>{_text(caption)}</caption><thead>{head}</thead><tbody>{body}</tbody></table>{below}"
 
 
 def _row(tag: str, cells: Iterable[str]) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.package.query.results import Results
+    from pytest_navigator.reporting.pipelines import PipelineReport
 
 
 REGRESSED = "it is worse than its baseline"  # Why a package does not replace the one that it was compared with
@@ -33,17 +34,18 @@ REGRESSED = "it is worse than its baseline"  # Why a package does not replace th
 
 @dataclass(frozen=True)
 class Written:
-    """What the end of the run says of one suite.
+    """What the end of the run says of one suite, or of one pipeline.
 
     Attributes:
         lines: its summary.
         fails: whether the run must not exit with 0.
-        report: what reports are made from; None where its records cannot be read.
+        report, pipeline: what reports are made from; neither where its records cannot be read.
     """
 
     lines: list[str]
     fails: bool
     report: ModelReport | None = None
+    pipeline: PipelineReport | None = None
 
 
 @dataclass(frozen=True)

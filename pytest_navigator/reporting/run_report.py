@@ -10,11 +10,12 @@ from pytest_navigator.reporting.shortcomings import foretold
 from pytest_navigator.text import LINE, RECORD, bounded, short_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.package.query.results import Results
+    from pytest_navigator.reporting.pipelines import PipelineReport
 
 TAIL = 40  # Lines of a log that a report shows
 READ = 4 * RECORD  # Bytes of the end of a log in which they are looked for
@@ -98,6 +99,7 @@ class RunReport:
         environment: Model Navigator's block of that name, of the machine of the run.
         git: see `environment.git_state`.
         ended: UTC, ISO 8601.
+        pipelines: whole ones, whose modules are among the models.
     """
 
     models: tuple[ModelReport, ...]
@@ -108,15 +110,35 @@ class RunReport:
     environment: Mapping[str, Any] = field(default_factory=dict)
     git: Mapping[str, Any] | None = None
     ended: str = ""
+    pipelines: tuple[PipelineReport, ...] = ()
 
     @property
     def failed(self) -> bool:
         """Whether something is not in order."""
-        return bool(self.exit_code or self.others or any(model.failed for model in self.models))
+        return bool(self.exit_code or self.others or self.broken)
+
+    @property
+    def broken(self) -> str:
+        """What is not in order, "1 of 2 models and 1 of 1 pipeline"; "" for nothing."""
+        return " and ".join(f"{failed} of {count}" for count, failed in self._counts() if failed)
+
+    @property
+    def counted(self) -> str:
+        """How many there are, "2 models and 1 pipeline"."""
+        return " and ".join(count for count, _ in self._counts())
+
+    def _counts(self) -> Iterator[tuple[str, int]]:
+        yield _count(len(self.models), "model"), sum(model.failed for model in self.models)
+        if self.pipelines:
+            yield _count(len(self.pipelines), "pipeline"), sum(pipeline.failed for pipeline in self.pipelines)
 
     def shown(self, path: Path) -> str:
         """Return a path as people read it."""
         return str(short_path(path, self.start) if self.start else path)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def tail(text: str) -> str:

@@ -11,11 +11,13 @@ from pytest_navigator.core.steps import Status
 from pytest_navigator.reporting.budgets import HEADINGS as BUDGETS
 from pytest_navigator.reporting.budgets import budget_rows, unjudged
 from pytest_navigator.reporting.causes import causes
+from pytest_navigator.reporting.html.cells import Cell, cells
 from pytest_navigator.reporting.html.changes import Changes, changes
 from pytest_navigator.reporting.html.difference import differences
 from pytest_navigator.reporting.html.failures import Failure, failures
 from pytest_navigator.reporting.html.latency import latencies
 from pytest_navigator.reporting.html.scaling import throughputs
+from pytest_navigator.reporting.html.wholes import Whole, wholes
 from pytest_navigator.reporting.report import HEADINGS, cell_ids, notes, title, whole_matrix
 from pytest_navigator.reporting.summary_figures import STRATEGIES, searches, strategy_rows
 
@@ -29,28 +31,7 @@ if TYPE_CHECKING:
 LONG = 80_000  # Characters of logs and details on a page, all together
 LIBRARIES = ("torch", "tensorflow", "jax", "onnx", "onnxruntime", "tensorrt", "openvino", "numpy", "pytest")
 
-# Word of a cell -> the sign before it, and the class that colours it: never the colour alone.
-SIGNS = {
-    "ok": ("✓", "good"),
-    "yes": ("✓", "good"),
-    "cached": ("✓", "good"),
-    "reused": ("✓", "good"),
-    "FAILED": ("✗", "bad"),
-    "xfailed": ("✗", "known"),
-    "skipped": ("–", "off"),
-    "not run": ("–", "off"),
-}
-
 PLOTS = (latencies, throughputs, differences)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell of the matrix."""
-
-    text: str
-    sign: str = ""
-    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +66,7 @@ class Page:
     facts: tuple[tuple[str, str], ...]
     models: tuple[Model, ...]
     others: tuple[tuple[str, str], ...]
+    pipelines: tuple[Whole, ...] = ()
     version: str = __version__
 
 
@@ -99,18 +81,17 @@ def page(run: RunReport) -> Page:
         tuple(_facts(run)),
         tuple(_model(run, model, f"model-{i}", room) for i, model in enumerate(models, 1)),
         tuple((other.nodeid, other.message) for other in run.others),
+        wholes(run),
     )
 
 
 def _verdict(run: RunReport) -> str:
-    count, failed = len(run.models), sum(model.failed for model in run.models)
-    models = f"{count} model{'' if count == 1 else 's'}"
-    if failed:
+    if run.broken:
         found = len(causes(run))
-        return f"{failed} of {models} failed, for {found} cause{'' if found == 1 else 's'}"
-    if not count:
+        return f"{run.broken} failed, for {found} cause{'' if found == 1 else 's'}"
+    if not run.models and not run.pipelines:
         return "no model was checked"
-    return f"{models} in order" + (", but the run failed for something else" if run.failed else "")
+    return f"{run.counted} in order" + (", but the run failed for something else" if run.failed else "")
 
 
 def _facts(run: RunReport) -> list[tuple[str, str]]:
@@ -141,9 +122,9 @@ def _model(run: RunReport, model: ModelReport, anchor: str, room: int) -> Model:
         best=f"{winners[-1][1]} ms ({winners[-1][3]}, {winners[-1][4]})" if winners else "-",
         reasons=model.reasons,
         head=HEADINGS,
-        rows=tuple(tuple(map(_cell, row)) for row in whole_matrix(results)),
+        rows=tuple(map(cells, whole_matrix(results))),
         changes=changes(results),
-        budgets=tuple(tuple(map(_cell, row)) for row in budget_rows(results)),
+        budgets=tuple(map(cells, budget_rows(results))),
         strategies=tuple(winners),
         failures=tuple(failures(model, room, _reproduced(run, model))),
         plots=tuple(plot for make in PLOTS if (plot := make(results))),
@@ -157,11 +138,6 @@ def _verdict_of(model: ModelReport) -> str:
     if count:
         return f"{count} step{'' if count == 1 else 's'} failed"
     return "not in order" if model.reasons else "in order"
-
-
-def _cell(text: str) -> Cell:
-    sign, kind = SIGNS.get(text, ("", ""))
-    return Cell(text, sign, kind)
 
 
 def _skipped(results: Results) -> list[tuple[str, str]]:
