@@ -11,7 +11,7 @@ from pytest_navigator.reporting import pipelines
 from pytest_navigator.reporting.budgets import budget_rows, unjudged
 from pytest_navigator.reporting.causes import causes
 from pytest_navigator.reporting.regressions import regressions
-from pytest_navigator.reporting.report import HEADINGS, notes, title, whole_matrix
+from pytest_navigator.reporting.report import HEADINGS, matrix, notes, title
 from pytest_navigator.text import LINE, bounded, printable, writable
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _model(model: ModelReport) -> str:
     results = model.shown
     limits = [" ".join(("budget", *row)) for row in budget_rows(results)]
     lines = [*regressions(results), *limits, *unjudged(results), *notes(results), *model.said]
-    return _section(title(results), model.failed, _table(HEADINGS, whole_matrix(results)), lines)
+    return _section(title(results), model.failed, _table(HEADINGS, matrix(results)), lines)
 
 
 def _pipeline(pipeline: PipelineReport) -> str:

@@ -12,6 +12,7 @@ from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.core.facts import facts_of
 from pytest_navigator.core.records import earlier_text
 from pytest_navigator.core.steps import Status
+from pytest_navigator.package.query.results import MADE
 from pytest_navigator.planning.here import elsewhere, steps
 from pytest_navigator.reporting.budgets import budgets
 from pytest_navigator.reporting.generations import generations
@@ -80,9 +81,28 @@ def summary(results: Results) -> list[str]:
 
 
 def matrix(results: Results) -> list[tuple[str, ...]]:
-    """Return a row of texts for each format and runner, below `HEADINGS`."""
+    """Return a row of texts for each format and runner, and each format that could not be made, below `HEADINGS`."""
     figures = Measured(results)
-    return [_row(results, figures, key, runner) for key, runner in results.cells() if _shown(results, key, runner)]
+    rows = [_row(results, figures, key, runner) for key, runner in results.cells() if _shown(results, key, runner)]
+    shown = {row[0] for row in rows}
+    rows += [_unmade(each) for each in unmade(results) if each.key not in shown]
+    order = [variant.key for variant in results.suite.variants]
+    return sorted(rows, key=lambda row: order.index(row[0]))
+
+
+def unmade(results: Results) -> list[Outcome]:
+    """Return the outcome of each format that could not be made: it failed, or what it is made from did.
+
+    What is not here is told by its requirement: on a machine without a GPU, rows of it would be most of a table.
+    """
+    if results.source and not results.source.passed:
+        return []
+    making = (o for o in results.outcomes if o.step in MADE and o.key)
+    return [o for o in making if not (o.passed or o.requirement)]
+
+
+def _unmade(made: Outcome) -> tuple[str, ...]:
+    return (made.key, "-", WORDS[made.status], *["-"] * (len(HEADINGS) - 3))
 
 
 def notes(results: Results) -> list[str]:
@@ -159,14 +179,6 @@ def _verified(results: Results, key: str, runner: str) -> str:
 
 def _word(outcome: Outcome | None) -> str:
     return (outcome.earlier[0] or WORDS[outcome.status]) if outcome else "not run"
-
-
-def whole_matrix(results: Results) -> list[tuple[str, ...]]:
-    """Return the matrix, with a row for each format that could not be made, too."""
-    rows = matrix(results)
-    shown = {row[0] for row in rows}
-    failed = [o for o in results.outcomes if o.step in ("export", "convert") and o.failed and o.key not in shown]
-    return [*rows, *((o.key, "", WORDS[o.status], *["-"] * (len(HEADINGS) - 3)) for o in failed)]
 
 
 def _not_made(results: Results) -> list[str]:

@@ -156,4 +156,4 @@ def test_a_format_that_could_not_be_made_has_a_row() -> None:
 
     text = summary(report(models=(ModelReport(results([*steps, failed])),)))
 
-    assert "| onnx |  | FAILED |" in text
+    assert "| onnx | - | FAILED |" in text

@@ -18,7 +18,7 @@ from pytest_navigator.reporting.html.failures import Failure, failures
 from pytest_navigator.reporting.html.latency import latencies
 from pytest_navigator.reporting.html.scaling import throughputs
 from pytest_navigator.reporting.html.wholes import Whole, wholes
-from pytest_navigator.reporting.report import HEADINGS, cell_ids, notes, title, whole_matrix
+from pytest_navigator.reporting.report import HEADINGS, cell_ids, matrix, notes, title
 from pytest_navigator.reporting.summary_figures import STRATEGIES, searches, strategy_rows
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _model(run: RunReport, model: ModelReport, anchor: str, room: int) -> Model:
         best=f"{winners[-1][1]} ms ({winners[-1][3]}, {winners[-1][4]})" if winners else "-",
         reasons=model.reasons,
         head=HEADINGS,
-        rows=tuple(map(cells, whole_matrix(results))),
+        rows=tuple(map(cells, matrix(results))),
         changes=changes(results),
         budgets=tuple(map(cells, budget_rows(results))),
         strategies=tuple(winners),
