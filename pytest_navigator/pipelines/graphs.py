@@ -105,11 +105,19 @@ def _graph(
     input_names: Sequence[str] | None,
 ) -> Graph:
     varied = varied_places(calls)
-    changed = tuple(replace(call, call=with_arrays(call.call, varied)) for call in calls)
+    changed = tuple(_with_arrays(call, varied) for call in calls)
     name = wrapped.name if number == 1 else f"{wrapped.name}.{number}"
     said = wrapped.options.batching if wrapped.options.batching is not None else batching
     batch = batch_of(wrapped.signature, changed, said, input_names) if number <= MOST_GRAPHS else Batch()
     return Graph(wrapped, name, structure_of(changed[0].call), changed, varied, batch.unbatched, batch.rows)
+
+
+def _with_arrays(recorded: RecordedCall, varied: Sequence[str]) -> RecordedCall:
+    """Return a call with arrays in the place of numbers: the arrays after them have other numbers then."""
+    call = with_arrays(recorded.call, varied)
+    own = [i for i, (place, _) in enumerate(arrays(call)) if place not in varied]
+    of_input = {alias: replace(alias, number=own[alias.number]) for alias in recorded.aliases if alias.of == "input"}
+    return replace(recorded, call=call, aliases=tuple(of_input.get(alias, alias) for alias in recorded.aliases))
 
 
 def varied_places(calls: Sequence[RecordedCall]) -> tuple[str, ...]:

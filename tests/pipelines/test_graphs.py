@@ -11,6 +11,7 @@ import torch
 import pytest_navigator as nav
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.pipelines import registry
+from pytest_navigator.pipelines.aliases import Alias
 from pytest_navigator.pipelines.graphs import MOST_GRAPHS, Graph, graphs_of
 from pytest_navigator.pipelines.recording import recording
 from pytest_navigator.pipelines.registry import registered
@@ -54,6 +55,16 @@ def test_a_number_that_varies_is_one_tensor_and_not_a_graph_for_each_value() -> 
     assert graph.varied == ("1",)
     assert [call.call.args[1].item() for call in graph.calls] == [7, 999, 0]
     assert (graph.calls[0].call.args[1].dtype, graph.calls[0].call.args[1].shape) == (torch.int64, ())
+
+
+def test_an_output_that_is_an_input_is_so_where_numbers_before_it_are_tensors() -> None:
+    def returning(self, x, timestep, more):
+        return more, x * timestep
+
+    calls = [(1, (rows(1, 3), number, rows(1, 3)), {}) for number in (1, 2)]
+    (varying,) = graphs(*calls, function=returning)
+    (constant,) = graphs(calls[0], function=returning)
+    assert (varying.aliases, constant.aliases) == ((Alias(0, "input", 2),), (Alias(0, "input", 1),))
 
 
 def test_a_number_that_stays_is_a_constant_and_a_string_is_another_graph() -> None:
