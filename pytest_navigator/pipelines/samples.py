@@ -34,36 +34,43 @@ class PipelineSample:
         return func(*self.args, **self.kwargs)
 
 
-def pipeline_samples(dataloader: object) -> Iterator[PipelineSample]:
+def pipeline_samples(dataloader: object, *, named: str = "dataloader") -> Iterator[PipelineSample]:
     """Yield the calls that a loader stands for.
 
     A sample that is a tuple is the arguments, and a mapping at its end the keyword arguments, as Model Navigator has
     it; anything else is one argument.
 
     Args:
-        dataloader: what can be iterated, or a function that returns such.
+        dataloader: what can be iterated, or a function that returns such; what this has read is as good as pairs.
+        named: what the user calls it.
 
     Raises:
         SourceError: it is none, or something in it is no pair of a batch size and a sample.
     """
     loader = dataloader() if callable(dataloader) and not isinstance(dataloader, Iterable) else dataloader
     if not isinstance(loader, Iterable) or isinstance(loader, str | bytes | Mapping):
-        raise SourceError(f"dataloader={loader!r}: {NEEDED}")
+        raise SourceError(f"{named}={loader!r}: {NEEDED}")
     for index, item in enumerate(loader):
-        yield _sample(index, item)
+        yield item if isinstance(item, PipelineSample) else _sample(index, item, named)
 
 
-def _sample(index: int, item: object) -> PipelineSample:
+def _sample(index: int, item: object, named: str) -> PipelineSample:
     if not (isinstance(item, tuple | list) and len(item) == 2):
-        raise SourceError(f"sample {index} of the dataloader is a {type(item).__name__}: {NEEDED}")
+        raise SourceError(f"sample {index} of the {named} is {_kind(item)}: {NEEDED}")
     size, sample = item
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
         raise SourceError(
-            f"sample {index} of the dataloader begins with {size!r}: the batch size is a whole number, at least 1; "
+            f"sample {index} of the {named} begins with {size!r}: the batch size is a whole number, at least 1; "
             f"{NEEDED}"
         )
     args, kwargs = _arguments(sample)
     return PipelineSample(index, size, args, kwargs)
+
+
+def _kind(item: object) -> str:
+    if isinstance(item, tuple | list):
+        return f"a {type(item).__name__} of {len(item)}"
+    return f"a {type(item).__name__} alone"
 
 
 def _arguments(sample: object) -> tuple[tuple[Any, ...], Mapping[str, Any]]:

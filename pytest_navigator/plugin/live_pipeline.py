@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +14,7 @@ from pytest_navigator.plugin.fixtures import recordable
 from pytest_navigator.plugin.places import LOADER, PIPELINE, PipelinePlace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.pipelines.graphs import Graph
@@ -51,22 +51,16 @@ class LivePipeline:
         Raises:
             SourceError: `nav_dataloader` gives nothing that can be one, or raised.
         """
-        from pytest_navigator.pipelines.samples import pipeline_samples
-
-        with recordable(LOADER):
-            return list(pipeline_samples(self.pairs))
-
-    @cached_property
-    def pairs(self) -> list[object]:
-        """Batch sizes and samples."""
         from pytest_navigator.isolation.causes import error_line
+        from pytest_navigator.pipelines.observing import MOST_SAMPLES
+        from pytest_navigator.pipelines.samples import pipeline_samples
         from pytest_navigator.samples.reading import NO_LOADER
 
         if self._loader is NO_LOADER:
             raise SourceError(NO_LOADER_HERE.format(self.place.nodeid))
         try:
             with recordable(LOADER):
-                found = list(_paired(self._loader))
+                found = list(islice(pipeline_samples(self._loader, named=LOADER), MOST_SAMPLES))
         except NavigatorError:
             raise
         except Exception as error:
@@ -102,7 +96,7 @@ class LivePipeline:
 
         modules = [module for module in self.modules.values() if not isinstance(module, str)]
         with recordable(PIPELINE):
-            return record(self.func, self.pairs, modules)
+            return record(self.func, self.samples, modules)
 
     def _found(self, name: str) -> Wrapped | str:
         from pytest_navigator.pipelines.parts import at, parts_of
@@ -177,18 +171,3 @@ def _taken(value: object, nodeid: str) -> tuple[object, Callable[..., Any]]:
     if not callable(func):
         raise SourceError(UNCALLABLE.format(nodeid, described(func)))
     return holder, func
-
-
-def _paired(loader: Any) -> Iterator[object]:
-    """Yield the samples of a loader with their batch sizes: a sample alone has none."""
-    found = loader() if callable(loader) and not isinstance(loader, Iterable) else loader
-    if not isinstance(found, Iterable) or isinstance(found, str | bytes | dict):
-        raise SourceError(f"{LOADER} is {described(found)}: return a list of (batch_size, sample)")
-    for item in found:
-        yield item if _is_pair(item) else (None, item)
-
-
-def _is_pair(item: object) -> bool:
-    if not (isinstance(item, tuple | list) and len(item) == 2):
-        return False
-    return item[0] is None or (isinstance(item[0], int) and not isinstance(item[0], bool))

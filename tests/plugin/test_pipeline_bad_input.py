@@ -75,8 +75,17 @@ WHOLE = {
     "raises when it is built": ("return Pipeline()", "raise OSError('gone')", "nav_pipeline raised OSError: gone"),
     "has no loader": (LOADER, "", "there is no nav_dataloader beside conftest.py::nav_pipeline; *"),
     "has no samples": ("(1, 3)]", "()]", "nav_dataloader beside conftest.py::nav_pipeline has no samples"),
-    "is no loader": (LOADER, LOADER.replace("[(size", "3 or [(size"), "nav_dataloader is 3: return a list of *"),
-    "has a wrong size": ("[(size", "[(0 * size", "sample 0 of the dataloader begins with 0: *"),
+    "is no loader": (
+        LOADER,
+        LOADER.replace("[(size", "3 or [(size"),
+        "nav_dataloader=3: a pipeline's dataloader gives pairs of *",
+    ),
+    "has a wrong size": ("[(size", "[(0 * size", "sample 0 of the nav_dataloader begins with 0: *"),
+    "has samples alone": (
+        "(size, torch.randn(size, 5))",
+        "torch.randn(size, 5)",
+        "sample 0 of the nav_dataloader is a Tensor alone: a pipeline's dataloader gives pairs of a batch size and *",
+    ),
 }
 
 
@@ -94,11 +103,9 @@ def test_a_pipeline_that_does_not_run_fails_every_module_with_the_reason(
     result.stdout.fnmatch_lines([message])
 
 
-def test_a_function_with_its_modules_is_a_pipeline_and_samples_alone_will_do(
-    pytester: pytest.Pytester, nav: Nav
-) -> None:
+def test_a_function_with_its_modules_is_a_pipeline(pytester: pytest.Pytester, nav: Nav) -> None:
     text = PIPELINE.replace(
         "return Pipeline()", "p = Pipeline()\n    return p, {'encoder': p.encoder, 'parts': p.parts}"
     )
-    pytester.makeconftest(text.replace("(size, torch.randn(size, 5))", "torch.randn(size, 5)"))
+    pytester.makeconftest(text)
     assert nav("-v").ret == 0
