@@ -21,7 +21,7 @@ from pytest_navigator.pipelines.pace import not_faster, paces
 from pytest_navigator.pipelines.registry import registered
 from pytest_navigator.pipelines.result import PipelineResult
 from pytest_navigator.pipelines.settling import settled
-from pytest_navigator.pipelines.sharing import shared
+from pytest_navigator.pipelines.sharing import in_common, outermost_first
 from pytest_navigator.pipelines.store import default_store
 from pytest_navigator.pipelines.swapped import idle, quietly, swapping
 from pytest_navigator.reporting.steps import rule
@@ -126,14 +126,12 @@ class _Run:
 
     def make(self, modules: Sequence[Wrapped], before: dict[str, Identity], making: Making) -> None:
         """Make the formats of every graph of the modules that were called."""
-        common = shared(modules)
         for each in modules:
             self.changing[each.name] = changing(before[each.name], identity_of(each.module))
             self.fingerprints[each.name] = before[each.name].fingerprint(self.changing[each.name])
-        for each in sorted(modules, key=lambda each: each.name in common):
-            one = common.get(each.name)
-            refused = one.how if one and one.owner in self.with_formats() else ""
-            self._make(each, making, refused)
+        for each in outermost_first(modules):
+            having = [one for one in modules if one.name in self.with_formats()]
+            self._make(each, making, in_common(each, having))
 
     def _make(self, wrapped: Wrapped, making: Making, refused: str) -> None:
         calls, options = self.seen.calls.get(wrapped.name, []), options_of(wrapped, self.config)

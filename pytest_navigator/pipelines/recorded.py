@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_navigator.errors import SourceError
+from pytest_navigator.errors import NotApplicable, SourceError
 from pytest_navigator.pipelines.aliases import Alias  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.pipelines.choice import Choice
 from pytest_navigator.pipelines.fingerprint import changing, identity_of
@@ -13,7 +14,7 @@ from pytest_navigator.pipelines.graphs import graphs_of
 from pytest_navigator.pipelines.loaded_graph import LoadedGraph
 from pytest_navigator.pipelines.observing import observe
 from pytest_navigator.pipelines.replaying import problem_of
-from pytest_navigator.pipelines.sharing import shared
+from pytest_navigator.pipelines.sharing import in_common, outermost_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -81,18 +82,26 @@ class RecordedModules:
         """Return the calls of the most frequent structure of a module.
 
         Raises:
-            SourceError: it was never called, or no format of it can stand in these calls.
+            SourceError: it was never called.
+            NotApplicable: no format of it can stand in these calls: it runs as it is.
             ConfigError: `input_names` are not as many as the inputs.
         """
         calls = self.seen.calls.get(module.name, [])
         if not calls:
             raise SourceError(NEVER.format(module.name, len(self.seen.samples)))
-        graph = graphs_of(module, calls, input_names=input_names)[0]
-        common = shared(self.modules).get(module.name)
-        problem = common.how if common else problem_of(graph)
-        if problem:
-            raise SourceError(f"no format of {module.name} can be made: {problem}")
-        return graph
+        if problem := self.refused[module.name]:
+            raise NotApplicable(f"{module.name} stays as it is: {problem}")
+        return graphs_of(module, calls, input_names=input_names)[0]
+
+    @cached_property
+    def refused(self) -> dict[str, str]:
+        """Name of each module that is called -> why no format of it can be made, "" if one can."""
+        found: dict[str, str] = {}
+        for each in outermost_first(self.modules):
+            if calls := self.seen.calls.get(each.name):
+                having = [one for one in self.modules if found.get(one.name) == ""]
+                found[each.name] = in_common(each, having) or problem_of(graphs_of(each, calls)[0])
+        return found
 
     def record(self, graph: Graph) -> GraphRecord:
         """Return what is kept of a module."""

@@ -13,7 +13,7 @@ import torch
 import pytest_navigator as nav
 from pytest_navigator.errors import ConfigError, SourceError
 from pytest_navigator.pipelines.registry import registered
-from pytest_navigator.pipelines.sharing import shared
+from pytest_navigator.pipelines.sharing import in_common, outermost_first
 from pytest_navigator.pipelines.store import default_store
 
 if TYPE_CHECKING:
@@ -289,13 +289,14 @@ def test_parts_and_shared_weights_are_known() -> None:
     nav.Module(other, "other")
     nav.Module(pipeline.unet.linear, "linear")
 
-    found = shared(list(registered()))
-
-    assert {name: each.owner for name, each in found.items()} == {"other": "unet", "linear": "unet"}
-    assert found["other"].how == (
+    modules = {each.name: each for each in registered()}
+    assert in_common(modules["other"], [modules["unet"]]) == (
         "it shares its weight 'linear.weight' with 'unet', whose format holds a copy: this would be another one"
     )
-    assert found["linear"].how == "it is a part of 'unet', whose format holds it"
+    assert in_common(modules["linear"], [modules["unet"]]) == "it is a part of 'unet', whose format holds it"
+    assert in_common(modules["linear"], []) == ""
+    order = [each.name for each in outermost_first([modules["linear"], modules["unet"], modules["other"]])]
+    assert order == ["unet", "other", "linear"]
 
 
 @pytest.mark.slow

@@ -28,12 +28,6 @@ CASES: dict[str, Case] = {
         "test_source[spare]",
         "the pipeline never calls the module 'spare' (2 samples): leave it out, or *",
     ),
-    "a module in training mode": (
-        "self.encoder = torch.nn.Linear(5, 7).eval()",
-        "self.encoder = torch.nn.Linear(5, 7)",
-        "test_source[encoder]",
-        "no format of encoder can be made: *training mode*",
-    ),
     "a pipeline that raises on its third sample": (
         "(1, 3)]",
         "(1, 3)] + [(2, torch.randn(2, 6))]",

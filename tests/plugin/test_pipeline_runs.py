@@ -161,3 +161,53 @@ def test_a_module_without_a_batch_axis_is_checked_as_its_configuration_says(
     own = 'nav_modules = {"encoder": NavConfig(batch_dim=None)}\n'
     pytester.makeconftest(WRONG + PIPELINE.replace("torch.randn(size, 5)) for", "torch.randn(4, 5)) for") + own)
     assert nav("-v").ret == 0
+
+
+IN_PLACE = (
+    """
+import torch
+
+class InPlace(torch.nn.Linear):
+    def forward(self, x):
+        x += 1
+        return super().forward(x)
+
+"""
+    + PIPELINE
+).replace("self.encoder = torch.nn.Linear", "self.encoder = InPlace")
+LISTED = 'nav_modules = ("encoder", "parts.decoder")'
+STAYS = {
+    "training mode": (
+        PIPELINE.replace("Linear(5, 7).eval()", "Linear(5, 7)"),
+        "test_source[encoder]",
+        "*encoder stays as it is: the module is in training mode*",
+    ),
+    "in place": (IN_PLACE, "test_source[encoder]", "*encoder stays as it is: it changes its argument * in place*"),
+    "a part": (
+        PIPELINE.replace(LISTED, 'nav_modules = ("parts.decoder.0", "encoder", "parts.decoder")'),
+        "test_source[parts.decoder.0]",
+        "*parts.decoder.0 stays as it is: it is a part of 'parts.decoder', whose format holds it*",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STAYS.values(), ids=STAYS)
+def test_a_module_that_can_have_no_format_is_skipped_with_the_reason(
+    pytester: pytest.Pytester, nav: Nav, case: tuple[str, str, str]
+) -> None:
+    text, item, message = case
+    pytester.makeconftest(text)
+    result = nav("-v", "-rs")
+    found = outcomes(result)
+    assert result.ret == 0
+    assert found[f"conftest.py::nav_pipeline::{item}"] == "SKIPPED"
+    assert found["conftest.py::nav_pipeline::test_pipeline[torchscript-trace-cpu]"] == "PASSED"
+    result.stdout.fnmatch_lines([message])
+
+
+def test_a_part_of_what_has_no_format_can_have_one(pytester: pytest.Pytester, nav: Nav) -> None:
+    whole_and_part = PIPELINE.replace(LISTED, 'nav_modules = ("parts.decoder.0", "parts.decoder")')
+    pytester.makeconftest(whole_and_part.replace("self.parts.eval()", "self.parts.eval()['decoder'].training = True"))
+    found = outcomes(nav("-v"))
+    assert found["conftest.py::nav_pipeline::test_source[parts.decoder]"] == "SKIPPED"
+    assert found["conftest.py::nav_pipeline::test_correctness[parts.decoder.0-torchscript-trace-cpu]"] == "PASSED"
