@@ -105,7 +105,8 @@ class _Loader:
             graphs = {each.key: graph for each in self.choices if (graph := self._graph(each, stack))}
             if not graphs:
                 return None
-            return loading.keep_loaded(self.wrapped, graphs, self.choices[0].fingerprint, stack)
+            fingerprint = self.choices[0].fingerprint
+            return loading.keep_loaded(self.wrapped, graphs, fingerprint, stack, self.store.changing(fingerprint))
 
     def _graph(self, choice: Choice, stack: ExitStack) -> LoadedGraph | None:
         graph = choice.graph.replace(choice.module, self.wrapped.name, 1)

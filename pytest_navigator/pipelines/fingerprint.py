@@ -137,7 +137,7 @@ def _attributes(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
     """Yield what is set on a module and its submodules beside weights: a scale, a list of sizes, a configuration."""
     for name, part in module.named_modules():
         for attribute, value in vars(part).items():
-            if attribute not in _torchs_own() and attribute not in OF_OURS:
+            if attribute not in torchs_own() and attribute not in OF_OURS:
                 yield f"{name}.{attribute}".removeprefix("."), text_digest(str(_setting(value)))
 
 
@@ -154,7 +154,7 @@ def _without_bookkeeping(value: Any) -> Any:
 
 
 @cache
-def _torchs_own() -> frozenset[str]:
+def torchs_own() -> frozenset[str]:
     """Names of what PyTorch itself keeps in each module: weights, which are told apart, hooks and its mode."""
     import torch
 

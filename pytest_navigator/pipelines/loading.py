@@ -11,7 +11,7 @@ from pytest_navigator.pipelines.weights import Weights
 from pytest_navigator.text import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from contextlib import ExitStack
 
     from pytest_navigator.pipelines.loaded_graph import LoadedGraph
@@ -73,15 +73,22 @@ class Loaded:
 _LOADED: dict[str, ExitStack] = {}
 
 
-def keep_loaded(wrapped: Wrapped, graphs: Mapping[str, LoadedGraph], fingerprint: str, resources: ExitStack) -> Swapped:
+def keep_loaded(
+    wrapped: Wrapped,
+    graphs: Mapping[str, LoadedGraph],
+    fingerprint: str,
+    resources: ExitStack,
+    changing: Collection[str] = (),
+) -> Swapped:
     """Swap formats in until `unload`, or until nobody has the module any more.
 
     Args:
         fingerprint: of the module as it is now.
         resources: what is closed then.
+        changing: names of what calls change in the module.
     """
     unload(wrapped.name)
-    swapped = Swapped(wrapped, graphs, weights=Weights(wrapped.module, fingerprint))
+    swapped = Swapped(wrapped, graphs, weights=Weights(wrapped.module, fingerprint, changing))
     wrapped.replace(swapped)
     # Nothing here may keep the module alive, which what stands in its place does.
     resources.callback(_taken_out, wrapped, weakref.ref(swapped))

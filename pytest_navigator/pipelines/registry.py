@@ -158,7 +158,11 @@ class StandIn:
         self.wrapped = wrapped
         self._module = wrapped.module
         self._own = wrapped.own
-        self._original = wrapped.original
+
+    @property
+    def _original(self) -> Forward:
+        """The module's own, as it is now: somebody may set another one on its class."""
+        return self._own or own_forward(self._module)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if self._own is not None:

@@ -16,6 +16,7 @@ from pytest_navigator.pipelines.registry import StandIn
 from pytest_navigator.pipelines.routes import Routes, Unplain
 from pytest_navigator.pipelines.spelling import Spelt
 from pytest_navigator.pipelines.structures import arrays, structure_of, with_arrays
+from pytest_navigator.pipelines.weights import OTHER_HOOKS, OTHER_SETTINGS, OTHER_WEIGHTS, PART_IN_TRAINING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,12 +33,10 @@ OTHERS = "other reasons"
 UNSEEN = "a structure that was not recorded"
 TRAINING = "the module is in training mode"
 GRADIENTS = "an argument needs gradients, which no format computes"
-OTHER_WEIGHTS = "its weights were changed since its formats were loaded; nav.load_optimized() looks for those of them"
-
 AUTOCAST = "autocast is on, and formats are made without"
 TRACING = "torch traces it, and would keep the values of a format"
 FAILED = "the format failed"
-STATES = (TRAINING, OTHER_WEIGHTS, AUTOCAST, TRACING, ENDLESS)
+STATES = (TRAINING, PART_IN_TRAINING, OTHER_WEIGHTS, OTHER_SETTINGS, OTHER_HOOKS, AUTOCAST, TRACING, ENDLESS)
 """Reasons that do not depend on what the module is called with."""
 
 
@@ -98,8 +97,8 @@ class Swapped(StandIn):
         """Return why no format runs now, whatever the call is; "" if nothing keeps one from it."""
         if self._module.training:
             return TRAINING
-        if self._weights is not None and not self._weights.same():
-            return OTHER_WEIGHTS
+        if self._weights is not None and (problem := self._weights.problem()):
+            return problem
         return self._surroundings()
 
     def _found(

@@ -3,70 +3,74 @@
 from __future__ import annotations
 
 import threading
-import time
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from pytest_navigator.pipelines.fingerprint import HALF, identity_of
+from pytest_navigator.pipelines.fingerprint import identity_of
+from pytest_navigator.pipelines.marks import Marks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Collection
 
     import torch
 
-FEW = 8
-"""Parameters that are looked at in every call."""
+    from pytest_navigator.pipelines.fingerprint import Identity
 
-PAUSE = 0.02
-"""Between two looks at more of them, s: to write so many takes longer than a look every so often leaves out."""
-
-_version = attrgetter("_version")
+LOOK = "since its formats were loaded; nav.load_optimized() looks for those of what it is now"
+OTHER_WEIGHTS = f"its weights were changed {LOOK}"
+OTHER_SETTINGS = f"its buffers or attributes were changed {LOOK}"
+OTHER_HOOKS = f"hooks of its parts were changed {LOOK}"
+PART_IN_TRAINING = "a part of it changed between training and evaluation"
 
 
 class Weights:
-    """Notices what changes the parameters of a module, or puts others, or other submodules, in their place.
+    """Notices what changes a module: weights, buffers, attributes, submodules, code, hooks of submodules.
 
-    Moves to another device and back are no change. What is written through `.data` goes unseen.
+    Moves to another device and back are no change. What is written through `.data`, or inside of the object that is an
+    attribute, goes unseen.
     """
 
-    def __init__(self, module: torch.nn.Module, fingerprint: str = "") -> None:
-        """Args: the fingerprint that the module has now; "" to find it out, which reads every weight."""
+    def __init__(self, module: torch.nn.Module, fingerprint: str = "", changing: Collection[str] = ()) -> None:
+        """Args.
+
+        fingerprint: that the module has now; "" to find it out, which reads every weight.
+        changing: names of what calls change in it, which is no change.
+        """
         self._module = module
-        self._lasting = (fingerprint or identity_of(module).lasting)[:HALF]
+        self._changing = frozenset(changing)
+        self._fingerprint = fingerprint or identity_of(module).fingerprint(changing)
         self._lock = threading.Lock()
-        self._same = True
-        self._next = 0.0
-        self._look()
+        self._problem = ""
+        self._marks = Marks(module, self._changing)
 
     def same(self) -> bool:
-        """Whether the weights are those of before; once they were not, never again."""
-        if self._pause:
-            now = time.monotonic()
-            if now < self._next:
-                return self._same
-            self._next = now + self._pause
-        if self._same and self._marks() != self._seen:
+        """Whether the module is that of before; once it was not, never again."""
+        return not self.problem()
+
+    def problem(self) -> str:
+        """Return what of the module is not as before, "" if all is."""
+        if self._problem:
+            return self._problem
+        marks = self._marks
+        if not marks.modes():
+            return PART_IN_TRAINING
+        if not (marks.hooks() and marks.same()):
             self._compare()
-        return self._same
-
-    def _look(self) -> None:
-        import torch
-
-        parts = list(self._module.modules())
-        held = [part._parameters for part in parts] + [part._modules for part in parts]
-        self._held = [(own, name, value) for own in held for name, value in own.items() if value is not None]
-        self._tensors = [value for _, _, value in self._held if isinstance(value, torch.Tensor)]
-        self._tracked = [value for value in self._tensors if not value.is_inference()]
-        self._pointer: Callable[[torch.Tensor], int] = torch.Tensor.data_ptr
-        self._pause = PAUSE if len(self._held) > FEW else 0.0
-        self._seen = self._marks()
-
-    def _marks(self) -> tuple[int, int, bool]:
-        versions, places = sum(map(_version, self._tracked)), sum(map(self._pointer, self._tensors))
-        return versions, places, all(own.get(name) is value for own, name, value in self._held)
+        return self._problem
 
     def _compare(self) -> None:
         with self._lock:
-            if self._same:
-                self._same = identity_of(self._module).lasting[:HALF] == self._lasting
-                self._look()
+            if self._problem:
+                return
+            if not self._marks.hooks():
+                self._problem = OTHER_HOOKS
+            elif not self._marks.same():
+                marks = Marks(self._module, self._changing)
+                self._problem = self._difference(identity_of(self._module))
+                self._marks = marks
+
+    def _difference(self, now: Identity) -> str:
+        found = now.fingerprint(self._changing)
+        if found == self._fingerprint:
+            return ""
+        half = len(found) // 2
+        return OTHER_SETTINGS if found[:half] == self._fingerprint[:half] else OTHER_WEIGHTS

@@ -257,18 +257,52 @@ def test_sizes_are_looked_at_on_the_short_way_too(encoder: Encoder) -> None:
     ("change", "same"),
     [
         (lambda module: module.linear.weight.add_(1), False),
-        (lambda module: module.load_state_dict(Encoder().state_dict()), False),
-        (lambda module: module.load_state_dict(Encoder().state_dict(), assign=True), False),
+        (lambda module: module.load_state_dict(Encoder().state_dict(), strict=False), False),
+        (lambda module: module.load_state_dict(Encoder().state_dict(), strict=False, assign=True), False),
         (lambda module: setattr(module, "linear", torch.nn.Linear(4, 4)), False),
         (lambda module: module.double().float(), True),
         (lambda module: setattr(module.linear.weight, "data", module.linear.weight.data.clone()), True),
         (lambda module: module.linear.weight.mul_(1), True),
         (lambda module: module.half(), False),
+        (lambda module: [weight.mul_(1.5) for weight in module.parameters()], False),
+        (lambda module: module.shift.add_(1), False),
+        (lambda module: setattr(module, "shift", torch.ones(1)), False),
+        (lambda module: setattr(module, "shift", torch.zeros(1)), True),
+        (lambda module: module.norm.running_mean.add_(5), False),
+        (lambda module: setattr(module, "scale", 3.0), False),
+        (lambda module: setattr(module, "scale", 2.0), True),
+        (lambda module: setattr(module, "seen", 7), True),
+        (lambda module: setattr(module.norm, "extra", 7), False),
+        (lambda module: delattr(module, "scale"), False),
+        (lambda module: module.table.add_(1), False),
+        (lambda module: module.linear.register_forward_hook(lambda *_: None), False),
+        (lambda module: module.linear.register_forward_pre_hook(lambda *_: None), False),
+        (lambda module: module.register_forward_hook(lambda *_: None), True),
+        (lambda module: module.linear.add_module("more", torch.nn.Linear(4, 4)), False),
+        (lambda module: module.norm.train(), False),
     ],
-    ids=["step", "other state", "state put in", "another part", "cast and back", "moved", "nothing new", "cast"],
+    ids=[
+        *("step", "other state", "state put in", "another part", "cast and back", "moved", "nothing new", "cast"),
+        *(
+            "step of many",
+            "buffer",
+            "another buffer",
+            "a buffer alike",
+            "statistics",
+            "attribute",
+            "attribute as it is",
+        ),
+        *("what calls change", "new attribute", "attribute gone", "tensor", "hook", "early hook", "hook of the module"),
+        *("another part below", "part in training"),
+    ],
 )
-def test_changed_weights_are_noticed(encoder: Encoder, change, same: bool) -> None:
-    weights = Weights(encoder)
+@pytest.mark.parametrize("count", [0, 12])
+def test_what_changes_a_module_is_noticed_at_once(encoder: Encoder, change, same: bool, count: int) -> None:
+    encoder.more = torch.nn.ModuleList(torch.nn.Linear(1, 1) for _ in range(count))
+    encoder.register_buffer("shift", torch.zeros(1))
+    encoder.norm = torch.nn.BatchNorm1d(4).eval()
+    encoder.scale, encoder.seen, encoder.table = 2.0, 0, torch.zeros(3)
+    weights = Weights(encoder, changing=["seen"])
     assert weights.same()
     with torch.no_grad():
         change(encoder)
