@@ -58,8 +58,12 @@ class Made:
             return ""
         return str(self.package.results.variant(self.verdict.format).parameters.get("precision", ""))
 
-    def choice(self, fingerprint: str, back: str = "") -> Choice:
-        """Return what is to be kept; `back`: why the module goes back to eager all the same."""
+    def choice(self, fingerprint: str, back: str = "", *, slower: bool = False) -> Choice:
+        """Return what is to be kept.
+
+        Args:
+            back: why the module goes back to eager all the same; slower: whether that is for speed alone.
+        """
         graph, verdict = self.graph, self.verdict
         return Choice(
             graph.wrapped.name,
@@ -76,6 +80,7 @@ class Made:
             graph.sizes,
             graph.aliases,
             self.asked,
+            slower if back else verdict.slower,
         )
 
 

@@ -11,6 +11,8 @@ from pytest_navigator.api.loading import load
 from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.errors import ConfigError, NavigatorError
 from pytest_navigator.isolation.causes import error_line
+from pytest_navigator.package.query import verdict
+from pytest_navigator.package.query.strategies import check
 from pytest_navigator.pipelines import loading
 from pytest_navigator.pipelines.loaded_graph import LoadedGraph
 from pytest_navigator.pipelines.loading import NOTHING, Loaded, LoadedModule
@@ -39,16 +41,17 @@ def load_optimized(strategies: Strategy | Sequence[Strategy] | None = None, devi
     each reason is warned of once (UserWarning).
 
     Args:
-        strategies: which of the formats that passed the checks, of a module that is not kept eager; None: the one that
-            was chosen, or the best of the device.
+        strategies: which of the formats that passed the checks, also of a module that stays eager for speed alone;
+            None: the one that was chosen, or the best of the device.
         device: "cpu", "cuda", or a torch.device: only runners of this device; None: of any.
 
     Returns:
         What runs in the place of each module, and why; `print` shows it.
 
     Raises:
-        ConfigError: no module is wrapped; nothing is stored for any of them; `device` is something else.
+        ConfigError: no module is wrapped; nothing is stored for any of them; an argument is wrong.
     """
+    check(strategies)
     kind, store = kind_of(device), default_store()
     modules = list(registered())
     if not modules:
@@ -110,26 +113,29 @@ class _Loader:
 
     def _graph(self, choice: Choice, stack: ExitStack) -> LoadedGraph | None:
         graph = choice.graph.replace(choice.module, self.wrapped.name, 1)
-        if not choice.format:
+        asked = self.strategies is not None and choice.slower and choice.package
+        if not choice.format and not asked:
             self.told.append(LoadedModule(self.wrapped.name, graph, reason=choice.reason))
             return None
         try:
             package = stack.enter_context(load(self.store.package(choice), target_device=self.device))
             runner = stack.enter_context(self._runner(package, choice))
         except (NavigatorError, ImportError, OSError, RuntimeError) as error:
-            reason = f"{choice.format} on {choice.runner} cannot be loaded: {error_line(error)}"
+            what = f"{choice.format} on {choice.runner}" if choice.format else "a format"
+            reason = f"{what} cannot be loaded: {error_line(error)}"
             self.told.append(LoadedModule(self.wrapped.name, graph, reason=reason))
             warnings.warn(f"{graph}: {reason}", UserWarning, stacklevel=4)
             return None
-        reason = choice.reason if runner.runner_name == choice.runner else "the best of what was asked for"
+        same = (runner.format, runner.runner_name) == (choice.format, choice.runner)
+        reason = choice.reason if same else "the best of what was asked for"
         self.told.append(LoadedModule(self.wrapped.name, graph, runner.format, runner.runner_name, reason))
         return loaded_graph(choice, runner)
 
     def _runner(self, package: Package, choice: Choice) -> PackageRunner:
-        if self.strategies is not None:
-            return package.get_runner(strategies=self.strategies, include_source=False)
-        own = package.get_runner(choice.format, runtime=choice.runner) if self._fits(package, choice) else None
-        return own or package.get_runner(include_source=False)
+        if self.strategies is None and self._fits(package, choice):
+            return package.get_runner(choice.format, runtime=choice.runner)
+        verified_only = verdict.is_judged(package.results)
+        return package.get_runner(strategies=self.strategies, include_source=False, verified_only=verified_only)
 
     def _fits(self, package: Package, choice: Choice) -> bool:
         record = package.results.suite.runners.get(choice.runner)

@@ -109,6 +109,7 @@ class _Run:
     Attributes:
         made: what came of each graph. fingerprints, changing: name of a module -> as the store has them.
         eager_ms, optimized_ms: of a call of the pipeline, the last time that it was measured.
+        slower: names of the modules that go back to eager for speed alone.
     """
 
     func: Func
@@ -120,6 +121,7 @@ class _Run:
     changing: dict[str, list[str]] = field(default_factory=dict)
     eager_ms: float | None = None
     optimized_ms: float | None = None
+    slower: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.eager_ms = 1000 * median(self.seen.eager.seconds)
@@ -190,6 +192,7 @@ class _Run:
             if not more:
                 eager, optimized = self._paces(modules, names)
                 more = not_faster(eager, optimized, names)
+                self.slower |= more.keys()
                 self.optimized_ms = optimized.ms
                 self.eager_ms = eager.ms
             if not more:
@@ -220,7 +223,8 @@ class _Run:
         if not own:
             reason = self._unseen(wrapped.name)
             return [Choice(wrapped.name, wrapped.name, fingerprint, "", reason=reason)]
-        choices = [each.choice(fingerprint, back if each.verdict.format else "") for each in own]
+        slower = wrapped.name in self.slower
+        choices = [each.choice(fingerprint, back if each.verdict.format else "", slower=slower) for each in own]
         for each in own:
             if each.package is not None:
                 each.package.close()

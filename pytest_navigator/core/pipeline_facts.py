@@ -25,6 +25,7 @@ class WholeFacts:
         reasons: name -> why it stayed as it is, or what the choice of its format rests on.
         eagerly: name -> calls that ran the module itself although a format was there, each with its reason.
         nodeid: of the test that verified it.
+        slower: names of the modules that went back to eager for speed alone.
     """
 
     eager_ms: float | None = None
@@ -33,6 +34,7 @@ class WholeFacts:
     reasons: dict[str, str] = field(default_factory=dict)
     eagerly: dict[str, list[str]] = field(default_factory=dict)
     nodeid: str = ""
+    slower: list[str] = field(default_factory=list)
 
     @property
     def speed_up(self) -> float | None:

@@ -23,6 +23,7 @@ class Choice:
         package: name of its `.nav` file in the store; "" for none.
         sizes, aliases: see `swapped.LoadedGraph`.
         asked: digest of the calls and the settings that the package was made with.
+        slower: whether it stays for speed alone; False where a format is not right, or where an older version chose.
     """
 
     module: str
@@ -39,3 +40,4 @@ class Choice:
     sizes: tuple[tuple[Range, ...], ...] = ()
     aliases: tuple[Alias, ...] = ()
     asked: str = ""
+    slower: bool = False

@@ -29,6 +29,7 @@ class Verdict:
         format, runner: what is chosen; "" where the module stays as it is.
         reason: why; of a format, by how much it is faster.
         eager_ms, chosen_ms: p50 latency of one recorded call, in ms; None where it was not measured.
+        slower: whether it stays for speed alone.
     """
 
     format: str = ""
@@ -36,6 +37,7 @@ class Verdict:
     reason: str = ""
     eager_ms: float | None = None
     chosen_ms: float | None = None
+    slower: bool = False
 
 
 def verdict_of(
@@ -63,7 +65,8 @@ def _compared(best: Figure, eager: Figure | None) -> Verdict:
         return Verdict(best.key, best.runner, "the module itself was not measured", None, best.p50_latency)
     gain, figures = eager.p50_latency / best.p50_latency, (eager.p50_latency, best.p50_latency)
     if gain <= 1:
-        return Verdict("", "", f"no format is faster: the best one, {best.place}, has {gain:.3g}x its speed", *figures)
+        reason = f"no format is faster: the best one, {best.place}, has {gain:.3g}x its speed"
+        return Verdict("", "", reason, *figures, slower=True)
     return Verdict(best.key, best.runner, f"{gain:.3g}x as fast", *figures)
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_navigator.engine.host import Host
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.pipelines.choice import Choice
+    from pytest_navigator.pipelines.choosing import Verdict
 
 
 def end_pipelines(host: Host, *, complete: bool) -> list[Written]:
@@ -104,8 +105,17 @@ def _choice(results: PipelineResults, name: str, module: Results) -> Choice:
     figures: Mapping[str, float | None] = {"eager_ms": verdict.eager_ms, "chosen_ms": verdict.chosen_ms}
     back = _back(results, name)
     if back or not verdict.format:
-        return graph.choice(name, reason=back or verdict.reason, **figures)
+        slower = _is_slower(results, name, verdict) if back else verdict.slower
+        return graph.choice(name, reason=back or verdict.reason, slower=slower, **figures)
     return graph.choice(name, format=verdict.format, runner=verdict.runner, reason=verdict.reason, **figures)
+
+
+def _is_slower(results: PipelineResults, name: str, verdict: Verdict) -> bool:
+    """Whether a module of a pipeline stays as it is for speed alone: the whole is right with the others."""
+    best = results.whole(BEST)
+    if best is None or not best.passed or results.verified(BEST) == "no":
+        return False
+    return verdict.slower or name in facts_of_whole(best).slower
 
 
 def _back(results: PipelineResults, name: str) -> str:

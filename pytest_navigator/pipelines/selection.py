@@ -10,7 +10,8 @@ from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.package.container.copying import write_copy
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.query.choice import Wanted
-from pytest_navigator.package.query.verdict import chosen
+from pytest_navigator.package.query.strategies import check
+from pytest_navigator.package.query.verdict import chosen, is_judged
 from pytest_navigator.pipelines.registry import registered
 
 if TYPE_CHECKING:
@@ -32,11 +33,17 @@ class BestRunnersSelection(BundleModuleSelection):
     """Of each wrapped module the format that was chosen alone, without the others and without the samples.
 
     Args:
-        runner_selection_strategy: chooses the format anew, by the figures of the packages; of several, the first that
-            has an answer counts. None: as it was chosen.
+        runner_selection_strategy: chooses the format anew, by the figures of the packages, also of a module that stays
+            eager for speed alone; of several, the first that has an answer counts. None: as it was chosen.
+
+    Raises:
+        ConfigError: `runner_selection_strategy` is something else.
     """
 
     runner_selection_strategy: Strategy | Sequence[Strategy] | None = None
+
+    def __post_init__(self) -> None:
+        check(self.runner_selection_strategy)
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ def only_best(found: Selected, strategy: Strategy | Sequence[Strategy] | None, f
     best = Selected(changing=found.changing)
     for number, choice in enumerate(found.choices):
         new, path = replace(choice, package=""), found.packages.get(choice)
-        if path is not None and (choice.format or strategy is not None):
+        if path is not None and (choice.format or (strategy is not None and choice.slower)):
             new, best_path = _reduced(choice, path, strategy, folder / f"{number}.nav")
             best.packages[new] = best_path
         best.choices.append(new)
@@ -145,8 +152,9 @@ def _reduced(
     with open_package(path) as package:
         new = replace(choice, package="")
         if strategy is not None:
-            figure = chosen(package.results, Wanted(), strategy, include_source=False, verified_only=False)
-            new = replace(new, format=figure.key, runner=figure.runner, chosen_ms=figure.p50_latency)
+            judged = is_judged(package.results)
+            figure = chosen(package.results, Wanted(), strategy, include_source=False, verified_only=judged)
+            new = replace(new, format=figure.key, runner=figure.runner, chosen_ms=figure.p50_latency, slower=False)
         keys = {v.key for v in package.results.suite.variants if new.format in (v.key, v.format)}
         write_copy(package, package.results, target, override=False, save_data=False, keep=keys)
     return new, target

@@ -184,7 +184,7 @@ class WholeItem:
             if not slow:
                 return replace(facts, eager_ms=eager.ms, ms=own.ms)
             modules = facts.modules | dict.fromkeys(slow, EAGER)
-            facts = replace(facts, modules=modules, reasons=facts.reasons | slow)
+            facts = replace(facts, modules=modules, reasons=facts.reasons | slow, slower=[*facts.slower, *slow])
             run = {name: each for name, each in run.items() if name not in slow}
             if not run:
                 return replace(facts, eager_ms=eager.ms)

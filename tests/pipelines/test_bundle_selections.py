@@ -83,6 +83,17 @@ def test_a_strategy_chooses_the_runner_anew(modules, saved, tmp_path) -> None:
     assert (choice.format, choice.runner, choice.chosen_ms) == ("torchscript-trace", "TorchScriptCPU", 3.0)
 
 
+@pytest.mark.parametrize(("slower", "chosen"), [(False, ""), (True, "torchscript-trace")])
+def test_a_strategy_overrules_an_eager_verdict_of_speed_alone(modules, saved, tmp_path, slower, chosen) -> None:
+    store = default_store()
+    (eager,) = store.choices_of(modules["safety"])
+    store.put([replace(eager, slower=slower)], {})
+    saved(nav.bundle.BestRunnersSelection(nav.MaxThroughputStrategy()))
+    with open_bundle(tmp_path / "out.nav") as bundle:
+        (choice,) = (choice for choice in bundle.manifest.choices if choice.module == "safety")
+    assert (choice.format, choice.slower, bool(choice.package)) == (chosen, False, bool(chosen))
+
+
 def test_whole_packages_of_all_wrapped_modules(modules, saved) -> None:
     every = saved(nav.bundle.RegisteredModulesSelection())
     assert every.keys() == modules.keys()

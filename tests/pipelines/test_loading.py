@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import shutil
 import weakref
@@ -141,6 +142,28 @@ def test_a_module_that_was_kept_eager_stays_with_its_reason(encoder: Encoder, ch
     default_store().put([replace(choice, format="", runner="", reason="no format is faster")], {})
     loaded = nav.load_optimized()
     assert (loaded.graphs[0].title, loaded.graphs[0].reason) == ("eager", "no format is faster")
+    assert "forward" not in vars(encoder)
+
+
+@pytest.mark.parametrize("slower", [False, True])
+def test_a_strategy_overrules_that_no_format_is_faster_and_nothing_else(
+    encoder: Encoder, choice: Choice, package: Path, tmp_path: Path, slower: bool
+) -> None:
+    eager = replace(choice, format="", runner="", reason="why", slower=slower)
+    default_store().put([eager], {"encoder": shutil.copy(package, tmp_path / "a.nav")})
+    told = pytest.warns(UserWarning, match="a format cannot be loaded: StrategyError: there are no figures")
+    with told if slower else contextlib.nullcontext():
+        loaded = nav.load_optimized(nav.MaxThroughputStrategy())
+    assert (loaded.graphs[0].title, loaded.graphs[0].reason == "why") == ("eager", not slower)
+
+
+@pytest.mark.parametrize("wrong", ["x", [], [nav.MaxThroughputStrategy(), 1]])
+@pytest.mark.usefixtures("stored")
+def test_wrong_strategies_are_an_error_before_anything_is_looked_up(encoder: Encoder, wrong: object) -> None:
+    with pytest.raises(ConfigError, match="strategies="):
+        nav.load_optimized(strategies=wrong)
+    with pytest.raises(ConfigError, match="strategies="):
+        nav.bundle.BestRunnersSelection(wrong)
     assert "forward" not in vars(encoder)
 
 

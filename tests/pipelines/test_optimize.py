@@ -206,6 +206,10 @@ def test_what_is_not_faster_in_the_pipeline_stays_eager() -> None:
     found = nav.optimize(module, [batch(1)], config())
 
     assert "faster" in found.eager["quick"]
+    assert found.choices[0].slower
+    assert [each.title for each in nav.load_optimized().graphs] == ["eager"]
+    (own,) = nav.load_optimized(strategies=[nav.MaxThroughputStrategy()]).graphs
+    assert (own.title, "faster" in own.reason) == ("onnx/OnnxCPU", False)
     assert found.summary()[-1].endswith(" ms, eager: nothing is swapped in")
 
 

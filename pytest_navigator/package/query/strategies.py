@@ -240,6 +240,16 @@ def choose_possible(figures: Sequence[Figure], possible: Callable[[Figure], bool
     return answer
 
 
+def check(strategies: object) -> None:
+    """Find out before anything is looked up whether these are strategies; None is.
+
+    Raises:
+        ConfigError: they are something else, or there is none.
+    """
+    if strategies is not None and not _listed(strategies):
+        raise ConfigError(f"strategies={strategies!r}: no strategy is in it; leave it out for what was chosen")
+
+
 def _listed(strategies: object) -> Sequence[Strategy]:
     found: Sequence[Any] = strategies if isinstance(strategies, (list, tuple)) else [strategies]
     for each in found:

@@ -51,6 +51,11 @@ def passed(results: Results, key: str, runner: str) -> bool:
     return bool(outcome and outcome.passed)
 
 
+def is_judged(results: Results) -> bool:
+    """Whether functions of the user's judged any format: then only what they are content with is right."""
+    return any(results.verifications(*cell) for cell in results.cells())
+
+
 def latencies(results: Results) -> dict[str, float]:
     """Return the median latency in ms of each format's fastest runner, at the smallest batch size of that format."""
     figures: dict[str, list[Figure]] = {}
