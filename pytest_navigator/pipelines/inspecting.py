@@ -18,7 +18,7 @@ from pytest_navigator.pipelines.timing import finishing
 from pytest_navigator.text import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     import torch
 
@@ -71,8 +71,12 @@ class Inspection:
 
     @property
     def outermost(self) -> list[ModuleUse]:
-        """The modules that the pipeline itself calls, the one with most time first; those it does not call, last."""
-        own = [each for each in self.modules if not each.inside and (each.calls or "." not in each.name)]
+        """The modules that the pipeline itself calls, the one with most time first; those it does not call, last.
+
+        Of those that it does not call, parts of another module are left out.
+        """
+        names = {each.name for each in self.modules}
+        own = [each for each in self.modules if not each.inside and (each.calls or not _is_part(each.name, names))]
         return sorted(own, key=lambda each: -each.ms)
 
     def __str__(self) -> str:
@@ -170,6 +174,10 @@ class _Watching(StandIn):
             return
         known = self._watch.inputs.setdefault(self.wrapped.name, {})
         known[spelt.form] = known[spelt.form].joined(spelt) if spelt.form in known else spelt
+
+
+def _is_part(name: str, names: Collection[str]) -> bool:
+    return any(name[:at] in names for at, letter in enumerate(name) if letter == ".")
 
 
 def _known(part: torch.nn.Module) -> tuple[str, int]:

@@ -22,6 +22,15 @@ def test_modules_are_listed_without_running_the_pipeline() -> None:
     ]
 
 
+@pytest.mark.parametrize("samples", [None, SAMPLES])
+def test_a_module_in_a_container_is_shown_where_it_is_not_called(samples: object) -> None:
+    pipeline = Pipeline()
+    pipeline.parts = {"spare": Encoder().eval(), "v1.5": torch.nn.Sequential(torch.nn.Linear(2, 2))}
+    shown = {line.split()[0] for line in str(nav.inspect(pipeline, samples)).splitlines()}
+    assert {"parts.spare", "parts.v1.5"} <= shown
+    assert not {"parts.spare.linear", "parts.v1.5.0", "encoder.linear"} & shown
+
+
 def test_calls_share_and_inputs_are_those_of_the_samples() -> None:
     pipeline = Pipeline()
     found = nav.inspect(pipeline, SAMPLES)
