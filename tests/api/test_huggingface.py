@@ -15,7 +15,7 @@ from pytest_navigator.api.keywords import ExportOptions
 from pytest_navigator.backends.huggingface.inputs import Wishes
 from pytest_navigator.backends.huggingface.models import model_of
 from pytest_navigator.backends.huggingface.samples import prepared
-from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
     from pytest_navigator.api.package import Package
@@ -220,6 +220,15 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
 ) -> None:
     with pytest.raises(ConfigError, match="^" + re.escape(message)):
         huggingface.export(given, **options)
+
+
+@pytest.mark.parametrize("part", ["", "encoder"])
+def test_a_live_model_in_training_mode_is_refused_and_stays_so(tmp_path: Path, part: str) -> None:
+    model = model_of(transformers.BertConfig(**SIZES))
+    model.get_submodule(part).train()
+    with pytest.raises(SourceError, match=rf"^the BertModel is in training mode.*{part}.*; call model\.eval\(\)$"):
+        exported(tmp_path, model)
+    assert model.get_submodule(part).training
 
 
 def test_a_folder_without_a_model_is_told_so(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from pytest_navigator.errors import ConfigError, unknown
+from pytest_navigator.errors import ConfigError, SourceError, unknown
 from pytest_navigator.isolation.causes import error_line
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ TASKS = {
 
 
 def model_of(given: object, task: str | None = None) -> PreTrainedModel:
-    """Return a model in evaluation mode; one that is given is put into it.
+    """Return a model in evaluation mode.
 
     Args:
         given: a live model; a configuration, whose model has random weights; a folder that `save_pretrained` has
@@ -49,6 +49,7 @@ def model_of(given: object, task: str | None = None) -> PreTrainedModel:
 
     Raises:
         ConfigError: transformers is missing, there is no such task, or the model cannot be had.
+        SourceError: the live model, or a part of it, is in training mode; it is left as it is.
     """
     transformers = library()
     if task is not None and task not in TASKS:
@@ -56,7 +57,7 @@ def model_of(given: object, task: str | None = None) -> PreTrainedModel:
     if isinstance(given, transformers.PreTrainedModel):
         if task is not None:
             raise ConfigError(f"task={task!r} is for a name, a folder or a configuration; the model is at hand")
-        return given.eval()
+        return _ready(given)
     if isinstance(given, transformers.PreTrainedConfig):
         made = _class_of(given)._from_config(given) if task is None else _auto(task).from_config(given)
         return cast("PreTrainedModel", made.eval())
@@ -66,6 +67,14 @@ def model_of(given: object, task: str | None = None) -> PreTrainedModel:
             "a configuration or a model of transformers is needed"
         )
     return _stored(os.fspath(given), task)
+
+
+def _ready(model: PreTrainedModel) -> PreTrainedModel:
+    training = [name for name, part in model.named_modules() if part.training]
+    if training:
+        where = f": {training[0]!r}" if training[0] else ""  # the model itself comes first, as ""
+        raise SourceError(f"the {type(model).__name__} is in training mode{where}; call model.eval()")
+    return model
 
 
 def library() -> Any:
