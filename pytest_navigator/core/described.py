@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SCALARS = (bool, int, float, str)
 COLLECTIONS = (list, tuple, set, frozenset)
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_DESCRIBED: set[int] = set()  # What is being described just now, by `id`
+_DESCRIBED: set[tuple[str, int]] = set()  # What is being described just now, by `id`
 
 
 def described(value: object) -> Any:
@@ -63,7 +63,7 @@ def text_of(value: object) -> str:
     if inspect.isroutine(value) or isinstance(value, type):
         name = f"{value.__module__}.{value.__qualname__}"
         return " ".join(filter(None, [name, _source(value), _content(_bound(value))]))
-    return _array_text(value) or " ".join(filter(None, [ADDRESS.sub("", repr(value)), _content(_hidden(value))]))
+    return _array_text(value) or " ".join(filter(None, [ADDRESS.sub("", repr(value)), _content(_hidden(value), value)]))
 
 
 def code_in(value: object) -> Iterator[Any]:
@@ -94,15 +94,22 @@ def _bound(value: Any) -> list[Any]:
 
 
 def _hidden(value: Any) -> list[Any]:
-    """Return the attributes of an object whose text does not show them."""
+    """Return the attributes of an object, also those in slots, whose text does not show them."""
     kind: Any = type(value)
     told = kind.__repr__ is not object.__repr__
-    return [] if told or not getattr(value, "__dict__", None) else [vars(value)]
+    own = {} if told else {**_slots(value), **getattr(value, "__dict__", {})}
+    return [own] if own else []
 
 
-def _content(held: list[Any]) -> str:
+def _slots(value: Any) -> dict[str, Any]:
+    bases = [base for base in type(value).__mro__ if "__slots__" in vars(base)]
+    names = [name for base in bases for name, kind in vars(base).items() if inspect.ismemberdescriptor(kind)]
+    return {name: getattr(value, name) for name in names if hasattr(value, name)}
+
+
+def _content(held: list[Any], owner: object = None) -> str:
     """Return a digest of what a value holds; "" if that is nothing, or if it is being described: it holds itself."""
-    places = {id(part) for part in held}
+    places = {("held", id(part)) for part in held} if owner is None else {("hidden", id(owner))}
     if not held or places & _DESCRIBED:
         return ""
     _DESCRIBED.update(places)
@@ -130,10 +137,25 @@ def _scalar(value: object) -> Any:
 
 
 def _source(value: Any) -> str:
+    """Return a digest of the source of a function or class, of a lambda that of its code: a line may have several."""
+    if getattr(value, "__name__", "") == "<lambda>" and isinstance(value, types.FunctionType):
+        return compiled_digest(value.__code__)
     try:
         return _digest(inspect.getsource(value).encode(errors="surrogatepass"))
     except (OSError, TypeError):
-        return ""
+        return compiled_digest(value.__code__) if isinstance(value, types.FunctionType) else ""
+
+
+def compiled_digest(code: types.CodeType) -> str:
+    """Return a digest of code that is compiled: where no source tells it apart."""
+    return _digest(_compiled(code).encode(errors="surrogatepass"))
+
+
+def _compiled(code: types.CodeType) -> str:
+    constants = [
+        _compiled(each) if isinstance(each, types.CodeType) else repr(described(each)) for each in code.co_consts
+    ]
+    return repr([code.co_code.hex(), constants, code.co_names])
 
 
 def _array_text(value: Any) -> str:

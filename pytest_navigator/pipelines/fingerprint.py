@@ -5,8 +5,6 @@ Formats are kept by it: after retraining, or an edit of `forward`, no format of 
 
 from __future__ import annotations
 
-import hashlib
-import types
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from pytest_navigator.core.described import described
 from pytest_navigator.core.digests import changed, text_digest
 from pytest_navigator.engine.cache.code import OURS, code_of
 from pytest_navigator.engine.cache.libraries import own_versions
+from pytest_navigator.pipelines.class_code import PYTORCH, hooks_of, name_of, settings_of, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 HALF = 32  # Hexadecimal digits of each part of a fingerprint
 OF_OURS = ("forward", "optimize_config")  # What is put on a module for a time, or to say how it is optimized
-PYTORCH = "torch"  # Its own layers are known by their names: another version of it is no other model
 # Keys in configurations of Hugging Face that are no part of what is computed: where a checkpoint was read from, and
 # names in the order of a set, which is another one in each process.
 BOOKKEEPING = {"_name_or_path", "_use_default_values", "_diffusers_version", "transformers_version"}
@@ -36,7 +34,8 @@ class Identity:
     Attributes:
         lasting: SHA-256 of what no call changes: parameters, packed weights, its code with that of the user's modules
             which it imports, and the versions of the libraries that its classes are from.
-        state: name -> digest of what a call may change: buffers, and the attributes that are set on the modules.
+        state: name -> digest of what a call may change: buffers, and the attributes that are set on the modules and on
+            their classes.
     """
 
     lasting: str
@@ -74,19 +73,14 @@ def changing(before: Identity, after: Identity) -> list[str]:
 
 
 def _code(module: torch.nn.Module) -> list[str]:
-    """Return what tells the code of a module: its classes by name, their files, and those of what these import."""
+    """Return what tells the code of a module: its classes by name, files, those of what these import, the rest."""
     parts = dict(module.named_modules())
     kinds = list(dict.fromkeys(type(part) for part in parts.values()))
     own = [found for part in parts.values() if (found := _own_forward(part)) is not None]
-    named = [f"{name} {_name(type(part))}" for name, part in parts.items()]
+    named = [f"{name} {name_of(type(part))}" for name, part in parts.items()]
     texts = [str(described(each)) for each in own] + [text for part in parts.values() if (text := _generated(part))]
     files = [digest for _, digest in code_of([*kinds, *own])]
-    return [*named, *sorted(set(texts)), *sorted(files), *sorted({_unfiled(kind) for kind in kinds}), *_versions(kinds)]
-
-
-def _name(kind: type) -> str:
-    # Not its module's: the same file is "__main__" when it is run, and has another name when it is imported.
-    return kind.__qualname__ if kind.__module__.partition(".")[0] != PYTORCH else f"{kind.__module__}.{kind.__name__}"
+    return [*named, *sorted(set(texts)), *sorted(files), *texts_of(kinds), *_versions(kinds)]
 
 
 def _own_forward(part: torch.nn.Module) -> Any:
@@ -115,18 +109,6 @@ def _is_graph(part: torch.nn.Module) -> bool:
     return any(kind.__module__ == "torch.fx.graph_module" for kind in type(part).__mro__)
 
 
-def _unfiled(kind: type) -> str:
-    """Return a digest of the methods of classes that are in no file (`python -c`, a notebook); "" if all are."""
-    bases = [base for base in kind.__mro__ if base.__module__ == "__main__" and not code_of([base])]
-    codes = [value.__code__ for base in bases for value in vars(base).values() if isinstance(value, types.FunctionType)]
-    return hashlib.sha256("".join(map(_compiled, codes)).encode()).hexdigest() if codes else ""
-
-
-def _compiled(code: types.CodeType) -> str:
-    constants = [_compiled(each) if isinstance(each, types.CodeType) else repr(each) for each in code.co_consts]
-    return repr([code.co_code.hex(), constants, code.co_names])
-
-
 def _versions(kinds: list[type]) -> list[str]:
     """Return the versions of the libraries, but for PyTorch, that classes are from."""
     tops = {kind.__module__.partition(".")[0] for kind in kinds} - {PYTORCH, OURS, "__main__"}
@@ -134,7 +116,9 @@ def _versions(kinds: list[type]) -> list[str]:
 
 
 def _attributes(module: torch.nn.Module) -> Iterator[tuple[str, str]]:
-    """Yield what is set on a module and its submodules beside weights: a scale, a list of sizes, a configuration."""
+    """Yield what is set on a module and its submodules beside weights, on their classes, and hooks of submodules."""
+    yield from settings_of({type(part) for part in module.modules()}).items()
+    yield from ((f"{name} hooks", text_digest(str(described(hooks)))) for name, hooks in hooks_of(module).items())
     for name, part in module.named_modules():
         for attribute, value in vars(part).items():
             if attribute not in torchs_own() and attribute not in OF_OURS:

@@ -10,6 +10,7 @@ from pytest_navigator.comparison.tolerances import resolve
 from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation.causes import error_line
+from pytest_navigator.pipelines.class_code import hooks_of
 from pytest_navigator.pipelines.copies import copied
 from pytest_navigator.samples.differences import difference
 from pytest_navigator.samples.npz import dtype_name
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 REPLAYED = 4
 """Calls of a graph that are run again, at most: the first, the last, and some in between."""
 
+HOOKED = "its part {!r} has forward hooks, which no format calls: take them off, or register them on the module itself"
+
 
 def problem_of(graph: Graph) -> str:
     """Return why no format can stand in the place of the module in these calls, in one line; "" if one can.
@@ -40,6 +43,8 @@ def problem_of(graph: Graph) -> str:
     framework, changed = TorchFramework(), _changed_arguments(graph.calls)
     if changed:
         return f"it changes its {changed} in place, which no format does"
+    if hooked := hooks_of(graph.wrapped.module):
+        return HOOKED.format(next(iter(hooked)))
     try:
         flatten_call(graph.calls[0].call, (), None, framework)
         framework.source(graph.wrapped.module, {}).check()

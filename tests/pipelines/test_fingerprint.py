@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -12,16 +13,18 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from pytest_navigator.pipelines.class_code import hooks_of  # noqa: E402
 from pytest_navigator.pipelines.fingerprint import changing, fingerprint, identity_of  # noqa: E402
 from pytest_navigator.pipelines.registry import Wrapped, forget, register  # noqa: E402
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from types import ModuleType
 
 MODEL = """
 import torch
-from fingerprinted_helpers import twice
+from fingerprinted_helpers import factory, twice
 
 class Config:
     # As those of diffusers and transformers are: with a list in the order of a set, and a place.
@@ -30,7 +33,14 @@ class Config:
     def to_dict(self):
         return {"names": self.names, "_use_default_values": list({*self.names}), "_name_or_path": str(id(self))}
 
+FACTOR = 2.0
+
+class Slotted:
+    __slots__ = ("k",)
+
 class Net(torch.nn.Module):
+    power = 1
+
     def __init__(self, scale=1.0):
         super().__init__()
         torch.manual_seed(0)
@@ -40,14 +50,29 @@ class Net(torch.nn.Module):
         self.scale = scale
         self.config = Config(("a", "b", "c", "d"))
         self.table = {"b": torch.ones(2), "a": (1, None)}
+        self.slotted = Slotted()
+        self.slotted.k = 1
+        self.act = lambda x: x * 2
         self.eval()
 
     def forward(self, x):
         self.calls += 1
         self.seen = x.shape[0]
+        x = self.act(x) ** self.power * FACTOR * self.slotted.k
         return twice(self.norm(self.linear(x))) * self.scale
 """
-HELPERS = "def twice(x):\n    return 2 * x\n"
+HELPERS = """
+import torch
+
+def twice(x):
+    return 2 * x
+
+def factory(k):
+    class Made(torch.nn.Module):
+        def forward(self, x):
+            return x * k
+    return Made()
+"""
 
 
 def _import(folder: Path, model: str = MODEL, helpers: str = HELPERS) -> ModuleType:
@@ -100,7 +125,63 @@ def _own_forward(net):
     net.forward = lambda x: net.linear(x)
 
 
+def _other_lambda(net):
+    net.act = lambda x: x * 3
+
+
+def _other_slot(net):
+    net.slotted.k = 2
+
+
+def _class_attribute(net):
+    type(net).power = 2
+
+
+def _global(net):
+    sys.modules[type(net).__module__].FACTOR = 3.0
+
+
+def _other_function(net):
+    sys.modules[type(net).__module__].twice = lambda x: x
+
+
+def _patched_class(net):
+    type(net).forward = lambda self, x: self.linear(x)
+
+
+def _patched_as_the_own_one(net):
+    before = type(net).forward
+
+    @functools.wraps(before)
+    def forward(self, x):
+        return before(self, x) * 2
+
+    type(net).forward = forward
+
+
+def _patched_layer(net):
+    torch.nn.BatchNorm1d.forward = lambda self, x: x * 2
+
+
+def _hook_of_a_submodule(net):
+    net.linear.register_forward_hook(lambda module, given, found: found * 2)
+
+
+def _pre_hook_of_a_submodule(net):
+    net.norm.register_forward_pre_hook(lambda module, given: (given[0] * 2,))
+
+
 EDITS = [
+    _other_lambda,
+    _other_slot,
+    _class_attribute,
+    _global,
+    _other_function,
+    _patched_class,
+    _patched_as_the_own_one,
+    _patched_layer,
+    _hook_of_a_submodule,
+    _pre_hook_of_a_submodule,
     _retrained,
     _other_statistics,
     _other_setting,
@@ -117,12 +198,38 @@ def test_a_module_made_again_is_the_same(code):
     assert len(fingerprint(code.Net())) == 64
 
 
+@pytest.fixture
+def layers(code) -> Iterator[None]:
+    """PyTorch's own layer, as it was, afterwards."""
+    yield
+    if "forward" in vars(torch.nn.BatchNorm1d):
+        del torch.nn.BatchNorm1d.forward
+
+
+@pytest.mark.usefixtures("layers")
 @pytest.mark.parametrize("edit", EDITS)
 def test_whatever_else_it_computes_it_is_another_one(code, edit):
     net = code.Net()
     before = fingerprint(net)
     edit(net)
     assert fingerprint(net) != before
+
+
+def test_classes_of_one_factory_are_told_apart_by_what_they_close_over(code):
+    assert fingerprint(code.factory(2)) == fingerprint(code.factory(2)) != fingerprint(code.factory(3))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_hooks_of_pytorch_are_part_of_its_layers(code):
+    net = torch.nn.Sequential(torch.nn.utils.weight_norm(torch.nn.Linear(2, 2)))
+    assert hooks_of(net) == {}
+
+
+def test_a_class_setting_that_calls_change_is_no_part_of_it(code):
+    net = code.Net()
+    before = identity_of(net)
+    type(net).power = 5
+    assert changing(before, identity_of(net)) == ["class Net.power"]
 
 
 @pytest.mark.parametrize("edited", ["forward", "helper"])

@@ -228,6 +228,16 @@ def test_a_module_whose_flow_depends_on_its_data_stays_eager_with_the_reason() -
     assert found.eager["deciding"].startswith("no format of it is right: onnx: ")
 
 
+def test_a_module_with_hooks_on_a_part_of_it_stays_eager_with_the_reason() -> None:
+    pipeline = Pipeline()
+    nav.wrap(pipeline, ["encoder"])
+    pipeline.encoder.linear.register_forward_hook(lambda module, given, found: found * 2)
+
+    found = nav.optimize(pipeline, [batch(1)], config())
+
+    assert found.eager["encoder"].startswith("its part 'linear' has forward hooks, which no format calls")
+
+
 BAD: dict[str, tuple[Callable, list, type[Exception], str]] = {
     "none-wrapped": (lambda x: x, [batch(1)], ConfigError, r"no module of the pipeline is wrapped: .*nav.wrap\("),
     "never-called": (lambda x: x, [batch(1)], ConfigError, r"calls none of the modules that are wrapped \(encoder\)"),

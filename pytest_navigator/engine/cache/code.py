@@ -26,7 +26,7 @@ def code_of(kinds: Iterable[Any]) -> list[tuple[str, str]]:
     own modules beside it.
     """
     found: dict[Path, tuple[str, str]] = {}
-    pending = [place for kind in kinds for base in getattr(kind, "__mro__", (kind,)) if (place := _place_of(base))]
+    pending = [place for kind in kinds for base in getattr(kind, "__mro__", (kind,)) if (place := place_of(base))]
     while pending:
         name, file = pending.pop()
         if file not in found:
@@ -36,7 +36,7 @@ def code_of(kinds: Iterable[Any]) -> list[tuple[str, str]]:
     return sorted(found.values())
 
 
-def _place_of(kind: Any) -> tuple[str, Path] | None:
+def place_of(kind: Any) -> tuple[str, Path] | None:
     """Return name and file of the module of a class or function; None if that is ours or installed."""
     # Several are called "conftest", and sys.modules has the last one only: a function knows where it is from.
     # One that is decorated says it is of the module that it decorates, and has the names of the decorator's.
@@ -44,7 +44,7 @@ def _place_of(kind: Any) -> tuple[str, Path] | None:
     functions = [part for part in parts if inspect.isfunction(part) and part.__module__ == kind.__module__]
     own = next((f for f in functions if f.__globals__.get("__name__") == kind.__module__), None)
     names = own.__globals__ if own else vars(sys.modules.get(kind.__module__, object))
-    file = _own(names.get("__file__"))
+    file = own_file(names.get("__file__"))
     return (kind.__module__, file) if file and kind.__module__.partition(".")[0] != OURS else None
 
 
@@ -53,15 +53,15 @@ def _file_of(name: str) -> Path | None:
     top = name.partition(".")[0]
     try:
         first = find_spec(top) if top != OURS else None
-        if first is None or (first.origin and _own(first.origin) is None):
+        if first is None or (first.origin and own_file(first.origin) is None):
             return None  # its modules are not looked for: that would import it
         spec = find_spec(name)
     except (ImportError, AttributeError, ValueError):
         return None
-    return _own(spec.origin) if spec else None
+    return own_file(spec.origin) if spec else None
 
 
-def _own(file: str | None) -> Path | None:
+def own_file(file: str | None) -> Path | None:
     """Return the path of a source file that is not installed."""
     path = Path(file or "")
     installed = INSTALLED & set(path.parts) or path.is_relative_to(_stdlib())
