@@ -23,7 +23,7 @@ from pytest_navigator.profiling.measuring import measure
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_navigator.api.pipeline_ways import Candidate
+    from pytest_navigator.api.pipeline_ways import Candidate, Candidates
     from pytest_navigator.configuration.profile_config import Windows
     from pytest_navigator.core.records import ProfileResult
     from pytest_navigator.pipelines.samples import PipelineSample
@@ -103,10 +103,14 @@ class Measured:
     windows: Windows
     seconds: float
 
-    def ways(self, candidates: Sequence[Candidate]) -> Iterator[Way]:
-        """Yield the figures of each way; a mix that is one of the others has its figures."""
+    def ways(self, candidates: Candidates) -> Iterator[Way]:
+        """Yield the figures of each way; a mix that is one of the others has its figures.
+
+        Raises:
+            SourceError: the function raised with nothing swapped in.
+        """
         known: dict[tuple[tuple[str, str], ...], Way] = {}
-        for each in candidates:
+        for each in candidates(self._called()):
             runs = tuple(each.modules.items())
             same = known.get(runs) if each.name == BEST else None
             known[runs] = way = replace(same, name=BEST, runner="") if same else self.way(each)
@@ -127,6 +131,16 @@ class Measured:
             if candidate.name == EAGER:
                 raise SourceError(f"the function raised {error_line(error)}") from error
             return Way(*known, problem=error_line(error))
+
+    def _called(self) -> list[str]:
+        """Return the names of the modules that the function calls on any of the samples, as it is."""
+        try:
+            with timed(registered()) as times:
+                for sample in self.samples:
+                    sample.run(self.func)
+        except Exception as error:
+            raise SourceError(f"the function raised {error_line(error)}") from error
+        return [name for name, took in times.items() if took]
 
     def _figures(self, sample: PipelineSample) -> ProfileResult:
         finish = finishing(*(each.module for each in registered()))

@@ -16,7 +16,7 @@ from pytest_navigator.pipelines.store import default_store
 from pytest_navigator.pipelines.swapped import swapping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_navigator.api.package import Package
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_navigator.pipelines.loaded_graph import LoadedGraph
     from pytest_navigator.pipelines.registry import Wrapped
 
+    Candidates = Callable[[Collection[str]], list["Candidate"]]
 
 NOTHING = "nothing is stored for the modules of this function, as their weights and code are now"
 
@@ -62,41 +63,45 @@ class Stored:
 
 
 @contextmanager
-def candidates(asked: Asked) -> Iterator[list[Candidate]]:
-    """Give the ways in which a pipeline can run: as it is, with each format of its modules, with the chosen mix.
+def candidates(asked: Asked) -> Iterator[Candidates]:
+    """Give what finds the ways in which a pipeline can run: as it is, with each format of its modules, the chosen mix.
 
-    What `load_optimized` has put in the places of modules is not called until the block ends.
+    It is told which modules the pipeline calls: a format of another one changes nothing. What `load_optimized` has put
+    in the places of modules is not called until the block ends.
     """
     with ExitStack() as stack:
         for wrapped in registered():
             if wrapped.replaced:
                 stack.enter_context(wrapped.standing_in(wrapped.original))
-        yield list(_candidates(list(_stored(stack)), asked))
+        yield lambda called: list(_candidates(called, list(_stored(stack, called)), asked))
 
 
-def _stored(stack: ExitStack) -> Iterator[Stored]:
+def _stored(stack: ExitStack, called: Collection[str]) -> Iterator[Stored]:
     store = default_store()
-    for wrapped in registered():
+    for wrapped in (each for each in registered() if each.name in called):
         for choice in store.choices_of(wrapped.module):
             if choice.module == wrapped.name and choice.package:
                 yield Stored(wrapped, choice, stack.enter_context(load(store.package(choice))))
 
 
-def _candidates(stored: Sequence[Stored], asked: Asked) -> Iterator[Candidate]:
+def _candidates(called: Collection[str], stored: Sequence[Stored], asked: Asked) -> Iterator[Candidate]:
     if not stored and (asked.formats is not None or asked.runtimes is not None):
         raise ConfigError(f"{NOTHING}: leave target_formats and runners out, or run nav.optimize before")
     asked.check([each.package.results for each in stored])
-    yield _candidate(EAGER, "", stored, [None] * len(stored))
+    eager = dict.fromkeys(called, EAGER)
+    yield Candidate(EAGER, modules=eager)
     possible = [each.cells(asked) for each in stored]
     for cell in dict.fromkeys(cell for cells in possible for cell in cells):
-        yield _candidate(*cell, stored, [cell if cell in cells else None for cells in possible])
+        yield _candidate(*cell, eager, stored, [cell if cell in cells else None for cells in possible])
     chosen = [(each.choice.format, each.choice.runner) if each.choice.format else None for each in stored]
     if any(cell is not None for cell in chosen):
-        yield _candidate(BEST, "", stored, chosen)
+        yield _candidate(BEST, "", eager, stored, chosen)
 
 
-def _candidate(name: str, runner: str, stored: Sequence[Stored], cells: Sequence[Cell | None]) -> Candidate:
-    modules = dict.fromkeys((each.name for each in registered()), EAGER)
+def _candidate(
+    name: str, runner: str, eager: Mapping[str, str], stored: Sequence[Stored], cells: Sequence[Cell | None]
+) -> Candidate:
+    modules = dict(eager)
     modules |= {s.choice.graph: "/".join(cell) for s, cell in zip(stored, cells, strict=True) if cell is not None}
     return Candidate(name, runner, modules, lambda: _swapped(stored, cells))
 

@@ -50,6 +50,11 @@ def test_a_pipeline_is_measured_with_each_format_of_its_modules_and_with_the_cho
     assert report["models"]["onnx"]["runners"]["OnnxCPU"]["modules"] == onnx.modules
     assert pipeline.unet.forward.calls == 0  # what was loaded before is back in its place
 
+    nothing, *more = nav.profile(lambda x: x, [batch(2)], report=None, **QUICK).ways
+    assert (nothing.name, nothing.modules, more) == ("eager", {}, [])
+    with pytest.raises(ConfigError, match="nothing is stored for the modules of this function"):
+        nav.profile(lambda x: x, [batch(2)], target_formats="onnx", report=None)
+
     for asked in ({"runners": "TorchCPU"}, {"target_formats": ("torch",)}):
         ways = nav.profile(pipeline, [batch(2)], report=None, **asked, **QUICK).ways
         assert [way.title for way in ways] == ["eager", "best"]
