@@ -91,7 +91,7 @@ class Session:
         settings = resolve(flags or {}, {}, given.config)
         matrix = _matrix(given, package, settings, host)
         check_cells([(title, settings, matrix)], host.registry, given.unasked)
-        interpreter_check.check(host, settings, matrix)
+        interpreter_check.check(host, settings, matrix, packaged=package is not None)
         nodeid, name = f"{title}::nav_model", given.config.name or title
         suite = Suite(nodeid, name, settings, matrix, host.workspace.suite(name, f"{nodeid}[]"), package)
         host.suites = {nodeid: suite}

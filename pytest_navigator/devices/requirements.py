@@ -114,3 +114,18 @@ CHECKS: dict[str, Callable[[], str | None]] = {
     "c++ compiler": lambda: None if shutil.which("g++") else "torch.compile needs a C++ compiler (g++)",
     **{name: partial(libraries.missing, name) for name in libraries.MODULES},
 }
+
+# What is asked of a library -> the module that it is asked of. What is no check at all is a module itself.
+ASKED_OF = {
+    **{name: module for name, (module, _) in libraries.MODULES.items()},
+    "torch-cuda": "torch",
+    "jax-cuda": "jax",
+    "onnxruntime-cuda": "onnxruntime",
+    "tensorflow-cuda": "tensorflow",
+    "tensorrt-rtx-cuda": "tensorrt_rtx",
+}
+
+
+def module_of(name: str) -> str:
+    """Return the module that a requirement needs whatever the machine is, "" if it is one of the machine alone."""
+    return ASKED_OF.get(name, "" if name in CHECKS else name)

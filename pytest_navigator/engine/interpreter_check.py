@@ -6,7 +6,8 @@ from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.interpreters import EVERY, commands_of
-from pytest_navigator.devices.requirements import CHECKS
+from pytest_navigator.devices.driver_library import has_driver
+from pytest_navigator.devices.requirements import module_of
 from pytest_navigator.engine.interpreters import origin_of
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.isolation.interpreter import probe
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from pytest_navigator.planning.matrix import Matrix
 
 
-def check(host: Host, settings: Settings, matrix: Matrix) -> None:
+def check(host: Host, settings: Settings, matrix: Matrix, *, packaged: bool = False) -> None:
     """See that each interpreter of a suite's formats can be their child, before anything runs.
+
+    Args:
+        packaged: whether the suite is of a package, whose source is not read again.
 
     Raises:
         ConfigError: a name is no format, or one that no child runs; an interpreter is not there, is too old, or lacks
@@ -32,7 +36,7 @@ def check(host: Host, settings: Settings, matrix: Matrix) -> None:
     if host.options.in_process:
         raise ConfigError(f"{where}: --nav-in-process runs everything in this Python; leave out one of the two")
     for command, forms in _used(host, settings, matrix).items():
-        needs = tuple(dict.fromkeys(name for form in forms for name in _needs(form, matrix)))
+        needs = tuple(dict.fromkeys(name for form in forms for name in _needs(form, matrix, packaged=packaged)))
         if (command, needs) not in host.probed:
             probe(command, needs, f"{where}: {', '.join(form.name for form in forms)}")
             host.probed.add((command, needs))
@@ -63,9 +67,20 @@ def _used(host: Host, settings: Settings, matrix: Matrix) -> dict[tuple[str, ...
     return found
 
 
-def _needs(form: Format, matrix: Matrix) -> tuple[str, ...]:
-    """Return the modules that a conversion imports there; an export is made in this Python."""
+def _needs(form: Format, matrix: Matrix, *, packaged: bool) -> tuple[str, ...]:
+    """Return the modules that are imported there: by a conversion (an export is made here), by what reads and runs."""
     keys = [variant.key for variant in matrix.variants.values() if variant.format == form.name]
-    if not any(matrix.making(key).step == "convert" for key in keys):
-        return ()
-    return tuple(name for name in form.requires_for(matrix.framework) if name not in CHECKS)
+    names: list[str] = []
+    if any(matrix.making(key).step == "convert" for key in keys):
+        names += form.requires_for(matrix.framework)
+    if form.name == matrix.framework and not packaged:
+        names += _possible(form.reads_with)
+    for runner in dict.fromkeys(runner for key in keys for runner in matrix.runners_of(key)):
+        if not matrix.runners[runner].live:
+            names += _possible(matrix.runners[runner].requires)
+    return tuple(dict.fromkeys(filter(None, map(module_of, names))))
+
+
+def _possible(requires: tuple[str, ...]) -> tuple[str, ...]:
+    """Return requirements, () if they begin with a GPU that is not here: its libraries are not asked for then."""
+    return () if "cuda" in requires and not has_driver() else requires

@@ -24,7 +24,7 @@ OLDEST = (3, 11)  # `requires-python` of this project
 # What the child imports whatever it is asked: import names of this project's own dependencies.
 NEEDED = ("numpy", "ml_dtypes", "cattrs", "filelock", "packaging", "psutil", "yaml")
 # Import name -> the name to install it by, where that is another one.
-DISTRIBUTIONS = {"yaml": "PyYAML"}
+DISTRIBUTIONS = {"yaml": "PyYAML", "tensorrt": "tensorrt-cu13"}
 WORKSPACE = "{workspace}"  # What stands for the folder of the run in a command
 LIMIT = 120.0  # How long in s an interpreter may take to say what it is: a container is started for it
 
@@ -164,6 +164,11 @@ def _asked(command: list[str], names: Sequence[str], where: str) -> tuple[tuple[
         version, lacking = json.loads(done.stdout.decode(errors="replace").strip().splitlines()[-1])
         return tuple(version), list(lacking)
     except (IndexError, ValueError, TypeError):
-        said = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
-        reason = f"exit {done.returncode}" + (f": {said[0].strip()}" if said else "")
+        reason = f"exit {done.returncode}" + _first_line(done.stderr.decode(errors="replace"))
         raise ConfigError(f"{where}: {shown(command)} does not start a Python ({reason})") from None
+
+
+def _first_line(said: str) -> str:
+    """Return what a program complains of; "" of one that repeats what it was asked: it took that for file names."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return f": {lines[0]}" if lines and not any(part in said for part in PROBE.strip().splitlines()) else ""

@@ -260,7 +260,7 @@ class Run(Host):
             if settings.interpreters:
                 from pytest_navigator.engine.interpreter_check import check
 
-                check(self, settings, matrix)
+                check(self, settings, matrix, packaged=place.package is not None)
             self._matrices[key] = matrix, settings
         return self._matrices[key]
 

@@ -13,6 +13,7 @@ import pytest
 from blackbox import calls, status, words
 from turned import edit
 
+from pytest_navigator.devices.driver_library import has_driver
 from tests.other_pythons import environment, of_another_version
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ def _conversions(pytester: pytest.Pytester, nav: Nav, *arguments: str) -> int:
         ("turned=/nowhere/bin/python", f"{SAID}turned: /nowhere/bin/python is not there; name a Python*"),
         ("turned=no-such-python", f"{SAID}turned: no-such-python is not there*"),
         ("turnd={other}", "unknown format of interpreters (--nav-interpreter) 'turnd'; did you mean 'turned'*"),
+        ("turned=/bin/ls", f"{SAID}turned: /bin/ls does not start a Python (exit 2)"),
         ("dense={other}", f"{SAID}dense is the live model itself, which runs in this Python*"),
         ("turned={other} --nav-in-process", f"{SAID}--nav-in-process runs everything in this Python*"),
         ("turned={other} --nav-interpreter=turned=python3", f"{SAID}two interpreters for 'turned': *"),
@@ -240,20 +242,55 @@ def test_a_library_that_the_format_needs_and_the_other_python_lacks_is_named(
     ran.stderr.fnmatch_lines([f"ERROR: *turned: {other} (Python 3.*) lacks torch; *pip install torch*"])
 
 
-def test_what_only_its_runner_needs_is_a_skip_that_names_the_python(
-    turned: Write, nav: Nav, other: Path, pytester: pytest.Pytester
+@pytest.mark.parametrize("needed", ["torch", "torch-cuda"])
+def test_what_only_its_runner_needs_is_asked_before_anything_runs(
+    turned: Write, nav: Nav, other: Path, pytester: pytest.Pytester, needed: str
 ) -> None:
     turned()
     edit(
         pytester.path / "turned_format.py",
         '    name = "TurnedCPU"\n',
-        '    name = "TurnedCPU"\n    requires = ("torch",)\n',
+        f'    name = "TurnedCPU"\n    requires = ("{needed}",)\n',
+    )
+
+    ran = nav(f"--nav-interpreter=turned={other}", formats="")
+
+    assert ran.ret == pytest.ExitCode.USAGE_ERROR
+    ran.stderr.fnmatch_lines([f"ERROR: *turned: {other} (Python 3.*) lacks torch; *pip install torch*"])
+    assert not (pytester.path / "calls.txt").exists()
+
+
+def test_what_a_runner_needs_of_a_gpu_that_is_not_here_is_a_skip(
+    turned: Write, nav: Nav, other: Path, pytester: pytest.Pytester
+) -> None:
+    if has_driver():
+        pytest.skip("there is a GPU")
+    turned()
+    edit(
+        pytester.path / "turned_format.py",
+        '    name = "TurnedCPU"\n',
+        '    name = "TurnedCPU"\n    requires = ("cuda", "torch-cuda")\n',
     )
 
     ran = nav("-rs", f"--nav-interpreter=turned={other}", formats="")
 
     assert ran.ret == 0
-    ran.stdout.fnmatch_lines([f"SKIPPED * {other}: PyTorch is not installed"])
+    ran.stdout.fnmatch_lines(["SKIPPED * no CUDA device*"])
+
+
+@pytest.mark.parametrize(
+    ("more", "lacking"), [(("onnx", "protobuf"), "onnxruntime"), (("onnxruntime", "flatbuffers"), "onnx")]
+)
+def test_what_reads_and_runs_a_model_file_is_asked_of_the_python_that_it_is_for(
+    pytester: pytest.Pytester, nav: Nav, tmp_path: Path, more: tuple[str, ...], lacking: str
+) -> None:
+    exec(MODEL_FILE, {})
+    python = environment(tmp_path / "venv", more=more)
+
+    ran = nav("--nav-model=model.onnx", f"--nav-interpreter=onnx={python}", formats="")
+
+    assert ran.ret == pytest.ExitCode.USAGE_ERROR
+    ran.stderr.fnmatch_lines([f"ERROR: *onnx: {python} (Python 3.*) lacks {lacking}; *pip install {lacking}"])
 
 
 MODEL_FILE = """
