@@ -162,11 +162,13 @@ def exported(
     configs: Sequence[FormatConfig],
     options: ExportOptions,
     more: Mapping[str, Any] | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> Package:
     """Run what an `export` asks for.
 
     Args:
         more: fields of NavConfig that no keyword stands for.
+        without: names of runners that are not tried.
 
     Raises:
         ConfigError, SourceError, PackageError, KeyboardInterrupt: as `running.check`.
@@ -177,10 +179,11 @@ def exported(
     configs = [*opset, *configs, *engines(framework, options)]
     config = configuration(framework, options.get("target_formats"), configs, **fields)
     config = config.replace(batch_dim=options.get("batch_dim", 0))
+    named_by_none = unasked(framework, options.get("target_formats"), configs)
     if config.batch_dim is None:
         _check_unbatched("batch_dim=None", options.get("profiler_config"))
     return check(
-        Given(model, dataloader, config, unasked=unasked(framework, options.get("target_formats"), configs)),
+        Given(model, dataloader, config, unasked=named_by_none, without=without),
         options.get("workdir") or "navigator_workdir",
         override_workdir=options.get("override_workdir", False),
         keep_workdir=options.get("keep_workdir", True),

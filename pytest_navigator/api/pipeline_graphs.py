@@ -17,6 +17,7 @@ from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.pipelines.choice import Choice
 from pytest_navigator.pipelines.choosing import Verdict, verdict_of
 from pytest_navigator.pipelines.replaying import problem_of
+from pytest_navigator.planning.compiled import compiling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,7 +156,11 @@ class Making:
             unbatched=graph.unbatched,
             batch_sizes=self._batch_sizes(graph),
         )
-        return replace(given, config=config, without=frozenset() if options.get("runners") else _compiling())
+        return replace(
+            given,
+            config=config,
+            without=frozenset() if options.get("runners") else compiling(known().formats["torch"].runner_specs),
+        )
 
     def _batch_sizes(self, graph: Graph) -> Sequence[int] | None:
         """Return the smallest and the largest batch that the module has on the user's own samples."""
@@ -163,12 +168,6 @@ class Making:
             return None
         sizes = {graph.rows * each.batch_size for each in graph.calls if each.sample < self.samples}
         return sorted({min(sizes), max(sizes)}) if sizes else None
-
-
-def _compiling() -> frozenset[str]:
-    """Return the runners of the live model compiled: minutes for what no package can hold, and so is never chosen."""
-    found = known().formats["torch"].runners
-    return frozenset(each.name for each in found if each.runtime.startswith("compile"))
 
 
 def options_of(wrapped: Wrapped, config: OptimizeConfig) -> dict[str, Any]:

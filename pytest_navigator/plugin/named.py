@@ -67,6 +67,11 @@ class NamedPlace(Place):
         given = self.models.loader is not None or _loader_among(self.holders) is not None
         return self.spec.decoding if isinstance(self.spec, HuggingFaceSpec) and not given else None
 
+    @property
+    def compiles_by_name_only(self) -> bool:
+        """A decoder is compiled anew for the lengths of its steps, which takes minutes."""
+        return self._decodes is not None
+
     @cached_property
     def _decoding(self) -> object:
         """The user's configuration, the same object every time, with what the samples are."""

@@ -72,6 +72,11 @@ class Place:
         return ""
 
     @property
+    def compiles_by_name_only(self) -> bool:
+        """Whether `torch.compile` is checked only where somebody has named it."""
+        return False
+
+    @property
     def advice(self) -> str:
         """How to say which framework the model is of."""
         return (

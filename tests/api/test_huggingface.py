@@ -166,6 +166,13 @@ def test_each_family_has_the_inputs_axes_and_samples_that_it_needs(
     ]
 
 
+@pytest.mark.slow
+def test_torch_compile_of_a_decoder_is_left_out_unless_it_is_named(tmp_path: Path) -> None:
+    package = exported(tmp_path, GPT2, runtimes=None, task="text-generation", decoding_steps=1)
+    assert package.get_status("onnx", "OnnxCPU")
+    assert "TorchCompileCPU" not in package.results.suite.runners
+
+
 @pytest.mark.parametrize("window", [8, 64])
 def test_a_cache_that_is_more_than_its_tensors_is_refused_where_that_begins(window: int) -> None:
     config = transformers.MistralConfig(

@@ -39,6 +39,29 @@ def test_an_encoder_and_a_decoder_are_checked_by_their_folders(saved: pytest.Pyt
     assert {path.name for path in saved.path.glob("*.nav")} == {"bert.nav", "gpt2.nav"}
 
 
+COMPILED = "test_correctness[torch-compile-cpu]"
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "checked"),
+    [
+        ("bert", (), True),
+        ("models/gpt2", (), False),
+        ("models/gpt2", ("--nav-runtimes=cpu,compile-cpu",), True),
+        ("models/gpt2", ("--nav-runtimes=TorchCompileCPU",), True),
+        ("models/gpt2", ("--nav-require=torch-compile-cpu",), True),
+        ("models/gpt2", (f"models/gpt2/config.json::nav_model::{COMPILED}",), True),
+    ],
+)
+def test_torch_compile_of_a_decoder_is_checked_where_it_is_named(
+    saved: pytest.Pytester, model: str, arguments: tuple[str, ...], checked: bool
+) -> None:
+    own = ("--collect-only", "-q", f"--nav-model=hf:{model}", "-p", "no:randomly")
+    result = saved.runpytest_inprocess(*own, *arguments)
+    assert result.ret == 0
+    assert any(line.endswith(COMPILED) for line in result.outlines) == checked
+
+
 def test_samples_of_one_s_own_win_and_are_no_generation(saved: pytest.Pytester, nav: Nav) -> None:
     saved.makeconftest(
         "import pytest, torch\n\n@pytest.fixture(scope='session')\ndef nav_dataloader():\n"

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.api.arguments import words
 from pytest_navigator.api.keywords import ExportOptions, exported, signed
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.torch.torchscript import TorchScriptConfig
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.planning.compiled import compiling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +88,10 @@ def export(
         said["model_name"] = _name(named, model)
     more = {name: said.pop(name) for name in ("unbatched", "decoding") if name in said}
     scripts = [TorchScriptConfig(jit_type=words(jit_options))] if jit_options is not None else []  # type: ignore[arg-type]
-    return exported("torch", model, found.loader or dataloader, scripts, said, more)  # type: ignore[arg-type]
+    # Decoders are compiled anew for the lengths of their steps, which takes minutes.
+    compiled = compiling(known().formats["torch"].runner_specs) if more.get("decoding") else frozenset[str]()
+    without = frozenset[str]() if said.get("runtimes") else compiled
+    return exported("torch", model, found.loader or dataloader, scripts, said, more, without)  # type: ignore[arg-type]
 
 
 def _given(options: Mapping[str, object]) -> dict[str, Any]:
