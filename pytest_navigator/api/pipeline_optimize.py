@@ -17,10 +17,10 @@ from pytest_navigator.pipelines.fingerprint import changing, identity_of
 from pytest_navigator.pipelines.graphs import graphs_of
 from pytest_navigator.pipelines.loaded_graph import LoadedGraph
 from pytest_navigator.pipelines.observing import observe
-from pytest_navigator.pipelines.pace import not_faster, paces
+from pytest_navigator.pipelines.pace import paces
 from pytest_navigator.pipelines.registry import registered
 from pytest_navigator.pipelines.result import PipelineResult
-from pytest_navigator.pipelines.settling import settled
+from pytest_navigator.pipelines.settling import Gain, by_gain, settle
 from pytest_navigator.pipelines.sharing import in_common, outermost_first
 from pytest_navigator.pipelines.store import default_store
 from pytest_navigator.pipelines.swapped import idle, quietly, swapping
@@ -144,14 +144,17 @@ class _Run:
 
     def with_formats(self) -> list[str]:
         """Return the names of the modules for which a format was chosen, the one that gains most first."""
-        gains: dict[str, float] = {}
-        for each in self.made:
-            eager, chosen = each.verdict.eager_ms, each.verdict.chosen_ms
-            if each.verdict.format:
-                own = (eager - chosen) * len(each.graph.calls) if eager and chosen else 0.0
-                name = each.graph.wrapped.name
-                gains[name] = gains.get(name, 0.0) + own
-        return sorted(gains, key=lambda name: -gains[name])
+        recorded = {name: len(calls) for name, calls in self.seen.calls.items()}
+        return by_gain(
+            Gain(
+                (name := each.graph.wrapped.name),
+                each.verdict.eager_ms,
+                each.verdict.chosen_ms,
+                self.seen.counted.get(name, 0) * len(each.graph.calls) / recorded[name],
+            )
+            for each in self.made
+            if each.verdict.format
+        )
 
     def problem(self, names: Collection[str]) -> str:
         """Return why the pipeline is not right with the formats of these modules, "" if it is."""
@@ -186,19 +189,11 @@ class _Run:
 
     def settle(self, modules: Sequence[Wrapped]) -> dict[str, str]:
         """Return the modules that go back to eager, and why: until it is right, and faster by each that stays."""
-        back: dict[str, str] = {}
-        while names := [name for name in self.with_formats() if name not in back]:
-            more = settled(names, self.problem)
-            if not more:
-                eager, optimized = self._paces(modules, names)
-                more = not_faster(eager, optimized, names)
-                self.slower |= more.keys()
-                self.optimized_ms = optimized.ms
-                self.eager_ms = eager.ms
-            if not more:
-                break
-            back |= more
-        return back
+        found = settle(self.with_formats(), self.problem, lambda names: self._paces(modules, names))
+        if found.paces:
+            self.eager_ms, self.optimized_ms = (each.ms for each in found.paces)
+        self.slower |= found.slower
+        return found.back
 
     def _paces(self, modules: Sequence[Wrapped], names: Collection[str]) -> tuple[Pace, Pace]:
         with self._loaded(names) as graphs, quietly():

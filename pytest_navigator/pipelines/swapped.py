@@ -177,6 +177,14 @@ def idle(swapped: Swapped) -> str:
     return f"none of its calls in the pipeline ran the format: {swapped.eager.most_common(1)[0][0]}"
 
 
+def none_ran(swapped: Mapping[str, Swapped]) -> str:
+    """Return why no call of any module ran a format, "" if one did: the pipeline was then seen without any."""
+    if any(each.eager.total() < each.calls for each in swapped.values()):
+        return ""
+    why = [f"{name}: {idle(each) or 'it was not called'}" for name, each in swapped.items()]
+    return f"no format ran in the pipeline: {'; '.join(why)}"
+
+
 @contextmanager
 def quietly() -> Iterator[None]:
     """Warn of no call that runs eagerly: a check of a pipeline, in which some may, is no use of it."""

@@ -14,6 +14,7 @@ from pytest_navigator.engine.proxies import RunnerProxy
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.package.running import artifacts
 from pytest_navigator.pipelines.choosing import verdict_of
+from pytest_navigator.pipelines.settling import Gain
 from pytest_navigator.pipelines.swapped import swapping
 from pytest_navigator.plugin.item import SuiteItem
 from pytest_navigator.plugin.pipelines import BEST
@@ -40,6 +41,7 @@ class Part:
     Attributes:
         key, runner: format and runner; "" where the module stays as it is.
         reason: why it stays, or what the choice rests on.
+        figures: ms of a call of the module as it is, and with the format; None where it was not measured.
         graph: of the calls that go to the format; None where there are none.
     """
 
@@ -48,6 +50,7 @@ class Part:
     runner: str = ""
     reason: str = ""
     graph: GraphRecord | None = None
+    figures: tuple[float | None, float | None] = (None, None)
 
     @property
     def title(self) -> str:
@@ -63,6 +66,10 @@ class Part:
     def kept(self) -> Part:
         """The module as it is."""
         return Part(self.item)
+
+    def gain(self, name: str) -> Gain:
+        """Return what the format makes of the module of this name."""
+        return Gain(name, *self.figures, self.graph.calls if self.graph else 0)
 
 
 Parts = dict[str, Part]
@@ -98,7 +105,8 @@ def _best(item: SuiteItem, graph: GraphRecord | None) -> Part:
         if not KINDS[step.step].gate:
             item.outcome(step)
     verdict = verdict_of(read_results(item.suite.folder.path))
-    return Part(item, verdict.format, verdict.runner, verdict.reason, graph)
+    figures = verdict.eager_ms, verdict.chosen_ms
+    return Part(item, verdict.format, verdict.runner, verdict.reason, graph, figures)
 
 
 @contextmanager

@@ -20,8 +20,9 @@ from pytest_navigator.errors import NavigatorError
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.pipelines.end_to_end import problem_of, run_pipeline
-from pytest_navigator.pipelines.pace import not_faster, paces
-from pytest_navigator.pipelines.settling import settled
+from pytest_navigator.pipelines.pace import paces
+from pytest_navigator.pipelines.settling import by_gain, settle, settled
+from pytest_navigator.pipelines.swapped import idle, none_ran
 from pytest_navigator.plugin.item import OUTCOME, again
 from pytest_navigator.plugin.live_pipeline import live_pipeline
 from pytest_navigator.plugin.parts import in_child, in_process, parts_of, swapping_parts
@@ -30,12 +31,11 @@ from pytest_navigator.plugin.run import RUN
 from pytest_navigator.text import one_line, short_path
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_navigator.pipelines.end_to_end import PipelineRun
     from pytest_navigator.pipelines.pace import Pace
-    from pytest_navigator.pipelines.registry import Forward
     from pytest_navigator.pipelines.swapped import Swapped
     from pytest_navigator.plugin.live_pipeline import LivePipeline
     from pytest_navigator.plugin.parts import Parts
@@ -98,14 +98,14 @@ class WholeItem:
             reasons={name: one_line(part.reason) for name, part in parts.items() if part.reason},
         )
         if not any(part.key for part in parts.values()):
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in facts.reasons.items())
-            return _outcome(step, Status.SKIPPED, f"every module stays as it is: {reasons}", data=plain(facts))
+            return _skipped(step, facts)
         try:
-            problem, more = self._checked(parts, facts, self.whole.folder.log(step.key), chooses=chooses)
+            problem, facts = self._checked(parts, facts, self.whole.folder.log(step.key), chooses=chooses)
         except NavigatorError as error:
-            return _outcome(step, Status.FAILED, str(error).partition("\n")[0], data=plain(facts))
-        status = Status.FAILED if problem else Status.PASSED
-        return _outcome(step, status, problem, data=plain(more))
+            problem = str(error).partition("\n")[0]
+        if problem or any(runs != EAGER for runs in facts.modules.values()):
+            return _outcome(step, Status.FAILED if problem else Status.PASSED, problem, data=plain(facts))
+        return _skipped(step, facts)
 
     def _checked(self, parts: Parts, facts: WholeFacts, log: Path, *, chooses: bool) -> tuple[str, WholeFacts]:
         """Return what is wrong with the pipeline with these formats, "" for nothing, and what was found out."""
@@ -114,14 +114,42 @@ class WholeItem:
             eager = self._eager(live)
             if eager.raised:
                 return f"the pipeline itself does not come through: {eager.raised}", facts
-            names = [name for name, part in parts.items() if part.key]
+        names = by_gain(part.gain(name) for name, part in parts.items() if part.key)
+        if chooses:
+            return "", self._best(parts, names, facts, eager, log)
+        with live_section(log, self._limit):
             problem, swapped = self._problem(eager, parts, names)
             facts = replace(facts, eagerly=_eagerly(swapped))
             if problem:
                 blamed = settled(names, lambda some: self._problem(eager, parts, some)[0])
                 return f"{problem}; right without the format of {', '.join(blamed)}" if blamed else problem, facts
-        with live_section(log, self._limit):
-            return "", self._measured(parts, facts, chooses=chooses) if self._measures else facts
+        if problem := none_ran(swapped):
+            return problem, facts
+        found = self._measured(parts, names, log)
+        return "", replace(facts, eager_ms=found[0].ms, ms=found[1].ms) if found else facts
+
+    def _best(self, parts: Parts, names: Sequence[str], facts: WholeFacts, eager: PipelineRun, log: Path) -> WholeFacts:
+        """Return what is left where modules go back to eager whose format is not right, or no faster, in the whole."""
+        eagerly: dict[str, list[str]] = {}
+
+        def check(some: Collection[str]) -> str:
+            with live_section(log, self._limit):
+                problem, swapped = self._problem(eager, parts, some)
+            eagerly.clear()  # of the last mix that was tried, which is the one that stays
+            eagerly.update(_eagerly(swapped))
+            return problem or next(filter(None, map(idle, swapped.values())), "")
+
+        found = settle(names, check, lambda some: self._measured(parts, some, log))
+        before, after = (each.ms for each in found.paces) if found.paces else (None, None)
+        return replace(
+            facts,
+            eager_ms=before,
+            ms=after if found.names else None,
+            modules=facts.modules | dict.fromkeys(found.back, EAGER),
+            reasons=facts.reasons | {name: one_line(reason) for name, reason in found.back.items()},
+            slower=[*facts.slower, *(name for name in found.back if name in found.slower)],
+            eagerly={name: told for name, told in eagerly.items() if name in found.names},
+        )
 
     def _problem(self, eager: PipelineRun, parts: Parts, names: Collection[str]) -> tuple[str, Mapping[str, Swapped]]:
         """Return what is wrong with the pipeline with the formats of some of its modules, "" for nothing."""
@@ -161,43 +189,34 @@ class WholeItem:
             run = {name: stack.enter_context(in_child(part)) for name, part in parts.items() if part.key}
             yield stack.enter_context(swapping_parts(self.live, parts, run))
 
-    def _measured(self, parts: Parts, facts: WholeFacts, *, chooses: bool) -> WholeFacts:
-        """Return the facts with the figures of the pipeline as it is and with these formats, in this process.
+    def _measured(self, parts: Parts, names: Collection[str], log: Path) -> tuple[Pace, Pace] | None:
+        """Return the pace of the pipeline as it is and with the formats of some modules, in this process."""
+        if not self._measures:
+            return None
+        with live_section(log, self._limit):
+            try:
+                return self._paces(parts, names)
+            except Exception as error:  # what runs in the child need not run here
+                self.run.warn(f"{self.whole.name}: nothing was measured: {error_line(error)}")
+                return None
 
-        Args:
-            chooses: whether a module goes back to eager that its format makes no faster in the pipeline.
-        """
-        parts = {name: part for name, part in parts.items() if part.key}
-        try:
-            with ExitStack() as stack:
-                run = {name: stack.enter_context(in_process(part)) for name, part in parts.items()}
-                with self.run.workspace.machine(exclusive=True):
-                    return self._settled(parts, run, facts, chooses=chooses)
-        except Exception as error:  # what runs in the child need not run here
-            self.run.warn(f"{self.whole.name}: nothing was measured: {error_line(error)}")
-            return facts
-
-    def _settled(self, parts: Parts, run: dict[str, Forward], facts: WholeFacts, *, chooses: bool) -> WholeFacts:
-        while True:
-            eager, own = self._paces(parts, run)
-            slow = not_faster(eager, own, list(run)) if chooses else {}
-            if not slow:
-                return replace(facts, eager_ms=eager.ms, ms=own.ms)
-            modules = facts.modules | dict.fromkeys(slow, EAGER)
-            facts = replace(facts, modules=modules, reasons=facts.reasons | slow, slower=[*facts.slower, *slow])
-            run = {name: each for name, each in run.items() if name not in slow}
-            if not run:
-                return replace(facts, eager_ms=eager.ms)
-
-    def _paces(self, parts: Parts, run: Mapping[str, Forward]) -> tuple[Pace, Pace]:
+    def _paces(self, parts: Parts, names: Collection[str]) -> tuple[Pace, Pace]:
         live = self.live
-        modules = [live.module(name) for name in parts]
-        return paces(live.func, live.samples, modules, partial(swapping_parts, live, parts, run))
+        modules = [live.module(name) for name, part in parts.items() if part.key]
+        with ExitStack() as stack:
+            run = {name: stack.enter_context(in_process(parts[name])) for name in names}
+            with self.run.workspace.machine(exclusive=True):
+                return paces(live.func, live.samples, modules, partial(swapping_parts, live, parts, run))
 
 
 def _any(*_: object) -> bool:
     """Return that outputs will do: tests of the user's judge them."""
     return True
+
+
+def _skipped(step: Step, facts: WholeFacts) -> Outcome:
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in facts.reasons.items())
+    return _outcome(step, Status.SKIPPED, f"every module stays as it is: {reasons}", data=plain(facts))
 
 
 def _eagerly(swapped: Mapping[str, Swapped]) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from blackbox import outcomes
 from piped import PIPELINE, SLOW, SLOW_PIPELINE
 
 from pytest_navigator import bundle, load_optimized, unload, wrap
@@ -60,6 +61,49 @@ def test_what_was_chosen_is_served_where_the_file_is_loaded(slow: pytest.Pyteste
     torch.testing.assert_close(pipeline(x), expected)
     unload()
     assert (own.calls, dict(own.eager)) == (2, {})
+
+
+CULPRITS = (
+    SLOW
+    + """
+
+class Wrong(Slow):
+    def forward(self, x):
+        return super().forward(x) + (0.5 if torch.jit.is_tracing() else 0.0)
+
+
+class Culprits(Pipeline):
+    def __init__(self):
+        super().__init__()
+        self.wrong, self.idle = Wrong().eval(), Slow().eval()
+
+    @torch.no_grad()
+    def __call__(self, x):
+        with torch.enable_grad():
+            x = self.idle(x.clone().requires_grad_()).detach()
+        return self.head(self.wrong(self.slow(x)))
+"""
+)
+"""A module whose format is wrong and passes by its own tolerance, and one whose calls no format runs."""
+
+
+def test_a_module_that_the_whole_is_not_right_with_is_eager_and_the_others_are_not(
+    slow: pytest.Pytester, nav: Nav
+) -> None:
+    slow.makepyfile(parts_of_it=CULPRITS)
+    named = 'nav_modules = {"slow": None, "idle": None, "wrong": pytest_navigator.NavConfig(atol=9.0)}'
+    named = f"import pytest_navigator\n{named}"
+    slow.makeconftest(SLOW_PIPELINE.replace('nav_modules = ["slow"]', named).replace("it.Pipeline()", "it.Culprits()"))
+    result = nav("-v", "--nav-package=out.nav", "--nav-batch-sizes=1", profile=True)
+    assert outcomes(result)["conftest.py::nav_pipeline::test_pipeline[best]"] == "PASSED"
+    found = modules(slow.path / "out.nav")
+    assert {name: chosen for name, (chosen, _) in found.items()} == {
+        "slow": "torchscript-trace",
+        "idle": "",
+        "wrong": "",
+    }
+    assert found["idle"][1].startswith("none of its calls in the pipeline ran the format: an argument")
+    assert "max" in found["wrong"][1]
 
 
 FAILS = "def verify_it(nav_pipeline_runner):\n    assert nav_pipeline_runner.mix != 'best'\n"

@@ -104,6 +104,22 @@ def test_a_module_whose_format_is_not_right_stays_as_it_is(pytester: pytest.Pyte
     assert modules == {"encoder": "torchscript-trace-cpu", "parts.decoder": "eager"}
 
 
+GRADIENTS = PIPELINE.replace("self.encoder(x)", "self.encoder(x.requires_grad_()).detach()").replace(
+    "@torch.no_grad()", "@torch.enable_grad()"
+)
+
+
+def test_a_format_that_ran_in_no_call_fails_the_pipeline(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makeconftest(GRADIENTS.replace('("encoder", "parts.decoder")', '("encoder",)'))
+    result = nav("-v")
+    found = outcomes(result)
+    assert found["conftest.py::nav_pipeline::test_correctness[encoder-torchscript-trace-cpu]"] == "PASSED"
+    assert found["conftest.py::nav_pipeline::test_pipeline[torchscript-trace-cpu]"] == "FAILED"
+    result.stdout.fnmatch_lines(
+        ["no format ran in the pipeline: encoder: none of its calls *: an argument *gradients*"]
+    )
+
+
 COUNTED = """
 def pytest_configure(config):
     import pytest_navigator.pipelines.observing as observing
