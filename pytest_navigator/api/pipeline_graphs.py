@@ -82,6 +82,7 @@ class Made:
             graph.aliases,
             self.asked,
             slower if back else verdict.slower,
+            graph.numbers,
         )
 
 
@@ -188,5 +189,5 @@ def _asked(graph: Graph, options: dict[str, Any]) -> str:
 
     said = sorted((name, repr(value)) for name, value in options.items() if name not in OF_A_RUN)
     verified = "verify_func" in options
-    calls = graph.varied, graph.sizes, graph.rows, graph.unbatched, len(graph.calls)
+    calls = graph.varied, graph.numbers, graph.sizes, graph.rows, graph.unbatched, len(graph.calls)
     return hashlib.sha256(repr((__version__, torch.__version__, said, verified, calls)).encode()).hexdigest()[:16]

@@ -73,7 +73,7 @@ def unload() -> None:
 
 def loaded_graph(choice: Choice, runner: PackageRunner) -> LoadedGraph:
     """Return what stands in the place of a graph where this active runner of its package is to run it."""
-    return LoadedGraph(runner, choice.varied, sizes=choice.sizes, aliases=choice.aliases)
+    return LoadedGraph(runner, choice.varied, sizes=choice.sizes, aliases=choice.aliases, numbers=choice.numbers)
 
 
 @dataclass

@@ -183,6 +183,7 @@ class _Run:
                         each.graph.varied,
                         sizes=each.graph.sizes,
                         aliases=each.graph.aliases,
+                        numbers=each.graph.numbers,
                     )
                     graphs.setdefault(each.graph.wrapped, {})[each.graph.key] = loaded
             yield graphs

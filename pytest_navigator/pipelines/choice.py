@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_navigator.pipelines.aliases import Alias  # noqa: TC001  # cattrs reads annotations
-from pytest_navigator.pipelines.loaded_graph import Range  # noqa: TC001
+from pytest_navigator.pipelines.loaded_graph import Range, Span  # noqa: TC001
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Choice:
         varied: where numbers are tensors, see `Graph.varied`.
         eager_ms, chosen_ms: latency in ms of one recorded call; None where it was not measured.
         package: name of its `.nav` file in the store; "" for none.
-        sizes, aliases: see `swapped.LoadedGraph`.
+        sizes, aliases, numbers: see `LoadedGraph`.
         asked: digest of the calls and the settings that the package was made with.
         slower: whether it stays for speed alone; False where a format is not right, or where an older version chose.
     """
@@ -41,3 +41,4 @@ class Choice:
     aliases: tuple[Alias, ...] = ()
     asked: str = ""
     slower: bool = False
+    numbers: tuple[Span, ...] = ()

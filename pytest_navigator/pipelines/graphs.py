@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.pipelines.aliases import Alias
     from pytest_navigator.pipelines.calls import RecordedCall
-    from pytest_navigator.pipelines.loaded_graph import Range
+    from pytest_navigator.pipelines.loaded_graph import Range, Span
     from pytest_navigator.pipelines.registry import Wrapped
     from pytest_navigator.pipelines.structures import Form
 
@@ -52,6 +52,13 @@ class Graph:
         return tuple(
             tuple((min(sizes), max(sizes)) for sizes in zip(*own, strict=True)) for own in zip(*shapes, strict=True)
         )
+
+    @property
+    def numbers(self) -> tuple[Span, ...]:
+        """For each number that varied the least and the most of it."""
+        found = [dict(arrays(each.call)) for each in self.calls]
+        values = [[float(own[place].item()) for own in found] for place in self.varied]
+        return tuple((min(own), max(own)) for own in values)
 
     @property
     def aliases(self) -> tuple[Alias, ...]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pytest_navigator.pipelines.registry import Forward
 
 Range = tuple[int, int]
+Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class LoadedGraph:
             those of its signature, or with the whole call if it does not tell one.
         sizes: for each array of the call the smallest and the largest size of each axis that was recorded; a call
             beyond them runs the module itself. Empty: any size.
+        numbers: for each number that varied the least and the most that was recorded; as `sizes`.
         aliases: see `RecordedCall.aliases`.
     """
 
@@ -31,3 +33,4 @@ class LoadedGraph:
     names: tuple[str, ...] = ()
     sizes: tuple[tuple[Range, ...], ...] = ()
     aliases: tuple[Alias, ...] = ()
+    numbers: tuple[Span, ...] = ()

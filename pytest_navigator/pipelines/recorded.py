@@ -35,7 +35,8 @@ class GraphRecord:
     """What the calls of a module are like whose most frequent structure has formats.
 
     Attributes:
-        key: digest of that structure; varied: where numbers are tensors in it; sizes, aliases: see `LoadedGraph`.
+        key: digest of that structure; varied: where numbers are tensors in it; sizes, aliases, numbers: of
+            `LoadedGraph`.
         fingerprint, changing: of the module, as the store has them.
         calls: how many the module had, on the samples.
         others: structures beside this one, which run eagerly.
@@ -51,10 +52,11 @@ class GraphRecord:
     calls: int = 0
     others: int = 0
     notes: tuple[str, ...] = ()
+    numbers: tuple[tuple[float, float], ...] = ()
 
     def loaded(self, run: Forward) -> dict[str, LoadedGraph]:
         """Return what stands in the place of the module where something runs its format."""
-        return {self.key: LoadedGraph(run, self.varied, sizes=self.sizes, aliases=self.aliases)}
+        return {self.key: LoadedGraph(run, self.varied, sizes=self.sizes, aliases=self.aliases, numbers=self.numbers)}
 
     def choice(self, module: str, **chosen: Any) -> Choice:
         """Return it as the store and bundles have it; `chosen`: the other fields of `Choice`."""
@@ -66,6 +68,7 @@ class GraphRecord:
             varied=self.varied,
             sizes=self.sizes,
             aliases=self.aliases,
+            numbers=self.numbers,
             **chosen,
         )
 
@@ -117,6 +120,7 @@ class RecordedModules:
             self.seen.counted.get(module.name, 0),
             len(graphs_of(module, self.seen.calls[module.name])) - 1,
             self.seen.notes,
+            graph.numbers,
         )
 
 

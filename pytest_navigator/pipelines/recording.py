@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_navigator.pipelines.copies import State
+    from pytest_navigator.pipelines.extent import End
     from pytest_navigator.pipelines.registry import Wrapped
     from pytest_navigator.samples.structure import Call
+
+
+ENOUGH = "enough calls like it"
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class Limits:
     Attributes:
         alike: calls of one module that differ in nothing but values; of each sample, so that each batch size is seen.
         calls: of one module with one structure, numbers aside. Those that show a size or a number that none before
-            had are kept beyond `alike` and `calls`, up to three times as many.
+            had are kept beyond `alike` and `calls`, up to three times as many; and those with the least and the most
+            of each number.
         structures: of one module; calls with further ones are counted.
         max_bytes: of all calls of all modules, inputs and outputs.
     """
@@ -40,6 +45,19 @@ class Limits:
     calls: int = 24
     structures: int = 16
     max_bytes: int = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What a call is kept as.
+
+    Attributes:
+        kind: its structure, numbers aside.
+        ends: numbers of which it has the least or the most, if it is kept for that alone: until another one has.
+    """
+
+    kind: object
+    ends: tuple[End, ...] = ()
 
 
 @dataclass(eq=False)
@@ -63,39 +81,56 @@ class Recorder:
     _kinds: dict[str, Counter[object]] = field(default_factory=lambda: defaultdict(Counter))
     _alike: dict[str, Counter[object]] = field(default_factory=lambda: defaultdict(Counter))
     _extents: dict[tuple[str, object], Extent] = field(default_factory=lambda: defaultdict(Extent))
+    _ends: dict[tuple[str, object], dict[End, RecordedCall]] = field(default_factory=lambda: defaultdict(dict))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def wanted(self, name: str, call: Call) -> bool:
-        """Whether there is room for a call of a module; it is counted as one that was kept, or left out."""
+    def wanted(self, name: str, call: Call) -> Seat | None:
+        """Return what a call of a module is kept as, None if there is no room; it is counted as kept, or left out."""
         kind = form_of(call, values=False)
         alike = (kind, self.sample, tuple(tuple(array.shape) for _, array in arrays(call)))
         with self._lock:
-            more = self._extents[name, kind].grows(call)
-            reason = self._refused(self._kinds[name], kind, 0 if more else self._alike[name][alike], size(call), more)
-            if reason:
-                self.left_out[name][reason] += 1
-            else:
+            extent, nbytes = self._extents[name, kind], size(call)
+            more, ends = extent.grows(call), extent.ends(call)
+            reason = self._refused(self._kinds[name], kind, 0 if more else self._alike[name][alike], nbytes, more)
+            if not reason:
                 self._kinds[name][kind] += 1
                 self._alike[name][alike] += 1
-        return not reason
+                return Seat(kind)
+            if ends and kind in self._kinds[name] and not self._full(nbytes):
+                return Seat(kind, tuple(ends))
+            self.left_out[name][reason] += 1
+            return None
 
-    def keep(self, name: str, recorded: RecordedCall) -> None:
-        """Keep a call of a module."""
+    def keep(self, name: str, recorded: RecordedCall, seat: Seat) -> None:
+        """Keep a call of a module, in the place of those that were kept for the same ends alone."""
         with self._lock:
             self._bytes += size((recorded.call, recorded.output))
             self.calls[name].append(recorded)
+            known = self._ends[name, seat.kind]
+            before = {id(known[end]): known[end] for end in seat.ends if end in known}
+            known.update(dict.fromkeys(seat.ends, recorded))
+            for each in before.values():
+                if not any(each is other for other in known.values()):
+                    self._leave_out(name, each)
+
+    def _leave_out(self, name: str, recorded: RecordedCall) -> None:
+        self.calls[name] = [each for each in self.calls[name] if each is not recorded]
+        self._bytes -= size((recorded.call, recorded.output))
+        self.left_out[name][ENOUGH] += 1
 
     def _refused(self, kinds: Counter[object], kind: object, alike: int, nbytes: int, more: bool) -> str:
         limits = self.limits
         if kind not in kinds and len(kinds) >= limits.structures:
             return f"more than {limits.structures} structures"
         if alike >= limits.alike:
-            return "enough calls like it"
+            return ENOUGH
         if kinds[kind] >= limits.calls * (3 if more else 1):
             return f"more than {limits.calls} calls of one structure"
-        if self._bytes + nbytes > limits.max_bytes:
-            return f"more than {limits.max_bytes / 2**20:.0f} MiB"
-        return ""
+        return self._full(nbytes)
+
+    def _full(self, nbytes: int) -> str:
+        most = self.limits.max_bytes
+        return f"more than {most / 2**20:.0f} MiB" if self._bytes + nbytes > most else ""
 
 
 @contextmanager
@@ -122,13 +157,13 @@ class _Recording(StandIn):
         recorder.counted[name] += 1
         try:
             call = call_of(self.wrapped, args, kwargs)
-            wanted = recorder.wanted(name, call)
+            seat = recorder.wanted(name, call)
         except TypeError:  # it says itself what it is called wrongly with
-            wanted = False
+            seat = None
         except RecursionError:
-            wanted = False
+            seat = None
             recorder.left_out[name][ENDLESS] += 1
-        if not wanted:
+        if seat is None:
             return self._original(*args, **kwargs)
         kept, sample, batch_size = copied(call), recorder.sample, recorder.batch_size
         before, given = self._state(call), [array for _, array in arrays(call)]
@@ -137,7 +172,7 @@ class _Recording(StandIn):
         seconds = time.perf_counter() - begin
         found = aliases(given, output), changed(before, self._state(call))
         call_ = RecordedCall(kept, copied(output), structure_of(kept), sample, batch_size, seconds, *found)
-        recorder.keep(name, call_)
+        recorder.keep(name, call_, seat)
         return output
 
     def _state(self, call: Call) -> State:

@@ -12,6 +12,8 @@ from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.pipelines.class_code import hooks_of
 from pytest_navigator.pipelines.copies import copied
+from pytest_navigator.pipelines.deciding import decisions
+from pytest_navigator.pipelines.structures import arrays
 from pytest_navigator.samples.differences import difference
 from pytest_navigator.samples.npz import dtype_name
 from pytest_navigator.samples.structure import flatten_call, flatten_output
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_navigator.backends.torch.source import TorchFramework
     from pytest_navigator.pipelines.calls import RecordedCall
     from pytest_navigator.pipelines.graphs import Graph
+    from pytest_navigator.samples.structure import Call
 
 REPLAYED = 4
 """Calls of a graph that are run again, at most: the first, the last, and some in between."""
@@ -63,10 +66,12 @@ def _replayed(graph: Graph, framework: TorchFramework) -> str:
     for call in _some(graph.calls):
         try:
             own = copied(call.call)
-            with source.preserved():
+            with source.preserved(), decisions(_numbers(own, graph)) as decided:
                 output = source.call(own.args, dict(own.kwargs))
         except Exception as error:
             return f"{_how(graph)} it raises {error_line(error)}"
+        if decided:
+            return f"it decides by the number {_places(graph)} what runs ({decided[0]}), which no format does"
         if problem := _difference(call.output, output, framework):
             return f"{_how(graph)} it gives something else than in the pipeline{_state(graph.calls)}: {problem}"
     return ""
@@ -80,8 +85,16 @@ def _some(calls: Sequence[RecordedCall]) -> list[RecordedCall]:
 def _how(graph: Graph) -> str:
     if not graph.varied:
         return "called again,"
-    places = ", ".join(place_text(graph.wrapped.module, place) for place in graph.varied)
-    return f"with a tensor in the place of the number {places},"
+    return f"with a tensor in the place of the number {_places(graph)},"
+
+
+def _places(graph: Graph) -> str:
+    return ", ".join(place_text(graph.wrapped.module, place) for place in graph.varied)
+
+
+def _numbers(call: Call, graph: Graph) -> list[torch.Tensor]:
+    """Return the tensors in a call that stand for numbers."""
+    return [array for place, array in arrays(call) if place in graph.varied]
 
 
 def place_text(module: torch.nn.Module, place: str) -> str:

@@ -35,6 +35,7 @@ class Route:
         picks: which of the tensors and numbers of a call are the inputs of the format, in their order.
         numbers: which of these are numbers, to be made tensors of.
         fixed: numbers that calls of this kind have in common: (which of the tensors and numbers, the number).
+        spans: numbers that vary: (which of the tensors and numbers, the least, the most of it).
     """
 
     graph: LoadedGraph | None
@@ -42,6 +43,17 @@ class Route:
     picks: tuple[int, ...] = ()
     numbers: tuple[int, ...] = ()
     fixed: tuple[tuple[int, float], ...] = ()
+    spans: tuple[tuple[int, float, float], ...] = ()
+
+    def fits(self, found: Sequence[Any]) -> bool:
+        """Whether the numbers of a call are those of this route."""
+        for i, number in self.fixed:
+            if found[i] != number:
+                return False
+        for i, least, most in self.spans:  # noqa: SIM110 (it costs)
+            if not least <= found[i] <= most:
+                return False
+        return True
 
     def inputs(self, found: Sequence[Any]) -> list[Any]:
         """Return the inputs of the format in a call's tensors and numbers."""
@@ -76,10 +88,7 @@ class Routes:
     def of(self, kind: Kind, found: Sequence[Any]) -> Route | None:
         """Return the route of a call, None if it was not decided yet."""
         for route in self._known.get(kind, ()):
-            for i, number in route.fixed:
-                if found[i] != number:
-                    break
-            else:
+            if route.fits(found):
                 return route
         return None
 
@@ -118,7 +127,10 @@ def _route(found: Sequence[Any], call: Call, graph: LoadedGraph | None, reason: 
     if len(picks) != len(graph.names):
         return None
     made = tuple(at for at, i in enumerate(picks) if i in numbers)
-    return Route(graph, "", tuple(picks), made, tuple((i, n) for i, n in numbers.items() if i not in picks))
+    fixed = tuple((i, number) for i, number in numbers.items() if i not in picks)
+    spans = dict(zip(graph.varied, graph.numbers))  # noqa: B905 (none if they are not known)
+    beyond = tuple((i, *spans[place]) for i, (place, _) in enumerate(known) if i in numbers and place in spans)
+    return Route(graph, "", tuple(picks), made, fixed, beyond)
 
 
 @cache

@@ -15,7 +15,7 @@ from pytest_navigator.pipelines.calls import ENDLESS, bound, call_of
 from pytest_navigator.pipelines.registry import StandIn
 from pytest_navigator.pipelines.routes import Routes, Unplain
 from pytest_navigator.pipelines.spelling import Spelt
-from pytest_navigator.pipelines.structures import arrays, structure_of, with_arrays
+from pytest_navigator.pipelines.structures import arrays, numbers, structure_of, tensor_of, with_arrays
 from pytest_navigator.pipelines.weights import OTHER_HOOKS, OTHER_SETTINGS, OTHER_WEIGHTS, PART_IN_TRAINING
 
 if TYPE_CHECKING:
@@ -125,10 +125,12 @@ class Swapped(StandIn):
         reason = UNSEEN
         if torch.is_grad_enabled() and any(_needs_gradients(array) for _, array in arrays(call)):
             return None, call, GRADIENTS
+        names = list(self._signature.parameters)
         for structure, graph in self.graphs.items():
-            given = with_arrays(call, graph.varied)
+            beyond = _beyond(call, graph, names)
+            given = with_arrays(call, graph.varied, _blank if beyond else tensor_of)
             if structure_of(given) == structure:
-                reason = _problem(given, graph.sizes, list(self._signature.parameters))
+                reason = beyond or _problem(given, graph.sizes, names)
                 if not reason:
                     return graph, given, ""
         return None, call, reason
@@ -239,6 +241,21 @@ def _problem(call: Call, sizes: Sequence[Sequence[Range]], names: Sequence[str])
                 was = str(least) if least == most else f"{least} to {most}"
                 return f"axis {axis} of {_argument(place, names)!r} is not {was}, as it was recorded"
     return ""
+
+
+def _beyond(call: Call, graph: LoadedGraph, names: Sequence[str]) -> str:
+    """Return which number of a call is beyond those that were recorded, "" if none is."""
+    if not graph.numbers:
+        return ""
+    given = dict(numbers(call))
+    for place, (least, most) in zip(graph.varied, graph.numbers, strict=True):
+        if place in given and not least <= given[place] <= most:
+            return f"the number {_argument(place, names)!r} is not {least:g} to {most:g}, as it was recorded"
+    return ""
+
+
+def _blank(number: float) -> object:
+    return tensor_of(type(number)())  # one of its type: itself may be too large for a tensor
 
 
 def _argument(place: str, names: Sequence[str]) -> str:

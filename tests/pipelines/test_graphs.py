@@ -136,6 +136,10 @@ def deciding(self, x, timestep, more):
     return x * 2 if type(timestep) is int else x * 3
 
 
+def branching(self, x, timestep, more):
+    return x * 2 if timestep * 2 + 1 > 50 else x
+
+
 def strict(self, x, timestep, more):
     return x * [1.0, 2.0, 3.0][timestep + 0] if isinstance(timestep, int) else x * "no"
 
@@ -147,13 +151,16 @@ def strict(self, x, timestep, more):
         (counting, "it gives something else than in the pipeline, for it keeps attribute 'seen' between calls"),
         (mutating, "it changes its argument 'x' in place, which no format does"),
         (deciding, "with a tensor in the place of the number timestep, it gives something else than in the pipeline"),
+        (branching, "it decides by the number timestep what runs (test_graphs.py:"),
+        (lambda self, x, timestep, more: x * max(timestep, 0), "it decides by the number timestep what runs"),
+        (lambda self, x, timestep, more: x if x.sum() > timestep - 100 else -x, ""),
         (strict, "with a tensor in the place of the number timestep, it raises TypeError"),
         (lambda self, x, timestep, more: torch.rand(2), "called again, it gives something else"),
     ],
-    ids=["right", "state", "in-place", "another-branch", "raises", "random"],
+    ids=["right", "state", "in-place", "another-branch", "branch", "most", "branch-of-data", "raises", "random"],
 )
 def test_what_no_format_could_stand_for_is_told_before_one_is_made(function, problem) -> None:
-    varied = (1, 2) if "number" in problem else (1, 1)
+    varied = (1, 1) if "again" in problem else (1, 2)
     (graph,) = graphs(*((1, (rows(1, 3), timestep), {}) for timestep in varied), function=function)
 
     found = problem_of(graph)

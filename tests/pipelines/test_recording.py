@@ -174,4 +174,16 @@ def test_a_call_that_shows_more_is_kept_beyond_the_limits() -> None:
 
     kept = recorded(module, *calls, limits=Limits(alike=1, calls=2)).calls["module"]
 
-    assert [(len(call.call.args[0]), call.call.args[1]) for call in kept] == [(2, 1), (3, 1), (2, 5), (4, 6)]
+    assert [(len(call.call.args[0]), call.call.args[1]) for call in kept] == [
+        *((2, 1), (3, 1), (2, 5), (4, 6)),
+        (2, 7),
+    ]
+
+
+def test_the_least_and_the_most_of_a_number_are_kept_and_no_more_of_those_between() -> None:
+    module = Calls(lambda _, x, n, m: x * n)
+    numbers = [*range(981, 0, -20), 500, 700]
+    recorder = recorded(module, *[(X, n, float(n)) for n in numbers], limits=Limits(alike=3))
+    kept = [call.call.args[1] for call in recorder.calls["module"]]
+    assert kept == [981, 961, 941, 1]
+    assert recorder.counted["module"] == len(kept) + recorder.left_out["module"].total()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 import torch
@@ -251,6 +252,18 @@ def test_sizes_are_looked_at_on_the_short_way_too(encoder: Encoder) -> None:
     with swapping({one(): formats(sizes=SIZES)}) as swapped, pytest.warns(UserWarning, match="axis 0"):
         [encoder(torch.ones(rows, 3, 4)) for rows in (2, 2, 5, 5, 1)]
     assert swapped["Encoder"].eager == {"axis 0 of 'x' is not 1 to 4, as it was recorded": 2}
+
+
+def test_a_number_beyond_those_that_were_recorded_runs_the_module_itself() -> None:
+    unet, given = nav.Module(Unet().eval()), []
+    graph = LoadedGraph(lambda **feed: given.append(int(feed["timestep"])), ("1",), ("sample", "timestep"))
+    reason = "the number 'timestep' is not 1 to 981, as it was recorded"
+    key = structure_of(Call(X, torch.tensor(1)))
+    with swapping({one(): {key: replace(graph, numbers=((1, 981),))}}) as swapped, pytest.warns(match=reason):
+        found = [unet(X, number) for number in (5, 981, 982, 982, 0, 1, 10**9, 5)]
+    assert given == [5, 981, 1, 5]
+    assert [each is None for each in found] == [True, True, False, False, False, True, False, True]
+    assert swapped["Unet"].eager == {reason: 4}
 
 
 @pytest.mark.parametrize(
