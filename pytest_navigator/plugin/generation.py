@@ -223,15 +223,18 @@ def _without_strangers(run: Run, ours: list[pytest.Function], items: list[pytest
 
 
 def _hints(run: Run, collected: set[Place | None]) -> list[str]:
-    """Name the models of which `verify_` tests only were collected, unless the arguments name single tests."""
+    """Name the models of which `verify_` tests only were collected, unless single tests were meant to be."""
 
-    if any("::" in argument for argument in run.config.args):
+    from pytest_navigator.plugin.last_failed import runs_last_failed
+
+    if any("::" in argument for argument in run.config.args) or runs_last_failed(run.config):
         return []
     nodeids = {place.nodeid for place in collected if place is not None}
     missed = [suite.place for suite in run.suites.values() if suite.place.nodeid not in nodeids]
-    files = dict.fromkeys(place.nodeid.partition("::")[0] for place in missed)
+    defined = {place.nodeid.partition("::")[0]: PIPELINE if place.pipeline_name else MODEL for place in missed}
     return [
-        f"note: {file} was not collected, only tests that use its nav_model; add {file} to run all" for file in files
+        f"note: {file} was not collected, only tests that use its {name}; add {file} to run all"
+        for file, name in defined.items()
     ]
 
 

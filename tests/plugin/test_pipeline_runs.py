@@ -227,3 +227,18 @@ def test_a_part_of_what_has_no_format_can_have_one(pytester: pytest.Pytester, na
     found = outcomes(nav("-v"))
     assert found["conftest.py::nav_pipeline::test_source[parts.decoder]"] == "SKIPPED"
     assert found["conftest.py::nav_pipeline::test_correctness[parts.decoder.0-torchscript-trace-cpu]"] == "PASSED"
+
+
+def test_a_test_of_the_users_that_fails_is_the_result_and_lf_runs_it_alone(pytester: pytest.Pytester, nav: Nav) -> None:
+    pytester.makeconftest(PIPELINE)
+    pytester.mkdir("quality").joinpath("test_images.py").write_text(
+        "def verify_it(nav_pipeline_runner): assert not nav_pipeline_runner.mix\n"
+    )
+    row = "  torchscript-trace-cpu  FAILED  -         -   -         no"
+    assert row in nav().outlines
+    again = nav("--lf", "-v")
+    assert list(outcomes(again)) == ["quality/test_images.py::verify_it[torchscript-trace-cpu]"]
+    assert row in again.outlines
+    assert not [line for line in again.outlines if "was not collected" in line]
+    hint = "note: conftest.py was not collected, only tests that use its nav_pipeline; add conftest.py to run all"
+    assert hint in nav("quality").outlines
