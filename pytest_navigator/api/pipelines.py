@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from pytest_navigator.configuration.optimize_config import check_config
 from pytest_navigator.errors import ConfigError, unknown_text
 from pytest_navigator.pipelines import registry
 from pytest_navigator.pipelines.inspecting import Inspection, inspected, listed
@@ -67,6 +68,8 @@ def Module(
     if problem := not_wrappable(module):
         raise ConfigError(problem)
     _check(forward_func, precision, model_path)
+    _check_kinds(name, input_mapping, output_mapping, timer, batching)
+    check_config(optimize_config)
     options = ModuleOptions(input_mapping, output_mapping, batching, precision, optimize_config)
     known = registry.wrapping(module)
     if known is not None and name not in (None, known.name):
@@ -93,12 +96,14 @@ def module(of: Any = None, **options: Any) -> Any:
         **options: of `nav.Module`. With a `name`, one instance at a time can be there.
 
     Raises:
-        ConfigError: as `nav.Module`, when the class or the function is called.
+        ConfigError: it is neither; as `nav.Module`, when the class or the function is called.
     """
     if of is None:
         return functools.partial(module, **options)
     if isinstance(of, type):
         return _wrapping_class(of, options)
+    if not callable(of):
+        raise ConfigError(f"@nav.module over {of!r}: a class, or a function that returns a module, is needed")
 
     @functools.wraps(of)
     def made(*args: Any, **kwargs: Any) -> Any:
@@ -171,8 +176,11 @@ def _parts(pipeline: object) -> dict[str, torch.nn.Module]:
 
 
 def _part(pipeline: object, name: str) -> Any:
+    if not isinstance(name, str):
+        raise ConfigError(f"nav.wrap(..., [{name!r}]): the place of a module is needed, as nav.inspect lists them")
     part = at(pipeline, name)
     if part is None:
+        _parts(pipeline)
         raise ConfigError(unknown_text("module", name, parts_of(pipeline)))
     if problem := not_wrappable(part):
         raise ConfigError(f"{name}: {problem}")
@@ -186,6 +194,22 @@ def _check(forward_func: str | None, precision: str, model_path: object) -> None
         raise ConfigError(unknown_text("precision", precision, PRECISIONS))
     if model_path is not None:
         raise ConfigError(NO_MODEL_PATH.format(str(model_path)))
+
+
+def _check_kinds(name: object, input_mapping: object, output_mapping: object, timer: object, batching: object) -> None:
+    """Refuse arguments of another kind before anything is known of the module."""
+    from pytest_navigator.api.timer import Timer
+
+    fitting = (
+        ("name", name, name is None or (isinstance(name, str) and bool(name.strip())), "a text, or None"),
+        ("input_mapping", input_mapping, input_mapping is None or callable(input_mapping), "a function, or None"),
+        ("output_mapping", output_mapping, output_mapping is None or callable(output_mapping), "a function, or None"),
+        ("timer", timer, timer is None or isinstance(timer, Timer), "a nav.Timer, or None"),
+        ("batching", batching, batching is None or isinstance(batching, bool), "True, False or None"),
+    )
+    for argument, value, fits, needed in fitting:
+        if not fits:
+            raise ConfigError(f"nav.Module({argument}={value!r}): {needed} is needed")
 
 
 def _wrapping_class(cls: Any, options: dict[str, Any]) -> Any:

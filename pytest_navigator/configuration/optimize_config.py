@@ -101,3 +101,16 @@ class OptimizeConfig(KnownFields):
     def clone(self) -> OptimizeConfig:
         """Return a copy whose fields can be changed for one module."""
         return copy.deepcopy(self)
+
+
+def check_config(own: object) -> None:
+    """Refuse what a module cannot be optimized by; None is none of its own.
+
+    Raises:
+        ConfigError: it is no OptimizeConfig, or a value in it is not possible.
+    """
+    if own is None:
+        return
+    if not isinstance(own, OptimizeConfig):
+        raise ConfigError(f"optimize_config={own!r}: a nav.OptimizeConfig is needed")
+    own.check()
