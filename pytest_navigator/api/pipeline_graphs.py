@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator._version import __version__
+from pytest_navigator.api.given import check_verify_func
 from pytest_navigator.api.keywords import WORKSPACE, optimizing
 from pytest_navigator.api.loading import load
 from pytest_navigator.api.running import check
 from pytest_navigator.backends.builtin import known
-from pytest_navigator.errors import PackageError, SourceError
+from pytest_navigator.configuration.optimize_config import check_config
+from pytest_navigator.errors import ConfigError, PackageError, SourceError
 from pytest_navigator.isolation.causes import error_line
+from pytest_navigator.package.zip.file_names import portable
 from pytest_navigator.pipelines.choice import Choice
 from pytest_navigator.pipelines.choosing import Verdict, verdict_of
+from pytest_navigator.pipelines.class_code import said_of
 from pytest_navigator.pipelines.replaying import problem_of
 from pytest_navigator.planning.compiled import compiling
 
@@ -116,7 +120,7 @@ class Making:
         asked = _asked(graph, options)
         if self.reuse and (known := self._known(graph, fingerprint, asked, "verify_func" in options)):
             return known
-        workspace = Path(options.get("workspace") or WORKSPACE, graph.name)
+        workspace = Path(options.get("workspace") or WORKSPACE, portable(graph.name))
         try:
             package = check(
                 self._given(graph, options), workspace, override_workdir=True, debug=options.get("debug", False)
@@ -171,6 +175,20 @@ class Making:
         return sorted({min(sizes), max(sizes)}) if sizes else None
 
 
+def check_options(wrapped: Wrapped, config: OptimizeConfig) -> None:
+    """Refuse a module's own configuration before anything is made.
+
+    Raises:
+        ConfigError: it is none, or its `verify_func` cannot be called.
+    """
+    own = wrapped.options.optimize_config or getattr(wrapped.module, "optimize_config", None)
+    try:
+        check_config(own)
+        check_verify_func(options_of(wrapped, config).get("verify_func"))
+    except ConfigError as error:
+        raise ConfigError(f"{wrapped.name}: {error}") from None
+
+
 def options_of(wrapped: Wrapped, config: OptimizeConfig) -> dict[str, Any]:
     """Return what holds for a module, as keywords of `nav.torch.optimize`: its own configuration, or the pipeline's.
 
@@ -188,6 +206,6 @@ def _asked(graph: Graph, options: dict[str, Any]) -> str:
     import torch
 
     said = sorted((name, repr(value)) for name, value in options.items() if name not in OF_A_RUN)
-    verified = "verify_func" in options
+    verified = said_of(options["verify_func"]) if "verify_func" in options else ""
     calls = graph.varied, graph.numbers, graph.sizes, graph.rows, graph.unbatched, len(graph.calls)
     return hashlib.sha256(repr((__version__, torch.__version__, said, verified, calls)).encode()).hexdigest()[:16]

@@ -92,10 +92,8 @@ class _Loader:
     told: list[LoadedModule] = field(default_factory=list)
 
     def find(self) -> None:
-        """Look up what is stored, by the module's own name where modules of equal weights have several."""
-        found = self.store.choices_of(self.wrapped.module)
-        own = [each for each in found if each.module == self.wrapped.name]
-        self.choices = own or [each for each in found if each.module == next(iter(found)).module]
+        """Look up what is stored."""
+        self.choices = self.store.choices_for(self.wrapped)
 
     def load(self) -> Swapped | None:
         """Swap in what can be loaded; None: nothing."""
@@ -112,7 +110,7 @@ class _Loader:
             return loading.keep_loaded(self.wrapped, graphs, fingerprint, stack, self.store.changing(fingerprint))
 
     def _graph(self, choice: Choice, stack: ExitStack) -> LoadedGraph | None:
-        graph = choice.graph.replace(choice.module, self.wrapped.name, 1)
+        graph = choice.graph
         asked = self.strategies is not None and choice.slower and choice.package
         if not choice.format and not asked:
             self.told.append(LoadedModule(self.wrapped.name, graph, reason=choice.reason))

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.api.pipeline_graphs import Making, options_of
+from pytest_navigator.api.pipeline_graphs import Making, check_options, options_of
 from pytest_navigator.comparison.precisions import coarsest
 from pytest_navigator.configuration.optimize_config import OptimizeConfig
 from pytest_navigator.errors import ConfigError, SourceError
+from pytest_navigator.pipelines import loading
 from pytest_navigator.pipelines.choice import Choice
 from pytest_navigator.pipelines.end_to_end import problem_of, run_pipeline
 from pytest_navigator.pipelines.fingerprint import changing, identity_of
@@ -45,8 +46,8 @@ def optimize(
 ) -> PipelineResult:
     """Make formats of the wrapped modules of a pipeline, choose, check the whole, and keep what is right and faster.
 
-    The pipeline runs on each sample, several times. Its modules are as they were when this returns, with their own
-    `forward`: `nav.load_optimized()` swaps the formats in.
+    The pipeline runs on each sample, several times. What `nav.load_optimized()` has swapped in is unloaded before, and
+    its modules have their own `forward` when this returns: `nav.load_optimized()` swaps the new formats in.
 
     Args:
         func: the pipeline, or a function that runs it.
@@ -66,6 +67,9 @@ def optimize(
     """
     config, modules, store = _checked(func, config), list(registered()), default_store()
     store.check()
+    for each in modules:
+        check_options(each, config)
+    loading.unload()
     for each in modules:
         while each.replaced:
             each.restore()
@@ -93,6 +97,8 @@ def _checked(func: object, config: OptimizeConfig | None) -> OptimizeConfig:
 def _check_comparable(seen: Observed, config: OptimizeConfig) -> None:
     """Find out before anything is made whether a pipeline with formats could be told from one that is wrong."""
     if config.verify_func is not None:
+        if problem := problem_of(seen.recorded, seen.eager, config.verify_func):
+            raise ConfigError(f"{problem}, given what the pipeline returns as it is, twice: no format could pass")
         return
     say = "compare with a function of your own: nav.OptimizeConfig(verify_func=lambda found, expected: ...)"
     problem = next((each.problem for each in seen.recorded.returned if each.problem), "")
@@ -167,8 +173,18 @@ class _Run:
         precision = coarsest(*(each.precision for each in self.made if each.graph.wrapped.name in names))
         config = self.config
         return problem_of(
-            self.seen.eager, found, config.verify_func, atol=config.atol, rtol=config.rtol, precision=precision
+            self.seen.eager,
+            found,
+            config.verify_func,
+            atol=config.atol,
+            rtol=config.rtol,
+            precision=precision,
+            formats=self._titles(names),
         )
+
+    def _titles(self, names: Collection[str]) -> str:
+        chosen = [each for each in self.made if each.graph.wrapped.name in names and each.verdict.format]
+        return ", ".join(f"{each.graph.name} {each.verdict.format}/{each.verdict.runner}" for each in chosen)
 
     @contextmanager
     def _loaded(self, names: Collection[str]) -> Iterator[dict[Wrapped, dict[str, LoadedGraph]]]:

@@ -79,8 +79,8 @@ def candidates(asked: Asked) -> Iterator[Candidates]:
 def _stored(stack: ExitStack, called: Collection[str]) -> Iterator[Stored]:
     store = default_store()
     for wrapped in (each for each in registered() if each.name in called):
-        for choice in store.choices_of(wrapped.module):
-            if choice.module == wrapped.name and choice.package:
+        for choice in store.choices_for(wrapped):
+            if choice.package:
                 yield Stored(wrapped, choice, stack.enter_context(load(store.package(choice))))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_navigator.pipelines.aliases import Alias  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.pipelines.loaded_graph import Range, Span  # noqa: TC001
@@ -42,3 +42,7 @@ class Choice:
     asked: str = ""
     slower: bool = False
     numbers: tuple[Span, ...] = ()
+
+    def renamed(self, module: str) -> Choice:
+        """Return it as that of a module of another name, and of equal weights and code."""
+        return replace(self, module=module, graph=self.graph.replace(self.module, module, 1))

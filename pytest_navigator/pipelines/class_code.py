@@ -67,6 +67,14 @@ def function_text(function: types.FunctionType, seen: frozenset[int] = frozenset
     return repr([_code_text(function), [_held(each, seen | {id(function)}) for each in _values(function)]])
 
 
+def said_of(function: object) -> str:
+    """Return a text of what a function of the user's does, with the settings and functions that it finds by name."""
+    if not isinstance(function, types.FunctionType):
+        return str(described(function))
+    found = [(name, value) for name, value in _globals(function) if _plain(value) or inspect.isfunction(value)]
+    return repr([function_text(function), [(name, _held(value, frozenset())) for name, value in found]])
+
+
 def _bases(kinds: Iterable[type]) -> list[type]:
     return list(dict.fromkeys(base for kind in kinds for base in kind.__mro__ if base.__module__ != "builtins"))
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import time
+import traceback
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from pytest_navigator.backends.builtin import known
 from pytest_navigator.comparison.correctness import Comparison, failure_line
 from pytest_navigator.comparison.tolerances import Rule, resolve
 from pytest_navigator.core.records import TensorSpec
+from pytest_navigator.engine.cache.code import own_file
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.seeding import seeded
 from pytest_navigator.isolation.causes import error_line
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 PIXELS = Rule("close", atol=1.0, note="one level of 8 bits")
 """How bytes are compared, which is what pictures are: rounding moves a value to the next level."""
 
+OWN_FOLDER = Path(__file__).parents[1]
 SEED = 0
 """Of the random state that each sample starts with, with formats and without."""
 
@@ -110,7 +114,7 @@ def run_pipeline(
             try:
                 value = own.run(func)
             except Exception as error:
-                raised = f"sample {sample.index} raised {error_line(error)}"
+                raised = f"sample {sample.index} raised {error_line(error)}{_place(error)}"
                 return PipelineRun(tuple(returned), tuple(seconds), raised, error)
             seconds.append(time.perf_counter() - started)
         found = read(value)
@@ -135,6 +139,7 @@ def problem_of(
     atol: Tolerance = None,
     rtol: Tolerance = None,
     precision: str = "",
+    formats: str = "formats",
 ) -> str:
     """Return why a pass is not as good as the eager one, in one line; "" if it is.
 
@@ -143,9 +148,10 @@ def problem_of(
             do. None: by tolerance.
         atol, rtol: numbers; None: the default of what the output is computed in. Those by name are of modules.
         precision: the coarsest that a part of the pipeline computes in ("fp16").
+        formats: what ran in the places of modules ("onnx/OnnxCPU").
     """
     if actual.raised:
-        return actual.raised
+        return f"with {formats} in place the pipeline raises: {actual.raised}"
     if verify_func is not None:
         return _verified(verify_func, actual, expected)
     pairs = zip(expected.returned, actual.returned, strict=True)
@@ -154,9 +160,19 @@ def problem_of(
 
 
 def _verified(function: VerifyFunction, actual: PipelineRun, expected: PipelineRun) -> str:
-    answer = function([each.value for each in actual.returned], [each.value for each in expected.returned])
+    try:
+        answer = function([each.value for each in actual.returned], [each.value for each in expected.returned])
+    except Exception as error:
+        return f"verify_func raised {error_line(error)}{_place(error)}"
     scalar = getattr(answer, "shape", None) == () and "bool" in str(getattr(answer, "dtype", ""))
     return "" if answer is True or (scalar and bool(answer)) else f"verify_func returned {answer!r}, not True"
+
+
+def _place(error: BaseException) -> str:
+    """Return the last line of the user's own that an error went through, " (pipeline.py:12)"; "" if there is none."""
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if own_file(each.filename) is not None]
+    own = [each for each in frames if not Path(each.filename).is_relative_to(OWN_FOLDER)]
+    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
 
 
 def _in_kind(index: int, pair: tuple[Returned, Returned]) -> str:

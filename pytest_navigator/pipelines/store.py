@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_navigator.pipelines.choice import Choice
+    from pytest_navigator.pipelines.registry import Wrapped
 
 PARTIAL = ".partial"
 INCOMING = ".new-"
@@ -136,6 +137,16 @@ class Store:
         fitting = [each for each in folders if identity.fingerprint(self._read(each).changing) == each.name]
         newest = sorted(fitting, key=lambda folder: age(folder / CHOICES))
         return next(filter(None, (self.choices(folder.name) for folder in newest)), [])
+
+    def choices_for(self, wrapped: Wrapped) -> list[Choice]:
+        """Return what is known of a wrapped module as it is now, by its name.
+
+        Where modules of equal weights and code have several, what it has itself counts; else that of the first one.
+        """
+        found = self.choices_of(wrapped.module)
+        own = [each for each in found if each.module == wrapped.name]
+        others = [each for each in found if each.module == found[0].module]
+        return own or [each.renamed(wrapped.name) for each in others]
 
     def changing(self, fingerprint: str) -> list[str]:
         """Return what calls change in a module of this fingerprint."""

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 import pytest_navigator as nav
-from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import ConfigError, SourceError
+from pytest_navigator.pipelines import loading, registry
 from pytest_navigator.pipelines.choice import Choice
 from pytest_navigator.pipelines.fingerprint import fingerprint
 from pytest_navigator.pipelines.store import default_store
@@ -87,6 +88,24 @@ def test_a_stored_format_runs_until_it_is_unloaded(encoder: Encoder) -> None:
     nav.unload()
     assert "forward" not in vars(encoder)
     assert encoder(X).hidden.requires_grad
+
+
+@pytest.mark.usefixtures("stored")
+def test_what_is_loaded_under_another_name_is_measured_under_it_too(encoder: Encoder) -> None:
+    registry.forget()
+    nav.Module(encoder, "renamed")
+    assert [each.graph for each in nav.load_optimized().graphs] == ["renamed"]
+    ways = nav.profile(lambda x: encoder(x), [(2, X)], report=None, window_size=3, seconds=0.3).ways
+    assert [way.title for way in ways] == ["eager", "torchscript-trace/TorchScriptCPU", "best"]
+    assert ways[2].modules == {"renamed": "torchscript-trace/TorchScriptCPU"}
+
+
+@pytest.mark.usefixtures("stored")
+def test_optimize_unloads_what_is_swapped_in(encoder: Encoder) -> None:
+    nav.load_optimized()
+    with pytest.raises(SourceError, match="the dataloader is empty"):
+        nav.optimize(encoder, [])
+    assert (list(loading.loaded()), "forward" in vars(encoder)) == ([], False)
 
 
 @pytest.mark.usefixtures("stored")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -130,12 +131,12 @@ def test_what_the_users_function_refuses_goes_back_to_eager() -> None:
 
     def verify(found: list[torch.Tensor], expected: list[torch.Tensor]) -> bool:
         asked.append(len(found))
-        return torch.equal(found[0], expected[0] + 1)
+        return len(asked) == 1  # of the pipeline as it is, which is asked first
 
     refused = nav.optimize(pipeline, [batch(1)], config(verify_func=verify))
 
     assert refused.eager == {"encoder": "verify_func returned False, not True"}
-    assert (asked, refused.chosen) == ([1], {})
+    assert (asked, refused.chosen) == ([1, 1], {})
 
 
 @pytest.mark.slow
@@ -238,6 +239,80 @@ def test_a_module_with_hooks_on_a_part_of_it_stays_eager_with_the_reason() -> No
     assert found.eager["encoder"].startswith("its part 'linear' has forward hooks, which no format calls")
 
 
+VERIFY: dict[str, tuple[Callable, str]] = {
+    "raises": (
+        lambda found, expected: 1 / 0,
+        r"verify_func raised ZeroDivisionError: .* \(test_optimize.py:\d+\), given",
+    ),
+    "one-argument": (lambda found: True, "verify_func raised TypeError: .*, given what the pipeline returns as it is"),
+    "refuses": (lambda found, expected: False, "verify_func returned False, not True, given what the pipeline returns"),
+}
+
+
+@pytest.mark.parametrize("case", VERIFY)
+def test_a_function_that_does_not_take_the_pipeline_as_it_is_is_told_before_anything_is_made(
+    case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function, message = VERIFY[case]
+    pipeline = Pipeline()
+    nav.wrap(pipeline, ["encoder"])
+
+    with pytest.raises(ConfigError, match=message):
+        nav.optimize(pipeline, [batch(1)], config(verify_func=function))
+    assert "nav_model::test" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"runners": ()}, r"encoder: optimize_config=\{'runners': \(\)\}: a nav.OptimizeConfig is needed"),
+        (config(verify_func=lambda found: True), "encoder: verify_func=.*: a function of two arguments is needed"),
+    ],
+)
+def test_a_configuration_of_a_module_is_checked_before_the_pipeline_runs(own, message) -> None:
+    pipeline = Pipeline()
+    nav.wrap(pipeline, ["encoder"])
+    pipeline.encoder.optimize_config = own
+
+    with pytest.raises(ConfigError, match=message):
+        nav.optimize(lambda x: pytest.fail("it ran"), [batch(1)], config())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_a_name_is_no_path_and_another_function_of_a_module_is_asked_anew(tmp_path: Path) -> None:
+    pipeline = Pipeline()
+    nav.Module(pipeline.encoder, "../../evil")
+    pipeline.encoder.optimize_config = config(verify_func=lambda found, expected: True)
+    first = nav.optimize(pipeline, [batch(1)], config())
+    pipeline.encoder.optimize_config = config(verify_func=lambda found, expected: False)
+    second = nav.optimize(pipeline, [batch(1)], config())
+
+    assert first.chosen == {"../../evil": "onnx/OnnxCPU"}
+    assert "verify_func returned False" in second.eager["../../evil"]
+    assert {path.name for path in tmp_path.iterdir()} == {"navigator_workspace", "store"}
+    assert not list(tmp_path.parent.glob("evil"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_what_a_pipeline_raises_with_a_format_is_said_with_the_format_and_the_line() -> None:
+    encoder = nav.Module(Encoder().eval(), "encoder")
+    runs = itertools.count(1)
+
+    def pipeline(x: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            hidden = encoder(x).hidden
+        assert next(runs) < 4, "too often"  # from the first run with a format on
+        return hidden
+
+    found = nav.optimize(pipeline, [batch(1)], config())
+
+    said = "with encoder onnx/OnnxCPU in place the pipeline raises: sample 0 raised AssertionError: too often"
+    assert found.eager["encoder"].startswith(said)
+    assert "(test_optimize.py:" in found.eager["encoder"]
+
+
 BAD: dict[str, tuple[Callable, list, type[Exception], str]] = {
     "none-wrapped": (lambda x: x, [batch(1)], ConfigError, r"no module of the pipeline is wrapped: .*nav.wrap\("),
     "never-called": (lambda x: x, [batch(1)], ConfigError, r"calls none of the modules that are wrapped \(encoder\)"),
@@ -292,7 +367,10 @@ def test_a_sample_that_raises_ends_the_loader_and_modules_without_formats_need_n
         "mutating": "it changes its argument 'x' in place, which no format does",
         "encoder": "never called while the pipeline ran on 2 samples",
     }
-    assert "note: sample 2 raised ValueError: too large; the 2 before it are used" in found.summary()
+    (note,) = [line for line in found.summary() if line.startswith("note: ")]
+    assert re.fullmatch(
+        r"note: sample 2 raised ValueError: too large \(test_optimize.py:\d+\); the 2 before it are used", note
+    )
 
 
 def test_parts_and_shared_weights_are_known() -> None:

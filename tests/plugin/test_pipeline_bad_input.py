@@ -63,7 +63,7 @@ WHOLE = {
     "raises at once": (
         "y = self.encoder(x)",
         "raise ValueError('no')",
-        "*the pipeline, as it is, raises: sample 0 *no",
+        "*the pipeline, as it is, raises: sample 0 *no (conftest.py:*",
     ),
     "cannot be called": ("return Pipeline()", "return 3", "*nav_pipeline returned 3, which cannot be called: *"),
     "raises when it is built": ("return Pipeline()", "raise OSError('gone')", "nav_pipeline raised OSError: gone"),
