@@ -70,12 +70,13 @@ def convert(config: FileConfig, worded: Callable[[str], str] = str) -> Conversio
         PackageError: the package that is the model cannot be read, or the results cannot be.
     """
     session = _planned(config, Path(os.path.abspath(config.model_path or "")))
-    session.worded = worded
+    session.worded, session.quiet_source = worded, True
     conversions.check(session.host, [str(config.model_path)])
     session.run()
     folder = session.suite.folder
     if (source := folder.record("source")) is None or not source.passed:
-        raise SourceError(source.message if source else f"nothing has run; see {folder.path}")
+        told = session.failed.get("test_source") or (source.message if source else "")
+        raise SourceError(told or f"nothing has run; see {folder.path}")
     results = read_results(folder.path)
     models = conversions.collect(session.host, folder, results)
     shown = str(short_path(session.host.workspace.root / CONVERT_RESULTS, session.host.start))

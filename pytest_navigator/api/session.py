@@ -49,6 +49,7 @@ class Session:
         failed: test -> what there is to say of its failure.
         written: what the end of the run says of the suite.
         worded: how lines are put, where options are called otherwise than in pytest.
+        quiet_source: whether the caller tells why the source failed, so that nothing else needs to.
     """
 
     given: Given
@@ -58,6 +59,7 @@ class Session:
     failed: dict[str, str] = field(default_factory=dict)
     written: list[packing.Written] = field(default_factory=list)
     worded: Callable[[str], str] = str
+    quiet_source: bool = False
     _done: int = 0
     _cause: str = ""
 
@@ -174,13 +176,18 @@ class Session:
         self._done += 1
         if status is Status.SKIPPED:  # why the source failed is told once, below
             message = message.replace(f": {self._cause}", "") if self._cause else message
+            if self._cause and self.quiet_source:
+                return
         total = len(self.suite.matrix.steps()) + len(self._verified())
         self._print([step_line(nodeid, status, message, self._done, total)])
 
     def _end(self, *, complete: bool) -> None:
         self.written = packing.write_all(self.host, complete=complete)
         lines = [line for each in self.written for line in each.lines]
-        self._print([*failures(self.failed), rule("navigator", "="), *lines, *self.host.hints])
+        told = failures(self.failed)
+        if self._cause and self.quiet_source:
+            told, lines = [], [line for line in lines if not line.startswith("FAILED: source")]
+        self._print([*told, rule("navigator", "="), *lines, *self.host.hints])
 
     def _print(self, lines: list[str]) -> None:
         """Write to the caller's terminal, while no step of another thread has its output in a log."""

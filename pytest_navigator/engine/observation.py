@@ -18,6 +18,7 @@ from pytest_navigator.core.records import Case, Signature
 from pytest_navigator.engine.correctness import functions_of, rules_of
 from pytest_navigator.engine.inference import AT_BATCH_1, DRAWS, KEEPS, UNKNOWN, Repetition, SourceModel
 from pytest_navigator.engine.row_hints import row_hint
+from pytest_navigator.engine.said_signature import who_says
 from pytest_navigator.errors import SourceError
 from pytest_navigator.frameworks.seeding import seeded
 from pytest_navigator.samples.npz import load_npz, npz_name, save_npz
@@ -122,7 +123,12 @@ class Observation:
     def misdeclared(self) -> list[str]:
         """What the model file declares of its outputs and does not keep."""
         outputs = infer_outputs(self._runs, self._inputs, self._config.batch_dim)
-        return misdeclared(outputs, named(self._own, self._config)) if self._own else []
+        if self._own is None:
+            return []
+        source = self._model.source
+        model = source.model if isinstance(source, FileSource) else None
+        who = who_says("outputs", self._own.outputs, self._context.host.file_config, model)
+        return misdeclared(outputs, named(self._own, self._config), who)
 
     @property
     def digest(self) -> str:

@@ -1,14 +1,15 @@
-"""What the user says of a file that says itself what it takes: it must be the same (pure)."""
+"""What the user says of a file: it must be what the file itself says, and what the model computes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.configuration.signature_text import as_text
+from pytest_navigator.configuration.signature_text import annotation_path, as_text, read_annotation
 from pytest_navigator.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from pytest_navigator.configuration.nav_config_file import FileConfig
     from pytest_navigator.core.records import Description, TensorSpec
@@ -34,6 +35,35 @@ def check(said: FileConfig, own: Description) -> None:
     for spec in said.outputs or ():
         if outputs and spec.name not in outputs:
             raise ConfigError(f"{said.named('outputs')}: {unknown('output', spec.name, outputs)}")
+
+
+def check_outputs(said: FileConfig, seen: Sequence[TensorSpec]) -> None:
+    """Refuse outputs that are not those that the model gives.
+
+    Raises:
+        ConfigError: the number of axes, a fixed size or a type of an output is another one.
+    """
+    outputs = {spec.name: spec for spec in seen}
+    for spec in said.outputs or ():
+        if spec.name in outputs and not _fits(spec, outputs[spec.name]):
+            raise ConfigError(
+                f"{said.named('outputs')} says {as_text([spec])}, the model gives {as_text([outputs[spec.name]])}"
+            )
+
+
+def who_says(key: str, tensors: Sequence[TensorSpec], said: FileConfig, model: Path | None) -> str:
+    """Return how an error names what the user says of a file that says nothing itself; "" where the file does.
+
+    Args:
+        key: "inputs" or "outputs".
+        tensors: these, as they were understood.
+        model: the file, beside which an annotation may be; None: it is none.
+    """
+    text = as_text(tensors)
+    if as_text(getattr(said, key) or ()) == text:
+        return said.named(key) if key in said.given else f"--nav-{key}"
+    noted = read_annotation(model)[key == "outputs"] if model else None
+    return annotation_path(model).name if model and as_text(noted or ()) == text else ""
 
 
 def _fits(said: TensorSpec, own: TensorSpec) -> bool:

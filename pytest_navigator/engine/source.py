@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,18 +11,17 @@ from pytest_navigator.comparison.tolerances import default
 from pytest_navigator.core.digests import changed, digest_of, digest_of_arrays, fingerprint
 from pytest_navigator.core.facts import Selection
 from pytest_navigator.core.plain import JSON, Tree, plain, save
-from pytest_navigator.core.records import TEXT_TYPES
 from pytest_navigator.engine.context import Context, Result
 from pytest_navigator.engine.correctness import functions_of, rules_of
 from pytest_navigator.engine.data_settings import data_settings, said_of
 from pytest_navigator.engine.inference import Repetition, SourceModel
 from pytest_navigator.engine.observation import FOLDERS, Observation
 from pytest_navigator.engine.package import provide
+from pytest_navigator.engine.refused_samples import explained
 from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.engine.timing_sample import write_timing_sample
-from pytest_navigator.errors import ConfigError, InferenceError, SourceError
+from pytest_navigator.errors import ConfigError, SourceError
 from pytest_navigator.frameworks.seeding import seeded
-from pytest_navigator.isolation.causes import NOT_REGISTERED
 from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.reading import NO_LOADER, Limits, read_loader
@@ -31,19 +29,17 @@ from pytest_navigator.samples.signatures import trt_profile
 from pytest_navigator.samples.structure import flatten_call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.configuration.config import NavConfig
-    from pytest_navigator.core.records import Description
+    from pytest_navigator.core.records import Description, TensorSpec
     from pytest_navigator.engine.inference import Arrays
     from pytest_navigator.engine.workspace import SuiteFolder
     from pytest_navigator.frameworks.base import Source
     from pytest_navigator.samples.reading import Flatten, Samples
 
 
-# What errors say that no other sizes or values of the samples mend.
-NOT_OF_VALUES = ("type", "not implemented", "NOT_IMPLEMENTED", NOT_REGISTERED)
 ROOM = 10  # How much further apart than two calls of one process may be, those of two may
 
 
@@ -66,9 +62,10 @@ def run(context: Context) -> Result:
         flatten = _flatten(source, config)
         samples = _samples(context, source, chosen, config, flatten)
         observation = Observation(context, source, samples, config, own)
-        with _explained(loader, own):
+        with explained(context, source, own, drawn=loader is NO_LOADER):
             cases = observation.run()
         signature = observation.signature
+        _check_outputs(context, signature.outputs)
         timed, remarks = write_timing_sample(context.folder.path, source, config, flatten, samples, signature)
         save(context.folder.path / "signature.json", signature)
         after = source.digests()  # before the model is put back
@@ -128,6 +125,17 @@ def _described(context: Context, source: Source) -> Description | None:
     return own
 
 
+def _check_outputs(context: Context, seen: Sequence[TensorSpec]) -> None:
+    from pytest_navigator.engine import said_signature
+
+    if context.host.file_config.flags is None:  # in pytest it is a note: what is said may be of another model
+        return
+    try:
+        said_signature.check_outputs(context.host.file_config, seen)
+    except ConfigError as error:
+        raise SourceError(str(error)) from None
+
+
 def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tuple[str, ...]]:
     """Return random data that fits a model which says what it takes, and what a user should know of it.
 
@@ -147,26 +155,6 @@ def _random(context: Context, own: Description | None) -> tuple[list[Arrays], tu
         return samples(own.inputs, said, context.suite.settings.seed), notes
     except ConfigError as error:
         raise SourceError(str(error)) from None
-
-
-@contextmanager
-def _explained(loader: object, own: Description | None) -> Iterator[None]:
-    """Say what the samples are that a model does not take, if they are not the user's."""
-    try:
-        yield
-    except InferenceError as error:
-        if loader is not NO_LOADER or own is None or any(word in str(error) for word in NOT_OF_VALUES):
-            raise
-        raise SourceError(f"{error}; {_of_random_samples(own)}") from error.__cause__
-
-
-def _of_random_samples(own: Description) -> str:
-    """Return what can be said of random samples: ranges of numbers, and sizes that the file leaves open."""
-    numbers = any(spec.dtype not in TEXT_TYPES.values() for spec in own.inputs)
-    inner = any(axis for spec in own.inputs for axis in spec.axes)
-    keys = " and ".join([*["value_ranges"] * numbers, *["max_shapes"] * inner])
-    say = f"say what the model takes in {keys} of --nav-config, or " if keys else ""
-    return f"the samples are random: {say}give the run a nav_dataloader"
 
 
 def _flatten(source: Source, config: NavConfig) -> Flatten:

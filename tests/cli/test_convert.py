@@ -200,7 +200,7 @@ def test_what_the_model_is_not_is_said_by_the_flags_of_the_command(folder: Path)
 
     assert open_axes.code == 2
     assert open_axes.err.startswith("pytest-navigator: error: axis 2 of input 'image__0', axis 3")
-    assert "--max-shapes image__0=4,3,16,16" in open_axes.out.splitlines()
+    assert "    --max-shapes image__0=4,3,16,16" in open_axes.err.splitlines()
     assert results(folder)[0]["status"]["state"] == "skipped"
     unsigned = convert(folder, "model.pt --target-formats onnx")
     assert unsigned.code == 2
@@ -338,3 +338,45 @@ def test_a_flag_that_is_none_is_an_error_of_few_lines() -> None:
     assert "argument --model-name: expected one argument" in valueless.err
     assert (unknown.code, valueless.code) == (2, 2)
     assert max(len(ran.err.splitlines()) for ran in (unknown, valueless)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (
+            "--inputs x:-1,4,8,8:float32 --outputs y:-1,10:float32",
+            "--inputs says x:-1,4,8,8:float32: does the model take that?",
+        ),
+        (
+            "--inputs x:-1,3,8,8:float64 --outputs y:-1,10:float32",
+            "--inputs says x:-1,3,8,8:float64: does the model take that?",
+        ),
+        (
+            "--inputs x:-1,3,8,8:float32 --outputs y:-1,9:float32",
+            "--outputs says y:-1,9:float32, the model gives y:-1,10:float32",
+        ),
+        (
+            "--inputs x:-1,3,8,8:float32 --outputs y:-1,10:float64",
+            "--outputs says y:-1,10:float64, the model gives y:-1,10:float32",
+        ),
+    ],
+)
+def test_a_signature_that_is_not_the_models_is_told_once_by_its_flag(folder: Path, flags: str, told: str) -> None:
+    ran = convert(folder, f"model.pt --target-formats onnx {flags}")
+
+    assert ran.code == 2
+    assert ran.err.rstrip().endswith(told)
+    assert "value-ranges" not in ran.err
+    assert "does the model" not in ran.out
+    assert "SKIPPED" not in ran.out
+
+
+def test_a_file_without_a_signature_ends_with_what_to_write(folder: Path) -> None:
+    ran = convert(folder, "model.pt")
+
+    assert ran.code == 2
+    assert ran.err.count("does not say what its inputs are") == 1
+    assert "does not say" not in ran.out
+    assert ran.err.splitlines()[1].strip() == "inputs:"
+    assert ran.err.splitlines()[-1].strip().startswith('or say it to this run: --inputs="')
+    assert "SKIPPED" not in ran.out

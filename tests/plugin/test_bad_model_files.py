@@ -271,6 +271,19 @@ def test_torchscript_with_another_number_of_inputs(pytester: pytest.Pytester, so
     assert message == "two.pt takes 2 inputs (x, mask), 1 are described: x__0"
 
 
+def test_torchscript_that_does_not_take_what_is_said_of_it_names_where_it_is_said(
+    pytester: pytest.Pytester, source_error: Callable[..., str]
+) -> None:
+    torch_files(pytester.path)
+    said = "x__0:-1,6:float32 mask__1:-1,1:float32"
+    assert source_error("--nav-model=two.pt", f"--nav-inputs={said}").endswith(
+        f"; --nav-inputs says {said}: does the model take that?"
+    )
+    shapes = "x__0: {shape: [-1, 6], dtype: float32}, mask__1: {shape: [-1, 1], dtype: float32}"
+    (pytester.path / "two.pt.yaml").write_text(f"inputs: {{{shapes}}}")
+    assert source_error("--nav-model=two.pt").endswith(f"; two.pt.yaml says {said}: does the model take that?")
+
+
 @pytest.mark.slow
 def test_a_saved_model_without_a_signature_or_with_several(
     pytester: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch

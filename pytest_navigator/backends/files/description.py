@@ -83,12 +83,17 @@ def facts(config: NavConfig, own: Description) -> dict[str, JSON]:
     return {**own.data, "fixed_batch": fixed, "max_batch_size": fixed}
 
 
-def misdeclared(seen: Sequence[TensorSpec], own: Description) -> list[str]:
-    """Return a note of each output that has another shape than is declared; runtimes warn of it at most."""
+def misdeclared(seen: Sequence[TensorSpec], own: Description, who: str = "") -> list[str]:
+    """Return a note of each output that has another shape than is declared; runtimes warn of it at most.
+
+    Args:
+        who: what declares them, if it is not the file itself.
+    """
+    says = f"{who} says" if who else "the file declares"
     unsaid = structured(own.data.get("outputs_without_shape", ()), tuple[int, ...])
     declared = {spec.name: spec for index, spec in enumerate(own.outputs) if index not in unsaid}
     return [
-        f"output {spec.name!r} has the shape {_shape(spec)}, the file declares {_shape(declared[spec.name])}"
+        f"output {spec.name!r} has the shape {_shape(spec)}, {says} {_shape(declared[spec.name])}"
         for spec in seen
         if spec.name in declared and _differs(spec, declared[spec.name])
     ]
