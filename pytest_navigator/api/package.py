@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.api.instead import instead_of
 from pytest_navigator.core.enums import Format
 from pytest_navigator.core.kinds import kind_of
+from pytest_navigator.core.warned import warn
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.query import verdict
 from pytest_navigator.package.query.choice import Wanted, one_runtime
@@ -339,9 +339,7 @@ class Package:
         variant, record = self.results.variant(key), self.results.suite.runners[name]
         artifacts.check_runs_here(self.results, key, name)
         if found := differences(self.results, self.status, key, record):
-            warnings.warn(
-                f"{key} on {name} was checked elsewhere: {one_line('; '.join(found))}", UserWarning, stacklevel=3
-            )
+            warn(f"{key} on {name} was checked elsewhere: {one_line('; '.join(found))}")
         kind = artifacts.runner_class(record)
         artifact = self._live(variant) if record.live else self.get_path(key)
         variant = artifacts.with_options(variant, options)

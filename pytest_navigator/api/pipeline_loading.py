@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_navigator.api.loading import load
 from pytest_navigator.core.kinds import kind_of
+from pytest_navigator.core.warned import warn
 from pytest_navigator.errors import ConfigError, NavigatorError
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.package.query import verdict
@@ -101,7 +101,7 @@ class _Loader:
         loading.unload(name)
         if not self.choices:
             self.told.append(LoadedModule(name, name, reason=NOTHING))
-            warnings.warn(f"{name}: {NOTHING}", UserWarning, stacklevel=3)
+            warn(f"{name}: {NOTHING}")
         with ExitStack() as stack:
             graphs = {each.key: graph for each in self.choices if (graph := self._graph(each, stack))}
             if not graphs:
@@ -122,7 +122,7 @@ class _Loader:
             what = f"{choice.format} on {choice.runner}" if choice.format else "a format"
             reason = f"{what} cannot be loaded: {error_line(error)}"
             self.told.append(LoadedModule(self.wrapped.name, graph, reason=reason))
-            warnings.warn(f"{graph}: {reason}", UserWarning, stacklevel=4)
+            warn(f"{graph}: {reason}")
             return None
         same = (runner.format, runner.runner_name) == (choice.format, choice.runner)
         reason = choice.reason if same else "the best of what was asked for"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.ours import ignore, sweep
+from pytest_navigator.core.warned import warn
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.zip.archive import SUFFIX
 from pytest_navigator.package.zip.file_names import portable
@@ -41,10 +41,6 @@ LONGEST_NAME = 80  # Characters of a graph's name in that of its file
 VARIABLES = ("NAV_PIPELINES_DIR", "MODEL_NAVIGATOR_DEFAULT_CACHE_DIR")
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, UserWarning, stacklevel=2)
-
-
 @dataclass(frozen=True)
 class Store:
     """A folder with a folder for each fingerprint, in which are a `.nav` file for each graph and `choices.json`.
@@ -54,7 +50,7 @@ class Store:
     """
 
     root: Path
-    warn: Callable[[str], None] = _warn
+    warn: Callable[[str], None] = warn
 
     def check(self) -> None:
         """Find out before hours of work whether something can be kept.

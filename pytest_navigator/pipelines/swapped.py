@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.core.warned import warn
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.pipelines.aliases import restored, with_arrays_of
 from pytest_navigator.pipelines.calls import ENDLESS, bound, call_of
@@ -144,7 +145,7 @@ class Swapped(StandIn):
         if first:
             more = more or (self._spelt(args, kwargs) if reason not in STATES else "")
             said = f"{self.wrapped.name} ran eagerly: {reason}{more and f': {more}'}"
-            warnings.warn(said, UserWarning, stacklevel=3)
+            warn(said)
         return self._original(*args, **kwargs)
 
     def _spelt(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:

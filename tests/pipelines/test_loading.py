@@ -8,7 +8,7 @@ import shutil
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import torch
@@ -23,9 +23,6 @@ from pytest_navigator.pipelines.structures import structure_of
 from pytest_navigator.samples.structure import Call
 from tests.once import once
 from tests.pipelines.pipelines import Encoded, Encoder
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 X = torch.ones(2, 3, 4)
 
@@ -111,8 +108,9 @@ def test_optimize_unloads_what_is_swapped_in(encoder: Encoder) -> None:
 @pytest.mark.usefixtures("stored")
 def test_calls_that_run_eagerly_are_in_what_is_printed(encoder: Encoder) -> None:
     loaded = nav.load_optimized()
-    with pytest.warns(UserWarning, match="encoder ran eagerly: axis 0 of 'x' is not 2 to 4"):
+    with pytest.warns(UserWarning, match="encoder ran eagerly: axis 0 of 'x' is not 2 to 4") as warned:
         encoder(torch.ones(7, 3, 4))
+    assert {Path(each.filename) for each in warned} == {Path(__file__)}
     assert str(loaded).endswith("encoder ran eagerly 1 time: axis 0 of 'x' is not 2 to 4, as it was recorded")
 
 
@@ -150,8 +148,9 @@ def test_a_module_of_equal_weights_gets_it_whatever_its_name() -> None:
 @pytest.mark.usefixtures("stored")
 def test_a_module_without_stored_formats_is_named_and_stays(encoder: Encoder) -> None:
     other = nav.Module(torch.nn.Linear(1, 1), "other")
-    with pytest.warns(UserWarning, match="other: nothing is stored for its weights and code: nav.optimize"):
+    with pytest.warns(UserWarning, match="other: nothing is stored for its weights and code: nav.optimize") as warned:
         loaded = nav.load_optimized()
+    assert {Path(each.filename) for each in warned} == {Path(__file__)}
     assert [each.title for each in loaded.graphs] == ["torchscript-trace/TorchScriptCPU", "eager"]
     assert "forward" not in vars(other)
     assert "forward" in vars(encoder)

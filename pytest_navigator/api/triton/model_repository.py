@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.core.warned import warn
 from pytest_navigator.deploy.package import check_open
 from pytest_navigator.deploy.triton.adding import add_model
 from pytest_navigator.package.query.strategies import either
@@ -94,7 +94,7 @@ def add_model_from_package(
     wish = Wish(format, runtime, package.target_device, asked, verified_only)
     done = add_from_package(package.file, package.results, wish, target)
     for notice in done.notices:
-        warnings.warn(one_line(f"{model_name}: {notice}"), UserWarning, stacklevel=2)
+        warn(one_line(f"{model_name}: {notice}"))
     return done.path
 
 
