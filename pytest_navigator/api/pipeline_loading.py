@@ -14,8 +14,9 @@ from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.package.query import verdict
 from pytest_navigator.package.query.strategies import check
 from pytest_navigator.pipelines import loading
-from pytest_navigator.pipelines.loaded_graph import LoadedGraph
+from pytest_navigator.pipelines.loaded_graph import loaded_graph
 from pytest_navigator.pipelines.loading import NOTHING, Loaded, LoadedModule
+from pytest_navigator.pipelines.refusals import NO_MODULE
 from pytest_navigator.pipelines.registry import registered
 from pytest_navigator.pipelines.store import default_store
 
@@ -26,11 +27,10 @@ if TYPE_CHECKING:
     from pytest_navigator.package.query.strategies import Strategy
     from pytest_navigator.package.running.runner import PackageRunner
     from pytest_navigator.pipelines.choice import Choice
+    from pytest_navigator.pipelines.loaded_graph import LoadedGraph
     from pytest_navigator.pipelines.registry import Wrapped
     from pytest_navigator.pipelines.store import Store
     from pytest_navigator.pipelines.swapped import Swapped
-
-NO_MODULE = 'no module is wrapped: pipeline.unet = nav.Module(pipeline.unet), or nav.wrap(pipeline, ["unet"])'
 
 
 def load_optimized(strategies: Strategy | Sequence[Strategy] | None = None, device: object = None) -> Loaded:
@@ -69,11 +69,6 @@ def load_optimized(strategies: Strategy | Sequence[Strategy] | None = None, devi
 def unload() -> None:
     """Give all modules their own `forward` back, and free the formats; nothing happens where none is loaded."""
     loading.unload()
-
-
-def loaded_graph(choice: Choice, runner: PackageRunner) -> LoadedGraph:
-    """Return what stands in the place of a graph where this active runner of its package is to run it."""
-    return LoadedGraph(runner, choice.varied, sizes=choice.sizes, aliases=choice.aliases, numbers=choice.numbers)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from pytest_navigator.pipelines.choice import Choice
 from pytest_navigator.pipelines.end_to_end import problem_of, run_pipeline
 from pytest_navigator.pipelines.fingerprint import changing, identity_of
 from pytest_navigator.pipelines.graphs import graphs_of
-from pytest_navigator.pipelines.loaded_graph import LoadedGraph
+from pytest_navigator.pipelines.loaded_graph import loaded_graph
 from pytest_navigator.pipelines.observing import observe
 from pytest_navigator.pipelines.pace import paces
 from pytest_navigator.pipelines.registry import registered
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.api.pipeline_graphs import Made
     from pytest_navigator.pipelines.fingerprint import Identity
+    from pytest_navigator.pipelines.loaded_graph import LoadedGraph
     from pytest_navigator.pipelines.observing import Observed
     from pytest_navigator.pipelines.pace import Pace
     from pytest_navigator.pipelines.registry import Wrapped
@@ -194,13 +195,7 @@ class _Run:
             for each in self.made:
                 if each.graph.wrapped.name in names and each.verdict.format and each.package is not None:
                     runner = each.package.get_runner(each.verdict.format, runtime=each.verdict.runner)
-                    loaded = LoadedGraph(
-                        stack.enter_context(runner),
-                        each.graph.varied,
-                        sizes=each.graph.sizes,
-                        aliases=each.graph.aliases,
-                        numbers=each.graph.numbers,
-                    )
+                    loaded = loaded_graph(each.graph, stack.enter_context(runner))
                     graphs.setdefault(each.graph.wrapped, {})[each.graph.key] = loaded
             yield graphs
 

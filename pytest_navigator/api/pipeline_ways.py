@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_navigator.api.loading import load
-from pytest_navigator.api.pipeline_loading import loaded_graph
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.package.query import verdict
+from pytest_navigator.pipelines.loaded_graph import loaded_graph
 from pytest_navigator.pipelines.profiled import BEST, EAGER
 from pytest_navigator.pipelines.registry import registered
 from pytest_navigator.pipelines.store import default_store

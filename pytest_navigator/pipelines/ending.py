@@ -113,7 +113,7 @@ def _choice(results: PipelineResults, name: str, module: Results) -> Choice:
 def _is_slower(results: PipelineResults, name: str, verdict: Verdict) -> bool:
     """Whether a module of a pipeline stays as it is for speed alone: the whole is right with the others."""
     best = results.whole(BEST)
-    if best is None or not best.passed or results.verified(BEST) == "no":
+    if best is None or best.status is Status.FAILED or results.verified(BEST) == "no":
         return False
     return verdict.slower or name in facts_of_whole(best).slower
 

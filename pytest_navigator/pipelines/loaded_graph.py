@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pytest_navigator.pipelines.aliases import Alias
@@ -34,3 +34,28 @@ class LoadedGraph:
     sizes: tuple[tuple[Range, ...], ...] = ()
     aliases: tuple[Alias, ...] = ()
     numbers: tuple[Span, ...] = ()
+
+
+class RecordedCalls(Protocol):
+    """What is known of the calls that a format stands for: of a `Graph`, a `GraphRecord`, a `Choice`."""
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """See `LoadedGraph`, as for the others."""
+
+    @property
+    def sizes(self) -> tuple[tuple[Range, ...], ...]:
+        """Empty: any size."""
+
+    @property
+    def aliases(self) -> tuple[Alias, ...]:
+        """Those of every call."""
+
+    @property
+    def numbers(self) -> tuple[Span, ...]:
+        """Empty: any number."""
+
+
+def loaded_graph(calls: RecordedCalls, run: Forward) -> LoadedGraph:
+    """Return what stands in the place of a module in these calls where `run` is its format."""
+    return LoadedGraph(run, calls.varied, sizes=calls.sizes, aliases=calls.aliases, numbers=calls.numbers)

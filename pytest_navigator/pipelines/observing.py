@@ -12,6 +12,7 @@ from pytest_navigator.pipelines.batches import doubled
 from pytest_navigator.pipelines.end_to_end import own_copy, run_pipeline, same_state
 from pytest_navigator.pipelines.graphs import varied_places
 from pytest_navigator.pipelines.recording import recording
+from pytest_navigator.pipelines.refusals import NO_MODULE
 from pytest_navigator.pipelines.samples import pipeline_samples
 from pytest_navigator.pipelines.structures import form_of
 
@@ -68,10 +69,7 @@ def observe(
             else when it is run again.
     """
     if not modules:
-        raise ConfigError(
-            "no module of the pipeline is wrapped: pipeline.unet = nav.Module(pipeline.unet), or "
-            'nav.wrap(pipeline, ["unet"])'
-        )
+        raise ConfigError(NO_MODULE)
     given = list(islice(pipeline_samples(dataloader), MOST_SAMPLES))
     if not given:
         raise SourceError("the dataloader is empty: there is no sample to run the pipeline on")

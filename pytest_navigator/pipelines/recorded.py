@@ -11,7 +11,7 @@ from pytest_navigator.pipelines.aliases import Alias  # noqa: TC001  # cattrs re
 from pytest_navigator.pipelines.choice import Choice
 from pytest_navigator.pipelines.fingerprint import changing, identity_of
 from pytest_navigator.pipelines.graphs import graphs_of
-from pytest_navigator.pipelines.loaded_graph import LoadedGraph
+from pytest_navigator.pipelines.loaded_graph import Range, Span, loaded_graph  # cattrs reads annotations
 from pytest_navigator.pipelines.observing import observe
 from pytest_navigator.pipelines.replaying import problem_of
 from pytest_navigator.pipelines.sharing import in_common, outermost_first
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.pipelines.fingerprint import Identity
     from pytest_navigator.pipelines.graphs import Graph
+    from pytest_navigator.pipelines.loaded_graph import LoadedGraph
     from pytest_navigator.pipelines.observing import Observed
     from pytest_navigator.pipelines.registry import Forward, Wrapped
 
@@ -45,18 +46,18 @@ class GraphRecord:
 
     key: str
     varied: tuple[str, ...] = ()
-    sizes: tuple[tuple[tuple[int, int], ...], ...] = ()
+    sizes: tuple[tuple[Range, ...], ...] = ()
     aliases: tuple[Alias, ...] = ()
     fingerprint: str = ""
     changing: tuple[str, ...] = ()
     calls: int = 0
     others: int = 0
     notes: tuple[str, ...] = ()
-    numbers: tuple[tuple[float, float], ...] = ()
+    numbers: tuple[Span, ...] = ()
 
     def loaded(self, run: Forward) -> dict[str, LoadedGraph]:
         """Return what stands in the place of the module where something runs its format."""
-        return {self.key: LoadedGraph(run, self.varied, sizes=self.sizes, aliases=self.aliases, numbers=self.numbers)}
+        return {self.key: loaded_graph(self, run)}
 
     def choice(self, module: str, **chosen: Any) -> Choice:
         """Return it as the store and bundles have it; `chosen`: the other fields of `Choice`."""

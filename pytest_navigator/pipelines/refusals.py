@@ -1,9 +1,10 @@
-"""Why an object is not wrapped."""
+"""Why an object is not wrapped, or nothing is."""
 
 from __future__ import annotations
 
 from typing import Any
 
+NO_MODULE = 'no module is wrapped: pipeline.unet = nav.Module(pipeline.unet), or nav.wrap(pipeline, ["unet"])'
 ONLY_TORCH = "only a torch.nn.Module is wrapped, in a pipeline of any kind"
 
 

@@ -12,6 +12,7 @@ from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.query.choice import Wanted
 from pytest_navigator.package.query.strategies import check
 from pytest_navigator.package.query.verdict import chosen, is_judged
+from pytest_navigator.pipelines.refusals import NO_MODULE
 from pytest_navigator.pipelines.registry import registered
 
 if TYPE_CHECKING:
@@ -130,9 +131,7 @@ def _wrapped(selection: BundleModuleSelection, store: Store, patterns: Patterns)
     modules = {each.name: each for each in registered()}
     names = selection.module_names if isinstance(selection, ModulesByNameSelection) else list(modules)
     if not modules:
-        raise ConfigError(
-            "no module is wrapped: nav.Module(module, name=...), or nav.wrap(pipeline, [...]), comes first"
-        )
+        raise ConfigError(NO_MODULE)
     for name in names:
         if name not in modules:
             raise unknown("module", name, modules)

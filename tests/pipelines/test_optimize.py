@@ -314,7 +314,7 @@ def test_what_a_pipeline_raises_with_a_format_is_said_with_the_format_and_the_li
 
 
 BAD: dict[str, tuple[Callable, list, type[Exception], str]] = {
-    "none-wrapped": (lambda x: x, [batch(1)], ConfigError, r"no module of the pipeline is wrapped: .*nav.wrap\("),
+    "none-wrapped": (lambda x: x, [batch(1)], ConfigError, r"no module is wrapped: .*nav.wrap\("),
     "never-called": (lambda x: x, [batch(1)], ConfigError, r"calls none of the modules that are wrapped \(encoder\)"),
     "empty": (lambda x: x, [], SourceError, "the dataloader is empty"),
     "no-function": (None, [batch(1)], ConfigError, r"nav.optimize\(None, ...\): the pipeline"),
