@@ -20,6 +20,7 @@ from pytest_navigator.pipelines.loaded_graph import loaded_graph
 from pytest_navigator.pipelines.observing import observe
 from pytest_navigator.pipelines.pace import paces
 from pytest_navigator.pipelines.registry import registered
+from pytest_navigator.pipelines.replaying import kept_between
 from pytest_navigator.pipelines.result import PipelineResult
 from pytest_navigator.pipelines.settling import Gain, by_gain, settle
 from pytest_navigator.pipelines.sharing import in_common, outermost_first
@@ -106,7 +107,9 @@ def _check_comparable(seen: Observed, config: OptimizeConfig) -> None:
     if problem:
         raise ConfigError(f"what the pipeline returns cannot be compared ({problem}); {say}")
     if problem := problem_of(seen.recorded, seen.eager, atol=config.atol, rtol=config.rtol):
-        raise SourceError(f"the pipeline, as it is, gives something else when it runs again: {problem}; {say}")
+        kept = "".join(f"; {name}{kept}" for name, calls in seen.calls.items() if (kept := kept_between(calls)))
+        kept = kept.replace(", for it keeps", " keeps")
+        raise SourceError(f"the pipeline, as it is, gives something else when it runs again: {problem}{kept}; {say}")
 
 
 @dataclass

@@ -84,7 +84,9 @@ def observe(
             f"the pipeline calls none of the modules that are wrapped ({', '.join(each.name for each in modules)}): is "
             "it built of other objects?"
         )
-    more = _at_another_batch_size(func, samples, modules, limits, notes)
+    several = len({sample.batch_size for sample in given}) > 1
+    advice = "no other batch size is left" if several else "give the dataloader samples of two batch sizes"
+    more = _at_another_batch_size(func, samples, modules, limits, notes, advice)
     every = {name: [*own, *_alike(own, more.get(name, []))] for name, own in calls.items()}
     return Observed(
         samples, recorded, run_pipeline(func, samples, values=values), every, dict(recorder.counted), tuple(notes)
@@ -138,6 +140,7 @@ def _at_another_batch_size(
     modules: Sequence[Wrapped],
     limits: Limits | None,
     notes: list[str],
+    advice: str,
 ) -> dict[str, list[RecordedCall]]:
     """Return the calls on a sample with twice its rows; none if it is not taken, or the loader has two batch sizes."""
     sizes = {sample.batch_size for sample in samples}
@@ -151,7 +154,7 @@ def _at_another_batch_size(
         except Exception as error:
             notes.append(
                 f"no batch axis is known: the pipeline does not take a batch of {other.batch_size} ("
-                f"{error_line(error)}); give the dataloader samples of two batch sizes"
+                f"{error_line(error)}); {advice}"
             )
             return {}
     return recorder.calls

@@ -52,7 +52,8 @@ def problem_of(graph: Graph) -> str:
         flatten_call(graph.calls[0].call, (), None, framework)
         framework.source(graph.wrapped.module, {}).check()
     except SourceError as error:
-        return str(error).replace("nav_model", "the module")
+        said = str(error).replace("nav_model", "the module")
+        return said.replace("return model.eval()", f"call {graph.wrapped.name}.eval()")
     return _replayed(graph, framework)
 
 
@@ -73,7 +74,7 @@ def _replayed(graph: Graph, framework: TorchFramework) -> str:
         if decided:
             return f"it decides by the number {_places(graph)} what runs ({decided[0]}), which no format does"
         if problem := _difference(call.output, output, framework):
-            return f"{_how(graph)} it gives something else than in the pipeline{_state(graph.calls)}: {problem}"
+            return f"{_how(graph)} it gives something else than in the pipeline{kept_between(graph.calls)}: {problem}"
     return ""
 
 
@@ -107,7 +108,8 @@ def place_text(module: torch.nn.Module, place: str) -> str:
     return f"{head}{dot}{rest}"
 
 
-def _state(calls: Sequence[RecordedCall]) -> str:
+def kept_between(calls: Sequence[RecordedCall]) -> str:
+    """Return what a module keeps between calls, as the end of a sentence; "" for nothing."""
     kept = sorted({place for call in calls for place in call.changed})
     return f", for it keeps {', '.join(kept[:3])} between calls" if kept else ""
 

@@ -57,3 +57,15 @@ def test_a_pipeline_that_does_not_take_it_has_a_note() -> None:
         "no batch axis is known: the pipeline does not take a batch of 2 (ValueError: one at a time); give the "
         "dataloader samples of two batch sizes"
     )
+
+
+def test_a_sample_of_another_batch_size_that_raised_is_not_asked_for() -> None:
+    def once(module: Plain, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > 1:
+            raise ValueError("one at a time")
+        return module(x)
+
+    _, (raised, note) = batches(once, [(1, X), (2, torch.rand(2, 3))])
+
+    assert raised.startswith("sample 1 raised ValueError: one at a time")
+    assert note.endswith("; no other batch size is left")

@@ -313,6 +313,31 @@ def test_what_a_pipeline_raises_with_a_format_is_said_with_the_format_and_the_li
     assert "(test_optimize.py:" in found.eager["encoder"]
 
 
+def test_a_module_in_training_is_told_by_its_name_how_to_be_in_evaluation() -> None:
+    pipeline = Pipeline()
+    nav.wrap(pipeline, ["encoder"])
+    pipeline.encoder.train()
+
+    found = nav.optimize(pipeline, [batch(1)], config())
+
+    assert found.eager["encoder"].startswith("the module is in training mode: ")
+    assert found.eager["encoder"].endswith("; call encoder.eval()")
+
+
+def test_a_pipeline_that_counts_is_told_which_module_does() -> None:
+    class Counting(torch.nn.Module):
+        n = 0
+
+        def forward(self, x):
+            self.n += 1
+            return x * self.n
+
+    module = nav.Module(Counting().eval(), "counting")
+
+    with pytest.raises(SourceError, match=r"runs again: .*; counting keeps attribute 'n' between calls; compare with"):
+        nav.optimize(module, [batch(1)], config())
+
+
 BAD: dict[str, tuple[Callable, list, type[Exception], str]] = {
     "none-wrapped": (lambda x: x, [batch(1)], ConfigError, r"no module is wrapped: .*nav.wrap\("),
     "never-called": (lambda x: x, [batch(1)], ConfigError, r"calls none of the modules that are wrapped \(encoder\)"),
