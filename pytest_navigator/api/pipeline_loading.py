@@ -20,6 +20,8 @@ from pytest_navigator.pipelines.refusals import NO_MODULE
 from pytest_navigator.pipelines.registry import registered
 from pytest_navigator.pipelines.store import default_store
 
+OTHER_FORWARD = ". A forward that was set on the module is a part of its code: set it before nav.optimize"
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -95,8 +97,9 @@ class _Loader:
         name = self.wrapped.name
         loading.unload(name)
         if not self.choices:
-            self.told.append(LoadedModule(name, name, reason=NOTHING))
-            warn(f"{name}: {NOTHING}")
+            reason = NOTHING + (OTHER_FORWARD if self.wrapped.own is not None else "")
+            self.told.append(LoadedModule(name, name, reason=reason))
+            warn(f"{name}: {reason}")
         with ExitStack() as stack:
             graphs = {each.key: graph for each in self.choices if (graph := self._graph(each, stack))}
             if not graphs:

@@ -61,7 +61,7 @@ def text_of(value: object) -> str:
     if isinstance(value, functools.partial):
         return f"functools.partial({text_of(value.func)}, {_content([value.args, value.keywords])})"
     if inspect.isroutine(value) or isinstance(value, type):
-        name = f"{value.__module__}.{value.__qualname__}"
+        name = f"{getattr(value, '__module__', None)}.{value.__qualname__}"  # str.split has none
         return " ".join(filter(None, [name, _source(value), _content(_bound(value))]))
     return _array_text(value) or " ".join(filter(None, [ADDRESS.sub("", repr(value)), _content(_hidden(value), value)]))
 

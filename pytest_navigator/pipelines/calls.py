@@ -69,15 +69,19 @@ def _same(value: object, default: object) -> bool:
     return value is default or (type(value) is type(default) and type(value) in CONSTANTS and value == default)
 
 
-def call_of(wrapped: Wrapped, args: Sequence[object], kwargs: Mapping[str, object]) -> Call:
+def call_of(
+    wrapped: Wrapped, args: Sequence[object], kwargs: Mapping[str, object], signature: inspect.Signature | None = None
+) -> Call:
     """Return a call of a module as it is recorded and given to a format: bound, then through its `input_mapping`.
+
+    Args: `signature`: of the module's own `forward`; None: to be found out.
 
     Raises:
         TypeError: as the call itself would.
     """
     from pytest_navigator.samples import structure
 
-    call = bound(wrapped.signature, args, kwargs)
+    call = bound(signature or wrapped.signature, args, kwargs)
     if wrapped.options.input_mapping is None:
         return call
     return structure.call_of(wrapped.options.input_mapping((*call.args, call.kwargs)), "torch")

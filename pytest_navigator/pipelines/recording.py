@@ -153,6 +153,8 @@ class _Recording(StandIn):
         self._names = list(wrapped.signature.parameters)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.closed:
+            return self._original(*args, **kwargs)
         name, recorder = self.wrapped.name, self._recorder
         recorder.counted[name] += 1
         try:

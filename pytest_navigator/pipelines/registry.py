@@ -60,10 +60,13 @@ class Wrapped:
         self.name = name
         self.options = options or ModuleOptions()
         self._module = weakref.ref(module)
+        self._put: list[
+            Callable[[], Forward | None]
+        ] = []  # what `replace` has put in, and for each what was there before it
         self._under: list[Any] = []
 
     def __repr__(self) -> str:
-        return f"<module {self.name!r}{', replaced' if self._under else ''}>"
+        return f"<module {self.name!r}{', replaced' if self._put else ''}>"
 
     @property
     def module(self) -> torch.nn.Module:
@@ -89,8 +92,15 @@ class Wrapped:
 
     @property
     def own(self) -> Forward | None:
-        """The `forward` that the instance had before; None for that of its class."""
-        found = self._under[0] if self._under else vars(self.module).get("forward", _MISSING)
+        """The `forward` that the instance has beside what `replace` has put in; None for that of its class.
+
+        It may be one that somebody has put over that since: what is under it is called by it alone.
+        """
+        found = vars(self.module).get("forward", _MISSING)
+        for put, before in zip(reversed(self._put), reversed(self._under), strict=True):
+            if found is not put():
+                break
+            found = before
         return None if found is _MISSING else found
 
     @property
@@ -101,42 +111,54 @@ class Wrapped:
     @property
     def replaced(self) -> bool:
         """Whether something else stands in the place of its `forward`."""
-        return bool(self._under)
+        return bool(self._put)
 
     def replace(self, forward: Forward) -> None:
         """Put something in the place of `forward`, until `restore`; over what another `replace` has put there."""
         module = self.module
+        self._put.append(_reference(forward))
         self._under.append(vars(module).get("forward", _MISSING))
+        _set_closed(forward, False)
         module.forward = forward
 
     def restore(self) -> None:
-        """Put back what was there before the last `replace`; nothing happens where there was none."""
-        if not self._under:
+        """Put back what was there before the last `replace`; nothing happens where there was none.
+
+        What somebody else has put over it since stays.
+        """
+        if not self._put:
             return
-        before, module = self._under.pop(), self._module()
-        if module is None:
+        forward, before, module = self._put.pop()(), self._under.pop(), self._module()
+        _set_closed(forward, True)
+        if module is None or forward is None or vars(module).get("forward") is not forward:
             return
         if before is _MISSING:
-            vars(module).pop("forward", None)
+            del vars(module)["forward"]
         else:
             module.forward = before
 
     def take_out(self, forward: Forward) -> None:
         """Take out what a `replace` has put in, wherever it is among others; nothing happens where it is not."""
-        module = self._module()
-        if module is None:
+        number = self._number(forward)
+        if number is None:
             return
-        if vars(module).get("forward") is forward:
+        if number == len(self._put) - 1:
             self.restore()
-        elif forward in self._under:
-            self._under.remove(forward)
+            return
+        _set_closed(forward, True)
+        if self._under[number + 1] is forward:
+            self._under[number + 1] = self._under[number]
+        del self._put[number], self._under[number]
 
     def beneath(self, forward: Forward) -> Forward:
         """Return what would be called if a `replace` had not put this in: it may be taken out meanwhile."""
-        stack = [*self._under, vars(self.module).get("forward", _MISSING)]
-        found = stack[stack.index(forward) - 1] if forward in stack[1:] else self.original
+        number = self._number(forward)
+        found = self.original if number is None else self._under[number]
         under: Forward = own_forward(self.module) if found is _MISSING else found
         return under
+
+    def _number(self, forward: Forward) -> int | None:
+        return next((i for i, put in enumerate(self._put) if put() is forward), None)
 
     @contextmanager
     def standing_in(self, forward: Forward) -> Iterator[None]:
@@ -152,7 +174,13 @@ class StandIn:
     """What a recorder or a format is called by in the place of `forward`.
 
     A copy of the module has its own `forward` in this place: it is another module, and nobody restores it.
+
+    Attributes:
+        closed: whether it was taken out. Somebody may still call it, from a `forward` that was put over it: it is the
+            module's own then.
     """
+
+    closed = False
 
     def __init__(self, wrapped: Wrapped) -> None:
         self.wrapped = wrapped
@@ -164,6 +192,14 @@ class StandIn:
         """The module's own, as it is now: somebody may set another one on its class."""
         return self._own or own_forward(self._module)
 
+    def __repr__(self) -> str:
+        return f"<forward of {type(self._module).__qualname__}>"  # It is a part of what is put over it
+
+    @property
+    def __code__(self) -> Any:
+        """That of the module's own: `torch.export` reads it."""
+        return self._original.__code__
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if self._own is not None:
             return copy.deepcopy(self._own, memo)
@@ -172,6 +208,19 @@ class StandIn:
 
     def __reduce__(self) -> Any:
         return (_unchanged, (self._own,)) if self._own is not None else (own_forward, (self._module,))
+
+
+def _reference(forward: Forward) -> Callable[[], Forward | None]:
+    """Return what gives this back: a stand-in keeps its module alive, and so may not be kept by what is registered."""
+    if isinstance(forward, StandIn):
+        reference: Callable[[], Forward | None] = weakref.ref(forward)
+        return reference
+    return lambda: forward
+
+
+def _set_closed(forward: Forward | None, closed: bool) -> None:
+    if isinstance(forward, StandIn):
+        forward.closed = closed
 
 
 def _unchanged(forward: Forward) -> Forward:

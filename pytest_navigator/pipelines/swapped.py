@@ -71,9 +71,12 @@ class Swapped(StandIn):
         self._signature = wrapped.signature
         self._routes = Routes(self._signature)
         self._surroundings = _surroundings(self._module)
+        self._exported = _exported()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run one inference; a structure or size that no format knows runs the module itself."""
+        if self.closed or self._exported():  # or compiled: what is counted or warned of here would be a part of it
+            return self._original(*args, **kwargs)
         self.calls += 1
         if reason := self._state():
             return self._eagerly(reason, args, kwargs)
@@ -107,15 +110,15 @@ class Swapped(StandIn):
     ) -> tuple[LoadedGraph | None, Call | list[Any], str]:
         """Return what runs a call, and what it is given: the inputs alone, or the call; or why nothing runs it."""
         if self._options.input_mapping is not None:
-            return self._graph(call_of(self.wrapped, args, kwargs))
+            return self._graph(call_of(self.wrapped, args, kwargs, self._signature))
         try:
             kind, found = self._routes.kind(args, kwargs)
         except Unplain:
-            return self._graph(call_of(self.wrapped, args, kwargs))
+            return self._graph(call_of(self.wrapped, args, kwargs, self._signature))
         route = self._routes.of(kind, found)
         if route is not None:
             return route.graph, route.inputs(found) if route.graph else found, route.reason
-        call = call_of(self.wrapped, args, kwargs)
+        call = call_of(self.wrapped, args, kwargs, self._signature)
         graph, given, reason = self._graph(call)
         self._routes.keep(kind, found, call, graph, reason)
         return graph, given, reason
@@ -232,6 +235,13 @@ def _surroundings(module: torch.nn.Module) -> Callable[[], str]:
         return TRACING if tracing() else ""
 
     return surroundings
+
+
+def _exported() -> Callable[[], bool]:
+    import torch
+
+    found: Callable[[], bool] = torch.compiler.is_compiling
+    return found
 
 
 def _problem(call: Call, sizes: Sequence[Sequence[Range]], names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import shutil
 import weakref
@@ -136,6 +137,20 @@ def test_weights_that_change_after_loading_are_run_by_the_module_itself(encoder:
     with pytest.warns(UserWarning, match="encoder ran eagerly: its weights were changed"):
         out = encoder(X)
     torch.testing.assert_close(out.hidden, encoder.linear(X))
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_forward_that_was_put_over_a_format_is_a_part_of_the_code(encoder: Encoder) -> None:
+    nav.load_optimized()
+    inner = encoder.forward
+    encoder.forward = functools.partial(inner)
+    with torch.no_grad():
+        encoder(X)
+    with pytest.raises(ConfigError, match="nothing is stored in"):
+        nav.load_optimized()
+    nav.unload()
+    assert isinstance(encoder.forward, functools.partial)
+    assert encoder(X).hidden.requires_grad
 
 
 @pytest.mark.usefixtures("stored")

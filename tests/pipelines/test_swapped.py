@@ -103,6 +103,33 @@ def test_what_torch_traces_is_the_module_itself(encoder: Encoder) -> None:
     assert torch.equal(traced(X + 1), encoder(X + 1).hidden)
 
 
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_torch_exports_is_the_module_itself(encoder: Encoder, whole: bool, strict: bool) -> None:
+    exported = torch.nn.Sequential(encoder) if whole else encoder
+    torch.export.register_dataclass(Encoded) if Encoded not in torch.utils._pytree.SUPPORTED_NODES else None
+    with swapping({one(): formats()}) as swapped:
+        program = torch.export.export(exported, (X,), strict=strict)
+    torch.testing.assert_close(program.module()(X).hidden, encoder(X).hidden)
+    assert (swapped["Encoder"].calls, swapped["Encoder"].eager) == (0, {})
+
+
+def test_a_forward_that_was_put_over_a_format_stays_when_the_format_goes(encoder: Encoder) -> None:
+    expected, hidden = encoder(X).hidden, []
+    with swapping({one(): formats()}) as swapped:
+        inner = encoder.forward
+        encoder.forward = lambda *args, **kwargs: inner(*args, **kwargs).hidden + 10
+        hidden.append(encoder(X))
+        assert swapped["Encoder"].calls == 1
+    hidden.append(encoder(X))
+    with one().standing_in(one().original):
+        hidden.append(encoder(X))
+    assert (one().replaced, swapped["Encoder"].calls, swapped["Encoder"].eager) == (False, 1, {})
+    assert [torch.equal(each, value + 10) for each, value in zip(hidden, [0 * X, expected, expected], strict=True)]
+    del encoder.forward
+    assert torch.equal(encoder(X).hidden, expected)
+
+
 def test_a_format_that_fails_is_told_or_goes_through(encoder: Encoder) -> None:
     def fails(x, scale):
         raise RuntimeError("no memory")
