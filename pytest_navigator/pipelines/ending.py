@@ -65,7 +65,11 @@ def _ended(host: Host, folder: SuiteFolder, results: PipelineResults, complete: 
         reason = f"no package was written: {error}"
         return Written([*lines, f"ERROR: {reason}"], fails=True, pipeline=replace(report, reasons=(reason,)))
     shown, count = short_path(path, host.start), len(results.graphs)
-    partial = "" if path == Path(host.start, results.record.package) else "partial: not all was checked; "
+    partial = (
+        ""
+        if path == Path(host.start, results.record.package)
+        else "partial: not all was checked, run all tests to complete it; "
+    )
     line = f"package: {shown} ({partial}{count} module{'s' if count != 1 else ''})"
     return Written([*lines, line], fails=False, pipeline=replace(report, package=path))
 

@@ -326,7 +326,7 @@ class Controller:
             from pytest_navigator.reporting import packages as packing
 
             complete = session.exitstatus not in STOPPED
-            self.written = [*packing.write_all(self.run, complete=complete), *_pipelines(self.run, complete)]
+            self.written = _with_pipelines(self.run, packing.write_all(self.run, complete=complete), complete)
             if session.exitstatus == pytest.ExitCode.OK and any(w.fails for w in self.written):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
         session.exitstatus = self.run.termination.exit_code or session.exitstatus
@@ -353,12 +353,14 @@ class Controller:
         self._ending.close()
 
 
-def _pipelines(run: Run, complete: bool) -> list[packing.Written]:
-    """Write the packages of pipelines; most runs have none, and import nothing for them."""
+def _with_pipelines(run: Run, models: list[packing.Written], complete: bool) -> list[packing.Written]:
+    """Write the packages of pipelines too; most runs have none, and import nothing for them."""
     from pytest_navigator.engine.workspace import PIPELINE
 
     if not any(run.workspace.root.glob(f"*/{PIPELINE}")):
-        return []
+        return models
     from pytest_navigator.pipelines.ending import end_pipelines
+    from pytest_navigator.pipelines.told_once import told_once
 
-    return end_pipelines(run, complete=complete)
+    wholes = end_pipelines(run, complete=complete)
+    return told_once(models, wholes, str(short_path(run.workspace.root, run.start)))

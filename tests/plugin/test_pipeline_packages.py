@@ -127,7 +127,9 @@ def test_the_name_of_the_pipeline_stands_in_the_path(pytester: pytest.Pytester, 
 def test_what_was_not_checked_wholly_is_packed_as_partial(pytester: pytest.Pytester, nav: Nav) -> None:
     pytester.makeconftest(PIPELINE)
     result = nav("--nav-package=out.nav", "-k", "encoder")
-    result.stdout.fnmatch_lines(["package: out.partial.nav (partial: not all was checked; 2 modules)"])
+    result.stdout.fnmatch_lines(
+        ["package: out.partial.nav (partial: not all was checked, run all tests to complete it; 2 modules)"]
+    )
 
 
 def test_two_pipelines_of_one_path_are_a_usage_error(pytester: pytest.Pytester, nav: Nav) -> None:

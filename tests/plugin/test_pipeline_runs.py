@@ -242,3 +242,18 @@ def test_a_test_of_the_users_that_fails_is_the_result_and_lf_runs_it_alone(pytes
     assert not [line for line in again.outlines if "was not collected" in line]
     hint = "note: conftest.py was not collected, only tests that use its nav_pipeline; add conftest.py to run all"
     assert hint in nav("quality").outlines
+
+
+def test_what_modules_have_in_common_is_told_once_and_one_of_which_nothing_ran_has_one_line(
+    pytester: pytest.Pytester, nav: Nav
+) -> None:
+    pytester.makeconftest(PIPELINE)
+    lines = nav("-k", "(test_correctness and parts) or (test_source and encoder)").outlines
+    (line,) = [line for line in lines if "-encoder (torch)" in line]
+    assert line.endswith("-encoder (torch): nothing of its formats ran")
+    assert [line for line in lines if line.startswith("results: ")] == ["results: navigator_workspace"]
+    # Of everything, on a machine that lacks a GPU.
+    own = ("-p", "no:randomly", "--nav", "--nav-no-profile", "-k", "test_source")
+    lines = pytester.runpytest_inprocess(*own).outlines
+    assert len([line for line in lines if line.startswith(("not here: ", "hint: "))]) <= 2
+    assert len([line for line in lines if line.endswith("(torch): nothing of its formats ran")]) == 2
