@@ -97,9 +97,11 @@ class _Loader:
         name = self.wrapped.name
         loading.unload(name)
         if not self.choices:
-            reason = NOTHING + (OTHER_FORWARD if self.wrapped.own is not None else "")
+            known = loading.NOTHING_MADE.get(self.wrapped.module)
+            reason = known or NOTHING + (OTHER_FORWARD if self.wrapped.own is not None else "")
             self.told.append(LoadedModule(name, name, reason=reason))
-            warn(f"{name}: {reason}")
+            if known is None:
+                warn(f"{name}: {reason}")
         with ExitStack() as stack:
             graphs = {each.key: graph for each in self.choices if (graph := self._graph(each, stack))}
             if not graphs:

@@ -17,6 +17,7 @@ from pytest_navigator.pipelines.end_to_end import problem_of, run_pipeline
 from pytest_navigator.pipelines.fingerprint import changing, identity_of
 from pytest_navigator.pipelines.graphs import graphs_of
 from pytest_navigator.pipelines.loaded_graph import loaded_graph
+from pytest_navigator.pipelines.loading import NOTHING_MADE
 from pytest_navigator.pipelines.observing import observe
 from pytest_navigator.pipelines.pace import paces
 from pytest_navigator.pipelines.registry import registered
@@ -231,7 +232,7 @@ class _Run:
         own = [each for each in self.made if each.graph.wrapped is wrapped]
         fingerprint = self.fingerprints[wrapped.name]
         if not own:
-            reason = self._unseen(wrapped.name)
+            reason = NOTHING_MADE[wrapped.module] = self._unseen(wrapped.name)
             return [Choice(wrapped.name, wrapped.name, fingerprint, "", reason=reason)]
         slower = wrapped.name in self.slower
         choices = [each.choice(fingerprint, back if each.verdict.format else "", slower=slower) for each in own]

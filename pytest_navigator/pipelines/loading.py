@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from contextlib import ExitStack
 
+    import torch
+
     from pytest_navigator.pipelines.loaded_graph import LoadedGraph
     from pytest_navigator.pipelines.registry import Wrapped
 
@@ -71,6 +73,9 @@ class Loaded:
 
 
 _LOADED: dict[str, ExitStack] = {}
+
+NOTHING_MADE: weakref.WeakKeyDictionary[torch.nn.Module, str] = weakref.WeakKeyDictionary()
+"""Why `nav.optimize` has made nothing of a module in this process; in no store, for another pipeline may call it."""
 
 
 def keep_loaded(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.pipelines.fingerprint import Identity
 
-LOOK = "since its formats were loaded; nav.load_optimized() looks for those of what it is now"
+LOOK = "since its formats were loaded; run nav.optimize again for formats of what it is now"
 OTHER_WEIGHTS = f"its weights were changed {LOOK}"
 OTHER_SETTINGS = f"its buffers or attributes were changed {LOOK}"
 OTHER_HOOKS = f"hooks of its parts were changed {LOOK}"

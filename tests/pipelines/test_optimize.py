@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import time
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -392,6 +393,10 @@ def test_a_sample_that_raises_ends_the_loader_and_modules_without_formats_need_n
         "mutating": "it changes its argument 'x' in place, which no format does",
         "encoder": "never called while the pipeline ran on 2 samples",
     }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = nav.load_optimized()
+    assert {each.graph: each.reason for each in loaded.graphs} == found.eager
     (note,) = [line for line in found.summary() if line.startswith("note: ")]
     assert re.fullmatch(
         r"note: sample 2 raised ValueError: too large \(test_optimize.py:\d+\); the 2 before it are used", note
