@@ -45,6 +45,21 @@ def aliases(given: Sequence[object], output: object) -> tuple[Alias, ...]:
     return tuple(found)
 
 
+def viewed(given: Sequence[object], output: object) -> bool:
+    """Whether an array of an output is a view of one that was given: what is written to one is seen in the other."""
+    own = {id(array) for array in given}
+    memory = {place for array in given if (place := _memory(array))}
+    return any(id(array) not in own and _memory(array) in memory for _, array in arrays(output))
+
+
+def _memory(array: Any) -> int:
+    """Return where the content of a tensor begins, 0 for what has none or does not tell."""
+    try:
+        return int(array.untyped_storage().data_ptr())
+    except (AttributeError, RuntimeError, NotImplementedError):
+        return 0
+
+
 def restored(known: Sequence[Alias], given: Sequence[object], output: Any) -> Any:
     """Return a format's output with what was an alias, or a number, in the module's own."""
     if not known:

@@ -31,6 +31,7 @@ class RecordedCall:
         batch_size: what the loader said of that sample.
         seconds: what the call took.
         aliases: which arrays of the output are another one of it, or one of the call's own.
+        viewed: whether the output has a view of an argument, or of a weight or buffer.
         changed: what the call changed in place, of its arguments or of the module: ("argument 'x'", "attribute 'n'").
     """
 
@@ -42,6 +43,7 @@ class RecordedCall:
     seconds: float
     aliases: tuple[Alias, ...] = ()
     changed: tuple[str, ...] = ()
+    viewed: bool = False
 
 
 def bound(signature: inspect.Signature, args: Sequence[object], kwargs: Mapping[str, object]) -> Call:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.pipelines.aliases import aliases
+from pytest_navigator.pipelines.aliases import aliases, viewed
 from pytest_navigator.pipelines.calls import ENDLESS, RecordedCall, call_of
 from pytest_navigator.pipelines.copies import changed, copied, size, state_of_call, state_of_module
 from pytest_navigator.pipelines.extent import Extent
@@ -173,7 +173,8 @@ class _Recording(StandIn):
         output = self._original(*args, **kwargs)
         seconds = time.perf_counter() - begin
         found = aliases(given, output), changed(before, self._state(call))
-        call_ = RecordedCall(kept, copied(output), structure_of(kept), sample, batch_size, seconds, *found)
+        views = viewed([*given, *self._module.parameters(), *self._module.buffers()], output)
+        call_ = RecordedCall(kept, copied(output), structure_of(kept), sample, batch_size, seconds, *found, views)
         recorder.keep(name, call_, seat)
         return output
 

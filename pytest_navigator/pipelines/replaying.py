@@ -48,6 +48,8 @@ def problem_of(graph: Graph) -> str:
         return f"it changes its {changed} in place, which no format does"
     if hooked := hooks_of(graph.wrapped.module):
         return HOOKED.format(next(iter(hooked)))
+    if any(call.viewed for call in graph.calls):
+        return "its output is a view of an argument or a weight, which a format copies"
     try:
         flatten_call(graph.calls[0].call, (), None, framework)
         framework.source(graph.wrapped.module, {}).check()
