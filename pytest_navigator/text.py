@@ -51,6 +51,11 @@ def one_line(text: str) -> str:
     return printable(bounded(text, RECORD)).replace("\n", "\\n")
 
 
+def with_article(name: str) -> str:
+    """Return "an onnx", "a torch"."""
+    return f"{'an' if name[:1].lower() in ('a', 'e', 'i', 'o') else 'a'} {name}"
+
+
 def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
     """Return rows with aligned columns."""
     rows = [[bounded(cell, LINE) for cell in row] for row in rows]  # one long name makes every row as long

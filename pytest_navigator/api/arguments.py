@@ -13,6 +13,7 @@ from pytest_navigator.core.enums import RuntimeProvider
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.package.query.choice import TELLING
 from pytest_navigator.planning.expansion import defaults, meant, with_parents
+from pytest_navigator.text import with_article
 
 if TYPE_CHECKING:
     from pytest_navigator.formats.base import Format
@@ -132,7 +133,9 @@ def _named(
     if form is None or form.name not in targets:
         usual = _usual(framework)
         raise unknown(
-            f"target format of a {framework} model", name, [n for n, kind in targets.items() if kind in usual]
+            f"target format of {with_article(framework)} model",
+            name,
+            [n for n, kind in targets.items() if kind in usual],
         )
     given, more = [config for config in configs if type(config) is form.config], form.named(name)
     if more is not None and not given:

@@ -92,7 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     for module in COMMANDS:
         name = module.__name__.rpartition(".")[2]
         summary = (module.__doc__ or "").partition("\n")[0]
-        command = commands.add_parser(name, help=summary, description=module.__doc__)
+        # Half a flag would mean another one as soon as there are two that begin so.
+        command = commands.add_parser(name, help=summary, description=module.__doc__, allow_abbrev=False)
         module.add(command)
         command.set_defaults(run=module.run)
     return parser

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.cli import strategies
 from pytest_navigator.errors import ConfigError
+from pytest_navigator.package.zip.archive import is_bundle
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve it."""
+    if is_bundle(arguments.package):
+        _opened(arguments.package)  # which says what to do, before anything is installed for it in vain
     serve = _server()
     from pytest_navigator.api.opening import Place, opened_runner, threads_of
     from pytest_navigator.deploy.recorded import RecordedRunner

@@ -36,6 +36,7 @@ FORMAT_VERSION = "1.0"
 MOST_VALUES = 200_000  # In a bundle.yaml: a module has some dozen
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")  # It becomes the name of a folder
 TAGS = "tags.yaml"  # In a bundle of Model Navigator, which has no head
+WRITER = "nav.bundle.save('{path}'), or pytest --nav-package={path} of a nav_pipeline,"
 
 NO_BUNDLE = {
     STATUS: "is the package of one model, no bundle: nav.load opens it",
@@ -175,7 +176,7 @@ def open_bundle(path: Path, limits: Limits | None = None) -> BundleFile:
     Raises:
         PackageError: there is none, it is truncated, it is something else, of a newer version, or not to be trusted.
     """
-    archive = opened(Path(path))
+    archive = opened(Path(path), WRITER)
     try:
         return BundleFile(Path(path), archive, limits or Limits.of())
     except BaseException:

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import ConfigError, unknown
+from pytest_navigator.text import with_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,8 +37,8 @@ def _check_possible(form: Format, registry: Registry, framework: str) -> None:
     if framework not in (form.name, *form.frameworks):
         possible = ", ".join(sorted(f.name for f in _possible(registry, framework)))
         raise ConfigError(
-            f"format {form.name!r} cannot be made of a {framework} model, but these can: {possible} (it is made of: "
-            f"{', '.join(form.frameworks)})"
+            f"format {form.name!r} cannot be made of {with_article(framework)} model, but these can: {possible} "
+            f"(it is made of: {', '.join(form.frameworks)})"
         )
 
 
@@ -65,7 +66,7 @@ def _by_format(
 def _owner(name: str, registry: Registry, framework: str) -> Format:
     form = meant(name, registry, framework)
     if form is None:
-        raise unknown(f"format of a {framework} model", name, _every_name(registry, framework))
+        raise unknown(f"format of {with_article(framework)} model", name, _every_name(registry, framework))
     return form
 
 

@@ -10,6 +10,7 @@ from pytest_navigator.core.variants import covers, precise
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.planning.choosing import format_names, runs
 from pytest_navigator.planning.expansion import defaults, meant
+from pytest_navigator.text import with_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,7 +74,7 @@ def why(name: str, choice: Choice) -> str:
         if form is None or (runner and not _is_cell(own, form, runner, choice.everything, choice.registry, framework)):
             continue
         if framework not in (form.name, *form.frameworks):
-            return f"it cannot be made of a {framework} model (it is made of: {', '.join(form.frameworks)})"
+            return f"it cannot be made of {with_article(framework)} model (it is made of: {', '.join(form.frameworks)})"
         return _of_format(own, form, choice) or _of_runner(runner or form.runner_specs[0], choice)
     return ""
 
@@ -89,7 +90,7 @@ def _of_runners(runners: Sequence[RunnerSpec], choice: Choice) -> str:
     forms = {form.name: form for form in choice.registry.formats.values()}
     possible = [r for r in runners if framework in (r.format, *forms[r.format].frameworks)]
     if not possible:
-        return f"it runs {_formats_of(runners)}, which cannot be made of a {framework} model"
+        return f"it runs {_formats_of(runners)}, which cannot be made of {with_article(framework)} model"
     made = {variant.format for variant in choice.matrix.variants.values()}
     if running := [runner for runner in possible if runner.format in made]:
         return _of_runner(running[0], choice)

@@ -204,7 +204,7 @@ def test_what_the_model_is_not_is_said_by_the_flags_of_the_command(folder: Path)
     assert results(folder)[0]["status"]["state"] == "skipped"
     unsigned = convert(folder, "model.pt --target-formats onnx")
     assert unsigned.code == 2
-    assert '--inputs="input__0:-1,3,224,224:float32" --outputs="output__0:-1,1000:float32"' in unsigned.out
+    assert '--inputs="input__0:-1,3,224,224:float32" --outputs="output__0:-1,1000:float32"' in unsigned.err
     wrong = convert(folder, f"model.pt {SIGNATURE} --max-shapes img=4,3,12,16")
     assert "--max-shapes: unknown input 'img' (valid: image__0)" in wrong.err
 
@@ -380,3 +380,20 @@ def test_a_file_without_a_signature_ends_with_what_to_write(folder: Path) -> Non
     assert ran.err.splitlines()[1].strip() == "inputs:"
     assert ran.err.splitlines()[-1].strip().startswith('or say it to this run: --inputs="')
     assert "SKIPPED" not in ran.out
+
+
+def test_a_flag_is_written_out(folder: Path) -> None:
+    ran = convert(folder, "model.pt --launch-mod local")
+
+    assert ran.code == 2
+    assert "unrecognized arguments: --launch-mod" in ran.err
+
+
+def test_a_format_that_is_none_of_the_models_is_told_in_good_english(folder: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 3]) for name in ("x", "y")]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Add", ["x", "x"], ["y"])], "g", values[:1], values[1:])
+    opset = onnx.helper.make_opsetid("", 18)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9), folder / "m.onnx")
+
+    assert "format of an onnx model 'onix'; did you mean 'onnx'" in convert(folder, "m.onnx --target-formats onix").err

@@ -288,3 +288,8 @@ def test_two_processes_load_one_bundle(bundle) -> None:
     loaders = [subprocess.Popen(command, env={**os.environ}) for _ in range(2)]
     assert [loader.wait() for loader in loaders] == [0, 0]
     assert [choice.graph for choice in default_store().choices(UNET.fingerprint)] == ["unet", "unet.2"]
+
+
+def test_a_bundle_that_is_not_there_says_what_writes_one() -> None:
+    with pytest.raises(PackageError, match=r"absent\.nav: no such file; nav\.bundle\.save\('absent\.nav'\), or pytest"):
+        nav.bundle.load("absent.nav")

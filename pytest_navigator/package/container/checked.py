@@ -188,8 +188,11 @@ class CheckedFile:
         return path
 
 
-def opened(path: Path) -> zipfile.ZipFile:
+def opened(path: Path, writer: str = "pytest --nav-package={path}") -> zipfile.ZipFile:
     """Open a ZIP.
+
+    Args:
+        writer: what writes such a file.
 
     Raises:
         PackageError: there is none, it is truncated or something else.
@@ -203,7 +206,7 @@ def opened(path: Path) -> zipfile.ZipFile:
     except FileNotFoundError:
         partial = partial_path(path)
         beside = f"; {partial}, of a run that was not complete, is there" if partial.is_file() else ""
-        raise PackageError(f"{path}: no such file; pytest --nav-package={path} writes it{beside}") from None
+        raise PackageError(f"{path}: no such file; {writer.format(path=path)} writes it{beside}") from None
     except OSError as error:
         raise PackageError(f"{path} cannot be read ({error.strerror or error})") from error
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
