@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 NO_MODULE = 'no module is wrapped: pipeline.unet = nav.Module(pipeline.unet), or nav.wrap(pipeline, ["unet"])'
-ONLY_TORCH = "only a torch.nn.Module is wrapped, in a pipeline of any kind"
+ONLY_TORCH = "only a torch.nn.Module can be wrapped; what calls it may be anything"
 
 
 def not_wrappable(module: Any) -> str:
