@@ -63,13 +63,15 @@ class Made:
             return ""
         return str(self.package.results.variant(self.verdict.format).parameters.get("precision", ""))
 
-    def choice(self, fingerprint: str, back: str = "", *, slower: bool = False) -> Choice:
+    def choice(self, fingerprint: str, back: str = "", *, slower: bool = False, doubt: str = "") -> Choice:
         """Return what is to be kept.
 
         Args:
             back: why the module goes back to eager all the same; slower: whether that is for speed alone.
+            doubt: what speaks against the format and is not borne out.
         """
         graph, verdict = self.graph, self.verdict
+        reason = "; ".join(filter(None, (verdict.reason, doubt)))
         return Choice(
             graph.wrapped.name,
             graph.name,
@@ -77,7 +79,7 @@ class Made:
             graph.key,
             "" if back else verdict.format,
             "" if back else verdict.runner,
-            back or verdict.reason,
+            back or reason,
             graph.varied,
             verdict.eager_ms,
             verdict.chosen_ms,
@@ -87,6 +89,8 @@ class Made:
             self.asked,
             slower if back else verdict.slower,
             graph.numbers,
+            verdict.caveat,
+            verdict.spread,
         )
 
 

@@ -119,7 +119,8 @@ class _Run:
 
     Attributes:
         made: what came of each graph. fingerprints, changing: name of a module -> as the store has them.
-        eager_ms, optimized_ms: of a call of the pipeline, the last time that it was measured.
+        eager_ms, optimized_ms: of a call of the pipeline, the last time that it was measured; caveat: of both.
+        doubts: name of a module -> what speaks against its format, and is not borne out.
         slower: names of the modules that go back to eager for speed alone.
     """
 
@@ -133,6 +134,8 @@ class _Run:
     eager_ms: float | None = None
     optimized_ms: float | None = None
     slower: set[str] = field(default_factory=set)
+    caveat: str = ""
+    doubts: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.eager_ms = 1000 * median(self.seen.eager.seconds)
@@ -208,19 +211,21 @@ class _Run:
         found = settle(self.with_formats(), self.problem, lambda names: self._paces(modules, names))
         if found.paces:
             self.eager_ms, self.optimized_ms = (each.ms for each in found.paces)
+        self.caveat, self.doubts = found.caveat, found.doubts
         self.slower |= found.slower
         return found.back
 
     def _paces(self, modules: Sequence[Wrapped], names: Collection[str]) -> tuple[Pace, Pace]:
         with self._loaded(names) as graphs, quietly():
-            return paces(self.func, self.seen.samples, modules, lambda: swapping(graphs, strict=True))
+            own = [each for each in modules if each.name in names]
+            return paces(self.func, self.seen.samples, own, lambda: swapping(graphs, strict=True))
 
     def result(self, modules: Sequence[Wrapped], back: dict[str, str]) -> PipelineResult:
         """Keep what was chosen, and return all of it."""
         choices = [choice for each in modules for choice in self._kept(each, back.get(each.name, ""))]
         optimized = self.optimized_ms if any(each.format for each in choices) else None
         samples, notes = len(self.seen.samples), self.seen.notes
-        return PipelineResult(tuple(choices), self.seen.counted, samples, self.eager_ms, optimized, notes)
+        return PipelineResult(tuple(choices), self.seen.counted, samples, self.eager_ms, optimized, notes, self.caveat)
 
     def _unseen(self, name: str) -> str:
         count = self.seen.counted.get(name, 0)
@@ -234,8 +239,13 @@ class _Run:
         if not own:
             reason = NOTHING_MADE[wrapped.module] = self._unseen(wrapped.name)
             return [Choice(wrapped.name, wrapped.name, fingerprint, "", reason=reason)]
-        slower = wrapped.name in self.slower
-        choices = [each.choice(fingerprint, back if each.verdict.format else "", slower=slower) for each in own]
+        slower, doubt = wrapped.name in self.slower, self.doubts.get(wrapped.name, "")
+        choices = [
+            each.choice(fingerprint, back, slower=slower, doubt=doubt)
+            if each.verdict.format
+            else each.choice(fingerprint)
+            for each in own
+        ]
         for each in own:
             if each.package is not None:
                 each.package.close()

@@ -21,6 +21,7 @@ class WholeFacts:
     Attributes:
         eager_ms, ms: what a call of the pipeline takes, the median of all samples, as it is and with this mix; None
             where it was not measured.
+        caveat: what a reader of both must know; "" for nothing.
         modules: name -> what ran in its place: "onnx-cpu", "eager".
         reasons: name -> why it stayed as it is, or what the choice of its format rests on.
         eagerly: name -> calls that ran the module itself although a format was there, each with its reason.
@@ -35,6 +36,7 @@ class WholeFacts:
     eagerly: dict[str, list[str]] = field(default_factory=dict)
     nodeid: str = ""
     slower: list[str] = field(default_factory=list)
+    caveat: str = ""
 
     @property
     def speed_up(self) -> float | None:

@@ -24,6 +24,8 @@ class Choice:
         sizes, aliases, numbers: see `LoadedGraph`.
         asked: digest of the calls and the settings that the package was made with.
         slower: whether it stays for speed alone; False where a format is not right, or where an older version chose.
+        caveat: what a reader of the two figures must know; "" for nothing.
+        spread: by what share they may be others.
     """
 
     module: str
@@ -42,6 +44,8 @@ class Choice:
     asked: str = ""
     slower: bool = False
     numbers: tuple[Span, ...] = ()
+    caveat: str = ""
+    spread: float = 0.0
 
     def renamed(self, module: str) -> Choice:
         """Return it as that of a module of another name, and of equal weights and code."""

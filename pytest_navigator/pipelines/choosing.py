@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import StrategyError
 from pytest_navigator.package.query.strategies import DEFAULT, candidates, choose
+from pytest_navigator.profiling.figures import times
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Figure, Strategy
+
+DOUBTFUL = 2.0
+"""Up to so many times slower a format may be where others used the processors: the pipeline with it tells more."""
 
 TOLD = 3
 """Formats of which it is said what is wrong with them."""
@@ -29,6 +33,7 @@ class Verdict:
         format, runner: what is chosen; "" where the module stays as it is.
         reason: why; of a format, by how much it is faster.
         eager_ms, chosen_ms: p50 latency of one recorded call, in ms; None where it was not measured.
+        caveat: what a reader of both must know; "" for nothing. spread: by what share they may be others.
         slower: whether it stays for speed alone.
     """
 
@@ -37,6 +42,8 @@ class Verdict:
     reason: str = ""
     eager_ms: float | None = None
     chosen_ms: float | None = None
+    caveat: str = ""
+    spread: float = 0.0
     slower: bool = False
 
 
@@ -52,26 +59,37 @@ def verdict_of(
     """
     files = candidates(results, include_source=False, verified_only=verified_only)
     if not files:
-        return Verdict(reason=_none_passed(results), eager_ms=_first(_eager(results)))
+        return _unchosen(_none_passed(results), results)
     try:
         best = choose(files, strategies)
     except StrategyError as error:
-        return Verdict(reason=one_line(str(error)), eager_ms=_first(_eager(results)))
-    return _compared(best, next((own for own in _eager(results) if own.batch_size == best.batch_size), None))
+        return _unchosen(one_line(str(error)), results)
+    return compared(best, next((own for own in _eager(results) if own.batch_size == best.batch_size), None))
 
 
-def _compared(best: Figure, eager: Figure | None) -> Verdict:
+def compared(best: Figure, eager: Figure | None) -> Verdict:
+    """Return the best format if it is faster than the module itself, or might be, for all that was measured."""
     if eager is None:
-        return Verdict(best.key, best.runner, "the module itself was not measured", None, best.p50_latency)
-    gain, figures = eager.p50_latency / best.p50_latency, (eager.p50_latency, best.p50_latency)
-    if gain <= 1:
-        reason = f"no format is faster: the best one, {best.place}, has {gain:.3g}x its speed"
-        return Verdict("", "", reason, *figures, slower=True)
-    return Verdict(best.key, best.runner, f"{gain:.3g}x as fast", *figures)
+        told = "the module itself was not measured"
+        return Verdict(best.key, best.runner, told, None, best.p50_latency, best.caveat, best.spread)
+    known = eager.caveat or best.caveat, max(eager.spread, best.spread)
+    figures = eager.p50_latency, best.p50_latency, *known
+    gain = times(eager.p50_latency, best.p50_latency)
+    if best.p50_latency < eager.p50_latency:
+        return Verdict(best.key, best.runner, f"{gain} as fast", *figures)
+    if known[0] and best.p50_latency < DOUBTFUL * eager.p50_latency:
+        return Verdict(best.key, best.runner, f"{gain} as fast alone, which is in doubt: {known[0]}", *figures)
+    reason = f"no format is faster: the best one, {best.place}, has {gain} its speed"
+    return Verdict("", "", reason, *figures, slower=True)
 
 
-def _first(figures: Sequence[Figure]) -> float | None:
-    return figures[0].p50_latency if figures else None
+def _unchosen(reason: str, results: Results) -> Verdict:
+    own = next(iter(_eager(results)), None)
+    return (
+        Verdict(reason=reason)
+        if own is None
+        else Verdict("", "", reason, own.p50_latency, None, own.caveat, own.spread)
+    )
 
 
 def _eager(results: Results) -> list[Figure]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.pipeline_facts import BEST, EAGER, facts_of_whole
 from pytest_navigator.core.plain import load
@@ -106,12 +106,18 @@ def _package(host: Host, module: SuiteFolder, target: Path, results: Results) ->
 def _choice(results: PipelineResults, name: str, module: Results) -> Choice:
     """Return what is to run in the place of a module: nothing that the whole pipeline was not right with."""
     graph, verdict = results.graphs[name], verdict_of(module)
-    figures: Mapping[str, float | None] = {"eager_ms": verdict.eager_ms, "chosen_ms": verdict.chosen_ms}
-    back = _back(results, name)
+    figures: Mapping[str, Any] = {
+        "eager_ms": verdict.eager_ms,
+        "chosen_ms": verdict.chosen_ms,
+        "caveat": verdict.caveat,
+        "spread": verdict.spread,
+    }
+    back, best = _back(results, name), results.whole(BEST)
     if back or not verdict.format:
         slower = _is_slower(results, name, verdict) if back else verdict.slower
         return graph.choice(name, reason=back or verdict.reason, slower=slower, **figures)
-    return graph.choice(name, format=verdict.format, runner=verdict.runner, reason=verdict.reason, **figures)
+    reason = facts_of_whole(best).reasons.get(name, verdict.reason) if best else verdict.reason
+    return graph.choice(name, format=verdict.format, runner=verdict.runner, reason=reason, **figures)
 
 
 def _is_slower(results: PipelineResults, name: str, verdict: Verdict) -> bool:

@@ -82,6 +82,7 @@ def _mix(results: PipelineResults, mix: str, found: Outcome) -> MixReport:
         results.verified(mix),
         tuple(results.failed(mix)),
         tuple(_in_place(facts, name, runs) for name, runs in facts.modules.items()),
+        facts.caveat,
     )
 
 

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.plain import write_atomically
-from pytest_navigator.profiling.figures import caveat, rounded, spread
+from pytest_navigator.profiling.figures import MARK, OFF, caveat, caveats, rounded, spread
 from pytest_navigator.reporting.notebook import shown
 from pytest_navigator.text import columns
 
@@ -21,7 +21,6 @@ HEADER = b"# nav.profile\n"
 """The first line of a report."""
 
 EAGER, BEST = "eager", "best"
-MARK = "*"  # Of figures that a reader must know more of
 HEADINGS = ("", "sample", "batch", "p50 ms", "p90 ms", "p99 ms", "infer/s", "speed-up")
 
 # What Model Navigator's report has of one sample.
@@ -144,7 +143,7 @@ def _rows(way: Way, eager: Way | None) -> list[tuple[str, ...]]:
         one = Way(way.name, samples={index: found})
         gain = speed_up(one, eager) if way is not eager else None
         size = "" if found.batch_size is None else str(found.batch_size)
-        faster = f"{gain:.2f}x" if gain is not None else ""
+        faster = f"{rounded(gain, OFF)}x" if gain is not None else ""
         lines.append((way.title, str(index), size, *latencies, f"{rounded(found.throughput, off)}{mark}", faster))
     return lines
 
@@ -170,5 +169,4 @@ def _notes(ways: Sequence[Way]) -> list[str]:
         for index, found in way.samples.items()
         if (note := caveat(found))
     ]
-    figures = "a row has a caveat" if len(told) == 1 else f"{len(told)} rows have a caveat"
-    return [*failed, *([f"note: {figures} ({MARK} above), for example {told[0]}"] if told else [])]
+    return [*failed, *(f"note: {note}" for note in caveats(told))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.profiling.figures import caveats, milliseconds, times
 from pytest_navigator.reporting.notebook import shown
 from pytest_navigator.text import columns, one_line
 
@@ -24,6 +25,7 @@ class PipelineResult:
         samples: how many samples the pipeline ran on.
         eager_ms, optimized_ms: what a call of the whole pipeline takes, ms, the median of all samples: as it is, and
             with what was chosen; None where nothing was.
+        caveat: what a reader of these figures must know; "" for nothing.
         notes: what a reader must know beside.
     """
 
@@ -33,6 +35,7 @@ class PipelineResult:
     eager_ms: float | None = None
     optimized_ms: float | None = None
     notes: tuple[str, ...] = ()
+    caveat: str = ""
 
     def __str__(self) -> str:
         return "\n".join(self.summary())
@@ -54,25 +57,29 @@ class PipelineResult:
     def summary(self) -> list[str]:
         """Return the table, and what there is to say of the whole pipeline, as lines."""
         rows = [HEADINGS, *(self._row(each) for each in self.choices)]
-        return [*columns(rows), self._whole(), *(f"note: {one_line(note)}" for note in self.notes)]
+        told = [f"{each.graph}: {each.caveat}" for each in self.choices if each.caveat]
+        notes = [*caveats([*told, *([f"the whole: {self.caveat}"] if self.caveat else [])]), *self.notes]
+        return [*columns(rows), self._whole(), *(f"note: {one_line(note)}" for note in notes)]
 
     def _row(self, choice: Choice) -> tuple[str, ...]:
         runs = f"{choice.format}/{choice.runner}" if choice.format else "eager"
         calls = str(self.calls.get(choice.module, 0))
-        return choice.graph, calls, _ms(choice.eager_ms), _ms(choice.chosen_ms), runs, one_line(choice.reason)
+        figures = (_ms(ms, choice.spread, choice.caveat) for ms in (choice.eager_ms, choice.chosen_ms))
+        return choice.graph, calls, *figures, runs, one_line(choice.reason)
 
     def _whole(self) -> str:
         what = f"the whole pipeline, {self.samples} sample{'s' if self.samples != 1 else ''}"
+        eager, optimized = (_ms(ms, 0, self.caveat) for ms in (self.eager_ms, self.optimized_ms))
         if not self.chosen:
-            return f"{what}: {_ms(self.eager_ms)} ms, eager: nothing is swapped in"
+            return f"{what}: {eager} ms, eager: nothing is swapped in"
         assert self.eager_ms
         assert self.optimized_ms
-        gain = f"{self.eager_ms / self.optimized_ms:.3g}x as fast"
+        gain = f"{times(self.eager_ms, self.optimized_ms)} as fast"
         return (
-            f"{what}: eager {_ms(self.eager_ms)} ms, optimized {_ms(self.optimized_ms)} ms, {gain}; it gives the same. "
+            f"{what}: eager {eager} ms, optimized {optimized} ms, {gain}; it gives the same. "
             "nav.load_optimized() swaps the formats in"
         )
 
 
-def _ms(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+def _ms(value: float | None, spread: float, caveat: str) -> str:
+    return "" if value is None else milliseconds(value, spread, marked=bool(caveat))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_navigator.pipelines.pace import not_faster
+from pytest_navigator.pipelines.pace import caveat, doubts, not_faster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -52,6 +52,16 @@ class Settled:
     back: dict[str, str] = field(default_factory=dict)
     slower: frozenset[str] = frozenset()
     paces: tuple[Pace, Pace] | None = None
+
+    @property
+    def caveat(self) -> str:
+        """What a reader of the paces must know; "" for nothing."""
+        return caveat(*self.paces) if self.paces else ""
+
+    @property
+    def doubts(self) -> dict[str, str]:
+        """What speaks against the formats of modules that keep them, and is not borne out."""
+        return doubts(*self.paces, self.names) if self.paces else {}
 
 
 def settle(names: Sequence[str], check: Check, measure: Measure) -> Settled:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.pipelines.registry import StandIn
+from pytest_navigator.profiling.clocks import Clock
 from pytest_navigator.profiling.measuring import NS_PER_MS
 
 if TYPE_CHECKING:
@@ -21,12 +22,17 @@ Times = dict[str, list[float]]
 
 
 @contextmanager
-def timed(modules: Iterable[Wrapped]) -> Iterator[Times]:
-    """Time every call of modules, nested ones too, until the block ends; not of formats that are loaded in it."""
+def timed(modules: Iterable[Wrapped], clock: Clock | None = None) -> Iterator[Times]:
+    """Time every call of modules, nested ones too, until the block ends; not of formats that are loaded in it.
+
+    Args:
+        clock: None: that on the wall.
+    """
     times: Times = {}
+    clock = clock or Clock(processor=time.perf_counter_ns)
     with ExitStack() as stack:
         for each in modules:
-            stack.enter_context(each.standing_in(_Stopwatch(each, times.setdefault(each.name, []))))
+            stack.enter_context(each.standing_in(_Stopwatch(each, times.setdefault(each.name, []), clock)))
         yield times
 
 
@@ -42,20 +48,20 @@ def timed_whole() -> Iterator[list[float]]:
 class _Stopwatch(StandIn):
     """Times what is in the place of `forward` when it is called: the module's own, a recorder's, or a format's."""
 
-    def __init__(self, wrapped: Wrapped, times: list[float]) -> None:
+    def __init__(self, wrapped: Wrapped, times: list[float], clock: Clock) -> None:
         super().__init__(wrapped)
-        self._times = times
+        self._times, self._clock = times, clock
         self._finish = finishing(wrapped.module)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run one inference."""
         forward = self.wrapped.beneath(self)
-        begin = time.perf_counter_ns()
+        begin = self._clock.now()
         try:
             return forward(*args, **kwargs)
         finally:
             self._finish()
-            self._times.append((time.perf_counter_ns() - begin) / NS_PER_MS)
+            self._times.append(self._clock.since(begin)[0] / NS_PER_MS)
 
 
 def finishing(*modules: torch.nn.Module) -> Callable[[], object]:

@@ -20,7 +20,7 @@ from pytest_navigator.errors import NavigatorError
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.pipelines.end_to_end import problem_of, run_pipeline
-from pytest_navigator.pipelines.pace import paces
+from pytest_navigator.pipelines.pace import caveat, paces
 from pytest_navigator.pipelines.settling import by_gain, settle, settled
 from pytest_navigator.pipelines.swapped import idle, none_ran
 from pytest_navigator.plugin.item import OUTCOME, again
@@ -126,7 +126,9 @@ class WholeItem:
         if problem := none_ran(swapped):
             return problem, facts
         found = self._measured(parts, names, log)
-        return "", replace(facts, eager_ms=found[0].ms, ms=found[1].ms) if found else facts
+        if found is None:
+            return "", facts
+        return "", replace(facts, eager_ms=found[0].ms, ms=found[1].ms, caveat=caveat(*found))
 
     def _best(self, parts: Parts, names: Sequence[str], facts: WholeFacts, eager: PipelineRun, log: Path) -> WholeFacts:
         """Return what is left where modules go back to eager whose format is not right, or no faster, in the whole."""
@@ -141,12 +143,15 @@ class WholeItem:
 
         found = settle(names, check, lambda some: self._measured(parts, some, log))
         before, after = (each.ms for each in found.paces) if found.paces else (None, None)
+        doubts = {name: f"{facts.reasons.get(name, '')}; {doubt}" for name, doubt in found.doubts.items()}
+        told = found.back | doubts
         return replace(
             facts,
             eager_ms=before,
             ms=after if found.names else None,
             modules=facts.modules | dict.fromkeys(found.back, EAGER),
-            reasons=facts.reasons | {name: one_line(reason) for name, reason in found.back.items()},
+            reasons=facts.reasons | {name: one_line(reason) for name, reason in told.items()},
+            caveat=found.caveat,
             slower=[*facts.slower, *(name for name in found.back if name in found.slower)],
             eagerly={name: told for name, told in eagerly.items() if name in found.names},
         )
@@ -202,7 +207,7 @@ class WholeItem:
 
     def _paces(self, parts: Parts, names: Collection[str]) -> tuple[Pace, Pace]:
         live = self.live
-        modules = [live.module(name) for name, part in parts.items() if part.key]
+        modules = [live.module(name) for name in names]
         with ExitStack() as stack:
             run = {name: stack.enter_context(in_process(parts[name])) for name in names}
             with self.run.workspace.machine(exclusive=True):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    Now = tuple[int, int, int]
+
 
 def _never() -> int:
     return 0
@@ -44,10 +46,19 @@ class Clock(NamedTuple):
 
     def computed(self, call: Callable[[], object]) -> tuple[int, int]:
         """Return the same, and the time on processors that the call took."""
-        begin, spent, waited = self.wall(), self.processor(), self.waiting()
+        begin = self.now()
         call()
-        waited, spent = self.waiting() - waited, self.processor() - spent
-        took = self.wall() - begin
+        return self.since(begin)
+
+    def now(self) -> Now:
+        """Return what the clocks say."""
+        return self.wall(), self.processor(), self.waiting()
+
+    def since(self, begin: Now) -> tuple[int, int]:
+        """Return what has passed without the time that this thread waited for a processor, and that on processors."""
+        wall, processor, waiting = begin
+        waited, spent = self.waiting() - waiting, self.processor() - processor
+        took = self.wall() - wall
         return max(took - waited, min(took, spent)), spent
 
 

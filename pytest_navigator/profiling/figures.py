@@ -7,11 +7,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_navigator.core.records import ProfileResult
 
 CONTENDED = 0.2  # Share of the processors, used by others, from which on a figure bears a caveat
 
 FEWEST, MOST = 2, 4  # Digits of a figure
+OFF = 0.005  # Spread of a figure of which nobody knows it: it has three digits
+
+MARK = "*"  # Of figures that a reader must know more of
 
 P90 = 1.28  # Standard deviations between the median and the 90th percentile of what is normally distributed
 MEDIAN = 1.25  # The standard error of a median, in those of a mean
@@ -27,10 +32,15 @@ def caveat(result: ProfileResult) -> str:
     }
     lines = [notes[result.stability]] if result.stability in notes else []
     if result.contention is not None and result.contention >= CONTENDED:
-        lines.append(f"measured while others used {result.contention:.0%} of the processors".replace("%", " %"))
+        lines.append(used_by_others(result.contention))
     elif not lines and result.windows and result.contention is None:  # Model Navigator's results have no windows
         lines.append("too short to tell whether others used the processors")
     return "; ".join(lines)
+
+
+def used_by_others(share: float) -> str:
+    """Return who else had the processors, 0.0 to 1.0."""
+    return f"measured while others used {100 * share:.0f} % of the processors"
 
 
 def spread(result: ProfileResult) -> float:
@@ -57,6 +67,28 @@ def rounded(value: float, spread: float) -> str:
         return format(Decimal(f"{value:.{MOST}g}"), "f")
     digits = min(MOST, max(FEWEST, _order(value) - _order(2 * min(max(spread, 1e-9), 1.0) * value) + 1))
     return format(Decimal(f"{value:.{digits - 1}e}"), "f")
+
+
+def milliseconds(value: float, spread: float, *, marked: bool = False) -> str:
+    """Return a figure of a table, with `MARK` where a reader must know more of it.
+
+    Args:
+        spread: 0 where nobody knows it.
+    """
+    return f"{rounded(value, spread or OFF)}{MARK if marked else ''}"
+
+
+def caveats(told: Sequence[str]) -> list[str]:
+    """Return what the rows of a table have told of their marked figures as one note, or none."""
+    if not told:
+        return []
+    rows = "a row has a caveat" if len(told) == 1 else f"{len(told)} rows have a caveat"
+    return [f"{rows} ({MARK} above), for example {told[0]}"]
+
+
+def times(old: float, new: float) -> str:
+    """Return how many times faster the new latency is: "3.64x"."""
+    return f"{rounded(old / new, OFF)}x"
 
 
 def _order(value: float) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.pipeline_facts import BEST
 from pytest_navigator.core.steps import Status
+from pytest_navigator.profiling.figures import caveats, milliseconds, times
 from pytest_navigator.reporting.report import WORDS
 from pytest_navigator.text import columns, one_line
 
@@ -48,6 +49,7 @@ class MixReport:
         verified: what tests of the user's say of it: "yes", "no", "not run"; "" without any.
         failed_tests: node ids of those that failed.
         modules: what ran in the place of each.
+        caveat: what a reader of the figures must know; "" for nothing.
     """
 
     formats: str
@@ -59,6 +61,7 @@ class MixReport:
     verified: str = ""
     failed_tests: tuple[str, ...] = ()
     modules: tuple[ModuleInPlace, ...] = ()
+    caveat: str = ""
 
     @property
     def failed(self) -> bool:
@@ -121,7 +124,8 @@ def notes(pipeline: PipelineReport) -> list[str]:
     best = next((mix.modules for mix in pipeline.mixes if mix.formats == BEST), ())
     chosen = (f"best: {each.name} {each.runs}{f' ({each.reason})' if each.reason else ''}" for each in best)
     told = (f"{m.name} ran eagerly in {said}" for mix in pipeline.mixes for m in mix.modules for said in m.eagerly)
-    return [*chosen, *(f"note: {line}" for line in (*pipeline.notes, *sorted(set(told))))]
+    busy = caveats([f"{mix.formats}: {mix.caveat}" for mix in pipeline.mixes if mix.caveat])
+    return [*chosen, *(f"note: {line}" for line in (*busy, *pipeline.notes, *sorted(set(told))))]
 
 
 def summary(pipeline: PipelineReport) -> list[str]:
@@ -131,10 +135,11 @@ def summary(pipeline: PipelineReport) -> list[str]:
 
 
 def _row(mix: MixReport) -> tuple[str, ...]:
-    gain = f"{mix.speed_up:.2f}x" if mix.speed_up else "-"
+    gain = times(mix.eager_ms, mix.ms) if mix.eager_ms and mix.ms else "-"
+    figures = (_ms(ms, mix.caveat) for ms in (mix.eager_ms, mix.ms))
     result = Status.FAILED if mix.failed else mix.status  # where there are tests of the user's, they are what judges
-    return mix.formats, WORDS[result], _ms(mix.eager_ms), _ms(mix.ms), gain, mix.verified or "-"
+    return mix.formats, WORDS[result], *figures, gain, mix.verified or "-"
 
 
-def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+def _ms(value: float | None, caveat: str) -> str:
+    return "-" if value is None else milliseconds(value, 0, marked=bool(caveat))

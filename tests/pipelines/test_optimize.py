@@ -103,7 +103,7 @@ def test_the_modules_of_a_pipeline_get_formats_that_are_kept_and_used_again(
     assert (unet.sizes, found.calls) == ((((4, 8), (8, 8)), (), ((4, 8), (8, 8))), {"encoder": 2, "unet": 6})
     shown = capsys.readouterr().out
     assert "unet::nav_model::test_correctness[onnx-cpu] PASSED" in shown
-    assert shown.splitlines()[-4:] == found.summary()
+    assert "\n".join(found.summary()) in shown
     assert "forward" not in vars(pipeline.unet)
     assert default_store().choices(unet.fingerprint) == [unet]
     with nav.load(default_store().package(unet)) as package:
@@ -212,7 +212,7 @@ def test_what_is_not_faster_in_the_pipeline_stays_eager() -> None:
     assert [each.title for each in nav.load_optimized().graphs] == ["eager"]
     (own,) = nav.load_optimized(strategies=[nav.MaxThroughputStrategy()]).graphs
     assert (own.title, "faster" in own.reason) == ("onnx/OnnxCPU", False)
-    assert found.summary()[-1].endswith(" ms, eager: nothing is swapped in")
+    assert any(line.endswith(" ms, eager: nothing is swapped in") for line in found.summary())
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ def test_the_page_has_what_the_whole_takes_and_what_stays_eager_and_why() -> Non
     text = Elements(render(report(RIGHT))).text
     assert "1 model and 1 pipeline in order" in text
     assert "d4 (pipeline: vae, unet) ✓ passed" in text
-    assert "best ✓ ok 98 19.2 5.10x ✓ yes" in text
+    assert "best ✓ ok 98.0 19.2 5.10x ✓ yes" in text
     assert f"best vae eager {VAE.reason}" in text
     assert f"best unet onnx-cpu 3x as fast; {UNET.eagerly[0]}" in text
     assert "package: out.nav" in text
@@ -93,7 +93,7 @@ def test_json_has_it_by_the_schema() -> None:
 def test_githubs_summary_has_the_rows_and_the_notes_of_the_terminal() -> None:
     text = summary(report(RIGHT))
     assert text.startswith("## ✅ Model checks passed: 1 model and 1 pipeline\n")
-    assert "| best | ok | 98 | 19.2 | 5.10x | yes |" in text
+    assert "| best | ok | 98.0 | 19.2 | 5.10x | yes |" in text
     assert text.index("pipeline&#58; vae") < text.index("linear (torch)")
     said = [line for line in terminal(RIGHT) if line.startswith(("best: ", "note: "))]
     assert said == [
@@ -150,7 +150,7 @@ FIGURES = ProfileResult(1, 2.0, 0.1, 2.0, 2.1, 2.2, 2.3, 500.0, 50)
     [
         (
             PipelineResult(CHOICES, {"unet": 20}, 2, 98.0, 19.2, ("one batch size",)),
-            "unet 20 3 1 onnx/OnnxCPU 3x as fast",
+            "unet 20 3.00 1.00 onnx/OnnxCPU 3x as fast",
         ),
         (PipelineProfile((Way("eager", samples={0: FIGURES}), Way("onnx", problem=HOSTILE))), "eager 0 1 2.00"),
     ],
