@@ -33,6 +33,7 @@ class RecordedCall:
         aliases: which arrays of the output are another one of it, or one of the call's own.
         viewed: whether the output has a view of an argument, or of a weight or buffer.
         changed: what the call changed in place, of its arguments or of the module: ("argument 'x'", "attribute 'n'").
+        autocast: whether it ran under autocast.
     """
 
     call: Call
@@ -44,6 +45,7 @@ class RecordedCall:
     aliases: tuple[Alias, ...] = ()
     changed: tuple[str, ...] = ()
     viewed: bool = False
+    autocast: bool = False
 
 
 def bound(signature: inspect.Signature, args: Sequence[object], kwargs: Mapping[str, object]) -> Call:

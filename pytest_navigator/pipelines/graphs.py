@@ -93,6 +93,8 @@ def graphs_of(
     groups: dict[Form, list[RecordedCall]] = {}
     for call in calls:
         groups.setdefault(form_of(call.call, values=False), []).append(call)
+    # Calls under autocast run the module itself: formats are made of the others, where there are any.
+    groups = {form: [call for call in own if not call.autocast] or own for form, own in groups.items()}
     ordered = sorted(groups.values(), key=len, reverse=True)
     found = [_graph(wrapped, i, group, batching, input_names) for i, group in enumerate(ordered, start=1)]
     return [replace(graph, refused=_too_many(len(found), i)) for i, graph in enumerate(found)]

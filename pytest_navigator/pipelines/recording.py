@@ -13,6 +13,7 @@ from pytest_navigator.pipelines.aliases import aliases, viewed
 from pytest_navigator.pipelines.calls import ENDLESS, RecordedCall, call_of
 from pytest_navigator.pipelines.copies import changed, copied, size, state_of_call, state_of_module
 from pytest_navigator.pipelines.extent import Extent
+from pytest_navigator.pipelines.refusals import autocasting
 from pytest_navigator.pipelines.registry import StandIn
 from pytest_navigator.pipelines.structures import arrays, form_of, structure_of
 
@@ -150,6 +151,7 @@ class _Recording(StandIn):
     def __init__(self, wrapped: Wrapped, recorder: Recorder) -> None:
         super().__init__(wrapped)
         self._recorder = recorder
+        self._autocast = autocasting(wrapped.module)
         self._names = list(wrapped.signature.parameters)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -169,12 +171,13 @@ class _Recording(StandIn):
             return self._original(*args, **kwargs)
         kept, sample, batch_size = copied(call), recorder.sample, recorder.batch_size
         before, given = self._state(call), [array for _, array in arrays(call)]
-        begin = time.perf_counter()
+        autocast, begin = self._autocast(), time.perf_counter()
         output = self._original(*args, **kwargs)
         seconds = time.perf_counter() - begin
         found = aliases(given, output), changed(before, self._state(call))
         views = viewed([*given, *self._module.parameters(), *self._module.buffers()], output)
-        call_ = RecordedCall(kept, copied(output), structure_of(kept), sample, batch_size, seconds, *found, views)
+        seen = *found, views, autocast
+        call_ = RecordedCall(kept, copied(output), structure_of(kept), sample, batch_size, seconds, *seen)
         recorder.keep(name, call_, seat)
         return output
 

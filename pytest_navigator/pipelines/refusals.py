@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AUTOCAST = "autocast is on, and formats are made without"
 NO_MODULE = 'no module is wrapped: pipeline.unet = nav.Module(pipeline.unet), or nav.wrap(pipeline, ["unet"])'
 ONLY_TORCH = "only a torch.nn.Module can be wrapped; what calls it may be anything"
+
+
+def autocasting(module: Any) -> Callable[[], bool]:
+    """Return what tells whether autocast is on for the device of a module."""
+    import torch
+
+    device = next((parameter.device.type for parameter in module.parameters()), "cpu")
+    enabled = torch.is_autocast_enabled
+    return lambda: enabled(device)
 
 
 def not_wrappable(module: Any) -> str:

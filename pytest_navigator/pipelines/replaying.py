@@ -13,6 +13,7 @@ from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.pipelines.class_code import hooks_of
 from pytest_navigator.pipelines.copies import copied
 from pytest_navigator.pipelines.deciding import decisions
+from pytest_navigator.pipelines.refusals import AUTOCAST
 from pytest_navigator.pipelines.structures import arrays
 from pytest_navigator.samples.differences import difference
 from pytest_navigator.samples.npz import dtype_name
@@ -41,6 +42,8 @@ def problem_of(graph: Graph) -> str:
     """
     if graph.refused:
         return graph.refused
+    if all(call.autocast for call in graph.calls):
+        return AUTOCAST
     from pytest_navigator.backends.torch.source import TorchFramework
 
     framework, changed = TorchFramework(), _changed_arguments(graph.calls)

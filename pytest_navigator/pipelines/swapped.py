@@ -13,6 +13,7 @@ from pytest_navigator.core.warned import warn
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.pipelines.aliases import restored, with_arrays_of
 from pytest_navigator.pipelines.calls import ENDLESS, bound, call_of
+from pytest_navigator.pipelines.refusals import AUTOCAST, autocasting
 from pytest_navigator.pipelines.registry import StandIn
 from pytest_navigator.pipelines.routes import Routes, Unplain
 from pytest_navigator.pipelines.spelling import Spelt
@@ -34,7 +35,6 @@ OTHERS = "other reasons"
 UNSEEN = "a structure that was not recorded"
 TRAINING = "the module is in training mode"
 GRADIENTS = "an argument needs gradients, which no format computes"
-AUTOCAST = "autocast is on, and formats are made without"
 TRACING = "torch traces it, and would keep the values of a format"
 FAILED = "the format failed"
 STATES = (TRAINING, PART_IN_TRAINING, OTHER_WEIGHTS, OTHER_SETTINGS, OTHER_HOOKS, AUTOCAST, TRACING, ENDLESS)
@@ -226,11 +226,10 @@ def _surroundings(module: torch.nn.Module) -> Callable[[], str]:
     """Return what tells whether a call is one that formats were made for, by what torch is told outside of it."""
     import torch
 
-    device = next((parameter.device.type for parameter in module.parameters()), "cpu")
-    tracing, autocast = torch.jit.is_tracing, torch.is_autocast_enabled
+    tracing, autocast = torch.jit.is_tracing, autocasting(module)
 
     def surroundings() -> str:
-        if autocast(device):
+        if autocast():
             return AUTOCAST
         return TRACING if tracing() else ""
 

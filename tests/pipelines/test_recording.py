@@ -10,8 +10,10 @@ import torch
 
 import pytest_navigator as nav
 from pytest_navigator.pipelines.aliases import Alias
+from pytest_navigator.pipelines.graphs import graphs_of
 from pytest_navigator.pipelines.recording import Limits, Recorder, recording
-from pytest_navigator.pipelines.registry import registered
+from pytest_navigator.pipelines.registry import registered, wrapping
+from pytest_navigator.pipelines.replaying import problem_of
 from tests.pipelines.pipelines import Encoder, Mode, Pipeline
 
 X = torch.ones(2, 3, 4)
@@ -187,3 +189,18 @@ def test_the_least_and_the_most_of_a_number_are_kept_and_no_more_of_those_betwee
     kept = [call.call.args[1] for call in recorder.calls["module"]]
     assert kept == [981, 961, 941, 1]
     assert recorder.counted["module"] == len(kept) + recorder.left_out["module"].total()
+
+
+def test_a_module_that_runs_under_autocast_stays_eager_with_that_reason() -> None:
+    linear = nav.Module(torch.nn.Linear(4, 4).eval(), "cast")
+    module = wrapping(linear)
+    assert module is not None
+    with recording([module]) as recorder, torch.no_grad():
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            module.module(torch.ones(2, 4))
+        (cast,) = graphs_of(module, recorder.calls["cast"])
+        module.module(torch.ones(2, 4))
+    (both,) = graphs_of(module, recorder.calls["cast"])
+
+    assert problem_of(cast) == "autocast is on, and formats are made without"
+    assert (problem_of(both), len(both.calls)) == ("", 1)
