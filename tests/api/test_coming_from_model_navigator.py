@@ -91,3 +91,11 @@ def test_configurations_are_made_from_dicts() -> None:
 def test_autocast_in_what_the_device_takes_is_the_default() -> None:
     config = nav.TorchConfig(autocast=True, autocast_dtype=nav.AutocastType.DEVICE)
     assert config == nav.TorchConfig(autocast=True)
+
+
+def test_the_configuration_of_pipelines_is_told_at_its_own_path_too() -> None:
+    from pytest_navigator.inplace.config import OptimizeConfig, inplace_config
+
+    assert OptimizeConfig is nav.OptimizeConfig
+    with pytest.raises(ConfigError, match=r"here: nav\.OptimizeConfig"):
+        inplace_config.mode  # noqa: B018
