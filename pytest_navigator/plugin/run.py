@@ -17,7 +17,6 @@ from pytest_navigator.engine.suite import Suite
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.formats.registry import Registry, built
 from pytest_navigator.planning import building
-from pytest_navigator.planning.compiled import compiling, only_by_name
 from pytest_navigator.planning.here import Here, on_this_machine
 from pytest_navigator.plugin.collection import pointed_at
 from pytest_navigator.plugin.detection import framework_of
@@ -257,6 +256,8 @@ class Run(Host):
             matrix, settings = self._planned(place, nav_config)
             matrix = on_this_machine(matrix, self._here, settings, self.registry)
             if place.compiles_by_name_only:
+                from pytest_navigator.planning.compiled import compiling, only_by_name
+
                 compiled = compiling(self.registry.runners().values())
                 matrix = only_by_name(matrix, compiled, settings, self._here().points_at)
             if self.options.baseline:

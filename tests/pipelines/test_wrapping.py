@@ -67,7 +67,7 @@ def test_a_module_goes_with_its_pipeline_and_leaves_its_name() -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: nav.Module(len), "builtin_function_or_method cannot be wrapped: only a torch.nn.Module is"),
+        (lambda: nav.Module(len), "builtin_function_or_method cannot be wrapped: only a torch.nn.Module can be"),
         (lambda: nav.Module(Encoder), "the class Encoder is no module: wrap an instance"),
         (lambda: nav.Module(torch.jit.trace(torch.nn.ReLU(), X)), "no Python forward to replace"),
         (lambda: nav.Module(torch.compile(Encoder())), "module._orig_mod"),
