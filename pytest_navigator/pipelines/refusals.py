@@ -34,4 +34,6 @@ def not_wrappable(module: Any) -> str:
         return f"a {kind} has no Python forward to replace: wrap the module that it was made from"
     if hasattr(module, "_orig_mod"):
         return f"a {kind} was made by torch.compile: wrap the module that was given to it, module._orig_mod"
+    if getattr(module, "_compiled_call_impl", None) is not None:
+        return f"this {kind} computes what module.compile() has made of it: wrap a module that it was not called of"
     return ""

@@ -52,9 +52,12 @@ class _Stopwatch(StandIn):
         super().__init__(wrapped)
         self._times, self._clock = times, clock
         self._finish = finishing(wrapped.module)
+        self._compiling = _compiling()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run one inference."""
+        """Run one inference; one that torch compiles is not timed: the clock would be compiled, too."""
+        if self._compiling():
+            return self._original(*args, **kwargs)
         forward = self.wrapped.beneath(self)
         begin = self._clock.now()
         try:
@@ -62,6 +65,13 @@ class _Stopwatch(StandIn):
         finally:
             self._finish()
             self._times.append(self._clock.since(begin)[0] / NS_PER_MS)
+
+
+def _compiling() -> Callable[[], bool]:
+    import torch
+
+    found: Callable[[], bool] = torch.compiler.is_compiling
+    return found
 
 
 def finishing(*modules: torch.nn.Module) -> Callable[[], object]:

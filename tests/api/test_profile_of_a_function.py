@@ -165,3 +165,14 @@ def test_what_is_swapped_in_or_out_while_a_timer_runs_stays_so(pipeline: torch.n
         pipeline.forward(x)
     assert (loaded.calls, len(timer.modules["head"])) == (2, 2)
     assert "forward" not in vars(pipeline.head)
+
+
+def test_a_module_that_is_compiled_in_place_is_measured_and_not_timed(pipeline: torch.nn.Module) -> None:
+    torch.compiler.reset()
+    pipeline.head.compile(backend="eager")
+
+    func = torch.no_grad()(pipeline.forward)
+    (way,) = nav.profile(func, [(1, torch.ones(1, 4))], report=None, **QUICK).ways
+
+    assert way.samples[0].request_count
+    assert list(way.times) == ["encoder"]

@@ -63,6 +63,12 @@ def test_a_module_goes_with_its_pipeline_and_leaves_its_name() -> None:
     assert one().module is kept
 
 
+def compiled_in_place() -> torch.nn.Module:
+    module = Encoder()
+    module.compile()
+    return module
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 @pytest.mark.parametrize(
     ("make", "said"),
@@ -71,6 +77,7 @@ def test_a_module_goes_with_its_pipeline_and_leaves_its_name() -> None:
         (lambda: nav.Module(Encoder), "the class Encoder is no module: wrap an instance"),
         (lambda: nav.Module(torch.jit.trace(torch.nn.ReLU(), X)), "no Python forward to replace"),
         (lambda: nav.Module(torch.compile(Encoder())), "module._orig_mod"),
+        (lambda: nav.Module(compiled_in_place()), "computes what module.compile() has made of it"),
         (lambda: nav.Module(Encoder(), precision="fp33"), "unknown precision 'fp33'; did you mean 'fp32'"),
         (lambda: nav.Module(Encoder(), name=3), "nav.Module(name=3): a text, or None is needed"),
         (lambda: nav.Module(Encoder(), name=" "), "nav.Module(name=' '): a text, or None is needed"),
