@@ -16,7 +16,8 @@ def autocasting(module: Any) -> Callable[[], bool]:
     """Return what tells whether autocast is on for the device of a module."""
     import torch
 
-    device = next((parameter.device.type for parameter in module.parameters()), "cpu")
+    # Of one without data torch knows no autocast.
+    device = next((each.device.type for each in module.parameters() if not each.is_meta), "cpu")
     enabled = torch.is_autocast_enabled
     return lambda: enabled(device)
 

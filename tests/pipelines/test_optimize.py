@@ -443,3 +443,21 @@ def test_a_part_stays_eager_only_if_what_it_is_a_part_of_has_a_format() -> None:
     found = nav.optimize(pipeline, [(2, torch.ones(2, 4)), (3, -torch.ones(3, 4))], config())
 
     assert (list(found.eager), found.chosen) == (["whole"], {"encoder": "onnx/OnnxCPU"})
+
+
+def test_a_module_on_several_devices_stays_eager_with_the_reason() -> None:
+    class Spread(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = torch.nn.Linear(4, 4)
+            self.far = torch.nn.Parameter(torch.empty(2, device="meta"))  # as what offloads weights leaves them
+
+        def forward(self, x):
+            return self.linear(x)
+
+    module = nav.Module(Spread().eval(), name="spread")
+
+    found = nav.optimize(torch.no_grad()(lambda x: module(x)), [batch(1), batch(2)], config())
+
+    assert found.chosen == {}
+    assert re.search(r"meta", found.eager["spread"])
