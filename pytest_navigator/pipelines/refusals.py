@@ -22,6 +22,14 @@ def autocasting(module: Any) -> Callable[[], bool]:
     return lambda: enabled(device)
 
 
+def compiling() -> Callable[[], bool]:
+    """Return what tells whether torch traces a call to compile or export it, and not only runs it."""
+    import torch
+
+    found: Callable[[], bool] = torch.compiler.is_compiling
+    return found
+
+
 def not_wrappable(module: Any) -> str:
     """Return why an object cannot be wrapped, and what to do; "" if it can."""
     import torch

@@ -13,7 +13,7 @@ from pytest_navigator.core.warned import warn
 from pytest_navigator.isolation.causes import error_line
 from pytest_navigator.pipelines.aliases import restored, with_arrays_of
 from pytest_navigator.pipelines.calls import ENDLESS, bound, call_of
-from pytest_navigator.pipelines.refusals import AUTOCAST, autocasting
+from pytest_navigator.pipelines.refusals import AUTOCAST, autocasting, compiling
 from pytest_navigator.pipelines.registry import StandIn
 from pytest_navigator.pipelines.routes import Routes, Unplain
 from pytest_navigator.pipelines.spelling import Spelt
@@ -71,11 +71,11 @@ class Swapped(StandIn):
         self._signature = wrapped.signature
         self._routes = Routes(self._signature)
         self._surroundings = _surroundings(self._module)
-        self._exported = _exported()
+        self._compiling = compiling()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run one inference; a structure or size that no format knows runs the module itself."""
-        if self.closed or self._exported():  # or compiled: what is counted or warned of here would be a part of it
+        if self.closed or self._compiling():  # or compiled: what is counted or warned of here would be a part of it
             return self._original(*args, **kwargs)
         self.calls += 1
         if reason := self._state():
@@ -234,13 +234,6 @@ def _surroundings(module: torch.nn.Module) -> Callable[[], str]:
         return TRACING if tracing() else ""
 
     return surroundings
-
-
-def _exported() -> Callable[[], bool]:
-    import torch
-
-    found: Callable[[], bool] = torch.compiler.is_compiling
-    return found
 
 
 def _problem(call: Call, sizes: Sequence[Sequence[Range]], names: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.pipelines.refusals import compiling
 from pytest_navigator.pipelines.registry import StandIn
 from pytest_navigator.profiling.clocks import Clock
 from pytest_navigator.profiling.measuring import NS_PER_MS
@@ -52,7 +53,7 @@ class _Stopwatch(StandIn):
         super().__init__(wrapped)
         self._times, self._clock = times, clock
         self._finish = finishing(wrapped.module)
-        self._compiling = _compiling()
+        self._compiling = compiling()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run one inference; one that torch compiles is not timed: the clock would be compiled, too."""
@@ -65,13 +66,6 @@ class _Stopwatch(StandIn):
         finally:
             self._finish()
             self._times.append(self._clock.since(begin)[0] / NS_PER_MS)
-
-
-def _compiling() -> Callable[[], bool]:
-    import torch
-
-    found: Callable[[], bool] = torch.compiler.is_compiling
-    return found
 
 
 def finishing(*modules: torch.nn.Module) -> Callable[[], object]:
