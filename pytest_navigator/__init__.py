@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.profile_config import MeasurementMode as MeasurementMode
     from pytest_navigator.configuration.profile_config import OptimizationProfile as OptimizationProfile
     from pytest_navigator.configuration.profile_config import ProfilerConfig as ProfilerConfig
+    from pytest_navigator.configuration.quantization_config import QuantizationConfig as QuantizationConfig
     from pytest_navigator.configuration.tensorrt_config import TensorRTConfig as TensorRTConfig
     from pytest_navigator.configuration.tensorrt_config import TensorRTProfile as TensorRTProfile
     from pytest_navigator.configuration.tensorrt_config import TensorRTRTXConfig as TensorRTRTXConfig
@@ -133,6 +134,7 @@ _HOMES = {
     "MeasurementMode": "configuration.profile_config",
     "OptimizationProfile": "configuration.profile_config",
     "ProfilerConfig": "configuration.profile_config",
+    "QuantizationConfig": "configuration.quantization_config",
     "Variant": "core.records",
     "Runner": "runners.base",
     "Call": "samples.structure",

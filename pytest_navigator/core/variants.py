@@ -20,6 +20,7 @@ class Variant:
         file: name of the artifact inside the folder; "" for the source itself, which has none.
         parameters: everything that the format needs to make it, as plain data.
         runners: names of its runners, in order of preference.
+        reference: key of the variant with more digits that it is to be no slower and no larger than; "": of none.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Variant:
     file: str
     parameters: dict[str, Any] = field(default_factory=dict)
     runners: tuple[str, ...] = ()
+    reference: str = ""
 
     @property
     def place(self) -> str:

@@ -86,6 +86,10 @@ class Format(ABC):
     file_title: ClassVar[str] = ""
     """What people call such a file: "an ONNX file"; "": nobody gives one."""
 
+    written_as: ClassVar[str] = ""
+    """Format whose files its artifacts are, for all who read, serve or deploy them ("onnx" of quantized ONNX); "": its
+    own."""
+
     suffixes: ClassVar[tuple[str, ...]] = ()
     """How the names of such files end: (".onnx",)."""
 

@@ -187,10 +187,10 @@ class Matrix:
 
 
 def with_line(variants: Mapping[str, Variant], stay: set[str]) -> dict[str, Variant]:
-    """Return some variants and what they are made from."""
+    """Return some variants, what they are made from, and what they are measured beside."""
     for variant in reversed(list(variants.values())):
-        if variant.key in stay and variant.parent:
-            stay.add(variant.parent)
+        if variant.key in stay:
+            stay.update(filter(None, (variant.parent, variant.reference)))
     return {key: variant for key, variant in variants.items() if key in stay}
 
 
