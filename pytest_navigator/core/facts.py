@@ -83,6 +83,25 @@ class SourceFacts(Facts):
 
 
 @dataclass(frozen=True)
+class QuantizedNodes:
+    """What of a model was quantized.
+
+    Attributes:
+        quantized, total: how many of how many nodes (layers, where the library tells those) that can be quantized.
+        excluded: what the configuration leaves out, as it is written there; left_out: what a search left out.
+        scheme: what was chosen, in the words of the library: "QInt8 weights, QInt8 activations, MinMax".
+        samples: how many were calibrated on; None: it needs none.
+    """
+
+    quantized: int
+    total: int
+    excluded: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    scheme: str = ""
+    samples: int | None = None
+
+
+@dataclass(frozen=True)
 class MakingFacts(Facts):
     """What an export or a conversion found out, and a source that brings its artifact; None: it does not say.
 
@@ -93,6 +112,7 @@ class MakingFacts(Facts):
         opset: of an ONNX file.
         interface: of a TorchScript program: "flat", where it takes arrays by position and gives a tuple of them.
         warnings: lines that the exporter wrote.
+        quantized: what of a quantized model is.
     """
 
     steps = ("source", "export", "convert")
@@ -105,6 +125,7 @@ class MakingFacts(Facts):
     opset: int | None = None
     interface: str | None = None
     warnings: tuple[str, ...] | None = None
+    quantized: QuantizedNodes | None = None
 
 
 @dataclass(frozen=True)

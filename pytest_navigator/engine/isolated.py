@@ -27,6 +27,7 @@ from pytest_navigator.isolation.importing import imported
 from pytest_navigator.profiling.machine import peak, reset_peak
 from pytest_navigator.profiling.memory import PeakMemory
 from pytest_navigator.runners.spec import runner_class
+from pytest_navigator.samples.cases import Batches
 from pytest_navigator.samples.npz import load_npz
 from pytest_navigator.samples.structure import flatten_output
 
@@ -76,7 +77,7 @@ def convert(folder: StrPath, variant: Sent, parent: Sent, format: str, example: 
     """Make a variant from its parent's artifact; returns what is worth recording."""
     root, made, origin = Path(folder), structured(variant, Variant), structured(parent, Variant)
     signature, record = load(root / "signature.json", Signature), structured(loader, LoaderRecord)
-    batches = (load_npz(root / batch, signature.inputs) for batch in record.batches)
+    batches = Batches([root / batch for batch in record.batches], signature)
     data = LoaderData(load_npz(root / example, signature.inputs), batches, record)
     source = root / origin.key / origin.file
     found: dict[str, JSON] = imported(format)().convert(source, data, signature, made, root / made.key / made.file)

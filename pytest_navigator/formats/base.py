@@ -44,7 +44,7 @@ class LoaderData:
 
     Attributes:
         example: one of the user's own batches, by input name.
-        batches: those that correctness is checked on, each read when it is asked for.
+        batches: those that correctness is checked on, each read when it is asked for, and again in each walk over them.
         record: shapes and sizes.
     """
 

@@ -7,11 +7,23 @@ from typing import TYPE_CHECKING
 from pytest_navigator.samples.npz import load_npz
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
 
     from pytest_navigator.core.records import Case, Signature
+
+
+class Batches:
+    """The user's own batches, each read when it is asked for, and again in each walk over them."""
+
+    def __init__(self, paths: Sequence[Path], signature: Signature) -> None:
+        self._paths, self._signature = paths, signature
+
+    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+        """Yield each batch by the names of the inputs."""
+        return (load_npz(path, self._signature.inputs) for path in self._paths)
 
 
 def read_input(folder: Path, case: Case, signature: Signature) -> dict[str, np.ndarray]:
