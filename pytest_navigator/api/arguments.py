@@ -13,6 +13,7 @@ from pytest_navigator.core.enums import RuntimeProvider
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.package.query.choice import TELLING
 from pytest_navigator.planning.expansion import defaults, meant, with_parents
+from pytest_navigator.planning.groups import is_group, members
 from pytest_navigator.text import with_article
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def configuration(
     """Return what a call says of a suite.
 
     Args:
-        target_formats: names of formats, or of what one makes ("torchscript-trace"); None: all of the framework.
+        target_formats: names of formats, of what one makes ("torchscript-trace"), or of groups ("edge"); None: all of
+            the framework.
         configs: of formats; those that none of the target formats needs are left out.
         said: fields of NavConfig; None: not said.
 
@@ -113,14 +115,17 @@ def _asked(
     framework: str,
     targets: Mapping[str, type[FormatConfig]],
     configs: Sequence[FormatConfig],
-) -> list[FormatConfig]:
-    """Return the configurations of what is named, and the given ones of what that is made from."""
-    found = [config for name in names for config in _named(name, framework, targets, configs)]
+) -> list[FormatConfig | str]:
+    """Return the configurations of what is named, and the given ones of what that is made from; groups as they are."""
     registry = known()
-    line = with_parents({registry.format_of(config).name: [config] for config in found}, registry, framework)
+    groups = [name for name in names if is_group(name, registry, framework)]
+    found = [c for name in names if name not in groups for c in _named(name, framework, targets, configs)]
+    grouped = {form.name: [form.config()] for name in groups for form in members(registry, framework)[name].values()}
+    named = {registry.format_of(config).name: [config] for config in found}
+    line = with_parents({**grouped, **named}, registry, framework)
     kinds = {type(config) for config in found}
     parents = [targets[name] for name in line if name in targets and targets[name] not in kinds]
-    return [*(config for config in configs if type(config) in parents), *found]
+    return [*(config for config in configs if type(config) in parents), *found, *groups]
 
 
 def _named(
@@ -131,11 +136,11 @@ def _named(
     registry = known()
     form = meant(name, registry, framework)
     if form is None or form.name not in targets:
-        usual = _usual(framework)
+        usual, groups = _usual(framework), members(registry, framework)
         raise unknown(
             f"target format of {with_article(framework)} model",
             name,
-            [n for n, kind in targets.items() if kind in usual],
+            [*(n for n, kind in targets.items() if kind in usual), *groups],
         )
     given, more = [config for config in configs if type(config) is form.config], form.named(name)
     if more is not None and not given:

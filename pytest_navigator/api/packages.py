@@ -85,7 +85,8 @@ def optimize(
 
     Args:
         package: from `nav.load`, `export` or `optimize`.
-        target_formats: names; None: those of the package. What it has not is made, if it can be without the live model.
+        target_formats: names, or groups ("edge"); None: those of the package. What it has not is made, if it can be
+            without the live model.
         target_device: "cpu" or "cuda": only runners there; None: all that this machine has.
         runners: names of runners or runtimes; None: all.
         optimization_profile: how to measure; None: as it was measured before.

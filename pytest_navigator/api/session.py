@@ -25,6 +25,7 @@ from pytest_navigator.isolation.progress import Progress
 from pytest_navigator.package.planned import package_matrix
 from pytest_navigator.planning import building
 from pytest_navigator.planning.filtered import check_cells
+from pytest_navigator.planning.groups import ungrouped
 from pytest_navigator.planning.here import Here, on_this_machine
 from pytest_navigator.reporting import packages as packing
 from pytest_navigator.reporting.report import failure_text
@@ -90,7 +91,8 @@ class Session:
         here = Path.cwd()
         host = Host(options, known(), Workspace(options.workspace), start=here, project=here, hands_over=hands_over)
         host.debug = host.debug or debug
-        settings = resolve(flags or {}, {}, given.config)
+        framework = package.suite.framework if package else given.config.framework or ""
+        settings = ungrouped(resolve(flags or {}, {}, given.config), host.registry, framework)
         matrix = _matrix(given, package, settings, host)
         check_cells([(title, settings, matrix)], host.registry, given.unasked)
         interpreter_check.check(host, settings, matrix, packaged=package is not None)

@@ -23,7 +23,8 @@ class NavConfig(KnownFields):
     Attributes:
         name: of the model, what `{model}` in `--nav-package` becomes. Default: the folder, module or class.
         framework: "torch", ...; needed only when it cannot be told (see docs/configuration.md).
-        formats: what to make: configuration objects (`OnnxConfig(opset=18)`) or names. Default: all of the framework.
+        formats: what to make: configuration objects (`OnnxConfig(opset=18)`) or names, also those of groups ("edge",
+            "cpu", "all"). Default: what is usual of the framework.
         runtimes: "cpu", "cuda", "compile-cpu" or names of runners ("OnnxCPU"). Default: all.
         precisions: restricts formats that have several ("fp16").
         batch_sizes: to profile; "auto" or "auto:64" (rows at most) searches them. Default: 1 and the loader's largest.

@@ -69,7 +69,11 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag("random_seed", "N", "of the random data (default: 0)"),
     ),
     FORMATS: (
-        Flag("target_formats", "FORMAT ...", "to make (default: all that can be made of the file)"),
+        Flag(
+            "target_formats",
+            "FORMAT ...",
+            "to make, or groups: edge, cpu, all (default: the usual ones of such a file)",
+        ),
         Flag("onnx_opsets", "N ...", "one ONNX file each (default: 18)"),
         Flag("tensorrt_precisions", "NAME ...", "of the engines (default: fp16 fp32)"),
         Flag("tensorrt_precisions_mode", "MODE", "hierarchy, single or mixed (default: hierarchy)"),

@@ -30,7 +30,7 @@ class OptimizeConfig(KnownFields):
         sample_count: recorded calls that correctness is checked on, at most.
         batching: False: the modules have no batch axis; None: found from the recorded calls.
         input_names, output_names: of the tensors, in flattening order.
-        target_formats: names or `nav.Format` members; None: all that a module can be exported to.
+        target_formats: names, `nav.Format` members or groups ("cpu"); None: what is usual.
         target_device: "cpu", "cuda" or a `nav.DeviceKind`; None: all that this machine has.
         runners: names of runners or runtimes; None: all.
         optimization_profile: how to measure.

@@ -193,7 +193,12 @@ def _interpreter_lines(value: Any) -> tuple[str, ...]:
 
 OPTIONS = (
     Option(
-        "formats", names, None, "NAMES", "Formats to make, separated by commas (onnx,torchscript-trace)", _is_checked
+        "formats",
+        names,
+        None,
+        "NAMES",
+        "Formats to make, separated by commas (onnx,torchscript-trace), or groups of them: edge, cpu, all",
+        _is_checked,
     ),
     Option("runtimes", names, None, "NAMES", "Runtimes or runners to check (cpu,cuda or OnnxCPU)", _is_checked),
     Option("precisions", names, None, "NAMES", "Precisions of formats that have several (fp32,fp16)", _is_checked),

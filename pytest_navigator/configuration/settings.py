@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_navigator.configuration.config import NavConfig
@@ -33,11 +33,20 @@ class Settings:
 
     Attributes:
         expected: what `nav_expected.toml` says of the suite; None without such a file.
+        groups: name of a group of formats that was asked for -> what is in `formats` for it.
+        lacking: format that a group has left out -> what of it is not installed, and how to install it.
     """
 
     all: Mapping[str, Setting]
     config: NavConfig
     expected: Expected | None = None
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lacking: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def grouped(self) -> frozenset[str]:
+        """The names in `formats` that nobody has asked for but by a group."""
+        return frozenset(name for names in self.groups.values() for name in names)
 
     def __getattr__(self, name: str) -> Any:
         try:

@@ -161,6 +161,7 @@ class SuiteRecord:
         required: what must have been checked and have passed.
         run: id of the run that collected it; "" in a package.
         elsewhere: kind of device that the machine does not have -> how many steps were left out for that.
+        lacking: format that a group of formats has left out -> what of it is not installed.
         expected: what `nav_expected.toml` said of it; None without such a file.
     """
 
@@ -179,6 +180,7 @@ class SuiteRecord:
     required: tuple[Required, ...] = ()
     run: str = ""
     elsewhere: dict[str, int] = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)
     expected: Expected | None = None
 
 

@@ -36,13 +36,22 @@ def missing(names: Iterable[str]) -> str | None:
     return next((text for name in names if (text := _check(name))), None)
 
 
+def not_installed(names: Iterable[str]) -> str:
+    """Return the text of the first library that is not installed, "" if all are; nothing is imported or asked."""
+    return next((_absent(name) for name in names if (m := module_of(name)) and not _installed(m)), "")
+
+
 @cache
 def _check(name: str) -> str | None:
     if name in CHECKS:
         return CHECKS[name]()
-    if _installed(name):
-        return None
-    return MODULES.get(name) or f"{name} is not installed{_extra(name)}"
+    return None if _installed(name) else _absent(name)
+
+
+def _absent(name: str) -> str:
+    module = module_of(name)
+    own = libraries.MODULES.get(name)
+    return own[1] if own else MODULES.get(module) or f"{module} is not installed{_extra(module)}"
 
 
 def _extra(name: str) -> str:

@@ -65,6 +65,7 @@ def manifest(suite: Suite, pattern: str | None) -> SuiteRecord:
         provided=matrix.provided,
         required=matrix.required,
         elsewhere=dict(matrix.elsewhere),
+        lacking=dict(suite.settings.lacking),
         expected=suite.settings.expected,
     )
 

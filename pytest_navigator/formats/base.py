@@ -96,6 +96,9 @@ class Format(ABC):
     default: ClassVar[bool] = True
     """Whether it is made when nobody says what to make."""
 
+    groups: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """Group of formats -> what of this one is in it, by its names and keys: {"edge": ("litert", "litert-int8")}."""
+
     requires: ClassVar[tuple[str, ...]] = ()
     """What making it needs: packages that can be imported, and other names in `planning.requirements`."""
 

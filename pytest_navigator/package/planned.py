@@ -97,13 +97,14 @@ def _convertible(
 
 def _configs(form: Format, names: Sequence[str]) -> list[FormatConfig]:
     """Return the configurations that are asked for: of the variants that are named, else the default one."""
-    named = [config for name in names if (config := form.named(name))]
-    return named or ([form.config()] if form.default or form.name in names else [])
+    usual = [form.config()] if form.name in names else []
+    named = [*usual, *(config for name in names if (config := form.named(name)))]
+    return named or ([form.config()] if form.default else [])
 
 
 def _check_named(variants: Mapping[str, Variant], package: PackageSource, settings: Settings) -> None:
     own = package.suite.framework
-    for name in settings.formats or ():
+    for name in (each for each in settings.formats or () if each not in settings.grouped):
         if not any(covers(str(name), variant) for variant in variants.values()):
             held = ", ".join(key for key in variants if key != own)
             raise ConfigError(

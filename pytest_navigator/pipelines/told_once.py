@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_navigator.planning.groups import LEFT_OUT
 from pytest_navigator.planning.here import elsewhere
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_navigator.reporting.packages import Written
     from pytest_navigator.reporting.pipelines import PipelineReport
 
-COMMON = ("not here: ", "hint: ", "results: ")
+COMMON = ("not here: ", LEFT_OUT, "hint: ", "results: ")
 """How lines begin that are of the machine and of the run, and not of one module."""
 
 NOTHING = "nothing of its formats ran"
@@ -44,7 +45,8 @@ def _common(parts: Sequence[Written], workspace: str) -> list[str]:
     counts = (Counter(part.report.results.suite.elsewhere) for part in parts if part.report)
     hints = dict.fromkeys(line for line in lines if line.startswith("hint: "))
     kept = [f"results: {workspace}"] if any(line.startswith("results: ") for line in lines) else []
-    return [*elsewhere(sum(counts, Counter())), *hints, *kept]
+    left_out = dict.fromkeys(line for line in lines if line.startswith(LEFT_OUT))
+    return [*elsewhere(sum(counts, Counter())), *left_out, *hints, *kept]
 
 
 def _own_lines(lines: Sequence[str]) -> list[str]:

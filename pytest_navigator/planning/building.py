@@ -58,11 +58,12 @@ def assemble(
         unasked: names of formats in the settings that nobody has asked for by name.
     """
     names = format_names(settings, registry)
-    asked = [*(name for name in names if name not in unasked), *settings.require]
+    unnamed = settings.grouped.union(unasked)
+    asked = [*(name for name in names if name not in unnamed), *settings.require]
     kept = _kept(everything, names or usual, settings, framework)
     # What somebody has named stays, and says itself that nothing runs it.
-    if not names:
-        kept = _runnable(kept, _cells(kept, settings, registry, live=live), settings, (framework, *provided))
+    if not names or settings.groups:
+        kept = _runnable(kept, _cells(kept, settings, registry, live=live), settings, (framework, *provided), asked)
     cells = _cells(kept, settings, registry, live=live)
     matrix = Matrix(
         framework=framework,
@@ -115,13 +116,17 @@ def _kept(
 
 
 def _runnable(
-    variants: Mapping[str, Variant], cells: Iterable[tuple[str, str]], settings: Settings, ready: Sequence[str]
+    variants: Mapping[str, Variant],
+    cells: Iterable[tuple[str, str]],
+    settings: Settings,
+    ready: Sequence[str],
+    asked: Sequence[str],
 ) -> dict[str, Variant]:
     """Drop what nobody named and none of the chosen runtimes runs: an engine where only processors are asked for."""
     if not settings.runtimes and settings.device not in KINDS:
         return dict(variants)
-    required = {v.key for v in variants.values() if any(covers(name, v) for name in settings.require)}
-    return with_line(variants, {*ready, *required, *(key for key, _ in cells)})
+    named = {v.key for v in variants.values() if any(covers(name, v) for name in asked)}
+    return with_line(variants, {*ready, *named, *(key for key, _ in cells)})
 
 
 def _check_precisions(precisions: Sequence[str] | None, variants: Mapping[str, Variant]) -> None:

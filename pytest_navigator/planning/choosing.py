@@ -37,3 +37,9 @@ def runs(runner: RunnerSpec, asked: Sequence[str] | None) -> bool:
 def format_names(settings: Settings, registry: Registry) -> list[str]:
     """Return the names of the formats that somebody asked for outright."""
     return [e if isinstance(e, str) else registry.format_of(e).name for e in settings.formats or ()]
+
+
+def as_written(settings: Settings, registry: Registry) -> list[str]:
+    """Return the names of formats and groups that somebody wrote; a group whose members are all named adds nothing."""
+    named = [name for name in format_names(settings, registry) if name not in settings.grouped]
+    return [*named, *(group for group, names in settings.groups.items() if names)]

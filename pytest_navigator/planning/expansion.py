@@ -9,7 +9,7 @@ from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.text import with_article
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.configuration.settings import Settings
@@ -24,13 +24,23 @@ def wanted(settings: Settings, registry: Registry, framework: str) -> dict[str, 
     `settings.formats` are names when they come from a flag or the ini file, names and objects from nav_config; what a
     flag names keeps the configuration that nav_config has for it, and so does what is usual.
     """
-    configured = _by_format(settings.config.formats or (), registry, framework)
+    configured = _by_format(_without_groups(settings.config.formats or (), registry, framework), registry, framework)
     if settings.formats is None:
         return {f.name: configured.get(f.name, [f.config()]) for f in registry.formats.usual(framework)}
     asked = _by_format(settings.formats, registry, framework)
     for name in asked:
         _check_possible(registry.format(name), registry, framework)
     return {name: configured.get(name, configs) for name, configs in asked.items()}
+
+
+def _without_groups(
+    entries: Sequence[FormatConfig | str], registry: Registry, framework: str
+) -> list[FormatConfig | str]:
+    if not entries:
+        return []
+    from pytest_navigator.planning.groups import is_group  # most runs name no format
+
+    return [each for each in entries if not is_group(each, registry, framework)]
 
 
 def _check_possible(form: Format, registry: Registry, framework: str) -> None:
@@ -85,7 +95,10 @@ def _every_name(registry: Registry, framework: str) -> set[str]:
     """Return every name of what can be made of a framework's models: by default or where it is named."""
     possible = {form.name: form for form in _possible(registry, framework)}
     keys = {key for key, variant in defaults(registry, framework).items() if variant.format in possible}
-    return {*possible, *keys, *(key for form in possible.values() for key in form.on_request())}
+    from pytest_navigator.planning.groups import members
+
+    groups = members(registry, framework)
+    return {*possible, *keys, *groups, *(key for form in possible.values() for key in form.on_request())}
 
 
 def defaults(registry: Registry, framework: str) -> dict[str, Variant]:
@@ -117,7 +130,7 @@ def expand(configs: Mapping[str, list[FormatConfig]], registry: Registry, framew
         parents = [v for v in variants.values() if v.format == form.parent_for(framework)]
         own = [form.as_source(configs[form.name][0])] if form.file and form.name == framework else []
         for variant in own or [v for config in configs[form.name] for v in form.variants(config, parents)]:
-            if variant.key in variants:
+            if variants.get(variant.key, variant) != variant:  # a name and a key may both mean it: trt,trt-fp16
                 raise ConfigError(f"format {variant.key!r} is configured twice: {configs[form.name]}")
             variants[variant.key] = variant
     return variants

@@ -8,7 +8,7 @@ from pytest_navigator.configuration.settings import filters, with_origin
 from pytest_navigator.core.steps import BEST
 from pytest_navigator.core.variants import covers
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.planning.choosing import format_names
+from pytest_navigator.planning.choosing import as_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -74,8 +74,8 @@ def needless(
             if _narrowed(option, settings):
                 continue
             for value in (v for v in _values(option, settings, registry) if v not in unasked):
-                same = [m for s, m in suites if value in _values(option, s, registry)]
-                if not any(CHOOSES[option](value, matrix) for matrix in same):
+                same = [(s, m) for s, m in suites if value in _values(option, s, registry)]
+                if not any(CHOOSES[option](name, m) for s, m in same for name in _meant(option, value, s)):
                     return f"{with_origin(settings, option)}: {_why(option, value)}"
     return ""
 
@@ -92,9 +92,14 @@ def of_precision(variant: Variant, precisions: Collection[str]) -> bool:
 
 def _values(option: str, settings: Settings, registry: Registry) -> Sequence[str | int]:
     if option == "formats":
-        return format_names(settings, registry)
+        return as_written(settings, registry)
     found = getattr(settings, option) or ()
     return [found] if isinstance(found, str) else found
+
+
+def _meant(option: str, value: str | int, settings: Settings) -> Sequence[str | int]:
+    # "cpu" is a runtime, too
+    return settings.groups.get(str(value), (value,)) if option == "formats" else (value,)
 
 
 def _batch(size: str | int) -> str:

@@ -93,7 +93,7 @@ def _asked(
     matrix: Matrix, here: Here, settings: Settings, registry: Registry, unasked: Collection[str]
 ) -> Collection[str]:
     """Return the keys of the variants that somebody named, and of those that come with the source."""
-    formats = [name for name in format_names(settings, registry) if name not in unasked]
+    formats = [name for name in format_names(settings, registry) if name not in settings.grouped.union(unasked)]
     names = [*formats, *settings.require, *settings.config.xfail]
 
     def asked(variant: Variant) -> bool:

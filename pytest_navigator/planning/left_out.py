@@ -8,7 +8,7 @@ from pytest_navigator.configuration.settings import with_origin
 from pytest_navigator.core.kinds import KINDS
 from pytest_navigator.core.variants import covers, precise
 from pytest_navigator.errors import ConfigError, unknown
-from pytest_navigator.planning.choosing import format_names, runs
+from pytest_navigator.planning.choosing import as_written, runs
 from pytest_navigator.planning.expansion import defaults, meant
 from pytest_navigator.text import with_article
 
@@ -158,7 +158,7 @@ def _of_runner(runner: RunnerSpec, choice: Choice) -> str:
 
 def _setting(option: str, more: str, choice: Choice) -> str:
     value, origin = choice.settings.all[option].value, choice.settings.all[option].origin
-    names = format_names(choice.settings, choice.registry) if option == "formats" else value
+    names = as_written(choice.settings, choice.registry) if option == "formats" else value
     places = {
         "nav_config": f"add {more!r} to the {option} of nav_config",
         f"ini: nav_{option}": f"add {more} to nav_{option} in the ini file",

@@ -278,7 +278,12 @@ class Run(Host):
             without: names of the settings of which the flags do not count.
         """
         settings = suite_settings(self.config, nav_config, without)
-        framework = framework_of(place, nav_config, self.registry)
+        source = place.package
+        framework = source.suite.framework if source else framework_of(place, nav_config, self.registry)
+        if settings.formats:
+            from pytest_navigator.planning.groups import ungrouped
+
+            settings = ungrouped(settings, self.registry, framework)
         if place.package is None:
             return building.build(settings, self.registry, framework), settings
         from pytest_navigator.package.planned import package_matrix

@@ -166,6 +166,10 @@ class Session:
         lines = [line for suite in shown for line in (f"{suite.nodeid}:", *config_lines(suite.settings))]
         if not items or config.option.collectonly:
             lines += elsewhere(sum((Counter(suite.matrix.elsewhere) for suite in suites), Counter()))
+            if lacking := [suite.settings.lacking for suite in suites if suite.settings.lacking]:
+                from pytest_navigator.planning.groups import left_out
+
+                lines += dict.fromkeys(line for each in lacking for line in left_out(each))
         return lines
 
     @pytest.hookimpl(tryfirst=True)

@@ -13,6 +13,7 @@ from pytest_navigator.core.facts import facts_of
 from pytest_navigator.core.records import earlier_text
 from pytest_navigator.core.steps import Status
 from pytest_navigator.package.query.results import MADE
+from pytest_navigator.planning.groups import left_out
 from pytest_navigator.planning.here import elsewhere, steps
 from pytest_navigator.reporting.budgets import budgets
 from pytest_navigator.reporting.generations import generations
@@ -113,6 +114,7 @@ def notes(results: Results) -> list[str]:
         *_earlier(results.outcomes),
         *_skips(results.outcomes),
         *elsewhere(results.suite.elsewhere),
+        *left_out(results.suite.lacking),
         *_machines(results),
         *interpreters(results.outcomes),
     ]

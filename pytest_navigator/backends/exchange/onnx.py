@@ -74,6 +74,7 @@ class OnnxFormat(Format):
         config="Onnx",
         fields=("opset", "dynamic_axes", "graph_surgeon_optimization", "model_path"),
     )
+    groups: ClassVar[Mapping[str, Sequence[str]]] = {"cpu": ("onnx",)}
     config: ClassVar[type[FormatConfig]] = OnnxConfig
     frameworks: ClassVar[tuple[str, ...]] = SOURCES
     parents: ClassVar[Mapping[str, str]] = {

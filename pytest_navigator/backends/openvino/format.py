@@ -14,7 +14,7 @@ from pytest_navigator.formats.base import Format
 from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_navigator.core.plain import JSON
@@ -51,6 +51,7 @@ class OpenVINOFormat(Format):
     name: ClassVar[str] = "openvino"
     title: ClassVar[str] = "OpenVINO"
     command: ClassVar[str] = "OpenVINO"
+    groups: ClassVar[Mapping[str, Sequence[str]]] = {"cpu": ("openvino",)}
     config: ClassVar[type[FormatConfig]] = OpenVINOConfig
     frameworks: ClassVar[tuple[str, ...]] = SOURCES
     parent: ClassVar[str | None] = "onnx"

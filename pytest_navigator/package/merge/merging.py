@@ -224,6 +224,7 @@ def _suite(suites: Sequence[SuiteRecord], made: set[str]) -> SuiteRecord:
         provided=tuple(key for key in _union(suite.provided for suite in suites) if key not in made),
         verify={nodeid: cell for suite in reversed(suites) for nodeid, cell in suite.verify.items()},
         elsewhere=_nowhere([suite.elsewhere for suite in suites]),
+        lacking={name: text for name, text in suites[0].lacking.items() if all(name in s.lacking for s in suites)},
     )
 
 

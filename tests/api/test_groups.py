@@ -1,0 +1,40 @@
+"""Groups of formats in the functions of the API, and in the command `convert`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import pytest_navigator as nav
+from pytest_navigator.api.arguments import check_asked, configuration
+from pytest_navigator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_group_keeps_the_configurations_of_its_members_and_of_what_they_are_made_from():
+    configs = [nav.OnnxConfig(opset=17), nav.TorchScriptConfig()]
+    assert configuration("torch", ["cpu"], configs).formats == [nav.OnnxConfig(opset=17), "cpu"]
+    assert configuration("torch", ["torchscript", "cpu"], configs).formats == [*configs, "cpu"]
+
+
+def test_a_configuration_of_what_is_not_in_a_group_is_refused():
+    with pytest.raises(ConfigError, match="torchscript is not among target_formats"):
+        check_asked("torch", ["cpu"], [nav.TorchScriptConfig()])
+
+
+def test_a_name_that_is_nearly_a_groups_is_an_error():
+    with pytest.raises(ConfigError, match="unknown target format of a torch model 'egde'; did you mean 'edge'"):
+        configuration("torch", "egde", None)
+
+
+def test_what_a_package_can_be_made_into_is_made_where_a_group_is_asked_for(pair: Path) -> None:
+    pytest.importorskip("openvino")
+    with nav.load(pair, target_device="cpu") as package:
+        other = nav.package.optimize(package, target_formats="cpu", optimization_profile=None)
+        status = other.get_formats_status()
+    assert status["onnx"]
+    assert status["openvino"]
+    assert "torchscript-trace" not in status
