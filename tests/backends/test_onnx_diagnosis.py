@@ -19,6 +19,7 @@ from pytest_navigator.backends.exchange.from_onnx_diagnosis import FromOnnxDiagn
 from pytest_navigator.backends.exchange.onnx_diagnosis import OnnxDiagnosis
 from pytest_navigator.backends.onnx import probing
 from pytest_navigator.backends.openvino.format import OpenVINOConfig, OpenVINOFormat
+from pytest_navigator.backends.openvino.model import capabilities
 from pytest_navigator.backends.tensorrt.format import TensorRTFormat
 from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig, TorchExportedProgramFormat
 from pytest_navigator.backends.torch.program_values import PROGRAM
@@ -263,6 +264,9 @@ def test_a_few_values_that_are_enough_are_found_by_halving() -> None:
     assert probing.bisected("abcd", lambda names: {"a", "d"} <= set(names)) == list("abcd")
 
 
+BFLOAT16 = pytest.mark.skipif("BF16" not in capabilities(), reason="this processor has no bfloat16")
+
+
 class Perturbed(OpenVINODiagnosis):
     """A runtime that computes one operation otherwise."""
 
@@ -273,7 +277,7 @@ class Perturbed(OpenVINODiagnosis):
 
 def converted(suite: Suite, form: Any, config: Any, way: Any) -> Divergence:
     """Return what is said of a format that is made from the suite's ONNX file."""
-    (variant,) = form.variants(config, [suite.variant])
+    variant = form.variants(config, [suite.variant])[-1]
     variants = {each.key: each for each in (suite.variant, variant)}
     runner = form.runner_specs[0].record()
     return way().compare(suite.question(key=variant.key, variants=variants, runner=runner, cell=f"{variant.key}-cpu"))
@@ -303,7 +307,12 @@ def test_an_engine_of_a_right_onnx_file_is_to_blame_itself(exported: dict[str, S
 
 @pytest.mark.parametrize(
     ("precision", "way", "wrong"),
-    [("fp32", OpenVINODiagnosis, ""), ("fp16", OpenVINODiagnosis, ""), ("fp32", Perturbed, "layers.2.mlp gelu")],
+    [
+        ("fp32", OpenVINODiagnosis, ""),
+        ("fp16", OpenVINODiagnosis, ""),
+        ("fp32", Perturbed, "layers.2.mlp gelu"),
+        pytest.param("bf16", OpenVINODiagnosis, "", marks=BFLOAT16),
+    ],
 )
 def test_every_edge_of_what_openvino_runs_is_cut(
     precision: str, way: Any, wrong: str, exported: dict[str, Suite]

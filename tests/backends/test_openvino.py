@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import ml_dtypes
@@ -11,11 +14,13 @@ import pytest
 from onnx import TensorProto, helper, save
 
 from pytest_navigator import OpenVINOConfig
+from pytest_navigator.backends.openvino import runner as runners
 from pytest_navigator.backends.openvino.format import OpenVINOFormat
+from pytest_navigator.backends.openvino.model import capabilities
 from pytest_navigator.core.records import Signature, TensorSpec
 from pytest_navigator.core.variants import Variant
 from pytest_navigator.devices import requirements
-from pytest_navigator.errors import ConfigError, StepFailed
+from pytest_navigator.errors import ConfigError, StepFailed, Unavailable
 from pytest_navigator.formats.base import LoaderData
 
 if TYPE_CHECKING:
@@ -39,27 +44,35 @@ ONNX = Variant("onnx", "onnx", None, "model.onnx", {})
 
 
 def spec(name: str, dtype: str, shape: Sequence[int]) -> TensorSpec:
-    return TensorSpec(name, tuple(shape), dtype, {0: "n"} if shape else {})
+    return TensorSpec(name, tuple(shape), dtype, {0: "n"} if shape else {}, bool(shape))
 
 
 @pytest.fixture
 def convert(tmp_path: Path) -> Callable[..., OpenVINORunner]:
     """Convert y = x + x of a type (and a "w" that nothing uses); the runner is not yet activated."""
 
-    def convert(dtype: str = "float32", config: OpenVINOConfig | None = None, shape: Sequence[int] = (-1, 2)):
+    def convert(
+        dtype: str = "float32",
+        config: OpenVINOConfig | None = None,
+        shape: Sequence[int] = (-1, 2),
+        name: str = "OpenVINOCPU",
+        operator: str = "Add",
+    ):
         dims = ["n" if size < 0 else size for size in shape]
         values = [helper.make_tensor_value_info(name, TYPES[dtype], dims) for name in ("w", "x", "y")]
-        node = helper.make_node("Identity" if dtype == "str" else "Add", ["x"] if dtype == "str" else ["x", "x"], ["y"])
+        node = helper.make_node(
+            "Identity" if dtype == "str" else operator, ["x"] if dtype == "str" else ["x", "x"], ["y"]
+        )
         model = helper.make_model(helper.make_graph([node], "g", values[:2], values[2:]))
         model.ir_version = 10
         save(model, tmp_path / "model.onnx")
         inputs = tuple(spec(name, dtype, shape) for name in ("w", "x"))
         signature = Signature(inputs, (spec("y", dtype, shape),), {"args": [], "kwargs": []}, {"leaf": "y"}, 0, "numpy")
-        (variant,) = OpenVINOFormat().variants(config or OpenVINOConfig(), [ONNX])
+        variant = OpenVINOFormat().variants(config or OpenVINOConfig(), [ONNX])[-1]
         path = tmp_path / variant.key / variant.file
         path.parent.mkdir()
         OpenVINOFormat().convert(tmp_path / "model.onnx", LoaderData({}), signature, variant, path)
-        (runner,) = OpenVINOFormat().runner_specs
+        runner = next(each for each in OpenVINOFormat().runner_specs if each.name == name)
         return runner.load()(path, signature, variant.parameters)
 
     return convert
@@ -84,8 +97,56 @@ def test_what_an_inference_gave_is_not_changed_by_the_next_one(convert: Callable
         first = runner.infer({"x": ones, "w": w})["y"]
         runner.infer({"x": 5 * ones, "w": w})
         assert first.tolist() == (2 * ones).tolist()
-        assert runner.settings()["INFERENCE_NUM_THREADS"] > 0
-        assert "float32" in runner.settings()["INFERENCE_PRECISION_HINT"]
+        settings = runner.settings()
+    assert settings["INFERENCE_NUM_THREADS"] > 0
+    assert (settings["INFERENCE_PRECISION_HINT"], settings["PERFORMANCE_HINT"]) == ("float32", "LATENCY")
+    assert settings["layers"] == "f32: 1"
+
+
+def test_bfloat16_is_what_the_layers_compute_in(convert: Callable[..., OpenVINORunner]) -> None:
+    if "BF16" not in capabilities():
+        pytest.skip("this processor has no bfloat16")
+    x = np.array([[1.001, 0], [0, 257]], "f4")
+    with convert(config=OpenVINOConfig(precision="bf16"), shape=(2, 2), operator="MatMul") as runner:
+        found = runner.infer({"x": x, "w": x})["y"]
+        settings = runner.settings()
+    assert found.dtype == "float32"
+    assert found.tolist() == [[1, 0], [0, 65536]]
+    assert (settings["INFERENCE_PRECISION_HINT"], settings["layers"]) == ("bfloat16", "bf16: 1")
+
+
+def test_what_has_nothing_to_compute_in_bfloat16_fails(convert: Callable[..., OpenVINORunner]) -> None:
+    if "BF16" not in capabilities():
+        pytest.skip("this processor has no bfloat16")
+    with pytest.raises(StepFailed, match=r"no layer of the model in bfloat16 \(1 in f32\)"):
+        convert("float32", OpenVINOConfig(precision="bf16")).activate()
+
+
+def test_a_processor_without_bfloat16_is_said_instead_of_computing_in_float32(
+    convert: Callable[..., OpenVINORunner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "capabilities", lambda: ["FP32", "INT8"])
+    with pytest.raises(Unavailable, match="this processor has no bfloat16 for OpenVINO, which lists FP32, INT8"):
+        convert(config=OpenVINOConfig(precision="bf16")).activate()
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 5])
+def test_the_rows_of_a_batch_run_at_once_and_come_back_in_their_order(
+    convert: Callable[..., OpenVINORunner], rows: int
+) -> None:
+    x, w = np.arange(2 * rows, dtype="f4").reshape(rows, 2), np.zeros((rows, 2), "f4")
+    with convert(name="OpenVINOThroughputCPU") as runner:
+        assert runner.infer({"x": x, "w": w})["y"].tolist() == (2 * x).tolist()
+        runner.bind({"x": x, "w": w})()
+        settings = runner.settings()
+    assert settings["PERFORMANCE_HINT"] == "THROUGHPUT"
+    assert settings["requests"] >= 1
+
+
+def test_what_has_no_rows_is_one_request(convert: Callable[..., OpenVINORunner]) -> None:
+    with convert(shape=(), name="OpenVINOThroughputCPU") as runner:
+        found = runner.infer({"x": np.array(4, np.float32), "w": np.array(0, np.float32)})["y"]
+    assert (found.shape, found.item()) == ((), 8.0)
 
 
 def test_a_scalar_has_no_axes(convert: Callable[..., OpenVINORunner]) -> None:
@@ -118,26 +179,42 @@ def test_a_precision_is_a_variant_and_keeps_what_the_onnx_file_is_called(tmp_pat
 
 @pytest.mark.parametrize("precision", ["fp8", (), ("fp16", "fp16"), "half"])
 def test_another_precision_is_refused(precision: object) -> None:
-    with pytest.raises(ConfigError, match=r"OpenVINOConfig.precision=.* is not possible \(valid: 'fp32', 'fp16'\)"):
+    with pytest.raises(
+        ConfigError, match=r"OpenVINOConfig.precision=.* is not possible \(valid: 'fp32', 'fp16', 'bf16'\)"
+    ):
         OpenVINOConfig(precision=precision)  # type: ignore[arg-type]
 
 
-def test_a_conversion_without_options_is_told_to_nobody(
-    convert: Callable[..., OpenVINORunner], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # openvino.convert_model does, from a process that it forks.
-    told: list[object] = []
-    telemetry = pytest.importorskip("openvino_telemetry")
-    monkeypatch.setattr(telemetry.Telemetry, "send_event", lambda *arguments, **_: told.append(arguments))
-    with convert() as runner:
-        assert runner.infer({"w": np.zeros((1, 2), "f4"), "x": np.ones((1, 2), "f4")})["y"].tolist() == [[2, 2]]
-    assert told == []
+def test_what_is_measured_beside_float32_is_made_with_it() -> None:
+    found = OpenVINOFormat().variants(OpenVINOConfig(precision="bf16"), [ONNX])
+    assert [(variant.key, variant.reference) for variant in found] == [("openvino", ""), ("openvino-bf16", "openvino")]
 
 
-def test_options_of_the_converter_are_passed_on(
-    convert: Callable[..., OpenVINORunner], monkeypatch: pytest.MonkeyPatch
+TELLING = """
+import sys
+from pytest_navigator.backends.openvino.model import untold, write_model
+write_model(sys.argv[1], sys.argv[2], eval(sys.argv[3]), half=False)
+untold("nncf")
+assert "openvino_telemetry" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize("options", [{}, {"input": [("x", [4, 2]), ("w", [1, 2])]}])
+def test_neither_an_import_nor_a_conversion_is_told_to_anybody(
+    convert: Callable[..., OpenVINORunner], tmp_path: Path, options: dict[str, object]
 ) -> None:
-    monkeypatch.setenv("CI", "true")  # there it tells nobody
+    # Its telemetry, which CI alone turns off, leaves an identity in the home folder with the first import.
+    convert()
+    outside = {name: value for name, value in os.environ.items() if name not in ("CI", "TF_BUILD", "JENKINS_URL")}
+    outside |= {"HOME": str(tmp_path / "home"), "USERPROFILE": str(tmp_path / "home")}
+    (tmp_path / "home").mkdir()
+    source, target = tmp_path / "model.onnx", tmp_path / "told"
+    subprocess.run([sys.executable, "-c", TELLING, source, target, repr(options)], env=outside, check=True)
+    assert (target / "model.xml").is_file()
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_options_of_the_converter_are_passed_on(convert: Callable[..., OpenVINORunner]) -> None:
     with convert(config=OpenVINOConfig(custom_args={"input": [("w", [1, 2]), ("x", [4, 2])]})) as runner:
         assert [tuple(port.shape) for port in runner.model.inputs] == [(1, 2), (4, 2)]
     with pytest.raises(StepFailed, match=r"openvino: .*nonsense"):

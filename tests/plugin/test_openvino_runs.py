@@ -11,6 +11,7 @@ import pytest
 from blackbox import status, words
 
 import pytest_navigator as nav_api
+from pytest_navigator.backends.openvino.model import capabilities
 
 if TYPE_CHECKING:
     from blackbox import Nav
@@ -55,3 +56,26 @@ def test_it_is_checked_required_packed_loaded_and_its_scripts_run(
         ran = linear.run(sys.executable, script)
         assert ran.ret == 0
         ran.stdout.fnmatch_lines([said])
+
+
+def test_bfloat16_is_a_format_of_its_own_beside_float32_and_throughput_a_runtime(
+    linear: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = ("--nav-package=out.nav", "--nav-runtimes=cpu,openvino-throughput")
+    result = nav("-v", *named, formats="openvino-bf16", subprocess=True)
+    found = words(result)
+    ran = "PASSED" if "BF16" in capabilities() else "SKIPPED"
+    assert found["test_correctness[openvino-cpu]"] == "PASSED"
+    assert found["test_correctness[openvino-openvino-throughput]"] == "PASSED"
+    assert found["test_correctness[openvino-bf16-cpu]"] == ran
+    assert found["test_correctness[openvino-bf16-openvino-throughput]"] == ran
+    if ran == "SKIPPED":
+        return
+
+    with zipfile.ZipFile("out.nav") as package_file:
+        package_file.extractall("unpacked")
+    monkeypatch.chdir("unpacked")
+    for script in ("cpu", "throughputcpu"):
+        ran = linear.run(sys.executable, f"openvino-bf16/reproduce_correctness-openvino{script}.py")
+        assert ran.ret == 0
+        ran.stdout.fnmatch_lines(["output__0: max abs *: passed"])

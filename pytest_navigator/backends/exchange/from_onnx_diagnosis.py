@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 FILE_ONLY = "its ONNX file in ONNX Runtime"
 CUT = "cut every edge of its ONNX file, right by ONNX Runtime without its optimizer"
 
+# Precision of a variant of OpenVINO -> type that the errors of its parts are told in.
+COMPUTED = {"fp16": "float16", "bf16": "bfloat16"}
+
 
 class FromOnnxDiagnosis(Diagnosis):
     """Of an artifact whose own values nobody can look at: it tells which of file and runtime is wrong."""
@@ -66,8 +69,8 @@ class OpenVINODiagnosis(FromOnnxDiagnosis):
             if question.left < 0:
                 break
             segments += probe.local(group, right, given, {}, lambda *part: self.run(parameters, *part))
-        if parameters.get("precision") == "fp16":
-            segments = [replace(each, precision=UNITS["float16"]) for each in segments]
+        if kind := COMPUTED.get(parameters.get("precision", "")):
+            segments = [replace(each, precision=UNITS[kind]) for each in segments]
         return first_divergence(segments, RUNTIME, CUT) or no_divergence(segments, CUT)
 
     def run(self, parameters: Parameters, part: Model, given: Arrays, names: Sequence[str]) -> Arrays:
@@ -75,6 +78,7 @@ class OpenVINODiagnosis(FromOnnxDiagnosis):
         import onnx
 
         from pytest_navigator.backends.openvino.model import copies_of, read_model, write_model
+        from pytest_navigator.backends.openvino.runner import hinted
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "part.onnx")
@@ -82,7 +86,7 @@ class OpenVINODiagnosis(FromOnnxDiagnosis):
             write_model(
                 str(path), folder, dict(parameters.get("custom_args") or {}), half=parameters.get("precision") == "fp16"
             )
-            compiled = read_model(folder)
+            compiled = read_model(folder, **hinted(parameters))
         taken = {port.get_any_name() for port in compiled.inputs}
         outputs = compiled({name: array for name, array in given.items() if name in taken})
         return dict(zip(names, copies_of(outputs), strict=True))

@@ -22,15 +22,21 @@ if TYPE_CHECKING:
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.formats.base import LoaderData
 
-PRECISIONS = ("fp32", "fp16")
+RUNNERS = "pytest_navigator.backends.openvino.runner"
+
+PRECISIONS = ("fp32", "fp16", "bf16")
+
+# What is measured beside the float32 one: "fp16" is how weights are stored alone.
+REDUCED = ("bf16",)
 
 
 @dataclass(frozen=True)
 class OpenVINOConfig(FormatConfig):
-    """OpenVINO; `custom_args` go to `openvino.convert_model`, which tells Intel of each call unless one opts out.
+    """OpenVINO; `custom_args` go to `openvino.convert_model`.
 
     Attributes:
-        precision: how the weights are stored, "fp32" or "fp16", one or several; it computes in float32 in any case.
+        precision: one or several. "fp32"; "fp16": of the weights, it computes in float32; "bf16": it computes in
+            bfloat16, as OpenVINO does by itself on processors that can.
 
     Raises:
         ConfigError: a value is not possible.
@@ -46,7 +52,7 @@ class OpenVINOConfig(FormatConfig):
 
 
 class OpenVINOFormat(Format):
-    """`openvino`, and `openvino-fp16` where that is asked for: folders with model.xml and model.bin."""
+    """`openvino`, and `openvino-fp16`, `openvino-bf16` where asked for: folders with model.xml and model.bin."""
 
     name: ClassVar[str] = "openvino"
     title: ClassVar[str] = "OpenVINO"
@@ -58,26 +64,36 @@ class OpenVINOFormat(Format):
     default: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ("openvino",)
     diagnosis: ClassVar[str] = "pytest_navigator.backends.exchange.from_onnx_diagnosis:OpenVINODiagnosis"
-    runners = table(
-        "openvino",
-        "pytest_navigator.backends.openvino.runner",
-        ("OpenVINOCPU", "OpenVINORunner", "cpu", ("openvino",)),
+    runners = (
+        *table("openvino", RUNNERS, ("OpenVINOCPU", "OpenVINORunner", "cpu", ("openvino",))),
+        *table(
+            "openvino",
+            RUNNERS,
+            ("OpenVINOThroughputCPU", "OpenVINOThroughputRunner", "openvino-throughput", ("openvino",)),
+            default=False,
+        ),
     )
 
     def load(self, path: Path) -> Any:
         """Return the `openvino.Model`."""
-        import openvino
+        from pytest_navigator.backends.openvino.model import untold
 
-        return openvino.Core().read_model(path / "model.xml")
+        return untold("openvino").Core().read_model(path / "model.xml")
 
     def on_request(self) -> dict[str, FormatConfig]:
-        """Return the configuration of what has float16 weights."""
-        return {f"{self.name}-fp16": OpenVINOConfig(precision="fp16")}
+        """Return the configuration of each other precision."""
+        return {f"{self.name}-{precision}": OpenVINOConfig(precision=precision) for precision in PRECISIONS[1:]}
 
     def variants(self, config: FormatConfig, parents: Sequence[Variant]) -> list[Variant]:
-        """Return one variant for each parent and precision; the parent's own suffix stays in the key."""
+        """Return one variant for each parent and precision; the parent's own suffix stays in the key.
+
+        Where a precision is reduced, float32 is there as well: that is what it is measured beside.
+        """
         assert isinstance(config, OpenVINOConfig)
-        return [self._variant(config, parent, precision) for parent in parents for precision in config.precision]
+        asked = config.precision
+        if set(REDUCED) & set(asked):
+            asked = tuple(dict.fromkeys((PRECISIONS[0], *asked)))
+        return [self._variant(config, parent, precision) for parent in parents for precision in asked]
 
     def convert(
         self, parent: Path, data: LoaderData, signature: Signature, variant: Variant, path: Path
@@ -87,8 +103,7 @@ class OpenVINOFormat(Format):
         Raises:
             StepFailed: the model takes or gives text, or OpenVINO does not convert it.
         """
-        import openvino
-
+        from pytest_navigator.backends.openvino.model import untold
         from pytest_navigator.errors import StepFailed
         from pytest_navigator.formats.exporting import exporter
 
@@ -97,7 +112,7 @@ class OpenVINOFormat(Format):
             raise StepFailed(f"{texts[0]!r} is text, which OpenVINO's runtime for Python cannot take or give")
         with exporter("openvino") as lines:
             _writing(variant)(str(parent), str(path))
-        return {"version": openvino.__version__, "warnings": lines}
+        return {"version": untold("openvino").__version__, "warnings": lines}
 
     def convert_script(self, subject: Subject) -> MakingCode:
         """Return the conversion."""
@@ -110,9 +125,11 @@ class OpenVINOFormat(Format):
         return call.then(MakingCode("read_model(args.output)", functions=(read_model,)))
 
     def _variant(self, config: OpenVINOConfig, parent: Variant, precision: str) -> Variant:
-        suffix = parent.key.removeprefix(parent.format) + ("" if precision == PRECISIONS[0] else f"-{precision}")
+        plain = self.name + parent.key.removeprefix(parent.format)
+        key = plain if precision == PRECISIONS[0] else f"{plain}-{precision}"
         parameters = {"precision": precision, "custom_args": config.custom_args}
-        return Variant(self.name + suffix, self.name, parent.key, "model.openvino", parameters, self.runner_names)
+        reference = plain if precision in REDUCED else ""
+        return Variant(key, self.name, parent.key, "model.openvino", parameters, self.runner_names, reference)
 
 
 def _writing(variant: Variant) -> partial[None]:
