@@ -24,6 +24,7 @@ MODULES = {
     "onnxruntime": "ONNX Runtime is not installed (pip install pytest-navigator[onnx])",
     "tensorflow": "TensorFlow is not installed (pip install pytest-navigator[tensorflow])",
     "tf2onnx": "tf2onnx is not installed (pip install pytest-navigator[tensorflow])",
+    "nncf": "nncf is not installed (pip install pytest-navigator[openvino])",
     "polygraphy": "Polygraphy is not installed (pip install polygraphy)",
 }
 

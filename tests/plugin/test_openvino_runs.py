@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from blackbox import status, words
+from blackbox import LINEAR, status, words
 
 import pytest_navigator as nav_api
 from pytest_navigator.backends.openvino.model import capabilities
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from blackbox import Nav
 
 pytest.importorskip("openvino")
+
+WIDE = LINEAR.replace(
+    "torch.nn.Linear(5, 7).eval()", "torch.nn.Sequential(torch.nn.Linear(5, 999), torch.nn.Linear(999, 7)).eval()"
+)
 
 
 def test_nobody_has_it_who_does_not_name_it(linear: pytest.Pytester, nav: Nav) -> None:
@@ -79,3 +83,22 @@ def test_bfloat16_is_a_format_of_its_own_beside_float32_and_throughput_a_runtime
         ran = linear.run(sys.executable, f"openvino-bf16/reproduce_correctness-openvino{script}.py")
         assert ran.ret == 0
         ran.stdout.fnmatch_lines(["output__0: max abs *: passed"])
+
+
+def test_int8_is_calibrated_on_the_loader_measured_beside_float32_and_its_script_runs(
+    linear: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("nncf")
+    linear.makeconftest(WIDE)
+    result = nav("-v", "--nav-package=out.nav", formats="openvino-int8,openvino-bf16", subprocess=True)
+    found = words(result)
+    assert found["test_correctness[openvino-cpu]"] == "PASSED"
+    assert found["test_correctness[openvino-int8-cpu]"] == "PASSED"
+    assert "Statistics collection" not in result.stdout.str() + result.stderr.str()
+    with zipfile.ZipFile("out.nav") as package_file:
+        package_file.extractall("unpacked")
+    unpacked = linear.path / "unpacked"
+    assert "Statistics collection" in (unpacked / "openvino-int8/format.log").read_text(encoding="utf-8")
+    monkeypatch.chdir(unpacked)
+    ran = linear.run(sys.executable, "openvino-int8/reproduce_conversion.py")
+    ran.stdout.fnmatch_lines(["written: openvino-int8/reproduced.openvino"])

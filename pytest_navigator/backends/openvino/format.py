@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.builtin import SOURCES
-from pytest_navigator.configuration.format_config import FormatConfig, invalid
+from pytest_navigator.backends.openvino.config import PRECISIONS, OpenVINOConfig
 from pytest_navigator.core.records import TEXT_TYPES
 from pytest_navigator.core.variants import Variant
 from pytest_navigator.formats.base import Format
@@ -15,8 +13,10 @@ from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from functools import partial
     from pathlib import Path
 
+    from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import MakingCode, Subject
@@ -24,40 +24,17 @@ if TYPE_CHECKING:
 
 RUNNERS = "pytest_navigator.backends.openvino.runner"
 
-PRECISIONS = ("fp32", "fp16", "bf16")
-
 # What is measured beside the float32 one: "fp16" is how weights are stored alone.
-REDUCED = ("bf16",)
-
-
-@dataclass(frozen=True)
-class OpenVINOConfig(FormatConfig):
-    """OpenVINO; `custom_args` go to `openvino.convert_model`.
-
-    Attributes:
-        precision: one or several. "fp32"; "fp16": of the weights, it computes in float32; "bf16": it computes in
-            bfloat16, as OpenVINO does by itself on processors that can.
-
-    Raises:
-        ConfigError: a value is not possible.
-    """
-
-    precision: str | Sequence[str] = ("fp32",)
-
-    def __post_init__(self) -> None:
-        asked = (self.precision,) if isinstance(self.precision, str) else tuple(self.precision)
-        if not asked or not set(asked) <= set(PRECISIONS) or len(set(asked)) < len(asked):
-            raise invalid(self, "precision", PRECISIONS)
-        object.__setattr__(self, "precision", asked)
+REDUCED = ("bf16", "int8")
 
 
 class OpenVINOFormat(Format):
-    """`openvino`, and `openvino-fp16`, `openvino-bf16` where asked for: folders with model.xml and model.bin."""
+    """`openvino`, and `openvino-fp16`, `-bf16`, `-int8` where asked for: folders with model.xml and model.bin."""
 
     name: ClassVar[str] = "openvino"
     title: ClassVar[str] = "OpenVINO"
     command: ClassVar[str] = "OpenVINO"
-    groups: ClassVar[Mapping[str, Sequence[str]]] = {"cpu": ("openvino",)}
+    groups: ClassVar[Mapping[str, Sequence[str]]] = {"cpu": ("openvino", "openvino-bf16", "openvino-int8")}
     config: ClassVar[type[FormatConfig]] = OpenVINOConfig
     frameworks: ClassVar[tuple[str, ...]] = SOURCES
     parent: ClassVar[str | None] = "onnx"
@@ -103,6 +80,7 @@ class OpenVINOFormat(Format):
         Raises:
             StepFailed: the model takes or gives text, or OpenVINO does not convert it.
         """
+        from pytest_navigator.backends.openvino.making import quantize, writing
         from pytest_navigator.backends.openvino.model import untold
         from pytest_navigator.errors import StepFailed
         from pytest_navigator.formats.exporting import exporter
@@ -111,29 +89,34 @@ class OpenVINOFormat(Format):
         if texts:
             raise StepFailed(f"{texts[0]!r} is text, which OpenVINO's runtime for Python cannot take or give")
         with exporter("openvino") as lines:
-            _writing(variant)(str(parent), str(path))
-        return {"version": untold("openvino").__version__, "warnings": lines}
+            if variant.parameters["precision"] == "int8":
+                found = quantize(parent, data, variant, path)
+            else:
+                found = {}
+                writing(variant)(str(parent), str(path))
+        return {"version": untold("openvino").__version__, **found, "warnings": lines}
 
     def convert_script(self, subject: Subject) -> MakingCode:
-        """Return the conversion."""
+        """Return the conversion, and a calibration by the samples of the package."""
+        from pytest_navigator.backends.openvino.making import quantizing, writing
         from pytest_navigator.backends.openvino.model import read_model
         from pytest_navigator.core.script_parts import MakingCode
-        from pytest_navigator.reproduce.code import call_of
+        from pytest_navigator.reproduce.code import call_of, literal
 
-        work = _writing(subject.variant)
-        call = MakingCode(call_of(work, "args.artifact", "args.output"), functions=(work.func,))
+        given = ["args.artifact", "args.output"]
+        work: partial[Any] = writing(subject.variant)
+        if subject.variant.parameters["precision"] == "int8":
+            work = quantizing(subject.variant, subject.data)
+            most = subject.variant.parameters["quantization"]["samples"]
+            given.append(f"[read(path, INPUTS) for path in {literal(list(subject.loader.batches)[:most])}]")
+        call = MakingCode(call_of(work, *given), functions=(work.func,))
         return call.then(MakingCode("read_model(args.output)", functions=(read_model,)))
 
     def _variant(self, config: OpenVINOConfig, parent: Variant, precision: str) -> Variant:
         plain = self.name + parent.key.removeprefix(parent.format)
         key = plain if precision == PRECISIONS[0] else f"{plain}-{precision}"
-        parameters = {"precision": precision, "custom_args": config.custom_args}
+        parameters: dict[str, Any] = {"precision": precision, "custom_args": config.custom_args}
+        if precision == "int8":
+            parameters |= {"quantization": config.quantization.parameters(), "transformer": config.transformer}
         reference = plain if precision in REDUCED else ""
         return Variant(key, self.name, parent.key, "model.openvino", parameters, self.runner_names, reference)
-
-
-def _writing(variant: Variant) -> partial[None]:
-    from pytest_navigator.backends.openvino.model import write_model
-
-    options, half = variant.parameters["custom_args"], variant.parameters["precision"] == "fp16"
-    return partial(write_model, options=options, half=half)

@@ -31,11 +31,18 @@ def untold(module: str) -> Any:
 
 
 def write_model(source: str, target: str, options: dict[str, Any], *, half: bool) -> None:
-    """Convert a file of another format to a folder with model.xml and model.bin, half: with float16 weights."""
-    openvino = untold("openvino")
-    # Without options the reader is enough: convert_model takes others.
-    model = openvino.convert_model(source, **options) if options else openvino.Core().read_model(source)
-    openvino.save_model(model, f"{target}/model.xml", compress_to_fp16=half)
+    """Write a folder with model.xml and model.bin, half: with float16 weights; source and options as `model_of`."""
+    untold("openvino").save_model(model_of(source, options), f"{target}/model.xml", compress_to_fp16=half)
+
+
+def model_of(source: str, options: dict[str, Any]) -> Any:
+    """Return an ONNX file, or the folder of an IR, as an `openvino.Model`; options are those of convert_model."""
+    from pathlib import Path
+
+    openvino, path = untold("openvino"), Path(source)
+    file = path / "model.xml" if path.is_dir() else path
+    # Without options the reader is enough.
+    return openvino.convert_model(file, **options) if options else openvino.Core().read_model(file)
 
 
 def read_model(folder: str, **options: Any) -> Any:
