@@ -20,6 +20,8 @@ from pytest_navigator.core.records import (  # noqa: TC001  # cattrs reads annot
 if TYPE_CHECKING:
     from pytest_navigator.core.records import Outcome
 
+MOST_NAMED = 3  # Layers that a line names
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -83,6 +85,57 @@ class SourceFacts(Facts):
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A layer that a search for accuracy left in floating point.
+
+    Attributes:
+        layer: path of its module, or name of its node. operator: what it computes.
+        snr: of its own outputs from right inputs when it was quantized (dB).
+        alone: of the model's worst output with this one alone quantized (dB); None: not known.
+    """
+
+    layer: str
+    operator: str = ""
+    snr: float = 0.0
+    alone: float | None = None
+
+
+@dataclass(frozen=True)
+class AccuracySearch:
+    """What a search for accuracy came to.
+
+    Attributes:
+        passed: whether the outputs of the artifact pass on the batches that conversions may see.
+        before, after: signal to noise ratio of the worst output with all layers quantized, and as it was written (dB).
+        left_out: the layers, the worst first. layers: how many could have been.
+        trials: how many artifacts were judged; seconds: what all took.
+        problem: what is wrong still, "" if it passes; ended: why the search went no further then.
+    """
+
+    passed: bool
+    before: float
+    after: float
+    left_out: tuple[LeftOut, ...] = ()
+    layers: int = 0
+    trials: int = 0
+    seconds: float = 0.0
+    problem: str = ""
+    ended: str = ""
+
+    @property
+    def text(self) -> str:
+        """It in one line: "left 2 of 90 layers in floating point (up, head): 11.7 -> 30.3 dB in 1.2 s"."""
+        if self.passed and not self.left_out:
+            return f"no layer had to be left in floating point: {self.after:.1f} dB"
+        names = ", ".join(each.layer for each in self.left_out[:MOST_NAMED])
+        more = f", and {len(self.left_out) - MOST_NAMED} more" if len(self.left_out) > MOST_NAMED else ""
+        named = f" ({names}{more})" if names else ""
+        figures = f"{self.before:.1f} -> {self.after:.1f} dB in {self.seconds:.1f} s"
+        short = "" if self.passed else f"; search ended: {self.ended}; {self.problem}"
+        return f"left {len(self.left_out)} of {self.layers} layers in floating point{named}: {figures}{short}"
+
+
+@dataclass(frozen=True)
 class QuantizedNodes:
     """What of a model was quantized.
 
@@ -91,6 +144,7 @@ class QuantizedNodes:
         excluded: what the configuration leaves out, as it is written there; left_out: what a search left out.
         scheme: what was chosen, in the words of the library: "QInt8 weights, QInt8 activations, MinMax".
         samples: how many were calibrated on; None: it needs none.
+        search: how `left_out` was found; None: it was not searched for.
     """
 
     quantized: int
@@ -99,6 +153,7 @@ class QuantizedNodes:
     left_out: tuple[str, ...] = ()
     scheme: str = ""
     samples: int | None = None
+    search: AccuracySearch | None = None
 
 
 @dataclass(frozen=True)

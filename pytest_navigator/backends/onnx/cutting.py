@@ -72,14 +72,17 @@ def cut(model: Model, right: Mapping[str, np.ndarray], outputs: Sequence[str]) -
 
 
 def _needed(model: Model, right: Collection[str], outputs: Sequence[str]) -> tuple[list[Any], set[str]]:
-    """Return the nodes between outputs and known values, in order, and the names of all that they read."""
-    wanted, read, nodes = set(outputs), set[str](), []
-    for node in reversed(model.graph.node):
-        if not wanted.isdisjoint(node.output):
-            nodes.append(node)
-            read.update(reads(node))
-            wanted |= read - set(right)
-    return nodes[::-1], read
+    """Return the nodes between outputs and known values, in the file's order, and the names of all that they read."""
+    places = {name: place for place, node in enumerate(model.graph.node) for name in node.output if name}
+    found, read, waiting = set[int](), set[str](), list(outputs)
+    while waiting:
+        place = places.get(waiting.pop())
+        if place is not None and place not in found:
+            found.add(place)
+            own = set(reads(model.graph.node[place]))
+            read |= own
+            waiting += (name for name in own if name not in right)
+    return [node for place, node in enumerate(model.graph.node) if place in found], read
 
 
 def reads(node: Any) -> Iterator[str]:

@@ -60,6 +60,15 @@ class Probe:
         taken = {each.name: feed[each.name] for each in session.get_inputs()}
         return dict(zip(wanted, session.run(wanted, taken), strict=True))
 
+    def prepared(self, model: Model | None = None) -> Callable[[Arrays], list[np.ndarray]]:
+        """Return what runs the file, or another model, as often as it is called, and gives the file's outputs.
+
+        It takes arrays by the names of the inputs.
+        """
+        session = self._session(model or self.model, optimized=True)
+        taken = [each.name for each in session.get_inputs()]
+        return lambda feed: list(session.run(self.outputs, {name: feed[name] for name in taken}))
+
     def whole(self, feed: Arrays, model: Model | None = None, *, optimized: bool = True) -> Arrays:
         """Run the file, or a model with more outputs, on arrays by the signature's names; outputs by these too."""
         found = self.run(model or self.model, self.named(feed), self.outputs, optimized=optimized)

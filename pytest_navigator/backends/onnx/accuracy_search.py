@@ -1,0 +1,75 @@
+"""The search for accuracy of quantized ONNX files: what is left out is tried without calibrating again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_navigator.backends.onnx.layer_ranking import ranked
+from pytest_navigator.backends.onnx.left_out import left_out
+from pytest_navigator.backends.onnx.probing import Probe
+from pytest_navigator.backends.onnx.quantized_layers import layers_of
+from pytest_navigator.backends.onnx.runners import OnnxRunner
+from pytest_navigator.formats.accuracy_search import Quantizer, names_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_navigator.backends.onnx.cutting import Model
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.formats.accuracy_search import Arrays, Layers, Run
+
+
+class OnnxQuantizer(Quantizer):
+    """Quantizes an ONNX file.
+
+    Args:
+        floating: the float file. path: of the quantized one.
+        write: writes `path` without layers by path of module or name of node, as `QuantizationConfig.exclude` has them.
+        signature: of both.
+    """
+
+    def __init__(
+        self, floating: Path, path: Path, write: Callable[[tuple[str, ...]], object], signature: Signature
+    ) -> None:
+        self._floating = Probe(OnnxRunner(floating, signature, {}))
+        self._write, self._path, self._signature = write, path, signature
+        self._right = _run(self._floating)
+        self._whole: Probe | None = None
+
+    def right(self, feed: Arrays) -> Arrays:
+        """Run the float file."""
+        return self._right(feed)
+
+    def worst(self, feed: Arrays, seconds: float) -> Layers:
+        """Rank the layers of the file that nothing was left out of."""
+        return ranked(self._floating, self._quantized(), feed, seconds)[0]
+
+    def write(self, left_out: Layers) -> Run:
+        """Quantize the float file."""
+        self._write(names_of(left_out))
+        probe = Probe(OnnxRunner(self._path, self._signature, {}))
+        if self._whole is None and not left_out:
+            self._whole = probe
+        return _run(probe)
+
+    def trial(self, left_out: Layers) -> Run:
+        """Put the float file's layers into the file that nothing was left out of."""
+        whole = self._quantized()
+        return _run(whole, without(self._floating, whole, left_out))
+
+    def _quantized(self) -> Probe:
+        assert self._whole is not None
+        return self._whole
+
+
+def without(floating: Probe, quantized: Probe, layers: Layers) -> Model:
+    """Return a quantized model with layers as the float file has them."""
+    names = {name for layer in layers for name in layer.nodes}
+    every = layers_of(floating.model, quantized.model)
+    return left_out(floating.model, quantized.model, every, names, floating.path.parent)
+
+
+def _run(probe: Probe, model: Model | None = None) -> Run:
+    run = probe.prepared(model)
+    return lambda feed: dict(zip(probe.results, run(probe.named(feed)), strict=True))
