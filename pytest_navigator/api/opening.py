@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_navigator.api.loading import load
+from pytest_navigator.backends.builtin import written_as
 from pytest_navigator.errors import PackageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Place:
     Attributes:
         path: of the package, on every machine.
         digest: of the format's file, "" where the package does not say it.
+        kind: the name of the format, where `format` is the key of its folder.
         otherwise: what people are to do if it is another one there.
     """
 
@@ -35,12 +37,14 @@ class Place:
     runner: str
     digest: str
     otherwise: str
+    kind: str = ""
 
     @classmethod
     def of(cls, package: Package, runner: PackageRunner, otherwise: str) -> Place:
         """Return the place of a runner of an open package."""
         digest = _digest(package.results, runner.format)
-        return cls(package.path.resolve(), runner.format, runner.runner_name, digest, otherwise)
+        kind = package.results.variant(runner.format).format
+        return cls(package.path.resolve(), runner.format, runner.runner_name, digest, otherwise, kind)
 
 
 @contextmanager
@@ -67,9 +71,9 @@ def opened_runner(place: Place, threads: int | None, folder: Path) -> Iterator[I
             yield active.infer
 
 
-def threads_of(given: int | None, key: str, processors: int | None) -> int | None:
-    """Return the threads of one inference: as many as the process has processors, where we can say so."""
-    return processors if given is None and key == "onnx" else given
+def threads_of(given: int | None, format: str, processors: int | None) -> int | None:
+    """Return the threads of one inference of a format: those of the process's processors, where we can say so."""
+    return processors if given is None and written_as(format) == "onnx" else given
 
 
 def _digest(results: Results, key: str) -> str:

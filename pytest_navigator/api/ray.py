@@ -81,9 +81,11 @@ def deployment(
         wanted = {"strategies": asked, "verified_only": verified_only}
         found = runner_of_a_file(opened, format, runtime=runner, threads=threads, **wanted)
         model = served_model(opened.results, found, name)
-        most = RecordedRunner.of(opened.results, found).largest_batch if max_batch_size is None else max_batch_size
+        recorded = RecordedRunner.of(opened.results, found)
+        recorded.check_largest(max_batch_size, "max_batch_size")
+        most = recorded.largest_batch if max_batch_size is None else max_batch_size
         place = Place.of(opened, found, CHANGED)
-    loading = partial(opened_runner, place, threads_of(threads, found.format, _processors(options)))
+    loading = partial(opened_runner, place, threads_of(threads, place.kind, _processors(options)))
     replica = ray.Replica(model, loading, most, batch_wait_timeout_s, max_request_mb)
     return ray.deployed(replica, _with_defaults(options, num_replicas, most))
 

@@ -36,6 +36,12 @@ def known() -> Registry:
     return installed.extended(kind for kind in _imported(Format) if kind.name not in installed.formats)
 
 
+def written_as(format: str) -> str:
+    """Return the format whose files those of a format are: "onnx" of quantized ONNX; itself, also if it is unknown."""
+    formats = known().formats
+    return (formats[format].written_as if format in formats else "") or format
+
+
 def _imported(base: Any) -> Iterator[type[Format]]:
     """Yield the formats that the caller has imported: a package names classes, and never decides what is imported."""
     from pytest_navigator.core.loaded import loaded

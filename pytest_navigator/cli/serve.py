@@ -75,9 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
         chosen = RecordedRunner.of(package.results, runner)
         model = served_model(package.results, runner, arguments.name, "--name")
         place = Place.of(package, runner, "start the server again")
+    chosen.check_largest(arguments.max_batch_size, "--max-batch-size")
     options = _options(arguments, chosen)
     inputs = example.zeros(model.signature, chosen.shapes)
-    loading = partial(opened_runner, place, threads_of(arguments.threads, place.format, _processors(options.workers)))
+    loading = partial(opened_runner, place, threads_of(arguments.threads, place.kind, _processors(options.workers)))
 
     def started(address: str) -> None:
         url = f"{address}/v2/models/{model.name}"

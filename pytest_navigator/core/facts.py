@@ -168,6 +168,7 @@ class MakingFacts(Facts):
         interface: of a TorchScript program: "flat", where it takes arrays by position and gives a tuple of them.
         warnings: lines that the exporter wrote.
         quantized: what of a quantized model is.
+        batch_sizes: the only ones that the artifact takes; max_batch_size: the largest one. None: as the model does.
     """
 
     steps = ("source", "export", "convert")
@@ -181,6 +182,8 @@ class MakingFacts(Facts):
     interface: str | None = None
     warnings: tuple[str, ...] | None = None
     quantized: QuantizedNodes | None = None
+    batch_sizes: tuple[int, ...] | None = None
+    max_batch_size: int | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.records import TEXT_TYPES
-from pytest_navigator.deploy.batches import obstacle
+from pytest_navigator.deploy.batches import obstacle, only_batches
 from pytest_navigator.deploy.package import check_open
 from pytest_navigator.deploy.protocol.datatypes import DATATYPES
 from pytest_navigator.deploy.pytriton_classes import classes
@@ -97,6 +97,8 @@ class PyTritonAdapter:
     def batching(self) -> bool:
         """Whether requests can be joined along axis 0."""
         signature = self._found.signature
+        if only_batches(self._recorded.results, self._recorded.key):
+            return False
         return not obstacle(signature.batch_dim, (*signature.inputs, *signature.outputs))
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.comparison.facts import output_reports
 from pytest_navigator.comparison.tolerances import number
-from pytest_navigator.deploy.batches import largest_batch
+from pytest_navigator.deploy.batches import check_largest, largest_batch
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.query import verdict
 from pytest_navigator.package.query.strategies import figures_of
@@ -51,6 +51,10 @@ class RecordedRunner:
     def largest_batch(self) -> int:
         """The largest batch that was measured, else that of the samples."""
         return largest_batch(self.results, self.key, self.runner)
+
+    def check_largest(self, asked: int | None, option: str) -> None:
+        """Raise ConfigError for batches that it does not take; None: nobody asked."""
+        check_largest(self.results, self.key, asked, option)
 
     @property
     def shapes(self) -> Shapes:

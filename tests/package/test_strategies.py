@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 import pytest_navigator as nav
+from pytest_navigator.core.records import Outcome
+from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import ConfigError, StrategyError
 from pytest_navigator.package.query.strategies import Figure, candidates, choose, choose_possible
 from tests.package.recorded import outcomes, profile, results, verify
@@ -93,3 +95,10 @@ def test_the_source_and_what_nobody_verified_can_be_left_out() -> None:
     assert {figure.key for figure in candidates(found, include_source=False)} == {"torchscript-trace"}
     assert {figure.key for figure in candidates(found, verified_only=True)} == {"torchscript-trace"}
     assert candidates(results(), verified_only=True) == []
+
+
+@pytest.mark.parametrize("status", [Status.PASSED, Status.FAILED])
+def test_what_is_slower_or_larger_than_its_float_format_is_never_the_best(status: Status) -> None:
+    judged = Outcome("quantization", status, "torchscript-trace", "TorchScriptCPU")
+    found = {figure.key for figure in candidates(results([*outcomes(), judged]))}
+    assert ("torchscript-trace" in found) == (status is Status.PASSED)

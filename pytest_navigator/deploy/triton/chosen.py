@@ -124,7 +124,7 @@ def _runnable(results: Results, cells: Sequence[Cell], wish: Wish) -> list[Cell]
 
 
 def _allowed(results: Results, cells: Sequence[Cell], wish: Wish) -> list[Cell]:
-    return [cell for cell in cells if not wish.verified_only or results.verified(*cell)]
+    return [cell for cell in cells if results.worth(*cell) and (not wish.verified_only or results.verified(*cell))]
 
 
 def _nothing(package: PackageFile, results: Results, cells: Sequence[Cell], wish: Wish) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.deploy.batches import largest_batch
+from pytest_navigator.deploy.batches import check_largest, largest_batch
 from pytest_navigator.deploy.triton.batching import DynamicBatcher
 from pytest_navigator.deploy.triton.samples import warm_ups
 from pytest_navigator.deploy.triton.tensors import InputTensorSpec, OutputTensorSpec
@@ -60,6 +60,8 @@ def configured(deployed: Deployed, served: Backend, target: Target) -> tuple[Mod
     check_names(target, {"inputs": tensors.inputs, "outputs": tensors.outputs})
     batching = not deployed.unbatched and target.fields.get("batching", True)
     measured = largest_batch(deployed.results, deployed.chosen.variant.key, deployed.chosen.runner.name)
+    asked = target.fields.get("max_batch_size", target.largest)
+    check_largest(deployed.results, deployed.chosen.variant.key, asked, "max_batch_size")
     size = target.fields.get("max_batch_size", measured if target.largest is None else target.largest)
     values: dict[str, Any] = {
         "batching": batching,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.backends.builtin import written_as
 from pytest_navigator.core.facts import MakingFacts, ProfileFacts, facts_of
-from pytest_navigator.deploy.batches import obstacle
+from pytest_navigator.deploy.batches import obstacle, only_batches
 from pytest_navigator.deploy.triton.onnx_file import of_file, of_signature
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.running import artifacts
@@ -56,9 +57,14 @@ class Deployed:
         return f"{self.folder}/{self.chosen.variant.file}"
 
     @cached_property
+    def written_as(self) -> str:
+        """The format whose files its file is one of: "onnx" of quantized ONNX."""
+        return written_as(self.chosen.variant.format)
+
+    @cached_property
     def tensors(self) -> Tensors:
         """The tensors as the file has them."""
-        if self.chosen.variant.format == "onnx":
+        if self.written_as == "onnx":
             return of_file(self.package.read(self.file), self.signature)
         return of_signature(self.signature)
 
@@ -78,6 +84,8 @@ class Deployed:
         """Why requests cannot be joined; "" if they can."""
         if fixed := self.results.source_facts.fixed_batch:
             return f"the model takes batches of {fixed} alone"
+        if sizes := only_batches(self.results, self.chosen.variant.key):
+            return sizes
         return obstacle(self.signature.batch_dim, self.tensors.all)
 
     @property

@@ -64,9 +64,8 @@ class Backend:
 
 def backend(deployed: Deployed) -> Backend:
     """Return what runs it: Triton's own backend, or a Python model where there is none or it cannot."""
-    form = deployed.chosen.variant.format
-    own = OWN.get(form)
-    why = own.refuses(deployed) if own else f"Triton has no backend for {form}"
+    own = OWN.get(deployed.written_as)
+    why = own.refuses(deployed) if own else f"Triton has no backend for {deployed.chosen.variant.format}"
     if own and not why:
         return own.sets(Backend(own.config, deployed.tensors), deployed)
     notice = f"{deployed.chosen.variant.key} is served as a Python model: {why}"
@@ -205,4 +204,4 @@ OWN = {
     "torchscript": Own(_not_in_libtorch, _libtorch, PyTorchModelConfig),
     "trt": Own(_not_in_tensorrt, _engine, TensorRTModelConfig),
 }
-"""Format -> its backend."""
+"""Format whose files they are -> its backend."""

@@ -99,6 +99,10 @@ class Results:
         decoding = (outcome for outcome in self._cell("decoding", key, runner) if outcome.failed)
         return next(decoding, next(iter(self._cell("correctness", key, runner)), None))
 
+    def worth(self, key: str, runner: str) -> bool:
+        """Whether a quantized format is no slower and no larger than its float one, as far as it was measured."""
+        return not any(outcome.failed for outcome in self._cell("quantization", key, runner))
+
     def profiles(self, key: str, runner: str) -> list[Outcome]:
         """Return the profile steps of one runner, one a batch size."""
         return self._cell("profile", key, runner)

@@ -270,7 +270,7 @@ def best(results: Results, *, files_only: bool = False) -> Best:
 
 
 def candidates(results: Results, *, include_source: bool = True, verified_only: bool = False) -> list[Figure]:
-    """Return the figures of every runner whose correctness and profile steps passed.
+    """Return the figures of every runner whose correctness and profile steps passed, and that is worth its place.
 
     Args:
         include_source: whether the live model counts, which is in no package.
@@ -279,7 +279,8 @@ def candidates(results: Results, *, include_source: bool = True, verified_only: 
     cells = [
         (key, runner)
         for key, runner in results.cells()
-        if (include_source or results.variant(key).file) and (not verified_only or results.verified(key, runner))
+        if (include_source or results.variant(key).file) and results.worth(key, runner)
+        if not verified_only or results.verified(key, runner)
     ]
     return figures_of(results, cells)
 

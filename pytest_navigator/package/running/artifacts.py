@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.backends.builtin import known
+from pytest_navigator.backends.builtin import known, written_as
 from pytest_navigator.configuration.foreign_arguments import check_arguments, check_parameters
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
 from pytest_navigator.core.enums import RuntimeProvider, TensorType
@@ -80,7 +80,7 @@ def with_options(variant: Variant, options: Parameters | None) -> Variant:
     """
     if options is None:
         return variant
-    if variant.format != "onnx":
+    if written_as(variant.format) != "onnx":
         raise ConfigError(
             f"threads and session_options are ONNX Runtime's, {variant.key} does not run there: set the threads of its "
             "library, like torch.set_num_threads(1)"
@@ -104,7 +104,7 @@ def model(variant: Variant, path: Path) -> Any:
     Raises:
         PackageError: the library is not installed.
     """
-    form = known().formats.get(variant.format)
+    form = known().formats.get(written_as(variant.format))
     try:
         return form.load(path) if form else path
     except ModuleNotFoundError as error:
