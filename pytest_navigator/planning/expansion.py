@@ -128,12 +128,25 @@ def expand(configs: Mapping[str, list[FormatConfig]], registry: Registry, framew
     variants: dict[str, Variant] = {}
     for form in _parents_first(registry, configs, framework):
         parents = [v for v in variants.values() if v.format == form.parent_for(framework)]
-        own = [form.as_source(configs[form.name][0])] if form.file and form.name == framework else []
-        for variant in own or [v for config in configs[form.name] for v in form.variants(config, parents)]:
-            if variants.get(variant.key, variant) != variant:  # a name and a key may both mean it: trt,trt-fp16
-                raise ConfigError(f"format {variant.key!r} is configured twice: {configs[form.name]}")
-            variants[variant.key] = variant
+        for config in configs[form.name]:
+            if form.file and form.name == framework:
+                variants.setdefault(form.name, form.as_source(config))
+            else:
+                _add(form.variants(config, parents), config, form, variants)
     return variants
+
+
+def _add(made: Sequence[Variant], config: FormatConfig, form: Format, variants: dict[str, Variant]) -> None:
+    for variant in made:
+        known = variants.setdefault(variant.key, variant)
+        if known is not variant and not (known == variant and _comes_along(variant, made, config, form)):
+            raise ConfigError(f"format {variant.key!r} is configured twice: the second time by {config!r}")
+
+
+def _comes_along(variant: Variant, made: Iterable[Variant], config: FormatConfig, form: Format) -> bool:
+    """Whether a variant is there without anybody having configured it: for another one's sake, or by a name."""
+    # A name and a key may mean the same: trt,trt-fp16. What several are measured beside is one.
+    return any(variant.key == each.reference for each in made) or config in form.on_request().values()
 
 
 def _parents_first(registry: Registry, names: Iterable[str], framework: str) -> list[Format]:

@@ -154,3 +154,8 @@ def test_a_first_run_makes_nothing_that_is_only_made_where_it_is_named():
         assert not {variant.format for variant in variants.values()} & set(new)
         named = {name for group in GROUPS for name in members(known(), framework)[group]} - {"onnx"}
         assert not named & set(variants)
+
+
+def test_what_a_name_and_a_key_both_mean_is_made_once(everything):
+    names = build(settings_of("trt,trt-fp16,openvino-bf16,openvino"), known(), "torch").variants
+    assert {"trt-fp16", "trt-fp32", "openvino", "openvino-bf16"} <= set(names)
