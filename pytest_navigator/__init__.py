@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.onnx_config import OnnxConfig as OnnxConfig
     from pytest_navigator.configuration.onnx_config import OnnxDynamoExportConfig as OnnxDynamoExportConfig
     from pytest_navigator.configuration.onnx_config import OnnxTraceExportConfig as OnnxTraceExportConfig
+    from pytest_navigator.configuration.onnx_quantized_config import OnnxQuantizedConfig as OnnxQuantizedConfig
     from pytest_navigator.configuration.optimize_config import OptimizeConfig as OptimizeConfig
     from pytest_navigator.configuration.profile_config import MeasurementMode as MeasurementMode
     from pytest_navigator.configuration.profile_config import OptimizationProfile as OptimizationProfile
@@ -102,6 +103,7 @@ _HOMES = {
     "OnnxConfig": "configuration.onnx_config",
     "OnnxDynamoExportConfig": "configuration.onnx_config",
     "OnnxTraceExportConfig": "configuration.onnx_config",
+    "OnnxQuantizedConfig": "configuration.onnx_quantized_config",
     "TensorFlowSavedModelConfig": "backends.exchange.savedmodel",
     "TensorFlowConfig": "backends.tensorflow.live",
     "TensorFlowTensorRTConfig": "backends.tensorflow.tf_tensorrt",

@@ -106,6 +106,7 @@ FORMATS = (
     ),
     _listed("stablehlo", "jax.stablehlo:StableHLOFormat", "jax"),
     _listed("onnx", "exchange.onnx:OnnxFormat", *SOURCES),
+    _listed("onnx-quantized", "onnx.quantization.format:OnnxQuantizedFormat", *SOURCES, default=False),
     _listed("trt", "tensorrt.format:TensorRTFormat", *SOURCES, "trt"),
     _listed("trt-rtx", "tensorrt.format:TensorRTRTXFormat", *SOURCES, "trt-rtx", default=False),
     _listed("openvino", "openvino.format:OpenVINOFormat", *SOURCES, default=False),

@@ -52,7 +52,7 @@ def check_arguments(variant: Variant, *, making: bool) -> None:
         raise PackageError(f"{variant.key}: its custom_args are {given!r}, which are no options by name")
     options = dict(given)
     session = options.pop(SESSION_OPTIONS, None) or {}
-    if session or variant.format == "onnx":  # ONNX Runtime runs more formats than one
+    if session or RUNNING.get(variant.format) is SESSION:  # ONNX Runtime runs more formats than one
         _check(variant, SESSION, session if isinstance(session, dict) else {SESSION_OPTIONS: session})
     elif variant.format in RUNNING and not making:
         _check(variant, RUNNING[variant.format], options)

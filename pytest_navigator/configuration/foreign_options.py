@@ -85,6 +85,15 @@ def _entry(value: JSON) -> bool:
     return texts and name in ENTRIES and re.fullmatch(r"[\d.]{1,12}", number) is not None
 
 
+def _quantization(value: JSON) -> bool:
+    """Whether a value is a `QuantizationConfig`: names of layers, which the files of exporters begin with a slash."""
+    if not isinstance(value, dict):
+        return False
+    names = value.get("exclude", [])
+    rest = {key: each for key, each in value.items() if key != "exclude"}
+    return plain(rest) and isinstance(names, list) and all(isinstance(name, str) for name in names)
+
+
 def _named(accepts: Accepts, names: str) -> dict[str, Accepts]:
     return dict.fromkeys(names.split(), accepts)
 
@@ -125,7 +134,12 @@ COMPILE: Mapping[str, Accepts] = {
 JIT: Mapping[str, Accepts] = _named(flag, "inline keep_unused")
 
 # Format -> what its runners take of the `custom_args`; the other runners take nothing.
-RUNNING: Mapping[str, Mapping[str, Accepts]] = {"onnx": SESSION, "torch": COMPILE, "jax": JIT}
+RUNNING: Mapping[str, Mapping[str, Accepts]] = {
+    "onnx": SESSION,
+    "onnx-quantized": SESSION,
+    "torch": COMPILE,
+    "jax": JIT,
+}
 
 # Of `polygraphy convert`.
 POLYGRAPHY: Mapping[str, Accepts] = {
@@ -156,6 +170,12 @@ MAKING: Mapping[str, Mapping[str, Accepts]] = {
         **_named(flag, "do_constant_folding keep_initializers_as_inputs optimize large_model"),
         **_named(words, "inputs_as_nchw outputs_as_nchw"),
     },
+    "onnx-quantized": {
+        **_named(words, "op_types_to_quantize op_block_list activation_type"),
+        **_named(flag, "reduce_range is_symmetric"),
+        **_named(count, "block_size accuracy_level"),
+        "extra_options": plain,
+    },
     "torch-trt": {
         **_named(
             flag,
@@ -175,8 +195,9 @@ MAKING: Mapping[str, Mapping[str, Accepts]] = {
 
 # Parameters that become an attribute or a module, or decide how something is called.
 ATTRIBUTES: Mapping[str, Accepts] = {
+    "quantization": _quantization,
     "autocast_dtype": one_of("float16", "bfloat16"),
-    "precision": one_of("fp32", "fp16", "bf16", "int8", "fp8"),
+    "precision": one_of("fp32", "fp16", "bf16", "int8", "int4", "fp8"),
     "precision_mode": one_of("hierarchy", "single", "mixed"),
     "backend": one_of("tensorrt", "tensorrt_rtx"),
     **_named(flag, "autocast inference_mode strict structured"),

@@ -137,7 +137,8 @@ def _proven(context: Context, data: dict[str, JSON]) -> Result:
     caveat = frozen(structured(data, MakingFacts).warnings or ())
     recorded = {**data, **gpu.built_with(context)}
     elsewhere, lacking = gpu.why_elsewhere(form, context), ""
-    for runner in () if elsewhere else form.runner_specs:
+    of_variant = [runner for runner in form.runner_specs if runner.name in context.variant.runners]
+    for runner in () if elsewhere else of_variant or form.runner_specs:
         missing = context.missing(runner.requires)
         lacking = lacking or missing or ""
         if missing is None:

@@ -23,7 +23,19 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import Signature
 
 # Whose lines in a traceback are not the user's.
-LIBRARIES = ("torch", "tensorflow", "keras", "tf2onnx", "jax", "jaxlib", "flax", "equinox", "jax2onnx", "onnx")
+LIBRARIES = (
+    "torch",
+    "tensorflow",
+    "keras",
+    "tf2onnx",
+    "jax",
+    "jaxlib",
+    "flax",
+    "equinox",
+    "jax2onnx",
+    "onnx",
+    "onnxruntime",
+)
 
 OWN_FOLDER = f"{Path(__file__).parents[1]}{os.sep}"
 

@@ -148,6 +148,7 @@ def _cells(
         (variant.key, runner.name)
         for variant in variants.values()
         for runner in registry.format(variant.format).runner_specs
+        if runner.name in variant.runners or not variant.runners
         if runs(runner, settings.runtimes)
         if (settings.device not in KINDS or settings.device == runner.device) and (live or not runner.live)
     )

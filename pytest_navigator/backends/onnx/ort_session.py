@@ -20,6 +20,16 @@ ENUMERATIONS = {
 }
 
 
+# What is left out of the optimizations of float16: it ends the process where a cast to float32 follows a Transpose
+# (onnxruntime 28392), and is for convolutions in float32.
+UNSAFE_IN_HALF = ["NchwcTransformer"]
+
+
+def unsafe(parameters: Mapping[str, Any]) -> list[str]:
+    """Return the optimizations that a file of these parameters is loaded without."""
+    return UNSAFE_IN_HALF if parameters.get("precision") == "fp16" else []
+
+
 def session_options(values: Mapping[str, Any]) -> Any:
     """Return options with these values; a method like `register_custom_ops_library` is called, with one or a list."""
     import onnxruntime

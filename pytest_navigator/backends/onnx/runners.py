@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pytest_navigator.backends.onnx.assignment import ENTRY, assignment, told
 from pytest_navigator.backends.onnx.errors import cause
-from pytest_navigator.backends.onnx.ort_session import ENUMERATIONS, bound, set_option
+from pytest_navigator.backends.onnx.ort_session import ENUMERATIONS, bound, set_option, unsafe
 from pytest_navigator.backends.onnx.ort_values import array_of, numpy_name, ort_value
 from pytest_navigator.backends.onnx.remedies import remedy
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
@@ -82,7 +82,8 @@ class OnnxRunner(Runner):
         """
         import onnxruntime
 
-        return onnxruntime.InferenceSession(model or str(self.artifact), options, providers=self.providers())
+        without = {"disabled_optimizers": found} if (found := unsafe(self.parameters)) else {}
+        return onnxruntime.InferenceSession(model or str(self.artifact), options, providers=self.providers(), **without)
 
     @classmethod
     def providers(cls) -> list[str]:

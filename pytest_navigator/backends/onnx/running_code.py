@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_navigator.backends.onnx.ort_session import bound, session_options
+from pytest_navigator.backends.onnx.ort_session import UNSAFE_IN_HALF, bound, session_options, unsafe
 from pytest_navigator.backends.onnx.ort_values import array_of
 from pytest_navigator.core.records import TEXT_TYPES
 from pytest_navigator.core.script_parts import MakingCode, RunnerCode
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import Subject
 
+CPU = 'providers=["CPUExecutionProvider"]'
+
 # See that what was made loads.
-LOADS = MakingCode(
-    'onnxruntime.InferenceSession(args.output, providers=["CPUExecutionProvider"])', imports=("import onnxruntime",)
+LOADS = MakingCode(f"onnxruntime.InferenceSession(args.output, {CPU})", imports=("import onnxruntime",))
+LOADS_HALF = MakingCode(
+    f"onnxruntime.InferenceSession(args.output, {CPU}, disabled_optimizers={UNSAFE_IN_HALF})",
+    imports=("import onnxruntime",),
 )
 
 BINDING = "x = bound(model, feed, [output.name for output in model.get_outputs()], {device!r})"
@@ -42,7 +46,8 @@ def runner_code(subject: Subject, chosen: tuple[str, ...], device: str, options:
         lines.append("onnxruntime.preload_dlls()")
     given = f", session_options({literal(dict(options))})" if options else ""
     providers = list(dict.fromkeys((*chosen, "CPUExecutionProvider")))
-    lines.append(f"model = onnxruntime.InferenceSession(args.artifact{given}, providers={providers!r})")
+    without = f", disabled_optimizers={found}" if (found := unsafe(subject.variant.parameters)) else ""
+    lines.append(f"model = onnxruntime.InferenceSession(args.artifact{given}, providers={providers!r}{without})")
     if device == "cuda":
         lines.append(FALLBACK.format(provider=chosen[0]))
     on_device = device != "cpu" or any(map(is_foreign, (*signature.inputs, *signature.outputs)))

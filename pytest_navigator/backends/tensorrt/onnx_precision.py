@@ -8,10 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pytest_navigator.backends.onnx.half import in_half
 from pytest_navigator.backends.onnx.names import nodes
-
-# Bytes above which weights go to a file beside the network: one protobuf message holds less than 2 GiB.
-LARGE = 1_500_000_000
+from pytest_navigator.backends.onnx.tensors import array_of, save, weights_of
 
 
 def write_network(source: str, target: str, precision: str, samples: list[dict[str, Any]], hierarchy: bool) -> bool:
@@ -42,80 +41,6 @@ def write_network(source: str, target: str, precision: str, samples: list[dict[s
         model = in_half(model, None if hierarchy else [], wide=precision == "bf16")
     save(model, target)
     return True
-
-
-def save(model: Any, target: str) -> None:
-    """Write a network in one file, or with its weights beside it if it is too large for one."""
-    import onnx
-
-    large, data = size_of(model) > LARGE, Path(f"{target}.data")
-    data.unlink(missing_ok=True)
-    onnx.save_model(model, target, save_as_external_data=large, location=data.name if large else None)
-
-
-def in_half(model: Any, kept: list[str] | None, wide: bool) -> Any:
-    """Return a model that computes in float16 or, if `wide`, in bfloat16; its inputs and outputs keep their types.
-
-    ONNX Runtime's converter does it; for bfloat16 its float16 becomes bfloat16, with the weights as they were before.
-
-    Args:
-        kept: operators that stay in float32, between casts; None: the converter's own list of them.
-    """
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-    from onnxruntime.transformers.onnx_model import OnnxModel
-
-    lift_constants(model)
-    before = {tensor.name: array_of(tensor) for tensor in weights_of(model.graph)} if wide else {}
-    # Shapes are inferred by ONNX's own code, through one protobuf message.
-    made = convert_float_to_float16(
-        model, keep_io_types=True, op_block_list=kept, disable_shape_infer=size_of(model) > LARGE
-    )
-    if wide:
-        widen(made.graph, before)
-    OnnxModel.graph_topological_sort(made.graph)  # the converter puts its casts at the end
-    return made
-
-
-def widen(graph: Any, before: dict[str, Any]) -> None:
-    """Make bfloat16 of all float16 in a graph, with weights from `before` where they are there."""
-    import ml_dtypes
-    import onnx
-
-    half, wide = onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16
-    for tensor in [*weights_of(graph), *attributes_of(graph)]:
-        if tensor.data_type == half:
-            values = before.get(tensor.name, array_of(tensor)).astype(ml_dtypes.bfloat16)
-            name = tensor.name
-            tensor.CopyFrom(onnx.helper.make_tensor(name, wide, values.shape, values.tobytes(), raw=True))
-    for value in values_of(graph):
-        if value.type.tensor_type.elem_type == half:
-            value.type.tensor_type.elem_type = wide
-    for node in nodes(graph):
-        for attribute in node.attribute:
-            if attribute.name in ("to", "dtype") and attribute.i == half:
-                attribute.i = wide
-
-
-def lift_constants(model: Any) -> None:
-    """Make initializers, which have a name, of Constant nodes: the converter skips those of numbers."""
-    import numpy as np
-    from onnx import numpy_helper
-
-    kinds = {"value_float": ("f", "f4"), "value_floats": ("floats", "f4")}
-    kinds |= {"value_int": ("i", "i8"), "value_ints": ("ints", "i8")}
-    for graph in graphs(model.graph):
-        for node in [node for node in graph.node if node.op_type == "Constant" and not node.domain]:
-            (attribute,) = node.attribute
-            if attribute.name == "value":
-                tensor = attribute.t
-            elif attribute.name in kinds:
-                field, kind = kinds[attribute.name]
-                tensor = numpy_helper.from_array(np.array(getattr(attribute, field), kind))
-            else:
-                continue
-            graph.initializer.add().CopyFrom(tensor)
-            graph.initializer[-1].name = node.output[0]
-            graph.node.remove(node)
 
 
 QUANTIZED = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
@@ -208,41 +133,3 @@ def in_fp8(model: Any, weights: dict[str, Any]) -> None:
 def has_quantization(model: Any) -> bool:
     """Whether the model was trained or exported with Q/DQ nodes: it is left as it is."""
     return any(node.op_type in PAIR for node in nodes(model.graph))
-
-
-def graphs(graph: Any) -> list[Any]:
-    """Return a graph and all the graphs in its nodes."""
-    inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
-    return [graph, *(found for body in inner for found in graphs(body))]
-
-
-def weights_of(graph: Any) -> list[Any]:
-    """Return the initializers of a graph and of the graphs in it."""
-    return [tensor for each in graphs(graph) for tensor in each.initializer]
-
-
-def attributes_of(graph: Any) -> list[Any]:
-    """Return the tensors that are attributes of nodes, which mostly have no name."""
-    return [attribute.t for node in nodes(graph) for attribute in node.attribute if attribute.HasField("t")]
-
-
-def size_of(model: Any) -> int:
-    """Return the size of the weights in bytes; protobuf itself counts no message above 2 GiB."""
-    from math import prod
-
-    import onnx
-
-    kinds = onnx.helper.tensor_dtype_to_np_dtype
-    return sum(prod(t.dims) * kinds(t.data_type).itemsize for t in weights_of(model.graph))
-
-
-def values_of(graph: Any) -> list[Any]:
-    """Return what the graph says of the types of its values."""
-    return [value for each in graphs(graph) for value in (*each.input, *each.output, *each.value_info)]
-
-
-def array_of(tensor: Any) -> Any:
-    """Return the numbers of a tensor."""
-    from onnx import numpy_helper
-
-    return numpy_helper.to_array(tensor)

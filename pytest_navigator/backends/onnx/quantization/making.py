@@ -1,0 +1,131 @@
+"""Making ONNX files with fewer bits: what is left as it is, what is chosen, and what came of it. Runs in the child."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator.backends.onnx.errors import cause
+from pytest_navigator.backends.onnx.quantization import counting, schemes
+from pytest_navigator.backends.onnx.quantization.preparing import named
+from pytest_navigator.backends.onnx.quantization.writing import write_dynamic, write_half, write_int4, write_static
+from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
+from pytest_navigator.core.facts import MakingFacts, as_data
+from pytest_navigator.core.plain import plain
+from pytest_navigator.errors import Unavailable
+from pytest_navigator.formats.exclusions import excluded
+from pytest_navigator.formats.exporting import exporter
+from pytest_navigator.samples.calibration import calibration_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.variants import Variant
+    from pytest_navigator.formats.base import LoaderData
+
+HALF = {"fp16": "FLOAT16", "bf16": "BFLOAT16"}
+
+
+def make(parent: Path, data: LoaderData, variant: Variant, path: Path) -> dict[str, JSON]:
+    """Write the artifact; returns what is worth recording.
+
+    Raises:
+        StepFailed: it cannot be made.
+        Unavailable: nothing here computes in it.
+    """
+    import onnx
+
+    kind, quantization = variant.parameters["kind"], variant.parameters["quantization"]
+    before = named(str(parent))
+    if kind not in HALF:
+        counting.check_float(before, kind)
+    kept = excluded(quantization["exclude"], counting.places(before))
+    chosen = chosen_options(variant.parameters, reduced=schemes.saturates(), are_signed=schemes.signed())
+    samples = calibration_batches(data, quantization) if kind == "int8" else ()
+    with exporter("ONNX Runtime's quantizer" if kind not in HALF else "ONNX Runtime's converter") as lines, _logged():
+        writing(kind, kept, chosen, samples)(str(parent), str(path))
+    after = onnx.load(path, load_external_data=False)
+    found: dict[str, JSON] = {"kept": kept, "chosen": plain(chosen)}
+    if kind in HALF:
+        return {**found, "warnings": [*lines, *_half(kind, before, after, path)]}
+    counted = counting.counted(before, after, kind, quantization["exclude"], kept)
+    scheme = schemes.described(kind, chosen["options"])
+    quantized = replace(counted, scheme=scheme, samples=len(samples) or None)
+    return {**found, "warnings": lines, **as_data(MakingFacts(quantized=quantized))}
+
+
+def chosen_options(parameters: Parameters, *, reduced: bool, are_signed: bool) -> dict[str, Any]:
+    """Return the options of the function that writes a variant, by the names of its arguments (pure).
+
+    Args:
+        reduced: whether weights have 7 bits; are_signed: whether activations have a sign.
+    """
+    kind, quantization = parameters["kind"], parameters["quantization"]
+    own = {name: value for name, value in parameters["custom_args"].items() if name != SESSION_OPTIONS}
+    more = own.pop("extra_options", {})
+    if kind in HALF:
+        return {"wide": kind == "bf16", "operators": own.get("op_block_list")}
+    if kind == "int4":
+        return {"options": own}
+    if kind == "int8-dynamic":
+        return {"options": {**schemes.dynamic_options(quantization, reduced=reduced), **own}, "extra": more}
+    options, extra = schemes.static_options(quantization, reduced=reduced, are_signed=are_signed)
+    return {"options": {**options, **own}, "extra": {**extra, **more}}
+
+
+def writing(kind: str, kept: Sequence[str], chosen: dict[str, Any], samples: Any) -> partial[None]:
+    """Return the function that writes a file of a kind, of the paths of the float one and its own."""
+    if kind in HALF:
+        return partial(write_half, kept=list(kept), **chosen)
+    if kind == "int4":
+        return partial(write_int4, kept=list(kept), **chosen)
+    if kind == "int8-dynamic":
+        return partial(write_dynamic, kept=list(kept), **chosen)
+    return partial(write_static, samples=samples, kept=list(kept), **chosen)
+
+
+def _half(kind: str, before: Any, after: Any, path: Path) -> list[str]:
+    """Look at a file in half the bits; returns what a user should know of it."""
+    counting.check_half(before, after, HALF[kind])
+    if kind == "fp16":
+        return list(counting.too_large(before))
+    _check_loads(path)
+    return []
+
+
+def _check_loads(path: Path) -> None:
+    """Skip a file in bfloat16 where nothing runs it: ONNX Runtime's CPU provider has no arithmetic of that type.
+
+    Raises:
+        Unavailable: with what ONNX Runtime says.
+    """
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        return
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise Unavailable(
+            f"ONNX Runtime {onnxruntime.__version__} has no arithmetic in bfloat16 for processors, it does not load "
+            f"such a file ({cause(str(error))}); use onnx-fp16, or openvino-bf16"
+        ) from None
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Let what the quantizer says go to the format's log, and leave no handler behind: it logs by the root logger."""
+    root, handler = logging.getLogger(), logging.StreamHandler(sys.stderr)
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
