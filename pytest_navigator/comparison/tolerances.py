@@ -27,8 +27,15 @@ Tolerance: TypeAlias = "float | str | Mapping[str, float | Mapping[str, float]] 
 Comparisons: TypeAlias = "Mapping[str, Any] | None"
 
 # Precision -> what a result may change by, relative to its scale, when it is converted to it: one digit.
-ROUNDED: dict[str, float] = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 2**-10, "bf16": 2**-7, "int8": 3e-1, "fp8": 2**-2}
-ROUNDED["int4"] = 5e-1
+ROUNDED: dict[str, float] = {
+    "fp32": 1e-4,
+    "tf32": 1e-2,
+    "fp16": 2**-10,
+    "bf16": 2**-7,
+    "int8": 3e-1,
+    "int4": 5e-1,
+    "fp8": 2**-2,
+}
 
 # Type of an output -> types with fewer digits.
 FEWER: dict[str, tuple[str, ...]] = {"float64": ("float32",), "float32": ("float16", "bfloat16")}
