@@ -21,7 +21,7 @@ DEFAULTS: dict[str, tuple[float, float]] = {
     "bf16": (1.2e-1, 1e-37),
     "int8": (3e-1, 1.2e-7),
     "fp8": (3e-1, 1.2e-7),
-    "int4": (5e-1, 1.2e-7),
+    "int4": (3e-1, 1.2e-7),
 }
 
 # Type of an output -> its precision. Floating types that are not here have 8 bits or fewer.

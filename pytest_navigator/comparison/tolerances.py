@@ -33,7 +33,7 @@ ROUNDED: dict[str, float] = {
     "fp16": 2**-10,
     "bf16": 2**-7,
     "int8": 3e-1,
-    "int4": 5e-1,
+    "int4": 3e-1,
     "fp8": 2**-2,
 }
 

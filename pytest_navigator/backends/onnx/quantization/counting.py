@@ -55,7 +55,11 @@ def check_float(model: Model, kind: str) -> None:
 
 def candidates(model: Model, kind: str) -> dict[str, str]:
     """Return the operator of each node that can be quantized, by the node's name."""
-    weights = _floats(model, axes=2)
+    weights, constant = _floats(model, axes=2), {tensor.name for tensor in weights_of(model.graph)}
+    for node in nodes(model.graph):  # what is computed of constants alone becomes a weight
+        if node.input and constant.issuperset(node.input):
+            constant.update(node.output)
+            weights.update(node.output if not weights.isdisjoint(node.input) else ())
     return {
         node.name: node.op_type
         for node in nodes(model.graph)
@@ -97,7 +101,7 @@ def counted(before: Model, after: Model, kind: str, exclude: Sequence[str], kept
 
 
 def _still_float(possible: Mapping[str, str], after: Model) -> set[str]:
-    """Return the nodes that are there as they were, and read nothing that is an integer in the file."""
+    """Return the nodes that are there as they were, and do not read integers alone."""
     found = nodes(after.graph)
     fewer = {name for node in found if node.op_type == "DequantizeLinear" for name in node.output}
     fewer |= {tensor.name for tensor in weights_of(after.graph)} - _floats(after, axes=0)
@@ -107,7 +111,7 @@ def _still_float(possible: Mapping[str, str], after: Model) -> set[str]:
         node.name
         for node in found
         if node.op_type in same.get(possible.get(node.name, ""), (possible.get(node.name),))
-        and fewer.isdisjoint(node.input[:2] if node.op_type != "Gather" else node.input[:1])
+        and not fewer.issuperset(node.input[:1] if node.op_type == "Gather" else node.input[:2])
     }
 
 

@@ -124,6 +124,8 @@ def _check_loads(path: Path) -> None:
 def _logged() -> Iterator[None]:
     """Let what the quantizer says go to the format's log, and leave no handler behind: it logs by the root logger."""
     root, handler = logging.getLogger(), logging.StreamHandler(sys.stderr)
+    # It asks for what `prepared` has done.
+    handler.addFilter(lambda record: "pre-processing" not in record.getMessage())
     root.addHandler(handler)
     try:
         yield
