@@ -109,7 +109,7 @@ FORMATS = (
     _listed("onnx-quantized", "onnx.quantization.format:OnnxQuantizedFormat", *SOURCES, default=False),
     _listed("trt", "tensorrt.format:TensorRTFormat", *SOURCES, "trt"),
     _listed("trt-rtx", "tensorrt.format:TensorRTRTXFormat", *SOURCES, "trt-rtx", default=False),
-    _listed("openvino", "openvino.format:OpenVINOFormat", *SOURCES, default=False),
+    _listed("openvino", "openvino.format:OpenVINOFormat", *SOURCES, "openvino", default=False),
     _listed("python", "python.live:PythonFormat", "python"),
 )
 
@@ -124,4 +124,5 @@ FRAMEWORKS = (
     _listed("tf-savedmodel", "files.frameworks:SavedModelFiles"),
     _listed("trt", "files.frameworks:TensorRTFiles"),
     _listed("trt-rtx", "files.frameworks:TensorRTRTXFiles"),
+    _listed("openvino", "files.frameworks:OpenVINOFiles"),
 )

@@ -281,7 +281,7 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
 
 
 TARGET_FORMATS = ("tf-trt", "tf-savedmodel", "onnx", "trt", "torchscript", "torch-trt")
-MODEL_FORMATS = ("torchscript", "tf-savedmodel", "onnx", "trt", "trt-rtx", "torch-exportedprogram")
+MODEL_FORMATS = ("torchscript", "tf-savedmodel", "onnx", "trt", "trt-rtx", "torch-exportedprogram", "openvino")
 
 # Key -> the field of TensorRTConfig that it is.
 TENSORRT = {

@@ -72,6 +72,8 @@ class Description:
         outputs: the same; empty where the file does not say.
         input_tree: the structure of its arguments; None: the inputs by name.
         parts: files beside it that it needs (external data), relative to its folder.
+        files: of a model that is a folder here, whose files have fixed names: name -> the file that it is a copy of,
+            relative to the folder that was given, or that the file is in; {}: what was given is copied as it is.
         precision: the lowest one of its weights ("fp32", "bf16"); "": none, or not known.
         data: what is worth recording (opset, producer, ...).
     """
@@ -82,6 +84,7 @@ class Description:
     parts: tuple[str, ...] = ()
     precision: str = ""
     data: dict[str, JSON] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

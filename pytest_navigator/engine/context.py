@@ -220,10 +220,11 @@ class Context:
         found = record_modules(known.input_tree, known.output_tree) if known else []
         return [name for name in found if self.suite.package is None or name in sys.modules]
 
-    def take(self, model: Path, parts: Sequence[str]) -> None:
+    def take(self, model: Path, own: Description) -> None:
         """Copy a file that is the source, and those beside it that belong to it, into the suite's folder."""
         # By this Python: a container need not see the file.
-        self._isolated(isolated.take, (), {"path": model, "target": self.artifact(), "parts": parts})
+        what = {"parts": own.parts, "files": own.files}
+        self._isolated(isolated.take, (), {"path": model, "target": self.artifact(), **what})
 
     def describe(self, model: Path) -> Description:
         """Return what a file that is the source says of itself."""

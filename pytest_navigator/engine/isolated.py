@@ -203,10 +203,19 @@ def describe(path: StrPath, format: str, parameters: Sent, inputs: Sent, outputs
     return plain(imported(format)().describe(Path(path), parameters, *given))
 
 
-def take(path: StrPath, target: StrPath, parts: Sequence[str]) -> None:
-    """Copy a model file or folder, and the files beside it that it needs, without loading anything."""
+def take(path: StrPath, target: StrPath, parts: Sequence[str], files: Mapping[str, str]) -> None:
+    """Copy a model file or folder, and the files beside it that it needs, without loading anything.
+
+    Args:
+        parts, files: as in `Description`.
+    """
     origin, copy = Path(path), Path(target)
     copy.parent.mkdir(parents=True, exist_ok=True)
+    if files:
+        copy.mkdir(exist_ok=True)
+        for name, own in files.items():
+            copy_file((origin if origin.is_dir() else origin.parent) / own, copy / name)
+        return
     if origin.is_dir():
         copy_folder(origin, copy)
         return

@@ -163,6 +163,14 @@ class Format(ABC):
         arguments = {"custom_args": config.custom_args}
         return Variant(self.name, self.name, None, self.file, arguments, self.runner_names)
 
+    def from_source(self, config: FormatConfig, source: Variant) -> list[Variant]:
+        """Return what else of this format a configuration makes of a source that is a file of it: other precisions.
+
+        Args:
+            source: what `as_source` made.
+        """
+        return []
+
     def describe(
         self, path: Path, parameters: Parameters, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
     ) -> Description:

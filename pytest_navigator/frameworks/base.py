@@ -33,7 +33,7 @@ class Connection(Protocol):
     def runners(self) -> Sequence[RunnerRecord]:
         """Return what can run the variant, the preferred one first."""
 
-    def take(self, model: Path, parts: Sequence[str]) -> None:
+    def take(self, model: Path, own: Description) -> None:
         """Copy a file, and those beside it that belong to it, into the suite's folder."""
 
     def describe(self, model: Path) -> Description:

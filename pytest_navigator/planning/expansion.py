@@ -130,7 +130,8 @@ def expand(configs: Mapping[str, list[FormatConfig]], registry: Registry, framew
         parents = [v for v in variants.values() if v.format == form.parent_for(framework)]
         for config in configs[form.name]:
             if form.file and form.name == framework:
-                variants.setdefault(form.name, form.as_source(config))
+                own = variants.setdefault(form.name, form.as_source(config))
+                _add(form.from_source(config, own), config, form, variants)
             else:
                 _add(form.variants(config, parents), config, form, variants)
     return variants

@@ -81,14 +81,14 @@ class Spec:
 
 @dataclass(frozen=True)
 class FileSpec(Spec):
-    """A file, or the folder of a SavedModel."""
+    """A file, or the folder of a SavedModel or an IR."""
 
     format: str
 
     @property
     def file(self) -> Path:
-        """The file itself; in a SavedModel, the one that makes it a SavedModel."""
-        inside = (self.path / name for name in SAVED_MODEL)
+        """The file itself; of a folder, the one that makes it a model."""
+        inside = (path for name in (*SAVED_MODEL, "*.xml") for path in sorted(self.path.glob(name)))
         return next((path for path in inside if path.is_file()), self.path)
 
     @property

@@ -90,9 +90,9 @@ def test_a_suffix_of_pytorch_fits_both_of_its_formats(tmp_path: Path) -> None:
 
 
 def test_what_the_user_says_decides_only_where_the_content_does_not(tmp_path: Path) -> None:
-    path = tmp_path / "model.xml"
-    path.write_text("<net/>")
-    assert format_of(path, "openvino") == "openvino"
+    path = tmp_path / "model.mlir"
+    path.write_text("module")
+    assert format_of(path, "stablehlo") == "stablehlo"
     with pytest.raises(ConfigError, match="is not an ONNX file"):
         format_of(path, "onnx")
     with pytest.raises(ConfigError, match="is a TorchScript file by its content, not an ONNX file"):

@@ -14,6 +14,8 @@ import pytest_navigator as nav_api
 from pytest_navigator.backends.openvino.model import capabilities
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from blackbox import Nav
 
 pytest.importorskip("openvino")
@@ -102,3 +104,63 @@ def test_int8_is_calibrated_on_the_loader_measured_beside_float32_and_its_script
     monkeypatch.chdir(unpacked)
     ran = linear.run(sys.executable, "openvino-int8/reproduce_conversion.py")
     ran.stdout.fnmatch_lines(["written: openvino-int8/reproduced.openvino"])
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an IR of a perceptron, whose files are called net.xml and net.bin."""
+    import openvino
+    from openvino import opset13 as op
+
+    random = np.random.default_rng(0)
+    x = op.parameter([-1, 32], np.float32, name="x")
+    x.output(0).set_names({"x"})
+    first, second = (op.constant(random.standard_normal(shape).astype("f4") / 8) for shape in ((32, 999), (999, 7)))
+    model = openvino.Model([op.matmul(op.relu(op.matmul(x, first, False, False)), second, False, False)], [x], "net")
+    path = tmp_path_factory.mktemp("network") / "net.xml"
+    openvino.save_model(model, path, compress_to_fp16=False)
+    return path.parent
+
+
+@pytest.mark.parametrize("named", ["net.xml", ""])
+def test_an_ir_is_a_source_and_its_other_precisions_are_made_of_it(
+    pytester: pytest.Pytester, nav: Nav, network: Path, named: str
+) -> None:
+    pytest.importorskip("nncf")
+    (pytester.path / "notes.txt").write_text("not a part of it")
+    made = ["openvino-fp16", "openvino-int8", *(["openvino-bf16"] if "BF16" in capabilities() else [])]
+    found = words(
+        nav(
+            "-v",
+            f"--nav-model={network / named}",
+            "--nav-package=out.nav",
+            formats=",".join(made),
+            subprocess=bool(named),
+        )
+    )
+    assert found["test_correctness[openvino-cpu]"] == "PASSED"
+    assert {found[f"test_convert[{key}]"] for key in made} == {"PASSED"}
+    assert {found[f"test_correctness[{key}-cpu]"] for key in made} == {"PASSED"}
+    with zipfile.ZipFile("out.nav") as package:
+        files = {name for name in package.namelist() if name.startswith("openvino/model.openvino/")}
+    assert {name.rpartition("/")[2] for name in files} - {""} == {"model.xml", "model.bin"}
+    again = words(nav("-v", "--nav-model=out.nav", formats="openvino-int8", subprocess=True))
+    assert again["test_correctness[openvino-int8-cpu]"] == "PASSED"
+
+
+def test_a_fixture_returns_the_path_of_an_ir(pytester: pytest.Pytester, nav: Nav, network: Path) -> None:
+    pytester.makeconftest(f"""
+import numpy as np, pytest
+from pytest_navigator import NavConfig
+
+nav_config = NavConfig(framework="openvino")
+
+@pytest.fixture(scope="session")
+def nav_model():
+    return {str(network / "net.xml")!r}
+
+@pytest.fixture(scope="session")
+def nav_dataloader():
+    return [{{"x": np.ones((rows, 32), "f4")}} for rows in (1, 3)]
+""")
+    assert words(nav("-v", formats="openvino", subprocess=True))["test_correctness[openvino-cpu]"] == "PASSED"

@@ -95,6 +95,12 @@ class TensorRTRTXFiles(FileFramework):
     name: ClassVar[str] = "trt-rtx"
 
 
+class OpenVINOFiles(FileFramework):
+    """OpenVINO's own files."""
+
+    name: ClassVar[str] = "openvino"
+
+
 def _title(name: str) -> str:
     from pytest_navigator.backends.files.kinds import title
 

@@ -137,7 +137,11 @@ def _without_content(path: Path, named: str | None, by_suffix: tuple[str, ...]) 
         return named
     said = named or (by_suffix[0] if by_suffix else "")
     if path.is_dir():
-        raise ConfigError(f"{path} is a folder without {SAVED_MODEL[0]}: of the folders only SavedModels are models")
+        raise ConfigError(
+            f"{path} is a folder without {SAVED_MODEL[0]}, and without an IR of OpenVINO: no other folders are models"
+        )
+    if path.suffix.lower() == ".bin" and (form := path.with_suffix(".xml")).is_file():
+        raise ConfigError(f"{path} has no more than the weights of an IR of OpenVINO: name {form}")
     if said:
         raise ConfigError(f"{path} is not {title(said)}: its content is something else, it starts with {_start(path)}")
     raise ConfigError(

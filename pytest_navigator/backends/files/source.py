@@ -63,7 +63,7 @@ class FileSource(Source):
             StepFailed: the runtime cannot load it.
         """
         runner = self.runner
-        self._connection.take(self.model, self._description.parts)
+        self._connection.take(self.model, self._description)
         self._open(runner)
 
     def fingerprint(self) -> str | None:
@@ -72,9 +72,11 @@ class FileSource(Source):
 
     @cached_property
     def _fingerprint(self) -> str:
-        digest = hashlib.sha256(digest_of(self.model).encode())
-        for part in self._description.parts:
-            digest.update(f"{part}\0{digest_of(self.model.parent / part)}".encode(errors="surrogatepass"))
+        own = self._description
+        folder = self.model if self.model.is_dir() else self.model.parent
+        digest = hashlib.sha256(b"" if own.files else digest_of(self.model).encode())
+        for name, part in (own.files or dict(zip(own.parts, own.parts, strict=True))).items():
+            digest.update(f"{name}\0{digest_of(folder / part)}".encode(errors="surrogatepass"))
         return digest.hexdigest()
 
     def parameter_names(self) -> Sequence[str]:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.format_config import FormatConfig
-    from pytest_navigator.core.plain import JSON
-    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Description, Signature, TensorSpec
     from pytest_navigator.core.script_parts import MakingCode, Subject
     from pytest_navigator.formats.base import LoaderData
+    from pytest_navigator.formats.content import Content
 
 RUNNERS = "pytest_navigator.backends.openvino.runner"
 
@@ -36,8 +37,12 @@ class OpenVINOFormat(Format):
     command: ClassVar[str] = "OpenVINO"
     groups: ClassVar[Mapping[str, Sequence[str]]] = {"cpu": ("openvino", "openvino-bf16", "openvino-int8")}
     config: ClassVar[type[FormatConfig]] = OpenVINOConfig
-    frameworks: ClassVar[tuple[str, ...]] = SOURCES
+    frameworks: ClassVar[tuple[str, ...]] = (*SOURCES, "openvino")
     parent: ClassVar[str | None] = "onnx"
+    file: ClassVar[str] = "model.openvino"
+    file_title: ClassVar[str] = "an IR of OpenVINO"
+    suffixes: ClassVar[tuple[str, ...]] = (".xml",)
+    reads_with: ClassVar[tuple[str, ...]] = ("openvino",)
     default: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ("openvino",)
     diagnosis: ClassVar[str] = "pytest_navigator.backends.exchange.from_onnx_diagnosis:OpenVINODiagnosis"
@@ -50,6 +55,30 @@ class OpenVINOFormat(Format):
             default=False,
         ),
     )
+
+    def is_in(self, content: Content) -> bool:
+        """Whether a file, or one in a folder, starts as an IR's does."""
+        from pytest_navigator.backends.openvino.content import is_ir
+
+        return is_ir(content)
+
+    def as_source(self, config: FormatConfig) -> Variant:
+        """Return the variant of an IR, which is computed in float32."""
+        parameters = {"precision": PRECISIONS[0], "custom_args": {}}
+        return Variant(self.name, self.name, None, self.file, parameters, self.runner_names)
+
+    def from_source(self, config: FormatConfig, source: Variant) -> list[Variant]:
+        """Return one variant for each other precision."""
+        assert isinstance(config, OpenVINOConfig)
+        return [self._variant(config, source, each) for each in config.precision if each != PRECISIONS[0]]
+
+    def describe(
+        self, path: Path, parameters: Parameters, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+    ) -> Description:
+        """Return what the IR says."""
+        from pytest_navigator.backends.openvino.description import describe
+
+        return describe(path)
 
     def load(self, path: Path) -> Any:
         """Return the `openvino.Model`."""
@@ -75,7 +104,7 @@ class OpenVINOFormat(Format):
     def convert(
         self, parent: Path, data: LoaderData, signature: Signature, variant: Variant, path: Path
     ) -> dict[str, JSON]:
-        """Convert the ONNX file.
+        """Convert the ONNX file, or the IR.
 
         Raises:
             StepFailed: the model takes or gives text, or OpenVINO does not convert it.
@@ -119,4 +148,4 @@ class OpenVINOFormat(Format):
         if precision == "int8":
             parameters |= {"quantization": config.quantization.parameters(), "transformer": config.transformer}
         reference = plain if precision in REDUCED else ""
-        return Variant(key, self.name, parent.key, "model.openvino", parameters, self.runner_names, reference)
+        return Variant(key, self.name, parent.key, self.file, parameters, self.runner_names, reference)
