@@ -12,7 +12,7 @@ from pytest_navigator.formats.base import Format
 from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_navigator.configuration.format_config import FormatConfig
@@ -34,6 +34,7 @@ class OnnxQuantizedFormat(Format):
     name: ClassVar[str] = "onnx-quantized"
     title: ClassVar[str] = "quantized ONNX"
     command: ClassVar[str] = "ONNXQuantized"
+    groups: ClassVar[Mapping[str, Sequence[str]]] = {"cpu": ("onnx-int8", "onnx-int8-dynamic"), "edge": ("onnx-int8",)}
     config: ClassVar[type[FormatConfig]] = OnnxQuantizedConfig
     frameworks: ClassVar[tuple[str, ...]] = SOURCES
     parent: ClassVar[str | None] = "onnx"
