@@ -80,6 +80,7 @@ FLAGS: dict[str, tuple[Flag, ...]] = {
         Flag("tensorrt_explicit_precision", "", "accepted: Q/DQ nodes of the model are always left as they are"),
         Flag("tensorrt_sparse_weights", "", "let TensorRT use 2:4 sparsity"),
         Flag("tensorrt_max_workspace_size", "BYTES", "of the builder (default: 4294967296)"),
+        Flag("quantization", "NAME=VALUE ...", "of onnx-int8 and its like: samples=8 exclude=head,encoder.layers.0"),
         Flag("atol", "[NAME=]TOL ...", "absolute tolerance (default: that of the precision)"),
         Flag("rtol", "[NAME=]TOL ...", "relative tolerance (default: that of the precision)"),
     ),

@@ -58,6 +58,9 @@ class Configured(Protocol):
     def config(self) -> type[FormatConfig]:
         """The configuration class."""
 
+    def named(self, key: str) -> FormatConfig | None:
+        """Return the configuration that makes a variant which the default one does not make; None: there is none."""
+
 
 def invalid(config: FormatConfig, field: str, valid: Sequence[object]) -> ConfigError:
     """Return the error for an impossible value of a field."""

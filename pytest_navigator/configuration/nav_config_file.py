@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.configuration import file_values as values
 from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.configuration.launching import image, launched
+from pytest_navigator.configuration.quantization_values import quantization, quantized
 from pytest_navigator.configuration.tensorrt_config import MODES, PRECISIONS
 from pytest_navigator.core.variants import Variant
 from pytest_navigator.errors import ConfigError, PackageError, unknown
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.configuration.format_config import Configured, FormatConfig
+    from pytest_navigator.configuration.quantization_config import QuantizationConfig
     from pytest_navigator.core.plain import Parameters
     from pytest_navigator.core.records import TensorSpec
 
@@ -52,6 +54,7 @@ class FileConfig:
         unbatched: inputs without a batch axis.
         tensorrt_precisions, tensorrt_precisions_mode, tensorrt_sparse_weights, tensorrt_max_workspace_size: of the
             engines, if the file says any of them or names `trt` among its target formats.
+        quantization: of those among the target formats that are quantized. None: not said.
         max_batch_size: of the random data, and of the engines.
         min_shapes, opt_shapes, max_shapes: by input, with the batch.
         value_ranges: by input, both bounds included; "" for the others.
@@ -83,6 +86,7 @@ class FileConfig:
     tensorrt_precisions_mode: str = "hierarchy"
     tensorrt_sparse_weights: bool = False
     tensorrt_max_workspace_size: int = 4 * 2**30
+    quantization: QuantizationConfig | None = None
     max_batch_size: int = 128
     min_shapes: Shapes = field(default_factory=dict)
     opt_shapes: Shapes = field(default_factory=dict)
@@ -140,6 +144,7 @@ class FileConfig:
 
     def _formats(self, possible: Mapping[str, Configured]) -> tuple[FormatConfig | str, ...] | None:
         names = self.target_formats
+        self._check_quantized(names or (), possible)
         if names is None:
             if not any(self.given & set(keys) and name in possible for name, keys in SAYING.items()):
                 return None
@@ -148,6 +153,8 @@ class FileConfig:
 
     def _format(self, name: str, possible: Mapping[str, Configured]) -> FormatConfig | str:
         """Return the configuration of one format; its name, if there is nothing to say about it or nobody makes it."""
+        if self.quantization and (config := self._quantized(name, possible)):
+            return config
         chosen = self._repeated(possible[name]) if name in possible else {}
         if name == "onnx" and self.onnx_opsets is not None:
             chosen["opset"] = self.onnx_opsets
@@ -159,6 +166,20 @@ class FileConfig:
             return possible[name].config(**chosen)
         except (ConfigError, TypeError, ValueError) as error:
             raise ConfigError(f"{self.where}{REPEAT}: parameters: {error}") from None
+
+    def _quantized(self, name: str, possible: Mapping[str, Configured]) -> FormatConfig | None:
+        assert self.quantization is not None
+        try:
+            return quantized(name, possible.values(), self.quantization)
+        except ConfigError as error:
+            raise ConfigError(f"{self.named('quantization')}: {error}") from None
+
+    def _check_quantized(self, names: Iterable[str], possible: Mapping[str, Configured]) -> None:
+        if self.quantization and not any(self._quantized(name, possible) for name in names):
+            raise ConfigError(
+                f"{self.named('quantization')} is of no use: none of the target formats is quantized; name one that "
+                "is: onnx-int8, openvino-int8"
+            )
 
     def _repeated(self, form: Configured) -> dict[str, Any]:
         """Return the fields of a format's configuration that a package's config.yaml has said."""
@@ -176,7 +197,7 @@ class FileConfig:
             raise ConfigError(f"{self.where}{REPEAT}: {error}") from None
         known = {each.name for each in fields(form.config)} - {*PARAMETERS}
         chosen = {name: value for name, value in parameters.items() if name in known}
-        return chosen | (_onnx(parameters) if form.name == "onnx" else {})
+        return chosen | OTHERWISE.get(form.name, _as_it_is)(parameters)
 
     def _tolerance(self, name: str, other: str) -> Mapping[str, float] | None:
         # A package's own file says all that holds: what it leaves out is the default.
@@ -246,6 +267,18 @@ def _onnx(parameters: Parameters) -> dict[str, Any]:
         "dynamic_axes": axes
         and {name: {int(axis): symbol for axis, symbol in of.items()} for name, of in axes.items()},
     }
+
+
+def _quantized_onnx(parameters: Parameters) -> dict[str, Any]:
+    return {"precision": parameters["kind"]}
+
+
+def _as_it_is(parameters: Parameters) -> dict[str, Any]:
+    return {}
+
+
+# Format -> the fields of its configuration that are not its parameters.
+OTHERWISE: dict[str, Callable[[Parameters], dict[str, Any]]] = {"onnx": _onnx, "onnx-quantized": _quantized_onnx}
 
 
 def _only(reason: str, *accepted: object) -> Callable[[Any, str], None]:
@@ -340,6 +373,7 @@ KEYS: dict[str, Callable[[Any, str], Any]] = {
     "tensorrt_explicit_precision": values.flag,
     "tensorrt_sparse_weights": values.flag,
     "tensorrt_max_workspace_size": values.positive,
+    "quantization": quantization,
     "atol": values.tolerances,
     "rtol": values.tolerances,
     "batch_dim": values.axis,

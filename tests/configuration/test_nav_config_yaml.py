@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+import pytest_navigator as nav
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
+from pytest_navigator.backends.onnx.quantization.format import OnnxQuantizedFormat
 from pytest_navigator.backends.torch.torchscript import TorchScriptConfig, TorchScriptFormat
 from pytest_navigator.configuration.nav_config_file import KEYS, FileConfig, read
 from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxTraceExportConfig
@@ -80,7 +83,7 @@ def written(tmp_path: Path) -> Read:
 
 
 def test_every_documented_key_is_known() -> None:
-    assert set(KEYS) - {"pytest_navigator", "batch_dim", "unbatched"} == set(ALL_KEYS.split())
+    assert set(KEYS) - {"pytest_navigator", "batch_dim", "unbatched", "quantization"} == set(ALL_KEYS.split())
 
 
 def test_the_documents_example_is_read(written: Read) -> None:
@@ -275,3 +278,43 @@ def test_an_image_is_where_every_format_runs(written: Read, mode: dict[str, str]
     command = " ".join(found["*"])
     assert command.startswith("docker run --rm -i -v {workspace}:{workspace} --user ")
     assert command.endswith(" my/tf:1 python")
+
+
+HOW = nav.QuantizationConfig(calibration_method="percentile", percentile=99.9, samples=8, exclude=("head", "b"))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "{calibration_method: percentile, percentile: 99.9, samples: 8, exclude: [head, b]}",
+        "calibration_method=percentile percentile=99.9 samples=8 exclude=head,b",
+        "[calibration_method=percentile, percentile=99.9, samples=8, 'exclude=head,b']",
+    ],
+)
+def test_a_quantization_is_that_of_the_target_formats_that_have_one(written: Read, said: str) -> None:
+    found = written(f"target_formats: [onnx, onnx-int8]\nquantization: {said}\n")
+    assert found.nav_config([OnnxFormat(), OnnxQuantizedFormat()]).formats == (
+        "onnx",
+        nav.OnnxQuantizedConfig(precision="int8", quantization=HOW),
+    )
+
+
+@pytest.mark.parametrize(
+    ("formats", "said", "problem"),
+    [
+        ("onnx-int8", "{sample: 8}", "unknown field 'sample'; did you mean 'samples'?"),
+        ("onnx-int8", "{samples: none}", "samples: "),
+        ("onnx-int8", "{calibration_method: minmaks}", "did you mean 'minmax'?"),
+        ("onnx-int8", "{percentile: 99.9}", 'is of calibration_method="percentile"'),
+        ("onnx-int8", "samples", "'samples': write {samples: 8, exclude: [head]}, or samples=8 exclude=head"),
+        ("onnx-int8", "samples=8 samples=9", "samples comes twice"),
+        ("onnx-int8", "{percentile: x, calibration_method: percentile}", "percentile: 'x' is no number"),
+        ("onnx-int4", "{samples: 8}", "quantization.samples=8 is not possible with precision=('int4',)"),
+        ("onnx", "{samples: 8}", "is of no use: none of the target formats is quantized; name one that is: onnx-int8"),
+    ],
+)
+def test_a_quantization_that_cannot_be_says_what_can(written: Read, formats: str, said: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=rf"config.yaml: quantization.*{re.escape(problem)}"):
+        written(f"target_formats: [{formats}]\nquantization: {said}\n").nav_config(
+            [OnnxFormat(), OnnxQuantizedFormat()]
+        )
