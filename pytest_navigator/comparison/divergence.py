@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.comparison import layer_errors
+from pytest_navigator.comparison.layer_errors import LayerError  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.comparison.stretches import Operation, kept, told
 from pytest_navigator.comparison.tolerances import number
 
@@ -23,6 +25,7 @@ MOST_OTHERS = 8  # Other suspicious places that are recorded
 
 # Who is to blame, as text.
 EXPORT, FUSION, RUNTIME = "export", "runtime optimizer (fusion)", "runtime"
+QUANTIZED = "quantization"
 SPREAD = "no single place"
 UNKNOWN, NOT_APPLICABLE = "not diagnosed", "not applicable"
 
@@ -79,8 +82,8 @@ class Divergence:
     """What a diagnosis found out.
 
     Attributes:
-        verdict: "export" (the artifact computes something else), "runtime optimizer (fusion)", "runtime", "no single
-            place", "not diagnosed", or "not applicable".
+        verdict: "export" (the artifact computes something else), "runtime optimizer (fusion)", "runtime",
+            "quantization", "no single place", "not diagnosed", or "not applicable".
         method: how it was looked for ("cut every edge").
         reason: why nothing was told, or what is to know beside it, one line.
         module, operator, node, location, inputs, output, error, magnitude: of the first place, as in `Segment`; value:
@@ -96,6 +99,9 @@ class Divergence:
         evidence: folder with the arrays, and script that computes the place again, below the suite's folder; "": none.
         script: that script.
         seconds: what it took.
+        layers: of a quantized model, the worst first: what each adds to the error; the fields above are of the first.
+        exclude: what leaves the worst of them in floating point; passes: whether it was seen that this is enough for
+            the sample.
     """
 
     verdict: str = UNKNOWN
@@ -120,6 +126,9 @@ class Divergence:
     seconds: float = 0.0
     stretch: tuple[Operation, ...] = ()
     operators: int = 0
+    layers: tuple[LayerError, ...] = ()
+    exclude: tuple[str, ...] = ()
+    passes: bool = False
 
     @property
     def place(self) -> str:
@@ -200,12 +209,23 @@ def line(found: Divergence) -> str:
     """Return a divergence as people read it: "first divergence: layers.2.mlp gelu at model.py:14: 1.8e-4, ..."."""
     if found.verdict in (UNKNOWN, NOT_APPLICABLE):
         return f"{UNKNOWN}: {found.reason}"
+    if found.layers:
+        return _layers(found)
     if not found.value:
         return f"first divergence: {found.verdict}{f': {found.reason}' if found.reason else ''}"
     parts = [f"first divergence: {found.place}: {number(found.error)}{_times(found.ratio)}"]
     parts += [f"by the {found.verdict}"] * (found.verdict != EXPORT)
     parts += [f"also {', '.join(found.others[:2])}{_more(len(found.others) - 2)}"] * bool(found.others)
     return "; ".join([*parts, *filter(None, [found.reason])])
+
+
+def _layers(found: Divergence) -> str:
+    """Return the worst layers of a quantized model, and what to write to leave them out."""
+    parts = [f"worst layers: {layer_errors.told(found.layers)}", *filter(None, [found.reason])]
+    if found.exclude:
+        asked = layer_errors.exclusion(found.exclude)
+        parts.append(f"with {asked} this sample passes" if found.passes else f"leave them out by {asked}")
+    return "; ".join(parts)
 
 
 def text(found: Divergence) -> str:
@@ -218,6 +238,7 @@ def text(found: Divergence) -> str:
         "method": f"{found.method} ({found.compared} compared, {found.seconds:.1f} s)" if found.method else "",
         "operators": ", ".join(f"{each.operator} {each.location}".strip() for each in found.stretch),
         "also": ", ".join(found.others),
+        "layers": "\n    ".join(each.text for each in found.layers),
         "again": found.script,
     }
     return "\n".join([line(found), *(f"  {name}: {value}" for name, value in rows.items() if value)])

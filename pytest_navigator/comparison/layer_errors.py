@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-MOST_TOLD = 5  # Layers that are told
+MOST_TOLD = 3  # Layers that are told
 MOST_RECORDED = 32  # Layers that are recorded
 
 
@@ -47,10 +47,9 @@ class LayerError:
 
     @property
     def text(self) -> str:
-        """It for people: "encoder.layers.0.linear1 (MatMul) 12.3 dB, by itself 9.1 dB"."""
-        known = self.alone is not None
-        own = f"by itself {decibels(self.snr)}" if known else decibels(self.snr)
-        return f"{self.layer} ({self.operator}) " + (f"{decibels(self.alone or 0)}, {own}" if known else own)
+        """It for people: "encoder.layers.0.linear1 (MatMul) 12.3 dB, 9.1 dB at the outputs"."""
+        own = f"{self.layer} ({self.operator}) {decibels(self.snr)}"
+        return own if self.alone is None else f"{own}, {decibels(self.alone)} at the outputs"
 
 
 @dataclass
@@ -99,9 +98,9 @@ def worst_first(errors: Iterable[LayerError]) -> list[LayerError]:
     )
 
 
-def told(errors: Sequence[LayerError]) -> str:
+def told(errors: Sequence[LayerError], most: int = MOST_TOLD) -> str:
     """Return the worst layers in one line."""
-    return ", ".join(each.text for each in errors[:MOST_TOLD])
+    return "; ".join(each.text for each in errors[:most])
 
 
 def exclusion(names: Sequence[str]) -> str:

@@ -107,7 +107,8 @@ class AccuracySearch:
     Attributes:
         passed: whether the outputs of the artifact pass on the batches that conversions may see.
         before, after: signal to noise ratio of the worst output with all layers quantized, and as it was written (dB).
-        left_out: the layers, the worst first. layers: how many could have been.
+        left_out: the layers, the worst first. exclude: what leaves them out: as in `QuantizationConfig`.
+        layers: how many could have been left out.
         trials: how many artifacts were judged; seconds: what all took.
         problem: what is wrong still, "" if it passes; ended: why the search went no further then.
     """
@@ -116,6 +117,7 @@ class AccuracySearch:
     before: float
     after: float
     left_out: tuple[LeftOut, ...] = ()
+    exclude: tuple[str, ...] = ()
     layers: int = 0
     trials: int = 0
     seconds: float = 0.0

@@ -73,12 +73,14 @@ def loads(folder: StrPath, variant: Sent, runner: Sent) -> dict[str, JSON]:
         return active.settings()
 
 
-def convert(folder: StrPath, variant: Sent, parent: Sent, format: str, example: str, loader: Sent) -> dict[str, JSON]:
+def convert(
+    folder: StrPath, variant: Sent, parent: Sent, format: str, example: str, loader: Sent, rules: Sent
+) -> dict[str, JSON]:
     """Make a variant from its parent's artifact; returns what is worth recording."""
     root, made, origin = Path(folder), structured(variant, Variant), structured(parent, Variant)
     signature, record = load(root / "signature.json", Signature), structured(loader, LoaderRecord)
     batches = Batches([root / batch for batch in record.batches], signature)
-    data = LoaderData(load_npz(root / example, signature.inputs), batches, record)
+    data = LoaderData(load_npz(root / example, signature.inputs), batches, record, structured(rules, dict[str, Rule]))
     source = root / origin.key / origin.file
     found: dict[str, JSON] = imported(format)().convert(source, data, signature, made, root / made.key / made.file)
     return found

@@ -18,6 +18,7 @@ from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.identity import numerics
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.engine.scripts import write_making
+from pytest_navigator.engine.searched import check_search, rules_of_search
 from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.engine.versions import gpu_of, required
 from pytest_navigator.errors import StepFailed
@@ -61,6 +62,8 @@ def convert(context: Context) -> Result:
     context.require(*form.requires_for(context.suite.matrix.framework))
     assert context.variant.parent is not None
     _check_sendable(context.variant)
+    check_search(context)
+    rules = rules_of_search(context)
 
     def make(way: Context) -> dict[str, JSON]:
         return way.isolated(
@@ -71,6 +74,7 @@ def convert(context: Context) -> Result:
             format=path_of(type(form)),
             example=way.folder.source.profiling_batch,
             loader=loader_record(way),
+            rules=rules,
         )
 
     return _made(context, make)
@@ -134,7 +138,9 @@ def _proven(context: Context, data: dict[str, JSON]) -> Result:
     artifact = context.artifact()
     form = context.host.registry.format(context.variant.format)
     facts = MakingFacts(bytes=sum(path.stat().st_size for path in files_of(artifact)))
-    caveat = frozen(structured(data, MakingFacts).warnings or ())
+    told = structured(data, MakingFacts)
+    found = told.quantized.search if told.quantized else None
+    caveat = "; ".join(filter(None, (found.text if found else "", frozen(told.warnings or ()))))
     recorded = {**data, **gpu.built_with(context)}
     elsewhere, lacking = gpu.why_elsewhere(form, context), ""
     of_variant = [runner for runner in form.runner_specs if runner.name in context.variant.runners]
@@ -175,6 +181,7 @@ def _converting(context: Context) -> dict[str, JSON]:
         "samples": [plain(loader), [digest_of(context.folder.path / batch) for batch in loader.batches]],
         "numerics": {name: _without_threads(values) for name, values in numerics(context).items()},
         "device": gpu_of(context) if bound else None,
+        **({"rules": plain(rules)} if (rules := rules_of_search(context)) else {}),
     }
 
 

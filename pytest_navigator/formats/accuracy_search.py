@@ -127,30 +127,8 @@ class _Search:
         return self._record(before, self._judged(self._quantizer.write(left_out)), left_out, len(ranking) + 1, ended)
 
     def _shortest(self, ranking: Layers, failing: int) -> Layers | None:
-        """Return the shortest row of the worst layers that passes; None: none does, or there was no time.
-
-        Args:
-            failing: how many layers are too few.
-        """
-        low, high = failing, failing
-        while high < len(ranking):
-            high = min(max(2 * high, high + 1), len(ranking))
-            passes = self._passes(ranking[:high])
-            if passes is None:
-                return None
-            if passes:
-                return ranking[: self._halved(ranking, low, high)]
-            low = high
-        return None
-
-    def _halved(self, ranking: Layers, low: int, high: int) -> int:
-        while high - low > 1:
-            middle = (low + high) // 2
-            passes = self._passes(ranking[:middle])
-            if passes is None:
-                break
-            low, high = (low, middle) if passes else (middle, high)
-        return high
+        found = shortest(len(ranking), lambda count: self._passes(ranking[:count]), failing)
+        return None if found is None else ranking[:found]
 
     def _without_needless(self, row: Layers) -> Layers:
         """Return a row without what passes without it, the least bad asked first; the last one has been asked."""
@@ -207,6 +185,7 @@ class _Search:
             before=before.snr,
             after=after.snr,
             left_out=tuple(LeftOut(each.layer, each.operator, each.snr, each.alone) for each in left_out),
+            exclude=names_of(left_out),
             layers=layers,
             trials=self._trials,
             seconds=round(time.monotonic() - self._began, 3),
@@ -215,6 +194,35 @@ class _Search:
         )
         print(found.text, flush=True)
         return found
+
+
+def shortest(most: int, passes: Callable[[int], bool | None], failing: int = 0) -> int | None:
+    """Return the smallest count that passes, by doubling and halving; None: none does, or there was no time.
+
+    Args:
+        passes: whether a count does; None: there is no time to ask.
+        failing: a count that is too small.
+    """
+    low = high = failing
+    while high < most:
+        high = min(max(2 * high, high + 1), most)
+        found = passes(high)
+        if found:
+            return _halved(low, high, passes)
+        if found is None:
+            return None
+        low = high
+    return None
+
+
+def _halved(low: int, high: int, passes: Callable[[int], bool | None]) -> int:
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = passes(middle)
+        if found is None:
+            break
+        low, high = (low, middle) if found else (middle, high)
+    return high
 
 
 def names_of(left_out: Layers) -> tuple[str, ...]:

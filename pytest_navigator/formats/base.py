@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.configuration.format_config import FormatConfig
     from pytest_navigator.core.plain import JSON, Parameters
     from pytest_navigator.core.records import Description, LoaderRecord, Signature, TensorSpec
@@ -46,11 +47,13 @@ class LoaderData:
         example: one of the user's own batches, by input name.
         batches: those that correctness is checked on, each read when it is asked for, and again in each walk over them.
         record: shapes and sizes.
+        rules: of every output, as correctness judges it; filled where the variant's quantization has a search.
     """
 
     example: Mapping[str, np.ndarray]
     batches: Iterable[Mapping[str, np.ndarray]] = ()
     record: LoaderRecord = field(default_factory=_nothing_known)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
 
 
 class Format(ABC):

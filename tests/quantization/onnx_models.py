@@ -21,8 +21,14 @@ if TYPE_CHECKING:
     Arrays = dict[str, np.ndarray]
 
 WIDTH = 16
+AXES = {0: "batch"}
 SIGNATURE = Signature(
-    (TensorSpec("x", "float32", (None, WIDTH)),), (TensorSpec("y", "float32", (None, 4)),), {}, {}, 0, "numpy"
+    (TensorSpec("x", (-1, WIDTH), "float32", AXES, batched=True),),
+    (TensorSpec("y", (-1, 4), "float32", AXES, batched=True),),
+    {},
+    {},
+    0,
+    "numpy",
 )
 
 
@@ -45,10 +51,14 @@ class Layers:
         self.weights.append(numpy_helper.from_array(array.astype(np.float32), name))
         return name
 
-    def linear(self, module: str, rows: int, columns: int, bias: np.ndarray | float = 0.0, output: str = "") -> None:
+    def linear(self, module: str, rows: int, columns: int, own: np.ndarray | float = 0.0, output: str = "") -> None:
         matrix = self.random.standard_normal((rows, columns)) / rows**0.5
-        self.add("MatMul", module, self.weight(f"{module}.weight", matrix))
-        self.add("Add", module, self.weight(f"{module}.bias", np.zeros(columns) + bias), output=output)
+        weight, bias = self.weight(f"{module}.weight", matrix), self.weight(f"{module}.bias", np.zeros(columns) + own)
+        if np.any(own):  # Sums alone are not quantized
+            self.add("Gemm", module, weight, bias, output=output)
+        else:
+            self.add("MatMul", module, weight)
+            self.add("Add", module, bias, output=output)
 
 
 def chain(path: Path, *, outlier: float = 0.0, masked: float = 0.0, wide: float = 0.0) -> Path:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_navigator.backends.onnx.accuracy_search import OnnxQuantizer
+from pytest_navigator.backends.onnx.probing import Probe
+from pytest_navigator.backends.onnx.runners import OnnxRunner
 from pytest_navigator.comparison.tolerances import Rule, cosine, scaled
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.accuracy_search import search
@@ -22,7 +24,7 @@ IMPOSSIBLE = scaled(tolerance=1e-12)
 
 def _search(folder: Path, kind: str, rule: Rule, seconds: float = 60, **model: float) -> AccuracySearch:
     floating, path = chain(folder / "model.onnx", **model), folder / "quantized.onnx"
-    quantizer = OnnxQuantizer(floating, path, quantized(kind, floating, path), SIGNATURE)
+    quantizer = OnnxQuantizer(Probe(OnnxRunner(floating, SIGNATURE, {})), path, quantized(kind, floating, path))
     return search(quantizer, batches(), {"y": rule}, seconds)
 
 

@@ -101,7 +101,7 @@ def of_file(question: Question, key: str, runner: type[OnnxRunner]) -> Divergenc
     variant = question.variants[key]
     probe = Probe(runner(question.artifact(key), question.signature, variant.parameters))
     feed, expected = question.feed(), question.expected()
-    return _optimizer(question, probe, feed, expected) or _cut(question, key, probe, feed, expected)
+    return by_optimizer(question, probe, feed, expected) or _cut(question, key, probe, feed, expected)
 
 
 def is_right(question: Question, found: Arrays, expected: Arrays) -> bool:
@@ -117,7 +117,7 @@ def _worst(found: Arrays, expected: Arrays) -> float:
     return max((local_error(found[name], expected[name]) for name in expected if name in found), default=0.0)
 
 
-def _optimizer(question: Question, probe: Probe, feed: Arrays, expected: Arrays) -> Divergence | None:
+def by_optimizer(question: Question, probe: Probe, feed: Arrays, expected: Arrays) -> Divergence | None:
     """Return that the optimizer is to blame, None if the file is no better without it."""
     plain = probe.whole(feed, optimized=False)
     optimized = probe.whole(feed)

@@ -9,14 +9,13 @@ from pytest_navigator.backends.onnx.left_out import left_out
 from pytest_navigator.backends.onnx.probing import Probe
 from pytest_navigator.backends.onnx.quantized_layers import layers_of
 from pytest_navigator.backends.onnx.runners import OnnxRunner
-from pytest_navigator.formats.accuracy_search import Quantizer, names_of
+from pytest_navigator.formats.accuracy_search import Quantizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from pytest_navigator.backends.onnx.cutting import Model
-    from pytest_navigator.core.records import Signature
     from pytest_navigator.formats.accuracy_search import Arrays, Layers, Run
 
 
@@ -25,16 +24,12 @@ class OnnxQuantizer(Quantizer):
 
     Args:
         floating: the float file. path: of the quantized one.
-        write: writes `path` without layers by path of module or name of node, as `QuantizationConfig.exclude` has them.
-        signature: of both.
+        write: writes `path` with some nodes of the float file as they are, by their names.
     """
 
-    def __init__(
-        self, floating: Path, path: Path, write: Callable[[tuple[str, ...]], object], signature: Signature
-    ) -> None:
-        self._floating = Probe(OnnxRunner(floating, signature, {}))
-        self._write, self._path, self._signature = write, path, signature
-        self._right = _run(self._floating)
+    def __init__(self, floating: Probe, path: Path, write: Callable[[tuple[str, ...]], object]) -> None:
+        self._floating, self._path, self._write = floating, path, write
+        self._right = _run(floating)
         self._whole: Probe | None = None
 
     def right(self, feed: Arrays) -> Arrays:
@@ -47,8 +42,9 @@ class OnnxQuantizer(Quantizer):
 
     def write(self, left_out: Layers) -> Run:
         """Quantize the float file."""
-        self._write(names_of(left_out))
-        probe = Probe(OnnxRunner(self._path, self._signature, {}))
+        self._write(nodes_of(left_out))
+        own = self._floating.runner
+        probe = Probe(OnnxRunner(self._path, own.signature, own.parameters))
         if self._whole is None and not left_out:
             self._whole = probe
         return _run(probe)
@@ -65,9 +61,13 @@ class OnnxQuantizer(Quantizer):
 
 def without(floating: Probe, quantized: Probe, layers: Layers) -> Model:
     """Return a quantized model with layers as the float file has them."""
-    names = {name for layer in layers for name in layer.nodes}
     every = layers_of(floating.model, quantized.model)
-    return left_out(floating.model, quantized.model, every, names, floating.path.parent)
+    return left_out(floating.model, quantized.model, every, nodes_of(layers), floating.path.parent)
+
+
+def nodes_of(layers: Layers) -> tuple[str, ...]:
+    """Return the names of the nodes of layers."""
+    return tuple(dict.fromkeys(name for layer in layers for name in layer.nodes))
 
 
 def _run(probe: Probe, model: Model | None = None) -> Run:

@@ -6,6 +6,7 @@ In one session each layer reads what is right, and gives its own as the next one
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,17 +27,29 @@ if TYPE_CHECKING:
 AS_READ = "__as_read"  # Ends the name of a value as those read it that come after it
 
 
-def local_values(
-    floating: Probe, quantized: Probe, layers: Sequence[Layer], known: Collection[str], feed: Arrays
-) -> tuple[Arrays, Arrays]:
-    """Return the values of layers, those of the quantized file from right ones and those of the float file, by name.
+@dataclass(frozen=True)
+class Part:
+    """What computes values of a quantized file from right ones.
+
+    Attributes:
+        model: the part; inputs: of it, by name.
+        names: of its outputs, by the names of the values, which are given as those read them that come after them.
+        right: what the values should be, and others.
+    """
+
+    model: Model
+    inputs: Arrays
+    names: Mapping[str, str]
+    right: Arrays
+
+
+def part_of(floating: Probe, quantized: Probe, values: Sequence[str], known: Collection[str], feed: Arrays) -> Part:
+    """Return what computes values from right ones, which the float file tells.
 
     Args:
-        layers: of which one session can take and give the values, see `grouped`.
         known: the names of all values that both files have.
         feed: by the signature's names.
     """
-    values = [value for layer in layers for value in layer.values]
     read = {name for value in values for node in between(quantized.nodes, known, value) for name in reads(node)}
     asked = list(dict.fromkeys([*values, *sorted(read & set(known))]))
     right = floating.run(marked(floating.model, asked), floating.named(feed), asked, optimized=False)
@@ -45,8 +58,21 @@ def local_values(
         given = {name: array.astype(said.get(name, array.dtype.name)) for name, array in right.items()}
     part, names = _read_back(quantized.model, cut(quantized.model, given, values), values)
     own = {f"{name}{RIGHT}": array for name, array in given.items()} | quantized.named(feed)
-    found = quantized.run(part, own, list(names.values()))
-    return {value: found[name] for value, name in names.items()}, right
+    return Part(part, {each.name: own[each.name] for each in part.graph.input}, names, right)
+
+
+def local_values(
+    floating: Probe, quantized: Probe, layers: Sequence[Layer], known: Collection[str], feed: Arrays
+) -> tuple[Arrays, Arrays]:
+    """Return the values of layers, those of the quantized file from right ones and those of the float file, by name.
+
+    Args:
+        layers: of which one session can take and give the values, see `grouped`.
+        known, feed: as in `part_of`.
+    """
+    part = part_of(floating, quantized, [value for layer in layers for value in layer.values], known, feed)
+    found = quantized.run(part.model, part.inputs, list(part.names.values()))
+    return {value: found[name] for value, name in part.names.items()}, part.right
 
 
 def grouped(floating: Probe, layers: Sequence[Layer], feed: Arrays) -> Iterator[list[Layer]]:

@@ -32,14 +32,15 @@ class Probe:
 
     Args:
         runner: not activated; its artifact is the file.
+        model: what is run in place of the file, with all its weights; None: the file.
     """
 
-    def __init__(self, runner: OnnxRunner) -> None:
+    def __init__(self, runner: OnnxRunner, model: Model | None = None) -> None:
         import onnx
 
         self.runner = runner
         self.path = Path(str(runner.artifact))
-        self.model = onnx.load(self.path, load_external_data=False)
+        self.model = onnx.load(self.path, load_external_data=False) if model is None else model
         self.nodes = produced(self.model)
         held = {each.name for each in self.model.graph.initializer}
         self._inputs = given_names(

@@ -40,6 +40,7 @@ class OnnxQuantizedFormat(Format):
     parent: ClassVar[str | None] = "onnx"
     written_as: ClassVar[str] = "onnx"
     default: ClassVar[bool] = False
+    diagnosis: ClassVar[str] = "pytest_navigator.backends.exchange.quantized_onnx_diagnosis:QuantizedOnnxDiagnosis"
     requires: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
     runners = table(
         "onnx-quantized",
@@ -81,7 +82,7 @@ class OnnxQuantizedFormat(Format):
         """
         from pytest_navigator.backends.onnx.quantization import making
 
-        return making.make(parent, data, variant, path)
+        return making.make(parent, data, signature, variant, path)
 
     def convert_script(self, subject: Subject) -> MakingCode:
         """Return the same as source text."""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.backends.onnx.errors import cause
 from pytest_navigator.backends.onnx.quantization import counting, schemes
 from pytest_navigator.backends.onnx.quantization.preparing import named
+from pytest_navigator.backends.onnx.quantization.searching import searched
 from pytest_navigator.backends.onnx.quantization.writing import write_dynamic, write_half, write_int4, write_static
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
-from pytest_navigator.core.facts import MakingFacts, as_data
+from pytest_navigator.core.facts import MakingFacts, QuantizedNodes, as_data
 from pytest_navigator.core.plain import plain
 from pytest_navigator.errors import Unavailable
 from pytest_navigator.formats.exclusions import excluded
@@ -22,17 +23,19 @@ from pytest_navigator.formats.exporting import exporter
 from pytest_navigator.samples.calibration import calibration_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from pytest_navigator.core.facts import AccuracySearch
     from pytest_navigator.core.plain import JSON, Parameters
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.variants import Variant
     from pytest_navigator.formats.base import LoaderData
 
 HALF = {"fp16": "FLOAT16", "bf16": "BFLOAT16"}
 
 
-def make(parent: Path, data: LoaderData, variant: Variant, path: Path) -> dict[str, JSON]:
+def make(parent: Path, data: LoaderData, signature: Signature, variant: Variant, path: Path) -> dict[str, JSON]:
     """Write the artifact; returns what is worth recording.
 
     Raises:
@@ -42,22 +45,57 @@ def make(parent: Path, data: LoaderData, variant: Variant, path: Path) -> dict[s
     import onnx
 
     kind, quantization = variant.parameters["kind"], variant.parameters["quantization"]
-    before = named(str(parent))
+    before, exclude = named(str(parent)), quantization["exclude"]
     if kind not in HALF:
         counting.check_float(before, kind)
-    kept = excluded(quantization["exclude"], counting.places(before))
+    kept = excluded(exclude, counting.places(before))
     chosen = chosen_options(variant.parameters, reduced=schemes.saturates(), are_signed=schemes.signed())
     samples = calibration_batches(data, quantization) if kind == "int8" else ()
+    write = _Writing(parent, path, kind, kept, partial(writing, kind, chosen=chosen, samples=samples))
     with exporter("ONNX Runtime's quantizer" if kind not in HALF else "ONNX Runtime's converter") as lines, _logged():
-        writing(kind, kept, chosen, samples)(str(parent), str(path))
+        search = searched(parent, data, signature, variant.parameters, path, write) if quantization["search"] else None
+        if search is None:
+            write(())
     after = onnx.load(path, load_external_data=False)
-    found: dict[str, JSON] = {"kept": kept, "chosen": plain(chosen)}
+    found: dict[str, JSON] = {"kept": write.kept, "chosen": plain(chosen), "warnings": lines}
     if kind in HALF:
-        return {**found, "warnings": [*lines, *_half(kind, before, after, path)]}
-    counted = counting.counted(before, after, kind, quantization["exclude"], kept)
-    scheme = schemes.described(kind, chosen["options"])
-    quantized = replace(counted, scheme=scheme, samples=len(samples) or None)
-    return {**found, "warnings": lines, **as_data(MakingFacts(quantized=quantized))}
+        found["warnings"] = [*lines, *_half(kind, before, after, path)]
+        quantized = _of_search(search, exclude) if search else None
+    else:
+        counted = counting.counted(before, after, kind, exclude, write.kept)
+        quantized = replace(counted, scheme=schemes.described(kind, chosen["options"]), samples=len(samples) or None)
+    if quantized and search:
+        quantized = replace(quantized, left_out=search.exclude, search=search)
+    return {**found, **as_data(MakingFacts(quantized=quantized))}
+
+
+def _of_search(search: AccuracySearch, exclude: Sequence[str]) -> QuantizedNodes:
+    """Return how many layers a search went through, of a file whose nodes nobody counts."""
+    return QuantizedNodes(search.layers - len(search.left_out), search.layers, tuple(exclude))
+
+
+class _Writing:
+    """Writes an artifact again and again, each time with other nodes as they are; `kept`: all of these.
+
+    Args:
+        always: names of the nodes that stay as they are.
+        work: returns what writes the file, from the names of the nodes that do.
+    """
+
+    def __init__(
+        self, parent: Path, path: Path, kind: str, always: Sequence[str], work: Callable[..., partial[None]]
+    ) -> None:
+        self._parent, self._path, self._kind, self._always, self._work = parent, path, kind, always, work
+        self.kept = list(always)
+
+    def __call__(self, left_out: Sequence[str]) -> None:
+        """Write it. `left_out`: names of further nodes that stay as they are."""
+        for each in self._path.parent.glob(f"{self._path.name}*"):  # the weights may be in a file of their own
+            each.unlink()
+        self.kept = list(dict.fromkeys([*self._always, *left_out]))
+        self._work(kept=self.kept)(str(self._parent), str(self._path))
+        if self._kind == "bf16":
+            _check_loads(self._path)
 
 
 def chosen_options(parameters: Parameters, *, reduced: bool, are_signed: bool) -> dict[str, Any]:
