@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from blackbox import words
+from model_files import linear
 
 import pytest_navigator as nav_api
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from blackbox import Nav
 
 LAYERS = """
@@ -42,6 +46,12 @@ import pytest_navigator as nav
 how = nav.QuantizationConfig({how})
 nav_config = nav.NavConfig(formats=[nav.OnnxQuantizedConfig(precision={precision!r}, quantization=how)])
 """
+
+
+def recorded(folder: Path, key: str) -> dict[str, Any]:
+    (file,) = folder.glob(f"navigator_workspace/*/.steps/convert.{key}.json")
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["data"]["quantized"]
+    return found
 
 
 @pytest.fixture
@@ -78,4 +88,47 @@ def test_each_precision_is_checked_packed_loaded_and_its_scripts_run(
         assert ran.ret == 0
         folder = layers.path / "unpacked" / f"onnx-{kind}"
         assert (folder / "reproduced.onnx").read_bytes() == (folder / "model.onnx").read_bytes()
-        assert layers.run(sys.executable, f"onnx-{kind}/reproduce_correctness-onnxquantizedcpu.py").ret in (0, 1)
+
+    for kind in ("int8", "fp16"):
+        assert layers.run(sys.executable, f"onnx-{kind}/reproduce_correctness-onnxquantizedcpu.py").ret == 0
+
+
+def test_bad_input_of_each_precision_fails_with_what_to_do_and_nothing_else_is_lost(
+    layers: pytest.Pytester, nav: Nav
+) -> None:
+    layers.makeconftest(CONFIG.format(how="exclude=['frist']", precision=("int8", "int4", "bf16")))
+    result = nav("-v", "--nav-package=out.nav", formats="")
+    found = words(result)
+    assert found["test_export[onnx]"] == found["test_correctness[onnx-cpu]"] == "PASSED"
+    assert {found[f"test_convert[onnx-{kind}]"] for kind in ("int8", "int4", "bf16")} == {"FAILED"}
+    text = result.stdout.str()
+    assert text.count("exclude has 'frist', which is no layer and no node of the model: did you mean 'first'?") >= 3
+    assert "Traceback" not in text
+    assert (layers.path / "out.nav").is_file()
+
+
+def test_bfloat16_is_skipped_with_the_reason_and_what_is_excluded_is_recorded(
+    layers: pytest.Pytester, nav: Nav
+) -> None:
+    layers.makeconftest(CONFIG.format(how="exclude=['first'], allow_slower=True", precision=("int8-dynamic", "bf16")))
+    result = nav("-v", "-rs", "--nav-package=out.nav", formats="")
+    found = words(result)
+    assert found["test_convert[onnx-int8-dynamic]"] == "PASSED"
+    assert found["test_convert[onnx-bf16]"] == "SKIPPED"
+    result.stdout.fnmatch_lines(["*has no arithmetic in bfloat16 for processors, it does not load such a file*"])
+    outcome = json.loads(
+        next(layers.path.glob("navigator_workspace/*/.steps/convert.onnx-int8-dynamic.json")).read_text()
+    )
+    quantized = outcome["data"]["quantized"]
+    assert (quantized["quantized"], quantized["total"], quantized["excluded"]) == (1, 2, ["first"])
+
+
+def test_a_float_file_is_quantized_as_a_configuration_file_says(pytester: pytest.Pytester, nav: Nav) -> None:
+    linear(pytester.path / "linear.onnx")
+    how = "{samples: 2, per_channel: true, allow_larger: true, allow_slower: true}"
+    pytester.path.joinpath("nav.yaml").write_text(f"target_formats: [onnx-int8]\nquantization: {how}\n")
+    result = nav("-v", "--nav-model=linear.onnx", "--nav-config=nav.yaml", formats="")
+    assert words(result)["test_convert[onnx-int8]"] == "PASSED"
+    quantized = recorded(pytester.path, "onnx-int8")
+    assert quantized["samples"] == 2
+    assert "weights QInt8 per channel" in quantized["scheme"]
