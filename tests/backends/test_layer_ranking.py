@@ -13,7 +13,7 @@ from pytest_navigator.backends.onnx.layer_ranking import ranked
 from pytest_navigator.backends.onnx.probing import Probe
 from pytest_navigator.backends.onnx.runners import OnnxRunner
 from pytest_navigator.formats.accuracy_search import names_of
-from tests.quantization.onnx_models import SIGNATURE, batches, chain, quantized
+from tests.backends.quantized_chains import SIGNATURE, batches, chain, quantized
 
 if TYPE_CHECKING:
     from pathlib import Path

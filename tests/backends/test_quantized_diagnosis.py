@@ -23,7 +23,7 @@ from pytest_navigator.errors import NotApplicable
 from pytest_navigator.formats.base import LoaderData
 from pytest_navigator.formats.diagnosis import Question
 from pytest_navigator.samples.npz import save_npz
-from tests.quantization.onnx_models import SIGNATURE, batches, chain
+from tests.backends.quantized_chains import SIGNATURE, batches, chain
 
 if TYPE_CHECKING:
     from pathlib import Path

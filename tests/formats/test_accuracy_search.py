@@ -12,7 +12,7 @@ from pytest_navigator.backends.onnx.runners import OnnxRunner
 from pytest_navigator.comparison.tolerances import Rule, cosine, scaled
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.formats.accuracy_search import search
-from tests.quantization.onnx_models import SIGNATURE, batches, chain, quantized
+from tests.backends.quantized_chains import SIGNATURE, batches, chain, quantized
 
 if TYPE_CHECKING:
     from pathlib import Path
