@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
     from pytest_navigator.backends.jax.live import JaxConfig as JaxConfig
     from pytest_navigator.backends.jax.stablehlo import StableHLOConfig as StableHLOConfig
+    from pytest_navigator.backends.litert.config import LiteRTConfig as LiteRTConfig
     from pytest_navigator.backends.openvino.config import OpenVINOConfig as OpenVINOConfig
     from pytest_navigator.backends.tensorflow.live import TensorFlowConfig as TensorFlowConfig
     from pytest_navigator.backends.tensorflow.tf_tensorrt import TensorFlowTensorRTConfig as TensorFlowTensorRTConfig
@@ -108,6 +109,7 @@ _HOMES = {
     "TensorFlowConfig": "backends.tensorflow.live",
     "TensorFlowTensorRTConfig": "backends.tensorflow.tf_tensorrt",
     "StableHLOConfig": "backends.jax.stablehlo",
+    "LiteRTConfig": "backends.litert.config",
     "OpenVINOConfig": "backends.openvino.config",
     "TensorRTConfig": "configuration.tensorrt_config",
     "TensorRTProfile": "configuration.tensorrt_config",

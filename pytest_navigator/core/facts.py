@@ -170,6 +170,7 @@ class MakingFacts(Facts):
         interface: of a TorchScript program: "flat", where it takes arrays by position and gives a tuple of them.
         warnings: lines that the exporter wrote.
         quantized: what of a quantized model is.
+        note: what people should know of the artifact, in a line.
         batch_sizes: the only ones that the artifact takes; max_batch_size: the largest one. None: as the model does.
     """
 
@@ -184,6 +185,7 @@ class MakingFacts(Facts):
     interface: str | None = None
     warnings: tuple[str, ...] | None = None
     quantized: QuantizedNodes | None = None
+    note: str | None = None
     batch_sizes: tuple[int, ...] | None = None
     max_batch_size: int | None = None
 

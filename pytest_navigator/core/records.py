@@ -114,12 +114,14 @@ class LoaderRecord:
         max_batch_size: of the samples; None without a batch axis.
         asked_batch: the largest batch that is to be run, which may be more than the samples have.
         batches: the user's own batches: npz files below the suite's folder.
+        asked_batches: of a format with a fixed batch: each size that is to be run.
     """
 
     profile: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     max_batch_size: int | None = None
     asked_batch: int | None = None
     batches: tuple[str, ...] = ()
+    asked_batches: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ MODULES = {
     "onnxruntime": "ONNX Runtime is not installed (pip install pytest-navigator[onnx])",
     "tensorflow": "TensorFlow is not installed (pip install pytest-navigator[tensorflow])",
     "tf2onnx": "tf2onnx is not installed (pip install pytest-navigator[tensorflow])",
+    "ai_edge_litert": "LiteRT is not installed (pip install ai-edge-litert)",
+    "litert_torch": "litert-torch is not installed: it pins typing-extensions below 4.13, of which others need a newer "
+    "one; make an environment for it (python -m venv litert; litert/bin/pip install pytest-navigator[litert]) and name "
+    "its Python: --nav-interpreter=litert=litert/bin/python",
     "nncf": "nncf is not installed (pip install pytest-navigator[openvino])",
     "polygraphy": "Polygraphy is not installed (pip install polygraphy)",
 }

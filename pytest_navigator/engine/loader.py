@@ -22,8 +22,18 @@ def loader_record(context: Context) -> LoaderRecord:
         profile=_tuned(source.profile, context.host.file_config.opt_shapes),
         max_batch_size=largest,
         asked_batch=None if largest is None else max(largest, *_asked(context)),
+        asked_batches=_sizes(context),
         batches=tuple(dict.fromkeys(case.input for case in source.cases if case.kind == "batch")),
     )
+
+
+def _sizes(context: Context) -> tuple[int, ...]:
+    """Return the batch sizes that steps of a format with a fixed batch ask for; no others depend on them."""
+    source, variant, matrix = context.folder.source, context.variant, context.suite.matrix
+    if source.max_batch_size is None or not context.host.registry.format(variant.format).fixed_batch:
+        return ()
+    asked = {batch for runner in variant.runners for batch in matrix.batches_of(variant.key, runner)}
+    return tuple(sorted({int(batch.removeprefix("batch")) for batch in asked if batch[-1].isdigit()}))
 
 
 def _tuned(profile: Profile, usual: Mapping[str, Sequence[int]]) -> Profile:

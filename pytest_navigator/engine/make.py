@@ -140,7 +140,7 @@ def _proven(context: Context, data: dict[str, JSON]) -> Result:
     facts = MakingFacts(bytes=sum(path.stat().st_size for path in files_of(artifact)))
     told = structured(data, MakingFacts)
     found = told.quantized.search if told.quantized else None
-    caveat = "; ".join(filter(None, (found.text if found else "", frozen(told.warnings or ()))))
+    caveat = "; ".join(filter(None, (told.note, found.text if found else "", frozen(told.warnings or ()))))
     recorded = {**data, **gpu.built_with(context)}
     elsewhere, lacking = gpu.why_elsewhere(form, context), ""
     of_variant = [runner for runner in form.runner_specs if runner.name in context.variant.runners]

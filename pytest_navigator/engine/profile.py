@@ -13,6 +13,7 @@ from pytest_navigator.core.steps import BEST, KNEE, batch_of, step_id
 from pytest_navigator.engine import gpu, isolated
 from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result
+from pytest_navigator.engine.made_sizes import made_sizes
 from pytest_navigator.engine.scripts import write_profiling
 from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.engine.timing_sample import timed_batch
@@ -45,6 +46,7 @@ def run(context: Context) -> Result:
         other = next((b for b in reversed(context.suite.matrix.batches) if not b[-1].isdigit()), "batchmax")
         raise NotApplicable(f"the inputs cannot be cut into rows of a batch; {other} times the largest sample as it is")
     _check_fixed(context, source.fixed_batch)
+    _check_made(context, size)
     write_profiling(context)
     found = measured(context, size)
     data = as_data(replace(found, source_device=source.device))
@@ -75,6 +77,13 @@ def _check_fixed(context: Context, fixed: int | None) -> None:
     """Skip every size but the one of a model file that takes no other."""
     if fixed is not None and context.step.batch not in (KNEE, BEST, f"batch{fixed}", "batchmax"):
         raise NotApplicable(f"the file takes batches of {fixed} only")
+
+
+def _check_made(context: Context, size: int | None) -> None:
+    """Skip a size that the artifact was not made for."""
+    made = made_sizes(context)
+    if made and size is not None and size not in made:
+        raise NotApplicable(f"{context.variant.key} was made for batches of {', '.join(map(str, made))} alone")
 
 
 def measured(context: Context, batch_size: int | None) -> ProfileFacts:

@@ -18,6 +18,7 @@ from pytest_navigator.engine.active import live_runner, subject
 from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.correctness import rules_of_step
+from pytest_navigator.engine.made_sizes import made_sizes
 from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import StepFailed
@@ -70,7 +71,9 @@ def plan_of(context: Context) -> Search:
 
 
 def _sizes(context: Context) -> list[int] | None:
-    """Return the only batch size of a model that takes no other; None where it takes any."""
+    """Return the only batch sizes of a model, or an artifact, that takes no others; None where it takes any."""
+    if made := made_sizes(context):
+        return list(made)
     signature, fixed = context.folder.signature, context.folder.source.fixed_batch
     dim = signature.batch_dim or 0
     constant = {spec.shape[dim] for spec in signature.inputs if spec.batched} - {-1}

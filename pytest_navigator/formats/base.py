@@ -102,6 +102,9 @@ class Format(ABC):
     groups: ClassVar[Mapping[str, Sequence[str]]] = {}
     """Group of formats -> what of this one is in it, by its names and keys: {"edge": ("litert", "litert-int8")}."""
 
+    fixed_batch: ClassVar[bool] = False
+    """Whether an artifact takes only the batch sizes that it was made for, `LoaderRecord.asked_batches` among them."""
+
     requires: ClassVar[tuple[str, ...]] = ()
     """What making it needs: packages that can be imported, and other names in `planning.requirements`."""
 

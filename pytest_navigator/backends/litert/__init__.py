@@ -1,0 +1,1 @@
+"""LiteRT, which was TensorFlow Lite: files for phones and boxes."""

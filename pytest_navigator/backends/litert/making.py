@@ -1,0 +1,158 @@
+"""How LiteRT's files are made. Runs in the child."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator.backends.litert.files import fitted, quantizable
+from pytest_navigator.backends.litert.from_tensorflow import convert_savedmodel
+from pytest_navigator.backends.litert.from_torch import convert_program, quantize_files
+from pytest_navigator.backends.litert.shapes import batch_sizes, shapes_of
+from pytest_navigator.core.facts import MakingFacts, QuantizedNodes, as_data
+from pytest_navigator.core.plain import plain
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.exclusions import excluded
+from pytest_navigator.samples.calibration import calibration_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_navigator.backends.litert.shapes import Shapes
+    from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Signature
+    from pytest_navigator.core.variants import Variant
+    from pytest_navigator.formats.base import LoaderData
+
+
+def make(parent: Path, data: LoaderData, signature: Signature, variant: Variant, path: Path) -> dict[str, JSON]:
+    """Write the files; returns what is worth recording.
+
+    Raises:
+        StepFailed: what of the model or its samples LiteRT cannot do.
+    """
+    files = shapes_of(data, signature)
+    samples: Any = ()
+    if variant.parameters["precision"] == "int8":
+        samples = calibration_batches(data, variant.parameters["quantization"])
+        _check_fitting(samples, files, signature)
+    work = writing(variant, signature, files)
+    names: list[str] = []
+    if of_torch(variant):
+        work(str(parent), str(path))
+        if samples:
+            names = left_out(variant.parameters["quantization"]["exclude"], path)
+            quantizing(variant, signature, files, names)(str(path), samples)
+    else:
+        work(str(parent), str(path), samples)
+    recorded: dict[str, JSON] = {"files": plain(files), "left_out": plain(names)}
+    if samples:
+        recorded["quantized"] = plain(counted(variant, path, len(samples)))
+    else:
+        recorded["note"] = said(files, signature, path)
+    return {**recorded, **as_data(MakingFacts(batch_sizes=batch_sizes(files, signature)))}
+
+
+def of_torch(variant: Variant) -> bool:
+    """Whether a variant is made of a program of `torch.export`."""
+    return bool(variant.parameters["converter"] == "litert-torch")
+
+
+def writing(variant: Variant, signature: Signature, files: Mapping[str, Shapes]) -> partial[None]:
+    """Return what writes the files."""
+    options = variant.parameters["custom_args"]
+    if of_torch(variant):
+        kinds = [spec.dtype for spec in signature.inputs]
+        return partial(convert_program, files=dict(files), kinds=kinds, options=options)
+    from pytest_navigator.backends.tensorflow.names import names_in_file
+    from pytest_navigator.backends.tensorflow.runners import SIGNATURE
+
+    own, _ = names_in_file(signature)
+    return partial(
+        convert_savedmodel,
+        files=dict(files),
+        arguments={name: argument for argument, name in own.items()},
+        signature=variant.parameters.get("signature") or SIGNATURE,
+        options=options,
+        **_batch(signature),
+    )
+
+
+def quantizing(variant: Variant, signature: Signature, files: Mapping[str, Shapes], names: list[str]) -> partial[None]:
+    """Return what quantizes the files of litert-torch."""
+    asked = variant.parameters["quantization"]
+    told = {name: asked[name] for name in ("symmetric", "per_channel") if asked[name] is not None}
+    return partial(quantize_files, files=dict(files), left_out=names, **_batch(signature), **told)
+
+
+def left_out(patterns: Sequence[str], folder: Path) -> list[str]:
+    """Return the names of the tensors whose operators stay in floating point.
+
+    Raises:
+        StepFailed: a pattern means none.
+    """
+    if not patterns:
+        return []
+    from ai_edge_litert.interpreter import Interpreter
+
+    names: dict[str, None] = {}
+    for path in sorted(folder.glob("*.tflite")):
+        model = Interpreter(str(path))
+        tensors = {tensor["index"]: tensor["name"] for tensor in model.get_tensor_details()}
+        for operator in model._get_ops_details():
+            names |= dict.fromkeys(tensors[int(index)] for index in operator["outputs"] if int(index) in tensors)
+    return excluded(patterns, [(name, module_path(name)) for name in names])
+
+
+def module_path(name: str) -> str:
+    """Return the path of a module in the name of a tensor: "encoder.up" of ".../torch...Linear_encoder.up;2"."""
+    found = re.search(r"/[\w.]+?\.[A-Z]\w*?_(model\.)?([\w.]*);\d+$", name)
+    return found[2] if found else ""
+
+
+def counted(variant: Variant, folder: Path, samples: int) -> QuantizedNodes:
+    """Return how many operators of a file compute in int8.
+
+    Raises:
+        StepFailed: none does.
+    """
+    patterns = variant.parameters["quantization"]["exclude"]
+    found = quantizable(str(min(folder.glob("*.tflite"))))
+    if not any(found):
+        why = f": exclude={list(patterns)} leaves all of them out" if patterns else ""
+        raise StepFailed(
+            "there is nothing to quantize: the model has no convolution and no product with weights"
+            if not found
+            else f"none of the {len(found)} operators was quantized{why}"
+        )
+    scheme = f"int8 weights and activations, {variant.parameters['converter']}"
+    return QuantizedNodes(sum(found), len(found), tuple(patterns), scheme=scheme, samples=samples)
+
+
+def said(files: Mapping[str, Shapes], signature: Signature, folder: Path) -> str:
+    """Return what is to be known of the files: the batch sizes, and the types of inputs that are others."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    from pytest_navigator.backends.litert.files import ports
+
+    sizes = batch_sizes(files, signature)
+    parts = [f"it takes batches of {', '.join(map(str, sizes))} alone"] if sizes else []
+    model = Interpreter(str(folder / f"{next(iter(files))}.tflite"))
+    details = ports(model, [spec.name for spec in signature.inputs], "input")
+    for spec, port in zip(signature.inputs, details, strict=False):
+        kind = port["dtype"].__name__
+        if kind not in (spec.dtype, f"{spec.dtype}_"):
+            parts.append(f"input {spec.name} is {kind} in the file ({spec.dtype} in the model)")
+    return "; ".join(parts)
+
+
+def _batch(signature: Signature) -> dict[str, Any]:
+    return {"batched": [spec.name for spec in signature.inputs if spec.batched], "axis": signature.batch_dim}
+
+
+def _check_fitting(samples: Any, files: Mapping[str, Shapes], signature: Signature) -> None:
+    for name, shapes in files.items():
+        if next(iter(fitted(samples, shapes, **_batch(signature))), None) is None:
+            raise StepFailed(f"no sample can be calibrated on for {name}, whose inputs are {shapes}")
