@@ -28,7 +28,7 @@ def ports(model: Any, names: list[str], kind: str) -> list[dict[str, Any]]:
     found = list(getattr(model, f"get_{kind}_details")())
     for listed in model.get_signature_list():
         own = getattr(model.get_signature_runner(listed), f"get_{kind}_details")()
-        if set(own) >= set(names):
+        if set(own) >= set(names) and {own[name]["index"] for name in names} <= {port["index"] for port in found}:
             return [own[name] for name in names]
     # litert-torch numbers them, in this order; of a quantized file the signature still tells of the float tensors.
     return found
