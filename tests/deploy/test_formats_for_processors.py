@@ -117,3 +117,10 @@ def test_tritons_server_answers_with_the_numbers_of_each_format(
             assert ('backend: "onnxruntime"' if key.startswith("onnx") else 'backend: "python"') in text
             (found,) = client.infer(key, {"x": ROWS}).values()
             np.testing.assert_allclose(found, expected, atol=NEAR, err_msg=key)
+
+
+def test_a_package_is_checked_again_on_another_machine(package: Path) -> None:
+    keys = right(package)
+    with nav.load(package, retest_conversions=True, run_profiling=False) as again:
+        status = again.get_formats_status()
+    assert {key: status.get(key) for key in keys} == dict.fromkeys(keys, True)
