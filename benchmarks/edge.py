@@ -3,6 +3,7 @@
     python benchmarks/edge.py                                  # everything that is installed; prints Markdown
     python benchmarks/edge.py --models=cnn,minilm --formats=onnx-int8,openvino-int8
     python benchmarks/edge.py --out=edge --again               # anew, instead of what `edge` has
+    python benchmarks/edge.py --into=docs/which-format.md      # the table of the documentation
 
 A run in a process of its own makes one format of one model, and measures it, the float ONNX and the model itself. What
 it found is a file in `--out`: a table that was interrupted goes on where it ended. What is not installed is a row with
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.api.package import Package
 
+MARK = "<!-- edge -->"
 SNR, COSINE = 20.0, 0.99
 """The least of what is computed in integers: the defaults of `nav.snr`."""
 
@@ -193,6 +195,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="measure what is there anew")
     parser.add_argument("--timeout", type=float, default=900, help="s of one run")
     parser.add_argument("--interpreter", action="append", default=[], help="FORMAT=PYTHON, as --nav-interpreter")
+    parser.add_argument("--into", type=Path, help="Markdown file whose table is replaced, between <!-- edge --> marks")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.files:
@@ -202,10 +205,18 @@ def main() -> None:
         print(json.dumps(asdict(measured(model, form, arguments.interpreter))))
         return
     arguments.out.mkdir(parents=True, exist_ok=True)
-    print(table(HEADINGS, []), flush=True)
+    lines = [table(HEADINGS, [])]
+    print(lines[0], flush=True)
     for row in rows(arguments):
-        print(f"| {' | '.join(cells(row))} |", flush=True)
-    print(f"\nOne row an inference. {os.cpu_count()} processors, load average {os.getloadavg()[1]:.1f}.")
+        lines.append(f"| {' | '.join(cells(row))} |")
+        print(lines[-1], flush=True)
+    lines.append(f"\nOne row an inference. {os.cpu_count()} processors, load average {os.getloadavg()[1]:.1f}.")
+    print(lines[-1])
+    if arguments.into:
+        before, _, rest = arguments.into.read_text(encoding="utf-8").partition(f"{MARK}\n")
+        after = rest.partition(f"{MARK}\n")[2]
+        whole = "\n".join((f"{before}{MARK}", "", *lines, "", f"{MARK}\n{after}"))
+        arguments.into.write_text(whole, encoding="utf-8")
 
 
 def rows(arguments: argparse.Namespace) -> Iterator[Row]:

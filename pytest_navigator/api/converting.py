@@ -15,6 +15,7 @@ from pytest_navigator.configuration.nav_config_file import flag_of
 from pytest_navigator.configuration.run_options import RunOptions
 from pytest_navigator.core.enums import Format
 from pytest_navigator.core.kinds import ALL
+from pytest_navigator.core.variants import covers
 from pytest_navigator.engine.workspace import CONVERT_RESULTS
 from pytest_navigator.errors import ConfigError, SourceError
 from pytest_navigator.package.layout.convert_results import FAILED, SUCCEEDED, converted, state
@@ -129,7 +130,9 @@ def _flags(config: FileConfig) -> dict[str, Any]:
 def _problem(session: Session, results: Results, config: FileConfig) -> str:
     variants = converted(results)
     states = {variant.key: state(results, variant)[0] for variant in variants}
-    failed = [*session.failed, *(f"{key} failed" for key, found in states.items() if found == FAILED)]
+    brought = {v.key for v in variants if any(covers(name, v) for name in session.suite.settings.grouped)}
+    wrong = [key for key, found in states.items() if found == FAILED and key not in brought]
+    failed = [*session.failed, *(f"{key} failed" for key in wrong)]
     if failed:
         return ", ".join(failed)
     if SUCCEEDED not in states.values():
