@@ -93,6 +93,18 @@ def test_threads_and_levels_are_those_that_were_measured(workspace: Build, tmp_p
     assert found["optimization"] == {"graph": {"level": 1}}
 
 
+def test_float16_is_served_without_the_optimization_that_ends_the_process(workspace: Build, tmp_path: Path) -> None:
+    parameters = {"precision": "fp16", "kind": "fp16"}
+    variant = Variant("onnx-fp16", "onnx-quantized", None, "model.onnx", parameters, ("OnnxQuantizedCPU",))
+    runner = replace(RUNNERS["OnnxCPU"], name="OnnxQuantizedCPU", format="onnx-quantized")
+    folder = workspace(**run(*measured("onnx-fp16", "OnnxQuantizedCPU"), variant=variant, runner=runner))
+    held(folder, "onnx-fp16/model.onnx")
+
+    text = " ".join(config(folder, tmp_path).split())
+    assert 'backend: "onnxruntime"' in text
+    assert "level: 1" in text
+
+
 @pytest.mark.parametrize(
     ("settings", "precision"), [({}, "FP32"), ({"trt_fp16_enable": "1"}, "FP16"), ({"trt_int8_enable": True}, "INT8")]
 )

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_navigator.backends.onnx.ort_session import unsafe
 from pytest_navigator.core.records import TEXT_TYPES
 from pytest_navigator.deploy.triton.configs import (
     ONNXModelConfig,
@@ -106,6 +107,8 @@ def _onnxruntime(found: Backend, deployed: Deployed) -> Backend:
         parameters["execution_mode"] = 1
     accelerator = TensorRTAccelerator(_precision(settings)) if runner.runtime == "tensorrt" else None
     level = LEVELS.get(str(settings.get("graph_optimization_level")))
+    if runner.device == "cpu" and unsafe(deployed.chosen.variant.parameters):
+        level = level or LEVELS["ORT_ENABLE_EXTENDED"]  # the backend leaves out no single optimization
     faster = ONNXOptimization(accelerator, graph_level=level) if accelerator or level else None
     lost = _other_precision(settings) if accelerator else ()
     notices = (*_not_told(deployed), *lost)

@@ -59,7 +59,7 @@ def make(parent: Path, data: LoaderData, signature: Signature, variant: Variant,
     after = onnx.load(path, load_external_data=False)
     found: dict[str, JSON] = {"kept": write.kept, "chosen": plain(chosen), "warnings": lines}
     if kind in HALF:
-        found["warnings"] = [*lines, *_half(kind, before, after, path)]
+        found["warnings"] = [*lines, *_half(kind, before, after)]
         quantized = _of_search(search, exclude) if search else None
     else:
         counted = counting.counted(before, after, kind, exclude, write.kept)
@@ -128,13 +128,10 @@ def writing(kind: str, kept: Sequence[str], chosen: dict[str, Any], samples: Any
     return partial(write_static, samples=samples, kept=list(kept), **chosen)
 
 
-def _half(kind: str, before: Any, after: Any, path: Path) -> list[str]:
+def _half(kind: str, before: Any, after: Any) -> list[str]:
     """Look at a file in half the bits; returns what a user should know of it."""
     counting.check_half(before, after, HALF[kind])
-    if kind == "fp16":
-        return list(counting.too_large(before))
-    _check_loads(path)
-    return []
+    return list(counting.too_large(before)) if kind == "fp16" else []
 
 
 def _check_loads(path: Path) -> None:
