@@ -164,3 +164,38 @@ def nav_dataloader():
     return [{{"x": np.ones((rows, 32), "f4")}} for rows in (1, 3)]
 """)
     assert words(nav("-v", formats="openvino", subprocess=True))["test_correctness[openvino-cpu]"] == "PASSED"
+
+
+SPOILED = """
+import pytest, torch
+import pytest_navigator as nav
+
+form = nav.OpenVINOConfig(precision="int8", quantization=nav.{how})
+nav_config = nav.NavConfig(formats=[form], comparisons={{"openvino-int8": nav.cosine(0.995)}})
+
+@pytest.fixture(scope="session")
+def nav_model() -> torch.nn.Module:
+    torch.manual_seed(0)
+    first, wide, last = torch.nn.Linear(32, 64), torch.nn.Linear(64, 64), torch.nn.Linear(64, 8)
+    with torch.no_grad():
+        wide.weight[0] *= 300
+        last.weight[:, 0] = 0
+    return torch.nn.Sequential(first, torch.nn.ReLU(), wide, torch.nn.ReLU(), last).eval()
+
+@pytest.fixture(scope="session")
+def nav_dataloader():
+    return [torch.randn(3, 32) for _ in range(4)]
+"""
+
+
+def test_a_failure_of_int8_names_the_worst_layer_and_a_search_leaves_it_out(
+    pytester: pytest.Pytester, nav: Nav
+) -> None:
+    pytest.importorskip("nncf")
+    pytester.makeconftest(SPOILED.format(how="QuantizationConfig(per_channel=False)"))
+    result = nav("-v", "--nav-no-profile", formats="", subprocess=True)
+    assert words(result)["test_correctness[openvino-int8-cpu]"] == "FAILED"
+    result.stdout.re_match_lines([r".*worst layers: .*leave them out by QuantizationConfig\(exclude=\["])
+    pytester.makeconftest(SPOILED.format(how="QuantizationConfig(per_channel=False, search='accuracy')"))
+    found = words(nav("-v", "--nav-no-profile", formats="", subprocess=True))
+    assert found["test_correctness[openvino-int8-cpu]"] == "PASSED"

@@ -57,7 +57,16 @@ class FromOnnxDiagnosis(Diagnosis):
 
 
 class OpenVINODiagnosis(FromOnnxDiagnosis):
-    """Of OpenVINO's model: the cut ONNX file is converted and run as the whole was."""
+    """Of OpenVINO's model: the cut ONNX file is converted and run as the whole was; of int8, the float one is asked."""
+
+    def compare(self, question: Question) -> Divergence:
+        """Rank the operations of what is quantized, if the float model is right."""
+        if question.variant.parameters.get("precision") == "int8":
+            from pytest_navigator.backends.exchange.quantized_openvino_diagnosis import of_quantized
+
+            if found := of_quantized(question):
+                return found
+        return super().compare(question)
 
     def of_runtime(self, question: Question, probe: Probe, feed: Arrays) -> Divergence:
         """Cut every edge, with the values of ONNX Runtime as the right ones."""

@@ -42,10 +42,8 @@ class OpenVINOConfig(FormatConfig):
             raise invalid(self, "precision", PRECISIONS)
         if self.transformer not in (None, True, False):
             raise invalid(self, "transformer", (None, True, False))
-        for name in ("calibration_method", "search"):
-            value = getattr(self.quantization, name)
-            if value in REFUSED:
-                raise ConfigError(
-                    f"OpenVINOConfig(quantization=QuantizationConfig({name}={value!r})): {REFUSED[value]}"
-                )
+        method = self.quantization.calibration_method
+        if method in REFUSED:
+            said = f"OpenVINOConfig(quantization=QuantizationConfig(calibration_method={method!r}))"
+            raise ConfigError(f"{said}: {REFUSED[method]}")
         object.__setattr__(self, "precision", asked)

@@ -119,7 +119,7 @@ class OpenVINOFormat(Format):
             raise StepFailed(f"{texts[0]!r} is text, which OpenVINO's runtime for Python cannot take or give")
         with exporter("openvino") as lines:
             if variant.parameters["precision"] == "int8":
-                found = quantize(parent, data, variant, path)
+                found = quantize(parent, data, signature, variant, path)
             else:
                 found = {}
                 writing(variant)(str(parent), str(path))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.backends.openvino.layer_ranking import Names
 from pytest_navigator.backends.openvino.model import model_of, untold, write_model
 from pytest_navigator.backends.openvino.quantizing import attends, quantizable, quantize_model
+from pytest_navigator.backends.openvino.searching import OpenVINOQuantizer
 from pytest_navigator.core.facts import QuantizedNodes
 from pytest_navigator.core.plain import plain
 from pytest_navigator.devices.requirements import missing
 from pytest_navigator.errors import StepFailed, Unavailable
+from pytest_navigator.formats.accuracy_search import search as searched
 from pytest_navigator.formats.exclusions import excluded
 from pytest_navigator.samples.calibration import calibration_batches
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import Signature
     from pytest_navigator.core.variants import Variant
     from pytest_navigator.formats.base import LoaderData
 
@@ -50,7 +55,7 @@ def quantizing(variant: Variant, data: Mapping[str, JSON]) -> partial[Any]:
     return partial(quantize_model, options=parameters["custom_args"], **told)
 
 
-def quantize(parent: Path, data: LoaderData, variant: Variant, path: Path) -> dict[str, JSON]:
+def quantize(parent: Path, data: LoaderData, signature: Signature, variant: Variant, path: Path) -> dict[str, JSON]:
     """Quantize an ONNX file or an IR; returns what is worth recording.
 
     Raises:
@@ -61,19 +66,62 @@ def quantize(parent: Path, data: LoaderData, variant: Variant, path: Path) -> di
         raise Unavailable(lacking)
     parameters, asked = variant.parameters, variant.parameters["quantization"]
     samples = calibration_batches(data, asked)
-    model = model_of(str(parent), parameters["custom_args"])
-    if not quantizable(model):
+    floating = partial(model_of, str(parent), parameters["custom_args"])
+    model = floating()
+    check_float(model)
+    own = left_out(asked["exclude"], model, parent)
+    kept: list[str] = []
+
+    def write(names: Sequence[str]) -> None:
+        kept[:] = dict.fromkeys([*own, *names])
+        quantizing(variant, {"left_out": kept})(str(parent), str(path), samples)
+
+    search = None
+    if asked["search"]:
+        quantizer = OpenVINOQuantizer(floating, names_of(model, parent), path, write, signature)
+        search = searched(quantizer, data.batches, data.rules, asked["search_seconds"])
+    else:
+        write(())
+    facts = counted(model_of(str(path), {}), asked, transformer=_as_transformer(model, parameters))
+    facts = replace(facts, samples=len(samples))
+    if search:
+        facts = replace(facts, left_out=search.exclude, search=search)
+    return {"quantized": plain(facts), "nncf": str(untold("nncf").__version__), "left_out": kept}
+
+
+def check_float(model: Any) -> None:
+    """Refuse a model with nothing to quantize, or that is quantized.
+
+    Raises:
+        StepFailed: it is one.
+    """
+    operations = quantizable(model)
+    if not operations:
         raise StepFailed("there is nothing to quantize: the model has no convolution and no product of matrices")
-    names = left_out(asked["exclude"], model, parent)
-    found = quantizing(variant, {"left_out": names})(str(parent), str(path), samples)
-    nodes = quantizable(found)
+    if done := [name for name, is_rounded in operations.items() if is_rounded]:
+        raise StepFailed(
+            f"the model is quantized already ({len(done)} of {len(operations)} operations, as {done[0]!r}): give the "
+            "float model"
+        )
+
+
+def counted(model: Any, asked: Mapping[str, Any], *, transformer: bool) -> QuantizedNodes:
+    """Return what of a model was quantized.
+
+    Raises:
+        StepFailed: nothing was.
+    """
+    nodes = quantizable(model)
     done = sum(nodes.values())
     if not done:
         raise StepFailed(f"nncf quantized none of the {len(nodes)} operations{_why(asked['exclude'])}")
-    transformer = attends(model) if parameters["transformer"] is None else parameters["transformer"]
     scheme = ", ".join(_scheme(asked, transformer=transformer))
-    facts = QuantizedNodes(done, len(nodes), tuple(asked["exclude"]), scheme=scheme, samples=len(samples))
-    return {"quantized": plain(facts), "nncf": str(untold("nncf").__version__), "left_out": names}
+    return QuantizedNodes(done, len(nodes), tuple(asked["exclude"]), scheme=scheme)
+
+
+def _as_transformer(model: Any, parameters: Mapping[str, Any]) -> bool:
+    asked = parameters["transformer"]
+    return attends(model) if asked is None else bool(asked)
 
 
 def left_out(patterns: Sequence[str], model: Any, parent: Path) -> list[str]:
@@ -84,11 +132,17 @@ def left_out(patterns: Sequence[str], model: Any, parent: Path) -> list[str]:
     """
     if not patterns:
         return []
-    paths = _paths(parent)
+    names = names_of(model, parent)
+    meant = excluded(patterns, [(node, names.paths[name]) for name, node in names.nodes.items()])
+    return [name for name, node in names.nodes.items() if node in meant]
+
+
+def names_of(model: Any, parent: Path) -> Names:
+    """Return what the operations of a float model are called by; an IR has no paths of modules."""
     found = [each.get_friendly_name() for each in model.get_ordered_ops() if each.get_type_name() not in PLAIN]
-    own = {name: name.removesuffix(SPLIT) for name in found}
-    meant = excluded(patterns, [(name, paths.get(name, "")) for name in own.values()])
-    return [name for name, node in own.items() if node in meant]
+    nodes = {name: name.removesuffix(SPLIT) for name in found}
+    paths = _paths(parent)
+    return Names(nodes, {name: paths.get(node, "") for name, node in nodes.items()})
 
 
 def _paths(parent: Path) -> dict[str, str]:

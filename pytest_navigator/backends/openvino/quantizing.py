@@ -45,8 +45,10 @@ def quantize_model(
         left_out: names of the operations that stay in floating point.
     """
     openvino, nncf = untold("openvino"), untold("nncf")
-    model = model_of(source, options)
-    advanced = nncf.AdvancedQuantizationParameters()
+    model = folded(model_of(source, options))
+    # With nncf's smoothing, transformers lose up to 22 dB more than without it (docs/formats.md).
+    unsmoothed = nncf.AdvancedSmoothQuantParameters(convolution=-1, matmul=-1)
+    advanced = nncf.AdvancedQuantizationParameters(smooth_quant_alphas=unsmoothed)
     if per_channel is not None:
         kind = untold("nncf.quantization.advanced_parameters").QuantizationParameters
         advanced.weights_quantization_params = kind(per_channel=per_channel)
@@ -65,6 +67,15 @@ def quantize_model(
     )
     openvino.save_model(quantized, f"{target}/model.xml", compress_to_fp16=False)
     return quantized
+
+
+def folded(model: Any) -> Any:
+    """Return a model without what is computed of constants alone: nncf fails on the embedding of a constant."""
+    passes = untold("openvino.passes")
+    manager = passes.Manager()
+    manager.register_pass(passes.ConstantFolding())
+    manager.run_passes(model)
+    return model
 
 
 def ranges(calibration_method: str, percentile: float | None) -> Any:
