@@ -60,7 +60,7 @@ def cut(model: Model, right: Mapping[str, np.ndarray], outputs: Sequence[str]) -
     graph.name = model.graph.name
     graph.node.extend(nodes)
     for node in graph.node:
-        _rename(node, {name: f"{name}{RIGHT}" for name in right})
+        rename(node, {name: f"{name}{RIGHT}" for name in right})
     held = [each for each in model.graph.initializer if each.name in read]
     graph.initializer.extend(held)
     graph.sparse_initializer.extend(each for each in model.graph.sparse_initializer if each.values.name in read)
@@ -101,13 +101,14 @@ def _graphs(node: Any) -> Iterator[Any]:
         yield from attribute.graphs
 
 
-def _rename(node: Any, names: Mapping[str, str]) -> None:
+def rename(node: Any, names: Mapping[str, str]) -> None:
+    """Let a node, and the graphs inside of it, read other values."""
     # Names are unique, those of graphs inside of nodes too.
     for place, name in enumerate(node.input):
         node.input[place] = names.get(name, name)
     for graph in _graphs(node):
         for inner in graph.node:
-            _rename(inner, names)
+            rename(inner, names)
 
 
 def _input(name: str, array: np.ndarray) -> Any:

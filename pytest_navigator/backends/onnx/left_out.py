@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.backends.onnx.cutting import produced, reads, types
+from pytest_navigator.backends.onnx.cutting import produced, reads, rename, types
 from pytest_navigator.backends.onnx.quantized_layers import HALVES
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def left_out(
     gone = {value for each in out for value in each.values}
     nodes = [node for node in model.graph.node if gone.isdisjoint(node.output)]
     for node in nodes:
-        _reading(node, plain)
+        rename(node, plain)
     nodes += _float_nodes(
         out, types(quantized), {k: v for k, v in rounded.items() if k not in free}, _weights(floating)
     )
@@ -82,7 +82,7 @@ def _float_nodes(
         for name in (each for each in renamed if kinds.get(each) in HALVES and each not in as_added):
             renamed[name] = f"{name}{FLOAT}{len(made)}"
             made.append(onnx.helper.make_node("Cast", [name], [renamed[name]], to=onnx.TensorProto.FLOAT))
-        _reading(copy, renamed)
+        rename(copy, renamed)
         made.append(copy)
         for place, name in enumerate(copy.output):
             if name in own:
@@ -97,11 +97,6 @@ def _dtype(name: str) -> Any:
     import numpy as np
 
     return np.dtype(getattr(ml_dtypes, name, name))
-
-
-def _reading(node: Any, names: Mapping[str, str]) -> None:
-    for place, name in enumerate(node.input):
-        node.input[place] = names.get(name, name)
 
 
 def _add_weights(model: Model, floating: Model, nodes: Iterable[Any], folder: Path) -> None:
