@@ -98,6 +98,22 @@ FORMATS = (
         "torch-exportedprogram", "torch.exportedprogram:TorchExportedProgramFormat", "torch", "torch-exportedprogram"
     ),
     _listed("torch-trt", "torch.torch_tensorrt:TorchTensorRTFormat", "torch"),
+    _listed(
+        "aotinductor",
+        "torch.aotinductor:AOTInductorFormat",
+        "torch",
+        "torch-exportedprogram",
+        "aotinductor",
+        default=False,
+    ),
+    _listed(
+        "aotinductor-cuda",
+        "torch.aotinductor:AOTInductorCUDAFormat",
+        "torch",
+        "torch-exportedprogram",
+        "aotinductor-cuda",
+        default=False,
+    ),
     _listed("tensorflow", "tensorflow.live:TensorFlowFormat", "tensorflow"),
     _listed("jax", "jax.live:JaxFormat", "jax"),
     _listed("tf-savedmodel", "exchange.savedmodel:TensorFlowSavedModelFormat", "tensorflow", "jax", "tf-savedmodel"),
@@ -126,4 +142,6 @@ FRAMEWORKS = (
     _listed("trt", "files.frameworks:TensorRTFiles"),
     _listed("trt-rtx", "files.frameworks:TensorRTRTXFiles"),
     _listed("openvino", "files.frameworks:OpenVINOFiles"),
+    _listed("aotinductor", "files.frameworks:AOTInductorFiles"),
+    _listed("aotinductor-cuda", "files.frameworks:AOTInductorCUDAFiles"),
 )

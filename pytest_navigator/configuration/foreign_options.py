@@ -162,6 +162,14 @@ POLYGRAPHY: Mapping[str, Accepts] = {
     **_named(file, "plugins load_timing_cache save_timing_cache"),
 }
 
+# Of Inductor: others name compilers, flags and folders.
+INDUCTOR: Mapping[str, Accepts] = {
+    **_named(flag, "max_autotune max_autotune_gemm max_autotune_pointwise coordinate_descent_tuning epilogue_fusion"),
+    **_named(flag, "freezing cpp_wrapper shape_padding layout_optimization aggressive_fusion cpp.weight_prepack"),
+    **_named(threads, "cpp.threads cpp.simdlen cpp.min_chunk_size"),
+    "cpp.march": word,
+}
+
 # Format -> what makes it of another file takes of the `custom_args`; the other formats are made of live models.
 MAKING: Mapping[str, Mapping[str, Accepts]] = {
     "trt": POLYGRAPHY,
@@ -187,6 +195,7 @@ MAKING: Mapping[str, Mapping[str, Accepts]] = {
         ),
         **_named(count, "min_block_size optimization_level num_avg_timing_iters max_aux_streams workspace_size"),
     },
+    **dict.fromkeys(("aotinductor", "aotinductor-cuda"), INDUCTOR),
     "tf-trt": {
         **_named(flag, "allow_build_at_runtime use_dynamic_shape save_gpu_specific_engines"),
         **_named(count, "minimum_segment_size maximum_cached_engines max_workspace_size_bytes"),

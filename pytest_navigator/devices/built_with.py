@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from pytest_navigator.core.facts import Facts, facts_of
+from pytest_navigator.devices import processors
 from pytest_navigator.devices.assignment import own_gpu
 from pytest_navigator.devices.present import devices
+from pytest_navigator.devices.processors import Processor  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.devices.records import NONE
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class BuiltWith:
         driver, cuda: as in `Devices`.
         library: what built it.
         capabilities: compute capabilities that it is for, as `Format.capabilities` writes them.
+        processor: what its code is for, where it is bound to that; where it is to run, the one that is there.
+        on_gpu: whether it is bound to a GPU.
     """
 
     gpu: str
@@ -60,6 +64,8 @@ class BuiltWith:
     cuda: str
     library: Library
     capabilities: tuple[str, ...] = ()
+    processor: Processor | None = None
+    on_gpu: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,13 +83,35 @@ class BoundFacts(Facts):
     brought_built_with: dict[str, BuiltWith] | None = None
 
 
-def of_this_process(library: Library, capabilities: tuple[str, ...] | None = None) -> BuiltWith:
-    """Return this process's GPU with a library; for itself unless other capabilities are given."""
+def of_this_process(
+    library: Library,
+    capabilities: tuple[str, ...] | None = None,
+    processor: Processor | None = None,
+    *,
+    on_gpu: bool = True,
+) -> BuiltWith:
+    """Return this process's GPU with a library; for itself unless other capabilities are given.
+
+    Args:
+        processor: what the code is for, of an artifact that is bound to one.
+        on_gpu: False: it is bound to no GPU, and none is asked for.
+    """
+    if not on_gpu:
+        return BuiltWith("", "", "", "", library, (), processor, on_gpu=False)
     found, gpu = devices(), own_gpu()
     own = gpu.compute_capability if gpu else ""
     if capabilities is None:
         capabilities = (own,) if own else ()
-    return BuiltWith(gpu.name if gpu else "", own, found.driver, found.cuda, library, capabilities)
+    return BuiltWith(gpu.name if gpu else "", own, found.driver, found.cuda, library, capabilities, processor)
+
+
+def found_here(built: BuiltWith, library: Library) -> BuiltWith:
+    """Return what this process has of what an artifact is bound to.
+
+    Args:
+        library: what runs it here.
+    """
+    return of_this_process(library, None, processors.here() if built.processor else None, on_gpu=built.on_gpu)
 
 
 def recorded(outcome: Outcome, key: str) -> BuiltWith | None:
@@ -102,9 +130,14 @@ def mismatch(built: BuiltWith, found: BuiltWith) -> str | None:
         built: what it was built with.
         found: what is here.
     """
-    if runs_on(found.compute_capability, built.capabilities) and _runs_with(built.library, found.library):
+    gpu = not built.on_gpu or runs_on(found.compute_capability, built.capabilities)
+    if gpu and _runs_at(built.processor, found.processor) and _runs_with(built.library, found.library):
         return None
-    return f"built {_built(built)}; found {_found(found)}"
+    return f"built {_processor(built, found)}{_built(built)}; found {_found(found)}"
+
+
+def _runs_at(built: Processor | None, found: Processor | None) -> bool:
+    return built is None or (found is not None and found.runs(built))
 
 
 def _runs_with(built: Library, found: Library) -> bool:
@@ -132,6 +165,14 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
+def _processor(built: BuiltWith, found: BuiltWith) -> str:
+    """`for x86-64 with avx512_vnni on Linux `: of what it needs, what is not here."""
+    if built.processor is None:
+        return ""
+    lacking = found.processor.lacks(built.processor) if found.processor else []
+    return f"for {built.processor.text(lacking)} "
+
+
 def _built(built: BuiltWith) -> str:
     # The GPUs that it is for are said where these are not its own.
     own = (built.compute_capability,)
@@ -142,9 +183,12 @@ def _built(built: BuiltWith) -> str:
 
 
 def _found(found: BuiltWith) -> str:
+    place = f"{found.processor.text()}, " if found.processor else ""
+    if not found.on_gpu:
+        return f"{place}{found.library.title}"
     if not found.gpu and found.library.version:
-        return NONE
-    return f"{_on(found) or f'{NONE}, '}{found.library.title}"
+        return f"{place}{NONE}"
+    return f"{place}{_on(found) or f'{NONE}, '}{found.library.title}"
 
 
 def _on(where: BuiltWith) -> str:

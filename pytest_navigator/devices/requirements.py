@@ -125,7 +125,7 @@ CHECKS: dict[str, Callable[[], str | None]] = {
     "tensorflow-cuda": _tensorflow_cuda,
     "tensorrt-rtx-cuda": partial(libraries.driver_problem, "tensorrt_rtx"),
     "cuda-bindings": _cuda_bindings,
-    "c++ compiler": lambda: None if shutil.which("g++") else "torch.compile needs a C++ compiler (g++)",
+    "c++ compiler": lambda: None if shutil.which("g++") else "torch.compile and AOTInductor need a C++ compiler (g++)",
     **{name: partial(libraries.missing, name) for name in libraries.MODULES},
 }
 

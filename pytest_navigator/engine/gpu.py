@@ -1,4 +1,4 @@
-"""What a step has to do with the GPU: whether it uses one, and whether an artifact was built for this one."""
+"""What a step has to do with the machine: whether it uses the GPU, and whether an artifact was built for it."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def built_with(context: Context) -> dict[str, JSON]:
 
 def why_elsewhere(form: Format, context: Context) -> str:
     """Return why what this process builds of a format does not run on its own GPU; "" if it does."""
-    if not form.bound or not devices().gpus:
+    if not form.bound or "gpu" not in form.bound_to or not devices().gpus:
         return ""
     built = _here(form, context)
     return bound.mismatch(built, built) or ""
 
 
 def require_same(context: Context) -> None:
-    """Skip a step whose artifact was built for another GPU or by another version than this process has.
+    """Skip a step whose artifact was built for another GPU, processor or version of its library than this one has.
 
     Raises:
         Unavailable: "built with ...; found ...".
@@ -66,7 +66,7 @@ def require_same(context: Context) -> None:
         return
     made = context.folder.record(context.suite.matrix.making(context.variant.key).id)
     built = bound.recorded(made, context.variant.key) if made else None
-    text = bound.mismatch(built, _here(form, context)) if built else None
+    text = bound.mismatch(built, _found(form, context, built)) if built else None
     if text:
         raise Unavailable(text)
 
@@ -76,7 +76,12 @@ def elsewhere(context: Context, built: bound.BuiltWith | None) -> str:
     form = context.host.registry.formats.get(context.variant.format)
     if form is None or not form.bound or built is None:
         return ""
-    return bound.mismatch(built, _here(form, context)) or ""
+    return bound.mismatch(built, _found(form, context, built)) or ""
+
+
+def _found(form: Format, context: Context, built: bound.BuiltWith) -> bound.BuiltWith:
+    """Return what is here of what an artifact is bound to."""
+    return bound.found_here(built, _here(form, context).library)
 
 
 def _here(form: Format, context: Context) -> bound.BuiltWith:
@@ -85,4 +90,4 @@ def _here(form: Format, context: Context) -> bound.BuiltWith:
     if context.command:
         found = context.isolated(isolated.built_with, format=path_of(type(form)), parameters=parameters)
         return structured(found, bound.BuiltWith)
-    return bound.of_this_process(form.built_by(parameters), form.capabilities(parameters))
+    return form.built_here(parameters)

@@ -16,7 +16,6 @@ from pytest_navigator.core.plain import JSON, load, plain, structured
 from pytest_navigator.core.records import Case, LoaderRecord, Signature, TensorSpec
 from pytest_navigator.core.variants import RunnerRecord, Variant
 from pytest_navigator.devices import requirements
-from pytest_navigator.devices.built_with import of_this_process
 from pytest_navigator.engine import checks
 from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.libraries import versions_here
@@ -63,8 +62,7 @@ def gpu() -> JSON:
 
 def built_with(format: str, parameters: Sent) -> JSON:
     """Return a BuiltWith, as plain data: what an artifact of a bound format would be built with here."""
-    form = imported(format)()
-    return plain(of_this_process(form.built_by(parameters), form.capabilities(parameters)))
+    return plain(imported(format)().built_here(parameters))
 
 
 def loads(folder: StrPath, variant: Sent, runner: Sent) -> dict[str, JSON]:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pytest_navigator.core.plain import JSON, Parameters
     from pytest_navigator.core.records import Description, LoaderRecord, Signature, TensorSpec
     from pytest_navigator.core.script_parts import CommandLine, MakingCode, Subject
-    from pytest_navigator.devices.built_with import Library
+    from pytest_navigator.devices.built_with import BuiltWith, Library
+    from pytest_navigator.devices.processors import Processor
     from pytest_navigator.formats.content import Content
     from pytest_navigator.formats.navigator import Navigator
     from pytest_navigator.frameworks.base import Source
@@ -112,7 +113,10 @@ class Format(ABC):
     """What `describe` needs, beside what the runners need: names in `pytest_navigator.devices.requirements`."""
 
     bound: ClassVar[bool] = False
-    """Whether an artifact runs only where it was built: on such a GPU, with such a version of its library."""
+    """Whether an artifact runs only where it was built: with such a version of its library, on what `bound_to` says."""
+
+    bound_to: ClassVar[tuple[str, ...]] = ("gpu",)
+    """What a bound format's artifacts are for one kind of: "gpu", "processor" (with its operating system), or both."""
 
     diagnosis: ClassVar[str] = ""
     """Where the class is imported from that finds the first value that an artifact computes otherwise than the source:
@@ -263,6 +267,18 @@ class Format(ABC):
         "8.6" is that one, "8.0+" that one and all newer ones; () is any; None is that of the GPU that it was built on.
         """
         return None
+
+    def processor(self, parameters: Parameters) -> Processor:
+        """Return what the code of an artifact that is bound to a processor needs, if it is made here."""
+        raise NotImplementedError
+
+    def built_here(self, parameters: Parameters) -> BuiltWith:
+        """Return what an artifact of a bound format is bound to, if this process makes it."""
+        from pytest_navigator.devices.built_with import of_this_process
+
+        processor = self.processor(parameters) if "processor" in self.bound_to else None
+        library, capabilities = self.built_by(parameters), self.capabilities(parameters)
+        return of_this_process(library, capabilities, processor, on_gpu="gpu" in self.bound_to)
 
     def export_script(self, subject: Subject) -> MakingCode | None:
         """Return the export as source text of the upstream libraries; None: there is no script for it."""

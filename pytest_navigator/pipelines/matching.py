@@ -53,7 +53,7 @@ def _engines(manifest: Manifest) -> Iterator[str]:
 
 
 def _found(engine: Engine, built: BuiltWith) -> BuiltWith:
-    return bound.of_this_process(_library(engine.kind, built.library))
+    return bound.found_here(built, _library(engine.kind, built.library))
 
 
 def _library(kind: str, then: Library) -> Library:

@@ -101,6 +101,18 @@ class OpenVINOFiles(FileFramework):
     name: ClassVar[str] = "openvino"
 
 
+class AOTInductorFiles(FileFramework):
+    """Packages of AOTInductor for processors."""
+
+    name: ClassVar[str] = "aotinductor"
+
+
+class AOTInductorCUDAFiles(FileFramework):
+    """Packages of AOTInductor for GPUs."""
+
+    name: ClassVar[str] = "aotinductor-cuda"
+
+
 def _title(name: str) -> str:
     from pytest_navigator.backends.files.kinds import title
 

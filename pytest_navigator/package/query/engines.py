@@ -45,4 +45,4 @@ def _engines(results: Results, variant: Variant, form: Format | None) -> Iterato
         if built is not None:
             # Of a format that somebody else has written, its library cannot be asked for.
             library = form.built_by(variant.parameters) if form else built.library
-            yield place, bound.mismatch(built, bound.of_this_process(library))
+            yield place, bound.mismatch(built, bound.found_here(built, library))

@@ -1,0 +1,63 @@
+"""Packages of AOTInductor: tensors in, a tuple of tensors out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from pytest_navigator.backends.torch.aotinductor_model import load_package
+from pytest_navigator.backends.torch.runners import TorchRunner
+from pytest_navigator.errors import StepFailed
+from pytest_navigator.runners.outputs import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import torch
+
+    from pytest_navigator.backends.torch.runners import Arguments
+    from pytest_navigator.core.script_parts import RunnerCode, Subject
+
+
+class AOTInductorRunner(TorchRunner):
+    """`torch._inductor.aoti_load_package`, which needs neither the model nor a compiler."""
+
+    def load(self) -> Callable[..., object]:
+        """Return the code in the package.
+
+        Raises:
+            StepFailed: PyTorch cannot load it.
+        """
+        import torch
+
+        index = torch.cuda.current_device() if self.device == "cuda" else -1
+        try:
+            return cast("Callable[..., object]", load_package(str(self.artifact), index))
+        except Exception as error:
+            message = next(iter(str(error).splitlines()), "")
+            raise StepFailed(f"PyTorch cannot load the package: {message}", kind=type(error).__name__) from error
+
+    def arguments(self, tensors: dict[str, torch.Tensor]) -> Arguments:
+        """Return the tensors in the order of the signature, or in the structure of what others have compiled."""
+        return super().arguments(tensors) if self._others else (tuple(tensors.values()), {})
+
+    def outputs(self, value: object) -> dict[str, object]:
+        """Return the tensors by name."""
+        return super().outputs(value) if self._others else in_order(self.signature, cast("Sequence[object]", value))
+
+    def watched(self, feed: Any) -> None:
+        """Tell nothing: there are no operations to follow."""
+
+    @property
+    def _others(self) -> bool:
+        return bool(self.parameters.get("structured"))
+
+    @classmethod
+    def script(cls, subject: Subject) -> RunnerCode:
+        """Return the call of the package."""
+        from pytest_navigator.backends.torch import running_code as text
+
+        index = ", torch.cuda.current_device()" if cls.device == "cuda" else ""
+        flat = not subject.variant.parameters.get("structured")
+        code = text.runner_code(subject, f"model = load_package(args.artifact{index})", cls.device, flat=flat)
+        return replace(code, functions=(*code.functions, load_package))
