@@ -105,7 +105,6 @@ def minilm() -> tuple[Any, list[Any]]:
     from transformers import AutoModel
 
     cutter = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    cutter.enable_padding(length=32)
     cutter.enable_truncation(32)
 
     def batch(sentences: list[str]) -> dict[str, Any]:
@@ -117,7 +116,7 @@ def minilm() -> tuple[Any, list[Any]]:
 
     model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
     model.config.return_dict = False
-    return model, [batch([sentence]) for sentence in texts(15, 14)] + [batch(texts(4, 20))]
+    return model, [batch([sentence]) for sentence in texts(15, 40)] + [batch(texts(4, 40))]
 
 
 def ocr() -> tuple[Any, list[Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -31,7 +33,6 @@ LIBRARIES = {
     "executorch": "executorch",
     "executorch-int8": "executorch",
     "aotinductor": "torch",
-    "litert": "litert_torch",
 }
 NEAR = 0.1  # Of outputs of about one, computed in eight bits
 ROWS = np.random.default_rng(0).standard_normal((3, 64)).astype(np.float32)
@@ -65,6 +66,36 @@ def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         made.save(folder / "out.nav")
 
     return once(request.config, tmp_path_factory, "formats_for_processors", make) / "out.nav"
+
+
+KERAS = """
+import keras, numpy as np, pytest_navigator as nav
+
+keras.utils.set_random_seed(0)
+layers = keras.layers.Dense(128, activation="relu"), keras.layers.Dense(8)
+made = nav.tensorflow.optimize(
+    keras.Sequential([keras.Input((64,), name="x"), *layers]),
+    [np.random.default_rng(i).standard_normal((4, 64)).astype("float32") for i in range(8)],
+    target_formats=("litert",),
+    runners=("cpu",),
+    optimization_profile=nav.OptimizationProfile(batch_sizes=(1, 4), max_trials=3),
+    workspace="workspace",
+)
+made.save("out.nav")
+"""
+
+
+@pytest.fixture(scope="session")
+def of_keras(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package with LiteRT's files, made where no PyTorch is loaded."""
+    pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed")
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+
+    def make(folder: Path) -> None:
+        ran = subprocess.run([sys.executable, "-c", KERAS], cwd=folder, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+    return once(request.config, tmp_path_factory, "formats_of_keras", make) / "out.nav"
 
 
 def wanted(package: Path, rows: np.ndarray) -> np.ndarray:
@@ -117,6 +148,22 @@ def test_tritons_server_answers_with_the_numbers_of_each_format(
             assert ('backend: "onnxruntime"' if key.startswith("onnx") else 'backend: "python"') in text
             (found,) = client.infer(key, {"x": ROWS}).values()
             np.testing.assert_allclose(found, expected, atol=NEAR, err_msg=key)
+
+
+def test_litert_is_asked_request_by_request_and_tells_which_batches_it_takes(
+    of_keras: Path, triton_python: Path, tmp_path: Path
+) -> None:
+    with nav.load(of_keras) as opened, opened.get_runner("litert") as runner:
+        expected = runner.infer({"x": ROWS[:1]})["output__0"]
+        with warnings.catch_warnings(action="ignore"):
+            add_model_from_package(tmp_path / "models", "m", opened, format="litert")
+    with serving(*SERVE, str(of_keras), "--port=0", "--format=litert", "--name=m") as server:
+        np.testing.assert_allclose(server.infer("m", {"x": ROWS[:1]})["output__0"], expected, atol=1e-6)
+        with pytest.raises(AssertionError, match=r"400.*each takes the shapes that it was made for: .*\(4, 64\)"):
+            server.infer("m", {"x": ROWS})
+    assert "requests one by one" in "\n".join(server.said)
+    with tritonserver(triton_python, tmp_path / "models", tmp_path / "server") as client:
+        np.testing.assert_allclose(client.infer("m", {"x": ROWS[:1]})["output__0"], expected, atol=1e-6)
 
 
 def test_a_package_is_checked_again_on_another_machine(package: Path) -> None:

@@ -46,11 +46,17 @@ def chosen(models: dict[str, Any], names: list[str], feed: dict[str, Any]) -> An
 def fill(model: Any, names: list[str], feed: dict[str, Any]) -> Any:
     """Give arrays to an interpreter, in the types of the file.
 
+    Args:
+        model: None where no file takes arrays of these shapes.
+
     Raises:
+        ValueError: there is no interpreter.
         OverflowError: a number has no place in the type of the file; with what and where.
     """
     import numpy as np
 
+    if model is None:
+        raise ValueError(f"no file takes {', '.join(f'{name} {feed[name].shape}' for name in names)}")
     model.allocate_tensors()
     for name, port in zip(names, ports(model, names, "input")):  # noqa: B905
         array, kind = feed[name], np.dtype(port["dtype"])

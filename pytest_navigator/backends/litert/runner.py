@@ -67,13 +67,14 @@ class LiteRTRunner(Runner):
         """Return the inference."""
         names = {kind: own_names(subject.signature, kind) for kind in ("input", "output")}
         kinds = [spec.dtype for spec in subject.signature.outputs]
+        threads = subject.settings.get("ai_edge_litert", {}).get("num_threads", 1)
         return RunnerCode(
-            load="models = open_files(args.artifact, num_threads=1)",
+            load=f"model = open_files(args.artifact, num_threads={threads})",
             prepare=f"names = {names['input']}\n"
             "feed = dict(zip(names, feed.values()))\n"
-            "model = fill(chosen(models, names, feed), names, feed)",
-            call="y = model.invoke()",
-            outputs=f"dict(zip(OUTPUTS, results(model, {names['output']}, {kinds})))",
+            "file = fill(chosen(model, names, feed), names, feed)",
+            call="y = file.invoke()",
+            outputs=f"dict(zip(OUTPUTS, results(file, {names['output']}, {kinds})))",
             functions=(open_files, chosen, fill),
             output_functions=(results,),
         )

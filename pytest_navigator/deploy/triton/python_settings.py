@@ -18,6 +18,7 @@ RECORDED: dict[str, dict[str, tuple[str, Accepts]]] = {
     "torch": {"threads": ("num_threads", threads), "float32_matmul_precision": ("float32_matmul_precision", word)},
     "tensorflow": {"threads": ("intra_op_threads", threads), "interop_threads": ("inter_op_threads", threads)},
     "jax": {"enable_x64": ("enable_x64", flag), "default_matmul_precision": ("default_matmul_precision", word)},
+    "ai_edge_litert": {"num_threads": ("num_threads", threads)},
 }
 
 
