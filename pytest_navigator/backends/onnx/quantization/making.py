@@ -110,7 +110,7 @@ def chosen_options(parameters: Parameters, *, reduced: bool, are_signed: bool) -
     if kind in HALF:
         return {"wide": kind == "bf16", "operators": own.get("op_block_list")}
     if kind == "int4":
-        return {"options": own}
+        return {"options": {"accuracy_level": schemes.COMPUTED_IN_INT8, **own}}
     if kind == "int8-dynamic":
         return {"options": {**schemes.dynamic_options(quantization, reduced=reduced), **own}, "extra": more}
     options, extra = schemes.static_options(quantization, reduced=reduced, are_signed=are_signed)
