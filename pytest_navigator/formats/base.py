@@ -140,7 +140,7 @@ class Format(ABC):
 
     def __init_subclass__(cls) -> None:
         """Give none of the names of what it is derived from to another format."""
-        for fact in ("title", "command", "navigator", "file_title", "suffixes"):
+        for fact in ("title", "command", "navigator", "file_title", "suffixes", "groups"):
             if fact not in vars(cls):
                 setattr(cls, fact, getattr(Format, fact))
 

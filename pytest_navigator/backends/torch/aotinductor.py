@@ -13,7 +13,7 @@ from pytest_navigator.formats.base import Format
 from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_navigator.core.plain import JSON, Parameters
@@ -68,6 +68,7 @@ class AOTInductorFormat(Format):
     name: ClassVar[str] = "aotinductor"
     title: ClassVar[str] = "AOTInductor"
     command: ClassVar[str] = "AOTInductor"
+    groups: ClassVar[Mapping[str, Sequence[str]]] = {"cpu": ("aotinductor",)}
     config: ClassVar[type[FormatConfig]] = AOTInductorConfig
     frameworks: ClassVar[tuple[str, ...]] = ("torch", "torch-exportedprogram", "aotinductor")
     parent: ClassVar[str | None] = "torch-exportedprogram"
