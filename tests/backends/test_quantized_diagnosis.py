@@ -8,6 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
+from diagnosed import Suite, Transformer
+from torch_models import Subject
 
 from pytest_navigator.backends.exchange.quantized_onnx_diagnosis import QuantizedOnnxDiagnosis
 from pytest_navigator.backends.onnx.probing import Probe
@@ -80,6 +83,34 @@ def test_the_worst_layer_is_named_and_leaving_out_what_is_told_passes(tmp_path, 
     from pytest_navigator.backends.exchange.onnx_diagnosis import is_right
 
     assert is_right(right, outputs, right.expected())
+
+
+def test_a_layer_of_a_transformer_is_named_by_its_path_and_line(tmp_path):
+    class Outlier(Transformer):
+        def __init__(self) -> None:
+            super().__init__(layers=2)
+            with torch.no_grad():
+                self.layers[1].mlp.up.bias[3] = -3000  # gelu makes 0 of it
+
+    torch.manual_seed(0)
+    model = Subject(Outlier().eval(), lambda size: torch.randn(size, 16, 64))
+    suite = Suite(model, tmp_path)
+    signature = model.signature
+    config = OnnxQuantizedConfig(precision="int8", custom_args={"op_types_to_quantize": ["MatMul", "Add"]})
+    (variant,) = FORM.variants(config, [suite.variant])
+    (tmp_path / variant.key).mkdir()
+    data = LoaderData({}, [model.feed(model.sample(2))])
+    FORM.convert(suite.artifact, data, signature, variant, tmp_path / variant.key / "model.onnx")
+    found = QuantizedOnnxDiagnosis().compare(
+        suite.question(
+            key=variant.key,
+            variants={suite.variant.key: suite.variant, variant.key: variant},
+            runner=FORM.runner_specs[0].record(),
+            rules={each.name: cosine(0.999) for each in signature.outputs},
+        )
+    )
+    assert (found.module, found.layers[0].layer, found.passes) == ("layers.1.mlp.up",) * 2 + (True,)
+    assert found.location.startswith("diagnosed.py:")
 
 
 def test_what_is_excluded_already_is_in_what_to_write(tmp_path):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Arrays = Mapping[str, np.ndarray]
 
+COPIES = 2  # Of all values, beside those that a session takes and gives: what is added, and to what
 AS_READ = "__as_read"  # Ends the name of a value as those read it that come after it
 
 
@@ -55,7 +56,7 @@ def part_of(floating: Probe, quantized: Probe, values: Sequence[str], known: Col
     right = floating.run(marked(floating.model, asked), floating.named(feed), asked, optimized=False)
     said = types(quantized.model)
     with np.errstate(over="ignore"):  # of what float16 has no number for: that is the error that is looked for
-        given = {name: array.astype(said.get(name, array.dtype.name)) for name, array in right.items()}
+        given = {name: array.astype(said.get(name, array.dtype.name), copy=False) for name, array in right.items()}
     part, names = _read_back(quantized.model, cut(quantized.model, given, values), values)
     own = {f"{name}{RIGHT}": array for name, array in given.items()} | quantized.named(feed)
     return Part(part, {each.name: own[each.name] for each in part.graph.input}, names, right)
@@ -83,7 +84,7 @@ def grouped(floating: Probe, layers: Sequence[Layer], feed: Arrays) -> Iterator[
     for layer in layers:
         touched = {*layer.values, *(name for node in layer.nodes for name in reads(node))}
         own = sum(sizes.get(name, usual) for name in touched)
-        if group and size + own > AT_ONCE:
+        if group and size + own > AT_ONCE / COPIES:
             yield group
             group, size = [], 0
         group.append(layer)
