@@ -76,5 +76,6 @@ def quantized(name: str, possible: Iterable[Configured], how: QuantizationConfig
     for form in possible:
         config = form.config() if form.name == name else form.named(name)
         if config is not None:
-            return replace(config, quantization=how) if hasattr(config, "quantization") else None  # type: ignore[call-arg]
+            has = getattr(config, "quantizes", hasattr(config, "quantization"))  # of several precisions, that asked for
+            return replace(config, quantization=how) if has else None  # type: ignore[call-arg]
     return None

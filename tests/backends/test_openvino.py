@@ -180,7 +180,7 @@ def test_a_precision_is_a_variant_and_keeps_what_the_onnx_file_is_called(tmp_pat
 @pytest.mark.parametrize("precision", ["fp8", (), ("fp16", "fp16"), "half"])
 def test_another_precision_is_refused(precision: object) -> None:
     with pytest.raises(
-        ConfigError, match=r"OpenVINOConfig.precision=.* is not possible \(valid: 'fp32', 'fp16', 'bf16'\)"
+        ConfigError, match=r"OpenVINOConfig.precision=.* is not possible \(valid: 'fp32', 'fp16', 'bf16', 'int8'\)"
     ):
         OpenVINOConfig(precision=precision)  # type: ignore[arg-type]
 

@@ -234,6 +234,11 @@ def test_what_is_computed_of_constants_alone_is_no_operation(quantize: Callable[
     assert quantize(batches, tmp_path / "model.onnx")[0]["quantized"]["quantized"] == 1
 
 
+def test_quantization_of_what_is_not_quantized_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r'quantization is of precision="int8", and precision=\(\'fp16\',\)'):
+        OpenVINOConfig(precision=("fp16",), quantization=QuantizationConfig(samples=3))
+
+
 @pytest.mark.parametrize(("last", "attention"), [("MatMul", True), ("Mul", False)])
 def test_a_transformer_is_told_by_its_attention(tmp_path: Path, last: str, attention: bool) -> None:
     nodes = [

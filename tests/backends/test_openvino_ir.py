@@ -9,6 +9,7 @@ import pytest
 
 from pytest_navigator.backends.files.kinds import format_of
 from pytest_navigator.backends.openvino.description import describe
+from pytest_navigator.backends.openvino.model import read_model
 from pytest_navigator.core.records import TensorSpec
 from pytest_navigator.errors import ConfigError, SourceError
 
@@ -144,3 +145,27 @@ def test_text_is_refused_and_what_has_any_number_of_axes(tmp_path: Path) -> None
     for build, said in ((text, "input 'x' is text, which"), (anything, "how many axes input 'x' has")):
         with pytest.raises(SourceError, match=said):
             describe(saved(tmp_path / "net.xml", build))
+
+
+def test_what_keeps_values_from_call_to_call_is_refused(tmp_path: Path) -> None:
+    x = op.parameter([1, 4], np.float32, name="x")
+    total = op.add(op.read_value(op.constant(np.zeros((1, 4), "f4")), "sum"), x)
+    model = openvino.Model([op.result(total)], [op.assign(total, "sum")], [x], "sum")
+    openvino.save_model(model, tmp_path / "net.xml")
+    with pytest.raises(SourceError, match="keeps 1 values from one call to the next"):
+        describe(tmp_path / "net.xml")
+
+
+def test_weights_in_int8_are_computed_with_in_float32(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    weights, scale = random.integers(-127, 128, (64, 256), np.int8), np.full((64, 1), 0.01, "f4")
+
+    def compressed() -> Any:
+        x = op.parameter([-1, 256], np.float32, name="x")
+        wide = op.multiply(op.convert(op.constant(weights), np.float32), op.constant(scale))
+        return [op.matmul(x, wide, False, True)], [x]
+
+    saved(tmp_path / "model.xml", compressed)
+    x = random.standard_normal((3, 256)).astype("f4")
+    (found,) = read_model(str(tmp_path))([x]).values()
+    np.testing.assert_allclose(found, x @ (weights * scale).T, atol=1e-4)

@@ -36,12 +36,19 @@ class OpenVINOConfig(FormatConfig):
     quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
     transformer: bool | None = None
 
+    @property
+    def quantizes(self) -> bool:
+        """Whether it has anything to quantize."""
+        return "int8" in self.precision
+
     def __post_init__(self) -> None:
         asked = (self.precision,) if isinstance(self.precision, str) else tuple(self.precision)
         if not asked or not set(asked) <= set(PRECISIONS) or len(set(asked)) < len(asked):
             raise invalid(self, "precision", PRECISIONS)
         if self.transformer not in (None, True, False):
             raise invalid(self, "transformer", (None, True, False))
+        if self.quantization != QuantizationConfig() and not {"bf16", "int8"} & set(asked):
+            raise ConfigError(f'OpenVINOConfig.quantization is of precision="int8", and precision={self.precision!r}')
         method = self.quantization.calibration_method
         if method in REFUSED:
             said = f"OpenVINOConfig(quantization=QuantizationConfig(calibration_method={method!r}))"

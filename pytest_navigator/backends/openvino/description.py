@@ -43,6 +43,11 @@ def describe(path: Path) -> Description:
     weights = file.with_suffix(".bin")
     _check_weights(file, weights, size)
     model = _read(file, version)
+    if states := model.get_sinks():
+        raise SourceError(
+            f"{file.name} keeps {len(states)} values from one call to the next: convert the model again without states "
+            "(optimum: --disable-stateful), so that a call depends on what it is given alone"
+        )
     return Description(
         inputs=tuple(_spec("input", port) for port in model.inputs),
         outputs=tuple(_spec("output", port) for port in model.outputs),

@@ -64,7 +64,7 @@ class OpenVINOFormat(Format):
 
     def as_source(self, config: FormatConfig) -> Variant:
         """Return the variant of an IR, which is computed in float32."""
-        parameters = {"precision": PRECISIONS[0], "custom_args": {}}
+        parameters: dict[str, Any] = {"precision": PRECISIONS[0], "custom_args": {}}
         return Variant(self.name, self.name, None, self.file, parameters, self.runner_names)
 
     def from_source(self, config: FormatConfig, source: Variant) -> list[Variant]:
@@ -79,6 +79,17 @@ class OpenVINOFormat(Format):
         from pytest_navigator.backends.openvino.description import describe
 
         return describe(path)
+
+    def depends_on(self, variant: Variant) -> JSON:
+        """Return the version of what quantizes."""
+        from importlib.metadata import PackageNotFoundError, version
+
+        if variant.parameters["precision"] != "int8":
+            return None
+        try:
+            return version("nncf")
+        except PackageNotFoundError:
+            return None
 
     def load(self, path: Path) -> Any:
         """Return the `openvino.Model`."""

@@ -164,7 +164,7 @@ def _scheme(asked: Mapping[str, Any], *, transformer: bool) -> list[str]:
     """Return what was chosen, in nncf's words."""
     symmetric = not transformer if asked["symmetric"] is None else asked["symmetric"]
     method = asked["calibration_method"]
-    share = f" {99.99 if asked['percentile'] is None else asked['percentile']}" if method == "percentile" else ""
+    share = f" {99.999 if asked['percentile'] is None else asked['percentile']}" if method == "percentile" else ""
     return [
         f"preset {'performance' if symmetric else 'mixed'}",
         *(["model type transformer"] if transformer else []),

@@ -48,8 +48,9 @@ def model_of(source: str, options: dict[str, Any]) -> Any:
 def read_model(folder: str, **options: Any) -> Any:
     """Return the model, compiled for the CPU; options are OpenVINO's properties."""
     openvino = untold("openvino")
-    # Without the hint, processors with bfloat16 or float16 compute in these.
-    return openvino.Core().compile_model(f"{folder}/model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32", **options})
+    # Without the hints, processors with bfloat16 or float16 compute in these, and in int8 where weights are in that.
+    hints = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
+    return openvino.Core().compile_model(f"{folder}/model.xml", "CPU", {**hints, **options})
 
 
 def copies_of(outputs: Any) -> list[Any]:

@@ -84,7 +84,7 @@ def ranges(calibration_method: str, percentile: float | None) -> Any:
     if calibration_method == "minmax":
         return found.RangeEstimatorParametersSet.MINMAX
     # A part of the values is outside at either end.
-    outside = (1 - (99.99 if percentile is None else percentile) / 100) / 2
+    outside = (1 - (99.999 if percentile is None else percentile) / 100) / 2
     end = found.StatisticsCollectorParameters(
         statistics_type=found.StatisticsType.QUANTILE,
         aggregator_type=found.AggregatorType.MEAN,

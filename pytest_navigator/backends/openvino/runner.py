@@ -32,7 +32,13 @@ if TYPE_CHECKING:
     from pytest_navigator.core.script_parts import Subject
 
 # What a figure depends on, in OpenVINO's words.
-RECORDED = ("PERFORMANCE_HINT", "INFERENCE_PRECISION_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS")
+RECORDED = (
+    "PERFORMANCE_HINT",
+    "EXECUTION_MODE_HINT",
+    "INFERENCE_PRECISION_HINT",
+    "NUM_STREAMS",
+    "INFERENCE_NUM_THREADS",
+)
 
 
 class OpenVINORunner(Runner):
@@ -163,8 +169,9 @@ def cut_at(signature: Signature) -> int | None:
 
 
 def hinted(parameters: Parameters) -> dict[str, str]:
-    """Return the hint of a variant that computes in another type than float32."""
-    return {"INFERENCE_PRECISION_HINT": "bf16"} if parameters.get("precision") == "bf16" else {}
+    """Return the hints of a variant that computes in another type than float32: those that OpenVINO has by itself."""
+    own = {"INFERENCE_PRECISION_HINT": "bf16", "EXECUTION_MODE_HINT": "PERFORMANCE"}
+    return own if parameters.get("precision") == "bf16" else {}
 
 
 def _check_bfloat16(capabilities: list[str]) -> None:
