@@ -68,6 +68,8 @@ def quantize_files(
         path = Path(folder) / f"{name}.tflite"
         work = quantizer.Quantizer(str(path))
         work.update_quantization_recipe(".*", every, asked)
+        for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):  # callers have and want floats
+            work.update_quantization_recipe(".*", end, algorithm_key="no_quantize")
         for tensor in left_out:
             work.update_quantization_recipe(re.escape(tensor), every, algorithm_key="no_quantize")
         feeds = [named(part) for part in fitted(samples, shapes, batched, axis)]  # they are walked over twice
