@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_navigator.api.profile import profile as profile
     from pytest_navigator.api.timer import Timer as Timer
     from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
+    from pytest_navigator.backends.executorch.config import ExecuTorchConfig as ExecuTorchConfig
     from pytest_navigator.backends.jax.live import JaxConfig as JaxConfig
     from pytest_navigator.backends.jax.stablehlo import StableHLOConfig as StableHLOConfig
     from pytest_navigator.backends.litert.config import LiteRTConfig as LiteRTConfig
@@ -109,6 +110,7 @@ _HOMES = {
     "TensorFlowConfig": "backends.tensorflow.live",
     "TensorFlowTensorRTConfig": "backends.tensorflow.tf_tensorrt",
     "StableHLOConfig": "backends.jax.stablehlo",
+    "ExecuTorchConfig": "backends.executorch.config",
     "LiteRTConfig": "backends.litert.config",
     "OpenVINOConfig": "backends.openvino.config",
     "TensorRTConfig": "configuration.tensorrt_config",

@@ -127,6 +127,7 @@ FORMATS = (
     _listed("trt-rtx", "tensorrt.format:TensorRTRTXFormat", *SOURCES, "trt-rtx", default=False),
     _listed("openvino", "openvino.format:OpenVINOFormat", *SOURCES, "openvino", default=False),
     _listed("litert", "litert.format:LiteRTFormat", "torch", "tensorflow", "jax", "tf-savedmodel", default=False),
+    _listed("executorch", "executorch.format:ExecuTorchFormat", "torch", "torch-exportedprogram", default=False),
     _listed("python", "python.live:PythonFormat", "python"),
 )
 

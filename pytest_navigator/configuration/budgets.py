@@ -57,6 +57,7 @@ BOUNDS = {
         Bound("speedup", "min_speedup", ">", {"x": 1, "": 1}, measured=True),
         Bound("full_offload", "full_offload", "", {"": 1}),
         Bound("cpu_nodes", "max_cpu_nodes", "<=", {"": 1}),
+        Bound("delegated", "min_delegated", ">", {"": 1}),
         Bound("graph_breaks", "max_graph_breaks", "<=", {"": 1}),
     )
 }
@@ -75,6 +76,7 @@ class Budget(KnownFields):
         min_speedup: p50 latency of the source's own runner on the same kind of device, divided by this one's.
         full_offload: every node that computes is on the execution provider that the runner is for.
         max_cpu_nodes: nodes that compute on the CPU, of a runner of another provider.
+        min_delegated: part of the nodes that a backend computes (0 to 1), of ExecuTorch.
         max_graph_breaks: of torch.compile.
 
     Raises:
@@ -93,6 +95,7 @@ class Budget(KnownFields):
     full_offload: bool = False
     max_cpu_nodes: int | None = None
     max_graph_breaks: int | None = None
+    min_delegated: float | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -108,6 +111,8 @@ def _rule(field: str) -> Rule:
         return Rule("True or False", lambda value: isinstance(value, bool))
     if field == "batch_size":
         return COUNT
+    if field == "min_delegated":
+        return Rule("a number above 0 and below 1", lambda value: type(value) in (int, float) and 0 < value < 1)
     return FROM_ZERO if field.startswith("max_") else POSITIVE
 
 

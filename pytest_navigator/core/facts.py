@@ -159,6 +159,37 @@ class QuantizedNodes:
 
 
 @dataclass(frozen=True)
+class DelegatedNodes:
+    """What of a model a backend computes, and what is left to kernels that run everywhere, and slowly.
+
+    Attributes:
+        backend: "xnnpack"; "": none was asked for.
+        delegated, total: how many of how many nodes that compute; subgraphs: in how many parts.
+        left: operator -> how many of its nodes are not delegated; places: the module path of the first of these.
+    """
+
+    backend: str = ""
+    delegated: int = 0
+    total: int = 0
+    subgraphs: int = 0
+    left: dict[str, int] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float:
+        """The delegated part, 0 to 1; 1 where nothing is computed."""
+        return self.delegated / self.total if self.total else 1.0
+
+    @property
+    def text(self) -> str:
+        """It in one line: "3 of 5 nodes are delegated to xnnpack, not cumsum (head), mean"."""
+        named = [f"{name} ({self.places[name]})" if self.places.get(name) else name for name in self.left]
+        more = f", and {len(named) - MOST_NAMED} more operators" if len(named) > MOST_NAMED else ""
+        others = f", not {', '.join(named[:MOST_NAMED])}{more}" if named else ""
+        return f"{self.delegated} of {self.total} nodes are delegated to {self.backend or 'no backend'}{others}"
+
+
+@dataclass(frozen=True)
 class MakingFacts(Facts):
     """What an export or a conversion found out, and a source that brings its artifact; None: it does not say.
 
@@ -169,7 +200,7 @@ class MakingFacts(Facts):
         opset: of an ONNX file.
         interface: of a TorchScript program: "flat", where it takes arrays by position and gives a tuple of them.
         warnings: lines that the exporter wrote.
-        quantized: what of a quantized model is.
+        quantized: what of a quantized model is. delegated: what of the model its backend computes.
         note: what people should know of the artifact, in a line.
         batch_sizes: the only ones that the artifact takes; max_batch_size: the largest one. None: as the model does.
     """
@@ -188,6 +219,7 @@ class MakingFacts(Facts):
     note: str | None = None
     batch_sizes: tuple[int, ...] | None = None
     max_batch_size: int | None = None
+    delegated: DelegatedNodes | None = None
 
 
 @dataclass(frozen=True)

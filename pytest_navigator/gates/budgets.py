@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.configuration.budgets import BOUNDS, Limit
 from pytest_navigator.core.execution import CPU
-from pytest_navigator.core.facts import MakingFacts, ProfileFacts, facts_of
+from pytest_navigator.core.facts import DelegatedNodes, MakingFacts, ProfileFacts, facts_of
 from pytest_navigator.gates.facts import TIMES, BudgetFacts
 from pytest_navigator.profiling.figures import caveat
 
@@ -32,6 +32,7 @@ class Measured:
         device: "cpu" or "cuda".
         size: of the artifact, in bytes.
         nodes, graph_breaks: how the runtime runs it.
+        delegated: what its backend computes.
     """
 
     profiles: tuple[ProfileResult, ...] = ()
@@ -40,6 +41,7 @@ class Measured:
     size: int | None = None
     nodes: NodeAssignment | None = None
     graph_breaks: GraphBreaks | None = None
+    delegated: DelegatedNodes | None = None
 
 
 def measured_of(
@@ -65,6 +67,7 @@ def measured_of(
         facts_of(making, MakingFacts).bytes,
         checked.nodes,
         checked.graph_breaks,
+        facts_of(making, MakingFacts).delegated,
     )
 
 
@@ -152,6 +155,12 @@ def _graph_breaks(bound: str, measured: Measured) -> Found:
     return (float(measured.graph_breaks.count),), measured.graph_breaks.places
 
 
+def _delegated(bound: str, measured: Measured) -> Found:
+    if measured.delegated is None:
+        return (), "this format does not tell which nodes are delegated: it is none of ExecuTorch"
+    return (measured.delegated.share,), measured.delegated.text
+
+
 # By the name of the bound; the times have one rule.
 RULES: dict[str, Callable[[str, Measured], Found]] = {
     "size": _size,
@@ -159,5 +168,6 @@ RULES: dict[str, Callable[[str, Measured], Found]] = {
     "speedup": _speedup,
     "full_offload": _offload,
     "cpu_nodes": _cpu_nodes,
+    "delegated": _delegated,
     "graph_breaks": _graph_breaks,
 }

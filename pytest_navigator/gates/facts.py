@@ -130,4 +130,6 @@ class BudgetFacts(Facts):
         """Return a value with its unit."""
         if self.unit:
             return f"{rounded(value, 0.0)}{'' if self.unit == 'x' else ' '}{self.unit}"
+        if self.bound == "delegated":
+            return f"{value:.3g} of the nodes"
         return f"{round(value)} {'node' if self.bound in NODES else 'graph break'}{'' if value == 1 else 's'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_navigator.configuration.budgets import BOUNDS
 from pytest_navigator.core.facts import facts_of
 from pytest_navigator.gates.facts import DISTURBED, NODES, BudgetFacts
 from pytest_navigator.reporting.summary_figures import CAVEAT
@@ -35,11 +36,11 @@ def unjudged(results: Results) -> list[str]:
 
 def _row(results: Results, outcome: Outcome) -> tuple[str, ...]:
     facts = facts_of(outcome, BudgetFacts)
-    sign = ">" if facts.bound == "speedup" else "<" if facts.unit else "<="
+    sign = BOUNDS[facts.bound].sign if facts.bound in ("speedup", "delegated") else "<" if facts.unit else "<="
     mark = CAVEAT if facts.why and facts.bound in DISTURBED else ""
-    allowed = facts.text(facts.allowed) if facts.unit else round(facts.allowed)
+    allowed = facts.text(facts.allowed) if facts.unit or facts.bound == "delegated" else round(facts.allowed)
     limit = facts.title if facts.bound == "full_offload" else f"{facts.title} {sign} {allowed}"
-    where = f" ({facts.why})" if facts.why and facts.bound in NODES else ""
+    where = f" ({facts.why})" if facts.why and facts.bound in (*NODES, "delegated") else ""
     return _place(results, outcome), limit, f"{facts.measured}{mark}{where}", "ok" if facts.kept else "FAILED"
 
 
