@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 import shutil
 from contextlib import suppress
 from functools import cache, partial
@@ -117,6 +118,11 @@ def _cuda_bindings() -> str | None:
     return None if found else "NVIDIA's bindings of CUDA are not installed (pip install cuda-bindings)"
 
 
+def _macos() -> str | None:
+    system = platform.system()
+    return None if system == "Darwin" else f"Core ML runs on macOS only; found {system}"
+
+
 CHECKS: dict[str, Callable[[], str | None]] = {
     "cuda": lambda: devices().missing,  # of the driver: frameworks differ in what they call available, and may abort
     "torch-cuda": _torch_cuda,
@@ -125,6 +131,7 @@ CHECKS: dict[str, Callable[[], str | None]] = {
     "tensorflow-cuda": _tensorflow_cuda,
     "tensorrt-rtx-cuda": partial(libraries.driver_problem, "tensorrt_rtx"),
     "cuda-bindings": _cuda_bindings,
+    "macos": _macos,
     "c++ compiler": lambda: None if shutil.which("g++") else "torch.compile and AOTInductor need a C++ compiler (g++)",
     **{name: partial(libraries.missing, name) for name in libraries.MODULES},
 }
