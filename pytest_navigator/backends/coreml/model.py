@@ -45,8 +45,8 @@ def write_tensorflow(
     """Convert a SavedModel; arguments as of `write_torch`."""
     import tensorflow as tf
 
-    function = tf.saved_model.load(source).signatures["serving_default"]
-    write([function], "tensorflow", path, inputs, outputs, target, options, half=half)
+    module = tf.saved_model.load(source)  # held: its variables go with it
+    write([module.signatures["serving_default"]], "tensorflow", path, inputs, outputs, target, options, half=half)
 
 
 def write(

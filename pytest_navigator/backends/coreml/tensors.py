@@ -83,7 +83,7 @@ def check_written(found: Mapping[str, Any], signature: Signature, shapes: Sequen
     Raises:
         StepFailed: a name, a type or the size of an axis is another one.
     """
-    wanted = {
+    wanted: dict[str, list[dict[str, Any]]] = {
         "inputs": [
             {"name": spec.name, "dtype": TYPES[spec.dtype], "sizes": [[sizes[0], sizes[2]] for sizes in shape]}
             for spec, shape in zip(signature.inputs, shapes, strict=True)
