@@ -221,11 +221,16 @@ def line(found: Divergence) -> str:
 
 def _layers(found: Divergence) -> str:
     """Return the worst layers of a quantized model, and what to write to leave them out."""
-    parts = [f"worst layers: {layer_errors.told(found.layers)}", *filter(None, [found.reason])]
-    if found.exclude:
-        asked = layer_errors.exclusion(found.exclude)
-        parts.append(f"with {asked} this sample passes" if found.passes else f"leave them out by {asked}")
-    return "; ".join(parts)
+    parts = [f"worst layers: {layer_errors.told(found.layers)}", found.reason, to_leave_out(found)]
+    return "; ".join(filter(None, parts))
+
+
+def to_leave_out(found: Divergence) -> str:
+    """Return what to write to leave the worst layers of a quantized model in floating point, "" if nobody knows."""
+    if not found.exclude:
+        return ""
+    asked = layer_errors.exclusion(found.exclude)
+    return f"with {asked} this sample passes" if found.passes else f"leave them out by {asked}"
 
 
 def text(found: Divergence) -> str:

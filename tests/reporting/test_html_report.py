@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_navigator.comparison.divergence import Divergence
+from pytest_navigator.comparison.layer_errors import LayerError
 from pytest_navigator.reporting.html.axes import axis
 from pytest_navigator.reporting.html.rendering import render
 from pytest_navigator.reporting.notebook import table
 from pytest_navigator.reporting.run_report import ModelReport, RunReport
 from tests.package.recorded import outcomes, results
+from tests.reporting import pages
 from tests.reporting.pages import HOSTILE, Elements, hostile, large, ten_models
 
 if TYPE_CHECKING:
@@ -119,6 +122,15 @@ def test_what_the_gates_found_is_in_it(ten: str) -> None:
         "computed again by onnx/onnx-cpu.py",
     ):
         assert part in text
+
+
+def test_the_worst_layers_of_a_quantized_format_are_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = (LayerError("layers.2.up", "MatMul", 56.7, 0.6),)
+    found = Divergence("quantization", value="v", layers=layers, exclude=("layers.2.up",), passes=True)
+    monkeypatch.setattr(pages, "DIVERGENCE", found)
+    text = Elements(render(RunReport((large("quantized"),), 1))).text
+    assert "worst layers layers.2.up (MatMul) 56.7 dB, 0.6 dB at the outputs" in text
+    assert "to leave out with QuantizationConfig(exclude=['layers.2.up']) this sample passes" in text
 
 
 def test_what_failed_as_it_is_expected_to_is_no_failure() -> None:

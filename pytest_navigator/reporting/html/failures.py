@@ -6,7 +6,9 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.comparison.divergence import to_leave_out
 from pytest_navigator.comparison.facts import CorrectnessFacts, output_reports
+from pytest_navigator.comparison.layer_errors import told
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.comparison.verdicts import percent
 from pytest_navigator.core.facts import facts_of
@@ -86,6 +88,8 @@ def _divergence(found: Divergence | None) -> list[tuple[str, str]]:
     """Return what a diagnosis says, where it has found a place."""
     if found is None or not found.value:
         return []
+    if found.layers:
+        return _layers(found)
     ratio = f", {number(found.ratio)} × the next" if found.ratio else ""
     said = {
         "first divergence": found.place,
@@ -93,6 +97,16 @@ def _divergence(found: Divergence | None) -> list[tuple[str, str]]:
         "blamed": f"the {found.verdict}",
         "shapes": f"{', '.join(found.inputs)} → {found.output}" if found.inputs else found.output,
         "also": "; ".join(found.others[:OTHERS]),
+        "computed again by": found.script,
+    }
+    return [(name, text) for name, text in said.items() if text]
+
+
+def _layers(found: Divergence) -> list[tuple[str, str]]:
+    said = {
+        "worst layers": told(found.layers),
+        "to leave out": to_leave_out(found),
+        "known beside it": found.reason,
         "computed again by": found.script,
     }
     return [(name, text) for name, text in said.items() if text]
