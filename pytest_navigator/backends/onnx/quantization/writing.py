@@ -96,7 +96,10 @@ def write_int4(source: str, target: str, kept: list[str], options: dict[str, Any
     Args:
         options: of `MatMulNBitsQuantizer`.
     """
-    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+    try:
+        from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+    except ImportError:  # its name before ONNX Runtime 1.22
+        from onnxruntime.quantization.matmul_4bits_quantizer import MatMul4BitsQuantizer as MatMulNBitsQuantizer
 
     with tempfile.TemporaryDirectory(dir=Path(target).parent) as folder:
         chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
