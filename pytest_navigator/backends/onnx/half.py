@@ -69,21 +69,33 @@ def widen(graph: Any, before: dict[str, Any]) -> None:
 
 def lift_constants(model: Any) -> None:
     """Make initializers, which have a name, of Constant nodes: the converter skips those of numbers."""
+    for graph in reversed(graphs(model.graph)):  # the inner ones first: a new list of nodes holds copies
+        left = []
+        for node in graph.node:
+            tensor = constant_of(node)
+            if tensor is None:
+                left.append(node)
+            else:
+                graph.initializer.add().CopyFrom(tensor)
+                graph.initializer[-1].name = node.output[0]
+        if len(left) < len(graph.node):
+            del graph.node[:]
+            graph.node.extend(left)
+
+
+def constant_of(node: Any) -> Any:
+    """Return the tensor of a Constant node, None of any other node."""
     import numpy as np
     from onnx import numpy_helper
 
     kinds = {"value_float": ("f", "f4"), "value_floats": ("floats", "f4")}
     kinds |= {"value_int": ("i", "i8"), "value_ints": ("ints", "i8")}
-    for graph in graphs(model.graph):
-        for node in [node for node in graph.node if node.op_type == "Constant" and not node.domain]:
-            (attribute,) = node.attribute
-            if attribute.name == "value":
-                tensor = attribute.t
-            elif attribute.name in kinds:
-                field, kind = kinds[attribute.name]
-                tensor = numpy_helper.from_array(np.array(getattr(attribute, field), kind))
-            else:
-                continue
-            graph.initializer.add().CopyFrom(tensor)
-            graph.initializer[-1].name = node.output[0]
-            graph.node.remove(node)
+    if node.op_type != "Constant" or node.domain:
+        return None
+    (attribute,) = node.attribute
+    if attribute.name == "value":
+        return attribute.t
+    if attribute.name not in kinds:
+        return None
+    field, kind = kinds[attribute.name]
+    return numpy_helper.from_array(np.array(getattr(attribute, field), kind))

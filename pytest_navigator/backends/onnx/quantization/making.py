@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.backends.onnx.errors import cause
 from pytest_navigator.backends.onnx.quantization import counting, schemes
 from pytest_navigator.backends.onnx.quantization.preparing import named
 from pytest_navigator.backends.onnx.quantization.searching import searched
@@ -149,9 +148,10 @@ def _check_loads(path: Path) -> None:
     try:
         onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
+        print(f"{path.name} does not load: {error}")
         raise Unavailable(
             f"ONNX Runtime {onnxruntime.__version__} has no arithmetic in bfloat16 for processors, it does not load "
-            f"such a file ({cause(str(error))}); use onnx-fp16, or openvino-bf16"
+            "such a file; use onnx-fp16, or openvino-bf16"
         ) from None
 
 

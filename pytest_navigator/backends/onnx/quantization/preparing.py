@@ -118,32 +118,42 @@ def folded(model: Any, folder: str) -> Any:
 
 def split_gemms(model: Any) -> None:
     """Make a MatMul, which keeps the name, and an Add of each Gemm whose weights are constant."""
+    for graph in reversed(graphs(model.graph)):  # the inner ones first: new lists of nodes hold copies
+        weights, made = {tensor.name: tensor for tensor in graph.initializer}, []
+        for node in graph.node:
+            made.append(node)
+            if is_linear(node) and node.input[1] in weights:
+                made += split(node, graph, weights)
+        replace_nodes(graph, made)
+    drop_unused(model.graph)
+
+
+def split(node: Any, graph: Any, weights: dict[str, Any]) -> list[Any]:
+    """Make a MatMul of a Gemm; returns the Add of its bias, if it has one."""
     import onnx
     from onnx import numpy_helper
 
-    turned: dict[tuple[str, int], str] = {}
-    for graph in graphs(model.graph):
-        weights = {tensor.name: tensor for tensor in graph.initializer}
-        for node in [node for node in graph.node if is_linear(node) and node.input[1] in weights]:
-            values = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
-            key = (node.input[1], id(graph))
-            if values.get("transB") and key not in turned:
-                turned[key] = f"{node.input[1]}__turned"
-                array = array_of(weights[node.input[1]]).T.copy()
-                graph.initializer.append(numpy_helper.from_array(array, turned[key]))
-            if values.get("transB"):
-                node.input[1] = turned[key]
-            place = list(graph.node).index(node)
-            node.op_type = "MatMul"
-            del node.attribute[:]
-            if len(node.input) > 2 and node.input[2]:
-                product, output = f"{node.output[0]}__product", node.output[0]
-                added = onnx.helper.make_node("Add", [product, node.input[2]], [output], f"{node.name}__bias")
-                added.metadata_props.extend(node.metadata_props)
-                node.output[0] = product
-                graph.node.insert(place + 1, added)
-            del node.input[2:]
-    drop_unused(model.graph)
+    if any(attribute.name == "transB" and attribute.i for attribute in node.attribute):
+        name = f"{node.input[1]}__turned"
+        if name not in weights:
+            graph.initializer.append(numpy_helper.from_array(array_of(weights[node.input[1]]).T.copy(), name))
+            weights[name] = graph.initializer[-1]
+        node.input[1] = name
+    node.op_type, bias = "MatMul", [name for name in node.input[2:] if name]
+    del node.attribute[:]
+    del node.input[2:]
+    if not bias:
+        return []
+    added = onnx.helper.make_node("Add", [f"{node.output[0]}__product", *bias], [node.output[0]], f"{node.name}__bias")
+    added.metadata_props.extend(node.metadata_props)
+    node.output[0] = added.input[0]
+    return [added]
+
+
+def replace_nodes(graph: Any, made: list[Any]) -> None:
+    """Give a graph other nodes."""
+    del graph.node[:]
+    graph.node.extend(made)
 
 
 def is_linear(node: Any) -> bool:
