@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from pytest_navigator.comparison.tolerances import cosine as cosine
     from pytest_navigator.comparison.tolerances import scaled as scaled
     from pytest_navigator.comparison.tolerances import share as share
+    from pytest_navigator.comparison.tolerances import snr as snr
     from pytest_navigator.comparison.tolerances import unchecked as unchecked
     from pytest_navigator.configuration.budgets import Budget as Budget
     from pytest_navigator.configuration.config import NavConfig as NavConfig
@@ -147,6 +148,7 @@ _HOMES = {
     "cosine": "comparison.tolerances",
     "scaled": "comparison.tolerances",
     "share": "comparison.tolerances",
+    "snr": "comparison.tolerances",
     "unchecked": "comparison.tolerances",
 }
 

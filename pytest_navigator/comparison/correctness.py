@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_navigator.comparison.slices import Slices
+from pytest_navigator.comparison.suggestions import decibels, round_down
 from pytest_navigator.comparison.ties import tied
 from pytest_navigator.comparison.tolerances import number
 from pytest_navigator.comparison.verdicts import Tally, percent, where
@@ -70,7 +71,7 @@ class Comparison:
         return [*(output.report() for output in self._outputs.values()), *self._strangers.values()]
 
 
-MEASURED = ("max abs", "share", "cosine", "slice")  # Problems that are figures
+MEASURED = ("max abs", "share", "cosine", "SNR", "slice")  # Problems that are figures
 PLACE = re.compile(r" \(sample [^)]*\)")  # What `verdicts.where` writes
 
 
@@ -109,7 +110,8 @@ def failure_line(reports: Sequence[OutputReport]) -> str:
 
 def table(reports: Sequence[OutputReport]) -> str:
     """Return a line per output, in columns; then, where several failed, why each did."""
-    lines = columns([COLUMNS, *(_row(report) for report in reports)], indent="")
+    noisy = any(report.snr is not None for report in reports)
+    lines = columns([(*COLUMNS, *(NOISE if noisy else ())), *(_row(report, noisy) for report in reports)], indent="")
     failed = [f"{report.name}: {report.problem}" for report in reports if report.problem]
     return "\n".join([*lines, *(failed if len(failed) > 1 else ())])
 
@@ -117,13 +119,18 @@ def table(reports: Sequence[OutputReport]) -> str:
 TOLD = 3  # Outputs in the line of a failure: the worst one of each reason
 
 COLUMNS = ("output", "max abs", "max rel", "where", "outside", "rule", "would pass")
+NOISE = ("SNR dB", "cosine")
 
 
-def _row(report: OutputReport) -> tuple[str, ...]:
+def _row(report: OutputReport, noisy: bool) -> tuple[str, ...]:
     place = "" if report.sample is None else where((report.sample, report.case, report.index))[2:-1]
     outside = f"{percent(report.mismatched, report.total)} of {report.total}"
     answer = report.suggestion or ("nothing" if report.problem else "passed")
-    return report.name, number(report.atol), number(report.rtol), place, outside, report.used, answer
+    told = (report.name, number(report.atol), number(report.rtol), place, outside, report.used, answer)
+    if not noisy:
+        return told
+    snr, cosine = report.snr, report.cosine
+    return (*told, "" if snr is None else decibels(snr), "" if cosine is None else round_down(cosine, 5))
 
 
 def _reason(report: OutputReport) -> str:

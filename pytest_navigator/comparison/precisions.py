@@ -24,6 +24,14 @@ DEFAULTS: dict[str, tuple[float, float]] = {
     "int4": (3e-1, 1.2e-7),
 }
 
+# Precision of quantized numbers -> the least ratio of signal to noise (dB) and the least cosine of an output.
+#
+# From `benchmarks/quantization.py`; docs/quantization.md has the figures.
+SIGNAL: dict[str, tuple[float, float]] = {"int8": (15.0, 0.98), "int4": (12.0, 0.96)}
+
+# Precisions whose ratio of signal to noise is recorded, whatever judges them.
+NOISY = (*SIGNAL, "fp8", "fp16", "bf16")
+
 # Type of an output -> its precision. Floating types that are not here have 8 bits or fewer.
 PRECISIONS = {
     "float64": "fp64",

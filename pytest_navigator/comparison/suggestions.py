@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LARGEST_ATOL = 0.01  # Part of the output's largest value from which on Model Navigator suggests nothing
 LARGEST_RTOL = 0.05  # Model Navigator accepts a pair of tolerances below this
 MOST = 0.5  # A share of equal elements below this is none of an output with a few ties
+LEAST_SNR = 6.0  # dB below which noise is half of the signal or more, and no bits explain it
+LEAST_COSINE = 0.85  # That of a signal with such noise, which stands on it at right angles, is 0.89
 NO_ROUNDING = 0.1  # Part of the output's largest value from which on a difference is shown beside that value
 
 
@@ -95,6 +97,22 @@ def cosine_that_passes(cosine: float, explained: float) -> str:
     if not 0 < apart <= explained**2:
         return ""
     return f"cosine({round_down(cosine, 1 - math.floor(math.log10(apart / 2)))})"
+
+
+def decibels(value: float) -> str:
+    """Return a ratio cut after one digit, so that it does not look larger than it is: "14.2"."""
+    return round_down(value, 1) if math.isfinite(value) else number(value)
+
+
+def snr_that_passes(snr: float, cosine: float) -> str:
+    """Return "snr(14.2, cosine=0.98)", rounded down; "" for what is further off than few bits explain.
+
+    Args:
+        cosine: 0 where none is asked for.
+    """
+    if snr < LEAST_SNR or 0 < cosine < LEAST_COSINE or cosine < 0:
+        return ""
+    return f"snr({decibels(snr)}{f', cosine={round_down(cosine, 4)}' if cosine else ''})"
 
 
 def _thousandths(value: float) -> float:

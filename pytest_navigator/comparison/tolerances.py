@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pytest_navigator.comparison.precisions import DEFAULTS, PRECISIONS, coarsest
+from pytest_navigator.comparison.precisions import DEFAULTS, NOISY, PRECISIONS, SIGNAL, coarsest
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,14 +53,17 @@ class Rule:
 
     Attributes:
         kind: "close" (numpy's isclose), "scaled" (relative to the output's scale, the default), "equal", "share" (of
-            equal elements), "cosine", "function" (the user's) or "unchecked".
+            equal elements), "cosine", "snr" (ratio of signal to noise), "function" (the user's) or "unchecked".
         atol: of "close"; of "scaled" the difference below which nothing counts. rtol: of "close" and "scaled".
-        minimum: the smallest share or cosine that passes.
-        note: the precision of "scaled", the name of the function, the reason of "unchecked".
+        minimum: the smallest share, cosine or ratio (dB) that passes.
+        note: the precision of "scaled", and of "snr" where it is a default; the name of the function, the reason of
+            "unchecked".
         axis: of "scaled": the axes along which each slice has a scale of its own.
         explained: the largest error, relative to value and scale, that rounding explains; 0: of this output, none.
         digits: of "scaled": types that have fewer digits than the output is computed in; its values may not be those
             of one of them where the source's are not.
+        cosine: of "snr": the smallest cosine that passes; 0: any.
+        signal: whether the ratio of signal to noise, and the cosine, are recorded.
     """
 
     kind: str
@@ -71,6 +74,13 @@ class Rule:
     axis: tuple[int, ...] = ()
     explained: float = field(default=0.0, compare=False)
     digits: tuple[str, ...] = field(default=(), compare=False)
+    cosine: float = 0.0
+    signal: bool = field(default=False, compare=False)
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nobody has asked for this rule of a quantized output."""
+        return self.kind == "snr" and bool(self.note)
 
     @property
     def text(self) -> str:
@@ -86,6 +96,24 @@ def share(minimum: float) -> Rule:
 def cosine(minimum: float) -> Rule:
     """Judge an output by the cosine of the flattened source and converted arrays, in each comparison (embeddings)."""
     return Rule("cosine", minimum=_fraction("cosine", minimum))
+
+
+def snr(decibels: float, *, cosine: float = 0.0) -> Rule:
+    """Judge an output by its ratio of signal to noise over all comparisons: what is quantized has noise everywhere.
+
+    Args:
+        decibels: the smallest 10 log10(sum of expected squared / sum of differences squared) that passes; 20 is noise
+            of a tenth of the signal, 40 of a hundredth.
+        cosine: the smallest cosine that passes, in each comparison, from 0 to 1; 0: it is not judged.
+
+    Raises:
+        ConfigError: one of them is no such number.
+    """
+    if isinstance(decibels, bool) or not isinstance(decibels, int | float) or not 0 < decibels < math.inf:
+        raise ConfigError(f"snr({decibels!r}): the smallest ratio that passes is a number of decibels above 0, like 20")
+    if isinstance(cosine, bool) or not isinstance(cosine, int | float) or not 0 <= cosine <= 1:
+        raise ConfigError(f"snr(cosine={cosine!r}): the smallest cosine that passes is from 0 to 1, like 0.99")
+    return Rule("snr", minimum=float(decibels), cosine=float(cosine), signal=True)
 
 
 def scaled(axis: int | Sequence[int] = (), *, tolerance: float | None = None) -> Rule:
@@ -151,6 +179,10 @@ def default(dtype: str, precision: str = "", computed: Computed | None = None) -
     """
     if not _is_floating(dtype):
         return Rule("equal")
+    if precision in SIGNAL:
+        least, cosine = SIGNAL[precision]
+        explained = _scaled(precision).explained
+        return Rule("snr", minimum=least, cosine=cosine, note=precision, explained=explained, signal=True)
     own = PRECISIONS.get(dtype, "fp8")
     if computed is None:
         return _scaled(coarsest(own, precision))
@@ -214,16 +246,19 @@ def resolve(
     valid = {*formats, *places} - {""}
     atols, rtols = (_levels(value, name, valid, names) for value, name in ((atol, "atol"), (rtol, "rtol")))
     chosen = _comparison_levels(comparisons, valid, names)
-    return {
+    found = {
         output.name: _rule(
             output,
             scopes.pick(chosen, output.name, places),
             scopes.pick(atols, output.name, places),
             scopes.pick(rtols, output.name, places),
             default(output.dtype, precision, (computed or {}).get(output.name)),
+            precision,
         )
         for output in outputs
     }
+    noisy = {output.name for output in outputs if precision in NOISY and _is_floating(output.dtype)}
+    return {name: replace(rule, signal=True) if name in noisy else rule for name, rule in found.items()}
 
 
 def functions(
@@ -273,9 +308,10 @@ def _rule(
     atol: Found[float] | None,
     rtol: Found[float] | None,
     default: Rule,
+    precision: str = "",
 ) -> Rule:
     if comparison:
-        return _compared(output, comparison.value, default)
+        return _compared(output, comparison.value, default, precision)
     if not _is_floating(output.dtype):
         # A tolerance for everything is meant for the outputs that can have one.
         atol, rtol = (found if found and found.by_name else None for found in (atol, rtol))
@@ -287,13 +323,15 @@ def _rule(
     return Rule("close", atol=atol_said, rtol=rtol_said, explained=default.explained)
 
 
-def _compared(output: TensorSpec, comparison: Rule | Function, default: Rule) -> Rule:
+def _compared(output: TensorSpec, comparison: Rule | Function, default: Rule, precision: str) -> Rule:
     if not isinstance(comparison, Rule):
         return Rule("function", note=getattr(comparison, "__qualname__", type(comparison).__name__))
-    if comparison.kind == "cosine" and not (_is_floating(output.dtype) or _is_integer(output.dtype)):
-        raise ConfigError(f"output {output.name!r} is {output.dtype}: it has no cosine; use nav.share(...)")
+    if comparison.kind in WORDS and not (_is_floating(output.dtype) or _is_integer(output.dtype)):
+        raise ConfigError(
+            f"output {output.name!r} is {output.dtype}: it has no {WORDS[comparison.kind]}; use nav.share(...)"
+        )
     if comparison.kind == "scaled":
-        return _of_slices(output, comparison, default)
+        return _of_slices(output, comparison, _scaled(precision) if default.kind == "snr" else default)
     return replace(comparison, explained=default.explained)
 
 
@@ -319,8 +357,8 @@ def comparison_of(value: Any, where: str) -> Rule | Function:
         result: Rule | Function = value
         return result
     raise ConfigError(
-        f"{where} = {value!r}: not a comparison; use nav.share(0.99), nav.cosine(0.999), nav.scaled(axis=-1), "
-        "nav.unchecked('reason') or a function of (expected, actual)"
+        f"{where} = {value!r}: not a comparison; use nav.share(0.99), nav.cosine(0.999), nav.snr(20), "
+        "nav.scaled(axis=-1), nav.unchecked('reason') or a function of (expected, actual)"
     )
 
 
@@ -388,12 +426,22 @@ def _close_text(rule: Rule) -> str:
     return ", ".join(parts) or "atol 0"
 
 
+def snr_text(rule: Rule) -> str:
+    """Return the rule "snr" for people: "SNR >= 20 dB, cosine >= 0.99 (int8 default)"."""
+    cosine = f", cosine >= {rule.cosine:g}" if rule.cosine else ""
+    return f"SNR >= {rule.minimum:g} dB{cosine}{f' ({rule.note} default)' if rule.is_default else ''}"
+
+
+WORDS = {"cosine": "cosine", "snr": "ratio of signal to noise"}
+"""Rules of numbers alone, and what they are about."""
+
 TEXTS: dict[str, Callable[[Rule], str]] = {
     "close": _close_text,
     "scaled": lambda rule: scaled_text(rule, "scale"),
     "equal": lambda rule: "equal",
     "share": lambda rule: f"share of equal elements >= {rule.minimum:g}",
     "cosine": lambda rule: f"cosine >= {rule.minimum:g}",
+    "snr": snr_text,
     "function": lambda rule: f"function {rule.note}",
     "unchecked": lambda rule: f"unchecked: {rule.note}",
 }

@@ -9,13 +9,16 @@ import numpy as np
 
 from pytest_navigator.comparison import measures
 from pytest_navigator.comparison.edge import Edge
+from pytest_navigator.comparison.signal import Signal
 from pytest_navigator.comparison.suggestions import (
     NO_ROUNDING,
     Suggester,
     cosine_that_passes,
+    decibels,
     round_down,
     round_up,
     share_that_passes,
+    snr_that_passes,
 )
 from pytest_navigator.comparison.tolerances import ASKED, number, scaled_call, scaled_text
 from pytest_navigator.core.records import OutputReport
@@ -62,6 +65,7 @@ class Tally:
     samples: list[NDArray[np.float64]] = field(default_factory=list)
     suggester: Suggester = field(default_factory=Suggester)
     edge: Edge | None = field(default_factory=Edge)
+    signal: Signal = field(default_factory=Signal)
     locate: Callable[[tuple[int, ...]], tuple[int, ...]] = lambda index: index
 
     def add(self, place: Place, expected: Array | None, actual: Array | None) -> None:
@@ -91,6 +95,9 @@ class Tally:
         if found.atol > self.atol or (found.atol == self.atol and (self.place is None or place < self.place)):
             self.atol, self.place = found.atol, place
         self._add_up(found, expected.size)
+        if self.rule.signal:
+            with np.errstate(all="ignore"):
+                self.signal.add(expected, actual)
         MEASURES.get(self.rule.kind, _nothing_more)(self, found, expected, actual)
 
     def _add_up(self, found: Measure, size: int) -> None:
@@ -145,6 +152,8 @@ class Tally:
             broken=bool(self.broken) or not self.compared,
             edge=self.edge.points if self.edge else (),
             octaves=self.edge.octaves if self.edge else (),
+            snr=self.signal.snr() if self.signal.powers else None,
+            cosine=self.signal.cosine() if self.signal.powers else None,
         )
 
 
@@ -269,6 +278,18 @@ def _judge_cosine(output: Tally) -> _Verdict:
     return _Verdict(rule.text, 0, problem, cosine_that_passes(output.cosine, rule.explained))
 
 
+def _judge_snr(output: Tally) -> _Verdict:
+    rule, snr, cosine = output.rule, output.signal.snr(), output.signal.cosine()
+    wrong = [f"SNR {decibels(snr)} < {rule.minimum:g} dB"] if snr < rule.minimum else []
+    wrong += [f"cosine {round_down(cosine, 4)} < {rule.cosine:g}"] if cosine < rule.cosine else []
+    if not wrong:
+        return _Verdict(rule.text)
+    whose = f" ({rule.note} default)" if rule.is_default else ""
+    problem = f"{' and '.join(wrong)}{whose}; max abs {number(output.atol)}{where(output.place)}"
+    suggestion = snr_that_passes(min(snr, rule.minimum), min(cosine, rule.cosine))
+    return _Verdict(rule.text, 0, problem, suggestion)
+
+
 def _judge_nothing(output: Tally) -> _Verdict:
     return _Verdict(output.rule.text)
 
@@ -279,6 +300,7 @@ JUDGES: dict[str, Callable[[Tally], _Verdict]] = {
     "equal": _judge_equal,
     "share": _judge_share,
     "cosine": _judge_cosine,
+    "snr": _judge_snr,
     "function": _judge_nothing,
     "unchecked": _judge_nothing,
 }

@@ -207,6 +207,8 @@ class OutputReport:
         broken: whether it fails whatever the tolerance is: another shape or type, NaN or infinity, no output at all.
         edge: (magnitude, difference) of the elements that decide about any other tolerance, see `comparison.edge`.
         octaves: (exponent, number) of elements whose difference the power of two is above, and no smaller one.
+        snr: ratio of signal to noise over all comparisons, in dB, inf where nothing differs; cosine: the lowest one of
+            a comparison. None: not measured, or nothing could be compared; both are of what computes with fewer digits.
     """
 
     name: str
@@ -226,6 +228,8 @@ class OutputReport:
     broken: bool = False
     edge: tuple[tuple[float, float], ...] = ()
     octaves: tuple[tuple[int, int], ...] = ()
+    snr: float | None = None
+    cosine: float | None = None
 
 
 @dataclass(frozen=True)

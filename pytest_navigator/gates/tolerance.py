@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ROUNDING = 8 * float_info.epsilon  # Of the sum and the product in atol + rtol * |value|
 
 # Comparisons that go before a tolerance, in a run too.
-ASKED_FOR = ("share", "cosine", "function", "unchecked")
+ASKED_FOR = ("share", "cosine", "snr", "function", "unchecked")
 
 
 class Word(StrEnum):
@@ -81,6 +81,7 @@ def rules_of(
         atol=policy.atol,
         rtol=policy.rtol,
         comparisons={},
+        precision=str(variant.parameters.get("precision", "")),
         variant_key=variant.key,
         format_name=variant.format,
         formats=formats,
@@ -90,7 +91,7 @@ def rules_of(
 
 
 def _goes_first(rule: Rule) -> bool:
-    return rule.kind in ASKED_FOR or bool(rule.kind == "scaled" and (rule.axis or rule.note == ASKED))
+    return (rule.kind in ASKED_FOR and not rule.is_default) or bool(rule.kind == "scaled" and (rule.axis or rule.note == ASKED))
 
 
 def judged(reports: Iterable[OutputReport], rules: Mapping[str, Rule], recorded: Mapping[str, Rule]) -> list[Judged]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pytest_navigator.comparison.measures import cosine, distance, lost, magnitudes, scale
+from pytest_navigator.comparison.signal import Signal
 
 
 class Output:
@@ -147,6 +148,22 @@ class Cosine(Output):
     def passes(self) -> bool:
         """Whether the smallest cosine is large enough."""
         return self.smallest >= self.minimum
+
+
+class SNR(Output):
+    """The ratio of signal to noise over all samples is at least `minimum` (dB), the cosine of each one `cosine`."""
+
+    def __init__(self, minimum: float, cosine: float) -> None:
+        super().__init__()
+        self.minimum, self.cosine, self.signal = minimum, cosine, Signal()
+
+    def measure(self, difference: np.ndarray, magnitude: np.ndarray, expected: np.ndarray, actual: np.ndarray) -> None:
+        """Add up the powers."""
+        self.signal.add(expected, actual)
+
+    def passes(self) -> bool:
+        """Whether both are large enough."""
+        return self.signal.snr() >= self.minimum and self.signal.cosine() >= self.cosine
 
 
 class Unchecked(Output):

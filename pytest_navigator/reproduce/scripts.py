@@ -44,6 +44,7 @@ RULES: dict[str, Callable[[Rule], str]] = {
     "equal": lambda rule: "Share(1.0)",
     "share": lambda rule: f"Share({rule.minimum!r})",
     "cosine": lambda rule: f"Cosine({rule.minimum!r})",
+    "snr": lambda rule: f"SNR({rule.minimum!r}, cosine={rule.cosine!r})",
     "function": lambda rule: "Unchecked()",
     "unchecked": lambda rule: "Unchecked()",
 }

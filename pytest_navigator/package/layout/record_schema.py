@@ -38,7 +38,7 @@ MOST_STEPS = 10_000
 MOST_AXES = 64
 LARGEST_SIZE = 2**48
 LONGEST_STEP = 1e9
-RULES = ("close", "scaled", "equal", "share", "cosine", "function", "unchecked")
+RULES = ("close", "scaled", "equal", "share", "cosine", "snr", "function", "unchecked")
 DTYPE = re.compile(r"[a-z][a-z0-9_]{0,24}(\[\w{1,5}\])?")
 
 
