@@ -1,11 +1,12 @@
-"""Measure how much noise quantization makes in real models, and wrong models: where the defaults of `nav.snr` come from.
+"""Measure how much noise quantization makes in models, and what is wrong: where the defaults of `nav.snr` come from.
 
     python benchmarks/quantization.py                          # every model that is at hand; minutes on two cores
     python benchmarks/quantization.py cnn minilm --files=DIR   # DIR: as for benchmarks/edge.py
 
 Prints Markdown: per model and way of quantizing the ratio of signal to noise over all samples (dB), and the lowest
-cosine of a sample, of the worst output. Quantized by ONNX Runtime alone, calibrated on 15 of the 16 samples of
-`benchmarks/edge.py`. The last rows of a model are defects that have to fail.
+cosine of a sample, of the worst output. Formats are made as a run makes them, calibrated on 15 of the 16 samples of
+`benchmarks/edge.py`; "every operator" is what ONNX Runtime's quantizer makes when it is left
+alone. The last rows of a model are defects that have to fail.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import sys
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +36,20 @@ Outputs = list[np.ndarray]
 Rows = list[tuple[str, ...]]
 
 
-def static(source: Path, target: Path, feeds: list[Feed], **options: Any) -> None:
-    """QDQ with int8 weights and activations, calibrated."""
+def made(kind: str, source: Path, target: Path, feeds: list[Feed]) -> None:
+    """Write a format as a run does."""
+    from pytest_navigator.backends.onnx.quantization.making import make
+    from pytest_navigator.configuration.onnx_quantized_config import OnnxQuantizedConfig
+    from pytest_navigator.core.variants import Variant
+    from pytest_navigator.formats.base import LoaderData
+
+    how = OnnxQuantizedConfig(precision=kind).said_of(kind).parameters()
+    variant = Variant(kind, "onnx", None, target.name, {"kind": kind, "quantization": how, "custom_args": {}})
+    make(source, LoaderData(feeds[0], feeds), variant, target)
+
+
+def everything(source: Path, target: Path, feeds: list[Feed]) -> None:
+    """Quantize all that ONNX Runtime's quantizer can, with its own defaults."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -48,45 +62,14 @@ def static(source: Path, target: Path, feeds: list[Feed], **options: Any) -> Non
 
     ready = target.with_suffix(".ready.onnx")
     quant_pre_process(str(source), str(ready), skip_symbolic_shape=True)
-    quantize_static(str(ready), str(target), Reader(), quant_format=QuantFormat.QDQ, **options)
-
-
-def per_tensor(source: Path, target: Path, feeds: list[Feed]) -> None:
-    """One scale for each tensor of weights."""
-    static(source, target, feeds)
-
-
-def per_channel(source: Path, target: Path, feeds: list[Feed]) -> None:
-    """One scale for each output channel."""
-    static(source, target, feeds, per_channel=True)
-
-
-def dynamic(source: Path, target: Path, feeds: list[Feed]) -> None:
-    """Weights in int8; the ranges of activations are found in each call."""
-    from onnxruntime.quantization import quantize_dynamic
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    ready = target.with_suffix(".ready.onnx")
-    quant_pre_process(str(source), str(ready), skip_symbolic_shape=True)
-    quantize_dynamic(str(ready), str(target))
-
-
-def int4(source: Path, target: Path, feeds: list[Feed]) -> None:
-    """Weights of MatMul in blocks of 32 with 4 bits."""
-    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
-
-    quantizer = MatMulNBitsQuantizer(onnx.load(source), bits=4, block_size=32, is_symmetric=True)
-    quantizer.process()
-    if not any(node.op_type == "MatMulNBits" for node in quantizer.model.model.graph.node):
-        raise NotImplementedError("no MatMul with weights")
-    quantizer.model.save_model_to_file(str(target), False)
+    quantize_static(str(ready), str(target), Reader(), quant_format=QuantFormat.QDQ)
 
 
 WAYS: dict[str, Callable[[Path, Path, list[Feed]], None]] = {
-    "int8": per_channel,
-    "int8 per tensor": per_tensor,
-    "int8 dynamic": dynamic,
-    "int4": int4,
+    "onnx-int8": partial(made, "int8"),
+    "onnx-int8-dynamic": partial(made, "int8-dynamic"),
+    "onnx-int4": partial(made, "int4"),
+    "every operator int8": everything,
 }
 
 

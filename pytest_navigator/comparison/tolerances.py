@@ -109,9 +109,9 @@ def snr(decibels: float, *, cosine: float = 0.0) -> Rule:
     Raises:
         ConfigError: one of them is no such number.
     """
-    if isinstance(decibels, bool) or not isinstance(decibels, int | float) or not 0 < decibels < math.inf:
+    if not _within(decibels, 0, math.inf) or decibels in (0, math.inf):
         raise ConfigError(f"snr({decibels!r}): the smallest ratio that passes is a number of decibels above 0, like 20")
-    if isinstance(cosine, bool) or not isinstance(cosine, int | float) or not 0 <= cosine <= 1:
+    if not _within(cosine, 0, 1):
         raise ConfigError(f"snr(cosine={cosine!r}): the smallest cosine that passes is from 0 to 1, like 0.99")
     return Rule("snr", minimum=float(decibels), cosine=float(cosine), signal=True)
 
@@ -378,6 +378,10 @@ def _fraction(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
         raise ConfigError(f"{name}({value!r}): the smallest {name} that passes is above 0 and at most 1")
     return float(value)
+
+
+def _within(value: Any, least: float, most: float) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and least <= value <= most
 
 
 def _split(part: str) -> tuple[str, str]:

@@ -281,12 +281,12 @@ def _judge_cosine(output: Tally) -> _Verdict:
 def _judge_snr(output: Tally) -> _Verdict:
     rule, snr, cosine = output.rule, output.signal.snr(), output.signal.cosine()
     wrong = [f"SNR {decibels(snr)} < {rule.minimum:g} dB"] if snr < rule.minimum else []
-    wrong += [f"cosine {round_down(cosine, 4)} < {rule.cosine:g}"] if cosine < rule.cosine else []
+    wrong += [f"cosine {round_down(cosine, 4)} < {rule.cosine:g}"] if rule.cosine and cosine < rule.cosine else []
     if not wrong:
         return _Verdict(rule.text)
     whose = f" ({rule.note} default)" if rule.is_default else ""
     problem = f"{' and '.join(wrong)}{whose}; max abs {number(output.atol)}{where(output.place)}"
-    suggestion = snr_that_passes(min(snr, rule.minimum), min(cosine, rule.cosine))
+    suggestion = snr_that_passes(min(snr, rule.minimum), min(cosine, rule.cosine) if rule.cosine else 0.0)
     return _Verdict(rule.text, 0, problem, suggestion)
 
 

@@ -34,6 +34,7 @@ class Per(Enum):
     BATCH = "batch"
     GATED = "model and runner"
     LIMIT = "limit of a runner"
+    REDUCED = "runner of a variant with fewer digits"
 
 
 class StepKind(NamedTuple):
@@ -62,7 +63,7 @@ class StepKind(NamedTuple):
     @property
     def with_runner(self) -> bool:
         """Whether each such step is one of a runner."""
-        return self.per in (Per.RUNNER, Per.DECODER, Per.SEARCH, Per.BATCH, Per.LIMIT)
+        return self.per in (Per.RUNNER, Per.DECODER, Per.SEARCH, Per.BATCH, Per.LIMIT, Per.REDUCED)
 
     @property
     def makes(self) -> bool:
@@ -82,6 +83,7 @@ KINDS = {
         # A measurement is cached for who asks for it only: it says how fast this machine was then.
         StepKind("throughput", "Throughput {format}", Per.SEARCH, "correctness", cached=None, measures=True),
         StepKind("profile", "Performance {format}", Per.BATCH, "correctness", "profiling", cached=None, measures=True),
+        StepKind("quantization", "Quantization {format}", Per.REDUCED, "correctness", measures=True),
         StepKind("regression", "Regression {format}", Per.GATED, "correctness", measures=True, gate=True),
         StepKind("budget", "Budget {format}", Per.LIMIT, "correctness", measures=True, gate=True),
         StepKind("verify", "Verify {format}", Per.RUNNER, VARIANT, recorded=True),

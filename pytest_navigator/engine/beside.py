@@ -59,13 +59,19 @@ def measured(
     threshold: float,
     seed: int,
     seconds: float,
+    old_runner: RunnerRecord | None = None,
 ) -> Paired:
-    """Measure two artifacts in one runner on the same inputs.
+    """Measure two artifacts on the same inputs.
+
+    Args:
+        old_runner: of the old one, which is another format then; None: the same.
 
     Raises:
         StepFailed: one of them cannot be loaded or called; says which.
     """
-    sides = [_side(artifact, runner, feed, title) for artifact, title in ((old, THE_OLD), (new, THE_NEW))]
+    titles = (old.variant.key, new.variant.key) if old_runner else (THE_OLD, THE_NEW)
+    runs = ((old, old_runner or runner, titles[0]), (new, runner, titles[1]))
+    sides = [_side(artifact, own, feed, title) for artifact, own, title in runs]
     enough = partial(clear, threshold=threshold, gpu=runner.device == "cuda")
     return compare(*sides, enough=enough, seed=seed, seconds=seconds)
 

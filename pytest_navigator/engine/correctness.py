@@ -17,7 +17,7 @@ from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.facts import as_data
 from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.core.tracebacks import users_traceback
-from pytest_navigator.engine import diagnosis, evidence, gpu, isolated
+from pytest_navigator.engine import diagnosis, evidence, gpu, isolated, vouching
 from pytest_navigator.engine.active import live_runner, subject
 from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result
@@ -57,9 +57,9 @@ def run(context: Context) -> Result:
         reports = _judged(context, found.outputs, cases, keep)
     finally:
         shutil.rmtree(keep, ignore_errors=True)
-    failed = any(report.problem for report in reports)
-    kept = evidence.keep(context, reports, cases) if failed or context.host.file_config.verbose else ""
-    facts = replace(found, outputs=tuple(reports))
+    facts = vouching.left_to(vouching.judges(context), replace(found, outputs=tuple(reports)))
+    failed = any(report.problem for report in facts.outputs)
+    kept = evidence.keep(context, facts.outputs, cases) if failed or context.host.file_config.verbose else ""
     if failed:
         raise _failure(context, facts, kept)
     data = as_data(facts)
@@ -207,7 +207,8 @@ def _comparing(context: Context) -> dict[str, JSON] | None:
     files = [(case.input, case.output) for case in cases]
     digests = [[digest_of(context.folder.path / name) for name in names] for names in files]
     artifact = content_of(context, context.variant)
-    return {"artifact": artifact, "cases": [plain(cases), digests], "rules": plain(rules)}
+    left = list(vouching.judges(context))
+    return {"artifact": artifact, "cases": [plain(cases), digests], "rules": plain(rules), "judges": left}
 
 
 def _restore_compared(context: Context, folder: Path, data: dict[str, JSON]) -> None:

@@ -17,6 +17,7 @@ from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.correctness import rules_of_step
 from pytest_navigator.engine.step_code import StepCode
+from pytest_navigator.engine.vouching import known_rules
 from pytest_navigator.errors import StepFailed
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _steps(context: Context) -> list[Case]:
 
 
 def _decoded(context: Context, cases: list[Case]) -> tuple[CorrectnessFacts, str]:
-    rules, generation = rules_of_step(context), generation_of(context.folder.signature)
+    rules, generation = known_rules(context, rules_of_step(context)), generation_of(context.folder.signature)
     if not context.runner.live:
         found: Any = context.isolated(
             isolated.decoding, **subject(context), cases=cases, rules=rules, generation=list(generation)

@@ -73,6 +73,7 @@ class Host:
         hints: what the end of the run says.
         probed: commands of interpreters that have been asked, with what is needed there.
         versions: what is installed in them, by what was asked.
+        verifying: node ids of the `verify_` tests that this run has selected; None: all that its suites have.
     """
 
     options: RunOptions
@@ -93,6 +94,7 @@ class Host:
     hints: list[str] = field(default_factory=list)
     probed: set[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=set)
     versions: dict[tuple[tuple[str, ...], ...], dict[str, Any]] = field(default_factory=dict)
+    verifying: frozenset[str] | None = None
 
     @cached_property
     def file_config(self) -> FileConfig:

@@ -11,7 +11,7 @@ from pytest_navigator.core.described import code_in
 from pytest_navigator.core.facts import SourceFacts, ThroughputFacts, facts_of
 from pytest_navigator.core.plain import plain
 from pytest_navigator.core.steps import KINDS
-from pytest_navigator.engine import gpu
+from pytest_navigator.engine import gpu, vouching
 from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.code import code_of
 from pytest_navigator.engine.cache.libraries import versions_here
@@ -61,6 +61,7 @@ def identity_of(context: Context) -> str:
         **_tolerances(context),
         "config": [plain(own), code_of(list(code_in(settings.config)))],
         "search": plain(search_of(settings)) if context.step.step == "throughput" else None,
+        "judges": list(vouching.judges(context)) if context.step.step == "correctness" else None,
         "loader": plain(loader_record(context)) if context.step.step == "convert" else None,
         "needs": [
             (each.identity, each.digest, source.fingerprint, source.observed, found.knee, found.best)

@@ -129,14 +129,23 @@ def profile(
 
 
 def beside(
-    old: Sent, new: Sent, runner: Sent, sample: str, batch_size: int | None, threshold: float, seed: int, seconds: float
+    old: Sent,
+    new: Sent,
+    runner: Sent,
+    sample: str,
+    batch_size: int | None,
+    threshold: float,
+    seed: int,
+    seconds: float,
+    old_runner: Sent = None,
 ) -> JSON:
     """Measure two artifacts beside each other; returns a `Paired`, as plain data."""
     from pytest_navigator.engine.beside import Artifact, measured
 
     before, now = (structured(each, Artifact) for each in (old, new))
+    other = structured(old_runner, RunnerRecord) if old_runner else None
     feed = checks.timed_feed(Path(sample), now.signature, batch_size)
-    return plain(measured(before, now, structured(runner, RunnerRecord), feed, threshold, seed, seconds))
+    return plain(measured(before, now, structured(runner, RunnerRecord), feed, threshold, seed, seconds, other))
 
 
 def search(

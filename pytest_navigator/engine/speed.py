@@ -12,14 +12,15 @@ from pytest_navigator.engine.content import content_at
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.gates.facts import UNCHANGED, SpeedFacts
-from pytest_navigator.gates.speed import confirmed, judged, not_judged
+from pytest_navigator.gates.speed import THRESHOLD, confirmed, judged, not_judged
 from pytest_navigator.profiling.paired import Paired
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.variants import Variant
+    from pytest_navigator.core.variants import RunnerRecord, Variant
     from pytest_navigator.engine.context import Context
 
 SHARE = 0.4  # Of the time limit of the step, for each of the two measurements
+ALONE = "--nav-in-process: there is no child that nothing else runs in"
 SAME = "the very bytes of the baseline's artifact"
 MODES = ("inference_mode", "autocast", "autocast_dtype")  # Of the process as long as torch's calls are bound
 
@@ -41,18 +42,37 @@ def against(context: Context, old: Artifact) -> SpeedFacts:
         return not_judged(reason)
     if _same(context, old):
         return SpeedFacts(UNCHANGED, SAME)
-    first = _judged(context, old, threshold, 0)
-    return confirmed(first, _judged(context, old, threshold, 1)) if first.failed else first
+    return _twice(context, old, threshold)
 
 
-def _judged(context: Context, old: Artifact, threshold: float, attempt: int) -> SpeedFacts:
+def beside(context: Context, reference: Artifact, runner: RunnerRecord) -> SpeedFacts:
+    """Measure the artifact of a step beside another one of the same run, and judge.
+
+    Args:
+        reference: of the same inputs; runner: what runs it, on the same kind of device.
+
+    Returns:
+        As `against` does.
+    """
+    if context.host.options.in_process:
+        return not_judged(ALONE)
+    return _twice(context, reference, THRESHOLD, runner)
+
+
+def _twice(context: Context, old: Artifact, threshold: float, runner: RunnerRecord | None = None) -> SpeedFacts:
+    first = _judged(context, old, threshold, 0, runner)
+    return confirmed(first, _judged(context, old, threshold, 1, runner)) if first.failed else first
+
+
+def _judged(context: Context, old: Artifact, threshold: float, attempt: int, runner: RunnerRecord | None) -> SpeedFacts:
     try:
-        return judged(_measured(context, old, threshold, attempt), threshold, gpu=context.runner.device == "cuda")
+        found = _measured(context, old, threshold, attempt, runner)
+        return judged(found, threshold, gpu=context.runner.device == "cuda")
     except NavigatorError as error:
         return not_judged(str(error))
 
 
-def _measured(context: Context, old: Artifact, threshold: float, attempt: int) -> Paired:
+def _measured(context: Context, old: Artifact, threshold: float, attempt: int, runner: RunnerRecord | None) -> Paired:
     source = context.folder.source
     found = context.alone(
         isolated.beside,
@@ -65,6 +85,7 @@ def _measured(context: Context, old: Artifact, threshold: float, attempt: int) -
         threshold=threshold,
         seed=attempt,
         seconds=SHARE * context.limit,
+        old_runner=runner,
     )
     return structured(found, Paired)
 
@@ -79,7 +100,7 @@ def _obstacle(context: Context, old: Artifact) -> str:
     if context.runner.live:
         return "the live model has no artifact in a package; stored figures are of another time"
     if context.host.options.in_process:
-        return "--nav-in-process: there is no child that nothing else runs in"
+        return ALONE
     if not old.path.exists():
         return "the baseline does not have the artifact"
     if text := gpu.elsewhere(context, old.built_with):

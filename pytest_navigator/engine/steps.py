@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_navigator.engine import budget, correctness, decoding, make, profile, regression, source, throughput
+from pytest_navigator.engine import (
+    budget,
+    correctness,
+    decoding,
+    make,
+    profile,
+    quantization,
+    regression,
+    source,
+    throughput,
+)
 
 if TYPE_CHECKING:
     from pytest_navigator.engine.step_code import StepCode
@@ -18,6 +28,7 @@ STEPS: dict[str, StepCode] = {
     "decoding": decoding.STEP,
     "throughput": throughput.STEP,
     "profile": profile.STEP,
+    "quantization": quantization.STEP,
     "regression": regression.STEP,
     "budget": budget.STEP,
 }

@@ -21,6 +21,7 @@ from pytest_navigator.engine.correctness import rules_of_step
 from pytest_navigator.engine.made_sizes import made_sizes
 from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.engine.timing_sample import timed_batch
+from pytest_navigator.engine.vouching import known_rules
 from pytest_navigator.errors import StepFailed
 from pytest_navigator.isolation.breakdowns import ENDS
 from pytest_navigator.profiling.search import FAILURE, chosen
@@ -83,7 +84,7 @@ def _sizes(context: Context) -> list[int] | None:
 def _rules(context: Context) -> dict[str, Rule]:
     """Return the rules of the outputs that have a row for each row of the inputs."""
     rows = {spec.name for spec in context.folder.signature.outputs if spec.batched}
-    return {name: rule for name, rule in rules_of_step(context).items() if name in rows}
+    return {name: rule for name, rule in known_rules(context, rules_of_step(context)).items() if name in rows}
 
 
 def _compared(context: Context, rules: Mapping[str, Rule]) -> tuple[Case | None, str]:

@@ -32,6 +32,9 @@ EPS = {
     "fp8": 2**-3,
 }
 
+MOST = 100.0  # dB from which on nothing differs that matters
+DECIBELS = 6.0  # By which the ratio of signal to noise may fall: twice the noise
+
 MEASURED = ("close", "scaled")  # Rules of outputs whose largest difference means something
 
 
@@ -44,11 +47,23 @@ def accuracy_rows(before: Side, after: Side, cell: Cell) -> list[Row]:
     other = _other_samples(before, after)
     names = [report.name for report in now.outputs if now.rules and now.rules[report.name].kind in MEASURED]
     reports = {report.name: report for report in now.outputs}
-    return [
+    noisy = [name for name in reports if now.rules and now.rules[name].kind == "snr"]
+    rows = [_noise_row(after, cell, old[name], reports[name], other) for name in noisy if name in old]
+    return rows + [
         _row(after, cell, old[name], reports[name], floor(after, cell, reports[name], now), other)
         for name in names
         if name in old
     ]
+
+
+def _noise_row(side: Side, cell: Cell, was: OutputReport, now: OutputReport, other: str) -> Row:
+    """Compare the noise of an output: in dB, where twice the noise is 6 less."""
+    verdict, reason = Verdict.NOT_JUDGED, other or "its noise was not recorded"
+    if not other and was.snr is not None and now.snr is not None:
+        fallen = min(was.snr, MOST) - min(now.snr, MOST)
+        verdict = Verdict.WORSE if fallen > DECIBELS else Verdict.BETTER if fallen < -DECIBELS else Verdict.SAME
+        reason = f"more than {DECIBELS:g} dB less" if verdict is Verdict.WORSE else ""
+    return Row("noise", f"{side.cell_id(cell)} {now.name}", was.snr, now.snr, verdict, reason)
 
 
 def _other_samples(before: Side, after: Side) -> str:

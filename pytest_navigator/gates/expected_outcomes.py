@@ -36,6 +36,7 @@ STAGES = {
     "decoding": FAIL_CORRECTNESS,
     "throughput": FAIL_SPEED,
     "profile": FAIL_SPEED,
+    "quantization": FAIL_SPEED,
     "budget": FAIL_SPEED,
 }
 MAKING = ("export", "convert")

@@ -52,6 +52,43 @@ class SpeedFacts:
 
 
 @dataclass(frozen=True)
+class QuantizationFacts(Facts):
+    """What a format with fewer digits loses, and what it gains.
+
+    Attributes:
+        reference: key of the variant with more digits that it is measured beside.
+        output: with the most noise; snr: its ratio of signal to noise, dB, inf where nothing differs; cosine: its
+            lowest one. None: no output has any digits.
+        bytes: of its artifact; reference_bytes: of the other one; None: not known.
+        speed: how fast it is beside the other one, with its batch of 1.
+        allowed: what of `worse` the user lets pass.
+    """
+
+    steps = ("quantization",)
+
+    reference: str = ""
+    output: str = ""
+    snr: float | None = None
+    cosine: float | None = None
+    bytes: int | None = None
+    reference_bytes: int | None = None
+    speed: SpeedFacts | None = None
+    allowed: tuple[str, ...] = ()
+
+    @property
+    def size_ratio(self) -> float | None:
+        """Its size over that of the other one; None: not known."""
+        return self.bytes / self.reference_bytes if self.bytes is not None and self.reference_bytes else None
+
+    @property
+    def worse(self) -> list[str]:
+        """What of it is worse than of the other one: "slower", "larger"."""
+        larger = (self.size_ratio or 0.0) > 1
+        slower = self.speed is not None and self.speed.failed
+        return [word for word, holds in ((SLOWER, slower), ("larger", larger)) if holds]
+
+
+@dataclass(frozen=True)
 class RegressionFacts(Facts):
     """What a comparison with a baseline found.
 

@@ -17,9 +17,10 @@ ABSENT = "-"
 UNDECIDED = (Verdict.NOT_JUDGED, Verdict.INCONCLUSIVE)
 TOLD = 3  # Rows in the line of a failure
 
-UNITS = {"latency": " ms", "size": " B", "memory": " MiB"}
+UNITS = {"noise": " dB", "latency": " ms", "size": " B", "memory": " MiB"}
 FIGURES: Mapping[str, Callable[[float], str]] = {
     "tolerance": number,
+    "noise": "{:.4g}".format,
     "latency": "{:.4g}".format,
     "memory": "{:.4g}".format,
 }
@@ -85,6 +86,6 @@ def _text(topic: str, value: JSON) -> str:
 
 def _ratio(row: Row) -> str:
     before, after = row.before, row.after
-    if row.topic not in UNITS or not is_figure(before) or not is_figure(after):
+    if row.topic not in UNITS or row.topic == "noise" or not is_figure(before) or not is_figure(after):
         return ""
     return f"{100 * (after / before - 1):+.0f} %" if before and after else ""

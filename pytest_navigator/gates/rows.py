@@ -49,6 +49,7 @@ TOPICS = {
     "coverage": "formats and runners that pass",
     "verified": "what verify_ tests vouch for",
     "tolerance": "measured differences from the source",
+    "noise": "measured ratios of signal to noise",
     "size": "of artifacts",
     "memory": "peak of the process that runs an artifact",
     "speed": "of one artifact beside the other",

@@ -91,7 +91,9 @@ def rules_of(
 
 
 def _goes_first(rule: Rule) -> bool:
-    return (rule.kind in ASKED_FOR and not rule.is_default) or bool(rule.kind == "scaled" and (rule.axis or rule.note == ASKED))
+    return (rule.kind in ASKED_FOR and not rule.is_default) or bool(
+        rule.kind == "scaled" and (rule.axis or rule.note == ASKED)
+    )
 
 
 def judged(reports: Iterable[OutputReport], rules: Mapping[str, Rule], recorded: Mapping[str, Rule]) -> list[Judged]:

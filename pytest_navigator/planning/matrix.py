@@ -86,6 +86,8 @@ class Matrix:
                 return [("", "", "")]
             case Per.RUNNER:
                 return [(key, runner, "") for key, runner in self.cells]
+            case Per.REDUCED:
+                return [(key, runner, "") for key, runner in self.cells if self.variants[key].reference]
             case Per.DECODER:
                 return [(key, runner, "") for key, runner in self.cells if self.decoding]
             case Per.GATED:
@@ -120,7 +122,8 @@ class Matrix:
             return []
         if after in KINDS:
             searched = [Step("throughput", step.key, step.runner)] if step.batch in (KNEE, BEST) else []
-            return [Step(after, step.key, step.runner), *searched]
+            beside = [self.making(variant.reference)] if KINDS[step.step].per is Per.REDUCED else []
+            return [Step(after, step.key, step.runner), *searched, *beside]
         made_from = variant.parent if after == PARENT else step.key
         makes = [self.making(made_from)] if made_from else []
         return list(dict.fromkeys([Step("source"), *makes]))

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 PARAMETERS = {
     Per.EXPORTED: ("nav_format",),
     Per.CONVERTED: ("nav_format",),
-    **dict.fromkeys((Per.RUNNER, Per.DECODER, Per.SEARCH), ("nav_format", "nav_runtime")),
+    **dict.fromkeys((Per.RUNNER, Per.DECODER, Per.SEARCH, Per.REDUCED), ("nav_format", "nav_runtime")),
     Per.BATCH: ("nav_format", "nav_runtime", "nav_batch"),
     Per.GATED: ("nav_format", "nav_runtime"),
     Per.LIMIT: ("nav_format", "nav_runtime", "nav_limit"),

@@ -25,6 +25,7 @@ MARKERS = {
     "nav_decoding": "generates with a runner, step after step, and compares with the source",
     "nav_throughput": "searches the batch sizes that are worth measuring",
     "nav_profile": "measures latency and throughput",
+    "nav_quantization": "measures a quantized format beside its float one",
     "nav_regression": "compares with the baseline",
     "nav_budget": "holds a cell to a limit",
     "nav_pipeline": "checks a whole pipeline with formats in it",

@@ -147,6 +147,8 @@ class Session:
         if self.run.problem:
             return  # pytest comes by here on its way out, and what is wrong may be the settings that a suite has
         self.run.selected = generation.selected(self.run, session.items)
+        if not session.config.getoption("lf", default=False):  # it leaves out what has passed: that still judges
+            self.run.verifying = frozenset(item.stash.get(collection.NODEID, "") for item in session.items)
         if not session.config.option.collectonly and any(generation.is_ours(item) for item in session.items):
             from pytest_navigator.devices.assignment import release
 

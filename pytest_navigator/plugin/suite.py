@@ -63,6 +63,11 @@ class NavigatorSuite:
         """Latency, throughput and memory are measured."""
         navigator.profile(nav_format, nav_runtime, nav_batch, benchmark)
 
+    @pytest.mark.nav_quantization
+    def test_quantization(self, navigator: Reporting, nav_format: str, nav_runtime: str) -> None:
+        """A format with fewer digits is no slower and no larger than the one with more."""
+        navigator.report("quantization", nav_format, nav_runtime)
+
     @pytest.mark.nav_regression
     def test_regression(self, navigator: Reporting, nav_format: str, nav_runtime: str) -> None:
         """Nothing is worse than in the baseline."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.facts import output_reports
 from pytest_navigator.core.facts import MakingFacts, ProfileFacts, facts_of
 from pytest_navigator.core.pipeline_facts import STEP, facts_of_whole
-from pytest_navigator.gates.facts import BudgetFacts, RegressionFacts
+from pytest_navigator.gates.facts import BudgetFacts, QuantizationFacts, RegressionFacts
 from pytest_navigator.gates.rows import worse
 from pytest_navigator.profiling.figures import caveat
 
@@ -66,4 +67,16 @@ def _judged(outcome: Outcome) -> list[tuple[str, str | float]]:
         found += [("nav_baseline", compared.baseline), ("nav_worse", len(worse(compared.rows)))]
     if compared.speed and compared.speed.ratio is not None:
         found.append(("nav_time_ratio", compared.speed.ratio))
-    return found
+    return [*found, *_quantized(facts_of(outcome, QuantizationFacts))]
+
+
+def _quantized(facts: QuantizationFacts) -> list[tuple[str, str | float]]:
+    if not facts.reference:
+        return []
+    figures = {
+        "nav_snr_db": facts.snr if facts.snr is not None and isfinite(facts.snr) else None,
+        "nav_cosine": facts.cosine,
+        "nav_time_ratio": facts.speed.ratio if facts.speed else None,
+        "nav_size_ratio": facts.size_ratio,
+    }
+    return [("nav_reference", facts.reference), *((n, v) for n, v in figures.items() if v is not None)]

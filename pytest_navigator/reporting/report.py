@@ -18,6 +18,7 @@ from pytest_navigator.planning.here import elsewhere, steps
 from pytest_navigator.reporting.budgets import budgets
 from pytest_navigator.reporting.generations import generations
 from pytest_navigator.reporting.interpreters import interpreters
+from pytest_navigator.reporting.quantizations import quantizations
 from pytest_navigator.reporting.regressions import regressions
 from pytest_navigator.reporting.summary_figures import CAVEAT, Measured, caveats, p50, searches, strategies, throughput
 from pytest_navigator.text import LINE, bounded, columns, one_line, printable
@@ -109,6 +110,7 @@ def _unmade(made: Outcome) -> tuple[str, ...]:
 def notes(results: Results) -> list[str]:
     """Return what else there is to know of a suite, a line each: what was not checked, caveats, skips, machines."""
     return [
+        *quantizations(results),
         *_unchecked_lines(results),
         *caveats(results),
         *_earlier(results.outcomes),

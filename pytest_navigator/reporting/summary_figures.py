@@ -118,15 +118,13 @@ def _search(facts: ThroughputFacts) -> str:
     return f"most infer/s at {facts.best} ({rounded(best.throughput, ABOUT)}){knee}; {tried}: {facts.reason}"
 
 
-TOLD_APART = ("profile", "budget", "regression")  # Steps whose notes have lines of their own
+TOLD_APART = ("profile", "budget", "quantization", "regression")  # Steps whose notes have lines of their own
 
 
 def caveats(results: Results) -> list[str]:
     """Return a line for each step that passed with a note, those of figures folded."""
     noted = [o for o in results.outcomes if o.passed and o.message not in ("", earlier_text(*o.earlier))]
-    return _notes([o for o in noted if o.step not in ("profile", "budget", "regression")]) + _figures_with_caveats(
-        noted
-    )
+    return _notes([o for o in noted if o.step not in TOLD_APART]) + _figures_with_caveats(noted)
 
 
 def _notes(noted: Sequence[Outcome]) -> list[str]:

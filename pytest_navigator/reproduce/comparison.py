@@ -163,7 +163,8 @@ class SNR(Output):
 
     def passes(self) -> bool:
         """Whether both are large enough."""
-        return self.signal.snr() >= self.minimum and self.signal.cosine() >= self.cosine
+        alike = not self.cosine or self.signal.cosine() >= self.cosine
+        return self.signal.snr() >= self.minimum and alike
 
 
 class Unchecked(Output):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_navigator.comparison.computed import Computed
-from pytest_navigator.comparison.precisions import DEFAULTS
+from pytest_navigator.comparison.precisions import DEFAULTS, SIGNAL
 from pytest_navigator.comparison.tolerances import (
     ROUNDED,
     TEXTS,
@@ -22,6 +22,7 @@ from pytest_navigator.comparison.tolerances import (
     scaled,
     scaled_call,
     share,
+    snr,
     unchecked,
 )
 from pytest_navigator.core.plain import plain, structured
@@ -103,7 +104,7 @@ def test_without_a_tolerance_the_type_of_the_output_decides():
         ("float64", "", "fp64"),
         ("float64", "fp32", "fp32"),
         ("float32", "fp16", "fp16"),
-        ("float32", "int8", "int8"),
+        ("float32", "fp8", "fp8"),
         ("bfloat16", "fp32", "bf16"),
         ("bfloat16", "", "bf16"),
         ("complex64", "", "fp32"),
@@ -248,7 +249,7 @@ def test_every_rule_reads_well_and_survives_as_json(rule, text):
 
 
 def test_every_kind_has_a_text():
-    assert set(TEXTS) == {"close", "scaled", "equal", "share", "cosine", "function", "unchecked"}
+    assert set(TEXTS) == {"close", "scaled", "equal", "share", "cosine", "snr", "function", "unchecked"}
 
 
 @pytest.mark.parametrize(
@@ -389,10 +390,18 @@ def refused(make):
         (
             lambda: rules(comparisons={"onnx": {"logits": 0.9}}),
             "comparisons['onnx']['logits'] = 0.9: not a comparison; use nav.share(0.99), nav.cosine(0.999), "
-            "nav.scaled(axis=-1), nav.unchecked('reason') or a function of (expected, actual)",
+            "nav.snr(20), nav.scaled(axis=-1), nav.unchecked('reason') or a function of (expected, actual)",
         ),
         (lambda: share(True), "share(True): the smallest share that passes is above 0 and at most 1"),
         (lambda: cosine(1.01), "cosine(1.01): the smallest cosine that passes is above 0 and at most 1"),
+        (lambda: snr(0), "snr(0): the smallest ratio that passes is a number of decibels above 0, like 20"),
+        (lambda: snr(float("inf")), "snr(inf): the smallest ratio that passes is a number of decibels above 0"),
+        (lambda: snr(True), "snr(True): the smallest ratio that passes is a number of decibels above 0, like 20"),
+        (lambda: snr(20, cosine=1.5), "snr(cosine=1.5): the smallest cosine that passes is from 0 to 1, like 0.99"),
+        (
+            lambda: rules(TensorSpec("y", (3,), "bool"), comparisons={"y": snr(20)}),
+            "output 'y' is bool: it has no ratio of signal to noise; use nav.share(...)",
+        ),
         (lambda: share(0.0), "share(0.0): the smallest share that passes is above 0 and at most 1"),
         (
             lambda: unchecked("  "),
@@ -451,7 +460,7 @@ def whole(rule):
     return (rule, rule.explained, rule.digits)
 
 
-@pytest.mark.parametrize("precision", DEFAULTS)
+@pytest.mark.parametrize("precision", sorted(DEFAULTS.keys() - SIGNAL.keys()))
 def test_rounding_explains_twenty_times_the_default_up_to_a_hundredth(precision):
     found = default("float64", precision)
     rtol, atol = DEFAULTS[precision]

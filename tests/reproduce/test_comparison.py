@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from pytest_navigator.comparison.correctness import Comparison
-from pytest_navigator.comparison.tolerances import Rule, default
+from pytest_navigator.comparison.tolerances import Rule, default, snr
 from pytest_navigator.reproduce import comparison
 from pytest_navigator.reproduce.scripts import RULES
 
@@ -20,6 +20,7 @@ FLOATING_RULES = [
     default("float32"),
     default("bfloat16"),
     Rule("cosine", minimum=0.9),
+    snr(6, cosine=0.9),
 ]
 RULES_FOR_ALL = [Rule("equal"), Rule("share", minimum=0.5), Rule("unchecked", note="sampled")]
 

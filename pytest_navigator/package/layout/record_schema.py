@@ -20,7 +20,7 @@ from pytest_navigator.core.facts import Facts, MakingFacts, ProfileFacts, Source
 from pytest_navigator.core.steps import KINDS, Per, Status
 from pytest_navigator.devices.built_with import BoundFacts
 from pytest_navigator.errors import ConfigError
-from pytest_navigator.gates.facts import BudgetFacts, RegressionFacts
+from pytest_navigator.gates.facts import BudgetFacts, QuantizationFacts, RegressionFacts
 from pytest_navigator.package.layout.trees import call_problem, tree_problem
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ FACTS: tuple[type[Facts], ...] = (
     CorrectnessFacts,
     ThroughputFacts,
     ProfileFacts,
+    QuantizationFacts,
     RegressionFacts,
     BudgetFacts,
 )
