@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pytest_navigator.api.package import Package
 
 MARK = "<!-- edge -->"
-SNR, COSINE = 20.0, 0.99
+SNR, COSINE = 20.0, 0.95
 """The least of what is computed in integers: the defaults of `nav.snr`."""
 
 EVERYTHING = 1e30
