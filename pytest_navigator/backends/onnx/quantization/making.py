@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.onnx.quantization import counting, schemes
@@ -39,7 +40,7 @@ def make(parent: Path, data: LoaderData, signature: Signature, variant: Variant,
 
     Raises:
         StepFailed: it cannot be made.
-        Unavailable: nothing here computes in it.
+        Unavailable: nothing here computes in it, or writes it.
     """
     import onnx
 
@@ -47,6 +48,8 @@ def make(parent: Path, data: LoaderData, signature: Signature, variant: Variant,
     before, exclude = named(str(parent)), quantization["exclude"]
     if kind not in HALF:
         counting.check_float(before, kind)
+    if kind == "int4":
+        _check_writes()
     kept = excluded(exclude, counting.places(before))
     chosen = chosen_options(variant.parameters, reduced=schemes.saturates(), are_signed=schemes.signed())
     samples = calibration_batches(data, quantization) if kind == "int8" else ()
@@ -131,6 +134,21 @@ def _half(kind: str, before: Any, after: Any) -> list[str]:
     """Look at a file in half the bits; returns what a user should know of it."""
     counting.check_half(before, after, HALF[kind])
     return list(counting.too_large(before)) if kind == "fp16" else []
+
+
+def _check_writes() -> None:
+    """Skip 4 bits where ONNX Runtime is too old to write them: 1.21 has another class for it.
+
+    Raises:
+        Unavailable: with its version.
+    """
+    import onnxruntime
+
+    if find_spec("onnxruntime.quantization.matmul_nbits_quantizer") is None:
+        raise Unavailable(
+            f"ONNX Runtime {onnxruntime.__version__} has no MatMulNBitsQuantizer, which writes onnx-int4: install a "
+            "newer one"
+        )
 
 
 def _check_loads(path: Path) -> None:
