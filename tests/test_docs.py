@@ -11,10 +11,12 @@ import pytest
 from documents import ROOT, blocks, run
 
 from pytest_navigator import NavConfig
+from pytest_navigator.backends.builtin import known
 from pytest_navigator.backends.exchange.onnx import WAYS
 from pytest_navigator.backends.jax.jax2onnx import JAX2ONNX, TF2ONNX
 from pytest_navigator.backends.tensorflow import savedmodel_export as tf_savedmodel
 from pytest_navigator.configuration.settings import OPTIONS
+from pytest_navigator.planning.groups import members
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,3 +167,13 @@ def test_every_page_is_in_the_navigation_of_the_site() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
 
     assert sorted(re.findall(r"- ([\w-]+\.md)$", navigation, re.MULTILINE)) == sorted(p.name for p in DOCS.glob("*.md"))
+
+
+def test_the_table_of_groups_names_every_member() -> None:
+    rows = re.findall(r"^\| `(cpu|edge)` \| (.*) \|$", page("which-format"), re.MULTILINE)
+    documented = {group: set(re.findall(r"`([\w-]+)`", text)) for group, text in rows}
+    there: dict[str, set[str]] = {group: set() for group in documented}
+    for framework in ("torch", "tensorflow", "jax", "onnx"):
+        for group, names in members(known(), framework).items():
+            there.get(group, set()).update(names)
+    assert documented == there

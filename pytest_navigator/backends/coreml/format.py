@@ -72,6 +72,7 @@ class CoreMLFormat(Format):
     name: ClassVar[str] = "coreml"
     title: ClassVar[str] = "Core ML"
     command: ClassVar[str] = "CoreML"
+    groups: ClassVar[Mapping[str, Sequence[str]]] = {"edge": ("coreml",)}
     config: ClassVar[type[FormatConfig]] = CoreMLConfig
     frameworks: ClassVar[tuple[str, ...]] = ("torch", "torch-exportedprogram", "tensorflow", "tf-savedmodel")
     parent: ClassVar[str | None] = "torch-exportedprogram"
