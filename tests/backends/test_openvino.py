@@ -101,6 +101,7 @@ def test_what_an_inference_gave_is_not_changed_by_the_next_one(convert: Callable
     assert settings["INFERENCE_NUM_THREADS"] > 0
     assert (settings["INFERENCE_PRECISION_HINT"], settings["PERFORMANCE_HINT"]) == ("float32", "LATENCY")
     assert settings["layers"] == "f32: 1"
+    assert settings["ENABLE_CPU_PINNING"] is False
 
 
 def test_bfloat16_is_what_the_layers_compute_in(convert: Callable[..., OpenVINORunner]) -> None:

@@ -38,13 +38,17 @@ RECORDED = (
     "INFERENCE_PRECISION_HINT",
     "NUM_STREAMS",
     "INFERENCE_NUM_THREADS",
+    "ENABLE_CPU_PINNING",
 )
+
+# A thread that is bound to a core waits for whatever else runs there: with others at work, calls took four times as long.
+UNPINNED = {"ENABLE_CPU_PINNING": False}
 
 
 class OpenVINORunner(Runner):
     """OpenVINO on the CPU for one inference at a time: in float32, or in bfloat16 where that was asked for."""
 
-    hints: ClassVar[dict[str, str]] = {"PERFORMANCE_HINT": "LATENCY"}
+    hints: ClassVar[dict[str, Any]] = {"PERFORMANCE_HINT": "LATENCY", **UNPINNED}
 
     def activate(self) -> None:
         """Load and compile the model.
@@ -81,7 +85,9 @@ class OpenVINORunner(Runner):
     def settings(self) -> dict[str, JSON]:
         """Hints, streams, threads, and what the layers compute in."""
         found = {name: self.model.get_property(name) for name in RECORDED}
-        own: dict[str, JSON] = {name: value if type(value) is int else _word(value) for name, value in found.items()}
+        own: dict[str, JSON] = {
+            name: value if type(value) in (int, bool) else _word(value) for name, value in found.items()
+        }
         return {**own, "layers": ", ".join(f"{kind}: {count}" for kind, count in executed(self.model).items())}
 
     @classmethod
@@ -105,7 +111,7 @@ class OpenVINOThroughputRunner(OpenVINORunner):
     A model whose inputs or outputs cannot be cut into rows, and a single row, are one request.
     """
 
-    hints: ClassVar[dict[str, str]] = {"PERFORMANCE_HINT": "THROUGHPUT"}
+    hints: ClassVar[dict[str, Any]] = {"PERFORMANCE_HINT": "THROUGHPUT", **UNPINNED}
 
     def activate(self) -> None:
         """Load and compile the model, and make the requests.
