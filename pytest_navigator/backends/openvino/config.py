@@ -25,7 +25,7 @@ class OpenVINOConfig(FormatConfig):
     Attributes:
         precision: one or several. "fp32"; "fp16": of the weights, it computes in float32; "bf16": it computes in
             bfloat16, as OpenVINO does by itself on processors that can; "int8": quantized by nncf.
-        quantization: of "int8".
+        quantization: of "int8"; of "bf16" what it may be, slower or larger than float32.
         transformer: whether nncf quantizes the model as it does transformers; None: if it has attention.
 
     Raises:
@@ -35,6 +35,12 @@ class OpenVINOConfig(FormatConfig):
     precision: str | Sequence[str] = ("fp32",)
     quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
     transformer: bool | None = None
+
+    @property
+    def allowed(self) -> QuantizationConfig:
+        """What of the quantization holds for all that is measured beside float32."""
+        own = self.quantization
+        return QuantizationConfig(allow_slower=own.allow_slower, allow_larger=own.allow_larger)
 
     @property
     def quantizes(self) -> bool:
@@ -47,7 +53,7 @@ class OpenVINOConfig(FormatConfig):
             raise invalid(self, "precision", PRECISIONS)
         if self.transformer not in (None, True, False):
             raise invalid(self, "transformer", (None, True, False))
-        if self.quantization != QuantizationConfig() and not {"bf16", "int8"} & set(asked):
+        if "int8" not in asked and self.quantization != (self.allowed if "bf16" in asked else QuantizationConfig()):
             raise ConfigError(f'OpenVINOConfig.quantization is of precision="int8", and precision={self.precision!r}')
         method = self.quantization.calibration_method
         if method in REFUSED:

@@ -28,6 +28,8 @@ RUNNERS = "pytest_navigator.backends.openvino.runner"
 # What is measured beside the float32 one: "fp16" is how weights are stored alone.
 REDUCED = ("bf16", "int8")
 
+ALLOWANCES = ("allow_slower", "allow_larger")  # What of a quantization is of bfloat16, too
+
 
 class OpenVINOFormat(Format):
     """`openvino`, and `openvino-fp16`, `-bf16`, `-int8` where asked for: folders with model.xml and model.bin."""
@@ -156,6 +158,8 @@ class OpenVINOFormat(Format):
         plain = self.name + parent.key.removeprefix(parent.format)
         key = plain if precision == PRECISIONS[0] else f"{plain}-{precision}"
         parameters: dict[str, Any] = {"precision": precision, "custom_args": config.custom_args}
+        if precision == "bf16":
+            parameters["quantization"] = {name: getattr(config.quantization, name) for name in ALLOWANCES}
         if precision == "int8":
             parameters |= {"quantization": config.quantization.parameters(), "transformer": config.transformer}
         reference = plain if precision in REDUCED else ""

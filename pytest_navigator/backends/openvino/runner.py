@@ -41,7 +41,7 @@ RECORDED = (
     "ENABLE_CPU_PINNING",
 )
 
-# A thread that is bound to a core waits for whatever else runs there: with others at work, calls took four times as long.
+# A thread that is bound to a core waits for what else runs there: beside other work, calls took four times as long.
 UNPINNED = {"ENABLE_CPU_PINNING": False}
 
 
