@@ -123,12 +123,22 @@ def test_bfloat16_is_skipped_with_the_reason_and_what_is_excluded_is_recorded(
     assert (quantized["quantized"], quantized["total"], quantized["excluded"]) == (1, 2, ["first"])
 
 
-def test_a_float_file_is_quantized_as_a_configuration_file_says(pytester: pytest.Pytester, nav: Nav) -> None:
+@pytest.mark.parametrize(
+    ("key", "how", "scheme"),
+    [("onnx-int8", "samples: 2, per_channel: true, ", "weights QInt8 per channel"), ("onnx-int4", "", "MatMulNBits")],
+)
+def test_a_float_file_is_quantized_as_a_configuration_file_says_and_that_of_the_package_repeats_it(
+    pytester: pytest.Pytester, nav: Nav, key: str, how: str, scheme: str
+) -> None:
     linear(pytester.path / "linear.onnx")
-    how = "{samples: 2, per_channel: true, allow_larger: true, allow_slower: true}"
-    pytester.path.joinpath("nav.yaml").write_text(f"target_formats: [onnx-int8]\nquantization: {how}\n")
-    result = nav("-v", "--nav-model=linear.onnx", "--nav-config=nav.yaml", formats="")
-    assert words(result)["test_convert[onnx-int8]"] == "PASSED"
-    quantized = recorded(pytester.path, "onnx-int8")
-    assert quantized["samples"] == 2
-    assert "weights QInt8 per channel" in quantized["scheme"]
+    text = f"target_formats: [{key}]\nquantization: {{{how}allow_larger: true, allow_slower: true}}\n"
+    pytester.path.joinpath("nav.yaml").write_text(text)
+    for config in ("nav.yaml", "again.yaml"):
+        result = nav("-v", "--nav-model=linear.onnx", f"--nav-config={config}", "--nav-package=out.nav", formats="")
+        assert [name for name in words(result) if "convert" in name] == [f"test_convert[{key}]"]
+        assert words(result)[f"test_convert[{key}]"] == "PASSED"
+        quantized = recorded(pytester.path, key)
+        assert quantized["samples"] == (2 if how else None)
+        assert scheme in quantized["scheme"]
+        with zipfile.ZipFile("out.nav") as package:
+            pytester.path.joinpath("again.yaml").write_bytes(package.read(f"{key}/config.yaml"))

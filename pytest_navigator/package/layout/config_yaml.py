@@ -42,7 +42,8 @@ def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[f
         "model_name": results.suite.name,
         "target_formats": [variant.format],
         "onnx_opsets": _opsets(results, variant),
-        "tensorrt_precisions": _listed(variant.parameters.get("precision")),
+        # Those of other formats are among their parameters; a file of such a key with theirs could not be read.
+        "tensorrt_precisions": _listed(variant.parameters.get("precision") if _is_engine(variant) else None),
         "tensorrt_precisions_mode": variant.parameters.get("precision_mode"),
         "inputs": {spec.name: _tensor(spec) for spec in signature.inputs},
         "outputs": {spec.name: _tensor(spec) for spec in signature.outputs},
@@ -62,6 +63,10 @@ def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[f
         },
     }
     return {key: value for key, value in everything.items() if value not in (None, {}, [])} | _batch(results)
+
+
+def _is_engine(variant: Variant) -> bool:
+    return "trt" in variant.format.split("-")
 
 
 def _shapes(source: SourceFacts, kind: str) -> dict[str, list[int]]:
