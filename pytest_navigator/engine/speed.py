@@ -12,7 +12,7 @@ from pytest_navigator.engine.content import content_at
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.gates.facts import UNCHANGED, SpeedFacts
-from pytest_navigator.gates.speed import THRESHOLD, confirmed, judged, not_judged
+from pytest_navigator.gates.speed import THRESHOLD, confirmed, judged, judged_apart, not_judged
 from pytest_navigator.profiling.paired import Paired
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def _twice(context: Context, old: Artifact, threshold: float, runner: RunnerReco
 def _judged(context: Context, old: Artifact, threshold: float, attempt: int, runner: RunnerRecord | None) -> SpeedFacts:
     try:
         found = _measured(context, old, threshold, attempt, runner)
-        return judged(found, threshold, gpu=context.runner.device == "cuda")
+        gpu = context.runner.device == "cuda"
+        return judged_apart(found, gpu=gpu) if runner else judged(found, threshold, gpu=gpu)
     except NavigatorError as error:
         return not_judged(str(error))
 

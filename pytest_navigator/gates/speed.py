@@ -26,6 +26,7 @@ SMALLEST = 0.005  # ms by which it may be slower whatever the share: less is the
 SEVERAL = 1.3  # Processors at work from which on a runtime was not held to one thread
 SEVERAL_THRESHOLD = 0.2  # The threshold then: two threads on two processors that others use differ by 10 % by chance
 CONFIDENCE = 0.995
+FAR = 1.25  # Times of the other one's from which on no noise explains it, where both witnesses say so
 UNSUPPORTED = "the processor time and the spread of the ratios do not bear the difference out"
 DIFFERENT = 2  # Rounds after which a difference far beyond the threshold is clear
 
@@ -86,6 +87,18 @@ def judged(found: Paired, threshold: float = THRESHOLD, *, gpu: bool = False) ->
         allowed,
         seconds=found.seconds,
     )
+
+
+def judged_apart(found: Paired, *, gpu: bool = False) -> SpeedFacts:
+    """Return what one measurement of two formats says, which differ by far more than two builds of one do.
+
+    Fastest calls and processor time need not agree on how much slower one is, if both say that it is by a quarter.
+    """
+    facts = judged(found, gpu=gpu)
+    witnesses = [facts.bound or 0.0, *([facts.cpu_ratio or 0.0] if not gpu else [])]
+    if facts.verdict == INCONCLUSIVE and facts.quads >= QUADS and min(witnesses) > FAR:
+        return replace(facts, verdict=SLOWER, reason="")
+    return facts
 
 
 def confirmed(first: SpeedFacts, second: SpeedFacts) -> SpeedFacts:
