@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_navigator.api.pipelines import wrap as wrap
     from pytest_navigator.api.profile import profile as profile
     from pytest_navigator.api.timer import Timer as Timer
+    from pytest_navigator.backends.coreml.format import CoreMLConfig as CoreMLConfig
     from pytest_navigator.backends.exchange.savedmodel import TensorFlowSavedModelConfig as TensorFlowSavedModelConfig
     from pytest_navigator.backends.executorch.config import ExecuTorchConfig as ExecuTorchConfig
     from pytest_navigator.backends.jax.live import JaxConfig as JaxConfig
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from pytest_navigator.backends.openvino.config import OpenVINOConfig as OpenVINOConfig
     from pytest_navigator.backends.tensorflow.live import TensorFlowConfig as TensorFlowConfig
     from pytest_navigator.backends.tensorflow.tf_tensorrt import TensorFlowTensorRTConfig as TensorFlowTensorRTConfig
+    from pytest_navigator.backends.torch.aotinductor import AOTInductorConfig as AOTInductorConfig
+    from pytest_navigator.backends.torch.aotinductor import AOTInductorCUDAConfig as AOTInductorCUDAConfig
     from pytest_navigator.backends.torch.exportedprogram import TorchExportConfig as TorchExportConfig
     from pytest_navigator.backends.torch.live import TorchConfig as TorchConfig
     from pytest_navigator.backends.torch.torch_tensorrt import TorchTensorRTConfig as TorchTensorRTConfig
@@ -112,6 +115,9 @@ _HOMES = {
     "TensorFlowTensorRTConfig": "backends.tensorflow.tf_tensorrt",
     "StableHLOConfig": "backends.jax.stablehlo",
     "ExecuTorchConfig": "backends.executorch.config",
+    "AOTInductorConfig": "backends.torch.aotinductor",
+    "AOTInductorCUDAConfig": "backends.torch.aotinductor",
+    "CoreMLConfig": "backends.coreml.format",
     "LiteRTConfig": "backends.litert.config",
     "OpenVINOConfig": "backends.openvino.config",
     "TensorRTConfig": "configuration.tensorrt_config",

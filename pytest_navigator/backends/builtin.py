@@ -128,15 +128,7 @@ FORMATS = (
     _listed("openvino", "openvino.format:OpenVINOFormat", *SOURCES, "openvino", default=False),
     _listed("litert", "litert.format:LiteRTFormat", "torch", "tensorflow", "jax", "tf-savedmodel", default=False),
     _listed("executorch", "executorch.format:ExecuTorchFormat", "torch", "torch-exportedprogram", default=False),
-    _listed(
-        "coreml",
-        "coreml.format:CoreMLFormat",
-        "torch",
-        "torch-exportedprogram",
-        "tensorflow",
-        "tf-savedmodel",
-        default=False,
-    ),
+    _listed("coreml", "coreml.format:CoreMLFormat", "torch", "torch-exportedprogram", default=False),
     _listed("python", "python.live:PythonFormat", "python"),
 )
 

@@ -1,1 +1,1 @@
-"""Core ML: converted from PyTorch's programs and from SavedModels on any machine, run on macOS."""
+"""Core ML: converted from PyTorch's programs on any machine, run on macOS."""

@@ -14,7 +14,7 @@ from pytest_navigator.formats.base import Format
 from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_navigator.core.plain import JSON
@@ -74,20 +74,15 @@ class CoreMLFormat(Format):
     command: ClassVar[str] = "CoreML"
     groups: ClassVar[Mapping[str, Sequence[str]]] = {"edge": ("coreml",)}
     config: ClassVar[type[FormatConfig]] = CoreMLConfig
-    frameworks: ClassVar[tuple[str, ...]] = ("torch", "torch-exportedprogram", "tensorflow", "tf-savedmodel")
+    frameworks: ClassVar[tuple[str, ...]] = ("torch", "torch-exportedprogram")
     parent: ClassVar[str | None] = "torch-exportedprogram"
-    parents: ClassVar[Mapping[str, str]] = {"tensorflow": "tf-savedmodel", "tf-savedmodel": "tf-savedmodel"}
     default: ClassVar[bool] = False
-    requires: ClassVar[tuple[str, ...]] = ("coremltools",)
+    requires: ClassVar[tuple[str, ...]] = ("coremltools", "torch")
     runners = table(
         "coreml",
         "pytest_navigator.backends.coreml.runner",
         ("CoreML", "CoreMLRunner", "coreml", ("macos", "coremltools")),
     )
-
-    def requires_for(self, source: str) -> tuple[str, ...]:
-        """Return what making it needs: coremltools, and the library of what it is made of."""
-        return (*self.requires, "tensorflow" if source in self.parents else "torch")
 
     def on_request(self) -> dict[str, FormatConfig]:
         """Return the configuration of what computes in float16."""
@@ -145,7 +140,6 @@ class CoreMLFormat(Format):
             "precision": precision,
             "minimum_deployment_target": config.minimum_deployment_target,
             "compute_units": config.compute_units,
-            "converter": "tensorflow" if parent.format == "tf-savedmodel" else "torch",
             "custom_args": config.custom_args,
         }
         return Variant(self.name + suffix, self.name, parent.key, "model.mlpackage", parameters, self.runner_names)
@@ -155,9 +149,8 @@ def _writing(variant: Variant, shapes: Sequence[Sequence[Any]], signature: Signa
     from pytest_navigator.backends.coreml import model, tensors
 
     parameters = variant.parameters
-    work = model.write_tensorflow if parameters["converter"] == "tensorflow" else model.write_torch
     return partial(
-        work,
+        model.write,
         inputs=tensors.inputs(signature, shapes),
         outputs=tensors.outputs(signature),
         half=parameters["precision"] == "fp16",

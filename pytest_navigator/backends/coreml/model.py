@@ -1,6 +1,6 @@
 """What is asked of coremltools.
 
-Scripts contain the source text of this, so nothing here may use anything but coremltools, torch and TensorFlow.
+Scripts contain the source text of this, so nothing here may use anything but coremltools, torch and numpy.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def write_torch(
+def write(
     source: str,
     path: str,
     inputs: list[dict[str, Any]],
@@ -25,44 +25,9 @@ def write_torch(
         target: the oldest system that is to run it.
         options: of `coremltools.convert`. half: whether it computes in float16.
     """
-    import torch
-
-    # Core ML has operators for the smallest set of ATen's only.
-    program = torch.export.load(source).run_decompositions({})
-    write(program, "pytorch", path, inputs, outputs, target, options, half=half)
-
-
-def write_tensorflow(
-    source: str,
-    path: str,
-    inputs: list[dict[str, Any]],
-    outputs: list[dict[str, Any]],
-    target: str | None,
-    options: dict[str, Any],
-    *,
-    half: bool,
-) -> None:
-    """Convert a SavedModel; arguments as of `write_torch`."""
-    import tensorflow as tf
-
-    module = tf.saved_model.load(source)  # held: its variables go with it
-    write([module.signatures["serving_default"]], "tensorflow", path, inputs, outputs, target, options, half=half)
-
-
-def write(
-    model: Any,
-    source: str,
-    path: str,
-    inputs: list[dict[str, Any]],
-    outputs: list[dict[str, Any]],
-    target: str | None,
-    options: dict[str, Any],
-    *,
-    half: bool,
-) -> None:
-    """Convert a model of a framework."""
     import coremltools as ct
     import numpy as np
+    import torch
 
     def shape(axes: list[Any]) -> tuple[Any, ...]:
         return tuple(
@@ -75,9 +40,10 @@ def write(
         for each in inputs
     ]
     given = [ct.TensorType(name=each["name"], dtype=getattr(np, each["dtype"])) for each in outputs]
+    # Of ATen's operators coremltools knows the smallest set best.
     ct.convert(
-        model,
-        source=source,
+        torch.export.load(source).run_decompositions({}),
+        source="pytorch",
         inputs=taken,
         outputs=given,
         convert_to="mlprogram",
