@@ -14,7 +14,7 @@ from pytest_navigator.formats.base import Format
 from pytest_navigator.runners.spec import table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_navigator.core.plain import JSON
