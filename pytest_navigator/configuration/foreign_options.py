@@ -208,6 +208,6 @@ ATTRIBUTES: Mapping[str, Accepts] = {
     "autocast_dtype": one_of("float16", "bfloat16"),
     "precision": one_of("fp32", "fp16", "bf16", "int8", "int4", "fp8"),
     "precision_mode": one_of("hierarchy", "single", "mixed"),
-    "backend": one_of("tensorrt", "tensorrt_rtx"),
+    "backend": one_of("tensorrt", "tensorrt_rtx", "xnnpack"),
     **_named(flag, "autocast inference_mode strict structured"),
 }
