@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_navigator.gates.facts import FASTER, INCONCLUSIVE, NOT_JUDGED, SLOWER, UNCHANGED
-from pytest_navigator.gates.speed import bound, clear, confirmed, judged, not_judged, speed_line
+from pytest_navigator.gates.speed import bound, clear, confirmed, judged, judged_apart, not_judged, speed_line
 from pytest_navigator.profiling.paired import Paired, Quad
 
 
@@ -60,6 +60,20 @@ def test_a_measurement_is_slower_only_if_all_witnesses_say_so(found, verdict, re
     assert facts.verdict == verdict, facts
     assert re.search(reason, facts.reason)
     assert facts.failed == (verdict == SLOWER)
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (measured([6.0] * 4, processor=7.5), SLOWER),
+        (measured([1.2] * 4, processor=2.0), INCONCLUSIVE),
+        (measured([6.0] * 4, processor=1.1), INCONCLUSIVE),
+        (measured([6.0], quads=11), INCONCLUSIVE),
+        (measured([0.5] * 4), FASTER),
+    ],
+)
+def test_of_two_formats_that_are_far_apart_the_witnesses_need_not_agree_by_how_much(found, verdict):
+    assert judged_apart(found).verdict == verdict
 
 
 def test_on_a_gpu_the_time_on_the_processor_is_no_witness():
