@@ -33,6 +33,7 @@ CONVERT_RESULTS = "convert_results.yaml"
 CONVERTED = "converted"  # There too: the models that `convert` has made, under names of their own
 # What the processes of a run know together of GPUs and of libraries for them, and a lock for each GPU.
 DEVICES = ".devices"
+COMPILED = ".inductor"  # What formats that compile keep between artifacts: backends/torch/aotinductor_files
 MACHINE = ".machine.db"  # Held for reading by every step of the run, for writing by a step that measures
 LONGEST = 504  # Bytes of a path that SQLite opens: its buffer of 512 less the names of its journals
 BASELINE = ".baseline.json"  # In a suite's folder: what the run is compared with
@@ -174,7 +175,7 @@ class Workspace:
         if path.name == IGNORED:
             return ignores(path)
         # A process that was killed while it wrote leaves the name with a dot more before it, and letters behind.
-        if path.name in (CONVERT_RESULTS, CONVERTED, DEVICES, FILE) or path.name.lstrip(".").startswith(ours):
+        if path.name in (CONVERT_RESULTS, CONVERTED, DEVICES, COMPILED, FILE) or path.name.lstrip(".").startswith(ours):
             return True
         return (path / STEPS).is_dir() or any(any(path.glob(f"*{name}*")) for name in ("suite.json", PIPELINE))
 
