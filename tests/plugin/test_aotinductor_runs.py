@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler")
 
 LACKING = ("steps", "convert.aotinductor", "data", "built_with", "processor", "features")
-ELSEWHERE = "built for x86-64 with sse9 on Linux with PyTorch *; found x86-64 *on Linux, PyTorch *"
 
 
 @pytest.fixture
@@ -89,6 +88,3 @@ def test_it_runs_here_says_what_it_is_bound_to_and_nothing_of_it_runs_elsewhere(
         with pytest.raises(NavigatorError, match=r"built for x86-64 with sse9 on Linux with PyTorch .*; found x86-64"):
             opened.get_runner("aotinductor")
         assert opened.get_runner(include_source=False).format != "aotinductor"
-    again = nav("-v", "-rs", f"--nav-model={other}", formats="aotinductor", subprocess=True)
-    assert words(again)["test_correctness[aotinductor-cpu]"] == "SKIPPED"
-    again.stdout.fnmatch_lines([f"*{ELSEWHERE}*"])
