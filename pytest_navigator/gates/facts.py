@@ -15,6 +15,9 @@ TIMES = ("avg", "p50", "p90", "p95", "p99")
 DISTURBED = (*TIMES, "speedup")  # What others on the machine change
 NODES = ("full_offload", "cpu_nodes")
 
+# Of the size of a float format: what names and options may add to the same weights.
+SAME_SIZE = 1.02
+
 
 @dataclass(frozen=True)
 class SpeedFacts:
@@ -83,7 +86,7 @@ class QuantizationFacts(Facts):
     @property
     def worse(self) -> list[str]:
         """What of it is worse than of the other one: "slower", "larger"."""
-        larger = (self.size_ratio or 0.0) > 1
+        larger = (self.size_ratio or 0.0) > SAME_SIZE
         slower = self.speed is not None and self.speed.failed
         return [word for word, holds in ((SLOWER, slower), ("larger", larger)) if holds]
 

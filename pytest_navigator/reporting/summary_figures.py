@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import ThroughputFacts, facts_of, profile_result
 from pytest_navigator.core.records import earlier_text
-from pytest_navigator.package.query.strategies import best, candidates
+from pytest_navigator.package.query.strategies import best, figures_of
 from pytest_navigator.profiling.figures import rounded
 from pytest_navigator.profiling.search import NEARLY
 from pytest_navigator.text import columns
@@ -38,7 +38,8 @@ class Measured:
         self._results = results
         self._cells: dict[tuple[str, str], list[Figure]] = {}
         self._sources: dict[tuple[JSON, ...], Figure] = {}
-        for figure in candidates(results):
+        # Those of what is slower than its float format, too: they are why it is not chosen.
+        for figure in figures_of(results, results.cells()):
             self._cells.setdefault((figure.key, figure.runner), []).append(figure)
             runner = results.suite.runners[figure.runner]
             if figure.key == results.suite.framework and runner.runtime == runner.device:

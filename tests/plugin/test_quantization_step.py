@@ -168,6 +168,8 @@ def test_what_is_slower_fails_and_says_what_to_write(
     assert "let that pass: quantization=QuantizationConfig(allow_slower=True)" in text
     assert facts(pytester)["speed"]["again"] > 2  # a second process has confirmed it
     assert line(result).startswith("quantization: reduced-cpu: SLOWER: ")
+    row = next(each for each in result.outlines if each.split()[:2] == ["reduced", "ReducedCPU"])
+    assert row.count(" -") == 1, "its figures are shown, though it is not chosen"  # of the column "verified"
 
 
 @pytest.mark.parametrize("allowed", [False, True])
