@@ -16,6 +16,10 @@ OTHER = Path(__file__).parents[1] / ".venv-other-python"
 """What `tests/isolation/other_python_environment.sh` makes."""
 
 
+LITERT = Path(__file__).parents[1] / ".venv-litert"
+"""What `tests/backends/litert_environment.sh` makes."""
+
+
 def environment(folder: Path, *, without: str = "", more: tuple[str, ...] = ()) -> Path:
     """Make an environment of this very Python; its packages are links to those that are installed here.
 
@@ -43,4 +47,12 @@ def of_another_version() -> Path:
     python = Path(os.environ.get("NAV_OTHER_PYTHON") or OTHER / "bin" / "python")
     if not python.exists():
         pytest.skip("no Python of another version: bash tests/isolation/other_python_environment.sh")
+    return python
+
+
+def of_litert() -> Path:
+    """Return a Python that has litert-torch; skip the test where there is none."""
+    python = Path(os.environ.get("NAV_LITERT_PYTHON") or LITERT / "bin" / "python")
+    if not python.exists():
+        pytest.skip("no Python with litert-torch: bash tests/backends/litert_environment.sh")
     return python

@@ -105,3 +105,13 @@ def quantizable(path: str) -> list[bool]:
     kinds = {tensor["index"]: tensor["dtype"] for tensor in model.get_tensor_details()}
     operators = [each for each in model._get_ops_details() if each["op_name"] in COMPUTING]
     return [kinds.get(int(each["inputs"][0])) == np.int8 for each in operators]
+
+
+def written(path: str) -> list[str]:
+    """Return the names of the tensors that the operators of a file write."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = Interpreter(path)
+    names = {tensor["index"]: tensor["name"] for tensor in model.get_tensor_details()}
+    outputs = (int(index) for operator in model._get_ops_details() for index in operator["outputs"])
+    return [names[index] for index in outputs if index in names]

@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.backends.litert.files import fitted, quantizable
+from pytest_navigator.backends.litert.files import fitted, quantizable, written
 from pytest_navigator.backends.litert.from_tensorflow import convert_savedmodel
 from pytest_navigator.backends.litert.from_torch import convert_program, quantize_files
 from pytest_navigator.backends.litert.shapes import batch_sizes, shapes_of
@@ -43,7 +43,7 @@ def make(parent: Path, data: LoaderData, signature: Signature, variant: Variant,
     if of_torch(variant):
         work(str(parent), str(path))
         if samples:
-            names = left_out(variant.parameters["quantization"]["exclude"], path)
+            names = left_out(variant.parameters["quantization"]["exclude"], path, parent)
             quantizing(variant, signature, files, names)(str(path), samples)
     else:
         work(str(parent), str(path), samples)
@@ -87,29 +87,47 @@ def quantizing(variant: Variant, signature: Signature, files: Mapping[str, Shape
     return partial(quantize_files, files=dict(files), left_out=names, **_batch(signature), **told)
 
 
-def left_out(patterns: Sequence[str], folder: Path) -> list[str]:
+def left_out(patterns: Sequence[str], folder: Path, parent: Path) -> list[str]:
     """Return the names of the tensors whose operators stay in floating point.
+
+    Args:
+        parent: the program that the files were made of.
 
     Raises:
         StepFailed: a pattern means none.
     """
     if not patterns:
         return []
-    from ai_edge_litert.interpreter import Interpreter
-
-    names: dict[str, None] = {}
-    for path in sorted(folder.glob("*.tflite")):
-        model = Interpreter(str(path))
-        tensors = {tensor["index"]: tensor["name"] for tensor in model.get_tensor_details()}
-        for operator in model._get_ops_details():
-            names |= dict.fromkeys(tensors[int(index)] for index in operator["outputs"] if int(index) in tensors)
-    return excluded(patterns, [(name, module_path(name)) for name in names])
+    paths = module_paths(parent)
+    found = dict.fromkeys(name for path in sorted(folder.glob("*.tflite")) for name in written(str(path)))
+    nodes = [(name, path) for name in found for path in paths_of(name, paths) or [""]]
+    return list(dict.fromkeys(excluded(patterns, nodes)))
 
 
-def module_path(name: str) -> str:
-    """Return the path of a module in the name of a tensor: "encoder.up" of ".../torch...Linear_encoder.up;2"."""
-    found = re.search(r"/[\w.]+?\.[A-Z]\w*?_(model\.)?([\w.]*);\d+$", name)
-    return found[2] if found else ""
+def module_paths(program: Path) -> dict[str, list[str]]:
+    """Return what litert-torch calls each module of a program, its classes and last names, with its paths."""
+    from pytest_navigator.backends.torch.programs import load_program
+
+    found: dict[str, list[str]] = {}
+    for node in load_program(program).graph.nodes:
+        stack = list(node.meta.get("nn_module_stack", {}).values())
+        for depth in range(1, len(stack) + 1):
+            called = "/".join(_called(path, kind) for path, kind in stack[:depth])
+            path = stack[depth - 1][0].removeprefix("model").removeprefix(".")
+            if path and path not in found.setdefault(called, []):
+                found[called].append(path)
+    return found
+
+
+def paths_of(name: str, paths: Mapping[str, list[str]]) -> list[str]:
+    """Return the paths of the modules that have computed a tensor; several where operators are fused."""
+    parts = [re.sub(r";\d*$", "", part) for part in name.split(";;")]
+    return [path for part in parts for path in paths.get(part.rstrip(";"), ())]
+
+
+def _called(path: str, kind: Any) -> str:
+    name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+    return f"{name}_{path.rpartition('.')[2]}" if path else name
 
 
 def counted(variant: Variant, folder: Path, samples: int) -> QuantizedNodes:
