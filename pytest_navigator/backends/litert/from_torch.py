@@ -70,9 +70,6 @@ def quantize_files(
         work.update_quantization_recipe(".*", every, asked)
         for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):  # callers have and want floats
             work.update_quantization_recipe(".*", end, algorithm_key="no_quantize")
-        # Without these, what goes in and comes out would be int8.
-        for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
-            work.update_quantization_recipe(".*", end, algorithm_key="no_quantize")
         for tensor in left_out:
             work.update_quantization_recipe(f"(^|;){re.escape(tensor)};", every, algorithm_key="no_quantize")
         feeds = [named(part) for part in fitted(samples, shapes, batched, axis)]  # they are walked over twice
