@@ -72,9 +72,24 @@ def quantize_files(
             work.update_quantization_recipe(".*", end, algorithm_key="no_quantize")
         for tensor in left_out:
             work.update_quantization_recipe(f"(^|;){re.escape(tensor)};", every, algorithm_key="no_quantize")
-        feeds = [named(part) for part in fitted(samples, shapes, batched, axis)]  # they are walked over twice
-        found = work.calibrate({"serving_default": feeds}, num_threads=1)
+        # One at a time: over several it takes a moving average, which is near to the range of the first one.
+        found: dict[str, Any] = {}
+        for part in fitted(samples, shapes, batched, axis):
+            widen(found, work.calibrate({"serving_default": [named(part)]}, num_threads=1))
         path.write_bytes(work.quantize(found, enable_progress_bar=False, enable_progress_report=False).quantized_model)
+
+
+def widen(ranges: dict[str, Any], more: dict[str, Any]) -> None:
+    """Make the ranges of tensors hold those of one more sample."""
+    import numpy as np
+
+    for name, found in more.items():
+        known = ranges.get(name, found)
+        ranges[name] = {
+            **found,
+            "min": np.minimum(known["min"], found["min"]),
+            "max": np.maximum(known["max"], found["max"]),
+        }
 
 
 def named(feed: dict[str, Any]) -> dict[str, Any]:
