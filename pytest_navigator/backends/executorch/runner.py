@@ -74,9 +74,9 @@ class ExecuTorchRunner(Runner):
     def script(cls, subject: Subject) -> RunnerCode:
         """Return the inference."""
         return RunnerCode(
-            load="method = load_method(args.artifact)",
+            load="model = load_method(args.artifact)",
             prepare="x = [from_numpy(array) for array in feed.values()]",
-            call="y = method.execute(x)",
+            call="y = model.execute(x)",
             outputs="dict(zip(OUTPUTS, map(to_numpy, y)))",
             functions=(load_method, from_numpy),
             output_functions=(to_numpy,),

@@ -66,7 +66,7 @@ class PythonModel:
         signature = self.subject.signature
         constants = [types("INPUTS", signature.inputs), types("OUTPUTS", signature.outputs)]
         parts = [
-            "\n\n".join([f'"""{_safe(self.head)}\n"""', imports, *constants]),
+            "\n\n".join([f'"""{_safe(self.head)}\n"""', imports, text.ENCODING.strip(), *constants]),
             *_blocks(used.text, code.helpers, code.output_helpers),
             *self._conversions(),
             text.LOAD.format(load=_indented(_for_a_server(code.load))),
@@ -116,7 +116,7 @@ def _for_a_server(load: str) -> str:
 
 
 def _imports(lines: Iterable[str]) -> str:
-    standard = {"import ctypes", "import os"}
+    standard = {"import ctypes", "import locale", "import os", "from contextlib import suppress"}
     others = {"import numpy as np", "import triton_python_backend_utils as pb_utils", *lines} - standard
     own = sorted(line for line in others if _package(line) in text.STANDARD)
     return "\n".join([*sorted({*standard, *own}), "", *sorted(others - set(own))])

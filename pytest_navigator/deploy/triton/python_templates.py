@@ -22,6 +22,12 @@ GIVEN = {
     "bytes": ("bytes_tensor({name!r}, outputs[{name!r}])", "bytes_tensor({name!r}, outputs[{name!r}].reshape(1))"),
 }
 
+ENCODING = """
+# The server's Python takes ASCII for the encoding of the files that libraries read, whatever its environment says.
+with suppress(locale.Error):
+    locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
+"""
+
 NUMBERS = '''
 # Older servers are built for numpy 1: what they make of arrays of numpy 2, and for it, is wrong. DLPack is the same.
 BY_DLPACK = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
