@@ -42,9 +42,7 @@ def test_a_model_is_converted_and_read_back_and_its_correctness_is_left_to_macos
     result.stdout.fnmatch_lines([f"*{WHY}*"])
     result.stdout.fnmatch_lines(["note: convert.coreml: *ids, best: int64 is int32 there"])
     assert "scikit-learn" not in result.stdout.str() + result.stderr.str()
-    made = next(
-        o for o in status(pytester.path / "out.nav")["pytest_navigator"]["steps"] if o["id"] == "convert.coreml"
-    )
+    made = status(pytester.path / "out.nav")["pytest_navigator"]["steps"]["convert.coreml"]
     assert made["data"]["structure"]["inputs"] == [{"name": "ids", "dtype": "int32", "sizes": [[1, 3], [4, 4]]}]
     assert made["data"]["max_batch_size"] == 3
 
