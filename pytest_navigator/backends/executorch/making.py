@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.backends.executorch.lowering import lower, quantize, read_program
@@ -205,13 +206,19 @@ def check_kernels(planned: Any, variant: Variant) -> None:
 
 def unsupported(text: str, program: Any, variant: Variant) -> str:
     """Return which operator ExecuTorch cannot lower, and where it is; "" if that is not what an error says."""
-    found = re.search(r"(?:Missing out variants?|Operator|[Uu]nsupported|not found)[^\n]*?\b(\w+)(?:::|\.)(\w+)", text)
+    found = re.search(r"\b(aten|\w+(?=::))(?:::|\.)(\w+)", text)
     if not found:
         return ""
-    name = f"{found[1]}.{found[2]}"
-    nodes = (node for node in program.graph.nodes if str(node.target).startswith(name))
-    place = next((f" ({_place(node, variant)})" for node in nodes), "")
-    return f"ExecuTorch cannot lower {found[1]}::{found[2]}{place}: {text.strip().splitlines()[0]}" if place else ""
+    # The program has the operator itself, or what is taken apart into it: linalg_inv for linalg_inv_ex.
+    nodes = [node for node in program.graph.nodes if node.op == "call_function"]
+    near = [(len(name), node) for node in nodes if (name := _operator(node)) and found[2].startswith(name)]
+    place = f" ({_place(max(near, key=itemgetter(0))[1], variant)})" if near else ""
+    return f"ExecuTorch cannot lower {found[1]}::{found[2]}{place}: {text.strip().splitlines()[0]}"
+
+
+def _operator(node: Any) -> str:
+    """Return the name of an operator: "cumsum" of aten.cumsum.default."""
+    return [*str(node.target).split("."), ""][1]
 
 
 def _place(node: Any, variant: Variant) -> str:

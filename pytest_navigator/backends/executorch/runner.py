@@ -50,7 +50,7 @@ class ExecuTorchRunner(Runner):
         """Run one inference on arrays; the outputs are copies.
 
         Raises:
-            InputError: an input is larger than the memory that is planned for it.
+            InputError: an input is empty, or larger than the memory that is planned for it.
             StepFailed: ExecuTorch cannot run it.
         """
         call = self.bind(feed)
@@ -85,6 +85,8 @@ class ExecuTorchRunner(Runner):
     def _check(self, feed: Mapping[str, Any]) -> None:
         for spec, most in zip(self.signature.inputs, self.largest, strict=False):
             shape = feed[spec.name].shape
+            if 0 in shape and 0 not in most:  # XNNPACK ends the process, or reads what is not there
+                raise InputError(f"input {spec.name} is {shape}, and ExecuTorch's delegates take no empty arrays")
             if len(shape) != len(most) or any(size > limit for size, limit in zip(shape, most, strict=False)):
                 raise InputError(
                     f"input {spec.name} is {shape}, and ExecuTorch's file has memory for {most} at most; make it for "
