@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 import venv
 from importlib.metadata import distribution
 from pathlib import Path
@@ -15,9 +16,8 @@ NEEDED = ("numpy", "ml_dtypes", "cattrs", "attrs", "typing_extensions", "fileloc
 OTHER = Path(__file__).parents[1] / ".venv-other-python"
 """What `tests/isolation/other_python_environment.sh` makes."""
 
-
 LITERT = Path(__file__).parents[1] / ".venv-litert"
-"""What `tests/backends/litert_environment.sh` makes."""
+"""What `tests/backends/litert_environment.sh` brings: packages alone."""
 
 
 def environment(folder: Path, *, without: str = "", more: tuple[str, ...] = ()) -> Path:
@@ -50,9 +50,17 @@ def of_another_version() -> Path:
     return python
 
 
-def of_litert() -> Path:
-    """Return a Python that has litert-torch; skip the test where there is none."""
-    python = Path(os.environ.get("NAV_LITERT_PYTHON") or LITERT / "bin" / "python")
-    if not python.exists():
-        pytest.skip("no Python with litert-torch: bash tests/backends/litert_environment.sh")
-    return python
+def of_litert(folder: Path) -> Path:
+    """Return a Python that has litert-torch; skip the test where there is none.
+
+    Args:
+        folder: where it is made: with the packages that are installed here, and those of litert-torch alone.
+    """
+    if other := os.environ.get("NAV_LITERT_PYTHON"):
+        return Path(other)
+    if not LITERT.exists():
+        pytest.skip("no litert-torch: bash tests/backends/litert_environment.sh")
+    venv.create(folder, with_pip=False, symlinks=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    packages.joinpath("litert.pth").write_text(f"{LITERT}\n{sysconfig.get_path('purelib')}\n", encoding="utf-8")
+    return folder / "bin" / "python"

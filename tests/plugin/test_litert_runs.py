@@ -99,9 +99,15 @@ def run_scripts(package: Path, folder: Path, python: Path, names: dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with litert-torch."""
+    return of_litert(tmp_path_factory.mktemp("python") / "venv")
+
+
+@pytest.fixture(scope="module")
+def made(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the package of a run with PyTorch, float and int8, and what the run wrote."""
-    python, folder = of_litert(), tmp_path_factory.mktemp("litert")
+    folder = tmp_path_factory.mktemp("litert")
     folder.joinpath("conftest.py").write_text(TORCH, encoding="utf-8")
     folder.joinpath("pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     options = ("-v", "--nav-package=out.nav", f"--nav-interpreter=litert={python}", "--nav-profile-seconds=0.1")
@@ -147,9 +153,9 @@ def test_its_files_run_in_this_python_and_take_the_batches_that_were_made_alone(
 
 
 @pytest.mark.slow
-def test_its_scripts_run_alone(made: Path, tmp_path: Path) -> None:
+def test_its_scripts_run_alone(made: Path, python: Path, tmp_path: Path) -> None:
     conversion = {"litert-int8/reproduce_conversion.py": "written: litert-int8/reproduced.litert"}
-    run_scripts(made / "out.nav", tmp_path / "there", of_litert(), conversion)
+    run_scripts(made / "out.nav", tmp_path / "there", python, conversion)
     correctness = {"litert/reproduce_correctness-litertcpu.py": "logits: max abs"}
     run_scripts(made / "out.nav", tmp_path / "here", Path(sys.executable), correctness)
 
