@@ -16,6 +16,7 @@ from pytest_navigator.engine import caching, gpu, versions
 from pytest_navigator.engine.cache_key import name_of
 from pytest_navigator.engine.context import Context
 from pytest_navigator.engine.identity import identity_of
+from pytest_navigator.engine.package import telling_of_another
 from pytest_navigator.engine.resuming import take_over
 from pytest_navigator.engine.steps import STEPS
 from pytest_navigator.errors import EAGER, NavigatorError, NotApplicable, StepFailed, Unavailable
@@ -103,6 +104,8 @@ def _run(context: Context, *, again: bool) -> Attempt:
     finally:
         context.folder.finish(context.step.id)
         free()
+    # After the cache: what is kept there is of every machine and package.
+    found = telling_of_another(context, found)
     live = bool(context.step.runner) and context.runner.live
     found = with_script(found, context.folder.path, live=live)
     told = {"reported": True} if error is not None and context.host.debug else {}

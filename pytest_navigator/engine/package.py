@@ -1,17 +1,20 @@
-"""The source step of a package: its artifacts, samples and recorded outputs stand for the live model."""
+"""What a package stands for: its artifacts, samples and recorded outputs are the source, and conversions made anew."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.facts import as_data
 from pytest_navigator.core.plain import save
 from pytest_navigator.devices.built_with import BoundFacts
+from pytest_navigator.engine import gpu
 from pytest_navigator.engine.context import Result
 from pytest_navigator.isolation.live_section import live_section
 
 if TYPE_CHECKING:
+    from pytest_navigator.core.records import Outcome
     from pytest_navigator.engine.context import Context
     from pytest_navigator.engine.recorded import RecordedModel
 
@@ -34,6 +37,16 @@ def provide(context: Context, package: RecordedModel) -> Result:
     source = package.source.noted(artifacts=artifacts)
     bound = as_data(BoundFacts(brought_built_with=built_with or None))
     return Result({**source.data, **bound}, _note(package), digest_of(package.path))
+
+
+def telling_of_another(context: Context, found: Outcome) -> Outcome:
+    """Return the outcome of a conversion; it says so if the package's own artifact would not run here."""
+    package = context.suite.package
+    if package is None or context.step.step != "convert" or not found.passed:
+        return found
+    text = gpu.elsewhere(context, package.built_with.get(context.step.key))
+    told = text and f"made again here: what {package.path.name} holds was {text}"
+    return replace(found, message="; ".join(filter(None, (told, found.message))))
 
 
 def _note(package: RecordedModel) -> str:

@@ -10,6 +10,7 @@ import yaml
 from blackbox import DENSE, FAKE_FORMAT, calls, outcomes, status, words
 
 from pytest_navigator.package.container.reader import open_package
+from tests.package.tampered import put, tampered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     Package = Callable[..., Path]
 
+FEATURES = ("steps", "convert.copy", "data", "built_with", "processor", "features")
 SUITE = "linear.nav::nav_model::"
 
 CONVERTED = """
@@ -48,6 +50,16 @@ class Copy(Fake):
         return {}
 """
 """A format that is converted from the fake one; what is in its file depends on the environment too."""
+
+BOUND = """
+from pytest_navigator.devices.built_with import Library
+from pytest_navigator.devices.processors import here
+
+Copy.bound, Copy.bound_to = True, ("processor",)
+Copy.built_by = lambda self, parameters: Library("CopyRT", "1.2.0")
+Copy.processor = lambda self, parameters: replace(here(), features=("sse2",))
+"""
+"""What it is converted to is bound to a processor."""
 
 FUNCTION = """
 import numpy as np, pytest
@@ -82,13 +94,15 @@ def dense_package(
     """Write a model without torch, and its package; what follows runs from the package alone."""
     monkeypatch.setenv("COLUMNS", "500")
 
-    def write(*arguments: str, config: str = "", formats: str = "FakeConfig(), CopyConfig(tag='own')") -> Path:
-        pytester.makepyfile(fake_format=FAKE_FORMAT + CONVERTED)
+    def write(
+        *arguments: str, config: str = "", formats: str = "FakeConfig(), CopyConfig(tag='own')", more: str = ""
+    ) -> Path:
+        pytester.makepyfile(fake_format=FAKE_FORMAT + CONVERTED + more)
         chosen = f"nav_config = NavConfig(framework='dense', formats=[{formats}], name='linear', {config})\n"
         conftest = DENSE.replace("[DenseFormat, Fake, Other]", "[DenseFormat, Fake, Other, Copy]")
         pytester.makeconftest(conftest + chosen)
         package = pytester.path / "linear.nav"
-        key = (*arguments, config, formats, *sorted(path.name for path in pytester.path.glob("test_*.py")))
+        key = (*arguments, config, formats, more, *sorted(path.name for path in pytester.path.glob("test_*.py")))
         if key not in made:
             assert nav("--nav-package=linear.nav", *arguments, formats="").ret == 0
             made[key] = package.read_bytes()
@@ -131,6 +145,20 @@ def test_a_package_is_checked_again_and_what_it_gives_too(linear: pytest.Pyteste
             assert after[part] == before[part]
         assert after["pytest_navigator"]["fingerprint"] == before["pytest_navigator"]["fingerprint"]
         (linear.path / "linear.nav").write_bytes((linear.path / f"{name}.nav").read_bytes())
+
+
+@pytest.mark.parametrize("features", [["sse2"], ["sse2", "sse9"]], ids=["here", "elsewhere"])
+def test_a_conversion_that_is_made_again_says_that_the_packages_own_was_built_for_another_processor(
+    dense_package: Package, again: Nav, features: list[str]
+) -> None:
+    package = dense_package(more=BOUND)
+    tampered(package, put(*FEATURES, value=features)).replace(package)
+    result = again()
+
+    assert words(result)["test_correctness[copy-cpu]"] == "PASSED"
+    text = "note: convert.copy: made again here: what linear.nav holds was built for x86-64 with sse9 on Linux with "
+    found = [line for line in result.outlines if line.startswith(text) and "CopyRT 1.2; found x86-64 " in line]
+    assert len(found) == ("sse9" in features), result.outlines
 
 
 @pytest.mark.parametrize("arguments", [(), ("-n2",)], ids=["plain", "n2"])
