@@ -20,6 +20,7 @@ from pytest_navigator.engine.package import telling_of_another
 from pytest_navigator.engine.resuming import take_over
 from pytest_navigator.engine.steps import STEPS
 from pytest_navigator.errors import EAGER, NavigatorError, NotApplicable, StepFailed, Unavailable
+from pytest_navigator.gates.facts import NOT_WORTH
 from pytest_navigator.isolation import causes
 from pytest_navigator.isolation.breakdowns import broke_down
 from pytest_navigator.isolation.capture import holds
@@ -215,11 +216,12 @@ def _log(context: Context, detail: str) -> None:
 
 
 def _declined(context: Context, kind: str, message: str, detail: str) -> bool:
-    """Whether a failure is none of the user's: an exporter says no to this model, for a format that nobody needs.
+    """Whether a failure is none of the user's: an exporter says no to this model, for a format that nobody needs, or
+    such a format is not worth what it loses.
 
-    A crash, a hang or a lack of memory is no such answer.
+    A crash, a hang or a lack of memory is no such answer, and neither are wrong numbers.
     """
-    if not KINDS[context.step.step].makes or context.suite.matrix.asked_for(context.step.key):
+    if not (KINDS[context.step.step].makes or kind == NOT_WORTH) or context.suite.matrix.asked_for(context.step.key):
         return False
     return not broke_down(kind, message, detail)
 

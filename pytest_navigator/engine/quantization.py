@@ -14,7 +14,7 @@ from pytest_navigator.engine.beside import Artifact
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.errors import StepFailed
-from pytest_navigator.gates.facts import QuantizationFacts, SpeedFacts
+from pytest_navigator.gates.facts import NOT_WORTH, QuantizationFacts, SpeedFacts
 from pytest_navigator.gates.quantization import evidence, failure, worst
 from pytest_navigator.gates.speed import not_judged
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_navigator.core.variants import RunnerRecord, Variant
     from pytest_navigator.engine.context import Context
 
-NOT_WORTH = "quantization"  # Type of the failure, in the record
 ALLOWED = {"allow_slower": "slower", "allow_larger": "larger"}
 
 

@@ -15,6 +15,8 @@ TIMES = ("avg", "p50", "p90", "p95", "p99")
 DISTURBED = (*TIMES, "speedup")  # What others on the machine change
 NODES = ("full_offload", "cpu_nodes")
 
+NOT_WORTH = "quantization"  # Type of the failure of what is slower or larger than its float format, in a record
+
 # Of the size of a float format: what names and options may add to the same weights.
 SAME_SIZE = 1.02
 

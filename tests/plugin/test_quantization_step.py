@@ -140,7 +140,7 @@ def test_accuracy_speed_and_size_stand_in_one_line_everywhere(project: Project, 
     assert words(result)[ITEM] == "PASSED"
     told = line(result)
     assert " dB, cosine 0.999" in told
-    assert " fake (" in told
+    assert " fake " in told
     assert "one thread each" in told
     assert told.endswith("(100 %)")
     found = facts(pytester)
@@ -251,3 +251,18 @@ def test_the_last_failed_run_lets_a_verify_test_that_has_passed_still_judge(proj
     assert words(result)[ITEM] == "FAILED"
     assert "larger than fake" in result.stdout.str()
     assert "int8 default" not in line(result)
+
+
+@pytest.mark.parametrize(("formats", "word"), [("edge", "XFAIL"), ("edge,reduced", "FAILED")])
+def test_what_is_larger_fails_where_somebody_has_asked_for_it_by_name(
+    project: Project, nav: Nav, formats: str, word: str
+) -> None:
+    pytester = project("zeros=100000")
+    path = pytester.path / "reduced_format.py"
+    path.write_text(
+        path.read_text().replace("    config = Reduced", '    groups = {"edge": ("reduced",)}\n    config = Reduced')
+    )
+    result = nav("-v", "--nav-no-profile", formats=formats)
+
+    assert words(result)[ITEM] == word
+    assert line(result).startswith("quantization: reduced-cpu: LARGER: ")
