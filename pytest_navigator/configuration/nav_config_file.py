@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.configuration import file_values as values
 from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.configuration.launching import image, launched
-from pytest_navigator.configuration.quantization_values import quantization, quantized
+from pytest_navigator.configuration.quantization_values import check_of_use, quantization, quantized
 from pytest_navigator.configuration.tensorrt_config import MODES, PRECISIONS
 from pytest_navigator.core.variants import Variant
 from pytest_navigator.errors import ConfigError, PackageError, unknown
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.format_config import Configured, FormatConfig
     from pytest_navigator.configuration.quantization_config import QuantizationConfig
+    from pytest_navigator.configuration.quantized_format_config import QuantizedFormatConfig
     from pytest_navigator.core.plain import Parameters
     from pytest_navigator.core.records import TensorSpec
 
@@ -153,7 +154,7 @@ class FileConfig:
 
     def _format(self, name: str, possible: Mapping[str, Configured]) -> FormatConfig | str:
         """Return the configuration of one format; its name, if there is nothing to say about it or nobody makes it."""
-        if self.quantization and (config := self._quantized(name, possible)):
+        if self.quantization is not None and (config := self._quantized(name, possible)):
             return config
         chosen = self._repeated(possible[name]) if name in possible else {}
         if name == "onnx" and self.onnx_opsets is not None:
@@ -167,7 +168,7 @@ class FileConfig:
         except (ConfigError, TypeError, ValueError) as error:
             raise ConfigError(f"{self.where}{REPEAT}: parameters: {error}") from None
 
-    def _quantized(self, name: str, possible: Mapping[str, Configured]) -> FormatConfig | None:
+    def _quantized(self, name: str, possible: Mapping[str, Configured]) -> QuantizedFormatConfig | None:
         assert self.quantization is not None
         try:
             return quantized(name, possible.values(), self.quantization)
@@ -175,11 +176,13 @@ class FileConfig:
             raise ConfigError(f"{self.named('quantization')}: {error}") from None
 
     def _check_quantized(self, names: Iterable[str], possible: Mapping[str, Configured]) -> None:
-        if self.quantization and not any(self._quantized(name, possible) for name in names):
-            raise ConfigError(
-                f"{self.named('quantization')} is of no use: none of the target formats is quantized; name one that "
-                "is: onnx-int8, openvino-int8"
-            )
+        if self.quantization is None:
+            return
+        found = [config for name in names if (config := self._quantized(name, possible))]
+        try:
+            check_of_use(self.quantization, found)
+        except ConfigError as error:
+            raise ConfigError(f"{self.named('quantization')}: {error}") from None
 
     def _repeated(self, form: Configured) -> dict[str, Any]:
         """Return the fields of a format's configuration that a package's config.yaml has said."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from collections.abc import Mapping, Sequence  # noqa: TC003  # dataclasses' annotations are read
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from pytest_navigator.configuration.foreign_options import SESSION_OPTIONS
-from pytest_navigator.configuration.format_config import FormatConfig, invalid
-from pytest_navigator.configuration.quantization_config import QuantizationConfig
+from pytest_navigator.configuration.quantized_format_config import QuantizedFormatConfig
 from pytest_navigator.core.described import foreign
 from pytest_navigator.errors import ConfigError, unknown
 
@@ -44,7 +43,7 @@ OPTIONS = {
 
 
 @dataclass(frozen=True)
-class OnnxQuantizedConfig(FormatConfig):
+class OnnxQuantizedConfig(QuantizedFormatConfig):
     """ONNX with fewer bits: `onnx-int8`, `onnx-int8-dynamic`, `onnx-int4`, `onnx-fp16`, `onnx-bf16`.
 
     `custom_args` go to ONNX Runtime's quantizers and converter, each to those that know it, but "session_options" to
@@ -61,48 +60,19 @@ class OnnxQuantizedConfig(FormatConfig):
     """
 
     precision: str | Sequence[str] = ("int8", "int8-dynamic", "int4", "fp16")
-    quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
+
+    PRECISIONS: ClassVar[Sequence[str]] = KINDS
+    QUANTIZED: ClassVar[Sequence[str]] = KINDS
+    TAKEN_BY: ClassVar[Mapping[str, Sequence[str]]] = TAKEN_BY
+    REASONS: ClassVar[Mapping[str, str]] = REASONS
 
     def __post_init__(self) -> None:
-        asked = (self.precision,) if isinstance(self.precision, str) else tuple(self.precision)
-        if not asked or not set(asked) <= set(KINDS) or len(set(asked)) < len(asked):
-            raise invalid(self, "precision", KINDS)
-        object.__setattr__(self, "precision", asked)
-        object.__setattr__(self, "quantization", quantization_of(self.quantization, "OnnxQuantizedConfig"))
-        _check_taken(self)
+        super().__post_init__()
         _check_options(self)
-
-    def said_of(self, kind: str) -> QuantizationConfig:
-        """Return how one of the precisions is quantized: without the fields that it does not know."""
-        unknown = {name: None for name, kinds in TAKEN_BY.items() if kind not in kinds}
-        return replace(self.quantization, **unknown)  # type: ignore[arg-type]
 
     def options_of(self, kind: str) -> dict[str, Any]:
         """Return the `custom_args` that one of the precisions knows."""
         return {name: value for name, value in self.custom_args.items() if kind in OPTIONS.get(name, KINDS)}
-
-
-def quantization_of(value: QuantizationConfig | Mapping[str, Any], where: str) -> QuantizationConfig:
-    """Return a configuration that a file may have said as a mapping.
-
-    Raises:
-        ConfigError: it is none, or has what there is not.
-    """
-    if isinstance(value, QuantizationConfig):
-        return value
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{where}.quantization={value!r} is no QuantizationConfig")
-    return QuantizationConfig(**value)
-
-
-def _check_taken(config: OnnxQuantizedConfig) -> None:
-    said = [f.name for f in fields(config.quantization) if getattr(config.quantization, f.name) is not None]
-    for name in said:
-        if name in TAKEN_BY and not set(TAKEN_BY[name]) & set(config.precision):
-            raise ConfigError(
-                f"OnnxQuantizedConfig: quantization.{name}={getattr(config.quantization, name)!r} is not possible with "
-                f"precision={tuple(config.precision)!r}: {REASONS[name]}"
-            )
 
 
 def _check_options(config: OnnxQuantizedConfig) -> None:

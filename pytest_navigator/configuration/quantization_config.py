@@ -24,7 +24,7 @@ _CHECKS: dict[str, Rule] = {
     "samples": COUNT,
     "per_channel": _YES_OR_NO,
     "symmetric": _YES_OR_NO,
-    "exclude": NAMES,
+    "exclude": Rule("a list or tuple of names, each once", NAMES.fits),
     "search": Rule(f"None or one of {', '.join(map(repr, SEARCHES))}", lambda value: value in SEARCHES),
     "search_seconds": POSITIVE,
     "allow_slower": _YES_OR_NO,
@@ -34,9 +34,10 @@ _CHECKS: dict[str, Rule] = {
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizationConfig(KnownFields):
-    """How a model is quantized, and what of its verdict is let pass. None: the default of the library.
+    """How a model is quantized, and what of its verdict is let pass.
 
-    Calibrated on the loader's own samples; what a library cannot do as it is asked is an error, never left out.
+    None, where that is the default, is what the library chooses. Calibrated on the loader's own samples; what a library
+    cannot do as it is asked is an error, never left out.
 
     Attributes:
         calibration_method: how the ranges of activations are found: "minmax", "percentile", "entropy" (KL divergence).
@@ -68,7 +69,8 @@ class QuantizationConfig(KnownFields):
     def __post_init__(self) -> None:
         for name, rule in _CHECKS.items():
             value = getattr(self, name)
-            if value is not None and not rule.fits(value):
+            # None is what the library chooses, where it has anything to choose.
+            if not (value is None and getattr(QuantizationConfig, name) is None) and not rule.fits(value):
                 raise ConfigError(f"QuantizationConfig({name}={value!r}): {rule.text} is needed")
         if self.percentile is not None and self.calibration_method != "percentile":
             raise ConfigError(

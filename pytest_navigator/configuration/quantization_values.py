@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration import file_values as values
 from pytest_navigator.configuration.quantization_config import METHODS, SEARCHES, QuantizationConfig
+from pytest_navigator.configuration.quantized_format_config import QuantizedFormatConfig, said
 from pytest_navigator.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from pytest_navigator.configuration.format_config import Configured, FormatConfig
+    from pytest_navigator.configuration.format_config import Configured
 
 FORM = "write {samples: 8, exclude: [head]}, or samples=8 exclude=head,encoder.layers.0"
 
@@ -67,8 +67,8 @@ def _pairs(value: Any, where: str) -> Iterable[tuple[str, Any]]:
     return [(name, content) for name, _, content in (part.partition("=") for part in parts)]
 
 
-def quantized(name: str, possible: Iterable[Configured], how: QuantizationConfig) -> FormatConfig | None:
-    """Return the configuration of a format or variant with this quantization; None: it has none.
+def quantized(name: str, possible: Iterable[Configured], how: QuantizationConfig) -> QuantizedFormatConfig | None:
+    """Return the configuration of a format or variant with what it knows of this quantization; None: it has none.
 
     Raises:
         ConfigError: the format cannot be quantized so.
@@ -76,6 +76,20 @@ def quantized(name: str, possible: Iterable[Configured], how: QuantizationConfig
     for form in possible:
         config = form.config() if form.name == name else form.named(name)
         if config is not None:
-            has = getattr(config, "quantizes", hasattr(config, "quantization"))  # of several precisions, that asked for
-            return replace(config, quantization=how) if has else None  # type: ignore[call-arg]
+            return config.taking(how) if isinstance(config, QuantizedFormatConfig) else None
     return None
+
+
+def check_of_use(how: QuantizationConfig, configs: Sequence[QuantizedFormatConfig]) -> None:
+    """Refuse a quantization of which no format knows anything, or a field that none of them knows.
+
+    Raises:
+        ConfigError: with what to name.
+    """
+    if not configs:
+        raise ConfigError(
+            "it is of no use: none of the target formats is quantized; name one that is: onnx-int8, openvino-int8"
+        )
+    for name, value in said(how).items():
+        if not any(config.takes(name) for config in configs):
+            raise configs[0].of_no_use(name, value)

@@ -10,7 +10,9 @@ import yaml
 
 import pytest_navigator as nav
 from pytest_navigator.backends.exchange.onnx import OnnxFormat
+from pytest_navigator.backends.executorch.format import ExecuTorchFormat
 from pytest_navigator.backends.onnx.quantization.format import OnnxQuantizedFormat
+from pytest_navigator.backends.openvino.format import OpenVINOFormat
 from pytest_navigator.backends.torch.torchscript import TorchScriptConfig, TorchScriptFormat
 from pytest_navigator.configuration.nav_config_file import KEYS, FileConfig, read
 from pytest_navigator.configuration.onnx_config import OnnxConfig, OnnxTraceExportConfig
@@ -299,6 +301,16 @@ def test_a_quantization_is_that_of_the_target_formats_that_have_one(written: Rea
     )
 
 
+def test_each_of_the_target_formats_takes_what_it_knows_of_a_quantization(written: Read) -> None:
+    found = written("target_formats: [onnx-int8, onnx-int4, executorch, openvino-bf16]\nquantization: {samples: 8}\n")
+    assert found.nav_config([OnnxQuantizedFormat(), ExecuTorchFormat(), OpenVINOFormat()]).formats == (
+        nav.OnnxQuantizedConfig(precision="int8", quantization=nav.QuantizationConfig(samples=8)),
+        nav.OnnxQuantizedConfig(precision="int4"),
+        "executorch",
+        nav.OpenVINOConfig(precision="bf16"),
+    )
+
+
 @pytest.mark.parametrize(
     ("formats", "said", "problem"),
     [
@@ -310,11 +322,14 @@ def test_a_quantization_is_that_of_the_target_formats_that_have_one(written: Rea
         ("onnx-int8", "samples=8 samples=9", "samples comes twice"),
         ("onnx-int8", "{percentile: x, calibration_method: percentile}", "percentile: 'x' is no number"),
         ("onnx-int4", "{samples: 8}", "quantization.samples=8 is not possible with precision=('int4',)"),
+        ("onnx-int4, onnx-fp16", "{samples: 8}", "quantization.samples=8 is not possible with precision=('int4',)"),
+        ("executorch", "{samples: 8}", "is of no use: none of the target formats is quantized"),
+        ("openvino-bf16", "{samples: 8}", "quantization.samples=8 is not possible with precision=('bf16',)"),
         ("onnx", "{samples: 8}", "is of no use: none of the target formats is quantized; name one that is: onnx-int8"),
     ],
 )
 def test_a_quantization_that_cannot_be_says_what_can(written: Read, formats: str, said: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=rf"config.yaml: quantization.*{re.escape(problem)}"):
         written(f"target_formats: [{formats}]\nquantization: {said}\n").nav_config(
-            [OnnxFormat(), OnnxQuantizedFormat()]
+            [OnnxFormat(), OnnxQuantizedFormat(), ExecuTorchFormat(), OpenVINOFormat()]
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence  # noqa: TC003  # dataclasses' annotations are read
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence  # noqa: TC003  # dataclasses' annotations are read
+from dataclasses import dataclass
+from typing import ClassVar
 
-from pytest_navigator.configuration.format_config import FormatConfig, invalid
-from pytest_navigator.configuration.quantization_config import QuantizationConfig
+from pytest_navigator.configuration.format_config import invalid
+from pytest_navigator.configuration.quantized_format_config import QuantizedFormatConfig
 from pytest_navigator.errors import ConfigError
 
 PRECISIONS = ("fp32", "int8")
@@ -21,7 +22,7 @@ REFUSED = {
 
 
 @dataclass(frozen=True)
-class ExecuTorchConfig(FormatConfig):
+class ExecuTorchConfig(QuantizedFormatConfig):
     """ExecuTorch; `custom_args` go to `executorch.exir.EdgeCompileConfig`.
 
     Attributes:
@@ -37,16 +38,15 @@ class ExecuTorchConfig(FormatConfig):
         ConfigError: a value is not possible.
     """
 
-    precision: str | Sequence[str] = ("fp32",)
     backend: str | None = "xnnpack"
     min_delegated: float | None = None
     max_batch_size: int | None = None
-    quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
+
+    PRECISIONS: ClassVar[Sequence[str]] = PRECISIONS
+    REFUSED: ClassVar[Mapping[str, str]] = REFUSED
 
     def __post_init__(self) -> None:
-        asked = (self.precision,) if isinstance(self.precision, str) else tuple(self.precision)
-        if not asked or not set(asked) <= set(PRECISIONS) or len(set(asked)) < len(asked):
-            raise invalid(self, "precision", PRECISIONS)
+        super().__post_init__()
         if self.backend not in BACKENDS:
             raise invalid(self, "backend", BACKENDS)
         share, size = self.min_delegated, self.max_batch_size
@@ -56,14 +56,7 @@ class ExecuTorchConfig(FormatConfig):
             raise ConfigError(f"ExecuTorchConfig(min_delegated={share!r}, backend=None): nothing is delegated to None")
         if size is not None and (type(size) is not int or size < 1):
             raise ConfigError(f"ExecuTorchConfig(max_batch_size={size!r}): a whole number of at least 1 is needed")
-        if "int8" in asked and self.backend is None:
+        if "int8" in self.precision and self.backend is None:
             raise ConfigError(
                 'ExecuTorchConfig(precision="int8", backend=None): int8 is for XNNPACK, so backend="xnnpack" is needed'
             )
-        for name in ("calibration_method", "search"):
-            value = getattr(self.quantization, name)
-            if value in REFUSED:
-                raise ConfigError(
-                    f"ExecuTorchConfig(quantization=QuantizationConfig({name}={value!r})): {REFUSED[value]}"
-                )
-        object.__setattr__(self, "precision", asked)

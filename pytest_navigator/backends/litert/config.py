@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence  # noqa: TC003  # dataclasses' annotations are read
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence  # noqa: TC003  # dataclasses' annotations are read
+from dataclasses import dataclass
+from typing import ClassVar
 
-from pytest_navigator.configuration.format_config import FormatConfig, invalid
-from pytest_navigator.configuration.quantization_config import QuantizationConfig
-from pytest_navigator.errors import ConfigError
+from pytest_navigator.configuration.quantized_format_config import QuantizedFormatConfig
 
 PRECISIONS = ("fp32", "int8")
 
@@ -20,7 +19,7 @@ REFUSED = {
 
 
 @dataclass(frozen=True)
-class LiteRTConfig(FormatConfig):
+class LiteRTConfig(QuantizedFormatConfig):
     """LiteRT; `custom_args` go to `litert_torch.convert`, or are attributes of `tf.lite.TFLiteConverter`.
 
     Attributes:
@@ -31,15 +30,5 @@ class LiteRTConfig(FormatConfig):
         ConfigError: a value is not possible.
     """
 
-    precision: str | Sequence[str] = ("fp32",)
-    quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
-
-    def __post_init__(self) -> None:
-        asked = (self.precision,) if isinstance(self.precision, str) else tuple(self.precision)
-        if not asked or not set(asked) <= set(PRECISIONS) or len(set(asked)) < len(asked):
-            raise invalid(self, "precision", PRECISIONS)
-        for name in ("calibration_method", "search"):
-            value = getattr(self.quantization, name)
-            if value in REFUSED:
-                raise ConfigError(f"LiteRTConfig(quantization=QuantizationConfig({name}={value!r})): {REFUSED[value]}")
-        object.__setattr__(self, "precision", asked)
+    PRECISIONS: ClassVar[Sequence[str]] = PRECISIONS
+    REFUSED: ClassVar[Mapping[str, str]] = REFUSED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.builtin import SOURCES
-from pytest_navigator.backends.openvino.config import PRECISIONS, OpenVINOConfig
+from pytest_navigator.backends.openvino.config import ALLOWANCES, PRECISIONS, OpenVINOConfig
 from pytest_navigator.core.records import TEXT_TYPES
 from pytest_navigator.core.variants import Variant
 from pytest_navigator.formats.base import Format
@@ -27,8 +27,6 @@ RUNNERS = "pytest_navigator.backends.openvino.runner"
 
 # What is measured beside the float32 one: "fp16" is how weights are stored alone.
 REDUCED = ("bf16", "int8")
-
-ALLOWANCES = ("allow_slower", "allow_larger")  # What of a quantization is of bfloat16, too
 
 
 class OpenVINOFormat(Format):
