@@ -24,16 +24,17 @@ def excluded(patterns: Iterable[str], nodes: Sequence[tuple[str, str]]) -> list[
         nodes: name and module path of each node, "" for a path that nobody knows.
 
     Raises:
-        StepFailed: a pattern means no node; with the nearest name.
+        StepFailed: patterns mean no node; each with the nearest name.
     """
-    found: set[str] = set()
-    for pattern in patterns:
-        meant = _meaning(pattern)
-        names = {name for name, path in nodes if meant.fullmatch(name) or (path and meant.match(f"{path}."))}
-        if not names:
-            raise StepFailed(_nothing(pattern, nodes))
-        found |= names
-    return [name for name, _ in nodes if name in found]
+    found = {pattern: _meant(pattern, nodes) for pattern in patterns}
+    if wrong := [pattern for pattern, names in found.items() if not names]:
+        raise StepFailed(_nothing(wrong, nodes))
+    return [name for name, _ in nodes if any(name in names for names in found.values())]
+
+
+def _meant(pattern: str, nodes: Sequence[tuple[str, str]]) -> set[str]:
+    meant = _meaning(pattern)
+    return {name for name, path in nodes if meant.fullmatch(name) or (path and meant.match(f"{path}."))}
 
 
 def _meaning(pattern: str) -> re.Pattern[str]:
@@ -42,16 +43,21 @@ def _meaning(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"{text}(?:\.|$)")
 
 
-def _nothing(pattern: str, nodes: Sequence[tuple[str, str]]) -> str:
+def _nothing(wrong: Sequence[str], nodes: Sequence[tuple[str, str]]) -> str:
     layers = list(dict.fromkeys(layer for _, path in nodes for layer in _layers(path)))
-    near = get_close_matches(pattern, [*layers, *(name for name, _ in nodes)], n=1)
-    if near:
-        hint = f"did you mean {near[0]!r}?"
-    elif layers:
-        hint = f"its layers are {', '.join(layers[:MOST_TOLD])}{', ...' if len(layers) > MOST_TOLD else ''}"
-    else:
-        hint = f"its nodes are {', '.join(name for name, _ in nodes[:MOST_TOLD])}, ...; it has no paths of modules"
-    return f"exclude has {pattern!r}, which is no layer and no node of the model: {hint}"
+    names = [*layers, *(name for name, _ in nodes)]
+    near = {pattern: next(iter(get_close_matches(pattern, names, n=1)), None) for pattern in wrong}
+    told = "; ".join(
+        f"{pattern!r}, which is no layer and no node of the model" + (f": did you mean {name!r}?" if name else "")
+        for pattern, name in near.items()
+    )
+    return f"exclude has {told}" + ("" if all(near.values()) else f": {_there_is(layers, nodes)}")
+
+
+def _there_is(layers: Sequence[str], nodes: Sequence[tuple[str, str]]) -> str:
+    if layers:
+        return f"its layers are {', '.join(layers[:MOST_TOLD])}{', ...' if len(layers) > MOST_TOLD else ''}"
+    return f"its nodes are {', '.join(name for name, _ in nodes[:MOST_TOLD])}, ...; it has no paths of modules"
 
 
 def _layers(path: str) -> Iterable[str]:

@@ -52,6 +52,17 @@ def test_a_pattern_that_means_nothing_is_told_the_nearest_name(pattern, hint):
     assert error.value.message == f"exclude has {pattern!r}, which is no layer and no node of the model: {hint}"
 
 
+def test_every_pattern_that_means_nothing_is_told() -> None:
+    with pytest.raises(StepFailed) as error:
+        excluded(["haed", "node_add", "QQQ", "encoder.layer.0"], NODES)
+    assert error.value.message == (
+        "exclude has 'haed', which is no layer and no node of the model: did you mean 'head'?; "
+        "'QQQ', which is no layer and no node of the model; "
+        "'encoder.layer.0', which is no layer and no node of the model: did you mean 'encoder.layers.0'?: "
+        "its layers are encoder, encoder.layers, encoder.layers.0, encoder.layers.0.fc1, encoder.layers.1, ..."
+    )
+
+
 def test_a_model_without_paths_of_modules_says_so():
     with pytest.raises(StepFailed, match=r"its nodes are a, b, \.\.\.; it has no paths of modules"):
         excluded(["encoder"], [("a", ""), ("b", "")])
