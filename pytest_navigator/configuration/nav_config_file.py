@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.format_config import Configured, FormatConfig
     from pytest_navigator.configuration.quantization_config import QuantizationConfig
-    from pytest_navigator.configuration.quantized_format_config import QuantizedFormatConfig
     from pytest_navigator.core.plain import Parameters
     from pytest_navigator.core.records import TensorSpec
 
@@ -168,7 +167,7 @@ class FileConfig:
         except (ConfigError, TypeError, ValueError) as error:
             raise ConfigError(f"{self.where}{REPEAT}: parameters: {error}") from None
 
-    def _quantized(self, name: str, possible: Mapping[str, Configured]) -> QuantizedFormatConfig | None:
+    def _quantized(self, name: str, possible: Mapping[str, Configured]) -> FormatConfig | None:
         assert self.quantization is not None
         try:
             return quantized(name, possible.values(), self.quantization)

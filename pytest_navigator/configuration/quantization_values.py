@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration import file_values as values
@@ -12,7 +13,7 @@ from pytest_navigator.errors import ConfigError, unknown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pytest_navigator.configuration.format_config import Configured
+    from pytest_navigator.configuration.format_config import Configured, FormatConfig
 
 FORM = "write {samples: 8, exclude: [head]}, or samples=8 exclude=head,encoder.layers.0"
 
@@ -67,7 +68,7 @@ def _pairs(value: Any, where: str) -> Iterable[tuple[str, Any]]:
     return [(name, content) for name, _, content in (part.partition("=") for part in parts)]
 
 
-def quantized(name: str, possible: Iterable[Configured], how: QuantizationConfig) -> QuantizedFormatConfig | None:
+def quantized(name: str, possible: Iterable[Configured], how: QuantizationConfig) -> FormatConfig | None:
     """Return the configuration of a format or variant with what it knows of this quantization; None: it has none.
 
     Raises:
@@ -76,11 +77,14 @@ def quantized(name: str, possible: Iterable[Configured], how: QuantizationConfig
     for form in possible:
         config = form.config() if form.name == name else form.named(name)
         if config is not None:
-            return config.taking(how) if isinstance(config, QuantizedFormatConfig) else None
+            if isinstance(config, QuantizedFormatConfig):
+                return config.taking(how)
+            has = hasattr(config, "quantization")  # a format of somebody else's
+            return replace(config, quantization=how) if has else None  # type: ignore[call-arg]
     return None
 
 
-def check_of_use(how: QuantizationConfig, configs: Sequence[QuantizedFormatConfig]) -> None:
+def check_of_use(how: QuantizationConfig, configs: Sequence[FormatConfig]) -> None:
     """Refuse a quantization of which no format knows anything, or a field that none of them knows.
 
     Raises:
@@ -91,5 +95,6 @@ def check_of_use(how: QuantizationConfig, configs: Sequence[QuantizedFormatConfi
             "it is of no use: none of the target formats is quantized; name one that is: onnx-int8, openvino-int8"
         )
     for name, value in said(how).items():
-        if not any(config.takes(name) for config in configs):
-            raise configs[0].of_no_use(name, value)
+        refusing = [each for each in configs if isinstance(each, QuantizedFormatConfig) and not each.takes(name)]
+        if len(refusing) == len(configs):
+            raise refusing[0].of_no_use(name, value)

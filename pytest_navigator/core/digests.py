@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.external_data import external_data
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
@@ -38,11 +40,19 @@ def text_digest(text: str) -> str:
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return the files of an artifact: a folder's, or the file and the weights of a large ONNX model beside it."""
+    """Return the files of an artifact: a folder's, or the file and those that the weights of an ONNX file are in."""
     if path.is_dir():
         return sorted(inner for inner in path.rglob("*") if inner.is_file())
     weights = path.with_name(f"{path.name}.data")
-    return [path, weights] if weights.is_file() else [path]
+    parts = external_data(path) if path.suffix == ".onnx" else []
+    if weights.is_file() and weights not in parts:  # no ONNX file says so, but it is never another model's
+        parts.insert(0, weights)
+    return [path, *parts]
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of all files of an artifact."""
+    return sum(each.stat().st_size for each in files_of(path))
 
 
 def digest_of(path: Path) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.configuration.settings import with_origin
-from pytest_navigator.core.digests import files_of
+from pytest_navigator.core.digests import size_of
 from pytest_navigator.core.facts import as_data
 from pytest_navigator.core.steps import batch_of
 from pytest_navigator.engine import profile
@@ -51,7 +51,7 @@ def _measured(context: Context) -> Measured:
     outcomes = [outcome for each in needed if (outcome := folder.record(each.id)) is not None]
     found = measured_of((step.key, step.runner), context.runner.device, outcomes, profiles[1:])
     if found.size is None and context.variant.file:
-        found = replace(found, size=sum(path.stat().st_size for path in files_of(context.artifact())))
+        found = replace(found, size=size_of(context.artifact()))
     return found
 
 

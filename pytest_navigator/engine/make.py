@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.described import foreign
-from pytest_navigator.core.digests import digest_of, files_of
+from pytest_navigator.core.digests import digest_of, size_of
 from pytest_navigator.core.facts import MakingFacts, as_data
 from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.engine import gpu, isolated
@@ -137,7 +137,7 @@ def _proven(context: Context, data: dict[str, JSON]) -> Result:
     """Load the artifact in the first runner that this machine has; without any it is not proven, and says so."""
     artifact = context.artifact()
     form = context.host.registry.format(context.variant.format)
-    facts = MakingFacts(bytes=sum(path.stat().st_size for path in files_of(artifact)))
+    facts = MakingFacts(bytes=size_of(artifact))
     told = structured(data, MakingFacts)
     found = told.quantized.search if told.quantized else None
     caveat = "; ".join(filter(None, (told.note, found.text if found else "", frozen(told.warnings or ()))))

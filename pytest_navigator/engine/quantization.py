@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.facts import output_reports
 from pytest_navigator.configuration.settings import with_origin
-from pytest_navigator.core.digests import files_of
+from pytest_navigator.core.digests import size_of
 from pytest_navigator.core.facts import MakingFacts, as_data, facts_of
 from pytest_navigator.core.steps import step_id
 from pytest_navigator.engine import speed
@@ -57,7 +57,7 @@ def _bytes(context: Context, variant: Variant) -> int | None:
     if found is not None and context.suite.matrix.making(variant.key).key == variant.key:
         return found
     path = context.artifact(variant)
-    return sum(each.stat().st_size for each in files_of(path)) if variant.file and path.exists() else None
+    return size_of(path) if variant.file and path.exists() else None
 
 
 def _speed(context: Context, reference: Variant) -> SpeedFacts:

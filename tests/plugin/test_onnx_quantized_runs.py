@@ -8,9 +8,11 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 import pytest
 from blackbox import words
 from model_files import linear
+from onnx import TensorProto, helper, numpy_helper
 
 import pytest_navigator as nav_api
 
@@ -142,3 +144,22 @@ def test_a_float_file_is_quantized_as_a_configuration_file_says_and_that_of_the_
         assert scheme in quantized["scheme"]
         with zipfile.ZipFile("out.nav") as package:
             pytester.path.joinpath("again.yaml").write_bytes(package.read(f"{key}/config.yaml"))
+
+
+def test_the_size_of_a_float_file_is_that_of_its_weights_too_wherever_they_are(
+    pytester: pytest.Pytester, nav: Nav
+) -> None:
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 64]) for name in "xy")
+    weight = numpy_helper.from_array(np.eye(64, dtype=np.float32), "w")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [x], [y], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save_model(model, "net.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
+
+    result = nav("-v", "--nav-model=net.onnx", "--nav-budget=onnx size<1KiB", formats="onnx-fp16")
+
+    found = words(result)
+    assert found["test_quantization[onnx-fp16-cpu]"] == "PASSED"
+    assert found["test_budget[onnx-cpu-size]"] == "FAILED"
+    (file,) = pytester.path.glob("navigator_workspace/*/.steps/quantization.onnx-fp16.*.json")
+    sizes = json.loads(file.read_text(encoding="utf-8"))["data"]
+    assert 64 * 64 * 4 < sizes["reference_bytes"] < 20_000
