@@ -136,6 +136,11 @@ def mismatch(built: BuiltWith, found: BuiltWith) -> str | None:
     return f"built {_processor(built, found)}{_built(built)}; found {_found(found)}"
 
 
+def told(built: BuiltWith) -> str:
+    """Return what an artifact is bound to, `built for x86-64 with avx512f on Linux with PyTorch 2.13` (pure)."""
+    return f"built {_processor(built, built)}{_built(built)}"
+
+
 def _runs_at(built: Processor | None, found: Processor | None) -> bool:
     return built is None or (found is not None and found.runs(built))
 

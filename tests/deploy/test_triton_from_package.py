@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from pytest_navigator import triton
 from pytest_navigator.api.triton import model_repository
 from pytest_navigator.errors import ConfigError, PackageError
 from tests.package.commands import command
+from tests.package.tampered import put, tampered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +81,19 @@ def test_a_traced_module_goes_to_the_backend_of_pytorch_with_its_threads(pair: P
     assert files(folder)[0] == "1/model.pt"
     assert 'backend: "pytorch"' in config(folder)
     assert re.search(r'key: "INTRA_OP_THREAD_COUNT"\s+value \{\s+string_value: "\d+"', config(folder))
+
+
+def test_what_is_bound_to_a_processor_says_what_the_server_has_to_have(pair: Path, tmp_path: Path) -> None:
+    wide = {"system": "Linux", "architecture": "x86-64", "features": ["avx2"]}
+    library = {"name": "PyTorch", "version": "2.13.0", "parts": 2, "later": False}
+    built = {"gpu": "", "compute_capability": "", "driver": "", "cuda": "", "library": library, "processor": wide}
+    own = shutil.copy(pair, tmp_path / "own.nav")
+    package = tampered(own, put("steps", "export.onnx", "data", "built_with", value={**built, "on_gpu": False}))
+
+    with pytest.warns(
+        UserWarning, match=r"m: onnx runs only .*: it was built for x86-64 with avx2 on Linux with PyTor"
+    ):
+        deployed(package, tmp_path / "models", format="onnx")
 
 
 def test_a_scripted_module_that_gives_a_dict_becomes_a_python_model(pair: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pytest_navigator.deploy.triton.message import config_text
 from pytest_navigator.deploy.triton.record import Origin
 from pytest_navigator.deploy.triton.repository import Version, add, check_named
 from pytest_navigator.deploy.triton.served import backend
+from pytest_navigator.devices import built_with as bound
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,7 @@ def add_from_package(package: PackageFile, results: Results, wish: Wish, target:
         origin_of(package, results, found),
     )
     path = add(target.repository, version, overwrite=target.overwrite)
-    noted = (*found.notices, *served.notices, *notices(config, deployed.unbatched))
+    noted = (*found.notices, *_bound(results, found), *served.notices, *notices(config, deployed.unbatched))
     return Deployment(path, target.version, config, version.origin, noted)
 
 
@@ -88,6 +89,14 @@ def origin_of(package: PackageFile, results: Results, found: Choice) -> Origin:
         figure.caveat if figure else "",
         results.verified(key, runner),
     )
+
+
+def _bound(results: Results, found: Choice) -> list[str]:
+    """Return what the machine of the server has to be; which one that is, nobody knows here."""
+    key = found.variant.key
+    made = results.made(key)
+    built = bound.recorded(made, key) if made else None
+    return [f"{key} runs only where the server has the same: it was {bound.told(built)}"] if built else []
 
 
 def notices(config: ModelConfig, unbatched: str) -> list[str]:

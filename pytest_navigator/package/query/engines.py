@@ -42,7 +42,8 @@ def _engines(results: Results, variant: Variant, form: Format | None) -> Iterato
     places = ((f"{MACHINES}/{outcome.notes.machine}/{variant.key}", outcome) for outcome in others)
     for place, outcome in (*([(variant.key, made)] if made else []), *places):
         built = bound.recorded(outcome, variant.key)
-        if built is not None:
+        # A package may say that of a format that is bound to nothing.
+        if built is not None and (form is None or form.bound):
             # Of a format that somebody else has written, its library cannot be asked for.
             library = form.built_by(variant.parameters) if form else built.library
             yield place, bound.mismatch(built, bound.found_here(built, library))
