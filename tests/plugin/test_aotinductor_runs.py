@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,22 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler")
 
 LACKING = ("steps", "convert.aotinductor", "data", "built_with", "processor", "features")
+
+
+FOREIGN = """
+import torch
+
+class Model(torch.nn.Module):
+    def forward(self, x, *, more):
+        return {"y": x * more["scale"] + more["shift"], "z": x.sum(-1)}
+
+x, more = torch.ones(4, 5), {"scale": torch.ones(5), "shift": torch.ones(5)}
+rows = {"x": {0: torch.export.Dim("rows")}, "more": {"scale": None, "shift": None}}
+program = torch.export.export(Model(), (x,), {"more": more}, dynamic_shapes=rows)
+torch._inductor.aoti_compile_and_package(program, package_path="foreign.pt2")
+"""
+SIZES = (("x", 2), ("scale", 1), ("shift", 1))
+INPUTS = "x:-1,5:float32 scale:5:float32 shift:5:float32"
 
 
 @pytest.fixture
@@ -88,3 +105,20 @@ def test_it_runs_here_says_what_it_is_bound_to_and_nothing_of_it_runs_elsewhere(
         with pytest.raises(NavigatorError, match=r"built for x86-64 with sse9 on Linux with PyTorch .*; found x86-64"):
             opened.get_runner("aotinductor")
         assert opened.get_runner(include_source=False).format != "aotinductor"
+
+
+@pytest.mark.slow
+def test_a_package_of_somebody_else_is_a_source_whatever_structure_its_inputs_have(
+    pytester: pytest.Pytester, nav: Nav
+) -> None:
+    assert pytester.run(sys.executable, "-W", "ignore", "-c", FOREIGN).ret == 0
+    source = ("-v", "--nav-model=foreign.pt2")
+
+    found = nav(*source, f"--nav-inputs={INPUTS}", "--nav-package=out.nav", formats="", subprocess=True)
+    assert words(found)["test_correctness[aotinductor-cpu]"] == "PASSED"
+    with nav_api.load(pytester.path / "out.nav") as opened, opened.get_runner("aotinductor") as runner:
+        outputs = runner.infer({name: np.full((2, 5)[-size:], 2, np.float32) for name, size in SIZES})
+    assert {name: float(array.flat[0]) for name, array in outputs.items()} == {"y": 6, "z": 10}
+
+    less = nav(*source, f"--nav-inputs={INPUTS.rpartition(' ')[0]}", formats="", subprocess=True)
+    less.stdout.fnmatch_lines(["*the package takes 3 tensors, not 2*"])

@@ -59,6 +59,11 @@ def describe(path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[TensorS
     return Description(*given, call, data=data)
 
 
+def why_elsewhere(path: Path) -> str:
+    """Return `built for ...; found ...` of a package whose code this machine does not run; "" of what it may run."""
+    return _elsewhere(_metadata(path))
+
+
 def metadata_of(signature: Signature) -> dict[str, str]:
     """Return what a package is to say of itself: what it takes and gives."""
     outputs = [{**_told(spec), "name": f"output__{index}"} for index, spec in enumerate(signature.outputs)]

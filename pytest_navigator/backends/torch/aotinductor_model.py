@@ -34,3 +34,18 @@ def load_package(path: str, device_index: int = -1) -> Any:
     import torch._inductor
 
     return torch._inductor.aoti_load_package(path, device_index=device_index)
+
+
+def by_position(package: Any) -> Any:
+    """Return what takes tensors by position, for a package of others: it may take some by name, or in a structure."""
+    from torch.utils import _pytree
+
+    taken = _pytree.treespec_loads(package.loader.get_call_spec()[0])
+
+    def called(*tensors: Any) -> Any:
+        if len(tensors) != taken.num_leaves:
+            raise ValueError(f"the package takes {taken.num_leaves} tensors, not {len(tensors)}")
+        args, kwargs = _pytree.tree_unflatten(tensors, taken)
+        return package(*args, **kwargs)
+
+    return called

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from pytest_navigator.backends.torch.aotinductor_model import load_package
+from pytest_navigator.backends.torch.aotinductor_model import by_position, load_package
 from pytest_navigator.backends.torch.runners import TorchRunner
-from pytest_navigator.errors import StepFailed
+from pytest_navigator.errors import StepFailed, Unavailable
 from pytest_navigator.runners.outputs import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import torch
 
@@ -27,12 +28,19 @@ class AOTInductorRunner(TorchRunner):
 
         Raises:
             StepFailed: PyTorch cannot load it.
+            Unavailable: it is for another processor or system.
         """
         import torch
 
+        from pytest_navigator.backends.torch.aotinductor_files import why_elsewhere
+
+        # Nobody has recorded where a file was built; PyTorch loads it all the same, and its code ends the process.
+        if text := why_elsewhere(cast("Path", self.artifact)):
+            raise Unavailable(text)
         index = torch.cuda.current_device() if self.device == "cuda" else -1
         try:
-            return cast("Callable[..., object]", load_package(str(self.artifact), index))
+            package = load_package(str(self.artifact), index)
+            return cast("Callable[..., object]", by_position(package) if self._others else package)
         except Exception as error:
             message = next(iter(str(error).splitlines()), "")
             raise StepFailed(f"PyTorch cannot load the package: {message}", kind=type(error).__name__) from error
@@ -59,5 +67,7 @@ class AOTInductorRunner(TorchRunner):
 
         index = ", torch.cuda.current_device()" if cls.device == "cuda" else ""
         flat = not subject.variant.parameters.get("structured")
-        code = text.runner_code(subject, f"model = load_package(args.artifact{index})", cls.device, flat=flat)
-        return replace(code, functions=(*code.functions, load_package))
+        load = f"load_package(args.artifact{index})"
+        own = (load_package,) if flat else (load_package, by_position)
+        code = text.runner_code(subject, f"model = {load if flat else f'by_position({load})'}", cls.device, flat=flat)
+        return replace(code, functions=(*code.functions, *own))
