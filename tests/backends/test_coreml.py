@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pytest_navigator.backends.coreml import tensors
 from pytest_navigator.backends.coreml.format import CoreMLConfig, CoreMLFormat
+from pytest_navigator.backends.coreml.runner import converted
 from pytest_navigator.core.records import LoaderRecord, Signature, TensorSpec
 from pytest_navigator.core.variants import Variant
-from pytest_navigator.errors import ConfigError, StepFailed
+from pytest_navigator.errors import ConfigError, InputError, StepFailed
 
 IDS = TensorSpec("ids", (-1, 4), "int64", {0: "batch"})
 SCORES = TensorSpec("scores", (-1, 3), "float64", {0: "batch"})
 LOADER = LoaderRecord({"ids": {"min": [2, 4], "opt": [3, 4], "max": [6, 4]}}, 6, 8)
+
+PARENT = Variant("torch-exportedprogram", "torch-exportedprogram", None, "model.pt2", {}, ())
 
 
 def signature(*outputs: TensorSpec) -> Signature:
@@ -38,6 +43,37 @@ def test_types_that_core_ml_lacks_are_said_or_refused() -> None:
     assert tensors.note(signature()) == "ids: int64 is int32 there; scores: float64 is float32 there"
     with pytest.raises(StepFailed, match="'mask' is bool, which no array of Core ML can be"):
         tensors.check_types(signature(TensorSpec("mask", (-1,), "bool", {0: "batch"})))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "there"), [("float64", "float32"), ("float16", "float16"), ("uint8", "int32"), ("int64", "int32")]
+)
+def test_numbers_are_given_in_the_type_that_the_file_has(dtype: str, there: str) -> None:
+    given = np.array([1, 2], dtype)
+
+    assert converted("ids", given, tensors.TYPES[dtype]).dtype == there
+    assert not np.shares_memory(converted("ids", given, tensors.TYPES[dtype]), given) or dtype == there
+
+
+def test_a_number_beyond_the_type_of_the_file_is_refused_and_never_wrapped() -> None:
+    with pytest.raises(InputError, match="input 'ids' has numbers beyond int32, which Core ML has in place of int64"):
+        converted("ids", np.array([2**31], "int64"), "int32")
+
+
+def test_a_number_without_an_axis_is_refused_by_its_name() -> None:
+    scale = replace(signature(), inputs=(IDS, TensorSpec("scale", (), "float32", {})))
+
+    with pytest.raises(StepFailed, match="'scale' has no axis, and Core ML takes arrays only"):
+        CoreMLFormat().check_fit(CoreMLFormat().variants(CoreMLConfig(), [PARENT])[0], LOADER, scale)
+
+
+def test_a_system_that_coremltools_does_not_know_is_refused_with_the_nearest_one() -> None:
+    known = ["iOS17", "iOS18", "macOS14"]
+
+    tensors.check_target(None, known)
+    tensors.check_target("macOS14", known)
+    with pytest.raises(StepFailed, match=r"knows no minimum_deployment_target 'iOS99'; did you mean 'iOS1.'"):
+        tensors.check_target("iOS99", known)
 
 
 def test_what_was_written_is_compared_with_the_model() -> None:
@@ -64,7 +100,6 @@ def test_impossible_values_are_refused(fields: dict[str, Any], message: str) -> 
 
 
 def test_the_suffix_of_a_program_stays_in_the_key() -> None:
-    parent = Variant("torch-exportedprogram", "torch-exportedprogram", None, "model.pt2", {}, ())
     config = CoreMLConfig(precision=("fp32", "fp16"))
 
-    assert [each.key for each in CoreMLFormat().variants(config, [parent])] == ["coreml", "coreml-fp16"]
+    assert [each.key for each in CoreMLFormat().variants(config, [PARENT])] == ["coreml", "coreml-fp16"]

@@ -94,7 +94,7 @@ class CoreMLFormat(Format):
         return [self._variant(config, parent, precision) for parent in parents for precision in config.precision]
 
     def check_fit(self, variant: Variant, loader: LoaderRecord, signature: Signature) -> None:
-        """Refuse types that Core ML does not have.
+        """Refuse types and shapes that Core ML does not have.
 
         Raises:
             StepFailed: an input or output is of one.
@@ -113,11 +113,12 @@ class CoreMLFormat(Format):
         """
         from pytest_navigator.backends.coreml import tensors
         from pytest_navigator.backends.coreml.chatter import contained
-        from pytest_navigator.backends.coreml.model import read_spec
+        from pytest_navigator.backends.coreml.model import read_spec, targets
         from pytest_navigator.formats.exporting import exporter
 
         shapes = tensors.ranges(data.record, signature)
         with exporter("coremltools") as lines, contained():
+            tensors.check_target(variant.parameters["minimum_deployment_target"], targets())
             _writing(variant, shapes, signature)(str(parent), str(path))
             found = read_spec(str(path))
         tensors.check_written(found, signature, shapes)

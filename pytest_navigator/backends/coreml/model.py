@@ -55,6 +55,13 @@ def write(
     )
 
 
+def targets() -> list[str]:
+    """Return the names of all systems that coremltools knows, aliases too: macOS14 is iOS17."""
+    import coremltools as ct
+
+    return [*ct.target.__members__]
+
+
 def read_spec(path: str) -> dict[str, Any]:
     """Return what a package says of itself: inputs and outputs with names, types and sizes, and its version."""
     import coremltools as ct

@@ -61,9 +61,7 @@ class CoreMLRunner(Runner):
         Raises:
             InputError: a number has no place in the type of the file.
         """
-        arrays = {
-            spec.name: _converted(spec.name, feed[spec.name], TYPES[spec.dtype]) for spec in self.signature.inputs
-        }
+        arrays = {spec.name: converted(spec.name, feed[spec.name], TYPES[spec.dtype]) for spec in self.signature.inputs}
         return partial(self.model.predict, arrays)
 
     def settings(self) -> dict[str, JSON]:
@@ -84,8 +82,12 @@ class CoreMLRunner(Runner):
         )
 
 
-def _converted(name: str, array: np.ndarray, kind: str) -> np.ndarray:
-    """Return an array in the type of the file, if that holds all its numbers."""
+def converted(name: str, array: np.ndarray, kind: str) -> np.ndarray:
+    """Return an array in the type of the file.
+
+    Raises:
+        InputError: it has numbers that the type does not hold.
+    """
     import numpy as np
 
     if array.dtype == kind:

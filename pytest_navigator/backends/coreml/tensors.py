@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.errors import StepFailed
@@ -23,7 +24,7 @@ Range = list[int]
 
 
 def check_types(signature: Signature) -> None:
-    """Refuse types that Core ML does not have.
+    """Refuse types that Core ML does not have, and numbers without an axis, which it does not take.
 
     Raises:
         StepFailed: an input or output is of one.
@@ -31,6 +32,23 @@ def check_types(signature: Signature) -> None:
     for spec in (*signature.inputs, *signature.outputs):
         if spec.dtype not in TYPES:
             raise StepFailed(f"{spec.name!r} is {spec.dtype}, which no array of Core ML can be")
+    for spec in signature.inputs:
+        if not spec.shape:
+            raise StepFailed(f"{spec.name!r} has no axis, and Core ML takes arrays only: give it the shape (1,)")
+
+
+def check_target(name: str | None, known: Sequence[str]) -> None:
+    """Refuse a system that coremltools does not know.
+
+    Args:
+        known: all that it knows.
+
+    Raises:
+        StepFailed: with the nearest one.
+    """
+    if name is not None and name not in known:
+        near = next(iter(get_close_matches(name, known, n=1)), known[-1])
+        raise StepFailed(f"coremltools knows no minimum_deployment_target {name!r}; did you mean {near!r}?")
 
 
 def ranges(loader: LoaderRecord, signature: Signature) -> list[list[Range]]:
