@@ -135,13 +135,36 @@ def test_an_input_larger_than_the_memory_is_refused_with_what_to_do_and_the_runn
         subject.check_sample(runner, subject.sample(2))
 
 
-def test_a_session_of_one_thread_gives_the_process_its_threads_back(floats: Made) -> None:
-    floats.runner.single_thread = True
+def test_files_beside_each_other_share_the_threads_of_the_process_which_has_them_back_at_the_end(
+    floats: Made, quantized: Made, capfd: pytest.CaptureFixture[str]
+) -> None:
+    subject = network()
     with floats.runner as runner:
-        assert runner.settings()["num_threads"] == 1
-    floats.runner.single_thread = False
+        threads = runner.settings()["num_threads"]
+    for made in (floats, quantized):
+        made.runner.single_thread = True
+        made.runner.activate()
+    floats.runner.infer(subject.example)
+    quantized.runner.infer(subject.example)
+    floats.runner.deactivate()
+    assert quantized.runner.settings()["num_threads"] == 1
+    quantized.runner.infer(subject.example)
+    quantized.runner.deactivate()
+
+    floats.runner.single_thread = quantized.runner.single_thread = False
     with floats.runner as runner:
-        assert runner.settings()["num_threads"] >= 1
+        assert runner.settings()["num_threads"] == threads
+    assert capfd.readouterr().err == ""
+
+
+def test_a_file_that_cannot_be_loaded_says_what_the_runtime_says(
+    floats: Made, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.pte").write_bytes(b"no program" * 100)
+    runner = type(floats.runner)(tmp_path / "model.pte", network().signature)
+    with pytest.raises(StepFailed, match="cannot load the program"):
+        runner.activate()
+    assert "Program identifier" in capfd.readouterr().err
 
 
 def test_what_is_delegated_is_told_with_operators_and_held_to_a_budget(floats: Made) -> None:

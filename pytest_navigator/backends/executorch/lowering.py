@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_navigator.backends.executorch.model import quiet
+
 
 def read_program(source: str) -> Any:
     """Return the program in a file."""
@@ -31,9 +33,9 @@ def lower(
         module: what the program has become, None: it is as it was exported.
         options: of `EdgeCompileConfig`.
     """
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-    from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
-
+    with quiet():
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
     bounded = bound(program, module or program.module(check_guards=False), shapes)
     edge = to_edge_transform_and_lower(
         bounded,
@@ -114,15 +116,13 @@ def quantize(
     import dataclasses
 
     import torch
-    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
-        XNNPACKQuantizer,
-        get_symmetric_quantization_config,
-    )
     from torch.utils import _pytree as pytree
-    from torchao.quantization.pt2e import HistogramObserver, MinMaxObserver
-    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-    asked = get_symmetric_quantization_config(is_per_channel=per_channel)
+    with quiet():
+        from executorch.backends.xnnpack.quantizer import xnnpack_quantizer
+        from torchao.quantization.pt2e import HistogramObserver, MinMaxObserver
+        from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+    asked = xnnpack_quantizer.get_symmetric_quantization_config(is_per_channel=per_channel)
     observer = MinMaxObserver if calibration_method == "minmax" else HistogramObserver
     activation = dataclasses.replace(
         asked.input_activation,
@@ -130,7 +130,7 @@ def quantize(
         observer_or_fake_quant_ctr=observer.with_args(eps=2**-12),
     )
     asked = dataclasses.replace(asked, input_activation=activation, output_activation=activation)
-    quantizer = XNNPACKQuantizer().set_global(asked)
+    quantizer = xnnpack_quantizer.XNNPACKQuantizer().set_global(asked)
     quantizer.set_filter_function(lambda node: node.name not in left_out)
     prepared = prepare_pt2e(program.module(check_guards=False), quantizer)
     for sample in samples:

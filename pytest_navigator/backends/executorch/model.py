@@ -5,15 +5,44 @@ Scripts contain the source text of this, so nothing here may use anything but Py
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+import os
+import tempfile
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out what libraries say of themselves and of the processor on stderr, unless they fail.
+
+    ExecuTorch has no option for that: its lines come from C++, those of torchao from its import.
+    """
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    with warnings.catch_warnings(), tempfile.TemporaryFile() as said:
+        warnings.simplefilter("ignore")
+        stderr = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(stderr, said.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            logging.disable(disabled)
 
 
 def runtime() -> Any:
     """Return the runtime, with the kernels of quantized operators."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         from executorch.runtime import Runtime
 
         return Runtime.get()
@@ -21,13 +50,6 @@ def runtime() -> Any:
 
 def load_method(path: str) -> Any:
     """Return the method `forward` of a file, which holds the program, too."""
-    return runtime().load_program(path).load_method("forward")
-
-
-def threads(count: int | None = None) -> int:
-    """Return how many threads XNNPACK has; give it another number of them."""
-    from executorch.extension.pybindings import portable_lib
-
-    if count is not None:
-        portable_lib._unsafe_reset_threadpool(count)
-    return int(portable_lib._threadpool_get_thread_count())
+    loaded = runtime()
+    with quiet():
+        return loaded.load_program(path).load_method("forward")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.backends.executorch.model import load_method, runtime, threads
+from pytest_navigator.backends.executorch.model import load_method, runtime
+from pytest_navigator.backends.executorch.threads import POOL
 from pytest_navigator.backends.torch.arrays import from_numpy, to_numpy
 from pytest_navigator.core.script_parts import RunnerCode
 from pytest_navigator.errors import InputError, StepFailed
@@ -30,21 +31,19 @@ class ExecuTorchRunner(Runner):
         Raises:
             StepFailed: ExecuTorch cannot.
         """
+        self.count = POOL.enter(alone=self.single_thread)
         try:
             self.method = load_method(str(self.artifact))
             meta = self.method.metadata
             self.largest = [tuple(meta.input_tensor_meta(index).sizes()) for index in range(meta.num_inputs())]
         except (RuntimeError, AttributeError, ValueError) as error:
+            POOL.leave()
             raise StepFailed(f"ExecuTorch cannot load the program: {error}", kind=type(error).__name__) from error
-        # The pool of threads is one for the process.
-        self.before = threads()
-        self.count = threads(1) if self.single_thread else self.before
 
     def deactivate(self) -> None:
         """Free the program."""
         del self.method
-        if self.count != self.before:
-            threads(self.before)
+        POOL.leave()
 
     def infer(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one inference on arrays; the outputs are copies.
