@@ -216,6 +216,11 @@ def test_a_quantization_that_cannot_be_done_says_why(
         converted(network(), folder, config, batches)
 
 
+def test_an_option_that_the_compiler_lacks_is_refused_with_the_nearest_one(folder: Path, floats: Made) -> None:
+    with pytest.raises(StepFailed, match=r"'preserve_op'; did you mean 'preserve_ops'"):
+        converted(network(), folder, ExecuTorchConfig(custom_args={"preserve_op": []}))
+
+
 def test_a_model_with_nothing_to_quantize_fails(tmp_path: Path) -> None:
     subject = Subject(Sums().eval(), lambda n: torch.rand(n, 4))
     with pytest.raises(StepFailed, match="there is nothing to quantize"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import fields
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.backends.executorch.lowering import lower, quantize, read_program
 from pytest_navigator.core.facts import DelegatedNodes, MakingFacts, QuantizedNodes, as_data
 from pytest_navigator.core.plain import plain
-from pytest_navigator.errors import NavigatorError, StepFailed
+from pytest_navigator.errors import StepFailed, unknown_text
 from pytest_navigator.formats.exclusions import excluded
 from pytest_navigator.samples.calibration import calibration_batches
 
@@ -40,9 +41,10 @@ def make(parent: Path, data: LoaderData, signature: Signature, variant: Variant,
     """Write the file; returns what is worth recording.
 
     Raises:
-        StepFailed: an operator has no kernel, too little is delegated, nothing can be quantized, or what stays in
-            floating point is not there.
+        StepFailed: an option is unknown, an operator has no kernel, too little is delegated, nothing can be
+            quantized, or what stays in floating point is not there.
     """
+    check_options(variant.parameters["custom_args"])
     program = read_program(str(parent))
     shapes = shapes_of(data, signature, variant.parameters["max_batch_size"])
     module, quantized, names = None, None, []
@@ -54,8 +56,6 @@ def make(parent: Path, data: LoaderData, signature: Signature, variant: Variant,
         quantized = counted(module, variant, len(samples))
     try:
         lowered, planned = lowering(variant, shapes)(program, str(path), module=module)
-    except NavigatorError:
-        raise
     except Exception as error:
         if text := unsupported(str(error), program, variant):
             raise StepFailed(text, kind=type(error).__name__) from error
@@ -69,6 +69,19 @@ def make(parent: Path, data: LoaderData, signature: Signature, variant: Variant,
     facts = MakingFacts(quantized=quantized, delegated=delegated, max_batch_size=largest, note=note)
     recorded: dict[str, JSON] = plain(as_data(facts))  # type: ignore[assignment]
     return {**recorded, "shapes": plain(shapes), "left_out": plain(names)}
+
+
+def check_options(options: Mapping[str, JSON]) -> None:
+    """Check that ExecuTorch's compiler has the options.
+
+    Raises:
+        StepFailed: it has not; with the nearest one.
+    """
+    from executorch.exir import EdgeCompileConfig
+
+    valid = [each.name for each in fields(EdgeCompileConfig)]
+    if lacking := [name for name in options if name not in valid]:
+        raise StepFailed(unknown_text("field of EdgeCompileConfig in ExecuTorchConfig.custom_args:", lacking[0], valid))
 
 
 def lowering(variant: Variant, shapes: Shapes) -> partial[Any]:
