@@ -275,8 +275,10 @@ def test_a_model_with_nothing_to_quantize_says_so(make: Make, kind: str) -> None
 @pytest.mark.parametrize("kind", ["int8", "int8-dynamic", "int4"])
 def test_a_model_that_is_quantized_already_is_refused(make: Make, kind: str) -> None:
     first, _, _ = make(layers(), kind, samples(5, 32))
-    with pytest.raises(StepFailed, match=r"the model is quantized already \(\w+ '.*'\): onnx-int8 is made of one in"):
-        make(first, "int8", samples(5, 32))
+    for again in ("int8", "fp16"):
+        said = rf"the model is quantized already \(\w+ '.*'\): onnx-{again} is made of one in floating point"
+        with pytest.raises(StepFailed, match=said):
+            make(first, again, samples(5, 32))
 
 
 def test_weights_that_two_layers_share_are_quantized_once(make: Make) -> None:

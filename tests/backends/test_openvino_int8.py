@@ -216,7 +216,8 @@ def test_a_search_leaves_out_operations_until_the_outputs_pass(quantize: Callabl
 def test_a_model_that_is_quantized_is_not_quantized_again(quantize: Callable[..., Any]) -> None:
     _, path = quantize()
     with pytest.raises(
-        StepFailed, match=r"quantized already \(3 of 3 operations, as '/stem/first'\): give the float m"
+        StepFailed,
+        match=r"quantized already \(3 of 3 operations, as '/stem/first'\): openvino-int8 is made of one in float",
     ):
         quantize(parent=path)
 
@@ -232,6 +233,15 @@ def test_what_is_computed_of_constants_alone_is_no_operation(quantize: Callable[
     written(tmp_path / "model.onnx", nodes, weights, ("n", 3, 8))
     batches = [{"x": RANDOM.standard_normal((2, 3, 8)).astype("f4")}]
     assert quantize(batches, tmp_path / "model.onnx")[0]["quantized"]["quantized"] == 1
+
+
+def test_an_onnx_file_that_is_quantized_dynamically_is_not_quantized_again(
+    tmp_path: Path, quantize: Callable[..., Any], network: Path
+) -> None:
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    quantization.quantize_dynamic(str(network), str(tmp_path / "dynamic.onnx"))
+    with pytest.raises(StepFailed, match=r"quantized already \(DynamicQuantizeLinear '.*'\): openvino-int8 is made of"):
+        quantize(parent=tmp_path / "dynamic.onnx")
 
 
 def test_quantization_of_what_is_not_quantized_is_refused() -> None:

@@ -16,6 +16,7 @@ from pytest_navigator.devices.requirements import missing
 from pytest_navigator.errors import StepFailed, Unavailable
 from pytest_navigator.formats.accuracy_search import search as searched
 from pytest_navigator.formats.exclusions import excluded
+from pytest_navigator.formats.quantized_already import quantized_already
 from pytest_navigator.samples.calibration import calibration_batches
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def quantize(parent: Path, data: LoaderData, signature: Signature, variant: Vari
     parameters, asked = variant.parameters, variant.parameters["quantization"]
     samples = calibration_batches(data, asked)
     floating = partial(model_of, str(parent), parameters["custom_args"])
+    if parent.is_file():  # what is quantized dynamically there has no FakeQuantize here
+        _check_onnx(parent)
     model = floating()
     check_float(model)
     own = left_out(asked["exclude"], model, parent)
@@ -89,6 +92,19 @@ def quantize(parent: Path, data: LoaderData, signature: Signature, variant: Vari
     return {"quantized": plain(facts), "nncf": str(untold("nncf").__version__), "left_out": kept}
 
 
+def _check_onnx(parent: Path) -> None:
+    """Refuse an ONNX file that is quantized.
+
+    Raises:
+        StepFailed: it is one.
+    """
+    import onnx
+
+    from pytest_navigator.backends.onnx.quantization.counting import check_float as check_float_onnx
+
+    check_float_onnx(onnx.load(parent, load_external_data=False), "openvino-int8")
+
+
 def check_float(model: Any) -> None:
     """Refuse a model with nothing to quantize, or that is quantized.
 
@@ -99,10 +115,7 @@ def check_float(model: Any) -> None:
     if not operations:
         raise StepFailed("there is nothing to quantize: the model has no convolution and no product of matrices")
     if done := [name for name, is_rounded in operations.items() if is_rounded]:
-        raise StepFailed(
-            f"the model is quantized already ({len(done)} of {len(operations)} operations, as {done[0]!r}): give the "
-            "float model"
-        )
+        raise quantized_already(f"{len(done)} of {len(operations)} operations, as {done[0]!r}", "openvino-int8")
 
 
 def counted(model: Any, asked: Mapping[str, Any], *, transformer: bool) -> QuantizedNodes:

@@ -10,6 +10,7 @@ from pytest_navigator.backends.onnx.node_places import place
 from pytest_navigator.backends.onnx.tensors import attributes_of, values_of, weights_of
 from pytest_navigator.core.facts import QuantizedNodes
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.formats.quantized_already import quantized_already
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -39,18 +40,18 @@ def places(model: Model) -> list[tuple[str, str]]:
     return [(node.name, place(node)[0]) for node in nodes(model.graph)]
 
 
-def check_float(model: Model, kind: str) -> None:
+def check_float(model: Model, format: str) -> None:
     """Refuse a model that is quantized already.
+
+    Args:
+        format: name of what is to be made of it.
 
     Raises:
         StepFailed: with one of the nodes that say so.
     """
     for node in nodes(model.graph):
         if node.op_type in (*PAIR, *INTEGERS) or node.op_type.startswith(("QLinear", "DynamicQuantize")):
-            raise StepFailed(
-                f"the model is quantized already ({node.op_type} {node.name!r}): onnx-{kind} is made of one in "
-                "floating point"
-            )
+            raise quantized_already(f"{node.op_type} {node.name!r}", format)
 
 
 def candidates(model: Model, kind: str) -> dict[str, str]:

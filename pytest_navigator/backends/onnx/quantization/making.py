@@ -46,8 +46,7 @@ def make(parent: Path, data: LoaderData, signature: Signature, variant: Variant,
 
     kind, quantization = variant.parameters["kind"], variant.parameters["quantization"]
     before, exclude = named(str(parent)), quantization["exclude"]
-    if kind not in HALF:
-        counting.check_float(before, kind)
+    counting.check_float(before, f"onnx-{kind}")
     if kind == "int4":
         _check_writes()
     kept = excluded(exclude, counting.places(before))
