@@ -89,17 +89,33 @@ class StrategyError(PackageError):
     """No runner of a package is what the strategies are for."""
 
 
-def unknown(what: str, value: str, valid: Iterable[str]) -> ConfigError:
-    """Return the error for a name that does not exist, with the nearest name that does."""
-    return ConfigError(unknown_text(what, value, valid))
+MOST_TOLD = 10  # Names that are told; of more, the nearest ones
 
 
-def unknown_text(what: str, value: str, valid: Iterable[str]) -> str:
+def unknown(what: str, value: str, valid: Iterable[str], listed: str = "") -> ConfigError:
+    """Return the error for a name that does not exist, with the nearest name that does.
+
+    Args:
+        listed: where all names are found, for who has a wrong one among many: "docs/formats.md".
+    """
+    return ConfigError(unknown_text(what, value, valid, listed))
+
+
+def unknown_text(what: str, value: str, valid: Iterable[str], listed: str = "") -> str:
     """Return what is said of a name that does not exist."""
     names = sorted(valid)
     near = _nearest(value, names)
     hint = f"; did you mean {near!r}?" if near else ""
-    return f"unknown {what} {value!r}{hint} (valid: {', '.join(names)})"
+    told, more = _told(value, near, names), len(names) - MOST_TOLD
+    rest = f", and {more} more" + (f": {listed}" if listed else "") if more > 0 else ""
+    return f"unknown {what} {value!r}{hint} (valid: {', '.join(told)}{rest})"
+
+
+def _told(value: str, near: str | None, names: list[str]) -> list[str]:
+    if len(names) <= MOST_TOLD:
+        return names
+    ranked = get_close_matches(near or value, names, n=MOST_TOLD, cutoff=0)
+    return sorted(ranked)
 
 
 # What others call what we have: their letters are nearer to something else ("gpu" to "cpu"), or to nothing.

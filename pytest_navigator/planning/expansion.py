@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pytest_navigator.formats.registry import Registry
 
 
+FORMATS = "docs/formats.md has all"
+
+
 def wanted(settings: Settings, registry: Registry, framework: str) -> dict[str, list[FormatConfig]]:
     """Return the configurations of each format that was asked for, by the format's name.
 
@@ -76,7 +79,7 @@ def _by_format(
 def _owner(name: str, registry: Registry, framework: str) -> Format:
     form = meant(name, registry, framework)
     if form is None:
-        raise unknown(f"format of {with_article(framework)} model", name, _every_name(registry, framework))
+        raise unknown(f"format of {with_article(framework)} model", name, _every_name(registry, framework), FORMATS)
     return form
 
 

@@ -93,6 +93,15 @@ def test_another_word_for_a_name_goes_before_a_similar_one(value, valid, meant):
     assert unknown_text("name", "gpu", ["cpu"]) == "unknown name 'gpu' (valid: cpu)"
 
 
+def test_of_many_names_the_nearest_are_told() -> None:
+    names = [f"onnx-int{count}" for count in range(8)] + [f"torch-{count}" for count in range(20)]
+    text = unknown_text("format", "onx-int8", names, "docs/formats.md")
+    told = text.partition("(valid: ")[2]
+    assert told.startswith("onnx-int0, onnx-int1, onnx-int2, onnx-int3, onnx-int4, onnx-int5, onnx-int6, onnx-int7, ")
+    assert told.endswith(", and 18 more: docs/formats.md)")
+    assert "more" not in unknown_text("format", "onx", names[:10])
+
+
 def test_a_configuration_is_adapted_with_replace():
     company = NavConfig(atol=1e-3, formats=["onnx"])
     assert company.replace(name="mine") == NavConfig(atol=1e-3, formats=["onnx"], name="mine")

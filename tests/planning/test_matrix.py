@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -184,9 +185,11 @@ def test_the_names_of_a_wrong_format_have_what_is_made_on_request(matrix_of):
         matrix_of({"formats": ("trt-rtx-int4",)})
     message = str(caught.value)
     assert "did you mean 'trt-rtx-int8'?" in message
-    names = message.partition("(valid: ")[2].rstrip(")").split(", ")
-    assert {"trt", "trt-bf16", "trt-fp8", "trt-rtx-int8", "torch-trt-bf16", "onnx"} < set(names)
+    *names, rest = message.partition("(valid: ")[2].split(", ")
+    assert {"trt-rtx", "trt-rtx-int8", "trt-int8", "trt-rtx-fp16"} < set(names)
+    assert len(names) == 10
     assert "tf-trt-int8" not in names
+    assert re.fullmatch(r"and \d\d more: docs/formats.md has all\)", rest)
 
 
 def test_everything_that_is_made_on_request_has_the_key_by_which_it_is_named(registry, matrix_of):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Failed = Callable[[pytest.RunResult], dict[str, str]]
 
 FLAGS = {
-    "--nav-formats=onx": "unknown format of a torch model 'onx'; did you mean 'onnx'? (valid: all, *, cpu, *, onnx, *)",
+    "--nav-formats=onx": "unknown format of a torch model 'onx'; did you mean 'onnx'? (valid: *onnx, *, and * more: *)",
     "--nav-formats=,": "*--nav-formats*',' names nothing; separate several with commas: onnx,torchscript-trace",
     "--nav-runtimes=gpu": "unknown runtime 'gpu'; did you mean 'cuda'? (valid: *cuda*)",
     "--nav-runtimes=OnxCPU": "unknown runtime 'OnxCPU'; did you mean 'OnnxCPU'? (valid: *)",
