@@ -102,7 +102,8 @@ class Package:
     def get_formats_performance(self) -> dict[str, float]:
         """Return folder name of a format -> median latency in ms of its fastest runner, at the smallest batch size.
 
-        Formats without figures are not in it; it is empty where nothing was measured (`--nav-no-profile`).
+        Formats without figures are not in it; it is empty where nothing was measured (`--nav-no-profile`). What is
+        slower or larger than its float format is in it, though nothing chooses it.
         """
         return verdict.latencies(self.results)
 

@@ -9,6 +9,7 @@ from pytest_navigator.core.records import Outcome
 from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import ConfigError, StrategyError
 from pytest_navigator.package.query.strategies import Figure, candidates, choose, choose_possible
+from pytest_navigator.package.query.verdict import latencies
 from tests.package.recorded import outcomes, profile, results, verify
 
 QUICK = Figure("onnx", "OnnxCPU", 1, 1.0, 1000.0)
@@ -102,3 +103,8 @@ def test_what_is_slower_or_larger_than_its_float_format_is_never_the_best(status
     judged = Outcome("quantization", status, "torchscript-trace", "TorchScriptCPU")
     found = {figure.key for figure in candidates(results([*outcomes(), judged]))}
     assert ("torchscript-trace" in found) == (status is Status.PASSED)
+
+
+def test_what_is_slower_or_larger_than_its_float_format_has_figures_still() -> None:
+    judged = Outcome("quantization", Status.FAILED, "torchscript-trace", "TorchScriptCPU")
+    assert latencies(results([*outcomes(), judged])) == latencies(results()) != {}

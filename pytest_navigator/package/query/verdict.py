@@ -10,7 +10,7 @@ from pytest_navigator.core.records import Outcome
 from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import PackageError, StrategyError
 from pytest_navigator.gates.vouched import BY_HAND
-from pytest_navigator.package.query.strategies import DEFAULT, candidates, choose, choose_possible
+from pytest_navigator.package.query.strategies import DEFAULT, candidates, choose, choose_possible, figures_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -57,9 +57,12 @@ def is_judged(results: Results) -> bool:
 
 
 def latencies(results: Results) -> dict[str, float]:
-    """Return the median latency in ms of each format's fastest runner, at the smallest batch size of that format."""
+    """Return the median latency in ms of each format's fastest runner, at the smallest batch size of that format.
+
+    Of all that was measured: what is slower or larger than its float format is not chosen, and has figures still.
+    """
     figures: dict[str, list[Figure]] = {}
-    for figure in candidates(results):
+    for figure in figures_of(results, results.cells()):
         figures.setdefault(figure.key, []).append(figure)
     return {key: _latency(own) for key, own in figures.items()}
 
