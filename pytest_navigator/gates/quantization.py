@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.comparison.suggestions import decibels, round_down
 from pytest_navigator.gates.facts import FASTER, SLOWER, UNCHANGED, QuantizationFacts
 from pytest_navigator.gates.speed import percent, speed_line
-from pytest_navigator.profiling.figures import rounded
+from pytest_navigator.profiling.figures import OFF, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ def speed(facts: QuantizationFacts) -> str:
     found = facts.speed
     if found is None or found.ratio is None or found.old is None or found.new is None:
         return f"speed not measured: {found.reason if found else 'nobody asked'}"
-    times = f"{rounded(found.new, 0.005)} for {rounded(found.old, 0.005)} ms, one thread each"
+    times = f"{rounded(found.new, OFF)} for {rounded(found.old, OFF)} ms, one thread each"
     words = {
         FASTER: f"{1 / found.ratio:.3g}x as fast as {facts.reference} ({times})",
         SLOWER: f"{found.ratio:.3g}x slower than {facts.reference} ({times})",
@@ -56,11 +56,17 @@ def speed(facts: QuantizationFacts) -> str:
 
 
 def size(facts: QuantizationFacts) -> str:
-    """Return "1 MiB for 3.8 MiB (26 %)"."""
+    """Return "0.988 MiB for 3.80 MiB (26.0 %)": in one unit, or in bytes where both would look equal."""
     own, other = facts.bytes, facts.reference_bytes
     if own is None or not other:
         return "sizes not known"
-    return f"{_bytes(own)} for {_bytes(other)} ({100 * own / other:.3g} %)"
+    ratio = own / other
+    share = f"{rounded(100 * ratio, OFF)} %" if ratio < 2 else f"{rounded(ratio, OFF)}x"
+    unit, factor = ("MiB", MIB) if max(own, other) >= MIB else ("KiB", 1024)
+    sizes = [f"{rounded(each / factor, OFF)} {unit}" for each in (own, other)]
+    if own != other and sizes[0] == sizes[1]:
+        sizes = [f"{own} bytes", f"{other} bytes"]
+    return f"{' for '.join(sizes)} ({share})"
 
 
 def failure(facts: QuantizationFacts) -> str:
@@ -76,7 +82,3 @@ def failure(facts: QuantizationFacts) -> str:
 def evidence(facts: QuantizationFacts) -> str:
     """Return what the measurement was, in full."""
     return speed_line(facts.speed) if facts.speed else ""
-
-
-def _bytes(value: int) -> str:
-    return f"{rounded(value / MIB, 0.005)} MiB" if value >= MIB / 10 else f"{rounded(value / 1024, 0.005)} KiB"
