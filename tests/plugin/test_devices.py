@@ -135,6 +135,8 @@ def test_an_artifact_of_this_machine_names_it(bound: pytest.Pytester, nav: Nav, 
         "cuda": "12.8",
         "library": {"name": "FakeRT", "version": "10.12.0", "parts": 2, "later": False},
         "capabilities": ["9.0"],
+        "processor": None,
+        "on_gpu": True,
     }
 
 
