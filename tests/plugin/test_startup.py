@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real_processes
 
-STRANGERS = [argument for name in ("hypothesispytest", "jaxtyping", "randomly") for argument in ("-p", f"no:{name}")]
-"""Plugins that import numpy or a framework themselves."""
+NAMES = ("hypothesispytest", "hydra_pytest", "jaxtyping", "randomly")
+STRANGERS = [argument for name in NAMES for argument in ("-p", f"no:{name}")]
+"""Plugins that import numpy, yaml or a framework themselves; Hydra comes with ExecuTorch."""
 
 FRAMEWORKS = ("torch", "onnx", "onnxscript", "onnxruntime", "tensorflow", "jax", "transformers")
 HEAVY = (*FRAMEWORKS, "numpy", "filelock", "psutil", "yaml", "cattrs", "ml_dtypes")
