@@ -234,7 +234,12 @@ def to_leave_out(found: Divergence) -> str:
 
 
 def text(found: Divergence) -> str:
-    """Return all of a divergence, a line each."""
+    """Return all of a divergence, a line each; of many layers the worst, all are in its record."""
+    return "\n".join([line(found), details(found)]).strip()
+
+
+def details(found: Divergence) -> str:
+    """Return what `line` does not say, a line each, or of layers more of it; "" where that is nothing."""
     shapes = f"{', '.join(found.inputs)} -> {found.output}" if found.inputs else found.output
     rows = {
         "value": found.value,
@@ -243,10 +248,10 @@ def text(found: Divergence) -> str:
         "method": f"{found.method} ({found.compared} compared, {found.seconds:.1f} s)" if found.method else "",
         "operators": ", ".join(f"{each.operator} {each.location}".strip() for each in found.stretch),
         "also": ", ".join(found.others),
-        "layers": "\n    ".join(each.text for each in found.layers),
+        "layers": "\n    ".join(layer_errors.listed(found.layers)),
         "again": found.script,
     }
-    return "\n".join([line(found), *(f"  {name}: {value}" for name, value in rows.items() if value)])
+    return "\n".join(f"  {name}: {value}" for name, value in rows.items() if value)
 
 
 def _times(ratio: float | None) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 MOST_TOLD = 3  # Layers that are told
+MOST_LISTED = 5  # Layers that have a line each
 MOST_RECORDED = 32  # Layers that are recorded
 
 
@@ -101,6 +102,12 @@ def worst_first(errors: Iterable[LayerError]) -> list[LayerError]:
 def told(errors: Sequence[LayerError], most: int = MOST_TOLD) -> str:
     """Return the worst layers in one line."""
     return "; ".join(each.text for each in errors[:most])
+
+
+def listed(errors: Sequence[LayerError]) -> list[str]:
+    """Return a line for each of the worst layers, and how many more are recorded."""
+    more = len(errors) - MOST_LISTED
+    return [*(each.text for each in errors[:MOST_LISTED]), *([f"... {more} more in the record"] if more > 0 else [])]
 
 
 def exclusion(names: Sequence[str]) -> str:

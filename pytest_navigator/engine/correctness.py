@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.computed import read
 from pytest_navigator.comparison.correctness import failure_line, judge, table
-from pytest_navigator.comparison.divergence import NOT_APPLICABLE, line, text
+from pytest_navigator.comparison.divergence import NOT_APPLICABLE, details, line, text
 from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.comparison.precisions import coarsest
 from pytest_navigator.comparison.tolerances import functions, resolve
@@ -72,7 +72,8 @@ def _failure(context: Context, facts: CorrectnessFacts, kept: str) -> StepFailed
     found = diagnosis.diagnose(context, facts.outputs, context.folder.source.cases, facts.rules)
     message, detail = failure_line(facts.outputs), "\n".join([table(facts.outputs), *filter(None, [facts.split]), kept])
     if found is not None:
-        detail += f"\n{text(found)}"
+        # The line of layers is long, and the message has it.
+        detail += f"\n{details(found) if found.layers else text(found)}"
         message += f"; {line(found)}" if found.verdict != NOT_APPLICABLE else ""
     return StepFailed(message, detail, "mismatch", as_data(replace(facts, divergence=found)))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pytest_navigator.comparison.divergence import QUANTIZED, Divergence, line, text
+from pytest_navigator.comparison.divergence import QUANTIZED, Divergence, details, line, text
 from pytest_navigator.comparison.layer_errors import LayerError, Noise, worst_first
 
 UP = LayerError("layers.2.up", "MatMul", 56.7, 0.64)
@@ -72,3 +72,11 @@ def test_nobody_claims_what_was_not_seen() -> None:
         "; 3 layers were not looked into for want of time; "
         "leave them out by QuantizationConfig(exclude=['layers.2.up'])"
     )
+
+
+def test_of_many_layers_the_five_worst_have_a_line_and_the_line_of_all_is_not_repeated() -> None:
+    layers = tuple(replace(UP, layer=f"layer{number}") for number in range(9))
+    said = details(replace(FOUND, layers=layers))
+    assert [f"layer{number} (" in said for number in range(9)] == [True] * 5 + [False] * 4
+    assert "    ... 4 more in the record" in said
+    assert "worst layers" not in said
