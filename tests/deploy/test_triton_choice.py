@@ -16,6 +16,7 @@ from pytest_navigator.core.plain import save
 from pytest_navigator.core.records import Outcome
 from pytest_navigator.core.steps import Status
 from pytest_navigator.core.variants import RunnerRecord, Variant
+from pytest_navigator.deploy.triton.served import needs
 from pytest_navigator.errors import DeploymentError, PackageError, StrategyError
 from pytest_navigator.package.container.writer import pack
 from tests.package.recorded import RUNNERS, SIGNATURE, SOURCE, VARIANTS, correctness, outcomes, profile, workspace
@@ -246,7 +247,8 @@ def test_a_type_that_the_backend_has_not_becomes_a_python_model(
 
     assert f'backend: "{backend}"' in found
     said = [str(each.message) for each in noted]
-    assert said == [f"m: {variant.key} is served as a Python model: {NOT_BF16}"][: backend == "python"]
+    why = f"m: {variant.key} is served as a Python model: {NOT_BF16}"
+    assert [each for each in said if "pip install" not in each] == [why][: backend == "python"]
 
 
 @pytest.mark.parametrize(
@@ -383,3 +385,12 @@ def test_names_of_a_package_are_no_code_of_a_python_model(
     exec(source.replace("import triton_python_backend_utils as pb_utils\n", ""), space)
     assert space["OUTPUTS"] == {HOSTILE: "float32"}
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("requires", "packages"),
+    [(("ai_edge_litert",), "numpy ai-edge-litert"), (("torch", "torch-cuda", "cuda"), "numpy torch"), ((), "numpy")],
+)
+def test_a_python_model_says_what_the_servers_python_needs(requires: tuple[str, ...], packages: str) -> None:
+    runner = RunnerRecord("SomeCPU", "cpu", "some", "cpu", live=False, path="some:Some", requires=requires)
+    assert needs(runner) == f"the server's Python needs: pip install {packages}"

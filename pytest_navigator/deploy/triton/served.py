@@ -21,12 +21,14 @@ from pytest_navigator.deploy.triton.values import (
     TensorRTOptimization,
     TensorRTOptPrecision,
 )
+from pytest_navigator.devices.requirements import module_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from pytest_navigator.core.plain import JSON, Tree
     from pytest_navigator.core.records import TensorSpec
+    from pytest_navigator.core.variants import RunnerRecord
     from pytest_navigator.deploy.triton.deployed import Deployed
     from pytest_navigator.deploy.triton.model_config import ModelConfig
     from pytest_navigator.deploy.triton.onnx_file import Tensors
@@ -70,7 +72,13 @@ def backend(deployed: Deployed) -> Backend:
     if own and not why:
         return own.sets(Backend(own.config, deployed.tensors), deployed)
     notice = f"{deployed.chosen.variant.key} is served as a Python model: {why}"
-    return Backend(PythonModelConfig, of_signature(deployed.signature), {}, (notice,))
+    return Backend(PythonModelConfig, of_signature(deployed.signature), {}, (notice, needs(deployed.chosen.runner)))
+
+
+def needs(runner: RunnerRecord) -> str:
+    """Return what the server's Python must have: a stock Triton has none of it, and the model would fail at load."""
+    packages = dict.fromkeys(module.replace("_", "-") for name in runner.requires if (module := module_of(name)))
+    return f"the server's Python needs: pip install {' '.join(['numpy', *packages])}"
 
 
 def refused(tensors: Iterable[TensorSpec], types: Collection[str], unbatched: str) -> str:
