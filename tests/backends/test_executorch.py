@@ -139,6 +139,7 @@ def test_files_beside_each_other_share_the_threads_of_the_process_which_has_them
     floats: Made, quantized: Made, capfd: pytest.CaptureFixture[str]
 ) -> None:
     subject = network()
+    capfd.readouterr()  # what the conversions said
     with floats.runner as runner:
         threads = runner.settings()["num_threads"]
     for made in (floats, quantized):
@@ -161,7 +162,7 @@ def test_a_file_that_cannot_be_loaded_says_what_the_runtime_says(
     floats: Made, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "model.pte").write_bytes(b"no program" * 100)
-    runner = type(floats.runner)(tmp_path / "model.pte", network().signature)
+    runner = type(floats.runner)(tmp_path / "model.pte", network().signature, {})
     with pytest.raises(StepFailed, match="cannot load the program"):
         runner.activate()
     assert "Program identifier" in capfd.readouterr().err

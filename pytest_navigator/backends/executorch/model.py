@@ -9,7 +9,7 @@ import logging
 import os
 import tempfile
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,7 +24,12 @@ def quiet() -> Iterator[None]:
     """
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
-    with warnings.catch_warnings(), tempfile.TemporaryFile() as said:
+    # Of the lines from C++ some come by Python's stream, which need not be the second descriptor.
+    with (
+        warnings.catch_warnings(),
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said,
+        redirect_stderr(said),
+    ):
         warnings.simplefilter("ignore")
         stderr = os.dup(2)
         os.dup2(said.fileno(), 2)
@@ -32,7 +37,7 @@ def quiet() -> Iterator[None]:
             yield
         except BaseException:
             said.seek(0)
-            os.write(stderr, said.read())
+            os.write(stderr, said.read().encode())
             raise
         finally:
             os.dup2(stderr, 2)
