@@ -109,6 +109,9 @@ class Format(ABC):
     requires: ClassVar[tuple[str, ...]] = ()
     """What making it needs: packages that can be imported, and other names in `planning.requirements`."""
 
+    members_require: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Member of a group, by its name in `groups` -> what making it needs beside `requires`: {"a-int8": ("nncf",)}."""
+
     reads_with: ClassVar[tuple[str, ...]] = ()
     """What `describe` needs, beside what the runners need: names in `pytest_navigator.devices.requirements`."""
 

@@ -11,7 +11,7 @@ from pytest_navigator.errors import ConfigError
 from pytest_navigator.text import with_article
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.formats.base import Format
@@ -52,11 +52,14 @@ def ungrouped(settings: Settings, registry: Registry, framework: str) -> Setting
     if not asked:
         return settings
     groups, named = members(registry, framework), [each for each in settings.formats if each not in asked]
-    lacking = _absent((form for group in asked for form in groups[group].values()), settings, framework)
-    there = {group: [name for name, form in groups[group].items() if form.name not in lacking] for group in asked}
+    lacking = _absent({name: form for group in asked for name, form in groups[group].items()}, settings, framework)
+    there = {
+        group: [name for name, form in groups[group].items() if lacking.keys().isdisjoint((form.name, name))]
+        for group in asked
+    }
     for group in asked:
         if not there[group]:
-            absent = _absent(groups[group].values(), settings, framework)
+            absent = _absent(groups[group], settings, framework)
             raise ConfigError(_nothing(group, framework, absent, settings))
     own = {each if isinstance(each, str) else registry.format_of(each).name for each in named}
     found = {group: tuple(name for name in names if name not in own) for group, names in there.items()}
@@ -65,10 +68,16 @@ def ungrouped(settings: Settings, registry: Registry, framework: str) -> Setting
     return replace(settings, all={**settings.all, "formats": setting}, groups=found, lacking=lacking)
 
 
-def _absent(forms: Iterable[Format], settings: Settings, framework: str) -> dict[str, str]:
-    """Return the formats whose libraries are not installed, each with what is not, and how to install it."""
-    found = {form.name: _lacks(form, framework) for form in forms if not _elsewhere(form, settings)}
-    return {name: text for name, text in found.items() if text}
+def _absent(forms: Mapping[str, Format], settings: Settings, framework: str) -> dict[str, str]:
+    """Return the formats, and members of them, whose libraries are not installed: what is not, how to install it."""
+    from pytest_navigator.devices.requirements import not_installed  # most runs name no group
+
+    here = {name: form for name, form in forms.items() if not _elsewhere(form, settings)}
+    found = {form.name: text for form in here.values() if (text := _lacks(form, framework))}
+    alone = {
+        name: not_installed(form.members_require.get(name, ())) for name, form in here.items() if form.name not in found
+    }
+    return found | {name: text for name, text in alone.items() if text}
 
 
 def _lacks(form: Format, framework: str) -> str:

@@ -85,6 +85,16 @@ def test_what_is_not_installed_is_left_out_with_one_line_that_says_how_to_instal
     ]
 
 
+def test_a_member_that_needs_another_library_is_left_out_alone(monkeypatch):
+    monkeypatch.setattr(requirements, "_installed", lambda name: name != "nncf")
+    settings = settings_of("cpu")
+    assert {"openvino", "openvino-bf16"} <= set(settings.formats)
+    assert "openvino-int8" not in settings.formats
+    assert left_out(settings.lacking) == [
+        "left out, not installed: openvino-int8: nncf is not installed (pip install pytest-navigator[openvino])"
+    ]
+
+
 def test_what_another_python_makes_is_not_looked_for_here(monkeypatch):
     monkeypatch.setattr(requirements, "_installed", lambda name: name != "openvino")
     assert "openvino" in settings_of("cpu", interpreters={"openvino": "/venvs/openvino/bin/python"}).formats

@@ -32,6 +32,7 @@ class ExecuTorchFormat(Format):
     parent: ClassVar[str | None] = "torch-exportedprogram"
     default: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ("executorch", "torch")
+    members_require: ClassVar[Mapping[str, tuple[str, ...]]] = {"executorch-int8": ("torchao",)}
     runners = table(
         "executorch",
         "pytest_navigator.backends.executorch.runner",

@@ -45,6 +45,7 @@ class OpenVINOFormat(Format):
     reads_with: ClassVar[tuple[str, ...]] = ("openvino",)
     default: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ("openvino",)
+    members_require: ClassVar[Mapping[str, tuple[str, ...]]] = {"openvino-int8": ("nncf",)}
     diagnosis: ClassVar[str] = "pytest_navigator.backends.exchange.from_onnx_diagnosis:OpenVINODiagnosis"
     runners = (
         *table("openvino", RUNNERS, ("OpenVINOCPU", "OpenVINORunner", "cpu", ("openvino",))),
