@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_navigator.backends.onnx.file import relocate
 from pytest_navigator.core.cloning import copy_file, copy_folder
-from pytest_navigator.core.digests import digest_of
+from pytest_navigator.core.digests import digest_of, files_of
 from pytest_navigator.core.ours import read_note, write_note
 from pytest_navigator.errors import ConfigError, PackageError
 
@@ -66,21 +66,25 @@ def deliver(artifact: Path, target: Path) -> None:
 
 def copied(artifact: Path, folder: Path, name: str) -> list[Path]:
     """Copy a model into a folder by another name, with its weights; returns what there is then."""
-    model, weights = folder / name, artifact.with_name(artifact.name + DATA)
+    model = folder / name
     if artifact.is_dir():
         copy_folder(artifact, model)
         return [model]
-    if not weights.is_file():
+    parts = {part: f"{name}{DATA}{index or ''}" for index, part in enumerate(files_of(artifact)[1:])}
+    if not parts:
         copy_file(artifact, model)
         return [model]
-    data = folder / (name + DATA)
-    copy_file(weights, data)
-    relocate(artifact, model, data.name)
-    return [data, model]
+    for part, own in parts.items():
+        copy_file(part, folder / own)
+    relocate(artifact, model, {part.relative_to(artifact.parent).as_posix(): own for part, own in parts.items()})
+    return [*(folder / own for own in parts.values()), model]
 
 
 def _parts(target: Path) -> list[Path]:
-    return [path for path in (target, target.with_name(target.name + DATA)) if os.path.lexists(path)]
+    data = target.name + DATA
+    beside = sorted(os.listdir(target.parent)) if target.parent.is_dir() else []
+    numbered = [name for name in beside if name.startswith(data) and name[len(data) :].isdecimal()]
+    return [path for path in map(target.with_name, (target.name, data, *numbered)) if os.path.lexists(path)]
 
 
 def _replaceable(path: Path, target: Path) -> bool:

@@ -119,7 +119,7 @@ def test_weights_beside_the_model_come_with_it(tmp_path: Path) -> None:
         "out.onnx",
         "out.onnx.data",
     ]
-    (found,) = onnx.load(target).graph.initializer
+    found, _ = onnx.load(target).graph.initializer
     np.testing.assert_array_equal(numpy_helper.to_array(found), weight)
     made.with_name("model.onnx.data").unlink()
     file(made, "a small one")
@@ -127,14 +127,41 @@ def test_weights_beside_the_model_come_with_it(tmp_path: Path) -> None:
     assert not target.with_name("out.onnx.data").exists()
 
 
-def large_model(weight: np.ndarray, path: Path) -> None:
-    """Write a product with a matrix that is in a file of its own."""
+def test_weights_in_files_of_other_names_come_with_the_model(tmp_path: Path) -> None:
+    made, target = tmp_path / "onnx" / "model.onnx", tmp_path / "models" / "out.onnx"
+    weight = np.arange(64, dtype=np.float32).reshape(8, 8)
+    large_model(weight, made, all_tensors_to_one_file=False)
+    assert not made.with_name("model.onnx.data").exists()
+
+    delivery.deliver(made, target)
+
+    found = {each.name: numpy_helper.to_array(each) for each in onnx.load(target).graph.initializer}
+    np.testing.assert_array_equal(found["w"], weight)
+    np.testing.assert_array_equal(found["v"], 2 * weight)
+    assert target.with_name("out.onnx.data1").exists()
+    made.unlink()
+    file(made, "a small one")
+    delivery.deliver(made, target)
+    assert not list(target.parent.glob("out.onnx.data*"))
+
+
+def large_model(weight: np.ndarray, path: Path, *, all_tensors_to_one_file: bool = True) -> None:
+    """Write products with matrices that are in files of their own."""
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 8]) for name in "xy")
-    node = helper.make_node("MatMul", ["x", "w"], ["y"])
-    graph = helper.make_graph([node], "product", [x], [y], [numpy_helper.from_array(weight, "w")])
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("MatMul", ["h", "v"], ["y"])]
+    weights = [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(2 * weight, "v")]
+    graph = helper.make_graph(nodes, "product", [x], [y], weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
     path.parent.mkdir()
-    onnx.save_model(model, path, save_as_external_data=True, location="model.onnx.data", size_threshold=0)
+    location = "model.onnx.data" if all_tensors_to_one_file else None
+    onnx.save_model(
+        model,
+        path,
+        save_as_external_data=True,
+        all_tensors_to_one_file=all_tensors_to_one_file,
+        location=location,
+        size_threshold=0,
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.errors import StepFailed
@@ -9,7 +10,7 @@ from pytest_navigator.formats.exporting import axis_name, fixed_axis
 from pytest_navigator.formats.traces import without_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pytest_navigator.core.records import Signature, TensorSpec
@@ -76,15 +77,19 @@ def store(made: Path, path: Path) -> None:
     onnx.save_model(model, path, save_as_external_data=large, location=data.name if large else None)
 
 
-def relocate(made: Path, path: Path, location: str) -> None:
-    """Write a model whose weights are in a file of their own to `path`, so that it finds them in `location`."""
+def relocate(made: Path, path: Path, locations: Mapping[str, str]) -> None:
+    """Write a model whose weights are in files of their own to `path`.
+
+    Args:
+        locations: where it looks for them -> where they are beside `path`.
+    """
     import onnx
 
     model = onnx.load(made, load_external_data=False)
     for tensor in _external(model):
         for entry in tensor.external_data:
             if entry.key == "location":
-                entry.value = location
+                entry.value = locations.get(PurePosixPath(entry.value).as_posix(), entry.value)
     onnx.save_model(model, path)
 
 
