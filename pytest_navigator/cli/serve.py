@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pytest_navigator.api.opening import Place, opened_runner, threads_of
     from pytest_navigator.deploy.recorded import RecordedRunner
     from pytest_navigator.deploy.serve import example
-    from pytest_navigator.deploy.serve.chosen import runner_of_a_file, served_model
+    from pytest_navigator.deploy.serve.chosen import passed_over, runner_of_a_file, served_model
 
     wanted = {"strategies": arguments.strategy, "verified_only": arguments.verified_only}
     with _opened(arguments.package) as package, warnings.catch_warnings(record=True) as caught:
@@ -74,6 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         runner = runner_of_a_file(package, arguments.format, runtime=arguments.runner, **wanted)
         chosen = RecordedRunner.of(package.results, runner)
         model = served_model(package.results, runner, arguments.name, "--name")
+        asked = arguments.format or arguments.runner or arguments.strategy
+        over = [] if asked else passed_over(package.results, chosen, verified_only=arguments.verified_only)
         place = Place.of(package, runner, "start the server again")
     chosen.check_largest(arguments.max_batch_size, "--max-batch-size")
     options = _options(arguments, chosen)
@@ -82,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def started(address: str) -> None:
         url = f"{address}/v2/models/{model.name}"
-        notes = [f"note: {warning.message}" for warning in caught]
+        notes = [f"note: {text}" for text in (*over, *(warning.message for warning in caught))]
         lines = [
             f"{model.name}: {chosen.line()}",
             *notes,

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.deploy.names import check_name, name_of
 from pytest_navigator.deploy.protocol.metadata import ServedModel
 from pytest_navigator.deploy.recorded import RecordedRunner
+from pytest_navigator.devices.requirements import not_installed
 from pytest_navigator.errors import PackageError, StrategyError
+from pytest_navigator.package.query.strategies import candidates, choose
 
 if TYPE_CHECKING:
     from pytest_navigator.deploy.package import Served
@@ -49,6 +51,16 @@ def checked_runner(package: Served, format: str | None, **wanted: Any) -> Packag
         raise StrategyError(f"nothing to serve: {error}; {way_out}") from None
     RecordedRunner.of(package.results, found).check()
     return found
+
+
+def passed_over(results: Results, served: RecordedRunner, *, verified_only: bool) -> list[str]:
+    """Return why the best runner of the summary is not what is served, a line; none where it is, or can run here."""
+    figures = candidates(results, include_source=False, verified_only=verified_only)
+    best = choose(figures) if figures else None
+    if best is None or (best.key, best.runner) == (served.key, served.runner):
+        return []
+    lacking = not_installed(results.suite.runners[best.runner].requires)
+    return [f"the best of the package is {best.place}, but {lacking}"] if lacking else []
 
 
 def served_model(results: Results, runner: PackageRunner, name: str | None, option: str = "name") -> ServedModel:
