@@ -71,8 +71,8 @@ def backend(deployed: Deployed) -> Backend:
     why = own.refuses(deployed) if own else f"Triton has no backend for {deployed.chosen.variant.format}"
     if own and not why:
         return own.sets(Backend(own.config, deployed.tensors), deployed)
-    notice = f"{deployed.chosen.variant.key} is served as a Python model: {why}"
-    return Backend(PythonModelConfig, of_signature(deployed.signature), {}, (notice, needs(deployed.chosen.runner)))
+    notice = f"{deployed.chosen.variant.key} is served as a Python model: {why}; {needs(deployed.chosen.runner)}"
+    return Backend(PythonModelConfig, of_signature(deployed.signature), {}, (notice,))
 
 
 def needs(runner: RunnerRecord) -> str:
