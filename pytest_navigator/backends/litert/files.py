@@ -43,8 +43,8 @@ def chosen(models: dict[str, Any], names: list[str], feed: dict[str, Any]) -> An
     return None
 
 
-def fill(model: Any, names: list[str], feed: dict[str, Any]) -> Any:
-    """Give arrays to an interpreter, in the types of the file.
+def given(model: Any, names: list[str], feed: dict[str, Any]) -> list[tuple[int, Any]]:
+    """Prepare an interpreter; returns its inputs as numbers and arrays in the types of the file.
 
     Args:
         model: None where no file takes arrays of these shapes.
@@ -53,26 +53,56 @@ def fill(model: Any, names: list[str], feed: dict[str, Any]) -> Any:
         ValueError: there is no interpreter.
         OverflowError: a number has no place in the type of the file; with what and where.
     """
-    import numpy as np
-
     if model is None:
         raise ValueError(f"no file takes {', '.join(f'{name} {feed[name].shape}' for name in names)}")
     model.allocate_tensors()
-    for name, port in zip(names, ports(model, names, "input")):  # noqa: B905
-        array, kind = feed[name], np.dtype(port["dtype"])
-        if array.dtype != kind and kind.kind in "iu" and array.size:
-            least, most, limits = array.min(), array.max(), np.iinfo(kind)
-            if least < limits.min or most > limits.max:
-                bad = least if least < limits.min else most
-                raise OverflowError(f"input {name!r} has {bad}, and the file takes {kind} for its {array.dtype}")
-        model.set_tensor(port["index"], np.ascontiguousarray(array, kind))
-    return model
+    own = zip(names, ports(model, names, "input"))  # noqa: B905
+    return [(int(port["index"]), in_file(name, feed[name], port)) for name, port in own]
 
 
-def results(model: Any, names: list[str], kinds: list[Any]) -> list[Any]:
-    """Return the outputs of an interpreter that has run, in the types of the model."""
-    found = [model.get_tensor(port["index"]) for port in ports(model, names, "output")]
-    return [array.astype(kind) for array, kind in zip(found, kinds)] if len(found) == len(kinds) else found  # noqa: B905
+def in_file(name: str, array: Any, port: dict[str, Any]) -> Any:
+    """Return an array in the type that a file has for it."""
+    import numpy as np
+
+    kind, (scale, zero) = np.dtype(port["dtype"]), port["quantization"]
+    if array.dtype != kind and kind.kind in "iu" and array.size:
+        limits = np.iinfo(kind)
+        if array.dtype.kind == "f" and scale:
+            return np.clip(np.rint(array / scale) + zero, limits.min, limits.max).astype(kind)
+        least, most = array.min(), array.max()
+        if least < limits.min or most > limits.max:
+            bad = least if least < limits.min else most
+            raise OverflowError(f"input {name!r} has {bad}, and the file takes {kind} for its {array.dtype}")
+    return np.asarray(array, kind, order="C")
+
+
+def ends(model: Any, names: list[str]) -> list[int]:
+    """Return the numbers of the outputs."""
+    return [int(port["index"]) for port in ports(model, names, "output")]
+
+
+def computed(model: Any, inputs: list[tuple[int, Any]], outputs: list[int]) -> list[Any]:
+    """Run an interpreter on arrays; returns its outputs as they are in the file."""
+    for index, array in inputs:
+        model.set_tensor(index, array)
+    model.invoke()
+    return [model.get_tensor(index) for index in outputs]
+
+
+def results(model: Any, names: list[str], kinds: list[Any], arrays: list[Any]) -> list[Any]:
+    """Return the outputs of an interpreter in the types of the model.
+
+    An output that is an input is int8 in a quantized file, as the input is to what computes with it.
+    """
+    import numpy as np
+
+    found = []
+    for array, kind, port in zip(arrays, kinds, ports(model, names, "output")):  # noqa: B905
+        scale, zero = port["quantization"]
+        if scale and array.dtype.kind in "iu" and np.dtype(kind).kind == "f":
+            array = (array.astype("float32") - zero) * scale
+        found.append(array.astype(kind))
+    return found
 
 
 def fitted(samples: Any, shapes: dict[str, Any], batched: list[str], axis: int | None) -> Any:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_navigator.backends.litert.files import chosen, fill, open_files, ports, results
+from pytest_navigator.backends.litert.files import chosen, computed, ends, given, open_files, ports, results
 from pytest_navigator.core.script_parts import RunnerCode
 from pytest_navigator.errors import InputError, StepFailed
 from pytest_navigator.runners.base import Runner
@@ -37,6 +38,7 @@ class LiteRTRunner(Runner):
         except (RuntimeError, ValueError, StopIteration) as error:
             raise StepFailed(f"LiteRT cannot load the model: {error}", kind=type(error).__name__) from error
         self.inputs = self._own_names("input")
+        self.outputs = self._own_names("output")
         self.kinds = [dtype_of(spec.dtype) for spec in self.signature.outputs]
 
     def deactivate(self) -> None:
@@ -49,14 +51,14 @@ class LiteRTRunner(Runner):
         Raises:
             InputError: no file takes these shapes, or a number has no place in the type of the file.
         """
-        model = self._filled(feed)
-        model.invoke()
-        return in_order(self.signature, results(model, self._own_names("output"), self.kinds))  # type: ignore[return-value]
+        model, inputs = self._given(feed)
+        arrays = computed(model, inputs, ends(model, self.outputs))
+        return in_order(self.signature, results(model, self.outputs, self.kinds, arrays))  # type: ignore[return-value]
 
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
-        """Return the inference on arrays that the interpreter has."""
-        call: Callable[[], object] = self._filled(feed).invoke
-        return call
+        """Return the inference on arrays; as other runtimes of the CPU do, it takes them and gives the outputs."""
+        model, inputs = self._given(feed)
+        return partial(computed, model, inputs, ends(model, self.outputs))
 
     def settings(self) -> dict[str, JSON]:
         """Threads, and the files."""
@@ -72,23 +74,25 @@ class LiteRTRunner(Runner):
             load=f"model = open_files(args.artifact, num_threads={threads})",
             prepare=f"names = {names['input']}\n"
             "feed = dict(zip(names, feed.values()))\n"
-            "file = fill(chosen(model, names, feed), names, feed)",
-            call="y = file.invoke()",
-            outputs=f"dict(zip(OUTPUTS, results(file, {names['output']}, {kinds})))",
-            functions=(open_files, chosen, fill),
+            "file = chosen(model, names, feed)\n"
+            "inputs = given(file, names, feed)\n"
+            f"outputs = ends(file, {names['output']})",
+            call="y = computed(file, inputs, outputs)",
+            outputs=f"dict(zip(OUTPUTS, results(file, {names['output']}, {kinds}, y)))",
+            functions=(open_files, chosen, given, ends, computed),
             output_functions=(results,),
         )
 
     def _own_names(self, kind: str) -> list[str]:
         return own_names(self.signature, kind)
 
-    def _filled(self, feed: Mapping[str, np.ndarray]) -> Any:
+    def _given(self, feed: Mapping[str, np.ndarray]) -> tuple[Any, list[tuple[int, Any]]]:
         own = dict(zip(self.inputs, (feed[spec.name] for spec in self.signature.inputs), strict=True))
         model = chosen(self.models, self.inputs, own)
         if model is None:
             raise InputError(self._no_file(own))
         try:
-            return fill(model, self.inputs, own)
+            return model, given(model, self.inputs, own)
         except OverflowError as error:
             raise InputError(str(error)) from None
 
