@@ -29,6 +29,7 @@ def convert_savedmodel(
         options: attributes of `tf.lite.TFLiteConverter`.
         batched: inputs with a batch, at the axis.
     """
+    from difflib import get_close_matches
     from functools import partial
     from pathlib import Path
 
@@ -49,6 +50,11 @@ def convert_savedmodel(
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.representative_dataset = partial(feeds, samples, shapes, arguments, batched, axis)
         for option, value in options.items():
+            if not hasattr(converter, option):
+                near = get_close_matches(option, vars(converter), n=1)
+                raise AttributeError(
+                    f"TFLiteConverter has no attribute {option!r}{f'; did you mean {near[0]!r}?' if near else ''}"
+                )
             setattr(converter, option, value)
         Path(target, f"{name}.tflite").write_bytes(converter.convert())
 
