@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_navigator import LiteRTConfig, QuantizationConfig
-from pytest_navigator.backends.litert.files import fitted
+from pytest_navigator.backends.litert.files import fitted, in_file
 from pytest_navigator.backends.litert.format import LiteRTFormat
 from pytest_navigator.backends.litert.shapes import shapes_of
 from pytest_navigator.core.records import LoaderRecord, Signature, TensorSpec
@@ -16,7 +16,6 @@ from pytest_navigator.core.variants import Variant
 from pytest_navigator.devices.requirements import missing
 from pytest_navigator.errors import ConfigError, InputError, StepFailed
 from pytest_navigator.formats.base import LoaderData
-from pytest_navigator.formats.exporting import exporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +28,7 @@ tf = pytest.importorskip("tensorflow")
 
 SAVED = Variant("tf-savedmodel", "tf-savedmodel", None, "model.savedmodel", {"signature": "serving_default"})
 BATCH = {0: "batch"}
+INT8 = LiteRTConfig(precision="int8")
 Convert: TypeAlias = "Callable[..., tuple[LiteRTRunner, dict[str, Any]]]"
 
 
@@ -51,17 +51,23 @@ def convert(tmp_path: Path) -> Convert:
         outputs: dict[str, str] | None = None,
         config: LiteRTConfig | None = None,
         sizes: tuple[int, ...] = (3, 2),
+        columns: int = 4,
+        samples: list[dict[str, np.ndarray]] | None = None,
     ):
         specs = {name: tf.TensorSpec((None, 4), kind, name=name) for name, kind in kinds.items()}
         model = tf.Module()
         model.call = tf.function(function, autograph=False).get_concrete_function(**specs)
         tf.saved_model.save(model, str(tmp_path / "model.savedmodel"), signatures={"serving_default": model.call})
-        signature = signature_of(said or kinds, outputs or {"y": "float32"})
+        signature = signature_of(said or kinds, outputs or {"y": "float32"}, columns)
         batches = [
             {name: np.linspace(0, 9, 4 * rows).reshape(rows, 4).astype(kind) for name, kind in (said or kinds).items()}
             for rows in sizes
         ]
-        data = LoaderData(batches[0], batches, LoaderRecord(max_batch_size=max(sizes), asked_batches=(5,)))
+        data = LoaderData(
+            batches[0],
+            batches if samples is None else samples,
+            LoaderRecord(max_batch_size=max(sizes), asked_batches=(5,)),
+        )
         form, variant = LiteRTFormat(), LiteRTFormat().variants(config or LiteRTConfig(), [SAVED])[-1]
         path = tmp_path / variant.key / variant.file
         path.parent.mkdir()
@@ -124,7 +130,7 @@ def test_names_decide_and_not_the_order_of_the_file(convert: Convert) -> None:
 
 
 def test_int8_keeps_float_inputs_and_outputs_and_says_how_much_of_it_is_int8(convert: Convert) -> None:
-    runner, found = convert(dense, {"x": "float32"}, config=LiteRTConfig(precision="int8"))
+    runner, found = convert(dense, {"x": "float32"}, config=INT8)
     assert (found["quantized"]["quantized"], found["quantized"]["total"]) == (2, 2)
     assert found["quantized"]["samples"] == 2
     x = np.linspace(0, 9, 12).reshape(3, 4).astype("float32")
@@ -137,7 +143,7 @@ def test_int8_keeps_float_inputs_and_outputs_and_says_how_much_of_it_is_int8(con
 
 def test_a_model_with_nothing_to_quantize_fails(convert: Convert) -> None:
     with pytest.raises(StepFailed, match="there is nothing to quantize"):
-        convert(lambda x: {"y": x + 1}, {"x": "float32"}, config=LiteRTConfig(precision="int8"))
+        convert(lambda x: {"y": x + 1}, {"x": "float32"}, config=INT8)
 
 
 def test_operators_that_litert_has_not_are_named(convert: Convert) -> None:
@@ -200,17 +206,34 @@ def test_where_pytorchs_converter_is_missing_the_conflict_and_the_way_out_are_to
     assert "--nav-interpreter=litert=" in text
 
 
-def test_an_operator_that_litert_torch_has_not_is_named_with_its_place() -> None:
-    from pytest_navigator.backends.litert.errors import converting
+@pytest.mark.parametrize(
+    ("samples", "text"),
+    [
+        ([], "there is no sample to calibrate on"),
+        ([{"x": np.array([[0, np.nan, 1, 2]], "f4")}], r"x\[0, 1\] = nan"),
+    ],
+)
+def test_what_cannot_be_calibrated_on_is_told(
+    convert: Convert, samples: list[dict[str, np.ndarray]], text: str
+) -> None:
+    with pytest.raises(StepFailed, match=text):
+        convert(dense, {"x": "float32"}, config=INT8, samples=samples)
 
-    said = (
-        "Lowering not found: aten._linalg_svd.default\nWhile executing %x\nOriginal traceback:\n"
-        'File "/a/model.py", line 6, in forward\n    return self.a(x)\n'
-        'File "/a/model.py", line 3, in forward\n    return torch.linalg.svdvals(x)\n'
-    )
-    with (
-        pytest.raises(StepFailed, match=r"LiteRT for aten._linalg_svd.default \(at model.py:3: return torch.linalg"),
-        exporter("litert-torch"),
-        converting(),
-    ):
-        raise RuntimeError(said)
+
+def test_other_axes_are_told_with_the_sizes_that_were_made(convert: Convert) -> None:
+    _, found = convert(lambda x: {"y": tf.nn.relu(x)}, {"x": "float32"}, columns=-1)
+    assert found["note"] == "it takes batches of 1, 2, 3, 5 alone; axis 1 of input x is 4 alone"
+
+
+def test_an_attribute_that_the_converter_has_not_is_an_error_with_the_nearest_one(convert: Convert) -> None:
+    config = LiteRTConfig(custom_args={"optimizatoins": []})
+    with pytest.raises(StepFailed, match="no attribute 'optimizatoins'; did you mean 'optimizations'"):
+        convert(dense, {"x": "float32"}, config=config)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 3)])
+def test_arrays_keep_their_shape_and_are_quantized_where_the_file_is(shape: tuple[int, ...]) -> None:
+    array = np.full(shape, 0.5, "float32")
+    assert in_file("x", array, {"dtype": np.float32, "quantization": (0.0, 0)}).shape == shape
+    found = in_file("x", array, {"dtype": np.int8, "quantization": (0.01, -8)})
+    assert (found.dtype, found.tolist()) == (np.int8, np.full(shape, 42).tolist())

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_navigator.errors import NavigatorError, StepFailed
+from pytest_navigator.formats.stack_lines import line_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # litert-torch's, with the call; TensorFlow's, with a list of operators and their types.
 LOWERING = re.compile(r"Lowering not found: (\S+)")
@@ -17,8 +18,11 @@ FLEX = re.compile(r"(?:Flex|TF Select|Custom) ops: ([^\n]+)")
 
 
 @contextmanager
-def converting() -> Iterator[None]:
+def converting(place: Callable[[str], str]) -> Iterator[None]:
     """Name the operators that LiteRT has not, where a converter says so.
+
+    Args:
+        place: returns the path of the module that a line ("model.py:3") belongs to, or "".
 
     Raises:
         StepFailed: there are such.
@@ -28,17 +32,15 @@ def converting() -> Iterator[None]:
     except NavigatorError:
         raise
     except Exception as error:
-        if text := unsupported(str(error)):
+        if text := unsupported(str(error), place):
             raise StepFailed(text, kind=type(error).__name__) from error
         raise
 
 
-def unsupported(text: str) -> str:
+def unsupported(text: str, place: Callable[[str], str]) -> str:
     """Return which operators LiteRT has not, "" if that is not what an error says."""
     if found := LOWERING.search(text):
-        where = re.findall(r'File "([^"]+)", line (\d+), in \w+\n\s*([^\n]+)', text)
-        place = f" (at {where[-1][0].rpartition('/')[2]}:{where[-1][1]}: {where[-1][2].strip()})" if where else ""
-        return f"litert-torch has no operator of LiteRT for {found[1]}{place}"
+        return f"litert-torch has no operator of LiteRT for {found[1]}{_where(text, place)}"
     if found := FLEX.search(text):
         names = [name.strip() for name in found[1].split(",")]
         return (
@@ -46,3 +48,11 @@ def unsupported(text: str) -> str:
             "in LiteRT's runtime"
         )
     return ""
+
+
+def _where(text: str, place: Callable[[str], str]) -> str:
+    line = line_of(text)
+    if not line:
+        return ""
+    path, code = place(line), re.findall(r'File "[^"]+", line \d+, in \w+\n\s*([^\n]+)', text)
+    return f" (in {path or 'the model itself'}, at {line}{f': {code[-1].strip()}' if code else ''})"

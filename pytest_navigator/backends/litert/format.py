@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_navigator.backends.litert.config import PRECISIONS, LiteRTConfig
@@ -105,7 +106,8 @@ class LiteRTFormat(Format):
         from pytest_navigator.backends.litert.errors import converting
         from pytest_navigator.formats.exporting import exporter
 
-        with exporter(variant.parameters["converter"]) as lines, converting():
+        place = partial(making.place_of, parent=parent)
+        with exporter(variant.parameters["converter"]) as lines, converting(place):
             found = making.make(parent, data, signature, variant, path)
         return {**found, "warnings": lines}
 
