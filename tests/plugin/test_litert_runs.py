@@ -82,6 +82,30 @@ def nav_dataloader():
 """
 
 
+JAX = """
+import numpy as np
+import pytest
+
+@pytest.fixture(scope="session")
+def nav_model():
+    import jax.numpy as jnp
+    weights = np.random.default_rng(0).standard_normal((16, 64)).astype("float32")
+    return lambda x, ids: jnp.tanh(x @ weights) + ids[:, None]
+
+@pytest.fixture(scope="session")
+def nav_dataloader():
+    numbers = np.random.default_rng(0)
+    return [(numbers.standard_normal((3, 16)).astype("float32"), np.arange(3, dtype="int32"))]
+"""
+
+
+def needs(*packages: str) -> None:
+    """Skip a test without packages, which are not imported here: JAX ends the process that has TensorFlow's LiteRT."""
+    for package in packages:
+        if not find_spec(package):
+            pytest.skip(f"{package} is not installed")
+
+
 def run_scripts(package: Path, folder: Path, python: Path, names: dict[str, str]) -> None:
     """Run scripts of an unpacked package alone."""
     with zipfile.ZipFile(package) as packed:
@@ -164,10 +188,10 @@ def test_its_scripts_run_alone(made: Path, python: Path, tmp_path: Path) -> None
 def test_keras_is_converted_in_this_python_and_its_scripts_run_alone(
     pytester: pytest.Pytester, nav: Nav, tmp_path: Path
 ) -> None:
-    pytest.importorskip("tensorflow")
+    needs("tensorflow")
     pytester.makeconftest(KERAS)
-    result = nav("-v", "--nav-package=out.nav", formats="litert-int8", subprocess=True)
-    found = words(result)
+    options = ("-v", "--nav-package=out.nav", "--nav-profile-seconds=0.05")
+    found = words(nav(*options, formats="litert-int8", subprocess=True))
     for key in ("litert", "litert-int8"):
         assert found[f"test_convert[{key}]"] == found[f"test_correctness[{key}-cpu]"] == "PASSED"
     names = {
@@ -175,6 +199,14 @@ def test_keras_is_converted_in_this_python_and_its_scripts_run_alone(
         "litert-int8/reproduce_correctness-litertcpu.py": "max abs",
     }
     run_scripts(pytester.path / "out.nav", tmp_path / "unpacked", Path(sys.executable), names)
+
+
+@pytest.mark.slow
+def test_jax_is_converted_through_a_savedmodel(pytester: pytest.Pytester, nav: Nav) -> None:
+    needs("jax", "tensorflow")
+    pytester.makeconftest(JAX)
+    found = words(nav("-v", "--nav-no-profile", formats="litert", subprocess=True))
+    assert found["test_convert[litert]"] == found["test_correctness[litert-cpu]"] == "PASSED"
 
 
 def test_without_litert_torch_its_conversion_is_skipped_with_the_way_out(linear: pytest.Pytester, nav: Nav) -> None:
