@@ -188,7 +188,8 @@ class Package:
     ) -> PackageRunner:
         """Return a runner, not active yet; only its format's files are extracted, only its framework is imported.
 
-        Warns (UserWarning) if it was checked with another version of a library that it needs, or on another GPU.
+        Warns (UserWarning) if it was checked with another version of a library that it needs, or on another GPU; or if
+        the noise of an output is left to `verify_` tests that have not passed: no strategy chooses such a runner.
 
         Of several that the keywords leave, strategies choose by the figures. Without strategies, a format has the first
         runner that passed correctness and that this machine can run; without a format, the default strategies
@@ -342,6 +343,8 @@ class Package:
         if found := differences(self.results, self.status, key, record):
             warn(f"{key} on {name} was checked elsewhere: {one_line('; '.join(found))}")
         kind = artifacts.runner_class(record)
+        if doubt := self.results.unjudged(key, name):
+            warn(one_line(doubt))
         artifact = self._live(variant) if record.live else self.get_path(key)
         variant = artifacts.with_options(variant, options)
         return artifacts.runner(kind, artifact, self.results, variant, self, tensors)

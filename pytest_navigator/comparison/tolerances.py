@@ -64,6 +64,7 @@ class Rule:
             of one of them where the source's are not.
         cosine: of "snr": the smallest cosine that passes; 0: any.
         signal: whether the ratio of signal to noise, and the cosine, are recorded.
+        vouching: of "unchecked": whether `verify_` tests judge in the place of a default that it did not pass.
     """
 
     kind: str
@@ -76,6 +77,7 @@ class Rule:
     digits: tuple[str, ...] = field(default=(), compare=False)
     cosine: float = 0.0
     signal: bool = field(default=False, compare=False)
+    vouching: bool = field(default=False, compare=False)
 
     @property
     def is_default(self) -> bool:

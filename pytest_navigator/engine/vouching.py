@@ -55,7 +55,7 @@ def left_to(names: tuple[str, ...], facts: CorrectnessFacts) -> CorrectnessFacts
     own = {report.name: report for report in facts.outputs if names and _is_noise(report, facts)}
     if not own:
         return facts
-    rules = {n: replace(unchecked(_reason(names, own[n])), signal=True) for n in own}
+    rules = {n: replace(unchecked(_reason(names, own[n])), signal=True, vouching=True) for n in own}
     passed = {name: replace(report, problem="", suggestion="", used=rules[name].text) for name, report in own.items()}
     outputs = tuple(passed.get(report.name, report) for report in facts.outputs)
     return replace(facts, outputs=outputs, rules=facts.rules | rules)

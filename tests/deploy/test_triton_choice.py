@@ -19,7 +19,17 @@ from pytest_navigator.core.variants import RunnerRecord, Variant
 from pytest_navigator.deploy.triton.served import needs
 from pytest_navigator.errors import DeploymentError, PackageError, StrategyError
 from pytest_navigator.package.container.writer import pack
-from tests.package.recorded import RUNNERS, SIGNATURE, SOURCE, VARIANTS, correctness, outcomes, profile, workspace
+from tests.package.recorded import (
+    RUNNERS,
+    SIGNATURE,
+    SOURCE,
+    VARIANTS,
+    correctness,
+    left_to_verify,
+    outcomes,
+    profile,
+    workspace,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -321,6 +331,19 @@ def test_what_passed_without_figures_is_deployed_by_its_name(workspace: Build, t
     held(folder, "onnx/model.onnx")
 
     assert "max_batch_size: 3" in config(folder, tmp_path, format="onnx")
+
+
+def test_what_no_verify_test_has_passed_is_deployed_by_its_name_alone_and_it_is_said(
+    workspace: Build, tmp_path: Path
+) -> None:
+    measured = profile("onnx", "OnnxCPU", "batch1", 2.0, 500.0)
+    folder = workspace([*FAILED, left_to_verify("onnx", "OnnxCPU"), measured])
+    held(folder, "onnx/model.onnx")
+
+    with pytest.raises(StrategyError, match=r"may be chosen by its figures, only by its name: .*judged by verify_a"):
+        config(folder, tmp_path)
+    with pytest.warns(UserWarning, match=r"output__0 is unchecked \(judged by verify_a.* tests have not passed"):
+        config(folder, tmp_path, format="onnx")
 
 
 def test_weights_beside_an_onnx_file_go_into_its_folder(workspace: Build, tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import pytest_navigator as nav
 from pytest_navigator.core.records import Outcome
 from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import ConfigError, StrategyError
+from pytest_navigator.package.query import verdict
+from pytest_navigator.package.query.choice import Wanted
 from pytest_navigator.package.query.strategies import Figure, candidates, choose, choose_possible
 from pytest_navigator.package.query.verdict import latencies
-from tests.package.recorded import outcomes, profile, results, verify
+from tests.package.recorded import left_to_verify, outcomes, profile, results, verify
 
 QUICK = Figure("onnx", "OnnxCPU", 1, 1.0, 1000.0)
 BATCHED = Figure("onnx", "OnnxCPU", 8, 4.0, 2000.0)
@@ -108,3 +110,16 @@ def test_what_is_slower_or_larger_than_its_float_format_is_never_the_best(status
 def test_what_is_slower_or_larger_than_its_float_format_has_figures_still() -> None:
     judged = Outcome("quantization", Status.FAILED, "torchscript-trace", "TorchScriptCPU")
     assert latencies(results([*outcomes(), judged])) == latencies(results()) != {}
+
+
+@pytest.mark.parametrize("status", [Status.PASSED, Status.FAILED, Status.SKIPPED, None])
+def test_what_is_left_to_verify_tests_is_chosen_only_where_they_passed(status: Status | None) -> None:
+    cell = ("torchscript-trace", "TorchScriptCPU")
+    steps = [left_to_verify(*cell) if (o.step, o.key) == ("correctness", cell[0]) else o for o in outcomes()]
+    found = results([*steps, *([verify(*cell, "e" * 64, status)] if status else [])])
+
+    assert (cell[0] in {figure.key for figure in candidates(found)}) == (status is Status.PASSED)
+    assert bool(found.unjudged(*cell)) == (status is not Status.PASSED)
+    if status is not Status.PASSED:
+        with pytest.raises(StrategyError, match=r"only by its name: .*judged by verify_a.* have not passed"):
+            verdict.chosen(found, Wanted(cell[0]), nav.MinLatencyStrategy(), include_source=True, verified_only=False)

@@ -83,7 +83,8 @@ def chosen(package: PackageFile, results: Results, wish: Wish) -> Choice:
     """
     cells = _held(package, results, wish)
     if (wish.format or wish.runner) and wish.strategies is None:
-        passed = [cell for cell in _runnable(results, cells, wish) if verdict.passed(results, *cell)]
+        ready = verdict.runnable(results, cells, verified_only=wish.verified_only)
+        passed = [cell for cell in ready if verdict.passed(results, *cell)]
         if not passed:
             reasons = "; ".join(_why_not(results, *cell) for cell in cells)
             raise PackageError(f"{reasons}; only what passed is deployed")
@@ -119,10 +120,6 @@ def _held(package: PackageFile, results: Results, wish: Wish) -> list[Cell]:
     return wish.cells.cells(results, held)
 
 
-def _runnable(results: Results, cells: Sequence[Cell], wish: Wish) -> list[Cell]:
-    return verdict.runnable(results, cells, verified_only=wish.verified_only)
-
-
 def _allowed(results: Results, cells: Sequence[Cell], wish: Wish) -> list[Cell]:
     return [cell for cell in cells if results.worth(*cell) and (not wish.verified_only or results.verified(*cell))]
 
@@ -134,6 +131,9 @@ def _nothing(package: PackageFile, results: Results, cells: Sequence[Cell], wish
         return f"nothing in {package.path} passed correctness, and only what passed is deployed{_failures(results)}"
     if wish.verified_only and not _allowed(results, passed, wish):
         return f"nothing in {package.path} is verified, {' on '.join(passed[0])} for example: {verdict.UNVERIFIED}"
+    objections = [results.objection(*cell) for cell in passed]
+    if all(objections):
+        return f"nothing in {package.path} may be chosen by its figures, only by its name: {'; '.join(objections)}"
     names = ", ".join(dict.fromkeys(key for key, _ in _allowed(results, passed, wish)))
     return f"nothing in {package.path} that passed has figures to choose by: name the format ({names})"
 
@@ -151,7 +151,8 @@ def _why_not(results: Results, key: str, runner: str) -> str:
 
 def _chosen(results: Results, cell: Cell, figure: Figure | None) -> Choice:
     key, runner = cell
-    return Choice(results.variant(key), results.suite.runners[runner], figure)
+    doubt = results.unjudged(key, runner)
+    return Choice(results.variant(key), results.suite.runners[runner], figure, (doubt,) if doubt else ())
 
 
 def _in_place(package: PackageFile, results: Results, wish: Wish, found: Choice) -> Choice:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.core import plain
 from pytest_navigator.core.facts import SourceFacts, facts_of
 from pytest_navigator.core.records import Outcome, Signature, SuiteRecord
@@ -100,8 +101,26 @@ class Results:
         return next(decoding, next(iter(self._cell("correctness", key, runner)), None))
 
     def worth(self, key: str, runner: str) -> bool:
-        """Whether a quantized format is no slower and no larger than its float one, as far as it was measured."""
-        return not any(outcome.failed for outcome in self._cell("quantization", key, runner))
+        """Whether it may be chosen by its figures: nothing is against that."""
+        return not self.objection(key, runner)
+
+    def objection(self, key: str, runner: str) -> str:
+        """Return why no figure makes it the best, "" if one may.
+
+        A quantized format is slower or larger than its float one, or what a default did not pass is left to `verify_`
+        tests that have not passed either.
+        """
+        found = next((outcome for outcome in self._cell("quantization", key, runner) if outcome.failed), None)
+        return f"{key} on {runner}: {found.message}" if found else self.unjudged(key, runner)
+
+    def unjudged(self, key: str, runner: str) -> str:
+        """Return why nobody has judged an output whose noise is left to `verify_` tests, "" if all are judged."""
+        checked = self.correctness(key, runner)
+        rules = facts_of(checked, CorrectnessFacts).rules
+        left = [f"{name} is unchecked ({rule.note})" for name, rule in rules.items() if rule.vouching]
+        if not left or self.verified(key, runner):
+            return ""
+        return f"{key} on {runner}: {'; '.join(left)}, and these tests have not passed"
 
     def profiles(self, key: str, runner: str) -> list[Outcome]:
         """Return the profile steps of one runner, one a batch size."""

@@ -70,13 +70,15 @@ def latencies(results: Results) -> dict[str, float]:
 def runnable(results: Results, cells: Sequence[Cell], *, verified_only: bool = False) -> list[Cell]:
     """Return the cells that can be handed out: those that passed, then those that no machine has checked.
 
+    Of each, those that may be chosen by their figures come first.
+
     Raises:
         PackageError: there are none; with what became of the first one.
     """
     allowed = [cell for cell in cells if not verified_only or results.verified(*cell)]
     if not allowed:
         raise PackageError(f"{_place(*cells[0])} is not verified: {UNVERIFIED}")
-    ranked = sorted(allowed, key=lambda cell: not passed(results, *cell))
+    ranked = sorted(allowed, key=lambda cell: (not passed(results, *cell), not results.worth(*cell)))
     found = [cell for cell in ranked if not _failure(results, *cell)]
     if not found:
         raise PackageError(_failure(results, *ranked[0]))
@@ -129,6 +131,9 @@ def _figures(results: Results, cells: Collection[Cell], *, include_source: bool,
     found = _among(candidates(results, include_source=include_source, verified_only=verified_only), cells)
     files = _among(candidates(results, include_source=include_source), cells)
     measured = _among(candidates(results), cells)
+    objections = [results.objection(*cell) for cell in sorted(cells) if figures_of(results, [cell])]
+    if objections and all(objections):
+        raise StrategyError(f"nothing may be chosen by its figures, only by its name: {'; '.join(objections)}")
     if files and not found:
         raise StrategyError(f"nothing that has figures is verified, {files[0].place} for example: {UNVERIFIED}")
     if measured and not found:
