@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.plain import plain
 from pytest_navigator.devices.requirements import CHECKS
+from pytest_navigator.engine.cache.libraries import PROGRAMS
 from pytest_navigator.engine.identity import classes, facts
 from pytest_navigator.engine.steps import STEPS
-from pytest_navigator.engine.versions import required, versions_of
+from pytest_navigator.engine.versions import versioned, versions_of
 from pytest_navigator.errors import NavigatorError
 
 if TYPE_CHECKING:
@@ -43,8 +44,11 @@ def name_of(context: Context) -> str:
 
 def _common(context: Context) -> dict[str, JSON]:
     used = classes(context)
-    requires = [*required(context), *(name for kind in used for name in getattr(kind, "requires", ()))]
-    modules = [*(name for name in requires if name not in CHECKS), *(kind.__module__ for kind in used)]
+    requires = [*versioned(context), *(name for kind in used for name in getattr(kind, "requires", ()))]
+    modules = [
+        *(name for name in requires if name not in CHECKS or name in PROGRAMS),
+        *(kind.__module__ for kind in used),
+    ]
     return {**facts(context), "signature": plain(context.folder.signature), "versions": _versions(context, modules)}
 
 

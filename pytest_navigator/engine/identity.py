@@ -16,7 +16,7 @@ from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.code import code_of
 from pytest_navigator.engine.cache.libraries import versions_here
 from pytest_navigator.engine.loader import loader_record
-from pytest_navigator.engine.versions import gpu_of, required, versions_of
+from pytest_navigator.engine.versions import gpu_of, required, versioned, versions_of
 from pytest_navigator.isolation.numerics import current_settings
 from pytest_navigator.runners.spec import runner_class
 
@@ -134,4 +134,4 @@ def more(context: Context) -> JSON:
 
 def libraries(context: Context) -> tuple[str, ...]:
     """Return the names of what a step's outcome may depend on, where it is installed."""
-    return (*LIBRARIES, *required(context))
+    return (*LIBRARIES, *versioned(context))

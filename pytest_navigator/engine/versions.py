@@ -68,3 +68,10 @@ def required(context: Context) -> tuple[str, ...]:
     if context.step.runner:
         return context.runner.requires
     return context.host.registry.format(context.variant.format).requires_for(context.suite.matrix.framework)
+
+
+def versioned(context: Context) -> tuple[str, ...]:
+    """Return what a step needs, and what making its artifact uses where that is installed."""
+    if context.step.runner:
+        return required(context)
+    return (*required(context), *context.host.registry.format(context.variant.format).made_with)

@@ -112,6 +112,9 @@ class Format(ABC):
     members_require: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Member of a group, by its name in `groups` -> what making it needs beside `requires`: {"a-int8": ("nncf",)}."""
 
+    made_with: ClassVar[tuple[str, ...]] = ()
+    """Modules that making it may import, beside what it requires: with another version of one it is made again."""
+
     reads_with: ClassVar[tuple[str, ...]] = ()
     """What `describe` needs, beside what the runners need: names in `pytest_navigator.devices.requirements`."""
 

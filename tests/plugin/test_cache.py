@@ -134,6 +134,32 @@ def test_a_format_says_what_else_its_artifact_depends_on(cached: pytest.Pytester
     assert count(cached)["convert"] == 3
 
 
+@pytest.mark.parametrize("option", ["--nav-cache=cache", "--nav-resume"])
+def test_another_version_of_what_makes_a_format_makes_it_again(
+    turned: Write, nav: Nav, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    pytester = turned()
+    edit(pytester.path / "turned_format.py", "def variants(", 'made_with = ("quantizer",)\n\n    def variants(')
+    monkeypatch.syspath_prepend(pytester.path)
+    made = []
+    for version in ("1.0", "1.0", "2.0"):
+        folder = pytester.mkdir("quantizer.dist-info") if not made else pytester.path / "quantizer.dist-info"
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: quantizer\nVersion: {version}\n")
+        libraries._read.cache_clear()
+        libraries._version.cache_clear()
+        nav(option, "--nav-in-process", formats="")
+        made.append(count(pytester)["convert"])
+    assert made == [1, 1, 2]
+
+
+def test_a_compiler_has_a_version() -> None:
+    assert (
+        libraries.versions(["c++ compiler"])["c++ compiler"]
+        == libraries.versions_here(["c++ compiler"])["libraries"]["c++ compiler"]
+    )
+    assert "g++" in (libraries.versions(["c++ compiler"])["c++ compiler"] or "g++ is not here")
+
+
 def test_a_tighter_tolerance_compares_again_and_converts_nothing(cached: pytest.Pytester, nav: Nav) -> None:
     run(nav, "--nav-atol=1e-3")
     assert count(cached) == {"convert": 1, "compared": 16, "timed": 0}

@@ -33,6 +33,7 @@ class ExecuTorchFormat(Format):
     default: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ("executorch", "torch")
     members_require: ClassVar[Mapping[str, tuple[str, ...]]] = {"executorch-int8": ("torchao",)}
+    made_with: ClassVar[tuple[str, ...]] = ("torchao",)
     runners = table(
         "executorch",
         "pytest_navigator.backends.executorch.runner",

@@ -46,6 +46,7 @@ class LiteRTFormat(Format):
     default: ClassVar[bool] = False
     fixed_batch: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("tensorflow", "ai_edge_litert")
+    made_with: ClassVar[tuple[str, ...]] = ("ai_edge_quantizer",)
     runners = table(
         "litert",
         "pytest_navigator.backends.litert.runner",

@@ -46,6 +46,7 @@ class OpenVINOFormat(Format):
     default: ClassVar[bool] = False
     requires: ClassVar[tuple[str, ...]] = ("openvino",)
     members_require: ClassVar[Mapping[str, tuple[str, ...]]] = {"openvino-int8": ("nncf",)}
+    made_with: ClassVar[tuple[str, ...]] = ("nncf",)
     diagnosis: ClassVar[str] = "pytest_navigator.backends.exchange.from_onnx_diagnosis:OpenVINODiagnosis"
     runners = (
         *table("openvino", RUNNERS, ("OpenVINOCPU", "OpenVINORunner", "cpu", ("openvino",))),
@@ -80,17 +81,6 @@ class OpenVINOFormat(Format):
         from pytest_navigator.backends.openvino.description import describe
 
         return describe(path)
-
-    def depends_on(self, variant: Variant) -> JSON:
-        """Return the version of what quantizes."""
-        from importlib.metadata import PackageNotFoundError, version
-
-        if variant.parameters["precision"] != "int8":
-            return None
-        try:
-            return version("nncf")
-        except PackageNotFoundError:
-            return None
 
     def load(self, path: Path) -> Any:
         """Return the `openvino.Model`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
@@ -12,6 +13,10 @@ from packaging.requirements import Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+# Requirements that are no distributions -> what says their version.
+PROGRAMS = {"c++ compiler": ("g++", "--version")}
 
 
 def versions_here(names: Iterable[str], modules: Iterable[str] = ()) -> dict[str, Any]:
@@ -59,6 +64,8 @@ def _known() -> dict[str, list[str]]:
 
 @cache
 def _read(name: str) -> tuple[str | None, list[str]]:
+    if name in PROGRAMS:
+        return _answer(name), []
     try:
         found = distribution(name)
     except PackageNotFoundError:
@@ -70,7 +77,19 @@ def _read(name: str) -> tuple[str | None, list[str]]:
 
 @cache
 def _version(name: str) -> str | None:
+    if name in PROGRAMS:
+        return _answer(name)
     try:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+@cache
+def _answer(name: str) -> str | None:
+    """Return the first line of what a program says of itself, None where there is none."""
+    try:
+        found = subprocess.run(PROGRAMS[name], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.partition("\n")[0]
