@@ -427,6 +427,7 @@ def test_engines_of_two_gpus_are_both_kept_and_each_machine_gets_its_own(
         package.verify()
         assert package.read("onnx/model.onnx") == b"hopper"
         assert package.read("machines/a100/onnx/model.onnx") == b"ampere"
+    monkeypatch.setattr(OnnxFormat, "bound", True)
     monkeypatch.setattr(OnnxFormat, "built_by", lambda self, parameters: Library("ONNX Runtime", "1.0"))
     monkeypatch.setattr(bound, "own_gpu", lambda: Gpu("this one", 1, here))
     with nav.load(tmp_path / "all.nav") as loaded:
@@ -441,6 +442,7 @@ def test_a_gpu_of_which_there_is_no_engine_is_told_what_there_is(
         engine(part, "a100", "NVIDIA A100", "8.0", b"ampere"),
     )
     command("merge", *packages, "-o", "all.nav")
+    monkeypatch.setattr(OnnxFormat, "bound", True)
     monkeypatch.setattr(OnnxFormat, "built_by", lambda self, parameters: Library("ONNX Runtime", "1.0"))
     monkeypatch.setattr(bound, "own_gpu", lambda: None)
 
