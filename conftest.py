@@ -37,6 +37,9 @@ STAYING = (
     "hypothesis",
 )
 
+# OpenVINO and nncf do without it, and nobody is told that tests run: it forks a process for each message.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+
 # A run that a test starts is none of the workers that run the tests, and no step of the job that does.
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
 for name in [name for name in os.environ if name.startswith(("PYTEST_XDIST_", "GITHUB_", "GITLAB_"))]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from pytest_navigator import OpenVINOConfig, QuantizationConfig
 from pytest_navigator.backends.openvino.format import OpenVINOFormat
 from pytest_navigator.backends.openvino.layer_ranking import ranked
 from pytest_navigator.backends.openvino.making import names_of
-from pytest_navigator.backends.openvino.model import model_of
+from pytest_navigator.backends.openvino.model import model_of, untold
 from pytest_navigator.backends.openvino.quantizing import attends
 from pytest_navigator.comparison.tolerances import Rule
 from pytest_navigator.core.records import Signature, TensorSpec
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pytest_navigator.comparison.layer_errors import LayerError
 
 openvino = pytest.importorskip("openvino")
-pytest.importorskip("nncf")
 
 ONNX = Variant("onnx", "onnx", None, "model.onnx", {})
 
@@ -263,3 +263,9 @@ def test_a_transformer_is_told_by_its_attention(tmp_path: Path, last: str, atten
     ]
     written(tmp_path / "model.onnx", nodes, {}, (4, 4))
     assert attends(openvino.Core().read_model(tmp_path / "model.onnx")) is attention
+
+
+def test_loggers_of_others_stay_as_they_are() -> None:
+    assert logging.getLoggerClass() is logging.Logger
+    untold("nncf")
+    assert logging.getLogger(f"{__name__}.own").__class__ is logging.Logger

@@ -90,7 +90,6 @@ def test_bfloat16_is_a_format_of_its_own_beside_float32_and_throughput_a_runtime
 def test_int8_is_calibrated_on_the_loader_measured_beside_float32_and_its_script_runs(
     linear: pytest.Pytester, nav: Nav, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("nncf")
     linear.makeconftest(WIDE)
     result = nav("-v", "--nav-package=out.nav", formats="openvino-int8,openvino-bf16", subprocess=True)
     found = words(result)
@@ -126,7 +125,6 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_ir_is_a_source_and_its_other_precisions_are_made_of_it(
     pytester: pytest.Pytester, nav: Nav, network: Path, named: str
 ) -> None:
-    pytest.importorskip("nncf")
     (pytester.path / "notes.txt").write_text("not a part of it")
     made = ["openvino-fp16", "openvino-int8", *(["openvino-bf16"] if "BF16" in capabilities() else [])]
     found = words(
@@ -191,7 +189,6 @@ def nav_dataloader():
 def test_a_failure_of_int8_names_the_worst_layer_and_a_search_leaves_it_out(
     pytester: pytest.Pytester, nav: Nav
 ) -> None:
-    pytest.importorskip("nncf")
     pytester.makeconftest(SPOILED.format(how="QuantizationConfig(per_channel=False)"))
     result = nav("-v", "--nav-no-profile", formats="", subprocess=True)
     assert words(result)["test_correctness[openvino-int8-cpu]"] == "FAILED"

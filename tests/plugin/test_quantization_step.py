@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -115,7 +116,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Calla
         pytester.makepyfile(fake_format=FAKE_FORMAT, reduced_format=REDUCED_FORMAT)
         pytester.makeconftest(CONFTEST.format(config=config, comparisons=comparisons))
         if verify:
-            pytester.makepyfile(test_verify=VERIFY.format(condition=verify))
+            pytester.makepyfile(test_noise_bears=VERIFY.format(condition=verify))
         return pytester
 
     return make
@@ -150,7 +151,7 @@ def test_accuracy_speed_and_size_stand_in_one_line_everywhere(project: Project, 
     assert float(properties["nav_snr_db"]) == pytest.approx(found["snr"])
     assert (properties["nav_reference"], properties["nav_size_ratio"]) == ("fake", "1.0")
     assert told in (pytester.path / "out.html").read_text(encoding="utf-8")
-    shown = pytester.run("pytest-navigator", "show", "out.nav")
+    shown = pytester.run(sys.executable, "-m", "pytest_navigator", "show", "out.nav")
     assert line(shown) == told
 
 

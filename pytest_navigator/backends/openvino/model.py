@@ -15,16 +15,21 @@ MOVING = ("Const", "Convert", "Input", "Output", "Reorder", "Reshape")
 
 
 def untold(module: str) -> Any:
-    """Import OpenVINO or nncf, neither of which tells Intel then of being imported, of conversions and of models."""
+    """Import OpenVINO or nncf, neither of which tells Intel then of being imported, of conversions and of models.
+
+    nncf makes all loggers of the process, whosever they are, ones of its own class: that is undone.
+    """
     import importlib
+    import logging
     import sys
 
     # Both look for it when they are imported, and do without where it is not installed.
-    name = "openvino_telemetry"
+    name, loggers = "openvino_telemetry", logging.getLoggerClass()
     known, sys.modules[name] = sys.modules.get(name), None  # type: ignore[assignment]
     try:
         return importlib.import_module(module)
     finally:
+        logging.setLoggerClass(loggers)
         del sys.modules[name]
         if known is not None:
             sys.modules[name] = known
