@@ -31,6 +31,7 @@ def test_a_name_that_is_nearly_a_groups_is_an_error():
         configuration("torch", "egde", None)
 
 
+@pytest.mark.slow  # AOTInductor compiles
 def test_what_a_package_can_be_made_into_is_made_where_a_group_is_asked_for(pair: Path) -> None:
     pytest.importorskip("openvino")
     with nav.load(pair, target_device="cpu") as package:
