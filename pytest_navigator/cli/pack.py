@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_navigator.devices.environment import git_state
+from pytest_navigator.devices.environment import environment, git_state
 from pytest_navigator.engine.manifest import MODEL, package_path
 from pytest_navigator.engine.workspace import Workspace
 from pytest_navigator.errors import ConfigError, PackageError
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     with workspace.held():
         suites = [(folder, results) for folder in workspace.suites() if (results := _buried(folder)).outcomes]
         targets = _targets(arguments.output, [results.suite.name for _, results in suites])
-        git = None if arguments.no_git else git_state(arguments.workspace)
+        git, here = None if arguments.no_git else git_state(arguments.workspace), environment()
         for (folder, results), target in zip(suites, targets, strict=True):
             path = pack(
                 folder.path,
@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
                 keep=results.setting("keep"),
                 save_data=results.setting("save_data"),
                 required=results.setting("require"),
+                environment=here,
                 git=git,
             )
             print(*summary(as_the_run(results)), *_closing(path, results), sep="\n")

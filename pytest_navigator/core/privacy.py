@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -12,12 +13,15 @@ from pytest_navigator.core.own_words import is_own
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_navigator.core.plain import JSON
 
 # Environment variable: regular expressions, one a line, of what is taken out too; what `--nav-redact` adds to.
 REDACT = "NAV_REDACT"
+
+KNOWN_TEXTS = 4096  # How many that were scrubbed are remembered, none of them longer than
+SHORT_TEXT = 128
 
 USERS = ("USER", "LOGNAME", "USERNAME", "SUDO_USER")
 SHORTEST_USER = 3
@@ -51,9 +55,17 @@ def scrubber() -> Callable[[str], str]:
 
     from pytest_navigator.core import secrets
 
-    known, home, user = secrets.pattern(secrets.secrets(os.environ)), _home_pattern(), _user_pattern()
+    known = secrets.pattern(secrets.secrets(os.environ))
     said = [_compiled(line, f"{REDACT}=") for line in os.environ.get(REDACT, "").splitlines() if line.strip()]
-    values = [each for each in (*_redacted, *said, known) if each]
+    return _scrubber(tuple(each for each in (*_redacted, *said, known) if each), _home_pattern(), _user_pattern())
+
+
+@lru_cache(maxsize=2)
+def _scrubber(
+    values: Sequence[re.Pattern[str]], home: re.Pattern[str] | None, user: re.Pattern[str] | None
+) -> Callable[[str], str]:
+    """Return the same function for the same knowledge: the packages of one run have most of their texts in common."""
+    from pytest_navigator.core import secrets
 
     def scrub(text: str) -> str:
         for value in values:
@@ -64,7 +76,8 @@ def scrubber() -> Callable[[str], str]:
         # The user's name last: it is a part of what the others know as a whole, a home folder or an address.
         return user.sub("user", secrets.hidden(text)) if user else secrets.hidden(text)
 
-    return scrub
+    known = lru_cache(maxsize=KNOWN_TEXTS)(scrub)
+    return lambda text: known(text) if len(text) <= SHORT_TEXT else scrub(text)
 
 
 def _opaque(found: re.Match[str]) -> str:

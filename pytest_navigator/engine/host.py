@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.nav_config_file import FileConfig
     from pytest_navigator.configuration.run_options import RunOptions
     from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.core.plain import JSON
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.core.variants import RunnerRecord
     from pytest_navigator.engine.cache.store import Store
@@ -120,6 +121,20 @@ class Host:
         from pytest_navigator.engine.cache.store import Store
 
         return Store(self.options.cache, self.warn) if self.options.cache else None
+
+    @cached_property
+    def machine(self) -> Mapping[str, JSON]:
+        """Model Navigator's `environment` block, the same in every package and report that the run writes."""
+        from pytest_navigator.devices.environment import environment
+
+        return environment()
+
+    @cached_property
+    def git(self) -> Mapping[str, JSON] | None:
+        """The state of the user's checkout when the first package is written; None: it is not recorded."""
+        from pytest_navigator.devices.environment import git_state
+
+        return None if self.options.no_git else git_state(self.project)
 
     @property
     def seed(self) -> int:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.core.pipeline_facts import BEST, EAGER, facts_of_whole
 from pytest_navigator.core.plain import load
 from pytest_navigator.core.steps import Status
-from pytest_navigator.devices.environment import environment, git_state
 from pytest_navigator.engine.workspace import SuiteFolder
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.writer import pack
@@ -98,8 +97,8 @@ def _package(host: Host, module: SuiteFolder, target: Path, results: Results) ->
         keep=results.setting("keep"),
         save_data=results.setting("save_data"),
         required=results.setting("require"),
-        environment=environment(),
-        git=None if host.options.no_git else git_state(host.project),
+        environment=host.machine,
+        git=host.git,
     )
 
 

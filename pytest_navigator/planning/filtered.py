@@ -70,13 +70,17 @@ def needless(
         unasked: names of formats in the settings that nobody has asked for by name.
     """
     for option in CHOOSES:
-        for settings, _ in suites:
-            if _narrowed(option, settings):
-                continue
-            for value in (v for v in _values(option, settings, registry) if v not in unasked):
-                same = [(s, m) for s, m in suites if value in _values(option, s, registry)]
-                if not any(CHOOSES[option](name, m) for s, m in same for name in _meant(option, value, s)):
-                    return f"{with_origin(settings, option)}: {_why(option, value)}"
+        holding: dict[str | int, list[tuple[Settings, Matrix]]] = {}
+        asked: dict[str | int, Settings] = {}  # with the first settings that ask for it
+        for settings, matrix in suites:
+            narrowed = _narrowed(option, settings)
+            for value in _values(option, settings, registry):
+                holding.setdefault(value, []).append((settings, matrix))
+                if not narrowed and value not in unasked:
+                    asked.setdefault(value, settings)
+        for value, settings in asked.items():
+            if not any(CHOOSES[option](name, m) for s, m in holding[value] for name in _meant(option, value, s)):
+                return f"{with_origin(settings, option)}: {_why(option, value)}"
     return ""
 
 

@@ -142,7 +142,7 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
     with run.noting_problems():
         _meet_pipelines(run, ours)
         wholes = [item for item in ours if is_whole(item)]
-        parts = _without_strangers(run, [item for item in ours if item not in wholes], items)
+        parts = _without_strangers(run, [item for item in ours if not is_whole(item)], items)
         for item in parts:
             _expect_failure(item, suite_of(item, run).matrix)
         ours = [*wholes, *parts]
@@ -215,10 +215,10 @@ def _locate(item: pytest.Function) -> None:
 
 def _without_strangers(run: Run, ours: list[pytest.Function], items: list[pytest.Item]) -> list[pytest.Function]:
     """Drop the cells that another model of the same fixture has; pytest counts them as deselected."""
-    strangers = [item for item in ours if not _belongs(item, suite_of(item, run))]
+    strangers = {item: None for item in ours if not _belongs(item, suite_of(item, run))}
     if strangers:
         items[:] = [item for item in items if item not in strangers]
-        run.config.hook.pytest_deselected(items=strangers)
+        run.config.hook.pytest_deselected(items=[*strangers])
     return [item for item in ours if item not in strangers]
 
 
@@ -268,11 +268,14 @@ def _check_parameters(run: Run) -> None:
     """Find a configuration of a parameter that no model has, unless the arguments may have left that model out."""
     if any("::" in argument for argument in run.config.args):
         return
-    for place in {suite.place.nodeid: suite.place for suite in run.suites.values()}.values():
-        ids = [suite.model_id for suite in run.suites.values() if suite.place.nodeid == place.nodeid]
-        for name in place.nav_config if isinstance(place.nav_config, dict) else ():
-            if name not in ids:
-                raise unknown(f"model in nav_config seen from {place.nodeid}", name, ids)
+    ids: dict[str, dict[str, Place]] = {}
+    for suite in run.suites.values():
+        ids.setdefault(suite.place.nodeid, {})[suite.model_id] = suite.place
+    for nodeid, known in ids.items():
+        named = next(iter(known.values())).nav_config
+        for name in named if isinstance(named, dict) else ():
+            if name not in known:
+                raise unknown(f"model in nav_config seen from {nodeid}", name, list(known))
 
 
 def _check_loader(item: pytest.Function) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pytest_navigator.configuration.config import NavConfig
 from pytest_navigator.errors import ConfigError
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_navigator.package.source import PackageSource
+
+T = TypeVar("T")
+Objects = frozenset[tuple[str, int]]
 
 MODEL = "nav_model"
 LOADER = "nav_dataloader"
@@ -219,3 +222,32 @@ def function_of(fixture: Any) -> Any:
 def nodeid_of(path: Path, config: pytest.Config) -> str:
     """Return how pytest writes a file: relative to the rootdir, if it is below it."""
     return path.relative_to(config.rootpath).as_posix() if path.is_relative_to(config.rootpath) else str(path)
+
+
+def objects(parameters: Mapping[str, object]) -> Objects:
+    """Return what is equal for parameters that are the same objects, as long as somebody keeps these."""
+    return frozenset((name, id(value)) for name, value in parameters.items())
+
+
+@dataclass
+class Siblings(Generic[T]):
+    """The suites of one place; every item asks, and a place may have hundreds of models.
+
+    Attributes:
+        frameworks: of their models.
+        parametrized: whether parameters tell their models apart.
+    """
+
+    frameworks: set[str] = field(default_factory=set)
+    parametrized: bool = False
+    _first: dict[Objects, T] = field(default_factory=dict)
+
+    def add(self, suite: T, parameters: Mapping[str, object], framework: str) -> None:
+        """Know one more suite, which keeps the parameters of its model."""
+        self.frameworks.add(framework)
+        self.parametrized = self.parametrized or bool(parameters)
+        self._first.setdefault(objects(parameters), suite)
+
+    def first(self, parameters: Mapping[str, object]) -> T | None:
+        """Return the first suite whose model has these very objects as parameters, None if no model has."""
+        return self._first.get(objects(parameters))

@@ -109,7 +109,6 @@ class Reports:
             self.lines.append(f"note: no summary for GitHub: {UNEXPECTED}: {one_line(repr(error))}")
 
     def _report(self, written: Sequence[Written], exit_code: int) -> RunReport:
-        from pytest_navigator.devices.environment import environment, git_state
         from pytest_navigator.reporting.run_report import Place, RunReport, log_tails
 
         models = [each.report for each in written if each.report]
@@ -119,8 +118,8 @@ class Reports:
             others=tuple(self._others(written)),
             places={nodeid: Place(*place) for nodeid, place in self._places.items()},
             start=self.run.start,
-            environment=environment(),
-            git=None if self.run.options.no_git else git_state(self.run.project),
+            environment=self.run.machine,
+            git=self.run.git,
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
             pipelines=tuple(each.pipeline for each in written if each.pipeline),
         )

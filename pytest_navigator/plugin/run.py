@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,7 +24,7 @@ from pytest_navigator.plugin.detection import framework_of
 from pytest_navigator.plugin.fixtures import Fixtures, recordable
 from pytest_navigator.plugin.option_values import suite_settings
 from pytest_navigator.plugin.options import NEEDS_MODEL
-from pytest_navigator.plugin.places import MODEL, PipelinePlace
+from pytest_navigator.plugin.places import MODEL, PipelinePlace, Siblings, objects
 from pytest_navigator.plugin.termination import Termination
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Run(Host):
     termination: Termination = field(default_factory=Termination)
     _expected: dict[Path, NamedFile] = field(default_factory=dict)
     _matrices: dict[tuple[str, int], tuple[Matrix, Settings]] = field(default_factory=dict)
+    _siblings: defaultdict[str, Siblings[CollectedSuite]] = field(default_factory=lambda: defaultdict(Siblings))
 
     @classmethod
     def begun(cls, config: pytest.Config, options: RunOptions) -> Run:
@@ -123,7 +125,8 @@ class Run(Host):
         """
         key = f"{place.nodeid}[{model_id}]"
         if key not in self.suites:
-            self.suites[key] = self._suite(place, model_id, parameters)
+            made = self.suites[key] = self._suite(place, model_id, parameters)
+            self._siblings[place.nodeid].add(made, parameters, made.matrix.framework)
         return self.suites[key]
 
     def met(self, place: Place, parameters: dict[str, Any], model_id: str, *, certain: bool) -> CollectedSuite | None:
@@ -133,18 +136,14 @@ class Run(Host):
             model_id: tells models apart whose parameters are one object: `params=[True, True]`.
             certain: whether no other id can be of the same model.
         """
-        same = [
-            suite
-            for suite in self._at(place)
-            if suite.parameters.keys() == parameters.keys()
-            and all(parameters[name] is value for name, value in suite.parameters.items())
-        ]
-        named = next((suite for suite in same if suite.model_id == model_id), None)
-        return named if named or certain else next(iter(same), None)
+        named = self.suites.get(f"{place.nodeid}[{model_id}]")
+        if named and objects(named.parameters) == objects(parameters):
+            return named
+        return None if certain else self._siblings[place.nodeid].first(parameters)
 
     def parametrized(self, place: Place) -> bool:
         """Whether the models of a place that were collected are told apart by parameters."""
-        return any(suite.parameters for suite in self._at(place))
+        return self._siblings[place.nodeid].parametrized
 
     def matrices(self, place: Place | None) -> list[Matrix]:
         """Return what the models of one place generate: one matrix, or one for each entry of a dict of NavConfigs."""
@@ -178,7 +177,7 @@ class Run(Host):
     @contextmanager
     def building_at(self, place: Place | None) -> Iterator[None]:
         """Seed what the user's code draws from while it builds the model of a place, or its loader."""
-        with self.building({suite.matrix.framework for suite in self._at(place)}):
+        with self.building(self._siblings[place.nodeid].frameworks if place else ()):
             yield
 
     @cached_property
@@ -195,9 +194,6 @@ class Run(Host):
         for name, value in self.environment.items():
             os.environ.setdefault(name, value)
         super().warm_up(more)
-
-    def _at(self, place: Place | None) -> list[CollectedSuite]:
-        return [suite for suite in self.suites.values() if place and suite.place.nodeid == place.nodeid]
 
     def _suite(self, place: Place, model_id: str, parameters: dict[str, Any]) -> CollectedSuite:
         nav_config = place.config(model_id)

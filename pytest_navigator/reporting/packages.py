@@ -181,7 +181,6 @@ def _write(
 
 def _pack(host: Host, results: Results, folder: SuiteFolder, complete: bool) -> tuple[list[str], Path | None]:
     """Write the package; returns the line that says where it is and what is missing from it, and the path."""
-    from pytest_navigator.devices.environment import environment, git_state
     from pytest_navigator.package.container.writer import pack
 
     start = host.start
@@ -196,8 +195,8 @@ def _pack(host: Host, results: Results, folder: SuiteFolder, complete: bool) -> 
         complete=complete and not _keeps_baseline(host, results, folder, target),
         required=results.setting("require"),
         free=not host.hands_over and not host.file_config.output_path,  # those take models from the workspace
-        environment=environment(),
-        git=None if host.options.no_git else git_state(host.project),
+        environment=host.machine,
+        git=host.git,
     )
     note = _kept_nothing(results)
     if host.hands_over:  # the caller gets the package as an object; the file goes with it
