@@ -346,13 +346,23 @@ class Controller:
             terminalreporter.write_line(f"ERROR: {bounded(printable(str(self.run.problem)), LINE)}", red=True)
         if self.written or (self.run.hints and not config.option.collectonly):
             terminalreporter.write_sep("=", "navigator")
-            blocks = ["\n".join(written.lines) for written in self.written]
+            blocks = ["\n".join(lines) for lines in self._blocks(verbose=config.option.verbose > 0)]
             # One by one: of what the terminal's encoding lacks, pytest escapes the whole text, its ends of lines too.
             reported = ["\n".join(self.reports.lines)] if self.reports and self.reports.lines else []
             for line in printable("\n\n".join([*blocks, *self.run.hints, *reported])).split("\n"):
                 terminalreporter.write_line(line)
         for line in self.reports.annotations if self.reports else ():
             terminalreporter.write_line(line)
+
+    def _blocks(self, *, verbose: bool) -> list[list[str]]:
+        """Return the lines of each model and pipeline; of many models those of all together, at the end."""
+        from pytest_navigator.reporting.digest import MANY, digest
+
+        models = [written for written in self.written if written.report]
+        if len(models) <= MANY:
+            return [written.lines for written in self.written]
+        shown = [written.lines for written in self.written if verbose or not written.report]
+        return [*shown, digest(models, self.run.start)]
 
     def pytest_unconfigure(self) -> None:
         """Let the next run have the workspace."""

@@ -45,15 +45,16 @@ class Cause:
 def causes(run: RunReport) -> list[Cause]:
     """Return every cause, those that sound the same as one."""
     found: dict[tuple[str, ...], Cause] = {}
-    for cause in _every(run):
+    for cause in every_cause(run):
         key = (cause.test.partition("[")[0], cause.message, str(cause.place)) if cause.model else (cause.test,)
         known = found.get(key)
         found[key] = replace(known, more=known.more + 1) if known else cause
     return list(found.values())
 
 
-def _every(run: RunReport) -> Iterator[Cause]:
-    for model in run.models:
+def every_cause(run: RunReport) -> Iterator[Cause]:
+    """Yield every cause, each by itself."""
+    for model in filter(lambda each: each.failed, run.models):
         name, place = model.results.suite.name, _place_of_suite(run, model.results)
         for outcome in model.failures:
             if _follows(model, outcome):

@@ -38,6 +38,7 @@ class Written:
 
     Attributes:
         lines: its summary.
+        notes: those of its lines that are no part of its table, its failures and the place of its package.
         fails: whether the run must not exit with 0.
         report, pipeline: what reports are made from; neither where its records cannot be read.
     """
@@ -46,6 +47,7 @@ class Written:
     fails: bool
     report: ModelReport | None = None
     pipeline: PipelineReport | None = None
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -175,8 +177,11 @@ def _write(
     reasons = [*unvouched(results, folder.baseline)]
     reasons += [*unmet(results, host.id), *unchecked_at_all(results, other_runners(results, host.registry))]
     reasons += [*unverified(results), *unreported(results, host.id, said.expected), *undelivered, *judged.reasons]
-    lines = [*shown, *instead(results, host.registry), *_failed(reasons), *told, *delivered, *saved]
-    return Written(lines, fails=bool(reasons), report=replace(said, reasons=tuple(reasons), package=package))
+    hints = instead(results, host.registry)
+    lines = [*shown, *hints, *_failed(reasons), *told, *delivered, *saved]
+    notes = [*hints, *told, *delivered, *saved[:-1]]
+    report = replace(said, reasons=tuple(reasons), package=package)
+    return Written(lines, fails=bool(reasons), report=report, notes=notes)
 
 
 def _pack(host: Host, results: Results, folder: SuiteFolder, complete: bool) -> tuple[list[str], Path | None]:

@@ -111,10 +111,10 @@ def notes(results: Results) -> list[str]:
     """Return what else there is to know of a suite, a line each: what was not checked, caveats, skips, machines."""
     return [
         *quantizations(results),
-        *_unchecked_lines(results),
+        *unchecked_lines(results),
         *caveats(results),
         *_earlier(results.outcomes),
-        *_skips(results.outcomes),
+        *skips(results.outcomes),
         *elsewhere(results.suite.elsewhere),
         *left_out(results.suite.lacking),
         *_machines(results),
@@ -139,7 +139,8 @@ def unchecked(results: Results) -> dict[tuple[str, str], list[tuple[str, str]]]:
     return found
 
 
-def _unchecked_lines(results: Results) -> list[str]:
+def unchecked_lines(results: Results) -> list[str]:
+    """Return a line for each output that passes whatever its values are."""
     return [
         f"unchecked: {output}: {reason} ({cell_texts(results, cells)})"
         for (output, reason), cells in unchecked(results).items()
@@ -232,7 +233,8 @@ def _only_made(results: Results, key: str) -> str:
     return runners[0] if all(_unavailable(results, key, runner) for runner in runners) else ""
 
 
-def _skips(outcomes: Sequence[Outcome]) -> list[str]:
+def skips(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a line for each thing that is not here, with how many steps need it."""
     # One line a requirement: a machine without a GPU would have dozens.
     counts: Counter[str] = Counter(o.requirement for o in outcomes if o.status is Status.SKIPPED and o.requirement)
     return [f"skipped: {steps(count)}: {requirement}" for requirement, count in counts.items()]

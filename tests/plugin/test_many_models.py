@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+from blackbox import DENSE, FAKE_FORMAT, SESSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from blackbox import Nav
 
     Zoo: TypeAlias = Callable[..., None]
+    Mixed: TypeAlias = Callable[[Sequence[str]], None]
 
 COUNTING = """
 import sys
@@ -39,6 +41,7 @@ def pytest_collection():
 ZOO = """
 import numpy as np
 import pytest
+import pytest_navigator as nav
 from pytest_navigator import NavConfig
 
 nav_config = {config}
@@ -84,3 +87,83 @@ def _calls_of_collecting(pytester: pytest.Pytester, nav: Nav, zoo: Zoo, config: 
     zoo(count, config.format(count=count), COUNTING)
     nav("--collect-only", "-q", formats="")
     return int((pytester.path / "calls.txt").read_text())
+
+
+FAILING = """
+nav_config = {
+    str(number): NavConfig(framework="dense", formats=[FakeConfig(**chosen), "dense"])
+    for number, chosen in enumerate(CHOSEN)
+}
+"""
+WRONG, RAISES, GOOD = "{'scale': 2.0}", "{'mode': 'raise', 'where': 'export'}", "{}"
+
+
+@pytest.fixture
+def mixed(pytester: pytest.Pytester) -> Callable[[Sequence[str]], None]:
+    """Write a conftest.py with a model of a third party's framework for each configuration of its format."""
+
+    def write(chosen: Sequence[str]) -> None:
+        pytester.makepyfile(fake_format=FAKE_FORMAT)
+        one, many = SESSION.format(params=""), SESSION.format(params=f", params=range({len(chosen)})")
+        pytester.makeconftest(f"{DENSE.replace(one, many)}\nCHOSEN = [{', '.join(chosen)}]\n{FAILING}")
+
+    return write
+
+
+def summary(result: pytest.RunResult) -> list[str]:
+    """Return the lines of our section."""
+    lines = result.outlines[next(i for i, line in enumerate(result.outlines) if " navigator ===" in line) + 1 :]
+    return lines[: next(i for i, line in enumerate(lines) if line.startswith("====="))]
+
+
+def test_of_many_models_what_failed_is_said_first_and_what_is_alike_in_one_line(
+    pytester: pytest.Pytester, nav: Nav, mixed: Mixed
+) -> None:
+    mixed([WRONG, *[GOOD] * 4, RAISES, *[WRONG] * 4, GOOD])
+    lines = summary(nav("--nav-package=out/{model}.nav", formats=""))
+    name = pytester.path.name
+    first = f"FAILED: {name}-0, {name}-6, {name}-7 and 2 more models: test_correctness[fake-cpu]: output__0: max abs "
+    assert lines[0].startswith(first)
+    assert lines[1:] == [
+        f"FAILED: {name}-5: test_export[fake]: ZeroDivisionError: division by zero",
+        "11 models: 5 ok, 6 FAILED; 44 steps: 37 ok, 6 FAILED, 1 skipped",
+        "  format  runner    ok  FAILED",
+        "  dense   DenseCPU  11  -",
+        "  fake    FakeCPU   5   6",
+        "packages: 11 in out",
+        f"-v shows the table of each model, pytest-navigator show out/{name}-0.nav that of one",
+    ]
+
+
+@pytest.mark.parametrize(("count", "arguments", "tables"), [(10, (), 10), (11, (), 0), (11, ("-v",), 11)])
+def test_many_models_have_one_summary_and_a_table_each_where_one_asks(
+    nav: Nav, zoo: Zoo, count: int, arguments: tuple[str, ...], tables: int
+) -> None:
+    zoo(count)
+    lines = summary(nav(*arguments, formats=""))
+    assert sum(line.endswith("(python)") for line in lines) == tables
+    assert (f"{count} models: {count} ok; {2 * count} steps: {2 * count} ok" in lines) == (count > 10)
+
+
+def test_many_models_of_several_workers_have_one_summary(nav: Nav, zoo: Zoo) -> None:
+    zoo(12)
+    lines = summary(nav("-n2", "--nav-package=out/{model}.nav", formats="", subprocess=True))
+    assert lines[0] == "12 models: 12 ok; 24 steps: 24 ok"
+    assert "packages: 12 in out" in lines
+
+
+def test_what_the_summaries_of_many_models_have_in_common_is_counted(
+    pytester: pytest.Pytester, nav: Nav, zoo: Zoo
+) -> None:
+    zoo(11, "NavConfig(framework='python', comparisons={'output__0': nav.unchecked('noise')})")
+    lines = summary(nav("--nav-resume", formats=""))
+    name = pytester.path.name
+    assert lines[0].startswith(f"FAILED: {name}-0, {name}-1, {name}-10 and 8 more models: nobody checks output")
+    assert lines[1:] == [
+        "11 models: 11 FAILED; 22 steps: 22 ok",
+        "  format  runner        ok",
+        "  python  PythonRunner  11",
+        "unchecked: output__0: noise (python-cpu) (11 models)",
+        "results: 11 in navigator_workspace",
+        "-v shows the table of each model",
+    ]
