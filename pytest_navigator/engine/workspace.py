@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.digests import text_digest
 from pytest_navigator.core.expected import FILE
 from pytest_navigator.core.ours import IGNORED, RELEASED, foreign, ignore, ignores, remove, replace_with, write_note
-from pytest_navigator.core.plain import load, save
+from pytest_navigator.core.plain import load, save, write_atomically
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ DEVICES = ".devices"
 COMPILED = ".inductor"  # What formats that compile keep between artifacts: backends/torch/aotinductor_files
 MACHINE = ".machine.db"  # Held for reading by every step of the run, for writing by a step that measures
 LONGEST = 504  # Bytes of a path that SQLite opens: its buffer of 512 less the names of its journals
+TOKEN = (
+    f"{MARKER}.run"  # Which run the folder is of: a process that reads another one there shares no disk with that run
+)
+HOSTS = ".hosts"  # What the hosts of the run have found, until it is one
+JOINED_WITHIN = 30.0  # How long another worker of this host may take to claim the folder, s
 BASELINE = ".baseline.json"  # In a suite's folder: what the run is compared with
 BASELINE_FILES = ".baseline"  # There too: what of it is run, as long as it is
 EARLIER = ".earlier"  # In a suite's folder: what the run before left, until it is known to be still true
@@ -43,6 +49,10 @@ PIPELINE = "pipeline.json"  # What the folder of a pipeline has, in the place of
 STEPS = ".steps"  # In a suite's folder: the outcomes of its steps, in this run
 # What the source step or the end of a run writes, whatever the run before left.
 WRITTEN_ANEW = ("model_input", "model_output", "signature.json", "status.yaml", "navigator.log", RELEASED)
+
+
+class InUse(ConfigError):
+    """Another run works in the folder."""
 
 
 @dataclass
@@ -53,10 +63,37 @@ class Workspace:
     crashed: list[str] = field(default_factory=list)
     """Steps of the run before in which its process died; known once the folder is claimed."""
 
-    def claim(self, *, resume: bool = False) -> FileLock:
+    def is_of(self, run: str) -> bool:
+        """Whether this very folder is what a run works in, as seen from here."""
+        try:
+            return (self.root / TOKEN).read_text(encoding="utf-8") == run
+        except (OSError, ValueError):
+            return False
+
+    def join(self, run: str, *, resume: bool = False) -> FileLock | None:
+        """Make the folder a run's own, on a host where several processes of it may come at once.
+
+        Returns:
+            The lock, for the process that came first; None for the others.
+
+        Raises:
+            ConfigError: as `claim`.
+        """
+        until = time.monotonic() + JOINED_WITHIN
+        while not self.is_of(run):
+            try:
+                return self.claim(run, resume=resume)
+            except InUse:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+        return None
+
+    def claim(self, run: str = "", *, resume: bool = False) -> FileLock:
         """Make the folder this run's own; the lock is held until the run ends.
 
         Args:
+            run: id of the run.
             resume: set aside what an earlier run recorded, instead of deleting it.
 
         Raises:
@@ -75,6 +112,7 @@ class Workspace:
             ignore(self.root)
             shutil.rmtree(self.devices, ignore_errors=True)  # another driver may be loaded since the run before
             self.devices.mkdir()
+            write_atomically(self.root / TOKEN, run.encode())  # the last: whoever reads it finds the folder ready
         return lock
 
     @contextmanager
@@ -175,7 +213,9 @@ class Workspace:
         if path.name == IGNORED:
             return ignores(path)
         # A process that was killed while it wrote leaves the name with a dot more before it, and letters behind.
-        if path.name in (CONVERT_RESULTS, CONVERTED, DEVICES, COMPILED, FILE) or path.name.lstrip(".").startswith(ours):
+        if path.name in (CONVERT_RESULTS, CONVERTED, DEVICES, COMPILED, FILE, HOSTS) or path.name.lstrip(
+            "."
+        ).startswith(ours):
             return True
         return (path / STEPS).is_dir() or any(any(path.glob(f"*{name}*")) for name in ("suite.json", PIPELINE))
 
@@ -200,7 +240,7 @@ class Workspace:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise ConfigError(
+            raise InUse(
                 f"the workspace {self.root} is in use by another run; wait for it, or choose another folder with "
                 "--nav-workspace=DIR"
             ) from None

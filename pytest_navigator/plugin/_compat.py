@@ -246,6 +246,27 @@ def direct_names(function: Any) -> set[str]:
     return set(inspect.signature(function).parameters)
 
 
+def outlive(config: pytest.Config, told: Callable[[Any, Exception], None]) -> None:
+    """Have pytest-xdist go on without a host that it cannot start a worker on again: its error would end the run.
+
+    Args:
+        told: called with the node and the error.
+    """
+    session = config.pluginmanager.getplugin("dsession")
+    clone = session._clone_node
+
+    def cloned(node: Any) -> object:
+        try:
+            return clone(node)
+        except Exception as error:  # execnet's own, and whatever a connection can raise
+            told(node, error)
+            if len(session._active_nodes) < 2:  # the one that has died is still among them
+                session.shouldstop = f"no host is left ({node.gateway.spec})"
+            return None
+
+    session._clone_node = cloned
+
+
 def allow_crashes(config: pytest.Config, count: int) -> None:
     """Have pytest-xdist replace a worker for each of `count` tests that may crash one, unless the user has a limit.
 

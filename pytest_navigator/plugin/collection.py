@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from pytest_navigator.plugin._compat import FIXTURE, ConftestModule, PlantedClass, fixture_called, functions_of
-from pytest_navigator.plugin.places import LOADER, MODEL, PIPELINE, PipelinePlace, Place, default_name, nodeid_of
+from pytest_navigator.plugin.places import (
+    LOADER,
+    MODEL,
+    PIPELINE,
+    PipelinePlace,
+    Place,
+    default_name,
+    nodeid_of,
+    where_it_began,
+)
 from pytest_navigator.plugin.suite import NavigatorSuite, PipelineSuite
 
 if TYPE_CHECKING:
@@ -140,7 +149,8 @@ def _nearest(node: pytest.Item | pytest.Collector) -> Place | None:
             if len(kind) > 1:
                 node.config.stash[NOTES].note(f"{nodeid} has {MODEL} and {PIPELINE}: {ONE_SUITE}")
             name, place = kind[0]
-            return place(f"{nodeid}::{name}", path, tuple(o for _, _, o in around[i:]), default_name(obj, path))
+            called = default_name(obj, where_it_began(path, node.config))
+            return place(f"{nodeid}::{name}", path, tuple(o for _, _, o in around[i:]), called)
     return None
 
 

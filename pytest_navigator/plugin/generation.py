@@ -367,12 +367,17 @@ def annotate(item: pytest.Function, report: pytest.TestReport, outcome: Outcome 
     if outcome is not None and report.when == "call":
         # junit reads them from the report of the teardown, which gets the item's; a retry replaces its own.
         item.user_properties[:] = [p for p in item.user_properties if not p[0].startswith("nav_")]
-        item.user_properties += properties(outcome)
+        item.user_properties += [*properties(outcome), *_machine(run)]
         report.user_properties = list(item.user_properties)
     crash = getattr(report.longrepr, "reprcrash", None)
     # The line of pytest's short summary: "Failed: " is the type of `pytest.fail`, and no part of what failed.
     if crash is not None and crash.message.startswith("Failed: "):
         crash.message = crash.message.removeprefix("Failed: ").splitlines()[0]
+
+
+def _machine(run: Run) -> list[tuple[str, str]]:
+    """Return the property that tells of which machine a figure is, in a run on several."""
+    return [("nav_machine", run.apart)] if run.apart else []
 
 
 def _meet_pipelines(run: Run, ours: Iterable[pytest.Function]) -> None:

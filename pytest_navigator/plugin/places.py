@@ -28,6 +28,7 @@ LOADER = "nav_dataloader"
 PIPELINE = "nav_pipeline"
 MODULES = "nav_modules"
 # Folders that say nothing of whose model is in them: a package `tests.nav` is nobody's.
+ROOT = "nav_root"  # What an xdist worker is told: the rootdir of the process that started the run
 OF_TESTS = ("tests", "test", "testing")
 # What an id of pytest, a folder and a file in a package can hold as it is.
 MODULE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -212,6 +213,12 @@ def default_name(holder: object, path: Path) -> str:
         return holder.__name__
     folder = path.parent.parent if path.parent.name in OF_TESTS else path.parent
     return folder.name or path.parent.name if path.name == "conftest.py" else path.stem.removeprefix("test_")
+
+
+def where_it_began(path: Path, config: pytest.Config) -> Path:
+    """Return a file's path where the run was started: another host may have the project in a folder of another name."""
+    root = getattr(config, "workerinput", {}).get(ROOT)
+    return Path(root, path.relative_to(config.rootpath)) if root and path.is_relative_to(config.rootpath) else path
 
 
 def function_of(fixture: Any) -> Any:

@@ -79,11 +79,13 @@ class Run(Host):
     Attributes:
         suites: by the node of their place, with the model's parameters in brackets.
         selected: a suite -> ids of the steps that tests of this run report.
+        apart: name of this machine, for a worker that shares no disk with the run; "" for all others.
     """
 
     config: pytest.Config = field(kw_only=True)
     suites: dict[str, CollectedSuite] = field(default_factory=dict)
     problem: str = ""
+    apart: str = ""
     selected: dict[str, set[str]] = field(default_factory=dict)
     named: NamedModels | None = None
     termination: Termination = field(default_factory=Termination)

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from pytest_navigator.plugin.hosts import Hosts
     from pytest_navigator.plugin.reports import Reports
     from pytest_navigator.reporting import packages as packing
 
 WORKSPACE = "nav_workspace"
-RUN_ID = "nav_run"
 PROBLEM = "nav_problem"
 HINTS = "nav_hints"
 
@@ -63,7 +63,9 @@ def start(config: pytest.Config) -> None:
 
                 config.pluginmanager.register(LastFailed(), "navigator-lastfailed")
         else:
-            run.id = config.workerinput[RUN_ID]
+            from pytest_navigator.plugin.joining import join
+
+            join(run, config.workerinput)
         if run.named:
             run.named.start(config)
     except (ConfigError, PackageError) as error:
@@ -236,6 +238,7 @@ class Controller:
         self.run = run
         self.written: list[packing.Written] = []
         self.reports: Reports | None = None
+        self.hosts: Hosts | None = None
         self._ending = ExitStack()
         if config.option.collectonly:
             return
@@ -254,7 +257,7 @@ class Controller:
             from pytest_navigator.reporting import conversions
 
             conversions.check(run, [spec.text for spec in run.named.specs] if run.named else [])
-        lock = run.workspace.claim(resume=run.options.resume)
+        lock = run.workspace.claim(run.id, resume=run.options.resume)
         self._ending.callback(lock.release)
         self._ending.enter_context(sharing(run.workspace.devices))
 
@@ -294,8 +297,13 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell an xdist worker which run it belongs to."""
-        node.workerinput[RUN_ID] = self.run.id
         node.workerinput[LACKING] = list(self.run.lacking)
+        if self.hosts is None:
+            from pytest_navigator.plugin.hosts import Hosts
+
+            self.hosts = Hosts(self.run)
+            self.run.config.pluginmanager.register(self.hosts, "navigator-hosts")
+        self.hosts.meet(node)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:
@@ -333,6 +341,8 @@ class Controller:
 
             complete = session.exitstatus not in STOPPED
             self.written = _with_pipelines(self.run, packing.write_all(self.run, complete=complete), complete)
+            if self.hosts and self.hosts.problems:
+                self.written.append(packing.Written(["hosts", *self.hosts.problems], fails=True))
             if session.exitstatus == pytest.ExitCode.OK and any(w.fails for w in self.written):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
         session.exitstatus = self.run.termination.exit_code or session.exitstatus

@@ -174,10 +174,10 @@ def _write(
         lines = [*shown, *_failed(judged.reasons), *told, f"ERROR: {reasons[-1]}"]
         return Written(lines, fails=True, report=replace(said, reasons=tuple(reasons)))
     delivered, undelivered = deliver(host, folder, results)
-    reasons = [*unvouched(results, folder.baseline)]
+    reasons = [*(f"conflict: {conflict}" for conflict in results.conflicts), *unvouched(results, folder.baseline)]
     reasons += [*unmet(results, host.id), *unchecked_at_all(results, other_runners(results, host.registry))]
     reasons += [*unverified(results), *unreported(results, host.id, said.expected), *undelivered, *judged.reasons]
-    hints = instead(results, host.registry)
+    hints = [*instead(results, host.registry), *(one_line(f"note: {remark}") for remark in results.remarks)]
     lines = [*shown, *hints, *_failed(reasons), *told, *delivered, *saved]
     notes = [*hints, *told, *delivered, *saved[:-1]]
     report = replace(said, reasons=tuple(reasons), package=package)
@@ -192,6 +192,8 @@ def _pack(host: Host, results: Results, folder: SuiteFolder, complete: bool) -> 
     if not results.suite.package:
         return [f"results: {short_path(folder.path, start)}"], None
     target = Path(start, results.suite.package)
+    # Model Navigator's schema has a place for one environment: that is the first machine's.
+    machine = next(iter(results.machines.values()), None) or {"environment": host.machine, "git": host.git}
     path = pack(
         folder.path,
         target,
@@ -200,8 +202,8 @@ def _pack(host: Host, results: Results, folder: SuiteFolder, complete: bool) -> 
         complete=complete and not _keeps_baseline(host, results, folder, target),
         required=results.setting("require"),
         free=not host.hands_over and not host.file_config.output_path,  # those take models from the workspace
-        environment=host.machine,
-        git=host.git,
+        environment=machine["environment"],
+        git=machine["git"],
     )
     note = _kept_nothing(results)
     if host.hands_over:  # the caller gets the package as an object; the file goes with it

@@ -244,11 +244,18 @@ def _machines(results: Results) -> list[str]:
     """Return a line for each machine of a merged package, with how many of the outcomes are from it."""
     counts = Counter(o.notes.machine for o in results.outcomes)
     others = Counter(o.notes.machine for o in results.others)
-    return [
+    lines = [
         f"machine: {name} ({_device(machine.get('environment') or {})}): {counts[name]} steps"
         + (f", and {others[name]} that another machine's stand for" if others[name] else "")
         for name, machine in results.machines.items()
     ]
+    measured = dict.fromkeys(o.notes.machine for o in results.outcomes if o.step == "profile" and o.passed)
+    if len(measured) > 1:
+        # One machine may be fast, and its format slow.
+        lines.append(
+            f"note: figures are of {' and '.join(measured)}: the best of them need not be the best of one machine"
+        )
+    return lines
 
 
 def _device(environment: Mapping[str, Any]) -> str:

@@ -84,20 +84,33 @@ def _status(packages: Iterable[PackageFile], results: Results, digests: Mapping[
 
 
 def _files(packages: Mapping[str, PackageFile], merged: Merged) -> dict[str, Stored]:
-    """Return the files by their new names: each of who has it first, a variant's of who holds its artifact first."""
-    found: dict[str, Stored] = {}
     held = {name: package.files() for name, package in packages.items()}
-    for name, package in packages.items():
-        for origin, digest in held[name].items():
+    return {
+        place: Stored(place, b"", packages[name], origin) for place, (name, origin) in placed(held, merged, LOG).items()
+    }
+
+
+def placed(held: Mapping[str, Mapping[str, str]], merged: Merged, log: str = "") -> dict[str, tuple[str, str]]:
+    """Return the files by their new names: each of who has it first, a variant's of who holds its artifact first.
+
+    Args:
+        held: name of a part -> name of a file -> its digest.
+        log: name of a file that is written anew: each part keeps its own.
+
+    Returns:
+        New name -> the part, and the name there.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for name, files in held.items():
+        for origin, digest in files.items():
             key = origin.partition("/")[0]
             holding, engine = merged.holders.get(key, ()), merged.apart.get((name, key))
-            first = next(each for each in (*holding, *packages) if origin in held[each])
+            first = next(each for each in (*holding, *held) if origin in held[each])
             counts = not holding or name in holding or _apart(origin)
-            if counts and first == name and origin != LOG:
-                found[origin] = Stored(origin, b"", package, origin)
-            elif engine if not _apart(origin) else origin == LOG or held[first][origin] != digest:
-                place = f"{MACHINES}/{engine or name}/{origin}"
-                found[place] = Stored(place, b"", package, origin)
+            if counts and first == name and origin != log:
+                found[origin] = name, origin
+            elif engine if not _apart(origin) else origin == log or held[first][origin] != digest:
+                found[f"{MACHINES}/{engine or name}/{origin}"] = name, origin
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_navigator.comparison.correctness import Comparison, failure_line
 from pytest_navigator.comparison.facts import CorrectnessFacts
@@ -22,14 +22,37 @@ if TYPE_CHECKING:
 
     from pytest_navigator.comparison.tolerances import Rule
     from pytest_navigator.core.records import OutputReport
-    from pytest_navigator.package.container.reader import PackageFile
     from pytest_navigator.package.query.results import Results
 
 INPUTS, OUTPUTS = DATA
 ASKED = ("atol", "rtol")
 
 
-def difference(first: tuple[PackageFile, Results], second: tuple[PackageFile, Results]) -> str:
+class Held(Protocol):
+    """The files of a package, or of a suite's folder of a workspace."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is, for messages."""
+
+    @property
+    def results(self) -> Results:
+        """What is recorded there."""
+
+    def files(self) -> dict[str, str]:
+        """Return name -> SHA-256."""
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file."""
+
+    def size(self, name: str) -> int:
+        """Return the size of a file in B."""
+
+    def stored_size(self, name: str) -> int:
+        """Return how many B it takes where it is."""
+
+
+def difference(first: tuple[Held, Results], second: tuple[Held, Results]) -> str:
     """Return why two packages are not of the same model, checked on the same samples; "" if they are.
 
     Inputs must be equal; recorded outputs are compared by the tolerance that formats had: processors differ in the last
@@ -42,7 +65,7 @@ def difference(first: tuple[PackageFile, Results], second: tuple[PackageFile, Re
     return _records(mine, theirs) or _inputs(a, b, mine, theirs) or _outputs(a, b, mine)
 
 
-def other_outputs(first: tuple[PackageFile, Results], second: tuple[PackageFile, Results]) -> list[OutputReport]:
+def other_outputs(first: tuple[Held, Results], second: tuple[Held, Results]) -> list[OutputReport]:
     """Return the outputs that are others on samples that both packages hold: parameters do not tell what is computed.
 
     They are judged by the rules that the first package's model had, as when packages are merged.
@@ -58,7 +81,7 @@ def other_outputs(first: tuple[PackageFile, Results], second: tuple[PackageFile,
     return [r for r in _reports(a, b, mine, [OUTPUTS + name.removeprefix(INPUTS) for name in same]) if r.problem]
 
 
-def other_outputs_of_run(package: PackageFile, folder: Path, samples: Mapping[str, str]) -> list[OutputReport]:
+def other_outputs_of_run(package: Held, folder: Path, samples: Mapping[str, str]) -> list[OutputReport]:
     """Return the same of a package and a run, whose suite's folder holds what it has recorded.
 
     Args:
@@ -101,7 +124,7 @@ def _signature_text(results: Results) -> str:
     return ", ".join(f"{spec.name} {spec.dtype}{list(spec.shape)}" for spec in tensors)
 
 
-def _inputs(a: PackageFile, b: PackageFile, mine: Results, theirs: Results) -> str:
+def _inputs(a: Held, b: Held, mine: Results, theirs: Results) -> str:
     ours, other = _samples(a, INPUTS), _samples(b, INPUTS)
     if not ours or not other:
         observed = mine.source_facts.observed
@@ -118,12 +141,12 @@ def _inputs(a: PackageFile, b: PackageFile, mine: Results, theirs: Results) -> s
     return ""
 
 
-def _outputs(a: PackageFile, b: PackageFile, results: Results) -> str:
+def _outputs(a: Held, b: Held, results: Results) -> str:
     problem = failure_line(_reports(a, b, results, sorted(_samples(a, OUTPUTS))))
     return f"the recorded outputs differ: {problem}" if problem else ""
 
 
-def _reports(a: PackageFile, b: PackageFile, results: Results, names: Sequence[str]) -> list[OutputReport]:
+def _reports(a: Held, b: Held, results: Results, names: Sequence[str]) -> list[OutputReport]:
     """Return how files of outputs compare; none where those that both packages have are the same files."""
     ours, other, rules = _samples(a, OUTPUTS), _samples(b, OUTPUTS), _rules(results)
     changed = [name for name in names if name in ours and name in other and ours[name] != other[name]]
@@ -143,11 +166,11 @@ def _rules(results: Results) -> dict[str, Rule]:
     return {name: rule for name, rule in found.items() if rule.kind != "function"}
 
 
-def _samples(package: PackageFile, side: str) -> dict[str, str]:
+def _samples(package: Held, side: str) -> dict[str, str]:
     return {name: digest for name, digest in package.files().items() if name.startswith(f"{side}/")}
 
 
-def _arrays(package: PackageFile, name: str) -> dict[str, np.ndarray]:
+def _arrays(package: Held, name: str) -> dict[str, np.ndarray]:
     stored = package.stored_size(name)
     try:
         if package.size(name) > max(SMALL, MOST_RATIO * stored):

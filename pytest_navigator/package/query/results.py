@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_navigator.comparison.facts import CorrectnessFacts
 from pytest_navigator.core import plain
 from pytest_navigator.core.facts import SourceFacts, facts_of
+from pytest_navigator.core.plain import JSON  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.core.records import Outcome, Signature, SuiteRecord
 from pytest_navigator.core.steps import KINDS, Status
 from pytest_navigator.errors import PackageError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeVar
 
-    from pytest_navigator.core.plain import JSON
     from pytest_navigator.core.variants import Variant
 
     T = TypeVar("T")
@@ -27,7 +27,19 @@ if TYPE_CHECKING:
 Machine: TypeAlias = Mapping[str, Any]
 """What is recorded of one of the machines of a merged package: environment, git, uuid, timestamp."""
 
+MACHINES_FILE = ".machines.json"  # In a suite's folder: a `MachinesRecord`, where several machines worked on it
+
 MADE = tuple(kind.name for kind in KINDS.values() if kind.makes)
+
+
+@dataclass(frozen=True)
+class MachinesRecord:
+    """What is recorded of a suite beside its outcomes where these are of several machines: as in `Results`."""
+
+    machines: dict[str, JSON]
+    others: tuple[Outcome, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,8 @@ class Results:
         machines: of a merged package: name -> what was recorded of that machine (environment, git, uuid, timestamp);
             each outcome notes its own.
         others: outcomes of steps that another machine's outcome stands for in `outcomes`.
+        conflicts: of a run on several machines: about what they disagree, a line each.
+        remarks: of such a run: of which artifacts one machine's was taken, a line each.
     """
 
     suite: SuiteRecord
@@ -49,6 +63,8 @@ class Results:
     unfinished: tuple[str, ...] = ()
     machines: Mapping[str, Machine] = field(default_factory=dict)
     others: tuple[Outcome, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def source(self) -> Outcome | None:
@@ -193,9 +209,13 @@ def read_results(folder: Path) -> Results:
     # Files come in the order of their names; those of verify tests, which are no steps, by time.
     outcomes.sort(key=lambda o: (order.get(o.id, len(order)), o.started, o.id, o.notes.nodeid))
     unfinished = sorted(path.stem for path in (folder / ".steps").glob("*.started"))
-    return Results(
+    results = Results(
         suite, tuple(outcomes), _load(signature, Signature) if signature.exists() else None, tuple(unfinished)
     )
+    if not (folder / MACHINES_FILE).exists():
+        return results
+    several = _load(folder / MACHINES_FILE, MachinesRecord)
+    return replace(results, **{each.name: getattr(several, each.name) for each in fields(several)})
 
 
 def _load(path: Path, kind: type[T]) -> T:
