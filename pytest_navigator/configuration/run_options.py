@@ -39,6 +39,7 @@ class RunOptions:
         redact: regular expressions of what no package may have.
         reports: flag of each report that is asked for -> where it goes.
         expected: what is done with `nav_expected.toml`.
+        ahead: whether steps run ahead of the items that report them.
     """
 
     package: str | None
@@ -55,3 +56,4 @@ class RunOptions:
     reports: Mapping[str, Path] = field(default_factory=dict)
     baseline: str | None = None
     expected: ExpectedOption = field(default_factory=_off)
+    ahead: bool = False

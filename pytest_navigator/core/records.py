@@ -317,6 +317,7 @@ class Notes:
         machine: in a merged package: name of the machine that it is from.
         nodeid: of a verification: the test.
         interpreter: where another Python has done it: "python" and distributions -> their versions there.
+        asked_at: of a step that ran ahead of its item: when that asked for it (UTC, ISO).
     """
 
     run: str = ""
@@ -331,6 +332,7 @@ class Notes:
     machine: str = ""
     nodeid: str = ""
     interpreter: dict[str, str] = field(default_factory=dict)
+    asked_at: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pytest_navigator.devices.records import FOLDER
 from pytest_navigator.isolation.child import Child
 from pytest_navigator.isolation.numerics import current_settings
 from pytest_navigator.isolation.one_thread import ENVIRONMENT, one_thread
+from pytest_navigator.isolation.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,11 +27,13 @@ class Children:
         project: the folder in which they work.
         root: the folder, in the workspace, for what other interpreters need of this one.
         environment: the variables that they have.
+        turns: held around each call, also around what prepares it.
     """
 
     project: Path
     root: Path
     environment: Callable[[], Mapping[str, str]]
+    turns: Turns = field(default_factory=Turns)
     _usual: dict[tuple[str, ...], Child] = field(default_factory=dict)
     _single: dict[tuple[str, ...], Child] = field(default_factory=dict)
 
@@ -54,6 +57,22 @@ class Children:
             self._single[command] = self._new(command, ENVIRONMENT)
         self._single[command].settings = one_thread(current_settings())
         return self._single[command]
+
+    def warm_up(self, imports: list[str]) -> None:
+        """Start the child of this Python, and have it import modules: at once, or with its next call if it is busy."""
+        with self.turns.if_free() as free:
+            if free:
+                self.of().start(imports=imports)
+            else:
+                self._usual[()].expect(imports)
+
+    def interrupt(self) -> None:
+        """End the calls of other threads, whose children are others then, and let these make no more."""
+        self.turns.refuse_others()
+        with self.turns.if_free() as free:
+            if not free:
+                for child in (*self._usual.values(), *self._single.values()):
+                    child.kill()
 
     def close(self) -> None:
         """End all of them."""

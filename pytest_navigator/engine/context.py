@@ -185,9 +185,11 @@ class Context:
                 registered(self._needs)
                 here: Callable[..., R] = function  # what comes back from JSON has no types
                 return here(**arguments)
-        child = self.host.children.of(command)
-        child.start(imports=self._record_modules(arguments.get("signature")))
-        found: R = self._called(function, arguments, child=child).result
+        modules = self._record_modules(arguments.get("signature"))
+        with self.host.children.turns.taken():
+            child = self.host.children.of(command)
+            child.start(imports=modules)
+            found: R = self._called(function, arguments, child=child).result
         return found
 
     def alone(self, function: Callable[P, R], fresh: bool, /, *_: P.args, **kwargs: P.kwargs) -> R:
@@ -241,19 +243,32 @@ class Context:
             signature: None: that of the source step.
         """
         handle = uuid.uuid4().hex
-        self.isolated(
-            isolated.open_runner,
-            folder=self.folder.path,
-            variant=self.variant,
-            runner=runner,
-            handle=handle,
-            signature=signature,
-        )
+        if self.host.ahead:
+            self.host.ahead.pause()  # a crash of what runs ahead would end the runner
+        try:
+            self.isolated(
+                isolated.open_runner,
+                folder=self.folder.path,
+                variant=self.variant,
+                runner=runner,
+                handle=handle,
+                signature=signature,
+            )
+        except BaseException:
+            self._resume_ahead()
+            raise
         return handle
 
     def close_runner(self, handle: str) -> None:
         """Free it."""
-        self.isolated(isolated.close_runner, handle=handle)
+        try:
+            self.isolated(isolated.close_runner, handle=handle)
+        finally:
+            self._resume_ahead()
+
+    def _resume_ahead(self) -> None:
+        if self.host.ahead:
+            self.host.ahead.resume()
 
     def infer(self, handle: str, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one inference of a runner that `open_runner` of `engine/isolated.py` has loaded."""
@@ -275,7 +290,8 @@ class Context:
     ) -> tuple[R, dict[str, np.ndarray]]:
         if self.host.options.in_process:
             return function(feed, handle)
-        reply = self._called(function, {"handle": handle}, feed)
+        with self.host.children.turns.taken():
+            reply = self._called(function, {"handle": handle}, feed)
         return reply.result, reply.arrays
 
     @property

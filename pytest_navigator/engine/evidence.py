@@ -44,8 +44,12 @@ def forget(context: Context) -> None:
 
 def evidence_files(context: Context, root: Path) -> list[Path]:
     """Return what the step has left below a folder: none, one or both of its files."""
-    paths = [root / f"{_stem(context)}{ending}" for ending in (INPUTS, OUTPUTS)]
-    return [path for path in paths if path.exists()]
+    return [path for name in evidence_names(context) if (path := root / name).exists()]
+
+
+def evidence_names(context: Context) -> list[str]:
+    """Return what they are called."""
+    return [f"{_stem(context)}{ending}" for ending in (INPUTS, OUTPUTS)]
 
 
 def _stem(context: Context) -> str:

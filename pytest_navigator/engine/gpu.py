@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 def held_by(context: Context) -> AbstractContextManager[None]:
     """Hold this process's GPU during a step that uses it: two at once would disturb each other, or find no memory."""
-    return held() if _uses(context) else nullcontext()
+    return held() if uses(context) else nullcontext()
 
 
-def _uses(context: Context) -> bool:
+def uses(context: Context) -> bool:
     """Whether a step may run on the GPU; nobody knows where the model lies before the source step has run."""
     source = context.folder.record("source")
     live_on_cpu = facts_of(source, SourceFacts).device.startswith("cpu")

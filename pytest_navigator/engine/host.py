@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.core.variants import RunnerRecord
+    from pytest_navigator.engine.ahead import Ahead
     from pytest_navigator.engine.cache.store import Store
     from pytest_navigator.engine.children import Children
     from pytest_navigator.engine.suite import Suite
@@ -74,6 +75,7 @@ class Host:
         hints: what the end of the run says.
         probed: commands of interpreters that have been asked, with what is needed there.
         versions: what is installed in them, by what was asked.
+        ahead: what runs steps ahead of the items that report them; None: nothing does.
         verifying: node ids of the `verify_` tests that this run has selected; None: all that its suites have.
     """
 
@@ -96,6 +98,7 @@ class Host:
     probed: set[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=set)
     versions: dict[tuple[tuple[str, ...], ...], dict[str, Any]] = field(default_factory=dict)
     verifying: frozenset[str] | None = None
+    ahead: Ahead | None = None
 
     @cached_property
     def file_config(self) -> FileConfig:
@@ -165,7 +168,7 @@ class Host:
         if self.options.in_process or not runners:
             return
         modules = [name for r in runners for name in r.requires if r.device == "cpu" and find_spec(name) is not None]
-        self.children.of().start(imports=list(dict.fromkeys([*modules, *more])))
+        self.children.warm_up(list(dict.fromkeys([*modules, *more])))
 
     def _warm_runners(self) -> Iterator[RunnerRecord]:
         """Yield what runs files in a child of this very Python."""
@@ -233,6 +236,8 @@ class Host:
         self.progress.close()
         if "children" in vars(self):
             self.children.close()
+        if self.ahead:
+            self.ahead.close()  # after the children: those that it has started end with it
 
     @property
     def environment(self) -> dict[str, str]:

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.digests import text_digest
 from pytest_navigator.core.expected import FILE
-from pytest_navigator.core.ours import IGNORED, RELEASED, foreign, ignore, ignores, remove, replace_with, write_note
+from pytest_navigator.core.ours import (
+    IGNORED,
+    RELEASED,
+    foreign,
+    ignore,
+    ignores,
+    read_note,
+    remove,
+    replace_with,
+    write_note,
+)
 from pytest_navigator.core.plain import load, save, write_atomically
 from pytest_navigator.errors import ConfigError
 
@@ -47,6 +57,7 @@ BASELINE_FILES = ".baseline"  # There too: what of it is run, as long as it is
 EARLIER = ".earlier"  # In a suite's folder: what the run before left, until it is known to be still true
 PIPELINE = "pipeline.json"  # What the folder of a pipeline has, in the place of a suite's
 STEPS = ".steps"  # In a suite's folder: the outcomes of its steps, in this run
+AHEAD = ".ahead"  # There too: logs of steps that run ahead of their items, and notes of what these leave
 # What the source step or the end of a run writes, whatever the run before left.
 WRITTEN_ANEW = ("model_input", "model_output", "signature.json", "status.yaml", "navigator.log", RELEASED)
 
@@ -155,6 +166,7 @@ class Workspace:
             raise ConfigError(f"{self.root} is no workspace of pytest-navigator: it has no {MARKER}")
         lock = self._locked()
         try:
+            self.take_back_ahead()
             yield
         finally:
             lock.release()
@@ -167,6 +179,11 @@ class Workspace:
     def suites(self) -> list[SuiteFolder]:
         """Return the folders of the suites that were collected, in the order of their names."""
         return [SuiteFolder(p.parent, self.root) for p in sorted(self.root.glob("*/suite.json"))]
+
+    def take_back_ahead(self) -> None:
+        """Remove what processes that have died left of steps which they ran ahead of their items."""
+        for suite in self.suites():
+            suite.take_back_all_ahead()
 
     @contextmanager
     def machine(self, *, exclusive: bool) -> Iterator[None]:
@@ -227,6 +244,7 @@ class Workspace:
         return [f"{suite.path.name}: {step}" for suite, step in found]
 
     def _set_aside(self) -> None:
+        self.take_back_ahead()
         for suite in self.suites():
             suite.set_aside()
         for path in self.root.glob(f"*/{PIPELINE}"):
@@ -334,6 +352,21 @@ class SuiteFolder:
         outcome = self.write(self.record(step) or self._scripted(self.noted(step)))
         self.finish(step)
         return outcome
+
+    def take_back_ahead(self, note: Path) -> None:
+        """Remove what a step has left that ran ahead and that nobody asked for, and the note of that."""
+        with suppress(ValueError):  # damaged: whoever writes it is killed in between at most
+            for trace in (read_note(note) or {}).get("traces", ()):
+                for path in self.path.glob(trace):
+                    remove(path)
+        note.unlink(missing_ok=True)
+
+    def take_back_all_ahead(self) -> None:
+        """Do that for each such step; none may be running."""
+        folder = self.path / AHEAD
+        for note in folder.glob("*.json"):
+            self.take_back_ahead(note)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def _scripted(self, noted: Outcome) -> Outcome:
         from pytest_navigator.reproduce.names import with_script

@@ -79,8 +79,19 @@ class Child:
         self.settings = settings or {}
         check_settings(self.settings)
         self._imports: list[str] = []
+        self._expected: list[str] = []
+        self._busy = False
         self._broken: dict[str, str] = {}
         self._process: Process | None = None
+
+    def expect(self, imports: Sequence[str]) -> None:
+        """Have those modules imported before the next call."""
+        self._expected += imports
+
+    def kill(self) -> None:
+        """End the child if it is in the middle of a call, of another thread; to that it is a crash."""
+        if self._busy and (process := self._process) is not None:
+            process.kill()
 
     def start(self, imports: Sequence[str] = ()) -> None:
         """Start the child unless it lives, and have it import those modules that nobody asked for yet.
@@ -89,7 +100,8 @@ class Child:
         the child or hung: that is logged, and fails the `call` that needs such a module.
         """
         known = {*self._imports, *self._broken}
-        new = [name for name in dict.fromkeys(imports) if name not in known]
+        new = [name for name in dict.fromkeys((*self._expected, *imports)) if name not in known]
+        self._expected.clear()
         self._imports += new
         if self._process is None:
             self._process = Process(
@@ -154,6 +166,7 @@ class Child:
             self.start(needs)
             process = self._ready()
             self._check(needs)
+            self._busy = True
             return process.ask(message, timeout)
         except (EOFError, ConnectionError, TimeoutError) as error:
             raise self._failure(error, log, written) from None
@@ -162,6 +175,8 @@ class Child:
         except BaseException:  # Ctrl-C, an alarm: the child is in the middle of an answer that nobody will read
             self.close(grace=0)
             raise
+        finally:
+            self._busy = False
 
     def _ready(self) -> Process:
         """Start the child and wait for its imports; one that an import ends is replaced by one without that import.

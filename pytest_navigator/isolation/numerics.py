@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from copy import deepcopy
 from importlib.abc import MetaPathFinder
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
     from pytest_navigator.core.plain import JSON
+
+_EARLIER: ContextVar[dict[str, dict[str, JSON]] | None] = ContextVar("earlier settings", default=None)
 
 
 class Setting(NamedTuple):
@@ -100,8 +104,23 @@ def statements(name: str, settings: Mapping[str, Mapping[str, JSON]]) -> str:
     return "".join(f"{one.statement.format(**values)}\n" for one in told)
 
 
+@contextmanager
+def settings_of(earlier: dict[str, dict[str, JSON]]) -> Iterator[None]:
+    """Let `current_settings` of this thread be those of an earlier moment: another thread may change them for a while.
+
+    An exporter does, and puts them back.
+    """
+    before = _EARLIER.set(earlier)
+    try:
+        yield
+    finally:
+        _EARLIER.reset(before)
+
+
 def current_settings() -> dict[str, dict[str, JSON]]:
     """Return the settings of those frameworks that this process has imported; imports none."""
+    if (earlier := _EARLIER.get()) is not None:
+        return deepcopy(earlier)
     return {name: _read(name, module) for name in SETTINGS if (module := sys.modules.get(name)) is not None}
 
 

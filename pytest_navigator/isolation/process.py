@@ -116,6 +116,11 @@ class Process:
         self._popen.wait()
         self._resources.close()
 
+    def kill(self) -> None:
+        """End the child and everything that it started; whoever waits for its answer cleans up."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+
     def returncode(self) -> int | None:
         """Return how the child ended, None if it lives and only closed its socket."""
         try:

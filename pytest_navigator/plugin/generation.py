@@ -32,7 +32,7 @@ from pytest_navigator.plugin.option_values import suite_settings, unmeasured
 from pytest_navigator.plugin.places import LOADER, MODEL, PIPELINE, PipelinePlace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.core.steps import StepKind
@@ -192,11 +192,22 @@ def _check_packages(run: Run) -> None:
 def selected(run: Run, items: Iterable[pytest.Item]) -> dict[str, set[str]]:
     """Return the ids of the steps that generated tests report, by the node of their suite."""
     found: dict[str, set[str]] = {}
-    for item in items:
-        if isinstance(item, pytest.Function) and item.getparent(SuiteNode) is not None and not is_whole(item):
-            suite = suite_of(item, run)
-            found.setdefault(suite.nodeid, set()).add(_step_of(item, suite.matrix).id)
+    for suite, step in reported(run, items):
+        found.setdefault(suite.nodeid, set()).add(step.id)
     return found
+
+
+def reported(run: Run, items: Iterable[pytest.Item]) -> Iterator[tuple[CollectedSuite, Step]]:
+    """Yield the steps that generated tests report, in the order of the tests."""
+    for item in items:
+        if is_step(item) and isinstance(item, pytest.Function):
+            suite = suite_of(item, run)
+            yield suite, _step_of(item, suite.matrix)
+
+
+def is_step(item: pytest.Item) -> bool:
+    """Whether an item reports a step of one model."""
+    return item.getparent(SuiteNode) is not None and not is_whole(item)
 
 
 def _step_of(item: pytest.Function, matrix: Matrix) -> Step:

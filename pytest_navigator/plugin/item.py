@@ -130,9 +130,13 @@ def names_of(found: Outcome, matrix: Matrix) -> tuple[str, ...]:
 
 def again(item: pytest.Function) -> bool:
     """Whether an item is to do once more what was done: pytest-rerunfailures or pytest-repeat asks for it."""
+    return getattr(item, "execution_count", 1) > 1 or repeated(item)
+
+
+def repeated(item: pytest.Item) -> bool:
+    """Whether an item is pytest-repeat's second one or a later one."""
     callspec = getattr(item, "callspec", None)
-    repetition: object = callspec.params.get(REPETITION, 0) if callspec else 0
-    return getattr(item, "execution_count", 1) > 1 or bool(repetition)
+    return bool(callspec.params.get(REPETITION, 0)) if callspec else False
 
 
 def suite_item(request: pytest.FixtureRequest) -> SuiteItem:

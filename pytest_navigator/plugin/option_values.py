@@ -15,7 +15,7 @@ from pytest_navigator.configuration.settings import resolve
 from pytest_navigator.core.expected import UPDATE, ExpectedOption, usual_mode
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.plugin._compat import ini_value
-from pytest_navigator.plugin.options import REPORT_OPTIONS, steps
+from pytest_navigator.plugin.options import REPORT_OPTIONS, on_or_off, steps
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -64,6 +64,7 @@ def run_options(config: pytest.Config) -> RunOptions:
         _reports(config),
         _baseline(config),
         _expected(config),
+        _ahead(config),
     )
 
 
@@ -97,6 +98,13 @@ def _expected(config: pytest.Config) -> ExpectedOption:
             "--nav-expected-reason is of no use without --nav-expected=update or --nav-expected=loosen:NAME"
         )
     return ExpectedOption(asked or usual_mode(os.environ.get("CI", "")), reason=reason)
+
+
+def _ahead(config: pytest.Config) -> bool:
+    """Return whether steps run ahead: they do unless somebody says otherwise."""
+    given = config.getoption("nav_ahead")
+    found = _ini(config, "nav_ahead", on_or_off, "0 or 1") if given is None else given
+    return found is None or bool(found)
 
 
 def _cached(config: pytest.Config) -> tuple[str, ...]:

@@ -86,6 +86,11 @@ def _expected(text: str) -> str:
     raise ArgumentTypeError(f"{text!r} is not one of check, update, loosen:NAME, off")
 
 
+def on_or_off(text: str) -> bool:
+    """Parse `0` or `1`."""
+    return one_of("0", "1")(text) == "1"
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Add every flag and ini option of the plugin.
 
@@ -107,6 +112,9 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(flag[2:].replace("-", "_"), text, default=None)
     for flag, metavar, text in REPORT_OPTIONS:
         add(flag, metavar=metavar, dest=flag[2:].replace("-", "_"), default=None, help=text)
+    ahead = "0: run no step before the item that reports it; default: 1"
+    add("--nav-ahead", metavar="0|1", type=on_or_off, dest="nav_ahead", default=None, help=ahead)
+    parser.addini("nav_ahead", ahead, default=None)
     add(
         "--nav-in-process",
         action="store_true",

@@ -156,6 +156,20 @@ class Session:
 
             release(variant.parameters for s in self.run.suites.values() for variant in s.matrix.variants.values())
             self.run.warm_up()
+            from pytest_navigator.plugin import ahead
+
+            ahead.begin(self.run, session.items)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Let nothing run ahead beside a test of the user's: it may measure, or hold what is in the child."""
+        if self.run.ahead is None or generation.is_step(item):
+            return (yield)
+        self.run.ahead.pause()
+        try:
+            return (yield)
+        finally:
+            self.run.ahead.resume()
 
     def pytest_report_collectionfinish(self, config: pytest.Config, items: list[pytest.Item]) -> list[str]:
         """Print what holds for each suite, with `--nav-show-config` (an xdist controller collects nothing).
@@ -222,6 +236,8 @@ class Session:
     def pytest_sessionfinish(self) -> None:
         """From here on, no signal interrupts what is written of the run."""
         self.run.termination.finishing = True
+        if self.run.ahead:
+            self.run.ahead.stop()
 
     def pytest_unconfigure(self) -> None:
         """End the child."""
@@ -340,6 +356,7 @@ class Controller:
             from pytest_navigator.reporting import packages as packing
 
             complete = session.exitstatus not in STOPPED
+            self.run.workspace.take_back_ahead()  # what a worker that has died has left
             self.written = _with_pipelines(self.run, packing.write_all(self.run, complete=complete), complete)
             if self.hosts and self.hosts.problems:
                 self.written.append(packing.Written(["hosts", *self.hosts.problems], fails=True))

@@ -33,19 +33,29 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True)
 class Row:
-    """One step of the history and of the summary."""
+    """One step of the history and of the summary.
+
+    Attributes:
+        asked: when its item asked for it, where it ran ahead of that: there it stands in the history.
+    """
 
     title: str
     status: Status
     started: datetime
     ended: datetime
     text: str = ""
+    asked: datetime | None = None
+
+    @property
+    def told(self) -> datetime:
+        """When its outcome was known to its item."""
+        return max(self.ended, self.asked or self.ended)
 
 
 def render(results: Results) -> str:
     """Return the text of navigator.log: times are UTC, one line a step, errors in full, the summary last."""
     rows = _rows(results)
-    start, end = rows[0].started, max(row.ended for row in rows)
+    start, end = rows[0].started, max(row.told for row in rows)
     name = names_of(results.suite.framework).title
     lines = [
         _banner(start, f"Pipeline {name} pipeline started"),
@@ -63,7 +73,7 @@ def _rows(results: Results) -> list[Row]:
     # Model Navigator's packing has steps of its own, for the samples and the configurations.
     rows = _step_rows(results)
     source = next((row for row in rows if row.title == "Fetch input model data"), None)
-    end = max((row.ended for row in rows), default=EPOCH)
+    end = max((row.told for row in rows), default=EPOCH)
     dumped = source.status if source and source.status is Status.PASSED else Status.SKIPPED
     at = source.ended if source else end
     dumps = [Row(f"Dump {side} model data", dumped, at, at, _because(dumped)) for side in ("input", "output")]
@@ -85,7 +95,7 @@ def _step_rows(results: Results) -> list[Row]:
     rows: list[Row] = []
     for outcome, title in zip(results.outcomes, titles(results.suite, results.outcomes), strict=True):
         # A step that was skipped has no time of its own; it belongs after the one before.
-        before = rows[-1].ended if rows else None
+        before = rows[-1].told if rows else None
         rows.append(_row(outcome, title, before))
     known = next((row.started for row in rows if row.started != EPOCH), EPOCH)
     return [replace(row, started=known, ended=known) if row.started == EPOCH else row for row in rows]
@@ -93,7 +103,8 @@ def _step_rows(results: Results) -> list[Row]:
 
 def _row(outcome: Outcome, title: str, before: datetime | None) -> Row:
     started = _time(outcome.started) if outcome.started else before or EPOCH
-    return Row(title, outcome.status, started, started + timedelta(seconds=outcome.spent), _text(outcome))
+    asked = _time(outcome.notes.asked_at) if outcome.notes.asked_at else None
+    return Row(title, outcome.status, started, started + timedelta(seconds=outcome.spent), _text(outcome), asked)
 
 
 def _time(text: str) -> datetime:
@@ -112,7 +123,7 @@ def _text(outcome: Outcome) -> str:
 
 
 def _history(rows: Iterable[Row]) -> list[str]:
-    events = [event for row in rows for event in _events(row)]
+    events = [(row.asked or at, line) for row in rows for at, line in _events(row)]
     return [line for _, line in sorted(events, key=lambda event: event[0])]
 
 
