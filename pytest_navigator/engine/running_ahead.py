@@ -79,7 +79,8 @@ class InChild:
         folder.begin(traces(context))
         outcome = None
         try:
-            with settings_of(settings):
+            # No other thread wants it for itself meanwhile, which would be an error: whoever measures pauses this one.
+            with self._host.workspace.machine(exclusive=False), settings_of(settings):
                 outcome, _ = attempted(context)
         except (NeedsModel, Refused):
             return None
