@@ -230,6 +230,8 @@ class Session:
             generation.annotate(item, report, item.stash.get(OUTCOME, None), self.run)
             foreign_reports.bound(report)
             verification.record(item, report, self.run)
+            if report.when == "teardown" and OUTCOME in item.stash:
+                del item.stash[OUTCOME]  # an item lives as long as the session, of whatever many models
         return report
 
     @pytest.hookimpl(tryfirst=True)
