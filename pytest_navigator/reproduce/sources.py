@@ -41,6 +41,15 @@ class _Module:
     own: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A function, class or constant: its text, the modules that it imports inside, and the names that it uses."""
+
+    text: str
+    inside: _Module
+    used: tuple[str, ...]
+
+
 @dataclass
 class Source:
     """Source text of functions.
@@ -70,11 +79,11 @@ class Source:
             raise NoScript(f"{module}.{name} cannot be written as source text")
         if name in texts:
             return
-        node, inside = known.parts[name], _Module([])
-        texts[name] = _text(known.lines, node, _take_imports(node, inside))
-        self.imports.update(inside.imports.values())
-        own = known.own | inside.own
-        for used in dict.fromkeys(each.id for each in ast.walk(node) if isinstance(each, ast.Name)):
+        part = _part(module, name)
+        texts[name] = part.text
+        self.imports.update(part.inside.imports.values())
+        own = known.own | part.inside.own
+        for used in part.used:
             if used in known.parts:
                 self.add(module, used)
             elif used in own:
@@ -112,6 +121,15 @@ def _module(name: str) -> _Module:
         _note_imports([node], found)
         last = node
     return found
+
+
+@cache
+def _part(module: str, name: str) -> _Part:
+    """Return a part of a module; every script of a run has the same ones."""
+    known, inside = _module(module), _Module([])
+    node = known.parts[name]
+    text = _text(known.lines, node, _take_imports(node, inside))
+    return _Part(text, inside, tuple(dict.fromkeys(e.id for e in ast.walk(node) if isinstance(e, ast.Name))))
 
 
 def _note_imports(nodes: Iterable[ast.stmt], found: _Module) -> list[ast.stmt]:
