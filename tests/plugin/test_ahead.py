@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from blackbox import DENSE, FAKE_FORMAT
+from test_interrupted import ended, interrupt, started
+
+from pytest_navigator.engine.workspace import MARKER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 FORMATS = '''
 """A format that is converted, and one whose export takes until something else has run ahead, where something does."""
 
+import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,6 +108,12 @@ class Late(Other):
             time.sleep(0.02)
         time.sleep(0.2 if word else 0)
         note("late-ended")
+        then = HERE / "then"
+        if then.exists():
+            if then.read_text() == "die":
+                os._exit(3)
+            (HERE / "waiting.txt").touch()
+            time.sleep(600)
         return super().export(source, example, signature, variant, path)
 '''
 
@@ -156,23 +166,33 @@ class Both:
 
     def run(self, *arguments: str, ahead: bool, until: str = "turned-infer", **more: Any) -> dict[str, Any]:
         """Return all that a run says and leaves, but for times."""
-        for name in ("navigator_workspace", "out.nav", "out.partial.nav", "calls.txt", "convert_failed"):
-            path = self.folder / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        (self.folder / "until").write_text(until if ahead else "")
+        self.prepare(until if ahead else "")
         package = ["--nav-package=out.nav", f"--nav-ahead={int(ahead)}"]
-        result = self.nav("-v", "-p", "no:cacheprovider", *package, *arguments, formats="", **more)
+        result = self.nav("-v", *package, *arguments, formats="", **more)
         return {"said": said(result.outlines), "exit": int(result.ret), **left(self.folder)}
 
     def same(self, *arguments: str, **more: Any) -> dict[str, Any]:
         """Make both, and return what they say and leave."""
         until = more.pop("until", "turned-infer")
         without = self.run(*arguments, ahead=False, **more)
-        found = self.run(*arguments, ahead=True, until=until, **more)
-        one, other = dict(flat(without)), dict(flat(found))
-        different = sorted(place for place in {*one, *other} if one.get(place) != other.get(place))
-        assert not different, "\n".join(f"{each}: {one.get(each)!r}, {other.get(each)!r}" for each in different)
-        return found
+        return alike(without, self.run(*arguments, ahead=True, until=until, **more))
+
+    def interrupted(self, *, ahead: bool) -> dict[str, Any]:
+        """Press Ctrl-C in the late export; return the same."""
+        self.prepare("turned-infer" if ahead else "")
+        with started(self.folder, "-v", "-p", "no:cacheprovider", f"--nav-ahead={int(ahead)}") as run:
+            interrupt(run, self.folder / "waiting.txt")
+            assert ended(run, self.folder) == pytest.ExitCode.INTERRUPTED
+        return {"said": said((self.folder / "output.txt").read_text().splitlines()), **left(self.folder)}
+
+    def prepare(self, until: str) -> None:
+        """Remove what the run before has left, but for pytest's cache, and say how long the late export takes."""
+        for name in ("navigator_workspace", "calls.txt", "convert_failed", "waiting.txt"):
+            path = self.folder / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for package in self.folder.glob("*.nav"):
+            package.unlink()
+        (self.folder / "until").write_text(until)
 
     @property
     def calls(self) -> list[str]:
@@ -196,7 +216,7 @@ def left(folder: Path) -> dict[str, Any]:
     found = {
         path.relative_to(workspace).as_posix(): content(path.name, path.read_bytes())
         for path in sorted(workspace.rglob("*"))
-        if path.is_file() and not path.name.endswith(".lock") and ".devices" not in path.parts
+        if path.is_file() and not path.name.endswith(".lock") and ".devices" not in path.parts and path.name != MARKER
     }
     packages = {path.name: packed(path) for path in sorted(folder.glob("*.nav"))}
     return {"workspace": found, "packages": packages}
@@ -222,6 +242,14 @@ def without_times(value: Any) -> Any:
         value = {k: v for k, v in value.items() if k not in ("navigator.log", "status.yaml")}
         return {k: without_times(v) for k, v in value.items() if k not in OF_TIME}
     return [without_times(v) for v in value] if isinstance(value, list) else value
+
+
+def alike(without: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Return what both are."""
+    one, other = dict(flat(without)), dict(flat(found))
+    different = sorted(place for place in {*one, *other} if one.get(place) != other.get(place))
+    assert not different, "\n".join(f"{each}: {one.get(each)!r}, {other.get(each)!r}" for each in different)
+    return found
 
 
 def flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
@@ -284,3 +312,75 @@ def test_items_in_another_order_stay_in_it(project: Callable[..., Path], both: B
     project(fake=WRONG)
     found = both.same("-p", "pytest_randomly", f"--randomly-seed={seed}", until="")
     assert found["exit"] == pytest.ExitCode.TESTS_FAILED
+
+
+def test_last_failed_runs_the_same(project: Callable[..., Path], both: Both) -> None:
+    project(turned=WRONG)
+    both.run(ahead=False)
+    shutil.copytree(both.folder / ".pytest_cache", both.folder / "kept")
+    without = both.run("--lf", ahead=False)
+    shutil.rmtree(both.folder / ".pytest_cache")
+    shutil.copytree(both.folder / "kept", both.folder / ".pytest_cache")
+    found = alike(without, both.run("--lf", ahead=True, until=""))
+    assert found["exit"] == pytest.ExitCode.TESTS_FAILED
+    assert "late-began" not in both.calls
+
+
+def test_a_crash_ahead_does_not_end_the_runner_of_a_verify_test(project: Callable[..., Path], both: Both) -> None:
+    folder = project(turned=CRASHES["segfault"])
+    (folder / "test_quality.py").write_text(VERIFY)
+    found = both.same("test_quality.py", "conftest.py", until="")
+    assert any("verify_shape[fake-cpu] PASSED" in line for line in found["said"])
+    assert any("test_correctness[turned-cpu] FAILED" in line for line in found["said"])
+
+
+def test_an_option_that_is_neither_0_nor_1_is_an_error(project: Callable[..., Path], nav: Nav) -> None:
+    folder = project()
+    nav("--nav-ahead=2", formats="").stderr.fnmatch_lines(["*--nav-ahead: '2' is not one of 0, 1"])
+    (folder / "pytest.ini").write_text("[pytest]\nnav_ahead = 2\n")
+    nav(formats="").stderr.fnmatch_lines(["*pytest.ini: nav_ahead: '2' is not one of 0, 1"])
+
+
+def test_the_ini_file_switches_it_off(project: Callable[..., Path], both: Both) -> None:
+    folder = project()
+    (folder / "pytest.ini").write_text("[pytest]\nnav_ahead = 0\n")
+    both.prepare("")
+    both.nav(formats="").assert_outcomes(passed=8)
+    assert both.calls.index("late-ended") < both.calls.index("convert")
+
+
+@pytest.mark.slow
+def test_one_worker_leaves_the_same(project: Callable[..., Path], both: Both) -> None:
+    project(turned=WRONG)
+    both.same("-n1", subprocess=True)
+
+
+@pytest.mark.slow
+def test_several_workers_come_to_the_same_and_run_nothing_ahead(project: Callable[..., Path], both: Both) -> None:
+    project(turned=WRONG)
+    found = [both.run("-n2", ahead=ahead, until="", subprocess=True) for ahead in (False, True)]
+    # Which of them does what, and when, is another thing each time.
+    for each in found:
+        each["said"] = sorted(re.sub(r"gw\d|\[ *\d+%\]", "", line) for line in each["said"])
+        for package in (each["workspace"], *each["packages"].values()):
+            for name in [name for name in package if name.endswith("navigator.log")]:
+                del package[name]
+    alike(*found)
+    assert "asked_at" not in (both.folder / "navigator_workspace/model-0f1a7a/status.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_a_crash_of_the_worker_leaves_nothing_of_what_ran_ahead(project: Callable[..., Path], both: Both) -> None:
+    (project() / "then").write_text("die")
+    found = both.same("-n1", "-k", "export or turned", subprocess=True)
+    assert found["exit"] == pytest.ExitCode.TESTS_FAILED
+    assert both.calls.count("convert") == 2  # ahead, and once more by another worker
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_the_same(project: Callable[..., Path], both: Both) -> None:
+    (project() / "then").write_text("hang")
+    without = both.interrupted(ahead=False)
+    assert "convert" not in both.calls
+    alike(without, both.interrupted(ahead=True))
+    assert "convert" in both.calls
