@@ -38,7 +38,7 @@ def messages(root: str, run: str) -> Iterator[Message]:
 
     Args:
         root: the workspace.
-        run: id of the run.
+        run: what the run has claimed it with.
     """
     workspace = Workspace(Path(root))
     if not workspace.is_of(run):

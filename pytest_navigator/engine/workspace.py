@@ -104,7 +104,7 @@ class Workspace:
         """Make the folder this run's own; the lock is held until the run ends.
 
         Args:
-            run: id of the run.
+            run: what tells the run from others.
             resume: set aside what an earlier run recorded, instead of deleting it.
 
         Raises:

@@ -25,8 +25,8 @@ APART = "nav_apart"
 MACHINE = "nav_machine"  # The property of a test that says on which machine its step ran
 PLUGIN = "navigator-apart"
 
-_begun: dict[str, str] = {}
-"""Id of a run -> its workspace on this host: who fetches what was found comes after pytest has ended here."""
+_begun: dict[str, tuple[str, str]] = {}
+"""Id of a run -> its workspace on this host, and what that is claimed with: asked for when pytest has ended here."""
 
 
 def join(run: Run, told: Mapping[str, Any]) -> None:
@@ -52,7 +52,8 @@ class Apart:
 
         self.run = run
         self._ending = ExitStack()
-        lock = run.workspace.join(run.id, resume=run.options.resume)
+        token = f"{run.id} on {name}"  # The run's own is its id: who finds that shares the disk
+        lock = run.workspace.join(token, resume=run.options.resume)
         if lock:
             self._ending.callback(lock.release)
         if run.options.cache:
@@ -61,7 +62,7 @@ class Apart:
             store.prepare(run.options.cache, run.options.workspace)
         self._ending.enter_context(sharing(run.workspace.devices))
         run.apart = name
-        _begun[run.id] = str(run.workspace.root)
+        _begun[run.id] = str(run.workspace.root), token
         run.config.workeroutput[APART] = True  # type: ignore[attr-defined]
 
     def pytest_sessionfinish(self) -> None:
@@ -86,5 +87,5 @@ def send(channel: Any) -> None:
     if run not in _begun:
         channel.send(("error", "it has not begun there"))
         return
-    for message in messages(_begun.pop(run), run):
+    for message in messages(*_begun.pop(run)):
         channel.send(message)
