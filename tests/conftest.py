@@ -18,11 +18,14 @@ import hypothesis
 import pytest
 
 from tests.forking import REAL, TENSORFLOW, TORCH, Forked, preload
+from tests.object_store import mortal, s3, s3_server
 from tests.once import once
 from tests.package.pair_project import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+__all__ = ["mortal", "s3", "s3_server"]
 
 # A machine that others use takes its time: an example that is slow is none that fails.
 hypothesis.settings.register_profile("patient", deadline=None)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from pytest_navigator.configuration.nav_config_file import FileConfig
     from pytest_navigator.core.expected import ExpectedOption
+    from pytest_navigator.core.remote import Url
 
 
 def _cached() -> tuple[str, ...]:
@@ -30,12 +31,12 @@ class RunOptions:
     """What holds for the whole run.
 
     Attributes:
-        package: where the packages go, `{model}` in it is a model's name; None: none is written.
+        package: path or URL where the packages go, `{model}` in it is a model's name; None: none is written.
         file_config: what `--nav-config` says; None without it.
         in_process: run in this process what a child would run.
-        cache: the folder of `--nav-cache`; None without it.
+        cache: the folder, or the URL, of `--nav-cache`; None without it.
         no_diagnosis: whether failed comparisons are not looked into.
-        baseline: path of the packages that this run is compared with, `{model}` in it is a model's name; None: none.
+        baseline: path or URL of the packages that this run is compared with, `{model}` is a model's name; None: none.
         redact: regular expressions of what no package may have.
         reports: flag of each report that is asked for -> where it goes.
         expected: what is done with `nav_expected.toml`.
@@ -49,7 +50,7 @@ class RunOptions:
     no_git: bool = False
     show_config: bool = False
     file_config: FileConfig | None = None
-    cache: Path | None = None
+    cache: Path | Url | None = None
     cache_steps: tuple[str, ...] = field(default_factory=_cached)
     redact: tuple[str, ...] = ()
     no_diagnosis: bool = False

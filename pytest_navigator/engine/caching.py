@@ -40,7 +40,7 @@ def recalled(context: Context, name: str) -> Outcome | None:
                 return None
             STEPS[context.step.step].restore(context, Path(folder), found.data)
     except OSError as error:
-        context.host.warn(f"{entry.folder} could not be used ({error.strerror})")
+        context.host.warn(f"{cache.shown(name)} could not be used ({error.strerror})")
         return None
     said = earlier_text(CACHED, found.started)
     with context.log.open("a", encoding="utf-8", errors="backslashreplace") as log:

@@ -121,9 +121,11 @@ class Host:
     def cache(self) -> Store | None:
         """What `--nav-cache` has of earlier runs; None without it."""
 
-        from pytest_navigator.engine.cache.store import Store
+        if not self.options.cache:
+            return None
+        from pytest_navigator.engine.cache.opening import opened
 
-        return Store(self.options.cache, self.warn) if self.options.cache else None
+        return opened(self.options.cache, self.workspace.remote / f"cache-{os.getpid()}", self.warn)
 
     @cached_property
     def machine(self) -> Mapping[str, JSON]:
@@ -234,6 +236,8 @@ class Host:
     def close(self) -> None:
         """End what this process started."""
         self.progress.close()
+        if cache := vars(self).get("cache"):
+            cache.close()
         if "children" in vars(self):
             self.children.close()
         if self.ahead:

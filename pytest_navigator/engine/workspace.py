@@ -45,6 +45,7 @@ CONVERTED = "converted"  # There too: the models that `convert` has made, under 
 # What the processes of a run know together of GPUs and of libraries for them, and a lock for each GPU.
 DEVICES = ".devices"
 COMPILED = ".inductor"  # What formats that compile keep between artifacts: backends/torch/aotinductor_files
+REMOTE = ".remote"  # What comes from URLs
 MACHINE = ".machine.db"  # Held for reading by every step of the run, for writing by a step that measures
 LONGEST = 504  # Bytes of a path that SQLite opens: its buffer of 512 less the names of its journals
 TOKEN = (
@@ -153,6 +154,11 @@ class Workspace:
         """The folder of `pytest_navigator.devices`."""
         return self.root / DEVICES
 
+    @property
+    def remote(self) -> Path:
+        """The folder of what comes from URLs; made by who fetches it."""
+        return self.root / REMOTE
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the folder as the last run left it.
@@ -230,9 +236,8 @@ class Workspace:
         if path.name == IGNORED:
             return ignores(path)
         # A process that was killed while it wrote leaves the name with a dot more before it, and letters behind.
-        if path.name in (CONVERT_RESULTS, CONVERTED, DEVICES, COMPILED, FILE, HOSTS) or path.name.lstrip(
-            "."
-        ).startswith(ours):
+        known = (CONVERT_RESULTS, CONVERTED, DEVICES, COMPILED, REMOTE, FILE, HOSTS)
+        if path.name in known or path.name.lstrip(".").startswith(ours):
             return True
         return (path / STEPS).is_dir() or any(any(path.glob(f"*{name}*")) for name in ("suite.json", PIPELINE))
 

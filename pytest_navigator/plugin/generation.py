@@ -151,7 +151,7 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
             _locate(item)
         _check_parameters(run)
         check_cells([(s.nodeid, s.settings, s.matrix) for s in run.suites.values()], run.registry)
-        run.hints = _hints(run, {place_of(item) for item in ours if item.getparent(SuiteNode) is not None})
+        run.hints += _hints(run, {place_of(item) for item in ours if item.getparent(SuiteNode) is not None})
         run.hints += run.named.notes(run.config) if run.named else []
         run.hints += unmeasured(run.config)
         run.hints += _unjudged(run)

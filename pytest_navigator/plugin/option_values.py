@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.config import NavConfig
     from pytest_navigator.configuration.nav_config_file import FileConfig
     from pytest_navigator.configuration.settings import Settings
+    from pytest_navigator.core.remote import Url
 
 A_FOLDER = 'a text like "folder"'
 
@@ -126,11 +127,11 @@ def _cached_steps_of_ini(config: pytest.Config) -> tuple[str, ...] | None:
         raise ConfigError(f"{config.inipath}: nav_cache_steps: {error}") from None
 
 
-def _cache(config: pytest.Config) -> Path | None:
-    """Return the folder of the cache: what a flag says starts from where pytest was, what the ini file says from it.
+def _cache(config: pytest.Config) -> Path | Url | None:
+    """Return where the cache is: what a flag says starts from where pytest was, what the ini file says from it.
 
     Raises:
-        ConfigError: the path is missing.
+        ConfigError: the path is missing, or the URL cannot be.
     """
     given, found = config.getoption("nav_cache"), _ini(config, "nav_cache", str, A_FOLDER)
     if given is not None and not given.strip():
@@ -138,7 +139,17 @@ def _cache(config: pytest.Config) -> Path | None:
     if config.getoption("nav_cache_steps") and not (given or found):
         raise ConfigError("--nav-cache-steps means nothing without --nav-cache=DIR")
     folder = given or found
-    return Path(config.invocation_params.dir if given else config.rootpath, folder) if folder else None
+    start = config.invocation_params.dir if given else config.rootpath
+    return _place(folder, start, "--nav-cache" if given else "nav_cache") if folder else None
+
+
+def _place(text: str, start: Path, name: str) -> Path | Url:
+    """Return what an option names: a path below `start`, or a URL."""
+    if "://" not in text:
+        return Path(start, text)
+    from pytest_navigator.core.remote import located
+
+    return located(text, name) or Path(start, text)
 
 
 def _baseline(config: pytest.Config) -> str | None:

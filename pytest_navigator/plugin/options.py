@@ -59,7 +59,7 @@ def steps(found: tuple[str, ...]) -> tuple[str, ...]:
 
 # Flag, how its value is called, what parses it, help; each is an ini option too.
 CACHE_OPTIONS: tuple[tuple[str, str, Callable[[str], Any], str], ...] = (
-    ("--nav-cache", "DIR", str, "Folder with conversions and checks of earlier runs, to use and to add to"),
+    ("--nav-cache", "DIR", str, "Folder or URL with conversions and checks of earlier runs, to use and to add to"),
     (
         "--nav-cache-steps",
         "STEPS",

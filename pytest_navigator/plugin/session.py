@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +24,6 @@ from pytest_navigator.text import LINE, bounded, printable, short_path
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
     from pytest_navigator.plugin.hosts import Hosts
     from pytest_navigator.plugin.reports import Reports
@@ -267,10 +267,8 @@ class Controller:
         packing.check_target(run.options.package, run.options.workspace)
         self.reports = Reports(run)
         config.pluginmanager.register(self.reports, "navigator-reports")
-        if run.options.cache:
-            from pytest_navigator.engine.cache import store
-
-            store.prepare(run.options.cache, run.options.workspace)
+        if run.cache:
+            run.cache.prepare(run.options.workspace)
         if run.file_config.output_path:
             from pytest_navigator.reporting import conversions
 
@@ -285,7 +283,7 @@ class Controller:
         workspace = short_path(self.run.options.workspace, self.run.start)
         first = f"navigator: {__version__}, workspace: {workspace}, package: {package}"
         if cache := self.run.options.cache:
-            first += f", cache: {short_path(cache, self.run.start)}"
+            first += f", cache: {short_path(cache, self.run.start) if isinstance(cache, Path) else cache}"
         crashed = ", ".join(self.run.workspace.crashed)
         return [
             first,

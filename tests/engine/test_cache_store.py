@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.engine.cache.store import Store, prepare
+from pytest_navigator.engine.cache.folder_store import FolderStore, prepare
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ def warnings() -> list[str]:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, warnings: list[str]) -> Store:
+def cache(tmp_path: Path, warnings: list[str]) -> FolderStore:
     root = tmp_path / "cache"
     prepare(root, tmp_path / "workspace")
-    return Store(root, warnings.append)
+    return FolderStore(root, warnings.append)
 
 
 @pytest.fixture
@@ -38,11 +38,11 @@ def files(tmp_path: Path) -> dict[str, Path]:
     return {name: tmp_path / "made" / name for name in made}
 
 
-def entries(cache: Store) -> list[str]:
+def entries(cache: FolderStore) -> list[str]:
     return sorted(path.name for path in cache.root.iterdir() if path.name != ".gitignore")
 
 
-def taken(cache: Store, target: Path) -> dict[str, bytes]:
+def taken(cache: FolderStore, target: Path) -> dict[str, bytes]:
     entry = cache.read(NAME)
     assert entry is not None
     target.mkdir()

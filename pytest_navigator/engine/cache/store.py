@@ -1,34 +1,24 @@
-"""A folder of entries that any number of runs share: whole ones only, and checked before they are used.
-
-Not diskcache or another library for values: an entry is a folder of files that can have gigabytes. Nothing is locked:
-an entry is written beside its place and renamed into it, the first of two writers wins, and both have the same.
-"""
+"""What `--nav-cache` keeps its entries in, whatever that is: whole ones only, and checked before they are used."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
-
-from pytest_navigator.core.cloning import clone_file
-from pytest_navigator.core.ours import ignore, remove, sweep
-from pytest_navigator.errors import ConfigError
+from pathlib import PurePosixPath
+from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from pytest_navigator.core.plain import JSON
 
-ENTRY = "entry.json"  # In the folder of an entry: its record, and the SHA-256 of every file and of itself
-UNFINISHED = ".new-"  # How the name of a folder begins that is being written, or taken away
-ABANDONED = 24 * 3600.0  # Age in s at which such a folder is nobody's any more: whoever wrote it was killed
+ENTRY = "entry.json"  # In an entry: its record, and the SHA-256 of every file and of itself
 CHUNK = 2**20
+
+# What reading something raises that is half an entry, another one, or was changed.
+DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -36,134 +26,72 @@ class Entry:
     """What is known of one step.
 
     Attributes:
+        name: of the entry; path: of what it is read from: its folder, or the file that was fetched.
         record: plain data.
         files: name -> SHA-256.
     """
 
-    folder: Path
+    name: str
+    path: Path
     record: dict[str, JSON]
     files: dict[str, str]
 
 
-@dataclass(frozen=True)
-class Store:
-    """The folder of a cache.
+class Store(Protocol):
+    """A cache. What is wrong with it is said, once; it never fails a run that has begun."""
 
-    Attributes:
-        warn: is told once what is wrong with it, for people; a cache never fails a run.
-    """
+    def prepare(self, workspace: Path) -> None:
+        """Find what cannot be a cache before the run; remove what killed runs have left in it.
 
-    root: Path
-    warn: Callable[[str], None]
+        Raises:
+            ConfigError: with the reason.
+        """
 
     def read(self, name: str) -> Entry | None:
         """Return an entry, None if there is none; a damaged one is taken away."""
-        folder = self.root / name
-        if not os.path.lexists(folder):
-            return None
-        try:
-            return _parsed(folder, name)
-        # It may be whole, and others of the same cache may read it: it is left where it is.
-        except PermissionError as error:
-            self.warn(f"{folder} cannot be read ({error.strerror}) and is not used")
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            self._discard(folder)
-        return None
 
     def take(self, entry: Entry, target: Path) -> bool:
         """Copy the files of an entry into an empty folder; False if one is damaged, and then nothing must be used."""
-        try:
-            copied = {name: _copied(entry.folder / name, target / name) for name in entry.files}
-        except FileNotFoundError:
-            copied = {}
-        if copied != entry.files:
-            self._discard(entry.folder)
-            return False
-        with suppress(OSError):  # the cache is read-only
-            os.utime(entry.folder)  # its age is the time since it was last of use
-        return True
 
     def add(self, name: str, record: dict[str, JSON], files: Mapping[str, Path]) -> None:
-        """Write an entry, unless another run was faster or the folder refuses."""
-        unfinished = None
-        try:
-            unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.root))
-            digests = {inner: _copied(path, unfinished / inner) for inner, path in files.items()}
-            content: dict[str, JSON] = {"name": name, "record": record, "files": digests}
-            (unfinished / ENTRY).write_text(json.dumps({**content, "sha256": _digest(content)}), encoding="utf-8")
-            unfinished.chmod(0o777 & ~_umask(unfinished / ENTRY))
-            unfinished.rename(self.root / name)
-        except OSError as error:
-            # Renaming fails as well where the entry is there by now: another run was faster, and nothing is lost.
-            if unfinished is None or not (self.root / name).is_dir():
-                self.warn(f"nothing can be added to {self.root} ({error.strerror}); the run went on without")
-        finally:
-            if unfinished is not None:
-                shutil.rmtree(unfinished, ignore_errors=True)
+        """Write an entry, unless another run was faster or it cannot be."""
 
-    def _discard(self, folder: Path) -> None:
-        """Take an entry away that is not what was written; in a read-only cache it stays, and is not used."""
-        self.warn(f"{folder} is damaged: it was not used")
-        aside = folder.with_name(f"{UNFINISHED}{folder.name}-{os.getpid()}")
-        with suppress(OSError):
-            folder.rename(aside)
-            remove(aside)
+    def shown(self, name: str) -> str:
+        """Return where an entry is, for people."""
+
+    def close(self) -> None:
+        """Remove what this process has fetched."""
 
 
-def prepare(root: Path, workspace: Path) -> None:
-    """Make the folder if it is missing; remove what killed runs have left in it.
-
-    Raises:
-        ConfigError: it cannot be a cache.
-    """
-    cache, replaced = root.resolve(), workspace.resolve()
-    if cache.is_relative_to(replaced) or replaced.is_relative_to(cache):
-        raise ConfigError(
-            f"--nav-cache={root}: cache and workspace ({workspace}) are in one another, and every run empties the "
-            "workspace; choose another folder"
-        )
-    try:
-        if not os.path.lexists(root):
-            ignore(root)  # only then the folder is nobody else's
-        root.mkdir(parents=True, exist_ok=True)
-        sweep(root, lambda name: name.startswith(UNFINISHED), ABANDONED)
-    except OSError as error:
-        raise ConfigError(f"--nav-cache={root}: this is no folder that can be used ({error.strerror})") from None
+def described(name: str, record: dict[str, JSON], digests: Mapping[str, str]) -> bytes:
+    """Return what an entry says of itself: the content of `ENTRY`."""
+    content: dict[str, JSON] = {"name": name, "record": record, "files": dict(digests)}
+    return json.dumps({**content, "sha256": _digest(content)}).encode()
 
 
-def _parsed(folder: Path, name: str) -> Entry:
+def parsed(text: bytes, name: str, path: Path) -> Entry:
     """Read what an entry says of itself.
 
     Raises:
-        OSError, ValueError, TypeError, KeyError, AttributeError: it is half an entry, another one, or was changed.
+        ValueError, TypeError, KeyError, AttributeError: it is half an entry, another one, or was changed.
     """
-    content = json.loads((folder / ENTRY).read_bytes())
+    content = json.loads(text)
     if content.pop("sha256") != _digest(content) or content["name"] != name:
         raise ValueError(name)
     # Others write into a shared cache: what is copied into the workspace must not leave it.
     if any(PurePosixPath(inner).is_absolute() or ".." in PurePosixPath(inner).parts for inner in content["files"]):
         raise ValueError(name)
-    return Entry(folder, content["record"], content["files"])
+    return Entry(name, path, content["record"], content["files"])
+
+
+def streamed(source: IO[bytes], target: IO[bytes]) -> str:
+    """Copy what is left of a file, and return the SHA-256 of it."""
+    total = hashlib.sha256()
+    while chunk := source.read(CHUNK):
+        total.update(chunk)
+        target.write(chunk)
+    return total.hexdigest()
 
 
 def _digest(content: dict[str, JSON]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _copied(origin: Path, target: Path) -> str:
-    """Copy a file, and return the SHA-256 of what was copied."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if clone_file(origin, target):
-        with target.open("rb") as copy:
-            return hashlib.file_digest(copy, "sha256").hexdigest()
-    total = hashlib.sha256()
-    with origin.open("rb") as source, target.open("wb") as copy:
-        while chunk := source.read(CHUNK):
-            total.update(chunk)
-            copy.write(chunk)
-    return total.hexdigest()
-
-
-def _umask(made: Path) -> int:
-    """Return the mode mask, as a file that was just made shows it; others share the cache, mkdtemp shuts them out."""
-    return ~made.stat().st_mode & 0o022
