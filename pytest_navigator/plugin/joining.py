@@ -56,10 +56,8 @@ class Apart:
         lock = run.workspace.join(token, resume=run.options.resume)
         if lock:
             self._ending.callback(lock.release)
-        if run.options.cache:
-            from pytest_navigator.engine.cache import store
-
-            store.prepare(run.options.cache, run.options.workspace)
+        if run.cache:
+            run.cache.prepare(run.options.workspace)
         self._ending.enter_context(sharing(run.workspace.devices))
         run.apart = name
         _begun[run.id] = str(run.workspace.root), token
