@@ -23,14 +23,18 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costs import compile_plugin, table
 from zoo_probe import FOLDER
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 BENCHMARKS = Path(__file__).parent
 GROUP = 20
 """Models a row."""
+TIMES = ("wall", "cpu")
 FORMATS = {"torch": "torch,torchscript-trace,torch-exportedprogram,onnx", "python": "python"}
 QUICK = "optimization_profile=OptimizationProfile(min_trials=3, max_trials=3, window_size=5)"
 
@@ -180,7 +184,7 @@ LAYOUTS = {"parametrized": parametrized, "folders": folders}
 
 def by_position(notes: dict[str, Notes]) -> str:
     """Return a row for each twenty models, and what the last ones are of the first ones."""
-    models = {number: each for process in notes.values() for number, each in process.models.items()}
+    models = of_all(notes.values())
     groups = [sorted(models)[begin : begin + GROUP] for begin in range(0, len(models), GROUP)]
     rows = [group_row([models[number] for number in numbers]) for numbers in groups]
     titles = [f"{numbers[0] + 1}-{numbers[-1] + 1}" for numbers in groups]
@@ -192,9 +196,19 @@ def by_position(notes: dict[str, Notes]) -> str:
     return table(headings, lines)
 
 
+def of_all(processes: Iterable[Notes]) -> dict[int, dict[str, float]]:
+    """Return what each model took: the times of all workers that had a test of it, and the memory of the largest."""
+    found: dict[int, dict[str, float]] = {}
+    for number, each in (item for process in processes for item in process.models.items()):
+        known = found.setdefault(number, dict.fromkeys(each, 0.0))
+        for figure, value in each.items():
+            known[figure] = known[figure] + value if figure in TIMES else max(known[figure], value)
+    return found
+
+
 def group_row(models: list[dict[str, float]]) -> list[float]:
     """Return the medians of the times, and the memory at the end."""
-    return [*(median(each[figure] for each in models) for figure in ("wall", "cpu")), *memory(models)]
+    return [*(median(each[figure] for each in models) for figure in TIMES), *memory(models)]
 
 
 def memory(models: list[dict[str, float]]) -> tuple[float, float]:
