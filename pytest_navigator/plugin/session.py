@@ -389,7 +389,7 @@ class Controller:
         if len(models) <= MANY:
             return [written.lines for written in self.written]
         shown = [written.lines for written in self.written if verbose or not written.report]
-        return [*shown, digest(models, self.run.start)]
+        return [*shown, digest(models, len(self.run.workspace.suites()), self.run.start)]
 
     def pytest_unconfigure(self) -> None:
         """Let the next run have the workspace."""

@@ -35,16 +35,17 @@ STATES = (*WORDS.values(), NOT_RUN)
 NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*(?:e[+-]?\d+)?")
 
 
-def digest(models: Sequence[Written], start: Path) -> list[str]:
+def digest(models: Sequence[Written], collected: int, start: Path) -> list[str]:
     """Return one summary of many models: failures first, then counts.
 
     Args:
+        collected: how many models there are, with those of which nothing ran.
         start: the folder that paths are shown from.
     """
     reports = [each.report for each in models if each.report]
     lines = [
         *_failures(reports),
-        *_counts(reports),
+        _counts(reports, collected),
         *_table([report.shown for report in reports]),
         *_notes(reports),
         *_alike((report.results.suite.name, line) for report, each in _with(models) for line in each.notes),
@@ -84,10 +85,11 @@ def _blank(text: str, model: str) -> str:
     return NUMBER.sub("0", text.replace(model, "") if model else text)
 
 
-def _counts(reports: Sequence[ModelReport]) -> list[str]:
+def _counts(reports: Sequence[ModelReport], collected: int) -> str:
     models = Counter(_verdict(report) for report in reports)
     outcomes = Counter(WORDS[o.status] for report in reports for o in report.shown.outcomes)
-    return [f"{len(reports)} models: {_counted(models)}; {steps(outcomes.total())}: {_counted(outcomes)}"]
+    of = f"{len(reports)} of {collected}" if len(reports) < collected else f"{len(reports)}"
+    return f"{of} models: {_counted(models)}; {steps(outcomes.total())}: {_counted(outcomes)}"
 
 
 def _verdict(report: ModelReport) -> str:

@@ -145,6 +145,7 @@ def test_many_models_have_one_summary_and_a_table_each_where_one_asks(
     assert (f"{count} models: {count} ok; {2 * count} steps: {2 * count} ok" in lines) == (count > 10)
 
 
+@pytest.mark.slow
 def test_many_models_of_several_workers_have_one_summary(nav: Nav, zoo: Zoo) -> None:
     zoo(12)
     lines = summary(nav("-n2", "--nav-package=out/{model}.nav", formats="", subprocess=True))
@@ -167,3 +168,9 @@ def test_what_the_summaries_of_many_models_have_in_common_is_counted(
         "results: 11 in navigator_workspace",
         "-v shows the table of each model",
     ]
+
+
+def test_how_many_models_did_not_run_is_said(nav: Nav, zoo: Zoo) -> None:
+    zoo(13)
+    lines = summary(nav("-k", "not 11", formats=""))
+    assert lines[0] == "12 of 13 models: 12 ok; 24 steps: 24 ok"
