@@ -45,6 +45,9 @@ WORKER = "PYTEST_XDIST_WORKER" in os.environ
 for name in [name for name in os.environ if name.startswith(("PYTEST_XDIST_", "GITHUB_", "GITLAB_"))]:
     del os.environ[name]
 
+# Threads of OpenMP that wait for each other sleep: spinning, they take the processors from the tests of other workers.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 pytest_plugins = ["pytester"]
 
 
