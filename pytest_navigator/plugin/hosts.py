@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SILENT = 60.0  # For how long a host may send nothing, s
 ENDING = 10.0  # How long a worker whose run was interrupted may take to end its test, s
+HERE = "controller"  # What the machine that started the run is called where its workers are of several hosts
 SHOWN = 3  # Tests that a message names
 
 FETCH = """
@@ -111,7 +112,8 @@ class Hosts:
         found = [
             Found(host.name, receiver.folder, receiver.machine()) for host, (receiver, _) in asked if receiver.ended
         ]
-        own = Found("controller", self.run.workspace.root, joining.machine_of(self.run))
+        sharing = [host.name for host in self._known.values() if not host.apart]
+        own = Found(sharing[0] if len(sharing) == 1 else HERE, self.run.workspace.root, joining.machine_of(self.run))
         self.problems += [one_line(f"FAILED: {problem}") for problem in join_hosts(self.run.workspace, own, found)]
         if not self.problems:
             shutil.rmtree(self.run.workspace.root / HOSTS, ignore_errors=True)

@@ -117,6 +117,7 @@ def test_a_run_that_was_killed_while_it_wrote_leaves_a_folder_that_the_next_one_
         ".devices",
         ".gitignore",
         ".pytest_navigator.json",
+        ".pytest_navigator.json.run",
         ".pytest_navigator.lock",
     ]
 

@@ -216,7 +216,10 @@ def left(folder: Path) -> dict[str, Any]:
     found = {
         path.relative_to(workspace).as_posix(): content(path.name, path.read_bytes())
         for path in sorted(workspace.rglob("*"))
-        if path.is_file() and not path.name.endswith(".lock") and ".devices" not in path.parts and path.name != MARKER
+        if path.is_file()
+        and not path.name.endswith(".lock")
+        and ".devices" not in path.parts
+        and not path.name.startswith(MARKER)
     }
     packages = {path.name: packed(path) for path in sorted(folder.glob("*.nav"))}
     return {"workspace": found, "packages": packages}

@@ -231,6 +231,16 @@ def test_with_loadscope_what_is_of_one_fixture_runs_on_one_host(run: Run, folder
     assert not {*calls([here])}
 
 
+def test_a_worker_beside_the_run_is_one_of_the_machines(run: Run, folders: list[Path], hosts: list[str]) -> None:
+    here, *_ = folders
+    result = run("--dist=each", on=["popen//id=near", hosts[0]])
+
+    result.assert_outcomes(passed=8)
+    details = status(here / "out.nav")["pytest_navigator"]
+    assert {*details["machines"]} == {"near", "red"}
+    assert {step["data"]["machine"] for step in details["others"]} == {"red"}
+
+
 def test_workers_of_one_host_share_its_folder(run: Run, folders: list[Path], hosts: list[str]) -> None:
     here, *_ = folders
     result = run(on=["2*" + hosts[0].partition("//id=")[0]])
