@@ -89,6 +89,10 @@ class Ahead:
         running = self._running
         return running is not None and running.id == (suite.nodeid, step.id)
 
+    def drop(self, suite: Suite, step: Step) -> None:
+        """Take back what was found of a step."""
+        self._drop((suite.nodeid, step.id))
+
     def taken(self, suite: Suite, step: Step) -> None:
         """Tell that what was found is recorded."""
         with self._changed:

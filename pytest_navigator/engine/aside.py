@@ -58,12 +58,17 @@ class AsideFolder(SuiteFolder):
         """Where that is."""
         return self.path / AHEAD / f"{slug(self.step)}.json"
 
-    def append_log(self) -> None:
-        """Let the variant's log go on with the step's own."""
+    def logged(self) -> int:
+        """Return how much is in the step's own log."""
         own = self.log(self.key)
-        if own.exists():
+        return own.stat().st_size if own.exists() else 0
+
+    def append_log(self, pieces: Sequence[tuple[int, int]]) -> None:
+        """Let the variant's log go on with pieces of the step's own, from one byte to another."""
+        own = self.log(self.key).read_bytes() if self.logged() else b""
+        if own:
             with SuiteFolder.log(self, self.key).open("ab") as log:
-                log.write(own.read_bytes())
+                log.write(b"".join(own[begin:end] for begin, end in pieces))
 
     def forget_log(self) -> None:
         """Remove the step's own log."""
@@ -77,17 +82,32 @@ class Pending:
     Attributes:
         hints: what the end of the run is to say of it.
         settings: the numeric settings of pytest's process under which it ran.
+        later: what is left to the main thread, each with how much the step had logged before.
+        completed: what the outcome is then.
     """
 
     outcome: Outcome
     folder: AsideFolder
     hints: tuple[str, ...]
     settings: dict[str, dict[str, JSON]]
+    later: tuple[tuple[int, Callable[[], object]], ...]
+    completed: Callable[[Outcome], Outcome]
 
     def commit(self, folder: SuiteFolder) -> Outcome:
-        """Make it the run's; returns the outcome as it is recorded."""
-        self.folder.append_log()
-        found = folder.write(self.outcome.noted(asked_at=datetime.now(UTC).isoformat()))
+        """Make it the run's; returns the outcome as it is recorded.
+
+        Raises:
+            Exception: what is left to the main thread cannot be done; the run has nothing of the step then.
+        """
+        pieces, written, logged = [], 0, self.folder.logged()
+        for before, work in self.later:
+            known = self.folder.logged()
+            work()
+            pieces += [(written, before), (known, self.folder.logged())]
+            written = before
+        found = self.completed(self.outcome).noted(asked_at=datetime.now(UTC).isoformat())
+        self.folder.append_log([*pieces, (written, logged)])
+        found = folder.write(found)
         self.folder.note.unlink(missing_ok=True)
         self.folder.forget_log()
         return found

@@ -53,7 +53,7 @@ def _cached_or_made(context: Context, *, again: bool) -> Attempt:
     name = name_of(context)
     known = caching.recalled(context, name) if name and not again else None
     if known is not None:
-        return replace(known, identity=identity_of(context)), None
+        return replace(known, identity=_identity(context)), None
     logged = caching.log_size(context)
     started, begin = datetime.now(UTC), time.perf_counter()
     found, error = _attempt(context)
@@ -73,7 +73,19 @@ def _attempt(context: Context) -> Attempt:
         found = _outcome_of(context, error)
         return replace(found, message=_advised(context, found.message)), _through(context, found, error)
     passed = empty(step, Status.PASSED, message=result.message, digest=result.digest, data=result.data)
-    return replace(passed, identity=identity_of(context)), None
+    return replace(passed, identity=_identity(context)), None
+
+
+def _identity(context: Context) -> str:
+    """Return the identity of an outcome; "" ahead of its item, see `Host.later`."""
+    return identity_of(context) if context.host.later is None else ""
+
+
+def completed(context: Context, found: Outcome) -> Outcome:
+    """Return what a step has found ahead of its item, with what the main thread had to do for it."""
+    assert context.host.later is not None
+    found = replace(found, identity=identity_of(context)) if found.passed else found
+    return with_script(found, context.folder.path)
 
 
 def _outcome_of(context: Context, error: Exception) -> Outcome:

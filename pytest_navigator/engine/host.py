@@ -76,6 +76,8 @@ class Host:
         probed: commands of interpreters that have been asked, with what is needed there.
         versions: what is installed in them, by what was asked.
         ahead: what runs steps ahead of the items that report them; None: nothing does.
+        later: in the host of steps that run ahead, takes what the main thread is to do when an item asks for the step:
+            all that reads source code, since Python's parser is not safe in two threads. Everywhere else None.
         verifying: node ids of the `verify_` tests that this run has selected; None: all that its suites have.
     """
 
@@ -99,6 +101,7 @@ class Host:
     versions: dict[tuple[tuple[str, ...], ...], dict[str, Any]] = field(default_factory=dict)
     verifying: frozenset[str] | None = None
     ahead: Ahead | None = None
+    later: Callable[[Callable[[], object]], object] | None = None
 
     @cached_property
     def file_config(self) -> FileConfig:

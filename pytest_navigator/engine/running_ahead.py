@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import partial
 from glob import escape
 from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.divergence import FOLDER
 from pytest_navigator.engine import gpu
 from pytest_navigator.engine.aside import AsideFolder, Pending, take_back
-from pytest_navigator.engine.attempt import attempted
+from pytest_navigator.engine.attempt import attempted, completed
+from pytest_navigator.engine.cache.code import place_of
 from pytest_navigator.engine.context import Context
 from pytest_navigator.engine.correctness import functions_of
 from pytest_navigator.engine.evidence import evidence_names
+from pytest_navigator.engine.identity import classes
 from pytest_navigator.isolation.numerics import settings_of
 from pytest_navigator.isolation.progress import Progress
 from pytest_navigator.isolation.turns import Refused
@@ -67,6 +70,8 @@ class InChild:
         context = Context(self._host, suite, step, NoLive())
         if gpu.uses(context):
             return False
+        if self._host.options.cache and any(place_of(kind) for kind in classes(context)):
+            return False  # the name in the cache is by code of the user's, which Python's parser would read
         return not step.runner or not functions_of(context, context.variant, suite.folder.signature)
 
     def run(
@@ -74,7 +79,8 @@ class InChild:
     ) -> Pending | None:
         """Run it; None: it needs the live model, or nobody wants it any more."""
         folder = AsideFolder(suite.folder.path, suite.folder.root, step.id, step.key, found)
-        self._host.hints = []
+        later: list[tuple[int, Callable[[], object]]] = []
+        self._host.hints, self._host.later = [], lambda work: later.append((folder.logged(), work))
         context = Context(self._host, replace(suite, folder=folder), step, NoLive())
         folder.begin(traces(context))
         outcome = None
@@ -87,7 +93,7 @@ class InChild:
         finally:
             if outcome is None:
                 take_back(folder)
-        return Pending(outcome, folder, tuple(self._host.hints), settings)
+        return Pending(outcome, folder, tuple(self._host.hints), settings, tuple(later), partial(completed, context))
 
     def interrupt(self) -> None:
         """End the call that runs, and begin no other."""

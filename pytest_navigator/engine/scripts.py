@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.plain import write_atomically
@@ -86,6 +87,14 @@ def _with_shell(name: str, text: str) -> Texts:
 
 
 def _write(context: Context, texts: Callable[[str], Texts]) -> None:
+    """Write the scripts of a step, of one that runs ahead when its item asks for it."""
+    if context.host.later is None:
+        _write_now(context, texts)
+    else:
+        context.host.later(partial(_write_now, context, texts))
+
+
+def _write_now(context: Context, texts: Callable[[str], Texts]) -> None:
     """Write the scripts of a step; one that cannot be made is no failure of the step."""
     name = script_name(context.step.step, context.variant.key, context.step.runner)
     try:

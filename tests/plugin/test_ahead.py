@@ -25,6 +25,7 @@ FORMATS = '''
 """A format that is converted, and one whose export takes until something else has run ahead, where something does."""
 
 import os
+import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from fake_format import Fake, FakeCPU, Other, call, note
 from pytest_navigator import Variant
 from pytest_navigator.configuration.format_config import FormatConfig
 from pytest_navigator.errors import StepFailed
+from pytest_navigator.core.script_parts import MakingCode
 from pytest_navigator.formats.base import Format
 from pytest_navigator.samples.npz import save_npz
 
@@ -79,6 +81,10 @@ class Turned(Format):
             save_npz(path, {name: file[name] * variant.parameters["scale"] for name in file})
         (path.parent / "notes.txt").write_text("beside it")
         return {}
+
+    def convert_script(self, subject):
+        note("script-by-" + threading.current_thread().name)
+        return MakingCode("shutil.copy(args.artifact, args.output)", imports=("import shutil",))
 
 
 @dataclass(frozen=True)
@@ -272,6 +278,14 @@ def test_what_a_child_does_by_itself_runs_while_another_format_is_exported(
     began, end = both.calls.index("late-began"), both.calls.index("late-ended")
     assert began < both.calls.index("turned-infer") < end
     assert both.calls.count("convert") == 1
+
+
+def test_scripts_of_steps_ahead_are_written_by_the_main_thread(project: Callable[..., Path], both: Both) -> None:
+    """They are made of source code, and Python's parser is not safe in two threads at once."""
+    project()
+    found = both.same("-k", "export or convert", until="convert")
+    assert any(name.endswith("reproduce_conversion.py") for name in found["workspace"])
+    assert {call for call in both.calls if call.startswith("script-by-")} == {"script-by-MainThread"}
 
 
 WRONG = "scale=2.0"
