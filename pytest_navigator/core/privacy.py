@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from pytest_navigator.core.own_words import is_own
+from pytest_navigator.core.secrets import Form
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ SHORTEST_USER = 3
 NOBODY = frozenset(("root", "user", "admin", "runner", "ubuntu", "jenkins", "nobody", "test", "model"))
 
 PATTERNS = (
-    (re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/@'\"]+@", re.IGNORECASE), r"\1"),
-    (re.compile(r"(?<![\w.-])/(?:home|Users)/[^/\s'\":,;)]+"), "~"),
-    (re.compile(r"\b[A-Z]:\\+Users\\+[^\\\s'\":,;)]+", re.IGNORECASE), "~"),
-    (re.compile(r"\bpytest-of-[^/\s'\":,;)]+"), "pytest-of-user"),
+    (Form(re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/@'\"]+@", re.IGNORECASE), ("://",)), r"\1"),
+    (Form(re.compile(r"(?<![\w.-])/(?:home|Users)/[^/\s'\":,;)]+"), ("/home/", "/users/")), "~"),
+    (Form(re.compile(r"\b[A-Z]:\\+Users\\+[^\\\s'\":,;)]+", re.IGNORECASE), (":\\",)), "~"),
+    (Form(re.compile(r"\bpytest-of-[^/\s'\":,;)]+"), ("pytest-of-",)), "pytest-of-user"),
 )
 
 
@@ -71,8 +72,8 @@ def _scrubber(
         for value in values:
             text = value.sub(_opaque, text)
         text = home.sub("~", text) if home else text
-        for pattern, replacement in PATTERNS:
-            text = pattern.sub(replacement, text)
+        for form, replacement in PATTERNS:
+            text = form.sub(replacement, text)
         # The user's name last: it is a part of what the others know as a whole, a home folder or an address.
         return user.sub("user", secrets.hidden(text)) if user else secrets.hidden(text)
 

@@ -192,3 +192,38 @@ def test_what_is_asked_for_goes_too(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_pattern_that_is_none_is_named(pattern: str) -> None:
     with pytest.raises(ConfigError, match=r"--nav-redact=.*: (no regular expression|it matches nothing at all)"):
         redact([pattern])
+
+
+KEY = "private_key access_key secret_key api_key apikey api-key ACCESS-KEY client_secret ClientSecret access_token"
+MORE = (
+    "auth-token refreshToken password passwd passphrase proxy-authorization authorization set-cookie Cookie db_password"
+)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        *(f"gh{kind}_0123456789" for kind in "pousr"),
+        *(f"gl{kind}-0123456789" for kind in ("pat", "ptt", "dt", "rt", "cbt")),
+        *(f"{k}k-{kind}-abc" for k in "srp" for kind in ("live", "test", "proj", "ant", "or", "svcacct", "admin")),
+        *(f"{kind}ABCDEFGH0123" for kind in ("AKIA", "ASIA", "AGPA", "AROA", "ABIA", "ACCA")),
+        *("github_pat_0123456789", "sk_live_abc", "sk-0123456789abcdef", "whsec_01234567", "rk_live_01234567"),
+        *("xoxb-012345", "xapp-01234567", "hooks.slack.com/services/T0", "hooks.slack.com/workflows/T0"),
+        *("discord.com/api/webhooks/1", "discordapp.com/api/webhooks/1", "webhook.office.com/x"),
+        *("AIza0123456789abcdefghij", "ya29.0123456789", "GOCSPX-0123456789", "hf_0123456789"),
+        *("npm_0123456789abcdefghij", "pypi-0123456789abcdef", "dop_v1_0123456789abcdef0123"),
+        *("SG.0123456789.0123456789", f"key-{'0a' * 16}", "nvapi-0123456789abcdef", "dckr_pat_0123456789"),
+        *("eyJ01234567.01234567.x", "-----BEGIN EC PRIVATE KEY-----\nx\n-----END EC PRIVATE KEY-----"),
+    ],
+)
+@pytest.mark.parametrize("around", ["a {} b", "ä {} b"], ids=["ascii", "unicode"])
+def test_every_form_of_a_token_is_found(token: str, around: str) -> None:
+    assert scrubber()(around.format(token)) == around.format("***")
+
+
+@pytest.mark.parametrize("name", [*KEY.split(), *MORE.split()])
+def test_what_a_word_says_is_a_secret_goes_in_small_and_large_letters(name: str) -> None:
+    for said in (name, name.upper()):
+        assert scrubber()(f"{said}: {'x' * 9}") == f"{said}: ***"
+    for word in ("Bearer", "basic", "DIGEST"):
+        assert scrubber()(f"{word} {'x' * 9}") == f"{word} ***"

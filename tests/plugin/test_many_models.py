@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
@@ -174,3 +175,16 @@ def test_how_many_models_did_not_run_is_said(nav: Nav, zoo: Zoo) -> None:
     zoo(13)
     lines = summary(nav("-k", "not 11", formats=""))
     assert lines[0] == "12 of 13 models: 12 ok; 24 steps: 24 ok"
+
+
+def test_the_checkout_is_described_once_however_many_packages_are_written(
+    pytester: pytest.Pytester, nav: Nav, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoo(3)
+    git, asked = pytester.mkdir("bin") / "git", pytester.path / "asked.txt"
+    git.write_text(f'#!/bin/sh\necho "$@" >> {asked}\nexit 1\n')
+    git.chmod(0o755)
+    monkeypatch.setenv("PATH", str(git.parent), prepend=os.pathsep)
+    nav("--nav-package={model}.nav", formats="")
+    assert len(list(pytester.path.glob("*.nav"))) == 3
+    assert sum(line.endswith("rev-parse HEAD") for line in asked.read_text().splitlines()) == 1
