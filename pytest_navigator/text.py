@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+Place = TypeVar("Place")
 
 # Control characters but for the tab and the end of a line; what ends a line or turns its direction in Unicode; halves
 # of a pair of surrogates, which stand for the bytes of a file name that is not UTF-8 and cannot be written.
@@ -64,6 +66,6 @@ def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
     return [f"{indent}{line}".rstrip() for line in lines]
 
 
-def short_path(path: Path, start: Path) -> Path:
-    """Return a path as people read it: relative if it is below `start`."""
-    return path.relative_to(start) if path.is_relative_to(start) else path
+def short_path(path: Place, start: Path) -> Place | Path:
+    """Return a path as people read it: relative if it is below `start`; a URL as it is."""
+    return path.relative_to(start) if isinstance(path, Path) and path.is_relative_to(start) else path

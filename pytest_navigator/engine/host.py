@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -241,6 +242,8 @@ class Host:
         self.progress.close()
         if cache := vars(self).get("cache"):
             cache.close()
+        if "://" in (self.options.baseline or "") and not self.worker:
+            shutil.rmtree(self.workspace.remote, ignore_errors=True)
         if "children" in vars(self):
             self.children.close()
         if self.ahead:

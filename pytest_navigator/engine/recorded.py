@@ -48,11 +48,14 @@ class RecordedModel(Protocol):
 
 
 class RecordedBaseline(Protocol):
-    """The package of an earlier run, which this one is to be no worse than."""
+    """The package of an earlier run, which this one is to be no worse than; as a text, what people call it."""
 
     @property
     def path(self) -> Path:
         """The file."""
+
+    def fetch(self) -> None:
+        """Have the file at its path, if there is one."""
 
     def read(self) -> Baseline:
         """Return what it records."""

@@ -46,6 +46,7 @@ CONVERTED = "converted"  # There too: the models that `convert` has made, under 
 DEVICES = ".devices"
 COMPILED = ".inductor"  # What formats that compile keep between artifacts: backends/torch/aotinductor_files
 REMOTE = ".remote"  # What comes from URLs
+UPLOADS = "packages"  # What goes to URLs, or could not get there
 MACHINE = ".machine.db"  # Held for reading by every step of the run, for writing by a step that measures
 LONGEST = 504  # Bytes of a path that SQLite opens: its buffer of 512 less the names of its journals
 TOKEN = (
@@ -124,6 +125,7 @@ class Workspace:
             ignore(self.root)
             shutil.rmtree(self.devices, ignore_errors=True)  # another driver may be loaded since the run before
             self.devices.mkdir()
+            shutil.rmtree(self.remote, ignore_errors=True)
             write_atomically(self.root / TOKEN, run.encode())  # the last: whoever reads it finds the folder ready
         return lock
 
@@ -236,7 +238,7 @@ class Workspace:
         if path.name == IGNORED:
             return ignores(path)
         # A process that was killed while it wrote leaves the name with a dot more before it, and letters behind.
-        known = (CONVERT_RESULTS, CONVERTED, DEVICES, COMPILED, REMOTE, FILE, HOSTS)
+        known = (CONVERT_RESULTS, CONVERTED, DEVICES, COMPILED, REMOTE, UPLOADS, FILE, HOSTS)
         if path.name in known or path.name.lstrip(".").startswith(ours):
             return True
         return (path / STEPS).is_dir() or any(any(path.glob(f"*{name}*")) for name in ("suite.json", PIPELINE))

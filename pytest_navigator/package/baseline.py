@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.remote import NoBucket, NotThere, RemoteError, fetch
 from pytest_navigator.errors import PackageError
 from pytest_navigator.gates.sides import Baseline
 from pytest_navigator.package.container.reader import open_package
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.core.records import OutputReport
+    from pytest_navigator.core.remote import Url
     from pytest_navigator.package.container.reader import PackageFile
 
 COMMIT = 12  # Letters of a commit
@@ -28,9 +30,31 @@ class BaselinePackage:
 
     Attributes:
         path: of the package; it may be the one that the run replaces at its end.
+        url: from where it is fetched to that path; None: it is there.
     """
 
     path: Path
+    url: Url | None = None
+
+    def __str__(self) -> str:
+        return str(self.url or self.path)
+
+    def fetch(self) -> None:
+        """Have the package at its path, if there is one.
+
+        Raises:
+            PackageError: nobody can tell.
+        """
+        if self.url is None or self.path.exists():
+            return
+        try:
+            fetch(self.url, self.path)
+        except NoBucket as error:
+            raise PackageError(f"{self.url}: {error}") from None
+        except NotThere:
+            return
+        except (RemoteError, OSError) as error:
+            raise PackageError(f"{self.url} cannot be read ({error})") from None
 
     def read(self) -> Baseline:
         """Return what it records.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.pipeline_facts import BEST, EAGER, facts_of_whole
@@ -12,6 +11,7 @@ from pytest_navigator.core.steps import Status
 from pytest_navigator.engine.workspace import SuiteFolder
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.writer import pack
+from pytest_navigator.package.destination import Destination
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.package.zip.archive import partial_path
 from pytest_navigator.pipelines.bundle import write_bundle
@@ -25,7 +25,9 @@ from pytest_navigator.text import short_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
+    from pytest_navigator.core.remote import Url
     from pytest_navigator.engine.host import Host
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.pipelines.choice import Choice
@@ -59,31 +61,28 @@ def _ended(host: Host, folder: SuiteFolder, results: PipelineResults, complete: 
     if not results.record.package:
         return Written(lines, fails=False, pipeline=report)
     try:
-        path = _packed(host, folder, results, complete)
+        path, whole = _packed(host, folder, results, complete)
     except PackageError as error:
         reason = f"no package was written: {error}"
         return Written([*lines, f"ERROR: {reason}"], fails=True, pipeline=replace(report, reasons=(reason,)))
     shown, count = short_path(path, host.start), len(results.graphs)
-    partial = (
-        ""
-        if path == Path(host.start, results.record.package)
-        else "partial: not all was checked, run all tests to complete it; "
-    )
+    partial = "" if whole else "partial: not all was checked, run all tests to complete it; "
     line = f"package: {shown} ({partial}{count} module{'s' if count != 1 else ''})"
     return Written([*lines, line], fails=False, pipeline=replace(report, package=path))
 
 
-def _packed(host: Host, folder: SuiteFolder, results: PipelineResults, complete: bool) -> Path:
-    """Write all modules that were recorded into one file; returns where."""
+def _packed(host: Host, folder: SuiteFolder, results: PipelineResults, complete: bool) -> tuple[Path | Url, bool]:
+    """Write all modules that were recorded into one file; returns where, and whether nothing is missing."""
     known = {name: read_results(_module(host, results, name).path) for name in results.graphs}
     whole = complete and not results.missing and not any(each.missing for each in known.values())
     packages: dict[Choice, Path] = {}
     for name, each in known.items():
         choice = _choice(results, name, each)
         packages[choice] = _package(host, _module(host, results, name), folder.path / f"{name}.nav", each)
-    target = Path(host.start, results.record.package)
+    goal = Destination.of(results.record.package, host.start, folder.path)
     changing = {graph.fingerprint: graph.changing for graph in results.graphs.values()}
-    return write_bundle(target if whole else partial_path(target), list(packages), packages, changing=changing)
+    target = goal.path if whole else partial_path(goal.path)
+    return goal.delivered(write_bundle(target, list(packages), packages, changing=changing)), whole
 
 
 def _module(host: Host, results: PipelineResults, name: str) -> SuiteFolder:

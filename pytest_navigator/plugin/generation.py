@@ -178,15 +178,20 @@ def _unjudged(run: Run) -> list[str]:
 def _check_packages(run: Run) -> None:
     """Find a package path that cannot be before the run, not after an hour."""
 
+    from pytest_navigator.core.remote import is_url
     from pytest_navigator.engine.manifest import target_of
     from pytest_navigator.reporting.packages import check_target
     from pytest_navigator.reporting.report_files import check_others
 
     suites = run.suites.values() if run.options.package else ()
-    targets = list(dict.fromkeys(run.start / target_of(suite, run.options.package) for suite in suites))
+    targets = list(dict.fromkeys(target_of(suite, run.options.package) for suite in suites))
+    if is_url(run.options.package or ""):
+        for target in targets:
+            check_target(target, run.options.workspace)
+        return
     for target in targets:
-        check_target(str(target), run.options.workspace)
-    check_others(run.options.reports, targets)
+        check_target(str(run.start / target), run.options.workspace)
+    check_others(run.options.reports, [run.start / target for target in targets])
 
 
 def selected(run: Run, items: Iterable[pytest.Item]) -> dict[str, set[str]]:

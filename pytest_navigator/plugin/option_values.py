@@ -51,7 +51,7 @@ def run_options(config: pytest.Config) -> RunOptions:
     given = get("nav_workspace") or (said and said.workspace_path)
     folder = given or _ini(config, "nav_workspace", str, A_FOLDER) or "navigator_workspace"
     return RunOptions(
-        said.output_package if said and get("nav_package") is None else get("nav_package"),
+        _package(said.output_package if said and get("nav_package") is None else get("nav_package")),
         Path(config.invocation_params.dir if given else config.rootpath, folder),
         get("nav_resume"),
         get("nav_in_process"),
@@ -108,6 +108,11 @@ def _ahead(config: pytest.Config) -> bool:
     return found is None or bool(found)
 
 
+def _package(given: str | None) -> str | None:
+    """Return the path or the URL of the package; that of a file is its path."""
+    return str(_place(given, Path(), "--nav-package")) if given and "://" in given else given
+
+
 def _cached(config: pytest.Config) -> tuple[str, ...]:
     """Return which steps are cached; a flag with nothing after it asks for the usual ones."""
     given = config.getoption("nav_cache_steps")
@@ -159,8 +164,8 @@ def _baseline(config: pytest.Config) -> str | None:
     """
     given, found = config.getoption("nav_baseline"), _ini(config, "nav_baseline", str, 'a text like "main.nav"')
     if given is not None:
-        return str(Path(config.invocation_params.dir, given)) if given.strip() else None
-    return str(Path(config.rootpath, found)) if found else None
+        return str(_place(given, config.invocation_params.dir, "--nav-baseline")) if given.strip() else None
+    return str(_place(found, config.rootpath, "nav_baseline")) if found else None
 
 
 def _file_config(config: pytest.Config) -> FileConfig | None:

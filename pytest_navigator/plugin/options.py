@@ -99,8 +99,13 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("navigator", "model export, correctness and performance")
     add = group.addoption
     add("--nav", action="store_true", dest="nav", help="Run the model checks, write no package")
-    add("--nav-package", metavar="PATH", dest="nav_package", help="Run the model checks and write this .nav package")
-    baseline = "Package of an earlier run: what is worse than in it fails"
+    add(
+        "--nav-package",
+        metavar="PATH",
+        dest="nav_package",
+        help="Run the model checks and write this .nav package, a path or URL",
+    )
+    baseline = "Package of an earlier run, a path or URL: what is worse than in it fails"
     add("--nav-baseline", metavar="PATH", dest="nav_baseline", default=None, help=baseline)
     parser.addini("nav_baseline", baseline)
     for flag, action, metavar, text in MODEL_OPTIONS:

@@ -62,7 +62,8 @@ class Reports:
             check_installed()
         gitlab.check(options)
         report_files.check(options.reports, options.workspace)
-        report_files.check_others(options.reports, [run.start / options.package] if options.package else [])
+        local = [run.start / options.package] if options.package and "://" not in options.package else []
+        report_files.check_others(options.reports, local)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the place of a test, and the failure of one that reports no step."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_navigator.core.digests import text_digest
 from pytest_navigator.core.expected import FILE, OFF, UPDATE
 from pytest_navigator.engine.host import Host
 from pytest_navigator.engine.suite import Suite
@@ -226,7 +227,13 @@ class Run(Host):
         from pytest_navigator.engine.manifest import package_path
         from pytest_navigator.package.baseline import BaselinePackage
 
-        return BaselinePackage(Path(package_path(self.options.baseline, name)))
+        place = package_path(self.options.baseline, name)
+        if "://" not in place:
+            return BaselinePackage(Path(place))
+        from pytest_navigator.core.remote import Url
+
+        url = Url(place)
+        return BaselinePackage(self.workspace.remote / "baselines" / text_digest(place)[:12] / url.name, url)
 
     def _expecting(
         self, place: Place, nav_config: NavConfig | None, name: str, settings: Settings, matrix: Matrix

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +23,7 @@ from pytest_navigator.text import LINE, bounded, printable, short_path
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from pytest_navigator.plugin.hosts import Hosts
     from pytest_navigator.plugin.reports import Reports
@@ -283,7 +283,7 @@ class Controller:
         workspace = short_path(self.run.options.workspace, self.run.start)
         first = f"navigator: {__version__}, workspace: {workspace}, package: {package}"
         if cache := self.run.options.cache:
-            first += f", cache: {short_path(cache, self.run.start) if isinstance(cache, Path) else cache}"
+            first += f", cache: {short_path(cache, self.run.start)}"
         crashed = ", ".join(self.run.workspace.crashed)
         return [
             first,

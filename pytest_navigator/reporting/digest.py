@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.remote import Url
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.reporting.causes import Cause
     from pytest_navigator.reporting.packages import Written
@@ -194,7 +195,7 @@ def _places(reports: Sequence[ModelReport], start: Path) -> list[str]:
     ]
 
 
-def _in_folder(folder: Path, paths: Sequence[Path], start: Path) -> str:
+def _in_folder(folder: Path | Url, paths: Sequence[Path | Url], start: Path) -> str:
     own = [path for path in paths if path.parent == folder]
     partial = sum(path.name.endswith(".partial.nav") for path in own)
     return f"{len(own)} in {short_path(folder, start)}" + (f" ({partial} partial)" if partial else "")

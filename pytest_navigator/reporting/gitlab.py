@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from pytest_navigator.core.remote import Url
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -30,7 +32,7 @@ def links(run: RunReport, files: Mapping[str, Path], job: str, project: Path) ->
     verdict = "failed" if run.failed else "passed"
     named = {f"{what} ({verdict})": path for what, path in files.items()}
     packages = [*(model.package for model in run.models), *(pipeline.package for pipeline in run.pipelines)]
-    named |= {package.name: package for package in packages if package is not None}
+    named |= {package.name: package for package in packages if package is not None and not isinstance(package, Url)}
     root = project.resolve()
     kept = {label: path.resolve() for label, path in named.items() if path.resolve().is_relative_to(root)}
     return [{"label": label, "url": _address(job, path, root)} for label, path in kept.items()]

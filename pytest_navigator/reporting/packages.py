@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.plain import save
+from pytest_navigator.core.remote import Url, is_url, located
 from pytest_navigator.engine.manifest import package_path
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.query.results import read_results
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.expected import Expected
     from pytest_navigator.engine.host import Host
     from pytest_navigator.engine.workspace import SuiteFolder
+    from pytest_navigator.package.destination import Destination
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.reporting.pipelines import PipelineReport
 
@@ -81,6 +83,9 @@ def check_target(pattern: str | None, workspace: Path) -> None:
         return
     if not pattern.strip():
         raise ConfigError("--nav-package=: the path is missing; name a file, like --nav-package=out.nav")
+    if is_url(pattern):
+        _check_url(pattern)
+        return
     target = Path(pattern).absolute()
     if target.resolve().is_relative_to(workspace.resolve()):
         raise ConfigError(
@@ -89,6 +94,16 @@ def check_target(pattern: str | None, workspace: Path) -> None:
         )
     check_writable(target)
     check_writable(partial_path(target))
+
+
+def _check_url(pattern: str) -> None:
+    from pytest_navigator.package.destination import check
+
+    url = located(pattern, "--nav-package")
+    if isinstance(url, Url):
+        if "/" not in url.text.partition("://")[2]:
+            raise ConfigError(f"--nav-package={url}: the name of the file is missing, like {url / 'out.nav'}")
+        check(url)
 
 
 def write_all(host: Host, *, complete: bool) -> list[Written]:
@@ -184,14 +199,16 @@ def _write(
     return Written(lines, fails=bool(reasons), report=report, notes=notes)
 
 
-def _pack(host: Host, results: Results, folder: SuiteFolder, complete: bool) -> tuple[list[str], Path | None]:
+def _pack(host: Host, results: Results, folder: SuiteFolder, complete: bool) -> tuple[list[str], Path | Url | None]:
     """Write the package; returns the line that says where it is and what is missing from it, and the path."""
     from pytest_navigator.package.container.writer import pack
+    from pytest_navigator.package.destination import Destination
 
     start = host.start
     if not results.suite.package:
         return [f"results: {short_path(folder.path, start)}"], None
-    target = Path(start, results.suite.package)
+    goal = Destination.of(results.suite.package, start, folder.path)
+    target = goal.path
     # Model Navigator's schema has a place for one environment: that is the first machine's.
     machine = next(iter(results.machines.values()), None) or {"environment": host.machine, "git": host.git}
     path = pack(
@@ -199,7 +216,7 @@ def _pack(host: Host, results: Results, folder: SuiteFolder, complete: bool) -> 
         target,
         keep=results.setting("keep"),
         save_data=results.setting("save_data"),
-        complete=complete and not _keeps_baseline(host, results, folder, target),
+        complete=complete and not _keeps_baseline(host, results, folder, goal),
         required=results.setting("require"),
         free=not host.hands_over and not host.file_config.output_path,  # those take models from the workspace
         environment=machine["environment"],
@@ -208,18 +225,21 @@ def _pack(host: Host, results: Results, folder: SuiteFolder, complete: bool) -> 
     note = _kept_nothing(results)
     if host.hands_over:  # the caller gets the package as an object; the file goes with it
         return [*note, f"results: {folder.path}"], path
+    there = goal.delivered(path)
+    shown = short_path(there, start)
     if path == target:
-        return [*note, f"package: {short_path(path, start)}"], path
+        return [*note, f"package: {shown}"], there
     kept = f"; {target.name} is as it was" if target.exists() else ""
     why = REGRESSED if complete and not results.missing else _lacks(results)
-    return [*note, f"package: {short_path(path, start)} (partial: {why}{kept})"], path
+    return [*note, f"package: {shown} (partial: {why}{kept})"], there
 
 
-def _keeps_baseline(host: Host, results: Results, folder: SuiteFolder, target: Path) -> bool:
+def _keeps_baseline(host: Host, results: Results, folder: SuiteFolder, goal: Destination) -> bool:
     """Whether a package would replace its own baseline although it is worse: the next run would find nothing wrong."""
     if not host.options.baseline or not regressed(results, folder.baseline):
         return False
-    return Path(package_path(host.options.baseline, results.suite.name)).resolve() == target.resolve()
+    baseline = package_path(host.options.baseline, results.suite.name)
+    return str(goal.url) == baseline if goal.url else Path(baseline).resolve() == goal.path.resolve()
 
 
 def _kept_nothing(results: Results) -> list[str]:

@@ -14,6 +14,8 @@ from pytest_navigator.text import columns, one_line
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_navigator.core.remote import Url
+
 HEADINGS = ("formats", "result", "eager ms", "ms", "speed-up", "verified")
 PLACES = ("formats", "module", "runs", "why")
 
@@ -88,7 +90,7 @@ class PipelineReport:
     mixes: tuple[MixReport, ...] = ()
     notes: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
-    package: Path | None = None
+    package: Path | Url | None = None
 
     @property
     def failed(self) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.remote import Url
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.reporting.pipelines import PipelineReport
 
@@ -44,7 +45,7 @@ class ModelReport:
 
     results: Results
     reasons: tuple[str, ...] = ()
-    package: Path | None = None
+    package: Path | Url | None = None
     folder: Path | None = None
     complete: bool = True
     agreed: frozenset[str] = frozenset()
@@ -132,7 +133,7 @@ class RunReport:
         if self.pipelines:
             yield _count(len(self.pipelines), "pipeline"), sum(pipeline.failed for pipeline in self.pipelines)
 
-    def shown(self, path: Path) -> str:
+    def shown(self, path: Path | Url) -> str:
         """Return a path as people read it."""
         return str(short_path(path, self.start) if self.start else path)
 

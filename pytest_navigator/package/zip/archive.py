@@ -174,10 +174,19 @@ def _kept(target: Path) -> str:
 
 
 def _is_ours(target: Path) -> bool:
-    # Model Navigator's, and empty ones, tell by their suffix only.
     with target.open("rb") as file:
-        head = file.read(ZIP_HEADER + len(STATUS))
-    named = target.suffix == SUFFIX
+        return is_ours(file.read(longest_head()), target.name)
+
+
+def longest_head() -> int:
+    """Return how many bytes tell whether a file is a package."""
+    return ZIP_HEADER + len(STATUS)
+
+
+def is_ours(head: bytes, name: str) -> bool:
+    """Whether what begins so is a package, or a bundle, which may be replaced."""
+    # Model Navigator's, and empty ones, tell by their suffix only.
+    named = name.endswith(SUFFIX)
     if not head.startswith(ZIP_START):
         return named and not head
     return named or head[ZIP_HEADER:] in {each.encode() for each in HEADS}  # both are as long
