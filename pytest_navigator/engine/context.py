@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -27,7 +28,7 @@ from pytest_navigator.isolation.interpreter import shown
 LEAST = 0.1  # s that a step has at least: nothing can be called with less
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -308,10 +309,11 @@ class Context:
     ) -> Reply:
         """Run a function in the child; of what is not registered there, say how it is."""
         path = f"{function.__module__}:{function.__qualname__}"
-        called = (child or self.host.children.of(self.command)).call
-        call = partial(called, path, arguments, arrays=feed, log=self.log, timeout=self.limit)
+        child = child or self.host.children.of(self.command)
+        call = partial(child.call, path, arguments, arrays=feed, log=self.log, timeout=self.limit)
         try:
-            return call(needs=() if function in LOADING_NOTHING else self._needs)
+            with self._noted(function.__name__, child):
+                return call(needs=() if function in LOADING_NOTHING else self._needs)
         except (StepFailed, SourceError) as error:
             if NOT_REGISTERED not in str(error):
                 raise
@@ -320,6 +322,19 @@ class Context:
             if isinstance(error, SourceError):
                 raise SourceError(text) from error
             raise StepFailed(text, error.detail, error.kind, error.data) from error
+
+    @contextmanager
+    def _noted(self, name: str, child: Child) -> Iterator[None]:
+        """Note a call of the child, which begins when its imports are made."""
+        begin = time.time()
+        try:
+            yield
+        finally:
+            for span in child.told_imports():
+                self.host.timeline.add("imports", *span, "child")
+                begin = max(begin, span[1])
+            of = self.step.id if self.step.id.startswith(name) else f"{name}: {self.step.id}"
+            self.host.timeline.add(of, begin, time.time(), "child")
 
     def require(self, *names: str, here: bool = False) -> None:
         """Raise Unavailable unless this machine has what is named.

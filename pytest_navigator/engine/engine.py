@@ -15,6 +15,8 @@ from pytest_navigator.engine.resuming import take_over
 from pytest_navigator.profiling.memory import free
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from pytest_navigator.core.records import Outcome
     from pytest_navigator.core.steps import Step
     from pytest_navigator.engine.ahead import Ahead
@@ -120,11 +122,17 @@ def _run(context: Context, *, again: bool) -> Attempt:
     own = {"run": context.host.id}
     context.folder.start(_died(context, own))
     try:
-        with context.host.progress.of(context.step.id):
+        with context.host.progress.of(context.step.id), _noted(context):
             return attempted(context, again=again)
     finally:
         context.folder.finish(context.step.id)
         free()
+
+
+def _noted(context: Context) -> AbstractContextManager[None]:
+    """Note what another step has made run: of its own, the item is noted."""
+    own = context.live.asked == context.step
+    return nullcontext() if own else context.host.timeline.of(context.step.id)
 
 
 def _died(context: Context, own: dict[str, str]) -> Outcome:

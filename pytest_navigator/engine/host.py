@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.plain import save
+from pytest_navigator.core.timeline import Timeline
 from pytest_navigator.devices.driver_library import has_driver
 from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation.progress import Progress
@@ -79,6 +80,7 @@ class Host:
         ahead: what runs steps ahead of the items that report them; None: nothing does.
         later: in the host of steps that run ahead, takes what the main thread is to do when an item asks for the step:
             all that reads source code, since Python's parser is not safe in two threads. Everywhere else None.
+        timeline: notes what ran where and when, if somebody wants to know.
         verifying: node ids of the `verify_` tests that this run has selected; None: all that its suites have.
     """
 
@@ -101,6 +103,7 @@ class Host:
     probed: set[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=set)
     versions: dict[tuple[tuple[str, ...], ...], dict[str, Any]] = field(default_factory=dict)
     verifying: frozenset[str] | None = None
+    timeline: Timeline = field(default_factory=Timeline)
     ahead: Ahead | None = None
     later: Callable[[Callable[[], object]], object] | None = None
 

@@ -24,6 +24,7 @@ from pytest_navigator.reproduce.names import script_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.core.records import Outcome
@@ -86,7 +87,7 @@ class InChild:
         outcome = None
         try:
             # No other thread wants it for itself meanwhile, which would be an error: whoever measures pauses this one.
-            with self._host.workspace.machine(exclusive=False), settings_of(settings):
+            with self._host.workspace.machine(exclusive=False), settings_of(settings), self._noted(step.id):
                 outcome, _ = attempted(context)
         except (NeedsModel, Refused):
             return None
@@ -94,6 +95,9 @@ class InChild:
             if outcome is None:
                 take_back(folder)
         return Pending(outcome, folder, tuple(self._host.hints), settings, tuple(later), partial(completed, context))
+
+    def _noted(self, step: str) -> AbstractContextManager[None]:
+        return self._host.timeline.of(step, "ahead")
 
     def interrupt(self) -> None:
         """End the call that runs, and begin no other."""

@@ -25,6 +25,7 @@ from pytest_navigator.core.ours import (
     write_note,
 )
 from pytest_navigator.core.plain import load, save, write_atomically
+from pytest_navigator.core.timeline import FOLDER as TIMELINE
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ class Workspace:
         if path.name == IGNORED:
             return ignores(path)
         # A process that was killed while it wrote leaves the name with a dot more before it, and letters behind.
-        known = (CONVERT_RESULTS, CONVERTED, DEVICES, COMPILED, REMOTE, UPLOADS, FILE, HOSTS)
+        known = (CONVERT_RESULTS, CONVERTED, DEVICES, COMPILED, REMOTE, UPLOADS, FILE, HOSTS, TIMELINE)
         if path.name in known or path.name.lstrip(".").startswith(ours):
             return True
         return (path / STEPS).is_dir() or any(any(path.glob(f"*{name}*")) for name in ("suite.json", PIPELINE))

@@ -93,6 +93,13 @@ class Child:
         if self._busy and (process := self._process) is not None:
             process.kill()
 
+    def told_imports(self) -> list[tuple[float, float]]:
+        """Return from when to when the child made imports, in s since the epoch; each of them once."""
+        if self._process is None:
+            return []
+        found, self._process.imported = self._process.imported, []
+        return found
+
     def start(self, imports: Sequence[str] = ()) -> None:
         """Start the child unless it lives, and have it import those modules that nobody asked for yet.
 

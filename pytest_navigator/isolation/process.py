@@ -40,6 +40,7 @@ class Process:
     Attributes:
         importing: the module that it imports until it is ready; "" before, and from then on.
         failed: what it could not import, and why.
+        imported: from when to when it made the imports that were asked for together, in s since the epoch.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Process:
     ) -> None:
         self.importing = ""
         self.failed: dict[str, str] = {}
+        self.imported: list[tuple[float, float]] = []
         self._started = False
         self._warming_up = 0
         self._oom_kills = _oom_kills()
@@ -151,6 +153,7 @@ class Process:
             self.failed[event["failed"]] = str(error_from(event["error"]))
         else:
             self._warming_up -= 1
+            self.imported.append(tuple(event["ready"]))
 
     def _receive(self, timeout: float | None, late: str) -> tuple[dict[str, Any], dict[str, np.ndarray] | None]:
         end = None if timeout is None else time.monotonic() + timeout

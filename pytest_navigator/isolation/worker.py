@@ -15,6 +15,7 @@ import operator
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -111,13 +112,14 @@ class Worker:
 
         Whoever needs a module that raises imports it again, and fails by itself.
         """
+        begin = time.time()
         for name in names:
             self.send(encode({"importing": name}))
             try:
                 importlib.import_module(name)
             except BaseException as error:
                 self.send(_failed(error, failed=name))
-        self.send(encode({"ready": True}))
+        self.send(encode({"ready": [begin, time.time()]}))
 
     def answer(self, request: Message, arrays: dict[str, np.ndarray] | None) -> None:
         """Run one function and send what it returned or raised."""

@@ -120,6 +120,8 @@ def add_options(parser: pytest.Parser) -> None:
     ahead = "0: run no step before the item that reports it; default: 1"
     add("--nav-ahead", metavar="0|1", type=on_or_off, dest="nav_ahead", default=None, help=ahead)
     parser.addini("nav_ahead", ahead, default=None)
+    timeline = "Print at the end what ran where and when"
+    add("--nav-timeline", action="store_true", dest="nav_timeline", help=timeline)
     add(
         "--nav-in-process",
         action="store_true",

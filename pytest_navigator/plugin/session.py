@@ -73,6 +73,10 @@ def start(config: pytest.Config) -> None:
     config.stash[RUN] = config.stash[collection.NOTES] = run
     config.pluginmanager.register(Session(run), "navigator-session")
     config.pluginmanager.register(verification.Fixtures(), "navigator-fixtures")
+    if config.getoption("nav_timeline") and not config.option.collectonly:
+        from pytest_navigator.plugin import timeline
+
+        timeline.begin(config, run)
     if not any(map(config.pluginmanager.hasplugin, PYTEST_BENCHMARK)):
         from pytest_navigator.plugin.benchmark import NullBenchmark
 

@@ -1,0 +1,69 @@
+"""`--nav-timeline`: what ran where and when. The hooks note what pytest does; steps and calls note themselves."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_navigator.core.timeline import FOLDER, Timeline, read_events
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from pytest_navigator.plugin.run import Run
+
+
+def begin(config: pytest.Config, run: Run) -> None:
+    """Note events of this process from now on; its start is when the system began it."""
+    import psutil
+
+    folder = run.workspace.root / FOLDER
+    process = run.worker or "pytest"
+    run.timeline = Timeline(folder / f"{process}.jsonl", process)
+    if not run.worker:
+        _empty(run)
+    folder.mkdir(exist_ok=True)
+    run.timeline.add("start-up", psutil.Process().create_time(), time.time())
+    config.pluginmanager.register(Hooks(run), "navigator-timeline")
+
+
+def _empty(run: Run) -> None:
+    from pytest_navigator.core.ours import remove
+
+    if (run.workspace.root / FOLDER).exists():
+        remove(run.workspace.root / FOLDER)  # of the run that this one resumes
+
+
+class Hooks:
+    """What pytest does, and the text at the end."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Note the collection."""
+        with self.run.timeline.of("collection"):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Note an item, with its fixtures."""
+        with self.run.timeline.of(item.name):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        """Note what is written at the end."""
+        with self.run.timeline.of("packages and reports"):
+            return (yield)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Print the events of all processes."""
+        from pytest_navigator.reporting.timeline import timeline_lines
+
+        if lines := timeline_lines(read_events(self.run.workspace.root / FOLDER)):
+            terminalreporter.write_sep("=", "navigator timeline")
+            terminalreporter.write_line("\n".join(lines))

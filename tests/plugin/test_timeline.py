@@ -1,0 +1,87 @@
+"""`--nav-timeline` prints what ran where and when."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_navigator.core.timeline import FOLDER, read_events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blackbox import Nav
+
+    Run = Callable[..., pytest.RunResult]
+
+ROW = re.compile(r" +(\d+\.\d\d) +(\d+\.\d\d)  (.+?)  +(\S.*?) +\|( *#+ *)\|")
+WORKSPACE = "navigator_workspace"
+
+
+@pytest.fixture
+def timed(dense: Callable[..., pytest.Pytester], nav: Nav) -> Callable[..., pytest.RunResult]:
+    """Run the model of a third party's framework with two formats of its own."""
+    dense()
+    return lambda *args: nav(*args, formats="fake,other")
+
+
+def rows(result: pytest.RunResult) -> list[tuple[str, str]]:
+    return [(match[3], match[4]) for line in result.outlines if (match := ROW.fullmatch(line))]
+
+
+def test_the_rows_say_what_pytest_and_its_child_did_in_the_order_of_their_begin(
+    pytester: pytest.Pytester, timed: Run
+) -> None:
+    result = timed("--nav-timeline")
+
+    found = rows(result)
+    result.stdout.fnmatch_lines(["*= navigator timeline =*", "*from s*took s*where*what*|0 s*s|", "pytest: busy for*"])
+    assert found[:2] == [("pytest", "start-up"), ("pytest", "collection")]
+    events = read_events(pytester.path / WORKSPACE / FOLDER)
+    assert [event.begin for event in events] == sorted(event.begin for event in events)
+    names = {(event.lane, event.name) for event in events}
+    assert {("pytest", "test_source"), ("pytest child", "loads: export.fake"), ("pytest child", "imports")} <= names
+    assert ("pytest", "packages and reports") in names
+    assert all(event.begin <= event.end for event in events)
+
+
+def test_a_step_that_another_ones_item_has_made_run_has_a_row_of_its_own(pytester: pytest.Pytester, timed: Run) -> None:
+    timed("--nav-timeline", "-k", "test_correctness")
+
+    names = [event.name for event in read_events(pytester.path / WORKSPACE / FOLDER)]
+    assert {"source", "export.fake"} <= set(names)
+    assert not [name for name in names if name.startswith("test_export")]
+
+
+def test_workers_have_lanes_of_their_own(pytester: pytest.Pytester, timed: Run) -> None:
+    result = timed("--nav-timeline", "-n", "2", "--dist=each")
+
+    lanes = {event.lane for event in read_events(pytester.path / WORKSPACE / FOLDER)}
+    assert {"pytest", "gw0", "gw1"} <= lanes, lanes
+    result.stdout.fnmatch_lines(["gw0: busy for * s, idle for * s"])
+
+
+def test_a_resumed_run_shows_itself_alone(pytester: pytest.Pytester, timed: Run) -> None:
+    timed("--nav-timeline")
+
+    timed("--nav-timeline", "--nav-resume")
+
+    names = [event.name for event in read_events(pytester.path / WORKSPACE / FOLDER)]
+    assert names.count("collection") == 1
+    assert "reused" not in names
+
+
+def test_without_the_option_nothing_is_noted(pytester: pytest.Pytester, timed: Run) -> None:
+    result = timed()
+
+    assert not (pytester.path / WORKSPACE / FOLDER).exists()
+    result.stdout.no_fnmatch_line("*timeline*")
+
+
+def test_nothing_runs_in_a_collection_and_nothing_is_printed(pytester: pytest.Pytester, timed: Run) -> None:
+    result = timed("--nav-timeline", "--collect-only", "-q")
+
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*navigator timeline*")
