@@ -104,7 +104,11 @@ class Hosts:
             return
         from pytest_navigator.package.merge.joined_hosts import Found, join_hosts
 
-        asked = [(host, self._ask(host)) for host in apart]
+        for host in apart:
+            for node in host.nodes:
+                node.shutdown()  # of a run that was interrupted: it ends with its test
+        until = time.monotonic() + ENDING
+        asked = [(host, self._ask(host, until)) for host in apart]
         for host, (receiver, channel) in asked:
             _await(receiver, channel)
             if not receiver.ended:
@@ -118,14 +122,13 @@ class Hosts:
         if not self.problems:
             shutil.rmtree(self.run.workspace.root / HOSTS, ignore_errors=True)
 
-    def _ask(self, host: HostOfWorkers) -> tuple[Receiver, Any]:
+    def _ask(self, host: HostOfWorkers, until: float) -> tuple[Receiver, Any]:
         """Have a host send what it has; returns who receives that, and its channel, None where nobody answers."""
         receiver = Receiver(self.run.workspace.root / HOSTS / host.name)
         alive = [node for node in host.nodes if node.gateway.hasreceiver()]
         if not alive:
             receiver.stop(host.gone or "the connection is lost")
             return receiver, None
-        until = time.monotonic() + ENDING
         while True:
             try:
                 return receiver, _asking(alive[-1], self.run.id, receiver)
@@ -133,7 +136,6 @@ class Hosts:
                 if time.monotonic() > until:
                     receiver.stop(one_line(str(error)))
                     return receiver, None
-            alive[-1].shutdown()
             time.sleep(0.2)
 
     def _cannot_start(self, node: Any, error: Exception) -> None:

@@ -71,7 +71,7 @@ def _joined(workspace: Workspace, name: str, ran: Sequence[Found]) -> list[str]:
         if first.root != workspace.root:
             replace_with(workspace.root / name, first.root / name)
         others = ", ".join(found.name for found in rest)
-        kept = "keep a pipeline on one host (--dist=loadfile)"
+        kept = "keep a pipeline on one host (--dist=loadscope)"
         return [f"{name} ran on {first.name} and on {others}: what {first.name} found stands; {kept}"] if rest else []
     for found in ran:
         folder = SuiteFolder(found.root / name, found.root)
