@@ -246,22 +246,29 @@ def direct_names(function: Any) -> set[str]:
     return set(inspect.signature(function).parameters)
 
 
-def outlive(config: pytest.Config, told: Callable[[Any, Exception], None]) -> None:
+def outlive(config: pytest.Config, told: Callable[[Any, Exception, bool], None]) -> None:
     """Have pytest-xdist go on without a host that it cannot start a worker on again: its error would end the run.
 
+    The run ends where no host is left, or where one has not collected yet, for xdist would wait for that for ever. And
+    where a host's first worker cannot begin: without `-n` there is no limit to how often xdist would try again.
+
     Args:
-        told: called with the node and the error.
+        told: called with the node, the error, and whether the run ends.
     """
     session = config.pluginmanager.getplugin("dsession")
     clone = session._clone_node
 
     def cloned(node: Any) -> object:
         try:
+            if session._max_worker_restart is None and not hasattr(node, "workerinfo"):
+                raise OSError("pytest cannot begin there")
             return clone(node)
         except Exception as error:  # execnet's own, and whatever a connection can raise
-            told(node, error)
-            if len(session._active_nodes) < 2:  # the one that has died is still among them
-                session.shouldstop = f"no host is left ({node.gateway.spec})"
+            # The one that has died is still among the active ones.
+            ends = len(session._active_nodes) < 2 or not session.sched.collection_is_completed
+            told(node, error, ends)
+            if ends:
+                session.shouldstop = f"a host is lost: {node.gateway.spec}"
             return None
 
     session._clone_node = cloned

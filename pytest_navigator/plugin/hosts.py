@@ -138,13 +138,12 @@ class Hosts:
                     return receiver, None
             time.sleep(0.2)
 
-    def _cannot_start(self, node: Any, error: Exception) -> None:
+    def _cannot_start(self, node: Any, error: Exception, ends: bool) -> None:
         host = self._known[_place(node.gateway.spec)]
         host.gone = one_line(f"{type(error).__name__}: {error}")
-        if not any(other is not node and other.gateway.hasreceiver() for other in host.nodes):
-            self.run.config.get_terminal_writer().line(
-                f"\n{host.text} is lost: {host.gone}; the run goes on without it"
-            )
+        if ends or not any(other is not node and other.gateway.hasreceiver() for other in host.nodes):
+            then = "the run ends" if ends else "the run goes on without it"
+            self.run.config.get_terminal_writer().line(f"\n{host.text} is lost: {host.gone}; {then}")
 
 
 def _asking(node: Any, run: str, receiver: Receiver) -> Any:

@@ -69,6 +69,9 @@ def start(config: pytest.Config) -> None:
         if run.named:
             run.named.start(config)
     except (ConfigError, PackageError) as error:
+        if hasattr(config, "workerinput"):  # xdist would start the worker again and again
+            config.pluginmanager.register(Refused(bounded(str(error), LINE)), "navigator-refused")
+            return
         raise pytest.UsageError(bounded(str(error), LINE)) from None
     config.stash[RUN] = config.stash[collection.NOTES] = run
     config.pluginmanager.register(Session(run), "navigator-session")
@@ -81,6 +84,19 @@ def start(config: pytest.Config) -> None:
         from pytest_navigator.plugin.benchmark import NullBenchmark
 
         config.pluginmanager.register(NullBenchmark(), "navigator-benchmark")
+
+
+class Refused:
+    """A worker of xdist that cannot take part: its reason is the run's usage error."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Run nothing, and say why."""
+        config.workeroutput[PROBLEM] = self.reason  # type: ignore[attr-defined]
+        items.clear()
 
 
 class Session:

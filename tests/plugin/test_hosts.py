@@ -156,7 +156,7 @@ def calls(folders: list[Path]) -> Counter[str]:
 
 def test_two_hosts_without_a_shared_disk_are_as_one(run: Run, folders: list[Path]) -> None:
     here, red, blue = folders
-    result = run("--nav-json=out.json", "--junitxml=out.xml", profile=True)
+    result = run("--nav-profile-seconds=0.1", "--nav-json=out.json", "--junitxml=out.xml", profile=True)
 
     result.assert_outcomes(passed=8)
     details = status(here / "out.nav")["pytest_navigator"]
@@ -267,17 +267,33 @@ pytest_navigator.plugin.joining.__version__ = "0.0.1"
 """
 
 
-@pytest.mark.parametrize("wrong", ["version", "workspace"])
+WRONG = {
+    "version": "ERROR: blue has pytest-navigator 0.0.1, and*",
+    "workspace": "ERROR: blue: the workspace *thesis.txt*",
+    "setting": "ERROR: *blue/pytest.ini: nav_cache_steps: *",
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_what_is_wrong_on_a_host_is_a_usage_error(run: Run, folders: list[Path], wrong: str) -> None:
-    _, _, blue = folders
+    here, _, blue = folders
     if wrong == "version":
         project(blue, more=OLD)
+    elif wrong == "setting":
+        (blue / "pytest.ini").write_text("[pytest]\nnav_cache_steps = nonsense\n")
     else:
         (blue / "navigator_workspace").mkdir()
         (blue / "navigator_workspace" / "thesis.txt").touch()
     result = run()
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    said = {"version": "*blue has pytest-navigator 0.0.1, and*", "workspace": "*blue: the workspace *thesis.txt*"}
-    result.stdout.fnmatch_lines([f"ERROR: {said[wrong]}"])
-    assert not [*folders[0].glob("*.nav")]
+    result.stdout.fnmatch_lines([WRONG[wrong]])
+    assert not [*here.glob("*.nav")]
+
+
+def test_a_host_on_which_pytest_cannot_begin_ends_the_run(run: Run, folders: list[Path]) -> None:
+    (folders[2] / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    result = run()
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["blue (popen*) is lost: OSError: pytest cannot begin there; the run ends"])
