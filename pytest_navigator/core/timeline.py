@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FOLDER = ".timeline"  # In the workspace
-
 
 @dataclass(frozen=True)
 class Event:
@@ -38,13 +36,14 @@ class Event:
 
 @dataclass(frozen=True)
 class Timeline:
-    """What one process notes; nothing without a file.
+    """What one process notes.
 
     Attributes:
+        file: gets a line for each event.
         process: "pytest", or the name of a worker.
     """
 
-    file: Path | None = None
+    file: Path
     process: str = "pytest"
 
     @contextmanager
@@ -62,8 +61,6 @@ class Timeline:
 
     def add(self, name: str, begin: float, end: float, part: str = "") -> None:
         """Note what was done, at once: a process may end at any time."""
-        if self.file is None:
-            return
         event = Event(f"{self.process} {part}".rstrip(), name, begin, end)
         with self.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(event)) + "\n")

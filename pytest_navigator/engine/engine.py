@@ -132,7 +132,7 @@ def _run(context: Context, *, again: bool) -> Attempt:
 def _noted(context: Context) -> AbstractContextManager[None]:
     """Note what another step has made run: of its own, the item is noted."""
     own = context.live.asked == context.step
-    return nullcontext() if own else context.host.timeline.of(context.step.id)
+    return nullcontext() if own else context.host.noted(context.step.id)
 
 
 def _died(context: Context, own: dict[str, str]) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
@@ -13,7 +13,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.plain import save
-from pytest_navigator.core.timeline import Timeline
 from pytest_navigator.devices.driver_library import has_driver
 from pytest_navigator.errors import SourceError
 from pytest_navigator.isolation.progress import Progress
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.core.records import Outcome
+    from pytest_navigator.core.timeline import Timeline
     from pytest_navigator.core.variants import RunnerRecord
     from pytest_navigator.engine.ahead import Ahead
     from pytest_navigator.engine.cache.store import Store
@@ -80,7 +80,7 @@ class Host:
         ahead: what runs steps ahead of the items that report them; None: nothing does.
         later: in the host of steps that run ahead, takes what the main thread is to do when an item asks for the step:
             all that reads source code, since Python's parser is not safe in two threads. Everywhere else None.
-        timeline: notes what ran where and when, if somebody wants to know.
+        timeline: notes what ran where and when; None: nobody wants to know.
         verifying: node ids of the `verify_` tests that this run has selected; None: all that its suites have.
     """
 
@@ -103,9 +103,13 @@ class Host:
     probed: set[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=set)
     versions: dict[tuple[tuple[str, ...], ...], dict[str, Any]] = field(default_factory=dict)
     verifying: frozenset[str] | None = None
-    timeline: Timeline = field(default_factory=Timeline)
+    timeline: Timeline | None = None
     ahead: Ahead | None = None
     later: Callable[[Callable[[], object]], object] | None = None
+
+    def noted(self, name: str, part: str = "") -> AbstractContextManager[None]:
+        """Note what is done here for the timeline, if there is one."""
+        return self.timeline.of(name, part) if self.timeline else nullcontext()
 
     @cached_property
     def file_config(self) -> FileConfig:

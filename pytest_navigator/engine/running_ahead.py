@@ -97,7 +97,7 @@ class InChild:
         return Pending(outcome, folder, tuple(self._host.hints), settings, tuple(later), partial(completed, context))
 
     def _noted(self, step: str) -> AbstractContextManager[None]:
-        return self._host.timeline.of(step, "ahead")
+        return self._host.noted(step, "ahead")
 
     def interrupt(self) -> None:
         """End the call that runs, and begin no other."""

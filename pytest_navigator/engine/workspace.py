@@ -25,7 +25,6 @@ from pytest_navigator.core.ours import (
     write_note,
 )
 from pytest_navigator.core.plain import load, save, write_atomically
-from pytest_navigator.core.timeline import FOLDER as TIMELINE
 from pytest_navigator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,6 +58,7 @@ BASELINE = ".baseline.json"  # In a suite's folder: what the run is compared wit
 BASELINE_FILES = ".baseline"  # There too: what of it is run, as long as it is
 EARLIER = ".earlier"  # In a suite's folder: what the run before left, until it is known to be still true
 PIPELINE = "pipeline.json"  # What the folder of a pipeline has, in the place of a suite's
+TIMELINE = ".timeline"  # What ran where and when, a file of each process
 STEPS = ".steps"  # In a suite's folder: the outcomes of its steps, in this run
 AHEAD = ".ahead"  # There too: logs of steps that run ahead of their items, and notes of what these leave
 # What the source step or the end of a run writes, whatever the run before left.

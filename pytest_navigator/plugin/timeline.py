@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_navigator.core.timeline import FOLDER, Timeline, read_events
+from pytest_navigator.core.timeline import Timeline, read_events
+from pytest_navigator.engine.workspace import TIMELINE
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -19,7 +20,7 @@ def begin(config: pytest.Config, run: Run) -> None:
     """Note events of this process from now on; its start is when the system began it."""
     import psutil
 
-    folder = run.workspace.root / FOLDER
+    folder = run.workspace.root / TIMELINE
     process = run.worker or "pytest"
     run.timeline = Timeline(folder / f"{process}.jsonl", process)
     if not run.worker:
@@ -32,8 +33,8 @@ def begin(config: pytest.Config, run: Run) -> None:
 def _empty(run: Run) -> None:
     from pytest_navigator.core.ours import remove
 
-    if (run.workspace.root / FOLDER).exists():
-        remove(run.workspace.root / FOLDER)  # of the run that this one resumes
+    if (run.workspace.root / TIMELINE).exists():
+        remove(run.workspace.root / TIMELINE)  # of the run that this one resumes
 
 
 class Hooks:
@@ -45,25 +46,25 @@ class Hooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:
         """Note the collection."""
-        with self.run.timeline.of("collection"):
+        with self.run.noted("collection"):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Note an item, with its fixtures."""
-        with self.run.timeline.of(item.name):
+        with self.run.noted(item.name):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
         """Note what is written at the end."""
-        with self.run.timeline.of("packages and reports"):
+        with self.run.noted("packages and reports"):
             return (yield)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the events of all processes."""
         from pytest_navigator.reporting.timeline import timeline_lines
 
-        if lines := timeline_lines(read_events(self.run.workspace.root / FOLDER)):
+        if lines := timeline_lines(read_events(self.run.workspace.root / TIMELINE)):
             terminalreporter.write_sep("=", "navigator timeline")
             terminalreporter.write_line("\n".join(lines))

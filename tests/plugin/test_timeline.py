@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.core.timeline import FOLDER, read_events
+from pytest_navigator.core.timeline import read_events
+from pytest_navigator.engine.workspace import TIMELINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,7 @@ def test_the_rows_say_what_pytest_and_its_child_did_in_the_order_of_their_begin(
     found = rows(result)
     result.stdout.fnmatch_lines(["*= navigator timeline =*", "*from s*took s*where*what*|0 s*s|", "pytest: busy for*"])
     assert found[:2] == [("pytest", "start-up"), ("pytest", "collection")]
-    events = read_events(pytester.path / WORKSPACE / FOLDER)
+    events = read_events(pytester.path / WORKSPACE / TIMELINE)
     assert [event.begin for event in events] == sorted(event.begin for event in events)
     names = {(event.lane, event.name) for event in events}
     assert {("pytest", "test_source"), ("pytest child", "loads: export.fake"), ("pytest child", "imports")} <= names
@@ -50,7 +51,7 @@ def test_the_rows_say_what_pytest_and_its_child_did_in_the_order_of_their_begin(
 def test_a_step_that_another_ones_item_has_made_run_has_a_row_of_its_own(pytester: pytest.Pytester, timed: Run) -> None:
     timed("--nav-timeline", "-k", "test_correctness")
 
-    names = [event.name for event in read_events(pytester.path / WORKSPACE / FOLDER)]
+    names = [event.name for event in read_events(pytester.path / WORKSPACE / TIMELINE)]
     assert {"source", "export.fake"} <= set(names)
     assert not [name for name in names if name.startswith("test_export")]
 
@@ -58,7 +59,7 @@ def test_a_step_that_another_ones_item_has_made_run_has_a_row_of_its_own(pyteste
 def test_workers_have_lanes_of_their_own(pytester: pytest.Pytester, timed: Run) -> None:
     result = timed("--nav-timeline", "-n", "2", "--dist=each")
 
-    lanes = {event.lane for event in read_events(pytester.path / WORKSPACE / FOLDER)}
+    lanes = {event.lane for event in read_events(pytester.path / WORKSPACE / TIMELINE)}
     assert {"pytest", "gw0", "gw1"} <= lanes, lanes
     result.stdout.fnmatch_lines(["gw0: busy for * s, idle for * s"])
 
@@ -68,7 +69,7 @@ def test_a_resumed_run_shows_itself_alone(pytester: pytest.Pytester, timed: Run)
 
     timed("--nav-timeline", "--nav-resume")
 
-    names = [event.name for event in read_events(pytester.path / WORKSPACE / FOLDER)]
+    names = [event.name for event in read_events(pytester.path / WORKSPACE / TIMELINE)]
     assert names.count("collection") == 1
     assert "reused" not in names
 
@@ -76,7 +77,7 @@ def test_a_resumed_run_shows_itself_alone(pytester: pytest.Pytester, timed: Run)
 def test_without_the_option_nothing_is_noted(pytester: pytest.Pytester, timed: Run) -> None:
     result = timed()
 
-    assert not (pytester.path / WORKSPACE / FOLDER).exists()
+    assert not (pytester.path / WORKSPACE / TIMELINE).exists()
     result.stdout.no_fnmatch_line("*timeline*")
 
 
