@@ -1,6 +1,6 @@
 """What a model costs among many: small models in four formats, all in one run, a package for each.
 
-    python benchmarks/zoo.py                       # 200 models of PyTorch, one parametrized nav_model: half an hour
+    python benchmarks/zoo.py                       # 200 models of PyTorch, one parametrized nav_model: ten minutes
     python benchmarks/zoo.py 20 50 100 --layout=folders
     python benchmarks/zoo.py 60 --workers=2        # beside pytest-xdist
     python benchmarks/zoo.py 50 200 --framework=python   # functions of arrays: what the plugin itself takes
