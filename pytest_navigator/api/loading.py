@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.api.package import Package
 from pytest_navigator.configuration.profile_config import check_profile
 from pytest_navigator.core.kinds import kind_of
-from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.workdir import Workdir
 
@@ -34,7 +37,8 @@ def load(
     """Open a package. Nothing is extracted and no framework is imported before something is asked for.
 
     Args:
-        path: of the `.nav` file, or what the fixture `nav_package` gives: the results of a run so far.
+        path: of the `.nav` file, or its URL (`s3://bucket/main.nav`), or what the fixture `nav_package` gives: the
+            results of a run so far.
         workdir: where files are extracted; None: a temporary folder, which goes with the package.
         override_workdir: replace what an earlier package has left in `workdir`.
         retest_conversions: run the checks again on this machine, see `Package.retest`. Model Navigator does unless it
@@ -51,15 +55,38 @@ def load(
     device = kind_of(target_device)
     check_profile(profiler_config)
     folder = Workdir(Path(workdir) if workdir is not None else None, override=override_workdir)
-    file = _opened(Path(path))
+    here, fetched = _here(path)
+    file = _opened(here)
     try:
         package = Package(file, folder, device)
         if retest_conversions or run_profiling:
             package.retest(profile=run_profiling is not False, profiler_config=profiler_config)
     except BaseException:
         file.close()
+        if fetched:
+            shutil.rmtree(here.parent)
         raise
+    if fetched:
+        weakref.finalize(package, shutil.rmtree, here.parent, ignore_errors=True)
     return package
+
+
+def _here(path: str | Path) -> tuple[Path, bool]:
+    """Return the path of a package, and whether it was fetched from a URL, into a folder of its own."""
+    if "://" not in str(path):
+        return Path(path), False
+    from pytest_navigator.core.remote import RemoteError, Url, fetch, located
+
+    url = located(str(path), "path")
+    if not isinstance(url, Url):
+        return url or Path(path), False
+    folder = Path(tempfile.mkdtemp(prefix="pytest_navigator-"))
+    try:
+        fetch(url, folder / url.name)
+    except RemoteError as error:
+        shutil.rmtree(folder)
+        raise PackageError(f"{url} cannot be read ({error})") from None
+    return folder / url.name, True
 
 
 def _opened(path: Path) -> PackageFile:

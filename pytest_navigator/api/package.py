@@ -10,7 +10,7 @@ from pytest_navigator.api.instead import instead_of
 from pytest_navigator.core.enums import Format
 from pytest_navigator.core.kinds import kind_of
 from pytest_navigator.core.warned import warn
-from pytest_navigator.errors import PackageError
+from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.query import verdict
 from pytest_navigator.package.query.choice import Wanted, one_runtime
 from pytest_navigator.package.query.other_machines import differences
@@ -286,10 +286,13 @@ class Package:
             save_data: False: leave out the samples; correctness cannot be checked from such a package again.
 
         Raises:
+            ConfigError: the path is a URL.
             PackageError: something is at the path, a file of this package is damaged, or the new one cannot be written.
         """
         from pytest_navigator.package.container.copying import write_copy
 
+        if "://" in str(path):
+            raise ConfigError(f"save({str(path)!r}): a path is needed, not a URL: write a file, and copy it there")
         write_copy(self._file, self.results, Path(path), override=override, save_data=save_data)
         if not keep_workdir:
             self._workdir.remove()

@@ -14,7 +14,20 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest_navigator
-from pytest_navigator.cli import convert, deploy, diagnose, diff, extract, judge, merge, pack, serve, show, verify
+from pytest_navigator.cli import (
+    convert,
+    deploy,
+    diagnose,
+    diff,
+    extract,
+    fetched,
+    judge,
+    merge,
+    pack,
+    serve,
+    show,
+    verify,
+)
 from pytest_navigator.errors import NavigatorError
 from pytest_navigator.text import one_line
 
@@ -40,7 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # what a terminal's encoding lacks is an escape, not a traceback
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    parsed = _parser().parse_args(arguments)
+    with fetched.fetching():
+        return _run(_parser().parse_args(arguments))
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    """Run a command whose arguments are known; returns its exit code."""
     if sys.stdout is None:
         _say("its output is closed, so that it has nowhere to write to")
         return ERROR
@@ -53,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # 1 says something of packages, and a traceback would end with it
         if isinstance(error, OSError):
             _hush(sys.stdout)
-        _say(_problem(error))
+        _say(fetched.shown(_problem(error)))
         return ERROR
     return code
 

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.cli.fetched import package as package_path
 from pytest_navigator.comparison.divergence import NOT_APPLICABLE, UNKNOWN, Divergence, line, text
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("package", type=Path, metavar="PACKAGE")
+    parser.add_argument("package", type=package_path, metavar="PACKAGE")
     parser.add_argument("cell", metavar="CELL", help="a format with its runtime: onnx-cpu")
     output = "folder for the files that it needs and the script that it leaves (default: out-onnx-cpu for out.nav)"
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help=output)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
+from pytest_navigator.cli.fetched import package as package_path
 from pytest_navigator.configuration.options import share
 from pytest_navigator.core.plain import plain
 from pytest_navigator.gates.row_text import row_line
@@ -22,8 +22,8 @@ from pytest_navigator.text import one_line
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("before", type=Path, metavar="BEFORE")
-    parser.add_argument("after", type=Path, metavar="AFTER")
+    parser.add_argument("before", type=package_path, metavar="BEFORE")
+    parser.add_argument("after", type=package_path, metavar="AFTER")
     keys = "topic, subject, before, after, verdict, reason"
     parser.add_argument("--json", action="store_true", help=f"print a list of {{{keys}}}")
     latency = "show p50 latencies that differ by more than this share (default: 0.2)"

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.cli.fetched import package as package_path
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.zip.archive import STATUS, is_bundle
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("package", type=Path, metavar="PACKAGE")
+    parser.add_argument("package", type=package_path, metavar="PACKAGE")
     names = "formats, folders, files or patterns: onnx, 'onnx/*.py' (default: all but logs alone); modules of a bundle"
     parser.add_argument("names", nargs="*", metavar="NAME", help=names)
     output = "folder (default: one here that is named like the package, out for out.nav)"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.cli.fetched import package as package_path
 from pytest_navigator.configuration import options
 from pytest_navigator.core.expected import Expected, usual_mode
 from pytest_navigator.core.plain import plain
@@ -52,13 +53,15 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("package", type=Path, metavar="PACKAGE")
+    parser.add_argument("package", type=package_path, metavar="PACKAGE")
     form = "1e-5, or with others for an output or a format: '1e-5 logits=1e-4'; default: that of the run"
     parser.add_argument("--atol", type=options.atol, metavar="TOL", help=f"absolute tolerance: {form}")
     parser.add_argument("--rtol", type=options.rtol, metavar="TOL", help=f"relative tolerance: {form}")
     expected = "outcomes and tolerances that are expected: a nav_expected.toml; default: those of the run"
     parser.add_argument("--expected", type=Path, metavar="FILE", help=expected)
-    parser.add_argument("--baseline", type=Path, metavar="PACKAGE", help="what nothing may be worse than: a package")
+    parser.add_argument(
+        "--baseline", type=package_path, metavar="PACKAGE", help="what nothing may be worse than: a package"
+    )
     growth = "by what share artifacts and peak memory may be larger than the baseline's; default: as in the run"
     parser.add_argument("--max-growth", type=options.share, metavar="SHARE", help=growth)
     keys = "items: {name, word, text, outputs}, expected, baseline, reasons"

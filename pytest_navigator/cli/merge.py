@@ -7,9 +7,10 @@ Where machines disagree about a step, that is a conflict: it is listed, and noth
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.cli.fetched import package as package_path
+from pytest_navigator.cli.fetched import written
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.merge.joined_files import join
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("packages", type=Path, nargs="+", metavar="PACKAGE", help="at least two; a name is a machine's")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="PACKAGE", help="path of the new package")
+    parser.add_argument(
+        "packages", type=package_path, nargs="+", metavar="PACKAGE", help="at least two; a name is a machine's"
+    )
+    parser.add_argument(
+        "-o", "--output", type=written, required=True, metavar="PACKAGE", help="path of the new package"
+    )
     parser.add_argument("-f", "--force", action="store_true", help="replace a package that is there")
     conflicts = "write it all the same: the worst outcome of a step stands, the others are recorded beside it"
     parser.add_argument("--keep-conflicts", action="store_true", help=conflicts)

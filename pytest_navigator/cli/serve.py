@@ -10,10 +10,10 @@ import os
 import warnings
 from dataclasses import fields
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.cli import strategies
+from pytest_navigator.cli.fetched import package as package_path
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.package.zip.archive import is_bundle
 from pytest_navigator.text import one_line
@@ -21,6 +21,7 @@ from pytest_navigator.text import one_line
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from pathlib import Path
 
     from pytest_navigator.api.package import Package
     from pytest_navigator.deploy.protocol.metadata import ServedModel
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("package", type=Path, metavar="PACKAGE")
+    parser.add_argument("package", type=package_path, metavar="PACKAGE")
     parser.add_argument("--name", help="by which clients ask for the model (default: the package's)")
     parser.add_argument("--format", help="folder name of a format (default: that of the best runner)")
     parser.add_argument("--runner", help="name of a runner or its runtime (OnnxCPU, cpu)")

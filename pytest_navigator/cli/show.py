@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.cli.fetched import package as package_path
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.zip.archive import is_bundle
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("package", type=Path, metavar="PACKAGE")
+    parser.add_argument("package", type=package_path, metavar="PACKAGE")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print status.yaml, or bundle.yaml, as JSON")
     text = "write it as one HTML file with plots (default: out.html for out.nav)"

@@ -8,21 +8,23 @@ that nobody recorded; they are named.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_navigator.cli.fetched import package as package_path
+from pytest_navigator.cli.fetched import shown
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.zip.archive import is_bundle
 from pytest_navigator.text import one_line
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     what = "a .nav file, or a model repository, or the folder of a model in it"
-    parser.add_argument("package", type=Path, metavar="PACKAGE", help=what)
+    parser.add_argument("package", type=package_path, metavar="PACKAGE", help=what)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,5 +57,5 @@ def _say(path: Path, problems: list[str], count: int, what: str, note: str = "")
     for problem in problems:
         print(one_line(problem))
     said = f"{len(problems)} of {count} files are {what}" if problems else f"all {count} files are as recorded"
-    print(one_line(f"{path}: {said}{note}"))
+    print(one_line(f"{shown(str(path))}: {said}{note}"))
     return 1 if problems else 0

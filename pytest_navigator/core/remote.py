@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 FILE = "file"
 EXTRA = "pip install 'pytest-navigator[remote]'"
 
-# A server that is gone is given up after seconds, of which each process of a run pays once.
-CONNECT, READ = 5, 20  # s without an answer
+# A server that says nothing is given up after half a minute, which each process of a run pays once at most.
+CONNECT, READ = 5, 8  # s without an answer
 ATTEMPTS = 2  # Of the client library, for each of
 TRIES = 2  # those of fsspec
 

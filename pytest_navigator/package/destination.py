@@ -35,8 +35,10 @@ class Destination:
         Args:
             own: the folder in the workspace of the model that the package is of.
         """
-        url = remote.Url(text) if remote.is_url(text) else None
-        return cls(own.parent / UPLOADS / own.name / url.name, url) if url else cls(Path(start, text))
+        place = remote.located(text, "--nav-package")
+        if isinstance(place, remote.Url):
+            return cls(own.parent / UPLOADS / own.name / place.name, place)
+        return cls(place or Path(start, text))
 
     def delivered(self, written: Path) -> Path | Url:
         """Send the package on, and return where it is.

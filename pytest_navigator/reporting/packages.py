@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.plain import save
-from pytest_navigator.core.remote import Url, is_url, located
+from pytest_navigator.core.remote import Url, located
 from pytest_navigator.engine.manifest import package_path
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.query.results import read_results
@@ -83,10 +83,11 @@ def check_target(pattern: str | None, workspace: Path) -> None:
         return
     if not pattern.strip():
         raise ConfigError("--nav-package=: the path is missing; name a file, like --nav-package=out.nav")
-    if is_url(pattern):
-        _check_url(pattern)
+    place = located(pattern, "--nav-package")
+    if isinstance(place, Url):
+        _check_url(place)
         return
-    target = Path(pattern).absolute()
+    target = (place or Path(pattern)).absolute()
     if target.resolve().is_relative_to(workspace.resolve()):
         raise ConfigError(
             f"--nav-package={target}: this is inside of the workspace {workspace}, which every run empties; choose "
@@ -96,14 +97,12 @@ def check_target(pattern: str | None, workspace: Path) -> None:
     check_writable(partial_path(target))
 
 
-def _check_url(pattern: str) -> None:
+def _check_url(url: Url) -> None:
     from pytest_navigator.package.destination import check
 
-    url = located(pattern, "--nav-package")
-    if isinstance(url, Url):
-        if "/" not in url.text.partition("://")[2]:
-            raise ConfigError(f"--nav-package={url}: the name of the file is missing, like {url / 'out.nav'}")
-        check(url)
+    if "/" not in url.text.partition("://")[2]:
+        raise ConfigError(f"--nav-package={url}: the name of the file is missing, like {url / 'out.nav'}")
+    check(url)
 
 
 def write_all(host: Host, *, complete: bool) -> list[Written]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 from blackbox import status, words
 from turned import run
 
+from pytest_navigator.core import remote
 from tests.object_store import Cut, speak_to
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from blackbox import Nav
     from turned import Write
 
-    from tests.object_store import Bucket
+from tests.object_store import Bucket
 
 FILES = ("conftest.py", "fake_format.py", "turned_format.py", "helper.py")
 MADE = ["convert-", "correctness-"]
@@ -137,6 +139,20 @@ def test_a_server_that_is_not_there_costs_one_warning(
     assert counted(one) == ALL
     (line,) = warned(result)
     assert "is not used (Could not connect" in line
+
+
+def test_a_server_that_never_answers_is_given_up(
+    machine: Callable[[str], Path], nav: Nav, s3: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(remote._S3_LIMITS, "read_timeout", 0.3)
+    one = machine("one")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        speak_to(f"http://127.0.0.1:{silent.getsockname()[1]}", monkeypatch)
+        result = run(nav, cache=s3.url)
+    assert set(words(result).values()) == {"PASSED"}
+    assert counted(one) == ALL
+    (line,) = warned(result)
+    assert "is not used (Read timeout" in line
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["the way breaks", "the server is killed"])
@@ -285,8 +301,6 @@ def test_what_cannot_be_a_cache_is_told_before_the_run(
 def test_without_the_library_the_error_says_what_to_install(
     machine: Callable[[str], Path], nav: Nav, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pytest_navigator.core import remote
-
     monkeypatch.setattr(remote, "find_spec", lambda name: None)
     machine("one")
     result = run(nav, cache="s3://models")

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from blackbox import words
 
+import pytest_navigator as nav
+from pytest_navigator.cli import main
+from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
 from tests.object_store import Cut, speak_to
 
@@ -171,3 +174,33 @@ def test_other_places_take_packages_too(run: Callable[..., pytest.RunResult], tm
     for outcome in ("SKIPPED", "PASSED"):
         result = run(f"--nav-package={url}", f"--nav-baseline={url}", "-v")
         assert words(result)["test_regression[fake-cpu]"] == outcome
+
+
+def test_commands_and_the_api_read_packages_of_a_bucket(
+    run: Callable[..., pytest.RunResult], s3: Bucket, capsys: pytest.CaptureFixture[str], pytester: pytest.Pytester
+) -> None:
+    url = f"{s3.url}/main.nav"
+    run(f"--nav-package={url}")
+    capsys.readouterr()
+    for command in (["show", url], ["verify", url], ["diff", url, url], ["extract", url, "-o", "extracted"]):
+        assert main(command) == 0
+    out = capsys.readouterr().out
+    assert f"\n{url}: all " in out
+    assert "no difference" in out
+    assert (pytester.path / "extracted" / "fake" / "model.npz").exists()
+    with nav.load(url) as package:
+        assert package.results.suite.name == "linear"
+    with pytest.raises(PackageError, match=f"{s3.url}/none.nav cannot be read .*no such object"):
+        nav.load(f"{s3.url}/none.nav")
+    with pytest.raises(SystemExit) as ended:
+        main(["show", f"{s3.url}/none.nav"])
+    assert ended.value.code == 2
+    s3.write("main.nav", s3.read("main.nav")[:-100])
+    assert main(["verify", url]) == 2
+    assert f"error: {url} is truncated" in capsys.readouterr().err
+
+
+def test_what_is_written_by_a_command_is_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["merge", "a.nav", "b.nav", "-o", "memory://c.nav"])
+    assert "memory://c.nav is a URL, and this writes a file" in capsys.readouterr().err

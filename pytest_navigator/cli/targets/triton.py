@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.cli import strategies
+from pytest_navigator.cli.fetched import package as package_path
 from pytest_navigator.errors import ConfigError
 from pytest_navigator.text import one_line
 
@@ -25,7 +26,7 @@ OF_PACKAGES = {"format": None, "runner": None, "strategy": None, "verified_only"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="a .nav package, or an .onnx file")
+    parser.add_argument("source", type=package_path, metavar="SOURCE", help="a .nav package, or an .onnx file")
     parser.add_argument("-r", "--repository", type=Path, required=True, metavar="DIR", help="the model repository")
     parser.add_argument("--name", help="of the model there (default: the package's, or that of the file)")
     parser.add_argument("--version", type=_from(1), default=1, metavar="N", help="of the model (default: 1)")
