@@ -155,8 +155,7 @@ def test_a_server_that_never_answers_is_given_up(
     assert "is not used (Read timeout" in line
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["the way breaks", "the server is killed"])
-@pytest.mark.parametrize("after", [0, 900, 2000])
+@pytest.mark.parametrize(("after", "killed"), [(0, False), (900, True), (2000, False)])
 def test_a_write_that_breaks_leaves_whole_entries_only(
     machine: Callable[[str], Path],
     nav: Nav,
@@ -185,8 +184,7 @@ def test_a_write_that_breaks_leaves_whole_entries_only(
         assert warned(again) == []
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["the way breaks", "the server is killed"])
-@pytest.mark.parametrize("after", [1500, 3000])
+@pytest.mark.parametrize(("after", "killed"), [(1500, True), (3000, False)])
 def test_a_read_that_breaks_is_none(
     machine: Callable[[str], Path],
     nav: Nav,
@@ -209,6 +207,7 @@ def test_a_read_that_breaks_is_none(
     assert f"{mortal.url} is not used (" in line
 
 
+QUICK = ("no ZIP", "one byte")
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",
     "no ZIP": lambda content: b"<html>Sign in</html>",
@@ -218,7 +217,9 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "damage", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in DAMAGES if name not in QUICK)]
+)
 def test_what_is_damaged_is_made_again_and_replaced(
     machine: Callable[[str], Path], nav: Nav, s3: Bucket, damage: str
 ) -> None:
