@@ -59,12 +59,12 @@ class Children:
         return self._single[command]
 
     def warm_up(self, imports: list[str]) -> None:
-        """Start the child of this Python, and have it import modules: at once, or with its next call if it is busy."""
+        """Start the child of this Python, and have it import modules: at once, or after its call if it is busy."""
+        child = self._usual.get(()) or self.of()
+        child.expect(imports)
         with self.turns.if_free() as free:
             if free:
-                self.of().start(imports=imports)
-            else:
-                self._usual[()].expect(imports)
+                child.start()
 
     def interrupt(self) -> None:
         """End the calls of other threads, whose children are others then, and let these make no more."""

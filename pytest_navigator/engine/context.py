@@ -190,7 +190,10 @@ class Context:
         with self.host.children.turns.taken():
             child = self.host.children.of(command)
             child.start(imports=modules)
-            found: R = self._called(function, arguments, child=child).result
+            try:
+                found: R = self._called(function, arguments, child=child).result
+            finally:
+                child.import_expected()
         return found
 
     def alone(self, function: Callable[P, R], fresh: bool, /, *_: P.args, **kwargs: P.kwargs) -> R:

@@ -85,8 +85,13 @@ class Child:
         self._process: Process | None = None
 
     def expect(self, imports: Sequence[str]) -> None:
-        """Have those modules imported before the next call."""
+        """Have those modules imported by the next `start`, or after the call that another thread makes."""
         self._expected += imports
+
+    def import_expected(self) -> None:
+        """Have the child, which is idle, import what has been expected meanwhile."""
+        if self._expected and self._process is not None:
+            self.start()
 
     def kill(self) -> None:
         """End the child if it is in the middle of a call, of another thread; to that it is a crash."""
