@@ -204,3 +204,13 @@ def test_what_is_written_by_a_command_is_a_file(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         main(["merge", "a.nav", "b.nav", "-o", "memory://c.nav"])
     assert "memory://c.nav is a URL, and this writes a file" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_workers_send_one_package_and_share_a_baseline(run: Callable[..., pytest.RunResult], s3: Bucket) -> None:
+    url = f"{s3.url}/{{model}}.nav"
+    for outcome in ("SKIPPED", "PASSED"):
+        result = run(f"--nav-package={url}", f"--nav-baseline={url}", "-v", "-n2", subprocess=True)
+        assert words(result)["test_regression[fake-cpu]"] == outcome
+    assert s3.names() == ["linear.nav"]
+    assert result.stderr.str() == ""
