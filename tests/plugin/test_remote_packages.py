@@ -112,7 +112,8 @@ def test_an_upload_that_is_refused_fails_the_run_and_keeps_the_package(
     )
     opened(kept.read_bytes(), tmp_path)
     s3.allow()
-    assert run(f"--nav-package={s3.url}/main.nav").ret == pytest.ExitCode.OK
+    assert main(["pack", "navigator_workspace", "-o", f"{s3.url}/{{model}}.nav"]) == 0
+    opened(s3.read("linear.nav"), tmp_path)
 
 
 def test_a_server_that_dies_in_an_upload_has_what_it_had(
