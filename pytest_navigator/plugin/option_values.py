@@ -78,6 +78,8 @@ def _reports(config: pytest.Config) -> dict[str, Path]:
     given = {flag: config.getoption(flag[2:].replace("-", "_")) for flag, *_ in REPORT_OPTIONS}
     if empty := next((flag for flag, text in given.items() if text is not None and not text.strip()), ""):
         raise ConfigError(f"{empty}=: the path is missing; name a file")
+    if isinstance(timeline := config.getoption("nav_timeline"), str):  # else it is only printed, if anything
+        given["--nav-timeline"] = timeline
     return {flag: Path(config.invocation_params.dir, text) for flag, text in given.items() if text}
 
 

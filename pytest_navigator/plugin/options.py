@@ -86,6 +86,15 @@ def _expected(text: str) -> str:
     raise ArgumentTypeError(f"{text!r} is not one of check, update, loosen:NAME, off")
 
 
+def _trace(text: str) -> str:
+    """Parse the file of a timeline; what follows the flag without `=` may be a place of tests."""
+    from argparse import ArgumentTypeError
+
+    if text.endswith(".json"):
+        return text
+    raise ArgumentTypeError(f"{text!r} does not end with .json; write --nav-timeline=FILE.json, or the flag last")
+
+
 def on_or_off(text: str) -> bool:
     """Parse `0` or `1`."""
     return one_of("0", "1")(text) == "1"
@@ -120,8 +129,8 @@ def add_options(parser: pytest.Parser) -> None:
     ahead = "0: run no step before the item that reports it; default: 1"
     add("--nav-ahead", metavar="0|1", type=on_or_off, dest="nav_ahead", default=None, help=ahead)
     parser.addini("nav_ahead", ahead, default=None)
-    timeline = "Print at the end what ran where and when"
-    add("--nav-timeline", action="store_true", dest="nav_timeline", help=timeline)
+    timeline = "Print at the end what ran where and when; =FILE.json: and write it as events that Perfetto opens"
+    add("--nav-timeline", nargs="?", const=True, type=_trace, metavar="FILE", dest="nav_timeline", help=timeline)
     add(
         "--nav-in-process",
         action="store_true",

@@ -38,11 +38,19 @@ def _html(run: RunReport, _: RunOptions) -> str:
     return render(run)
 
 
+def _timeline(_: RunReport, options: RunOptions) -> str:
+    from pytest_navigator.core.timeline import FOLDER, read_events
+    from pytest_navigator.reporting.timeline_trace import trace
+
+    return trace(read_events(options.workspace / FOLDER))
+
+
 # Flag -> what makes its text; one without any is not written.
 RENDERED: dict[str, Callable[[RunReport, RunOptions], str]] = {
     "--nav-report": _html,
     "--nav-json": _json,
     gitlab.FLAG: gitlab.text,
+    "--nav-timeline": _timeline,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -86,3 +87,37 @@ def test_nothing_runs_in_a_collection_and_nothing_is_printed(pytester: pytest.Py
 
     assert result.ret == 0
     result.stdout.no_fnmatch_line("*navigator timeline*")
+
+
+def test_a_file_has_the_events_for_perfetto_and_another_run_may_write_over_it(
+    pytester: pytest.Pytester, timed: Run
+) -> None:
+    for _ in range(2):
+        result = timed("--nav-timeline=out.json")
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["report: out.json", "*= navigator timeline =*"])
+    written = json.loads((pytester.path / "out.json").read_text(encoding="utf-8"))["traceEvents"]
+    threads = {each["args"]["name"] for each in written if each["name"] == "thread_name"}
+    assert {"pytest", "pytest child"} <= threads
+    assert {"start-up", "test_source", "imports"} <= {each["name"] for each in written if each["ph"] == "X"}
+
+
+@pytest.mark.parametrize(
+    ("argument", "why"),
+    [
+        (("--nav-timeline", "."), "'.' does not end with .json; write --nav-timeline=FILE.json"),
+        (("--nav-timeline=mine.json",), "this file is no report of an earlier run"),
+        ((f"--nav-timeline={WORKSPACE}/out.json",), "which every run empties"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_the_run(
+    pytester: pytest.Pytester, timed: Run, argument: tuple[str, ...], why: str
+) -> None:
+    (pytester.path / "mine.json").write_text("[1, 2]")
+
+    result = timed(*argument)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert why in result.stderr.str().replace("\n", " ")
+    assert (pytester.path / "mine.json").read_text() == "[1, 2]"
